@@ -1,0 +1,43 @@
+"""Errors: what happened, where and why (the message), what to type next (the hint), an exit status."""
+
+from __future__ import annotations
+
+
+class StackenvError(Exception):
+    """An error whose text is written for the person at the terminal.
+
+    Parameters
+    ----------
+    message
+        What happened, where and why.
+    hint
+        What to type or change next; empty when there is nothing to add.
+    """
+
+    status = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+
+class PolicyError(StackenvError):
+    """The site's policy file cannot be used (exit status 4)."""
+
+    status = 4
+
+
+class InstallationError(StackenvError):
+    """A conda installation cannot be used (exit status 5)."""
+
+    status = 5
+
+
+class ProofError(StackenvError):
+    """A generated modulefile did not pass its proof in a real shell (exit status 6)."""
+
+    status = 6
