@@ -1,0 +1,53 @@
+# The command `conda` of tcsh and csh, sourced by an alias of that name.
+if ( $#argv == 0 ) then
+    __PYTHON__ -I __CONDA__
+    exit $status
+endif
+set __se_arguments = ( $argv:q )
+switch ( $argv[1]:q )
+    case activate:
+    case deactivate:
+        breaksw
+    case init:
+        unset __se_arguments
+        __CONDA_INIT__ $argv:q
+        exit $status
+    case install:
+    case update:
+    case upgrade:
+    case remove:
+    case uninstall:
+        unset __se_arguments
+        __PYTHON__ -I __CONDA__ $argv:q
+        if ( $status != 0 ) exit $status
+        if ( ! $?CONDA_SHLVL ) exit 0
+        if ( $CONDA_SHLVL == 0 ) exit 0
+        # What runs at activation may have been installed or removed just now.
+        set __se_arguments = ( reactivate )
+        breaksw
+    case shell.*:
+        unset __se_arguments
+        # conda's hook would set up what this alias is.
+        if ( $#argv > 1 ) then
+            if ( $argv[2]:q == hook ) exit 0
+        endif
+        __PYTHON__ -I __CONDA__ $argv:q
+        exit $status
+    default:
+        unset __se_arguments
+        __PYTHON__ -I __CONDA__ $argv:q
+        exit $status
+endsw
+if ( $?prompt ) setenv STACKENV_PROMPT "=$prompt:q"
+set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ $__se_arguments:q`" )
+set __se_status = $status
+unsetenv STACKENV_PROMPT
+unset __se_arguments
+if ( $__se_status != 0 ) then
+    unset __se_code
+    eval "unset __se_status; exit $__se_status"
+endif
+# The variables go first: a package's script may end the evaluation.
+eval "unset __se_code __se_status; $__se_code:q"
+rehash
+exit 0

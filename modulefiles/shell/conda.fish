@@ -1,0 +1,32 @@
+# The function `conda` of fish.
+function conda
+    switch "$argv[1]"
+        case activate deactivate
+        case init
+            __CONDA_INIT__ $argv
+            return
+        case install update upgrade remove uninstall
+            __PYTHON__ -I __CONDA__ $argv
+            or return
+            # What runs at activation may have been installed or removed just now.
+            test "$CONDA_SHLVL" -gt 0 2>/dev/null
+            or return 0
+            set argv reactivate
+        case 'shell.*'
+            # conda shell.fish hook | source: this function is what the hook would set up.
+            test "$argv[2]" = hook
+            and return 0
+            __PYTHON__ -I __CONDA__ $argv
+            return
+        case '*'
+            __PYTHON__ -I __CONDA__ $argv
+            return
+    end
+    set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ $argv)
+    or return
+    string join \n -- $__se_code | source
+    if status is-interactive
+        __FISH_PROMPT__
+    end
+    return 0
+end

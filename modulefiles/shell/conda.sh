@@ -1,0 +1,41 @@
+# The function `conda` of bash, zsh, ksh93, mksh and dash. No `local`: ksh93 has none.
+conda() {
+    case "${1-}" in
+        activate | deactivate) ;;
+        init)
+            __CONDA_INIT__ "$@"
+            return
+            ;;
+        install | update | upgrade | remove | uninstall)
+            __PYTHON__ -I __CONDA__ "$@" || return
+            # What runs at activation may have been installed or removed just now.
+            case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
+            set -- reactivate
+            ;;
+        shell.*)
+            # eval "$(conda shell.bash hook)": this function is what the hook would set up.
+            case "${2-}" in hook) return 0 ;; esac
+            __PYTHON__ -I __CONDA__ "$@"
+            return
+            ;;
+        *)
+            __PYTHON__ -I __CONDA__ "$@"
+            return
+            ;;
+    esac
+    __se_code=$(STACKENV_PROMPT=${PS1+=$PS1} __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ "$@") || {
+        set -- "$?"
+        unset __se_code
+        return "$1"
+    }
+    # Packages' activation scripts read unset variables, and fail, in the user's `set -eu`.
+    case $- in
+        *u*)
+            set +u
+            eval "$__se_code" || :
+            set -u
+            ;;
+        *) eval "$__se_code" || : ;;
+    esac
+    unset __se_code
+}

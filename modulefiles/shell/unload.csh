@@ -1,0 +1,32 @@
+# Sourced at the end of every unload; a reload, whose module is back by then, is left alone.
+if ( $?STACKENV_CONDA_ROOT ) then
+    if ( "$STACKENV_CONDA_ROOT" == __ROOT__ ) exit 0
+endif
+set __se_level = 0
+set __se_before = clean
+if ( $?STACKENV_CONDA_BEFORE ) set __se_before = "$STACKENV_CONDA_BEFORE"
+if ( "$__se_before" != clean ) set __se_level = `echo "$__se_before" | sed 's/:.*//'`
+while ( $?CONDA_SHLVL )
+    if ( $CONDA_SHLVL <= $__se_level ) break
+    if ( $?prompt ) setenv STACKENV_PROMPT "=$prompt:q"
+    set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ deactivate`" )
+    set __se_status = $status
+    unsetenv STACKENV_PROMPT
+    if ( $__se_status != 0 ) break
+    eval "$__se_code:q"
+end
+if ( "$__se_before" == clean ) then
+    unsetenv CONDA_SHLVL
+    unsetenv _CE_M
+    unsetenv _CE_CONDA
+    unset _CONDA_ROOT _CONDA_EXE
+    if ( ! $?STACKENV_CONDA_ROOT ) then
+        unsetenv CONDA_EXE
+        unsetenv CONDA_PYTHON_EXE
+    endif
+else if ( ! $?STACKENV_CONDA_ROOT ) then
+    setenv CONDA_EXE `echo "$__se_before" | sed 's/^[^:]*://'`
+endif
+if ( ! $?STACKENV_CONDA_ROOT ) unsetenv STACKENV_CONDA_BEFORE
+unset __se_level __se_before __se_code __se_status
+exit 0

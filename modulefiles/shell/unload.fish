@@ -1,0 +1,37 @@
+# Runs at the end of every unload; a reload, whose module is back by then, is left alone.
+if test "$STACKENV_CONDA_ROOT" != __ROOT__
+    functions -e conda
+    set -l __se_level 0
+    set -l __se_before clean
+    if set -q STACKENV_CONDA_BEFORE
+        set __se_before $STACKENV_CONDA_BEFORE
+    end
+    if test "$__se_before" != clean
+        set __se_level (string split -m 1 : -- $__se_before)[1]
+    end
+    while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
+        set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ deactivate)
+        or break
+        string join \n -- $__se_code | source
+    end
+    if status is-interactive
+        __FISH_PROMPT__
+    end
+    if test "$__se_before" = clean
+        set -e CONDA_SHLVL
+        set -e _CE_M
+        set -e _CE_CONDA
+        set -e _CONDA_ROOT
+        set -e _CONDA_EXE
+        if not set -q STACKENV_CONDA_ROOT
+            set -e CONDA_EXE
+            set -e CONDA_PYTHON_EXE
+        end
+        functions -e __conda_add_prompt return_last_status
+    else if not set -q STACKENV_CONDA_ROOT
+        set -gx CONDA_EXE (string split -m 1 : -- $__se_before)[2]
+    end
+    if not set -q STACKENV_CONDA_ROOT
+        set -e STACKENV_CONDA_BEFORE
+    end
+end

@@ -1,0 +1,37 @@
+# Runs at the end of every unload; a reload, whose module is back by then, is left alone.
+if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
+    __se_before=${STACKENV_CONDA_BEFORE:-clean}
+    case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
+    while [ "${CONDA_SHLVL:-0}" -gt "$__se_level" ]; do
+        __se_code=$(STACKENV_PROMPT=${PS1+=$PS1} __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ deactivate) || break
+        case $- in
+            *u*)
+                set +u
+                eval "$__se_code" || :
+                set -u
+                ;;
+            *) eval "$__se_code" || : ;;
+        esac
+    done
+    case $__se_before in
+        clean)
+            unset CONDA_SHLVL _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
+            if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
+                unset CONDA_EXE CONDA_PYTHON_EXE
+            fi
+            # Left by conda's own hook, where a script has run that.
+            unset -f __conda_activate __conda_deactivate __conda_reactivate __conda_exe \
+                __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
+            ;;
+        *)
+            if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
+                CONDA_EXE=${__se_before#*:}
+                export CONDA_EXE
+            fi
+            ;;
+    esac
+    if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
+        unset STACKENV_CONDA_BEFORE
+    fi
+    unset __se_before __se_level __se_code
+fi

@@ -1,0 +1,82 @@
+"""One quoter and one renderer of operations for each shell dialect; the standard library only.
+
+This file is also installed beside a conda installation's `activation.py`, as stackenv_dialect.py,
+and runs there under the installation's own Python: it imports nothing of stackenv.
+
+An operation is a tuple: ("export", name, value), ("unset", name), ("source", path) or
+("prompt", text).
+"""
+
+import re
+import shlex
+
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def quote_sh(text):
+    """Return `text` as one word of bash, zsh, ksh, mksh and dash (POSIX shell, 2.2.2)."""
+    return shlex.quote(text)
+
+
+def quote_csh(text):
+    """Return `text` as one word of tcsh and csh, also in `eval`.
+
+    Inside single quotes only `!` (history, also in scripts) and a newline are special; both take a
+    backslash (tcsh(1), "Lexical structure").
+    """
+    escaped = text.replace("'", "'\\''").replace("!", "\\!").replace("\n", "\\\n")
+    return "'" + escaped + "'"
+
+
+def quote_fish(text):
+    """Return `text` as one word of fish: in single quotes only \\ and ' are special (fish, "Quotes")."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def check_name(name):
+    """Return `name`; raise ValueError when it cannot be the name of a variable in every dialect."""
+    if not VARIABLE_NAME.match(name):
+        raise ValueError("not the name of a variable: " + repr(name))
+    return name
+
+
+def render_sh(operation):
+    """Return the statement of sh that carries out `operation`."""
+    verb, *words = operation
+    if verb == "export":
+        name = check_name(words[0])
+        return name + "=" + quote_sh(words[1]) + "; export " + name
+    if verb == "unset":
+        return "unset " + check_name(words[0])
+    if verb == "source":
+        return ". " + quote_sh(words[0])
+    return "PS1=" + quote_sh(words[0])
+
+
+def render_csh(operation):
+    """Return the statement of csh that carries out `operation`, with its semicolon."""
+    verb, *words = operation
+    if verb == "export":
+        return "setenv " + check_name(words[0]) + " " + quote_csh(words[1]) + ";"
+    if verb == "unset":
+        return "unsetenv " + check_name(words[0]) + ";"
+    if verb == "source":
+        return "source " + quote_csh(words[0]) + ";"
+    return "set prompt = " + quote_csh(words[0]) + ";"
+
+
+def render_fish(operation):
+    """Return the statement of fish that carries out `operation`; its prompt is a function, not a text."""
+    verb, *words = operation
+    if verb == "export":
+        # PATH is a list in fish; entries are quoted one by one.
+        values = words[1].split(":") if words[0] == "PATH" else [words[1]]
+        return " ".join(["set -gx", check_name(words[0]), *map(quote_fish, values)])
+    if verb == "unset":
+        return "set -e " + check_name(words[0])
+    if verb == "source":
+        return "source " + quote_fish(words[0])
+    return ":"
+
+
+DIALECTS = {"sh": render_sh, "csh": render_csh, "fish": render_fish}
