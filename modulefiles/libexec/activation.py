@@ -59,7 +59,10 @@ def level_of(environ):
 
 
 def describe_changes(command, answer, before):
-    """Return conda's answer as a list of operations, in the order of conda's own shell code."""
+    """Return conda's answer as two lists of operations: the changes, and the scripts that follow them.
+
+    The order is that of conda's own shell code (`_yield_commands`, conda/activate.py).
+    """
     variables, scripts = answer["vars"], answer["scripts"]
     path = [("export", "PATH", ":".join(answer["path"]["PATH"]))] if answer["path"].get("PATH") else []
     exports = {
@@ -75,7 +78,7 @@ def describe_changes(command, answer, before):
     operations += [("unset", name) for name in dict.fromkeys(unsets)]
     operations += [("export", name, exports[name]) for name in exports if name not in unsets]
     operations += [] if command == "deactivate" else path
-    return operations + [("source", script) for script in scripts["activate"]]
+    return operations, [("source", script) for script in scripts["activate"]]
 
 
 def carry_out(operations, environ):
@@ -144,17 +147,13 @@ def main():
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""))
     answer = ask_conda(dialect, [command, *arguments])
-    operations = describe_changes(command, answer, environ.get("STACKENV_CONDA_BEFORE"))
-    scripts_last = [o for o in operations if o[0] == "source"] if command != "deactivate" else []
+    operations, scripts = describe_changes(command, answer, environ.get("STACKENV_CONDA_BEFORE"))
     after = carry_out(operations, environ)
     chosen = options.split(",")
-    more = show_base(after) if "base" in chosen else []
-    more += hide_user_site(after) if "hide" in chosen else []
-    more += change_prompt(environ, after)
-    # In front of the packages' scripts, which may look at any of it.
-    at = operations.index(scripts_last[0]) if scripts_last else len(operations)
-    render = DIALECTS[dialect]
-    print("\n".join(render(o) for o in operations[:at] + more + operations[at:]))
+    operations += show_base(after) if "base" in chosen else []
+    operations += hide_user_site(after) if "hide" in chosen else []
+    operations += change_prompt(environ, after)
+    print("\n".join(map(DIALECTS[dialect], operations + scripts)))
 
 
 main()

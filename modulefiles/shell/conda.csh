@@ -38,7 +38,9 @@ switch ( $argv[1]:q )
         __PYTHON__ -I __CONDA__ $argv:q
         exit $status
 endsw
-if ( $?prompt ) setenv STACKENV_PROMPT "=$prompt:q"
+if ( $?prompt ) then
+    setenv STACKENV_PROMPT "=$prompt:q"
+endif
 set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ $__se_arguments:q`" )
 set __se_status = $status
 unsetenv STACKENV_PROMPT

@@ -22,11 +22,10 @@ function conda
             __PYTHON__ -I __CONDA__ $argv
             return
     end
+    status is-interactive
+    and set -lx STACKENV_PROMPT =
     set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ $argv)
     or return
     string join \n -- $__se_code | source
-    if status is-interactive
-        __FISH_PROMPT__
-    end
     return 0
 end

@@ -23,7 +23,7 @@ conda() {
             return
             ;;
     esac
-    __se_code=$(STACKENV_PROMPT=${PS1+=$PS1} __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ "$@") || {
+    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ "$@") || {
         set -- "$?"
         unset __se_code
         return "$1"

@@ -4,11 +4,17 @@ if ( $?STACKENV_CONDA_ROOT ) then
 endif
 set __se_level = 0
 set __se_before = clean
-if ( $?STACKENV_CONDA_BEFORE ) set __se_before = "$STACKENV_CONDA_BEFORE"
-if ( "$__se_before" != clean ) set __se_level = `echo "$__se_before" | sed 's/:.*//'`
+if ( $?STACKENV_CONDA_BEFORE ) then
+    set __se_before = "$STACKENV_CONDA_BEFORE"
+endif
+if ( "$__se_before" != clean ) then
+    set __se_level = `echo "$__se_before" | sed 's/:.*//'`
+endif
 while ( $?CONDA_SHLVL )
     if ( $CONDA_SHLVL <= $__se_level ) break
-    if ( $?prompt ) setenv STACKENV_PROMPT "=$prompt:q"
+    if ( $?prompt ) then
+        setenv STACKENV_PROMPT "=$prompt:q"
+    endif
     set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ deactivate`" )
     set __se_status = $status
     unsetenv STACKENV_PROMPT

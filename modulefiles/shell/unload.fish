@@ -9,13 +9,14 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
     if test "$__se_before" != clean
         set __se_level (string split -m 1 : -- $__se_before)[1]
     end
+    set -l __se_interactive
+    status is-interactive
+    and set __se_interactive =
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
+        set -lx STACKENV_PROMPT $__se_interactive
         set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ deactivate)
         or break
         string join \n -- $__se_code | source
-    end
-    if status is-interactive
-        __FISH_PROMPT__
     end
     if test "$__se_before" = clean
         set -e CONDA_SHLVL

@@ -3,7 +3,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     __se_before=${STACKENV_CONDA_BEFORE:-clean}
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
     while [ "${CONDA_SHLVL:-0}" -gt "$__se_level" ]; do
-        __se_code=$(STACKENV_PROMPT=${PS1+=$PS1} __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ deactivate) || break
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ deactivate) || break
         case $- in
             *u*)
                 set +u

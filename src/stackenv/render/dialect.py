@@ -33,6 +33,28 @@ def quote_fish(text):
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+# fish has no text for a prompt but a function, which is wrapped while an environment is active.
+FISH_PROMPT_ON = """\
+if functions -q fish_prompt; and not functions -q __stackenv_prompt
+    functions -c fish_prompt __stackenv_prompt
+    function __stackenv_status
+        return $argv[1]
+    end
+    function fish_prompt
+        set -l __se_status $status
+        printf %s "$CONDA_PROMPT_MODIFIER"
+        __stackenv_status $__se_status
+        __stackenv_prompt
+    end
+end"""
+FISH_PROMPT_OFF = """\
+if functions -q __stackenv_prompt
+    functions -e fish_prompt
+    functions -c __stackenv_prompt fish_prompt
+    functions -e __stackenv_prompt __stackenv_status
+end"""
+
+
 def check_name(name):
     """Return `name`; raise ValueError when it cannot be the name of a variable in every dialect."""
     if not VARIABLE_NAME.match(name):
@@ -66,7 +88,7 @@ def render_csh(operation):
 
 
 def render_fish(operation):
-    """Return the statement of fish that carries out `operation`; its prompt is a function, not a text."""
+    """Return the statement of fish that carries out `operation`."""
     verb, *words = operation
     if verb == "export":
         # PATH is a list in fish; entries are quoted one by one.
@@ -76,7 +98,7 @@ def render_fish(operation):
         return "set -e " + check_name(words[0])
     if verb == "source":
         return "source " + quote_fish(words[0])
-    return ":"
+    return FISH_PROMPT_ON if words[0] else FISH_PROMPT_OFF
 
 
 DIALECTS = {"sh": render_sh, "csh": render_csh, "fish": render_fish}

@@ -1,0 +1,83 @@
+"""The hooks that EasyBuild calls: `eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb`.
+
+Each delegates to `stackenv.easybuild`. EasyBuild collects every callable here whose name ends in
+_hook, so nothing else may be named so. The package must be importable by the interpreter that runs
+`eb`; from a checkout or an installed package it is found beside this file.
+"""
+
+import sys
+from pathlib import Path
+
+from easybuild.tools import hooks as easybuild_hooks
+from easybuild.tools.build_log import EasyBuildError
+
+try:
+    from stackenv import easybuild as adapter
+except ImportError:
+    here = Path(__file__).resolve().parent
+    # A checkout's hooks/ has src/ beside it; an installed stackenv/hooks/ lies in the package.
+    sys.path.append(str(here.parent / "src" if (here.parent / "src").is_dir() else here.parents[1]))
+    try:
+        from stackenv import easybuild as adapter
+    except ImportError as error:
+        adapter = None
+        missing = str(error)
+
+
+def call(name, *args):
+    """Return what the adapter's function `name` returns."""
+    if adapter is None:
+        raise EasyBuildError(
+            "the stackenv hooks cannot run under %s: %s. Install stackenv there: %s -m pip install stackenv",
+            sys.executable,
+            missing,
+            sys.executable,
+        )
+    return getattr(adapter, name)(*args)
+
+
+def start_hook(*args, **kwargs):
+    """Load the site's policy: a wrong one stops EasyBuild before it builds anything."""
+    call("load_site_policy")
+
+
+def pre_build_and_install_loop_hook(easyconfigs, *args, **kwargs):
+    """Refuse Tcl, and mend what a killed run has left."""
+    call("prepare_loop", easyconfigs)
+
+
+def post_build_and_install_loop_hook(results, *args, **kwargs):
+    """Forget the copies: the new modulefiles stand."""
+    call("finish_loop", results)
+
+
+def pre_ready_hook(block, *args, **kwargs):
+    """Copy the modulefile aside that this build will replace."""
+    call("begin_build", block)
+
+
+def pre_module_hook(block, *args, **kwargs):
+    """Write what the modulefile leans on into the installation, before the modulefile itself."""
+    call("complete_installation", block)
+
+
+def module_write_hook(block, filepath, module_txt, *args, **kwargs):
+    """Return the modulefile's text with our part; prove it before the final write."""
+    return call("complete_module_text", block, filepath, module_txt)
+
+
+def fail_hook(*args, **kwargs):
+    """Bring the old modulefile back."""
+    call("restore_modulefiles")
+
+
+def cancel_hook(*args, **kwargs):
+    """Bring the old modulefile back."""
+    call("restore_modulefiles")
+
+
+if "crash_hook" in easybuild_hooks.KNOWN_HOOKS:
+
+    def crash_hook(*args, **kwargs):
+        """Bring the old modulefile back (EasyBuild 5)."""
+        call("restore_modulefiles")

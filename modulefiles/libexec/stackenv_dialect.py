@@ -1,0 +1,1 @@
+../../src/stackenv/render/dialect.py

@@ -1,0 +1,48 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from stackenv.errors import StackenvError
+
+
+def current_umask() -> int:
+    """Return the umask of this process; there is no call that reads without setting."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def write_file(path: Path, text: str, executable: bool = False) -> None:
+    """Make the file `path` hold `text`, with the mode that the umask leaves of 0666 or 0777.
+
+    The text is written beside `path`, synced, and renamed over it, so that a reader, a full disk or
+    a killed process never leaves half a file.
+
+    Raises
+    ------
+    StackenvError
+        When the folder or the file cannot be written; what was there before is untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with open(handle, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123 (a descriptor)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod((0o777 if executable else 0o666) & ~current_umask())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise StackenvError(
+            f"{path} could not be written: {error.strerror}; what was there before is untouched",
+            f"look at the permissions and the free space: ls -ld {path.parent}; df -h {path.parent}",
+        ) from error

@@ -1,0 +1,109 @@
+"""What follows the vendor's installer: our files, the emptied package cache, the frozen base."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Sequence
+
+from packaging.version import InvalidVersion, Version
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.files import write_file
+from stackenv.errors import InstallationError, StackenvError
+from stackenv.facts.installation import CondaInstallation
+from stackenv.model import InstalledFile
+from stackenv.render import render_installed_file
+
+FROZEN_SINCE = Version("25.5")
+FROZEN_MESSAGE = (
+    "This is the site's installation; make an environment of your own: conda create --name NAME"
+)
+
+
+def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> None:
+    """Write `files`, each whole; a file at the place of one of them that is not ours is an error.
+
+    Raises
+    ------
+    StackenvError
+        When a file cannot be written, or one that stackenv did not write would be overwritten.
+    """
+    for file in files:
+        path = Path(file.path)
+        text = render_installed_file(file, site_templates)
+        if path.exists() and "libexec/stackenv" not in file.path:
+            present = path.read_text(encoding="utf-8", errors="replace")
+            if STACKENV_UUID not in present:
+                raise StackenvError(
+                    f"{path} is there and was not written by stackenv, so it is left alone",
+                    "move it away, or its contents into the policy's conda.condarc",
+                )
+        write_file(path, text, file.executable)
+
+
+def ask_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:
+    """Return the version that the installation's conda tells.
+
+    Raises
+    ------
+    InstallationError
+        When conda does not start, does not end in time or tells no version; in its own words.
+    """
+    root = installation.root
+    command = [f"{root}/bin/python", "-I", f"{root}/bin/conda", "--version"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallationError(
+            f"{root}/bin/conda did not answer: {error}", " ".join(command)
+        ) from error
+    try:
+        return Version(done.stdout.split()[-1])
+    except (IndexError, InvalidVersion):
+        words = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+        raise InstallationError(
+            f"{root}/bin/conda tells no version: {words}", " ".join(command)
+        ) from None
+
+
+def freeze_base(installation: CondaInstallation, version: Version) -> bool:
+    """Mark the base as frozen; return whether this conda knows the mark (25.5 and later, CEP 22)."""
+    if version < FROZEN_SINCE:
+        return False
+    mark = Path(installation.root, "conda-meta", "frozen")
+    write_file(mark, json.dumps({"message": FROZEN_MESSAGE}) + "\n")
+    return True
+
+
+def empty_package_cache(installation: CondaInstallation) -> int:
+    """Empty the installer's package cache, ROOT/pkgs; return how many entries went.
+
+    The base does not need them: its files are hard links or copies. The folder itself stays, for
+    EasyBuild's sanity check wants it. A `pkgs` that is a link leads elsewhere and is left alone.
+
+    Raises
+    ------
+    StackenvError
+        When an entry cannot be removed.
+    """
+    cache = Path(installation.root, "pkgs")
+    if cache.is_symlink() or not cache.is_dir():
+        return 0
+    entries = sorted(cache.iterdir())
+    try:
+        for entry in entries:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    except OSError as error:
+        raise StackenvError(
+            f"the installer's package cache could not be emptied: {error}",
+            "set conda.empty_package_cache: false in the policy to keep it",
+        ) from error
+    return len(entries)

@@ -1,0 +1,98 @@
+"""Modulefiles copied aside while a build replaces them."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RestoredModulefile:
+    """A modulefile that is back in its place, and whether the installation it leads to stands."""
+
+    path: Path
+    installdir: Path
+
+    @property
+    def installation_stands(self) -> bool:
+        return Path(self.installdir, "bin", "conda").exists()
+
+
+class KeptModulefiles:
+    """The copies, each below `folder` by the module's full name, with the path it came from beside it.
+
+    The copy outlives a killed process; the next build of the same module brings it back.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.current: tuple[Path, Path, Path] | None = None
+
+    def place(self, full_name: str) -> Path:
+        """Return where the copy of the module `full_name` lies."""
+        return self.folder / f"{full_name}.lua"
+
+    def keep(self, path: Path, full_name: str, installdir: Path) -> None:
+        """Copy the modulefile `path` aside, if it is there; raise OSError when that fails."""
+        if not path.is_file():
+            return
+        copy = self.place(full_name)
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        half = copy.with_suffix(".part")
+        shutil.copy2(path, half)
+        half.replace(copy)
+        copy.with_suffix(".path").write_text(str(path), encoding="utf-8")
+        self.current = (path, copy, installdir)
+        # EasyBuild 4 has no hook for a crash; an uncaught exception still gets here.
+        atexit.register(self.restore)
+
+    def forget(self) -> None:
+        """Remove the current copy: its replacement stands."""
+        if self.current is None:
+            return
+        _, copy, _ = self.current
+        self.current = None
+        self._remove(copy)
+
+    def restore(self) -> list[RestoredModulefile]:
+        """Bring the current copy back, byte by byte; return it where it was not still in place."""
+        if self.current is None:
+            return []
+        path, copy, installdir = self.current
+        self.current = None
+        changed = not path.is_file() or path.read_bytes() != copy.read_bytes()
+        if changed:
+            self._put_back(copy, path)
+        self._remove(copy)
+        return [RestoredModulefile(path, installdir)] if changed else []
+
+    def restore_leftovers(self, full_names: set[str]) -> list[Path]:
+        """Bring back what a killed process has left for the modules `full_names`; return the paths."""
+        restored = []
+        for full_name in sorted(full_names):
+            copy = self.place(full_name)
+            origin = copy.with_suffix(".path")
+            if not copy.is_file() or not origin.is_file():
+                continue
+            path = Path(origin.read_text(encoding="utf-8"))
+            if not path.exists():
+                self._put_back(copy, path)
+                restored.append(path)
+            self._remove(copy)
+        return restored
+
+    @staticmethod
+    def _put_back(copy: Path, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_name(f".{path.name}.part")
+        shutil.copy2(copy, half)
+        half.replace(path)
+
+    def _remove(self, copy: Path) -> None:
+        for leftover in (copy.with_suffix(".path"), copy):
+            leftover.unlink(missing_ok=True)
+        for folder in (copy.parent, self.folder):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()

@@ -1,0 +1,65 @@
+"""`stackenv site`: what the site's admins use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from stackenv.describe.conda_module import describe_conda_module
+from stackenv.facts.installation import probe_installation
+from stackenv.policy import find_policy_file, load_policy
+from stackenv.render import render_module
+
+HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
+
+
+@click.group()
+def site() -> None:
+    """For the site's admins: the policy, the modulefile, the EasyBuild hooks."""
+
+
+@site.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check(file: Path | None) -> None:
+    """Check a policy file; without FILE the one that is in force.
+
+    Prints nothing but the file's name when it is right.
+
+    \b
+    Example:
+      stackenv site check /etc/stackenv/site.yaml
+    """
+    policy = load_policy(file or find_policy_file(os.environ))
+    click.echo(f"{policy.path}: the policy is right")
+
+
+@site.command()
+@click.option("--name", required=True, help="The software, as EasyBuild calls it: Anaconda3.")
+@click.option("--version", required=True, help="Of the module: 2024.02-1.")
+@click.option("--root", required=True, help="The installation's prefix.")
+@click.option("--policy", type=click.Path(path_type=Path), help="Instead of the one in force.")
+def render(name: str, version: str, root: str, policy: Path | None) -> None:
+    """Print what the EasyBuild hook adds to the modulefile of a conda installation.
+
+    \b
+    Example:
+      stackenv site render --name Anaconda3 --version 2024.02-1 \\
+          --root /software/Anaconda3/2024.02-1
+    """
+    site_policy = load_policy(policy or find_policy_file(os.environ))
+    installation = probe_installation(name, f"{name}/{version}", root)
+    spec = describe_conda_module(installation, site_policy.conda)
+    click.echo(render_module(spec, site_policy.conda.templates), nl=False)
+
+
+@site.command()
+def hooks() -> None:
+    """Print the path of the EasyBuild hooks.
+
+    \b
+    Example:
+      eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb
+    """
+    click.echo(str(HOOKS.resolve()))

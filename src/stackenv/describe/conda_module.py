@@ -1,0 +1,140 @@
+"""The module of a conda distribution: what its modulefile does, and the files it leans on."""
+
+from __future__ import annotations
+
+from stackenv import STACKENV_UUID
+from stackenv.facts.installation import CondaInstallation
+from stackenv.model import (
+    BaseBin,
+    Family,
+    InstalledFile,
+    ModuleSpec,
+    PrependPath,
+    RememberBefore,
+    SetEnvironment,
+    ShellCommand,
+    StoragePlaces,
+    SupportedShells,
+    TerminalNotices,
+    UnloadCode,
+)
+from stackenv.policy import CondaPolicy
+from stackenv.policy.condarc import describe_condarc
+
+LIBEXEC = "libexec/stackenv"
+
+NO_FUNCTION = "this shell has no conda function; put `module load {module}` in this script"
+INIT_REFUSED = (
+    "`conda init` is not needed here and would change your start-up files for every login and job: "
+    "`module load {module}` gives `conda`, with `conda activate`, in every shell and script"
+)
+NOTICE_PYTHONPATH = (
+    "{name}: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an "
+    "import goes wrong, unload that module or unset PYTHONPATH"
+)
+NOTICE_OTHER_CONDA = (
+    "{name}: the environment %s of another conda is active in this shell, perhaps from a conda init "
+    "block in a start-up file; python stays that one until you type: conda deactivate"
+)
+NOTICE_NO_PLACE = (
+    "{name}: none of the places that this site gives to conda environments can be used now; they go "
+    "where conda puts them by itself, the folder .conda in your home"
+)
+HELP = """\
+{module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
+
+    conda create --name myenv python       make an environment
+    conda activate myenv                   use it, here or in a job script
+    conda deactivate                       leave it
+
+In a job script: `module load {module}`, then `conda activate myenv`.
+Unloading the module leaves every environment and undoes everything.
+"""
+
+
+def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dict[str, str]:
+    """Return what the placeholders of the shell files stand for, unquoted."""
+    root = installation.root
+    options = [
+        *(["base"] if policy.base_on_path else []),
+        *(["hide"] if policy.user_site == "hide" else []),
+    ]
+    return {
+        "ROOT": root,
+        "PYTHON": f"{root}/bin/python",
+        "CONDA": f"{root}/bin/conda",
+        "CONDA_INIT": f"{root}/{LIBEXEC}/conda-init",
+        "ACTIVATION": f"{root}/{LIBEXEC}/activation.py",
+        "OPTIONS": ",".join(options) or "none",
+        "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
+        "INIT_POLICY": policy.init,
+        "INIT_MESSAGE": INIT_REFUSED.format(module=installation.module),
+    }
+
+
+def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) -> ModuleSpec:
+    """Return the description of the modulefile of `installation` under `policy` (design: the conda module)."""
+    root, name = installation.root, installation.name
+    values = describe_values(installation, policy)
+    # The last is first on PATH: our `conda`, the vendor's condabin (conda adds one by itself where
+    # none is, and never takes it away), the base, and behind them our `pip`.
+    path = (f"{LIBEXEC}/pip", "bin", "condabin", f"{LIBEXEC}/condabin")
+    places = policy.storage
+    return ModuleSpec(
+        template="conda.lua.j2",
+        title=f"conda of {installation.module}",
+        help_text=HELP.format(module=installation.module),
+        blocks={
+            "family": (
+                Family("conda"),
+                SupportedShells(("bare", "rc"), f"{name} has no `conda` for this shell"),
+            ),
+            "before": (RememberBefore("STACKENV_CONDA_BEFORE"),),
+            "path": (
+                *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
+                BaseBin(root, policy.base_on_path),
+            ),
+            "environment": (
+                SetEnvironment("STACKENV_CONDA_ROOT", root),
+                SetEnvironment("CONDA_EXE", values["CONDA"]),
+                SetEnvironment("CONDA_PYTHON_EXE", values["PYTHON"]),
+            ),
+            "storage": (StoragePlaces(places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
+            "commands": (
+                ShellCommand(
+                    "conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", policy.export_function
+                ),
+            ),
+            "notices": (
+                TerminalNotices(
+                    root,
+                    NOTICE_PYTHONPATH.format(name=name) if policy.pythonpath_notice else "",
+                    NOTICE_OTHER_CONDA.format(name=name),
+                    NOTICE_NO_PLACE.format(name=name) if places else "",
+                ),
+            ),
+            "unload": (UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh"),),
+        },
+    )
+
+
+def describe_installed_files(
+    installation: CondaInstallation, policy: CondaPolicy
+) -> tuple[InstalledFile, ...]:
+    """Return the files that the module leans on, inside the installation: commands, condarc."""
+    here = f"{installation.root}/{LIBEXEC}"
+    values = describe_values(installation, policy)
+    programs = {
+        f"{here}/condabin/conda": "libexec/conda",
+        f"{here}/conda-init": "libexec/conda-init",
+        f"{here}/pip/pip": "libexec/pip",
+        f"{here}/pip/pip3": "libexec/pip",
+    }
+    return (
+        *(InstalledFile(p, s, values=values, executable=True) for p, s in programs.items()),
+        InstalledFile(f"{here}/conda.csh", "shell/conda.csh", dialect="csh", values=values),
+        InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
+        InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
+        InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
+        InstalledFile(f"{installation.root}/condarc.d/stackenv.yml", text=f"# {STACKENV_UUID}\n{describe_condarc(policy)}"),
+    )

@@ -1,0 +1,182 @@
+"""The adapter between EasyBuild's hooks and stackenv, for EasyBuild 4.9 and 5.
+
+Only `EasyBuildError` leaves it: any other exception ends `eb` with a traceback. The modulefile that
+a build replaces is copied aside first and comes back when the build does not get to its end, since
+EasyBuild deletes it early (facts: when the hook raises at the final write, the modulefile is gone).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+
+from easybuild.tools.build_log import EasyBuildError, print_msg, print_warning
+from easybuild.tools.config import get_module_syntax, install_path
+
+from stackenv.apply.installation import (
+    ask_conda_version,
+    empty_package_cache,
+    freeze_base,
+    install_files,
+)
+from stackenv.apply.kept import KeptModulefiles
+from stackenv.apply.proof import prove_module
+from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
+from stackenv.errors import StackenvError
+from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
+from stackenv.policy import SitePolicy, find_policy_file, load_policy
+from stackenv.render import render_module
+from stackenv.render.module import OURS_BEGINS
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Session:
+    """What one run of `eb` holds between its hooks: the policy, and the modulefiles kept aside."""
+
+    def __init__(self) -> None:
+        self.policy: SitePolicy | None = None
+        self.kept: KeptModulefiles | None = None
+
+
+session = Session()
+
+
+def as_easybuild_error(function: Function) -> Function:
+    """Turn every error of `function` into EasyBuildError, with what to do next in its text."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except EasyBuildError:
+            raise
+        except StackenvError as error:
+            raise EasyBuildError("stackenv: %s", error) from error
+        except Exception as error:
+            raise EasyBuildError(
+                "stackenv: %s failed: %s: %s", function.__name__, type(error).__name__, error
+            ) from error
+
+    return guarded  # type: ignore[return-value]
+
+
+def policy() -> SitePolicy:
+    """Return the site's policy; read at the first call."""
+    if session.policy is None:
+        session.policy = load_policy(find_policy_file(os.environ))
+    return session.policy
+
+
+def is_ours(name: str) -> bool:
+    """Return whether the policy has the hook complete the modulefile of the software `name`."""
+    return name in policy().conda.names
+
+
+def refuse_tcl(name: str) -> None:
+    """Raise EasyBuildError when EasyBuild would write modulefiles in Tcl."""
+    if get_module_syntax() != "Lua":
+        raise EasyBuildError(
+            "stackenv: the modulefile of %s needs Lua, and EasyBuild is set to write %s; "
+            "build it with --module-syntax=Lua (EASYBUILD_MODULE_SYNTAX=Lua)",
+            name,
+            get_module_syntax(),
+        )
+
+
+def kept() -> KeptModulefiles:
+    """Return the modulefiles kept aside, in a folder of the software tree: never on MODULEPATH."""
+    if session.kept is None:
+        session.kept = KeptModulefiles(Path(install_path(), ".stackenv-kept"))
+    return session.kept
+
+
+@as_easybuild_error
+def load_site_policy() -> None:
+    """Load the policy (start_hook), so that a wrong one stops EasyBuild before it builds anything."""
+    policy()
+
+
+@as_easybuild_error
+def prepare_loop(easyconfigs: list[dict[str, Any]]) -> None:
+    """Refuse Tcl before anything is built, and mend what a killed run has left."""
+    ours = [item["ec"] for item in easyconfigs if is_ours(item["ec"].name)]
+    for ec in ours:
+        refuse_tcl(ec.name)
+    for path in kept().restore_leftovers({ec.full_mod_name for ec in ours}) if ours else ():
+        print_warning("stackenv: an earlier eb was killed; its old modulefile %s is back", path)
+
+
+@as_easybuild_error
+def begin_build(block: Any) -> None:
+    """Copy the modulefile aside that this build will replace; the builds before it are done."""
+    kept().forget()
+    if is_ours(block.name):
+        kept().keep(Path(block.mod_filepath), block.full_mod_name, Path(block.installdir))
+
+
+@as_easybuild_error
+def finish_loop(results: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """Forget the copies of what was built; bring back those of what was not (--keep-going)."""
+    failed = any(result.get("success") is False for _, result in results)
+    if failed:
+        restore_modulefiles()
+    else:
+        kept().forget()
+
+
+@as_easybuild_error
+def restore_modulefiles() -> None:
+    """Bring back the modulefile of a build that did not get to its end, and say so."""
+    if session.kept is None:
+        return
+    for restored in session.kept.restore():
+        print_msg("stackenv: the old modulefile is back: %s", restored.path, prefix=False)
+        if not restored.installation_stands:
+            print_warning(
+                "stackenv: %s leads to %s, which this build has already removed; "
+                "build it again, or hide the module until then",
+                restored.path,
+                restored.installdir,
+            )
+
+
+def probe_block(block: Any) -> CondaInstallation:
+    """Return the installation that `block` builds; in a dry run it need not be there yet."""
+    if block.dry_run:
+        return CondaInstallation(block.name, block.short_mod_name, check_root(block.installdir))
+    return probe_installation(block.name, block.short_mod_name, block.installdir)
+
+
+@as_easybuild_error
+def complete_installation(block: Any) -> None:
+    """Write what the modulefile leans on into the installation (pre_module_hook)."""
+    if not is_ours(block.name) or block.dry_run:
+        return
+    conda, installation = policy().conda, probe_block(block)
+    install_files(describe_installed_files(installation, conda), conda.templates)
+    if conda.empty_package_cache:
+        empty_package_cache(installation)
+    if conda.freeze_base:
+        freeze_base(installation, ask_conda_version(installation, conda.proof.timeout_s))
+
+
+@as_easybuild_error
+def complete_module_text(block: Any, filepath: str, text: str) -> str | None:
+    """Return the modulefile's text with our part behind EasyBuild's; None for other software.
+
+    The text of the final write is proven in real shells first.
+    """
+    if not is_ours(block.name) or filepath.endswith("-easybuild-devel"):
+        return None
+    refuse_tcl(block.name)
+    conda, installation = policy().conda, probe_block(block)
+    ours = render_module(describe_conda_module(installation, conda), conda.templates)
+    # Built from an archived easyconfig, EasyBuild's text may hold our part already.
+    completed = text.split(OURS_BEGINS, 1)[0].rstrip("\n") + "\n\n" + ours
+    if filepath == block.mod_filepath and not block.dry_run:
+        for warning in prove_module(completed, installation, conda.proof):
+            print_warning("stackenv: %s", warning)
+    return completed

@@ -1,0 +1,1 @@
+"""What is on the disk and in this process, probed and never changed."""

@@ -1,0 +1,79 @@
+"""A conda installation: where it stands, and whether a module can be made for it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.errors import InstallationError
+
+# What a shell, a list variable or Lmod's own quoting of aliases would split or expand. Lmod writes
+# an alias of csh between single quotes without escaping (shells/Csh.lua, 8.6.19).
+FORBIDDEN_IN_ROOT = "'\"`$\\!:*?[]{}~;&|<>()#"
+
+
+@dataclass(frozen=True)
+class CondaInstallation:
+    """A conda installation and the module that leads to it.
+
+    Parameters
+    ----------
+    name
+        Of the software: Anaconda3.
+    module
+        What users type behind `module load`: Anaconda3/2024.02-1.
+    root
+        The installation's prefix, an absolute path, as the module is to spell it.
+    """
+
+    name: str
+    module: str
+    root: str
+
+
+def check_root(root: str) -> str:
+    """Return `root`, a prefix that can be written into a modulefile of any shell.
+
+    Raises
+    ------
+    InstallationError
+        When it is not absolute, or holds a character that shells, PATH or Lmod would not keep.
+    """
+    bad = sorted({c for c in root if c in FORBIDDEN_IN_ROOT or not c.isprintable()})
+    if bad:
+        raise InstallationError(
+            f"the prefix {root!r} holds {', '.join(map(repr, bad))}, which the shells, PATH or Lmod "
+            "would not keep as it is",
+            "install below a folder whose name has letters, digits and . _ - + only",
+        )
+    if not os.path.isabs(root):
+        raise InstallationError(f"the prefix {root!r} is not an absolute path", "name it from /")
+    return root.rstrip("/") or "/"
+
+
+def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
+    """Return the conda installation at `root`, which `module` leads to; start no process.
+
+    Raises
+    ------
+    InstallationError
+        When the prefix cannot be read, or has no bin/conda or no bin/python that can be executed.
+    """
+    root = check_root(root)
+    for relative in ("bin/conda", "bin/python"):
+        path = Path(root, relative)
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            raise InstallationError(
+                f"{root} is no conda installation that can be used: {path}: {error.strerror}",
+                "name the folder that the installer was given as its prefix (-p)",
+            ) from error
+        if not stat.S_ISREG(mode) or not os.access(path, os.X_OK):
+            raise InstallationError(
+                f"{root} is no conda installation that can be used: {path} cannot be executed",
+                f"ls -l {path}",
+            )
+    return CondaInstallation(name, module, root)

@@ -1,0 +1,37 @@
+"""The terms in which a modulefile is described: typed operations, in named blocks.
+
+An operation says what the module does, never how Lua says it; `stackenv.render` knows that. The
+operations whose outcome is decided when a user loads the module (which place is usable, whether an
+environment is active) say so in their names.
+"""
+
+from stackenv.model.operations import (
+    BaseBin,
+    Family,
+    Operation,
+    PrependPath,
+    RememberBefore,
+    SetEnvironment,
+    ShellCommand,
+    StoragePlaces,
+    SupportedShells,
+    TerminalNotices,
+    UnloadCode,
+)
+from stackenv.model.spec import InstalledFile, ModuleSpec
+
+__all__ = [
+    "BaseBin",
+    "Family",
+    "InstalledFile",
+    "ModuleSpec",
+    "Operation",
+    "PrependPath",
+    "RememberBefore",
+    "SetEnvironment",
+    "ShellCommand",
+    "StoragePlaces",
+    "SupportedShells",
+    "TerminalNotices",
+    "UnloadCode",
+]

@@ -1,0 +1,135 @@
+"""Operations of a modulefile, as frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping, Union
+
+from stackenv.policy import StoragePlace
+
+
+@dataclass(frozen=True)
+class Family:
+    """At most one loaded module of the family `name`; Lmod swaps."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class SupportedShells:
+    """Refuse, loudly, the shells for which there is no command (Lmod's `myShellName`)."""
+
+    unsupported: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class PrependPath:
+    """Put `value` in front of the path variable `variable`; unload takes it away."""
+
+    variable: str
+    value: str
+
+
+@dataclass(frozen=True)
+class SetEnvironment:
+    """Set `variable`; unload unsets it."""
+
+    variable: str
+    value: str
+
+
+@dataclass(frozen=True)
+class BaseBin:
+    """Keep the bin of the base at `root` off PATH while another environment is active.
+
+    With `on_path` it is there while none is. Where the base itself is active, also under a stacked
+    environment, it keeps its place: every stacked environment goes back in front of it, since Lmod
+    has just put it first (facts: a reload with two stacked environments).
+    """
+
+    root: str
+    on_path: bool
+
+
+@dataclass(frozen=True)
+class StoragePlaces:
+    """Send environments and packages to the first usable place, decided at load.
+
+    Environments: our folder is appended to CONDA_ENVS_PATH, and what was appended is remembered in
+    `environments_marker`, so that unload removes just that. Packages: CONDA_PKGS_DIRS is set when
+    the user has not set it, and undone only while it is still ours (`packages_marker`).
+    """
+
+    places: tuple[StoragePlace, ...]
+    environments_marker: str
+    packages_marker: str
+
+
+@dataclass(frozen=True)
+class RememberBefore:
+    """Remember in `variable`, across reloads, which conda was in the shell before the first load.
+
+    The value is `clean`, or the number of active environments and the other conda's CONDA_EXE with
+    a colon between. Not Lmod but the unload code forgets it, since a reload is an unload to Lmod.
+    """
+
+    variable: str
+
+
+@dataclass(frozen=True)
+class ShellCommand:
+    """Define the command `name`: a function in sh-like shells and fish, an alias in csh.
+
+    `source` names the files in the templates' folder shell/, one a dialect; `values` are what their
+    placeholders stand for, unquoted. csh sources the installed file `csh_file`. With `export` the
+    children of a bash have the function too.
+    """
+
+    name: str
+    source: str
+    values: Mapping[str, str]
+    csh_file: str
+    export: bool
+
+
+@dataclass(frozen=True)
+class UnloadCode:
+    """Shell code that runs at the end of an unload, after Lmod has undone everything else.
+
+    It must ask the shell whether the module is back, for a reload is an unload and a load.
+    `source`, `values` and `csh_file` are those of `ShellCommand`.
+    """
+
+    source: str
+    values: Mapping[str, str]
+    csh_file: str
+
+
+@dataclass(frozen=True)
+class TerminalNotices:
+    """One line on a terminal at load, never in jobs, scp or EasyBuild, for each that applies.
+
+    In each text %s stands for what was found: the module or folder that PYTHONPATH leads to, the
+    other conda's environment, nothing. An empty text is never shown. csh evaluates the texts in a
+    command substitution: they hold no quotes and no characters of file name patterns.
+    """
+
+    root: str
+    pythonpath: str
+    other_conda: str
+    no_place: str
+
+
+Operation = Union[
+    Family,
+    SupportedShells,
+    PrependPath,
+    SetEnvironment,
+    BaseBin,
+    StoragePlaces,
+    RememberBefore,
+    ShellCommand,
+    UnloadCode,
+    TerminalNotices,
+]

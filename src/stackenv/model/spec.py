@@ -1,0 +1,38 @@
+"""What is made from a description: the text of a modulefile, and the files that it leans on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from stackenv.model.operations import Operation
+
+
+@dataclass(frozen=True)
+class ModuleSpec:
+    """A modulefile, described.
+
+    `template` names the frame in the templates' folder; `blocks` are the operations that it prints,
+    by the name of the frame's block; `help_text` is the page of `module help`.
+    """
+
+    template: str
+    title: str
+    blocks: Mapping[str, tuple[Operation, ...]]
+    help_text: str
+
+
+@dataclass(frozen=True)
+class InstalledFile:
+    """A file that the modulefile needs beside the installation.
+
+    `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
+    templates' folder with its placeholders replaced by `values`, quoted for `dialect`.
+    """
+
+    path: str
+    source: str = ""
+    text: str = ""
+    dialect: str = "sh"
+    values: Mapping[str, str] | None = None
+    executable: bool = False

@@ -1,0 +1,30 @@
+"""What the site decided: the policy file, found, read and checked.
+
+The only place that knows YAML's keys; the rest of stackenv sees the frozen settings.
+"""
+
+from stackenv.policy.condarc import describe_condarc
+from stackenv.policy.loader import POLICY_VARIABLE, find_policy_file, load_policy
+from stackenv.policy.path_template import Literal, PathTemplate, Variable
+from stackenv.policy.settings import (
+    ChannelPolicy,
+    CondaPolicy,
+    ProofPolicy,
+    SitePolicy,
+    StoragePlace,
+)
+
+__all__ = [
+    "POLICY_VARIABLE",
+    "ChannelPolicy",
+    "CondaPolicy",
+    "Literal",
+    "PathTemplate",
+    "ProofPolicy",
+    "SitePolicy",
+    "StoragePlace",
+    "Variable",
+    "describe_condarc",
+    "find_policy_file",
+    "load_policy",
+]

@@ -1,0 +1,87 @@
+"""The site's condarc: what the policy says of channels, and conda's further keys."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from stackenv.policy.settings import CondaPolicy
+
+# ASCII, because conda opens the file in the encoding of the user's locale.
+_HEADER = """\
+# Written by stackenv from the site's policy file; a change made here is lost.
+# Change conda.channels, conda.condarc or conda.final in the policy, then bring the
+# installation up to date: eb --module-only --force EASYCONFIG
+"""
+
+# conda reads YAML 1.2 (ruamel.yaml), PyYAML writes 1.1: they disagree on words such as 0o7 and
+# 1e5, never on those that begin with a letter and hold nothing but these.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's dumper that puts in quotes what two YAMLs might read differently."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        # Each key is read by itself in a diff; a value that occurs twice is written twice.
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if _PLAIN.fullmatch(text) else '"'
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def describe_condarc(conda: CondaPolicy) -> str:
+    """Describe the configuration that all users of an installation begin with.
+
+    The folders are not part of it: in a condarc an unset ``${VAR}`` becomes a folder below the
+    current one, so the modulefile computes them.
+
+    Parameters
+    ----------
+    conda
+        The policy.
+
+    Returns
+    -------
+    str
+        YAML for condarc.d/stackenv.yml below the installation's root.
+
+    Notes
+    -----
+    conda looks for ``#!final`` in the comment that ends the key's own line, for a list or mapping
+    before its first item, and only if no comment follows on the next line
+    (conda/common/configuration.py, ``YamlRawParameter._get_yaml_key_comment``).
+    """
+    channels = conda.channels
+    keys: dict[str, object] = {}
+    if channels.default:
+        keys["channels"] = list(channels.default)
+    if channels.replace_defaults:
+        keys["default_channels"] = list(channels.default)
+    if channels.denied:
+        keys["denylist_channels"] = list(channels.denied)
+    keys.update(conda.condarc)
+    return _HEADER + "".join(
+        _key_text(key, value, is_final=key in conda.final) for key, value in keys.items()
+    )
+
+
+def _key_text(key: str, value: object, *, is_final: bool) -> str:
+    text = yaml.dump(
+        {key: value},
+        Dumper=_Dumper,
+        default_flow_style=False,
+        sort_keys=False,
+        # A folded line would leave the comment in the middle of a text.
+        width=float("inf"),
+    )
+    first, rest = text.split("\n", 1)
+    return f"{first} #!final\n{rest}" if is_final else text

@@ -1,0 +1,202 @@
+"""Which policy file holds, and the file as settings or as one error with every fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voluptuous import MultipleInvalid, RequiredFieldInvalid
+
+from stackenv.policy.consistency import consistency_problems
+from stackenv.policy.document import Document, read_document
+from stackenv.policy.faults import (
+    SHIPPED_POLICY_FILE,
+    Fault,
+    KeyPath,
+    Place,
+    did_you_mean,
+    file_error,
+    nearest,
+    policy_error,
+)
+from stackenv.policy.final_marks import refuse_final_comments
+from stackenv.policy.schema import (
+    KEYS_OF_SECTION,
+    POLICY_SCHEMA,
+    POLICY_VERSION,
+    RESERVED_SECTIONS,
+    UnknownKey,
+)
+from stackenv.policy.settings import SitePolicy
+
+POLICY_VARIABLE = "STACKENV_SITE_CONFIG"
+SYSTEM_POLICY_FILE = Path("/etc/stackenv/site.yaml")
+
+
+def find_policy_file(environ: Mapping[str, str]) -> Path:
+    """Find the policy file that holds for this run.
+
+    Parameters
+    ----------
+    environ
+        The environment variables.
+
+    Returns
+    -------
+    Path
+        The absolute path of the file that STACKENV_SITE_CONFIG names, else of
+        /etc/stackenv/site.yaml if there is one, else of the shipped default.
+
+    Raises
+    ------
+    PolicyError
+        STACKENV_SITE_CONFIG names a file that does not exist.
+    """
+    named = environ.get(POLICY_VARIABLE, "")
+    if named:
+        # EasyBuild changes its working folder between the steps of a build.
+        path = Path(named).absolute()
+        if not _is_there(path):
+            raise file_error(
+                f"{path}: no such file; {POLICY_VARIABLE} names it; "
+                "allowed: the path of a policy file, or the variable unset"
+            )
+        return path
+    return SYSTEM_POLICY_FILE if _is_there(SYSTEM_POLICY_FILE) else SHIPPED_POLICY_FILE
+
+
+def load_policy(path: Path) -> SitePolicy:
+    """Read a policy file, lay it over the shipped default and check it.
+
+    Mappings are merged and lists replaced, so that a site states only what differs.
+
+    Parameters
+    ----------
+    path
+        The policy file.
+
+    Returns
+    -------
+    SitePolicy
+        The settings of the site.
+
+    Raises
+    ------
+    PolicyError
+        The file cannot be read, or it is wrong: a line for each fault, with file, line and key.
+    """
+    document = read_document(path)
+    _require_version(document)
+    merged = _laid_over(read_document(SHIPPED_POLICY_FILE), document)
+    unreadable = {fault.key for fault in document.faults}
+    refuse_final_comments(document)
+    faults = list(document.faults)
+    values: Any = None
+    try:
+        values = POLICY_SCHEMA(merged.data)
+    except MultipleInvalid as error:
+        faults.extend(_schema_faults(merged, error, unreadable))
+    faults.extend(_consistency_faults(merged, path, {fault.key for fault in faults}))
+    if faults:
+        raise policy_error(faults)
+    return SitePolicy(path, values["version"], values["conda"])
+
+
+def _is_there(path: Path) -> bool:
+    # A dangling link and a folder that may not be entered count: a policy that someone put there
+    # and that cannot be read must not be passed over for the default.
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _require_version(document: Document) -> None:
+    version = document.data.get("version")
+    if "version" not in document.data:
+        problem = f"missing; allowed: version: {POLICY_VERSION}, at the top of the file"
+        document.blame(("version",), 1, problem)
+    elif type(version) is int and version != POLICY_VERSION:
+        # The keys of another version are not this one's: what else is found would mislead.
+        place = document.places[("version",)]
+        problem = f"found {version}; allowed: {POLICY_VERSION}, which is what this stackenv reads"
+        raise policy_error([Fault(place, ("version",), problem)])
+
+
+@dataclass(frozen=True)
+class _Merged:
+    path: Path
+    data: dict[str, Any]
+    places: dict[KeyPath, Place]
+
+    def place(self, key: KeyPath) -> Place:
+        # A missing key has no line: its section's line is where to write it.
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.places:
+                return self.places[key[:length]]
+        return Place(self.path, 1)
+
+
+def _laid_over(base: Document, site: Document) -> _Merged:
+    places = dict(base.places)
+
+    def merge(key: KeyPath, below: Any, above: Any) -> Any:
+        if isinstance(below, dict) and isinstance(above, dict):
+            both = {name: merge((*key, name), below.get(name), above[name]) for name in above}
+            return {**below, **both}
+        # A section whose lines are all commented out is null to YAML: it states nothing.
+        if isinstance(below, dict) and above is None:
+            return below
+        for covered in [place for place in places if place[: len(key)] == key]:
+            del places[covered]
+        return above
+
+    data = merge((), base.data, site.data)
+    places.update(site.places)
+    return _Merged(site.path, data, places)
+
+
+def _schema_faults(
+    merged: _Merged, error: MultipleInvalid, unreadable: set[KeyPath]
+) -> Iterator[Fault]:
+    for invalid in error.errors:
+        key: KeyPath = tuple(
+            step if isinstance(step, (str, int)) else str(step) for step in invalid.path
+        )
+        # The document already says what is wrong with this value.
+        if key in unreadable:
+            continue
+        problem = invalid.msg
+        if isinstance(invalid, UnknownKey):
+            problem = _unknown_key(key)
+        elif isinstance(invalid, RequiredFieldInvalid):
+            problem = "missing; allowed: the key with a value"
+        yield Fault(merged.place(key), key, problem)
+
+
+def _consistency_faults(merged: _Merged, path: Path, known: set[KeyPath]) -> Iterator[Fault]:
+    # Without a mapping there is nothing to compare, and the schema has said so.
+    if ("conda",) in known:
+        return
+    for keys, problem in consistency_problems(merged.data["conda"], known):
+        # Of two keys that contradict each other, one may be the shipped default's.
+        key = next((key for key in keys if merged.place(key).file == path), keys[0])
+        yield Fault(merged.place(key), key, problem)
+
+
+def _unknown_key(key: KeyPath) -> str:
+    section = ".".join(step for step in key[:-1] if isinstance(step, str))
+    own = KEYS_OF_SECTION[section]
+    # The own section's keys come first: they win over equally near keys of other sections.
+    shown_as = {name: name for name in own}
+    for other, names in KEYS_OF_SECTION.items():
+        for name in names:
+            shown_as.setdefault(name, f"{other}.{name}" if other else name)
+    writable = [name for name in own if name not in RESERVED_SECTIONS]
+    word = nearest(str(key[-1]), list(shown_as))
+    return f"unknown key; allowed: {', '.join(writable)}{did_you_mean(shown_as[word] if word else None)}"

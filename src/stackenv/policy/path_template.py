@@ -1,0 +1,172 @@
+"""Folders of a policy that name variables of the user's environment, such as ``${WORKSPACE}``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ALLOWED_VARIABLE = "allowed: variables written as ${NAME}, of letters, digits and _"
+
+
+@dataclass(frozen=True)
+class Literal:
+    """Characters of a path that stand for themselves."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable whose value is read when the module is loaded."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class PathTemplate:
+    """A parsed folder.
+
+    Parameters
+    ----------
+    text
+        The folder as the policy writes it, without doubled or trailing slashes.
+    parts
+        The same folder cut into literals and variables, in order.
+    """
+
+    text: str
+    parts: tuple[Literal | Variable, ...]
+
+    def contains(self, folder: str) -> bool:
+        """Tell whether a folder is this one or lies below it.
+
+        Compared component by component: ``${SCRATCH}2`` does not lie in ``${SCRATCH}``.
+
+        Parameters
+        ----------
+        folder
+            The text of a template, or such a text with relative components appended.
+
+        Returns
+        -------
+        bool
+            True when every component of this folder begins the other.
+        """
+        return folder == self.text or folder.startswith(self.text.rstrip("/") + "/")
+
+
+def parse_path_template(text: str) -> PathTemplate:
+    """Parse a folder that is absolute or begins with a variable.
+
+    Parameters
+    ----------
+    text
+        For example ``${WORKSPACE}`` or ``/scratch/${USER}``.
+
+    Returns
+    -------
+    PathTemplate
+        The folder, normalised and cut into parts.
+
+    Raises
+    ------
+    ValueError
+        The message says what is wrong and what is allowed.
+
+    Notes
+    -----
+    ``:`` separates the folders of CONDA_ENVS_PATH and ``,`` those of CONDA_PKGS_DIRS
+    (conda/base/context.py, ``string_delimiter``), and conda strips white space around each:
+    such a folder would become another one, or two.
+    """
+    _refuse_bad_variables(text)
+    _refuse_separators(text, ":,")
+    _refuse_tilde(text)
+    if not text.startswith(("/", "${")):
+        raise ValueError(
+            f"{text!r} is a relative folder; "
+            "allowed: an absolute path, or one that begins with a variable such as ${WORKSPACE}"
+        )
+    normal = ("/" if text.startswith("/") else "") + "/".join(_components(text))
+    return PathTemplate(normal, _split(normal))
+
+
+def parse_relative_folder(text: str, separators: str) -> str:
+    """Check a folder that is stated below a parent.
+
+    Parameters
+    ----------
+    text
+        For example ``conda/envs``.
+    separators
+        The characters that would cut the folder in two in the list it is written to.
+
+    Returns
+    -------
+    str
+        The folder without doubled or trailing slashes.
+
+    Raises
+    ------
+    ValueError
+        The message says what is wrong and what is allowed.
+    """
+    allowed = "allowed: a path below the parent, such as conda/envs"
+    if "$" in text:
+        raise ValueError(f"{text!r} names a variable; {allowed} (variables belong in the parent)")
+    _refuse_separators(text, separators)
+    _refuse_tilde(text)
+    if text.startswith("/"):
+        raise ValueError(f"{text!r} is absolute; {allowed}")
+    components = _components(text)
+    if not components:
+        raise ValueError(f"{text!r} is the parent itself; {allowed}")
+    return "/".join(components)
+
+
+def _refuse_bad_variables(text: str) -> None:
+    rest = _VARIABLE.sub("", text)
+    # Each good variable is gone: any dollar that is left begins a bad one.
+    if "$" not in rest:
+        return
+    bad = rest[rest.index("$") :]
+    if not bad.startswith("${"):
+        problem = "has a $ without braces"
+    elif "}" not in bad:
+        problem = "has a ${ that is never closed"
+    else:
+        problem = f"names {bad[: bad.index('}') + 1]!r}, which is not a variable's name"
+    raise ValueError(f"{text!r} {problem}; {_ALLOWED_VARIABLE}")
+
+
+def _refuse_separators(text: str, separators: str) -> None:
+    for character in separators:
+        if character in text:
+            raise ValueError(
+                f"{text!r} contains {character!r}, where conda's list variables split; "
+                f"allowed: a path without {' and '.join(repr(c) for c in separators)}"
+            )
+    if text != text.strip():
+        raise ValueError(
+            f"{text!r} has white space at an end, which conda strips; allowed: a path without it"
+        )
+
+
+def _refuse_tilde(text: str) -> None:
+    if any(component.startswith("~") for component in text.split("/")):
+        raise ValueError(f"{text!r} has a ~, which only a shell expands; allowed: ${{HOME}}")
+
+
+def _components(text: str) -> list[str]:
+    components = [component for component in text.split("/") if component not in ("", ".")]
+    if ".." in components:
+        raise ValueError(f"{text!r} climbs with '..'; allowed: a path without '..'")
+    return components
+
+
+def _split(text: str) -> tuple[Literal | Variable, ...]:
+    # re.split with one group alternates: text, name, text, name, ..., text.
+    pieces = _VARIABLE.split(text)
+    parts = [Variable(p) if i % 2 else Literal(p) for i, p in enumerate(pieces)]
+    return tuple(part for part in parts if part != Literal(""))

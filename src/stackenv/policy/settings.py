@@ -1,0 +1,91 @@
+"""What a site decided, as frozen data; the shipped site-config/default.yaml explains each name."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.policy.path_template import PathTemplate
+
+InitAnswer = typing.Literal["refuse", "warn", "allow"]
+UserSite = typing.Literal["hide", "show"]
+
+
+@dataclass(frozen=True)
+class StoragePlace:
+    """A pair of folders, for environments and for packages, below one parent.
+
+    One parent means one file system. conda puts a package into an environment as hard links to
+    the package cache, and a hard link cannot cross file systems: conda then copies each file
+    instead, without a word, and the environment costs its full size again.
+
+    Parameters
+    ----------
+    parent
+        The folder that must exist when the module is loaded.
+    environments, packages
+        Relative to the parent; neither lies inside the other.
+    """
+
+    parent: PathTemplate
+    environments: str
+    packages: str
+
+
+@dataclass(frozen=True)
+class ChannelPolicy:
+    """Which channels conda uses, and which it refuses (policy key ``conda.channels``)."""
+
+    default: tuple[str, ...]
+    replace_defaults: bool
+    denied: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProofPolicy:
+    """In which shells a finished modulefile is loaded (policy key ``conda.proof``)."""
+
+    shells: tuple[str, ...]
+    timeout_s: int
+
+
+@dataclass(frozen=True)
+class CondaPolicy:
+    """The section ``conda`` of a policy; the fields have the names of its keys."""
+
+    names: tuple[str, ...]
+    base_on_path: bool
+    storage: tuple[StoragePlace, ...]
+    purged_storage: tuple[PathTemplate, ...]
+    channels: ChannelPolicy
+    condarc: Mapping[str, object]
+    final: tuple[str, ...]
+    init: InitAnswer
+    user_site: UserSite
+    pythonpath_notice: bool
+    export_function: bool
+    empty_package_cache: bool
+    freeze_base: bool
+    proof: ProofPolicy
+    templates: Path | None
+
+
+@dataclass(frozen=True)
+class SitePolicy:
+    """A policy file, laid over the shipped default and checked.
+
+    Parameters
+    ----------
+    path
+        The file that was loaded.
+    version
+        The version of the format that the file states.
+    conda
+        The section of the conda modules.
+    """
+
+    path: Path
+    version: int
+    conda: CondaPolicy

@@ -1,0 +1,234 @@
+"""Operations into Lua, for Lmod 8.6 and later.
+
+Each function returns statements that Lmod may evaluate in any mode. What asks about the user does so
+only in the modes load and unload: show, spider, avail, help and whatis never look at anyone's folders
+(facts: when a modulefile is evaluated).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable
+
+import jinja2
+
+from stackenv.model import (
+    BaseBin,
+    Family,
+    Operation,
+    PrependPath,
+    RememberBefore,
+    SetEnvironment,
+    ShellCommand,
+    StoragePlaces,
+    SupportedShells,
+    TerminalNotices,
+    UnloadCode,
+)
+from stackenv.policy import PathTemplate, Variable
+from stackenv.render.notices import render_terminal_notices
+from stackenv.render.sources import fill_placeholders, function_body, read_source, strip_comments
+
+def quote_lua(text: str) -> str:
+    """Return `text` as a Lua string that Lua 5.1 to 5.4 reads back byte by byte.
+
+    A long bracket where there are lines to read, else "..." with decimal escapes (Lua 5.1 manual,
+    2.1). A long bracket turns a carriage return into a newline, so such a text is escaped.
+    """
+    if "\n" in text and not re.search(r"[\0\r]", text):
+        level = 0
+        while f"]{'=' * level}]" in text or text.endswith("]" + "=" * level):
+            level += 1
+        return f"[{'=' * level}[\n{text}]{'=' * level}]"
+    readable = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\{ord(found.group()):03d}", readable)
+    return f'"{escaped}"'
+
+
+def render_family(operation: Family, _: jinja2.Environment) -> str:
+    return f"family({quote_lua(operation.name)})"
+
+
+def render_supported_shells(operation: SupportedShells, _: jinja2.Environment) -> str:
+    names = ", ".join(f"[{quote_lua(name)}] = true" for name in operation.unsupported)
+    return (
+        f'if mode() == "load" and ({{ {names} }})[myShellName()] then\n'
+        f"  LmodError({quote_lua(operation.message)})\n"
+        "end"
+    )
+
+
+def render_prepend_path(operation: PrependPath, _: jinja2.Environment) -> str:
+    return f"prepend_path({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
+
+
+def render_set_environment(operation: SetEnvironment, _: jinja2.Environment) -> str:
+    return f"setenv({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
+
+
+def render_remember_before(operation: RememberBefore, _: jinja2.Environment) -> str:
+    variable = quote_lua(operation.variable)
+    return f"""\
+local stackenv_reloaded = os.getenv({variable}) ~= nil
+if mode() == "load" and not stackenv_reloaded then
+  local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
+  if exe or level then
+    setenv({variable}, string.format("%d:%s", tonumber(level or "") or 0, exe or ""))
+  else
+    setenv({variable}, "clean")
+  end
+end"""
+
+
+def render_base_bin(operation: BaseBin, _: jinja2.Environment) -> str:
+    when = "while no environment is active" if operation.on_path else "only while it is active"
+    return f"""\
+-- The base is on PATH {when}.
+if mode() == "load" then
+  local root = {quote_lua(operation.root)}
+  local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
+  local level, in_front, base_visible = active, {{}}, {str(operation.on_path).lower()} and active == 0
+  while level > 0 do
+    local prefix = os.getenv(level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level)
+    base_visible = base_visible or prefix == root
+    if not prefix or base_visible then break end
+    table.insert(in_front, 1, prefix .. "/bin")
+    if os.getenv("CONDA_STACKED_" .. level) ~= "true" then break end
+    level = level - 1
+  end
+  -- Lmod counts how often an entry was put there: EasyBuild's part has done so too.
+  for _ = 1, base_visible and 0 or 9 do
+    if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. root .. "/bin:", 1, true) then break end
+    remove_path("PATH", root .. "/bin")
+  end
+  -- Lmod has just put this module in front of the environments that a reload keeps.
+  for _, bin in ipairs(stackenv_reloaded and in_front or {{}}) do prepend_path("PATH", bin) end
+end"""
+
+
+def render_template_of_path(path: PathTemplate) -> str:
+    parts = [
+        f"{{ variable = {quote_lua(part.name)} }}" if isinstance(part, Variable) else quote_lua(part.text)
+        for part in path.parts
+    ]
+    return "{ " + ", ".join(parts) + " }"
+
+
+def render_storage_places(operation: StoragePlaces, _: jinja2.Environment) -> str:
+    places = "".join(
+        f"  {{ parent = {render_template_of_path(place.parent)}, "
+        f"environments = {quote_lua(place.environments)}, packages = {quote_lua(place.packages)} }},\n"
+        for place in operation.places
+    )
+    environments, packages = map(
+        quote_lua, (operation.environments_marker, operation.packages_marker)
+    )
+    return f"""\
+local stackenv_places = {{
+{places}}}
+-- The first place whose variables are set and whose parent exists. A path that a list variable or a
+-- shell would split is none.
+local function stackenv_usable_place()
+  for _, place in ipairs(stackenv_places) do
+    local path = ""
+    for _, part in ipairs(place.parent) do
+      local text = part
+      if type(part) == "table" then text = os.getenv(part.variable) end
+      if not text or text == "" then path = nil break end
+      path = path .. text
+    end
+    if path and path:sub(1, 1) == "/" and not path:find("[%c:,]") and isDir(path) then
+      path = path:gsub("/+$", "")
+      return path .. "/" .. place.environments, path .. "/" .. place.packages
+    end
+  end
+end
+if mode() == "load" then
+  local environments, packages = stackenv_usable_place()
+  local listed = os.getenv("CONDA_ENVS_PATH") or ""
+  local ours = os.getenv({environments})
+  -- conda refuses to run with both CONDA_ENVS_PATH and CONDA_ENVS_DIRS.
+  if environments and not os.getenv("CONDA_ENVS_DIRS")
+      and (ours == environments or not (":" .. listed .. ":"):find(":" .. environments .. ":", 1, true)) then
+    append_path("CONDA_ENVS_PATH", environments)
+    setenv({environments}, environments)
+  end
+  local set = os.getenv("CONDA_PKGS_DIRS")
+  if packages and (not set or set == os.getenv({packages})) then
+    setenv("CONDA_PKGS_DIRS", packages)
+    setenv({packages}, packages)
+  end
+elseif mode() == "unload" then
+  local environments, packages = os.getenv({environments}), os.getenv({packages})
+  if environments then
+    append_path("CONDA_ENVS_PATH", environments)
+    setenv({environments}, environments)
+  end
+  if packages then
+    if os.getenv("CONDA_PKGS_DIRS") == packages then setenv("CONDA_PKGS_DIRS", packages) end
+    setenv({packages}, packages)
+  end
+end"""
+
+
+def render_shell_command(operation: ShellCommand, templates: jinja2.Environment) -> str:
+    name, values = operation.name, operation.values
+    sh = fill_placeholders(read_source(templates, f"shell/{operation.source}.sh"), values, "sh")
+    fish = fill_placeholders(read_source(templates, f"shell/{operation.source}.fish"), values, "fish")
+    exported = f"""
+if myShellName() == "bash" then
+  execute{{cmd = {quote_lua(f"export -f {name}")}, modeA = {{"load"}}}}
+end"""
+    return f"""\
+if myShellType() == "sh" then
+  set_shell_function({quote_lua(name)}, {quote_lua(function_body(sh, name))}, "")
+elseif myShellType() == "csh" then
+  -- An alias: Lmod leaves an empty alias behind when a function is unloaded in csh.
+  set_alias({quote_lua(name)}, {quote_lua(f'source "{operation.csh_file}"')})
+elseif myShellType() == "fish" then
+  -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
+  execute{{cmd = {quote_lua(strip_comments(fish).rstrip())}, modeA = {{"load"}}}}
+end{exported if operation.export else ""}"""
+
+
+def render_unload_code(operation: UnloadCode, templates: jinja2.Environment) -> str:
+    sh, fish = (
+        quote_lua(
+            strip_comments(
+                fill_placeholders(
+                    read_source(templates, f"shell/{operation.source}.{dialect}"),
+                    operation.values,
+                    dialect,
+                )
+            ).rstrip()
+        )
+        for dialect in ("sh", "fish")
+    )
+    csh = quote_lua(f'if ( -r "{operation.csh_file}" ) source "{operation.csh_file}"')
+    return f"""\
+if myShellType() == "sh" then
+  execute{{cmd = {sh}, modeA = {{"unload"}}}}
+elseif myShellType() == "csh" then
+  execute{{cmd = {csh}, modeA = {{"unload"}}}}
+elseif myShellType() == "fish" then
+  execute{{cmd = {fish}, modeA = {{"unload"}}}}
+end"""
+
+
+RENDERERS: dict[type, Callable[[Any, jinja2.Environment], str]] = {
+    Family: render_family,
+    SupportedShells: render_supported_shells,
+    PrependPath: render_prepend_path,
+    SetEnvironment: render_set_environment,
+    RememberBefore: render_remember_before,
+    BaseBin: render_base_bin,
+    StoragePlaces: render_storage_places,
+    ShellCommand: render_shell_command,
+    TerminalNotices: render_terminal_notices,
+    UnloadCode: render_unload_code,
+}
+
+
+def render_operation(operation: Operation, templates: jinja2.Environment) -> str:
+    """Return the Lua of one operation."""
+    return RENDERERS[type(operation)](operation, templates)

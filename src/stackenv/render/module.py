@@ -1,0 +1,56 @@
+"""A description into the text of a modulefile, or of a file beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from stackenv import STACKENV_UUID, __version__
+from stackenv.errors import StackenvError
+from stackenv.model import InstalledFile, ModuleSpec
+from stackenv.render.lua import quote_lua, render_operation
+from stackenv.render.sources import fill_placeholders, open_templates, read_source
+
+OURS_BEGINS = f"-- {STACKENV_UUID}"
+
+
+def mark_as_ours(body: str) -> str:
+    """Return `body` behind the line that says who wrote it, and with which contents."""
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return f"{OURS_BEGINS} stackenv {__version__} sha256:{digest}\n{body}"
+
+
+def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
+    """Return the Lua text that `spec` describes; the same text for the same description.
+
+    Raises
+    ------
+    StackenvError
+        When a site's own template cannot be rendered; the template is named.
+    """
+    import jinja2
+
+    templates = open_templates(site_templates)
+    blocks = {
+        name: "\n".join(text for text in (render_operation(o, templates) for o in operations) if text)
+        for name, operations in spec.blocks.items()
+    }
+    try:
+        body = templates.get_template(spec.template).render(
+            **blocks, title=spec.title, help_text=quote_lua(spec.help_text)
+        )
+    except jinja2.TemplateError as error:
+        raise StackenvError(
+            f"the template {spec.template} cannot be rendered: {error}",
+            f"look at conda.templates in the policy: {site_templates}",
+        ) from error
+    return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"))
+
+
+def render_installed_file(file: InstalledFile, site_templates: Path | None = None) -> str:
+    """Return the contents of `file`."""
+    if not file.source:
+        return file.text
+    text = read_source(open_templates(site_templates), file.source)
+    return fill_placeholders(text, file.values or {}, file.dialect)

@@ -1,0 +1,79 @@
+"""The Lua of `TerminalNotices`."""
+
+from __future__ import annotations
+
+import re
+
+import jinja2
+
+from stackenv.model import TerminalNotices
+
+# csh evaluates what Lmod prints in a command substitution, where words that look like patterns of
+# file names are matched against the folder (tcsh(1), "Command substitution").
+UNSAFE_IN_NOTICE = re.compile(r"['\"`!*?\[\]{}\\$~\n]")
+
+
+def quote_notice(text: str) -> str:
+    """Return a notice as a Lua string; raise ValueError where a shell would not print it as it is."""
+    found = UNSAFE_IN_NOTICE.search(text)
+    if found:
+        raise ValueError(f"a notice may not hold {found.group()!r}: {text}")
+    return f'"{text}"'
+
+
+# Asked in Lua, so that a job prints nothing and runs nothing: Slurm, PBS, LSF, Grid Engine.
+FRAME = """\
+if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
+    or os.getenv("LSB_JOBID") or os.getenv("PE_HOSTFILE")) then
+  local function stackenv_notice(text, found)
+    text = text:gsub("%%s", (found:gsub("[^%w/_.,:+=@ \\128-\\255-]", "_"):gsub("%%", "%%%%")))
+    local by_shell = {
+      sh = "if [ -t 2 ]; then printf '%s\\n' '" .. text .. "' >&2; fi",
+      csh = "if ( -t 2 ) echo '" .. text .. "' > /dev/tty",
+      fish = "test -t 2; and printf '%s\\n' '" .. text .. "' >&2",
+    }
+    local command = by_shell[myShellType()]
+    if command then execute{cmd = command, modeA = {"load"}} end
+  end
+BODY
+end"""
+
+CHECK_PYTHONPATH = """\
+  local pythonpath = os.getenv("PYTHONPATH") or ""
+  if pythonpath ~= "" then
+    local found = pythonpath
+    for _, module in ipairs(loaded_modules()) do
+      local full = module.fullName or ""
+      if full ~= "" and pythonpath:find("/" .. full .. "/", 1, true) then
+        found = "by the module " .. full
+      end
+    end
+    stackenv_notice(NOTICE, found)
+  end
+"""
+
+CHECK_OTHER_CONDA = """\
+  local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):(.*)$")
+  if not stackenv_reloaded and (tonumber(level or "") or 0) > 0 and exe ~= CONDA then
+    stackenv_notice(NOTICE, os.getenv("CONDA_DEFAULT_ENV") or "")
+  end
+"""
+
+CHECK_NO_PLACE = """\
+  if not os.getenv("STACKENV_CONDA_ENVS") and not os.getenv("CONDA_ENVS_PATH")
+      and not os.getenv("CONDA_ENVS_DIRS") then
+    stackenv_notice(NOTICE, "")
+  end
+"""
+
+
+def render_terminal_notices(operation: TerminalNotices, _: jinja2.Environment) -> str:
+    """Return the Lua that has the shell print, on a terminal only, each notice that applies."""
+    conda = quote_notice(f"{operation.root}/bin/conda")
+    checks = (
+        (operation.pythonpath, CHECK_PYTHONPATH),
+        (operation.other_conda, CHECK_OTHER_CONDA.replace("~= CONDA ", f"~= {conda} ")),
+        (operation.no_place, CHECK_NO_PLACE),
+    )
+    body = "".join(check.replace("NOTICE", quote_notice(text)) for text, check in checks if text)
+    return FRAME.replace("BODY\n", body) if body else ""

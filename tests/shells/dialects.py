@@ -1,0 +1,116 @@
+"""How each shell says what the tests want: start with Lmod, set, unset, take a snapshot."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+# The names that conda's own hook, and ours, could leave behind; dash cannot list its functions.
+FUNCTION_NAMES = (
+    "conda __conda_activate __conda_deactivate __conda_reactivate __conda_exe __conda_hashr "
+    "__add_sys_prefix_to_path __stackenv_conda __stackenv_prompt"
+)
+
+
+def quote_csh(text: str) -> str:
+    """Quote for the tests' own scripts: written apart from the quoter that is under test."""
+    return "'" + text.replace("'", "'\"'\"'").replace("!", "\\!") + "'"
+
+
+def quote_fish(text: str) -> str:
+    """Quote for the tests' own scripts: written apart from the quoter that is under test."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One shell: its command, and its words."""
+
+    name: str
+    command: tuple[str, ...]
+    interactive: tuple[str, ...]
+    lmod_name: str
+    family: str
+    list_functions: str
+    list_variables: str
+
+    def start(self, lmod: str) -> str:
+        """Return the definition of `module` for a shell without start-up files."""
+        if self.family == "csh":
+            return f"alias module 'eval `{lmod} {self.lmod_name} \\!*`'"
+        if self.family == "fish":
+            return f"function module; {lmod} fish $argv | source; end"
+        return f'module() {{ eval "$({lmod} {self.lmod_name} "$@")"; }}'
+
+    def quote(self, text: str) -> str:
+        return {"csh": quote_csh, "fish": quote_fish, "sh": shlex.quote}[self.family](text)
+
+    def export(self, name: str, value: str) -> str:
+        quoted = self.quote(value)
+        if self.family == "csh":
+            return f"setenv {name} {quoted}"
+        if self.family == "fish":
+            return f"set -gx {name} {quoted}"
+        return f"{name}={quoted}; export {name}"
+
+    def unset(self, name: str) -> str:
+        return {"csh": "unsetenv", "fish": "set -e", "sh": "unset"}[self.family] + f" {name}"
+
+    def snapshot(self, folder: str) -> str:
+        """Return the code that writes environment, functions and variables into `folder`."""
+        return (
+            f"env -0 > {folder}/env\n{self.list_functions} > {folder}/functions\n"
+            f"{self.list_variables} > {folder}/variables"
+        )
+
+    def status(self, file: str) -> str:
+        """Return the code that writes the last command's exit status to `file`."""
+        word = "$status" if self.family in ("csh", "fish") else "$?"
+        return f"echo {word} >> {file}"
+
+
+SH_VARIABLES = "set | sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p'"
+DIALECTS = {
+    d.name: d
+    for d in (
+        Dialect(
+            "bash",
+            ("bash", "--norc", "--noprofile"),
+            ("bash", "--norc", "--noprofile", "-i"),
+            "bash",
+            "sh",
+            "declare -F",
+            "compgen -v",
+        ),
+        Dialect(
+            "zsh",
+            ("zsh", "-f"),
+            ("zsh", "-f", "-i"),
+            "zsh",
+            "sh",
+            "print -l ${(ok)functions}",
+            "print -l ${(ok)parameters}",
+        ),
+        Dialect("ksh", ("ksh",), ("ksh", "-i"), "ksh", "sh", "typeset +f", SH_VARIABLES),
+        Dialect("mksh", ("mksh",), ("mksh", "-i"), "ksh", "sh", "typeset +f", SH_VARIABLES),
+        Dialect(
+            "dash",
+            ("dash",),
+            ("dash", "-i"),
+            "sh",
+            "sh",
+            f"for f in {FUNCTION_NAMES}; do command -v $f || :; done",
+            SH_VARIABLES,
+        ),
+        Dialect(
+            "tcsh",
+            ("tcsh", "-f"),
+            ("tcsh", "-f", "-i"),
+            "tcsh",
+            "csh",
+            "alias",
+            "set | sed 's/[[:space:]].*//'",
+        ),
+        Dialect("fish", ("fish",), ("fish", "-i"), "fish", "fish", "functions -a -n", "set -n"),
+    )
+}
