@@ -4,7 +4,7 @@ Called by the function `conda` of each shell, with the installation's own interp
 
     python -I activation.py DIALECT OPTIONS COMMAND [ARGUMENT...]
 
-DIALECT is sh, csh or fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while
+or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while
 no environment is active) and `hide` (~/.local is out of sight while one is), or `none`.
 
 conda's own shell code is not used, for it does not quote: a path with a quote, a `$` or a backquote
@@ -50,6 +50,16 @@ def ask_conda(dialect, arguments):
             "stackenv: " + ROOT + "/bin/conda gave no activation as JSON; conda 4.8 or later does. "
             "Tell your site's support."
         )
+
+
+def read_arguments():
+    """Return the command and its arguments; out of the environment, where csh has put them."""
+    arguments = sys.argv[3:]
+    if arguments:
+        return arguments
+    while "STACKENV_ARGUMENT_%d" % (len(arguments) + 1) in os.environ:
+        arguments.append(os.environ.pop("STACKENV_ARGUMENT_%d" % (len(arguments) + 1)))
+    return arguments
 
 
 def level_of(environ):
@@ -142,7 +152,8 @@ def change_prompt(environ, after):
 
 
 def main():
-    dialect, options, command, *arguments = sys.argv[1:]
+    dialect, options = sys.argv[1:3]
+    command, *arguments = read_arguments()
     environ = dict(os.environ)
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""))

@@ -41,10 +41,17 @@ endsw
 if ( $?prompt ) then
     setenv STACKENV_PROMPT "=$prompt:q"
 endif
-set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ $__se_arguments:q`" )
+# Words do not survive a command substitution of csh: they go by the environment.
+set __se_number = 0
+foreach __se_argument ( $__se_arguments:q )
+    @ __se_number++
+    setenv STACKENV_ARGUMENT_$__se_number $__se_argument:q
+end
+set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__`" )
 set __se_status = $status
 unsetenv STACKENV_PROMPT
-unset __se_arguments
+unsetenv STACKENV_ARGUMENT_*
+unset __se_arguments __se_argument __se_number
 if ( $__se_status != 0 ) then
     unset __se_code
     eval "unset __se_status; exit $__se_status"

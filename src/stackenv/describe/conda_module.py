@@ -94,12 +94,12 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
                 *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
                 BaseBin(root, policy.base_on_path),
             ),
+            "storage": (StoragePlaces(root, places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
             "environment": (
                 SetEnvironment("STACKENV_CONDA_ROOT", root),
                 SetEnvironment("CONDA_EXE", values["CONDA"]),
                 SetEnvironment("CONDA_PYTHON_EXE", values["PYTHON"]),
             ),
-            "storage": (StoragePlaces(places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
             "commands": (
                 ShellCommand(
                     "conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", policy.export_function

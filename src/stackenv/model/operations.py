@@ -61,6 +61,7 @@ class StoragePlaces:
     the user has not set it, and undone only while it is still ours (`packages_marker`).
     """
 
+    root: str
     places: tuple[StoragePlace, ...]
     environments_marker: str
     packages_marker: str

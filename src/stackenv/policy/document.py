@@ -127,10 +127,8 @@ def _compose(document: Document) -> yaml.Node | None:
     except _Refused as error:
         mark, problem = error.problem_mark, str(error.problem)
     except yaml.MarkedYAMLError as error:
-        mark, problem = (
-            error.problem_mark,
-            "not YAML: " + ", ".join(filter(None, (error.context, error.problem))),
-        )
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        mark, problem = error.problem_mark, f"not YAML: {said}"
     except (ValueError, OverflowError):
         # PyYAML 6.0 gives the number in "\UFFFFFFFF" or %YAML to chr() or int() unchecked.
         mark, problem = None, "not YAML: a number out of range"
@@ -186,11 +184,14 @@ def _scalar(document: Document, node: yaml.Node, key: KeyPath, line: int) -> Any
         document.blame(key, line, f"found the date {node.value}; allowed: a date in quotes")
         return node.value
     try:
-        return yaml.constructor.SafeConstructor().construct_object(node)
+        # Python converts a million digits in a minute, or refuses to (3.11), and no key wants them.
+        if len(node.value) <= SHOWN_CHARACTERS:
+            return yaml.constructor.SafeConstructor().construct_object(node)
     except (ValueError, OverflowError):
-        # YAML 1.1's patterns match 0x_ and 0b_, and Python 3.11 refuses more than 4300 digits.
-        document.blame(key, line, f"{shown(node.value)} is not a number; allowed: text in quotes")
-        return node.value
+        # The patterns of YAML 1.1 also match 0x_ and 0b_.
+        pass
+    document.blame(key, line, f"{shown(node.value)} is not a number; allowed: text in quotes")
+    return node.value
 
 
 def _refuse_control_characters(document: Document, text: str, key: KeyPath, line: int) -> None:

@@ -123,10 +123,7 @@ def shown(value: object) -> str:
         return f"the boolean {str(value).lower()}"
     kinds: dict[type, str] = {str: "text", list: "list", dict: "mapping"}
     kind = kinds.get(type(value), "number")
-    try:
-        text = repr(value)
-    except ValueError:  # Python 3.11 refuses to print an integer of more than 4300 digits.
-        text = "of thousands of digits"
+    text = repr(value)
     if len(text) > SHOWN_CHARACTERS:
         text = text[:SHOWN_CHARACTERS] + "..."
     return f"the {kind} {text}"

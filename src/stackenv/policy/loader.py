@@ -199,4 +199,5 @@ def _unknown_key(key: KeyPath) -> str:
             shown_as.setdefault(name, f"{other}.{name}" if other else name)
     writable = [name for name in own if name not in RESERVED_SECTIONS]
     word = nearest(str(key[-1]), list(shown_as))
-    return f"unknown key; allowed: {', '.join(writable)}{did_you_mean(shown_as[word] if word else None)}"
+    hint = did_you_mean(shown_as[word] if word else None)
+    return f"unknown key; allowed: {', '.join(writable)}{hint}"

@@ -87,22 +87,23 @@ def render_base_bin(operation: BaseBin, _: jinja2.Environment) -> str:
 if mode() == "load" then
   local root = {quote_lua(operation.root)}
   local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
-  local level, in_front, base_visible = active, {{}}, {str(operation.on_path).lower()} and active == 0
-  while level > 0 do
+  -- An environment takes the place on PATH of the one below it, or, stacked, stands in front of it.
+  local visible, base_visible = {{}}, {str(operation.on_path).lower()} and active == 0
+  for level = 1, active do
     local prefix = os.getenv(level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level)
-    base_visible = base_visible or prefix == root
-    if not prefix or base_visible then break end
-    table.insert(in_front, 1, prefix .. "/bin")
-    if os.getenv("CONDA_STACKED_" .. level) ~= "true" then break end
-    level = level - 1
+    local stacked = os.getenv("CONDA_STACKED_" .. level) == "true" or #visible == 0
+    visible[stacked and #visible + 1 or #visible] = prefix or ""
   end
+  for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
   -- Lmod counts how often an entry was put there: EasyBuild's part has done so too.
   for _ = 1, base_visible and 0 or 9 do
     if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. root .. "/bin:", 1, true) then break end
     remove_path("PATH", root .. "/bin")
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
-  for _, bin in ipairs(stackenv_reloaded and in_front or {{}}) do prepend_path("PATH", bin) end
+  for _, prefix in ipairs(stackenv_reloaded and visible or {{}}) do
+    if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
+  end
 end"""
 
 
@@ -143,7 +144,9 @@ local function stackenv_usable_place()
     end
   end
 end
-if mode() == "load" then
+-- Over another module of the family Lmod loads this one, unloads both, and loads this one again.
+local stackenv_over = os.getenv("STACKENV_CONDA_ROOT")
+if mode() == "load" and (not stackenv_over or stackenv_over == {quote_lua(operation.root)}) then
   local environments, packages = stackenv_usable_place()
   local listed = os.getenv("CONDA_ENVS_PATH") or ""
   local ours = os.getenv({environments})

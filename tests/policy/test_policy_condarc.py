@@ -1,0 +1,97 @@
+"""The condarc that a policy becomes, as conda reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stackenv.policy import describe_condarc, load_policy
+from stackenv.policy.loader import SHIPPED_POLICY_FILE
+
+
+def body(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+
+
+def test_the_default_policy_writes_its_channels_and_nothing_else(load):
+    assert body(describe_condarc(load(""))) == "channels:\n- conda-forge\n"
+
+
+def test_the_header_says_who_wrote_the_file(load):
+    assert describe_condarc(load("")).startswith("# Written by stackenv from the site's policy")
+
+
+def test_without_default_channels_no_channels_are_written(load):
+    text = describe_condarc(load("conda: {channels: {default: []}}\n"))
+    assert yaml.safe_load(text) is None
+
+
+def test_replace_defaults_writes_the_same_list_twice(load):
+    text = describe_condarc(
+        load("conda: {channels: {default: [a, b], replace_defaults: true, denied: [c]}}\n")
+    )
+    assert body(text) == (
+        "channels:\n- a\n- b\ndefault_channels:\n- a\n- b\ndenylist_channels:\n- c\n"
+    )
+
+
+def test_final_ends_the_line_of_its_key_whatever_the_value(load):
+    text = describe_condarc(
+        load(
+            "conda:\n  final: [denylist_channels, s, m, e, n]\n"
+            "  channels: {default: [], denied: [x, y]}\n"
+            "  condarc: {s: true, t: 1, m: {a: [1]}, e: [], n: null, u: [1]}\n"
+        )
+    )
+    assert body(text) == (
+        "denylist_channels: #!final\n- x\n- y\ns: true #!final\nt: 1\n"
+        "m: #!final\n  a:\n  - 1\ne: [] #!final\nn: null #!final\nu:\n- 1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "word", ["0o7", "1e5", "yes", "null", "1:30", "a #!final", "~", "é", "a: b"]
+)
+def test_a_text_that_yaml_1_1_or_1_2_takes_for_something_else_is_quoted(load, word):
+    text = body(describe_condarc(load(f"conda: {{condarc: {{a: {word!r}}}}}\n")))
+    assert text.splitlines()[-1][3] in "'\""
+    assert yaml.safe_load(text)["a"] == word
+
+
+def test_the_text_is_ascii_because_conda_reads_it_in_the_users_locale(load):
+    assert describe_condarc(load("conda: {condarc: {a: 'é☃😀', b: {'é': 1}}}\n")).isascii()
+
+
+def test_a_list_used_twice_is_written_twice(load):
+    conda = load("conda: {condarc: {}}\n")
+    shared = ["x"]
+    text = describe_condarc(replace(conda, condarc={"a": {"b": shared, "c": shared}}))
+    assert "&" not in text
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.from_regex(r"[a-zé]{1,200}", fullmatch=True), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEYS = st.from_regex(r"x[A-Za-z0-9_-]{0,99}", fullmatch=True)
+SHIPPED = load_policy(SHIPPED_POLICY_FILE).conda
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.booleans())
+def test_yaml_reads_back_what_was_described(values, is_final):
+    conda = replace(SHIPPED, condarc=values, final=tuple(values) if is_final else ())
+    text = describe_condarc(conda)
+    assert yaml.safe_load(text) == {"channels": ["conda-forge"], **values}
+    assert text.count(" #!final\n") == (len(values) if is_final else 0)

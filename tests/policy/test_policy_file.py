@@ -1,0 +1,225 @@
+"""Which file is read, and what is wrong with it before its keys mean anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stackenv.errors import PolicyError
+from stackenv.policy import find_policy_file, load_policy, loader
+
+
+@pytest.fixture
+def system_file(tmp_path, monkeypatch):
+    path = tmp_path / "etc" / "site.yaml"
+    monkeypatch.setattr(loader, "SYSTEM_POLICY_FILE", path)
+    return path
+
+
+def test_the_variable_wins_over_the_system_file(tmp_path, system_file):
+    system_file.parent.mkdir()
+    system_file.touch()
+    mine = tmp_path / "mine.yaml"
+    mine.touch()
+    assert find_policy_file({"STACKENV_SITE_CONFIG": str(mine)}) == mine
+
+
+def test_a_relative_path_in_the_variable_becomes_absolute(tmp_path, monkeypatch, system_file):
+    (tmp_path / "mine.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_policy_file({"STACKENV_SITE_CONFIG": "mine.yaml"}) == tmp_path / "mine.yaml"
+
+
+def test_a_missing_file_is_an_error_that_names_the_variable(tmp_path, system_file):
+    missing = tmp_path / "missing.yaml"
+    with pytest.raises(PolicyError) as caught:
+        find_policy_file({"STACKENV_SITE_CONFIG": str(missing)})
+    assert str(missing) in caught.value.message
+    assert "STACKENV_SITE_CONFIG" in caught.value.message
+
+
+@pytest.mark.parametrize("environ", [{}, {"STACKENV_SITE_CONFIG": ""}])
+def test_without_the_variable_the_system_file_holds(system_file, environ):
+    system_file.parent.mkdir()
+    system_file.touch()
+    assert find_policy_file(environ) == system_file
+
+
+def test_a_dangling_link_is_not_passed_over_for_the_default(system_file):
+    system_file.parent.mkdir()
+    system_file.symlink_to("nowhere")
+    assert find_policy_file({}) == system_file
+
+
+def test_without_both_the_shipped_default_holds(system_file):
+    path = find_policy_file({})
+    assert path.parts[-2:] == ("site-config", "default.yaml")
+    assert load_policy(path).path == path
+
+
+def test_the_hint_names_a_file_that_explains_the_keys(tmp_path):
+    with pytest.raises(PolicyError) as caught:
+        load_policy(tmp_path)
+    assert Path(caught.value.hint.split()[-1]).is_file()
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(path)
+    return caught.value.message
+
+
+def test_a_file_that_is_gone_is_an_error(tmp_path):
+    path = tmp_path / "gone"
+    assert message_of(path) == f"{path}: cannot be read: No such file or directory"
+
+
+def test_a_folder_is_an_error(tmp_path):
+    assert message_of(tmp_path) == f"{tmp_path}: this is a folder; allowed: a YAML file"
+
+
+def test_a_named_pipe_is_an_error_and_does_not_block(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "not a regular file" in message_of(pipe)
+
+
+def test_a_file_that_may_not_be_read_is_an_error(policy_file, monkeypatch):
+    policy_file.touch()
+
+    def refuse(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    # The tests may run as root, who may read everything.
+    monkeypatch.setattr(Path, "open", refuse)
+    assert message_of(policy_file) == f"{policy_file}: cannot be read: Permission denied"
+
+
+def test_a_nul_in_the_path_is_an_error():
+    assert "cannot be read" in message_of(Path("/tmp/a\0b"))
+
+
+def test_one_byte_more_than_1_mib_is_an_error(faults):
+    text = b"version: 1\n#"
+    assert faults(text.ljust(1024 * 1024 + 1, b"x")) == [
+        " the file is too large; allowed: at most 1 MiB"
+    ]
+
+
+def test_1_mib_is_read(policy_file):
+    policy_file.write_bytes(b"version: 1\n#".ljust(1024 * 1024, b"x"))
+    assert load_policy(policy_file).version == 1
+
+
+@pytest.mark.parametrize("text", [b"", b"\n\n", b"# nothing\n"])
+def test_an_empty_file_is_an_error(faults, text):
+    assert faults(text) == ["1: the file is empty; allowed: a mapping, with version: 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"a: 1\nb: \xff\n", "2: the file is not UTF-8"),
+        ("version: 1".encode("utf-16"), "1: the file is not UTF-8"),
+        (b"a: 1\nbc\0: 2\n", "2:3: control character U+0000"),
+        (b"a: 1\r\nb: \x1b\r\n", "2:4: control character U+001B"),
+        ("a: 1\n# \u2028\n".encode(), "2:3: control character U+2028"),
+        (b"a: 1\nb: [\n", "3:1: not YAML: while parsing a flow node, expected"),
+        (b"a: 1\n\tb: 2\n", "2:1: not YAML: while scanning for the next token, found character"),
+        (b"a: 1\n---\nb: 1\n", "2:1: not YAML: expected a single document in the stream"),
+        (b"%YAML 2.0\n---\na: 1\n", "1:1: not YAML: found incompatible YAML document"),
+        (b'a: 1\nb: "\\UFFFFFFFF"\n', "2:7: not YAML: a number out of range"),
+        (b"- a\n", "1: (top level): found the list ['a']; allowed: a mapping"),
+        (b"# x\nnull\n", "2: (top level): found nothing (null); allowed: a mapping"),
+        (b"a: 1\nb: &x 1\nc: *x\n", "2:4: anchors (&) and aliases (*) are not read"),
+        (b"a: &x [*x]\n", "1:4: anchors (&) and aliases (*) are not read"),
+        (b"a: *x\n", "1:4: anchors (&) and aliases (*) are not read"),
+        (b"a:\n  !!python/object/apply:os.system [x]\n", "2:3: the tag 'tag:yaml.org,2002:python"),
+        (b"a: !!str 1\n", "1:4: the tag 'tag:yaml.org,2002:str' is not read"),
+        (b"a: ! 1\n", "1:4: the tag '!' is not read"),
+        (b"[" * 100000, "1:21: nested too deep; allowed: 20 levels"),
+        (b"a: " + b"{a: " * 30, "1:77: nested too deep; allowed: 20 levels"),
+    ],
+)
+def test_what_is_no_policy_at_all_is_one_error_with_its_line(faults, text, fault):
+    lines = faults(text)
+    assert [line[: len(fault)] for line in lines] == [fault]
+
+
+def test_a_byte_order_mark_is_no_fault(policy_file):
+    policy_file.write_bytes(b"\xef\xbb\xbfversion: 1\n")
+    assert load_policy(policy_file).version == 1
+
+
+def test_windows_line_ends_keep_the_lines_right(faults):
+    assert faults(b"version: 1\r\nconda:\r\n  init: x\r\n") == [
+        "3: conda.init: found the text 'x'; allowed: refuse, warn, allow"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("conda: {}\nconda: {}\n", "3: conda: given twice, first on line 2; allowed: once"),
+        (
+            "conda:\n  condarc:\n    a: {b: 1,\n      b: 2}\n",
+            "5: conda.condarc.a.b: given twice, first on line 4; allowed: once",
+        ),
+        (
+            "conda:\n  condarc:\n    yes: 1\n",
+            "4: conda.condarc: the key 'yes' is read as a value that is not text; "
+            "allowed: text, in quotes if need be",
+        ),
+        (
+            "? [a]\n: b\n",
+            "2: (top level): the key '[a]' is read as a value that is not text; "
+            "allowed: text, in quotes if need be",
+        ),
+        (
+            "conda:\n  condarc:\n    a: 2024-01-01\n",
+            "4: conda.condarc.a: found the date 2024-01-01; allowed: a date in quotes",
+        ),
+        (
+            "conda:\n  condarc:\n    a: 0x_\n",
+            "4: conda.condarc.a: the text '0x_' is not a number; allowed: text in quotes",
+        ),
+        (
+            'conda:\n  condarc:\n    a:\n      - b\n      - "c\\nd"\n',
+            "6: conda.condarc.a[1]: the text 'c\\nd' contains a line break; "
+            "allowed: one line of printable text",
+        ),
+        (
+            "conda:\n  init: |\n    warn\n",
+            "3: conda.init: the text 'warn\\n' contains a line break; "
+            "allowed: one line of printable text",
+        ),
+        (
+            'conda:\n  templates: "/a\\0b"\n',
+            "3: conda.templates: the text '/a\\x00b' contains a control character U+0000; "
+            "allowed: one line of printable text",
+        ),
+        (
+            'conda:\n  condarc: {a: "\\ud800"}\n',
+            "3: conda.condarc.a: the text '\\ud800' contains a control character U+D800; "
+            "allowed: one line of printable text",
+        ),
+    ],
+)
+def test_yaml_that_hides_a_mistake_is_a_fault_of_its_key(faults, text, fault):
+    assert faults(text) == [fault]
+
+
+def test_a_control_character_in_a_key_is_a_fault_and_not_a_line_of_its_own(faults):
+    assert faults('conda:\n  condarc:\n    "a\\nb": 1\n')[0].startswith(
+        "4: conda.condarc.'a\\nb': the text 'a\\nb' contains a line break"
+    )
+
+
+def test_merge_keys_are_unknown_keys(faults):
+    assert faults("<<: {conda: {}}\n") == ["2: <<: unknown key; allowed: version, conda"]
+
+
+def test_a_million_digits_are_refused_at_once(faults):
+    assert "is not a number" in faults("conda:\n  condarc:\n    a: " + "1" * 10**6)[0]

@@ -1,0 +1,82 @@
+"""Whatever a file holds, loading it gives a policy or a PolicyError, never another exception."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stackenv.errors import PolicyError
+from stackenv.policy import SitePolicy, describe_condarc, load_policy
+from stackenv.policy.schema import CHANNEL_FIELDS, CONDA_FIELDS, PLACE_FIELDS, PROOF_FIELDS
+
+# fmt: off
+FRAGMENTS = st.sampled_from([
+    "version: 1\n", "conda:\n", "  ", "- ", "a: ", "? ", ": ", "[", "]", "{", "}", ", ", "'",
+    '"', "# ", "#!final", "\n", "&a ", "*a ", "!!python/name:x ", "!!int ", "<<: ", "= ",
+    "0x_", "1:60.5", "2001-01-01", ".inf", "\\UFFFFFFFF", "\\ud800", "%YAML 1.2\n", "---\n",
+    "...\n", ">+9\n", "\t", "\r", "\x00", "\x85", "\u2028", "\ufeff", "yes", "~", "channels: ",
+    "storage: ", "condarc: ", "final: ", "proof: ", "|-\n",
+])
+# fmt: on
+KEYS = [
+    str(key)
+    for fields in (CONDA_FIELDS, CHANNEL_FIELDS, PLACE_FIELDS, PROOF_FIELDS)
+    for key in fields
+]
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.dates(),
+    st.sampled_from(["${HOME}", "${SCRATCH}/a", "/a", "a/b", "defaults", "bash", "refuse", "a"]),
+)
+DATA = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | SCALARS, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def check(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "site.yaml"
+        path.write_bytes(content)
+        try:
+            policy = load_policy(path)
+        except PolicyError as error:
+            lines = error.message.split("\n")
+            assert all(line.startswith(f"{path}:") for line in lines)
+        else:
+            assert isinstance(policy, SitePolicy)
+            yaml.safe_load(describe_condarc(policy.conda))
+
+
+@given(st.binary())
+def test_any_bytes(content):
+    check(content)
+
+
+@given(st.text())
+def test_any_text(text):
+    check(text.encode("utf-8", "surrogatepass"))
+
+
+@given(st.lists(FRAGMENTS, max_size=20), st.booleans())
+@settings(max_examples=1000)
+def test_any_mixture_of_yaml(fragments, has_version):
+    check(("version: 1\n" * has_version + "".join(fragments)).encode())
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), DATA, max_size=5))
+@settings(max_examples=500)
+def test_any_values_under_right_keys(conda):
+    check(yaml.safe_dump({"version": 1, "conda": conda}, allow_unicode=True).encode())

@@ -1,0 +1,49 @@
+"""The policies that come with stackenv."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from stackenv.policy import load_policy
+from stackenv.policy.loader import SHIPPED_POLICY_FILE
+from stackenv.policy.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
+
+FOLDER = SHIPPED_POLICY_FILE.parent
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
+def test_a_shipped_policy_loads(path):
+    assert load_policy(path).version == 1
+
+
+def test_the_default_is_what_its_documentation_promises():
+    conda = load_policy(SHIPPED_POLICY_FILE).conda
+    assert conda.names == ("Anaconda3", "Miniconda3", "Miniforge3", "Mambaforge")
+    assert [place.parent.text for place in conda.storage] == ["${HOME}"]
+    assert [place.text for place in conda.purged_storage] == ["${SCRATCH}"]
+    assert conda.channels.default == ("conda-forge",)
+    assert not conda.channels.replace_defaults
+    assert (conda.init, conda.user_site, conda.templates) == ("refuse", "hide", None)
+    assert (conda.proof.shells[0], len(conda.proof.shells)) == ("bash", 7)
+    assert conda.proof.timeout_s == 120
+
+
+def test_the_default_explains_every_key_in_the_comment_above_it():
+    text = SHIPPED_POLICY_FILE.read_text(encoding="utf-8")
+    for section, keys in KEYS_OF_SECTION.items():
+        # A place's keys are explained above the list of places.
+        pattern = r"(?m)^ *#  ? ? {} " if section == "conda.storage" else r"(?m)^ *#.*\n *{}:"
+        for key in set(keys) - set(RESERVED_SECTIONS):
+            assert re.search(pattern.format(key), text), f"{section}.{key}"
+
+
+def test_the_default_names_the_reserved_sections():
+    text = SHIPPED_POLICY_FILE.read_text(encoding="utf-8")
+    assert ", ".join(RESERVED_SECTIONS) in text
+
+
+def test_ubelix_prefers_the_workspace_to_home():
+    conda = load_policy(FOLDER / "ubelix.yaml").conda
+    assert [place.parent.text for place in conda.storage] == ["${WORKSPACE}", "${HOME}"]

@@ -1,0 +1,226 @@
+"""The whole cycle in each shell: what a load sets up, an unload takes away, and a reload keeps."""
+
+from __future__ import annotations
+
+import pytest
+from session import Result, Session, differences
+
+LOAD = "module load Anaconda3/2024.02-1"
+UNLOAD = "module unload Anaconda3"
+
+
+def bin_of(stack, name: str) -> str:
+    return f"{stack.environments}/{name}/bin"
+
+
+def assert_no_trace(result: Result, first: str = "before", last: str = "after") -> None:
+    assert first in result.snapshots and last in result.snapshots, result.stderr
+    assert differences(result.snapshots[first], result.snapshots[last]) == {}, result.stderr
+    assert result.stderr == ""
+
+
+def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> None:
+    result = (
+        session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    )
+    assert_no_trace(result)
+    loaded = result.snapshots["loaded"]
+    assert loaded.environment["CONDA_ENVS_PATH"] == str(stack.environments)
+    assert loaded.environment["CONDA_PKGS_DIRS"] == str(stack.home / "conda/pkgs")
+    root = stack.root("2024.02-1")
+    assert loaded.path[:4] == [
+        f"{root}/libexec/stackenv/condabin",
+        f"{root}/condabin",
+        f"{root}/bin",
+        f"{root}/libexec/stackenv/pip",
+    ]
+    assert result.statuses == [0, 0]
+
+
+def test_activation_replaces_the_base_and_deactivation_brings_it_back(session, stack) -> None:
+    result = (
+        session.check(LOAD)
+        .snapshot("loaded")
+        .check("conda activate one")
+        .do("python", "command -v python" if session.dialect.family != "csh" else "which python")
+        .snapshot("one")
+        .check("conda deactivate")
+        .snapshot("left")
+        .run()
+    )
+    assert result.statuses == [0, 0, 0], result.stderr
+    assert result.stdout.splitlines() == ["python of one", f"{bin_of(stack, 'one')}/python"]
+    active = result.snapshots["one"]
+    assert active.environment["CONDA_DEFAULT_ENV"] == "one"
+    assert active.environment["STACKENV_TEST_ONE"] == "1"
+    assert f"{stack.root('2024.02-1')}/bin" not in active.path
+    assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_unload_leaves_every_environment(session: Session, count: int) -> None:
+    session.snapshot("before").check(LOAD)
+    for name in ["one", "two", "three"][:count]:
+        session.check(f"conda activate {'--stack ' if name == 'two' else ''}{name}")
+    result = session.snapshot("active").check(UNLOAD).snapshot("after").run()
+    assert_no_trace(result)
+    assert result.snapshots["active"].environment.get("CONDA_SHLVL") == (str(count) if count else None)
+    assert result.statuses == [0] * (count + 2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count: int, stack) -> None:
+    names = ["one", "two", "three"][:count]
+    session.check(LOAD)
+    for level, name in enumerate(names):
+        session.snapshot(f"level{level}").check(
+            f"conda activate {'--stack ' if name == 'two' else ''}{name}"
+        )
+    session.snapshot("active").check(LOAD).snapshot("reloaded").do("python")
+    for level in reversed(range(count)):
+        session.check("conda deactivate").snapshot(f"back{level}")
+    result = session.run()
+    shots = result.snapshots
+    assert result.stderr == ""
+    assert differences(shots["active"], shots["reloaded"]) == {}
+    assert result.stdout.split("\n")[0] == f"python of {names[-1]}"
+    for level in range(count):
+        assert differences(shots[f"level{level}"], shots[f"back{level}"]) == {}, level
+
+
+def test_a_reload_follows_a_changed_scratch(session: Session, stack) -> None:
+    first, second = stack.folder("scratch first"), stack.folder("scratch second")
+    result = (
+        session.export("STACKENV_TEST_PLACE", str(first))
+        .snapshot("before")
+        .check(LOAD)
+        .snapshot("first")
+        .export("STACKENV_TEST_PLACE", str(second))
+        .check(f"conda activate {session.dialect.quote(str(stack.environments / 'one'))}")
+        .check(LOAD)
+        .snapshot("second")
+        .check(UNLOAD)
+        .export("STACKENV_TEST_PLACE", str(first))
+        .snapshot("after")
+        .run()
+    )
+    assert_no_trace(result)
+    assert result.snapshots["first"].environment["CONDA_ENVS_PATH"] == f"{first}/conda/envs"
+    assert result.snapshots["second"].environment["CONDA_ENVS_PATH"] == f"{second}/conda/envs"
+    assert result.snapshots["second"].environment["CONDA_PKGS_DIRS"] == f"{second}/conda/pkgs"
+
+
+def test_a_swap_to_another_version_leaves_the_first_ones_environments(session, stack) -> None:
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", "conda activate --stack two")
+        .check("module swap Anaconda3/2024.02-1 Anaconda3/2023.09-0")
+        .snapshot("swapped")
+        .check("conda activate one")
+        .do("python")
+        .check("module unload Anaconda3")
+        .snapshot("after")
+        .run()
+    )
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+    swapped = result.snapshots["swapped"].environment
+    assert swapped["CONDA_EXE"] == f"{stack.root('2023.09-0')}/bin/conda"
+    assert "CONDA_PREFIX" not in swapped and "CONDA_SHLVL" not in swapped
+    assert stack.root("2024.02-1") not in swapped["PATH"]
+    assert "python of one" in result.stdout
+
+
+def test_loading_another_version_swaps(session: Session, stack) -> None:
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", "module load Anaconda3/2023.09-0")
+        .snapshot("swapped")
+        .check("module unload Anaconda3")
+        .snapshot("after")
+        .run()
+    )
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+    assert result.snapshots["swapped"].environment["STACKENV_CONDA_ROOT"] == stack.root("2023.09-0")
+
+
+def test_loading_another_distribution_swaps(session: Session, stack) -> None:
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", f"module load {stack.miniconda}")
+        .snapshot("swapped")
+        .check("conda activate two")
+        .do("python")
+        .check("module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+    assert "Anaconda3" not in result.snapshots["swapped"].environment["PATH"]
+    assert "python of two" in result.stdout
+
+
+def test_save_purge_restore(session: Session) -> None:
+    collection = f"cycle-{session.dialect.name}"
+    result = (
+        session.snapshot("before")
+        .check(LOAD, f"module save {collection}", "conda activate one", "conda activate two")
+        .check("module purge")
+        .snapshot("purged")
+        .check(f"module restore {collection}")
+        .snapshot("restored")
+        .check("conda activate one")
+        .do("python")
+        .check(UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    shots = result.snapshots
+    assert differences(shots["before"], shots["purged"]) == {}
+    assert "conda" in "\n".join(shots["restored"].functions)
+    assert differences(shots["before"], shots["after"]) == {}, result.stderr
+    assert "python of one" in result.stdout
+
+
+def test_restore_over_a_loaded_module_with_an_environment(session: Session) -> None:
+    collection = f"over-{session.dialect.name}"
+    result = (
+        session.check(LOAD, f"module save {collection}", "conda activate one")
+        .check(f"module restore {collection}")
+        .do("python")
+        .check("conda deactivate", UNLOAD)
+        .run()
+    )
+    assert "python of one" in result.stdout, result.stderr
+    assert result.statuses == [0] * 6
+
+
+def test_the_shell_is_as_strict_as_before(session: Session) -> None:
+    if session.dialect.family != "sh":
+        pytest.skip("csh and fish have no set -eu")
+    session.strict = True
+    result = (
+        session.snapshot("before")
+        .do(LOAD, "conda activate unset-reader", "python", "conda deactivate")
+        .check("conda activate no-such-environment")
+        .do("case $- in *e*u*|*u*e*) echo still strict;; esac", UNLOAD)
+        .snapshot("after")
+        .do("echo the end")
+        .run()
+    )
+    assert result.stdout.splitlines() == ["python of unset-reader", "still strict", "the end"]
+    assert result.statuses == [1]
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_an_error_is_condas_own_and_changes_nothing(session: Session) -> None:
+    result = (
+        session.check(LOAD, "conda activate one")
+        .snapshot("one")
+        .check("conda activate no-such-environment")
+        .snapshot("still")
+        .run()
+    )
+    assert result.statuses[-1] == 1
+    assert "no-such-environment" in result.stderr
+    assert "conda init" not in result.stderr
+    assert differences(result.snapshots["one"], result.snapshots["still"]) == {}
