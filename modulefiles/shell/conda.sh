@@ -28,14 +28,11 @@ conda() {
         unset __se_code
         return "$1"
     }
-    # Packages' activation scripts read unset variables, and fail, in the user's `set -eu`.
-    case $- in
-        *u*)
-            set +u
-            eval "$__se_code" || :
-            set -u
-            ;;
-        *) eval "$__se_code" || : ;;
-    esac
-    unset __se_code
+    # Packages' activation scripts read unset variables, and fail; dash heeds -e also behind `|| :`.
+    __se_flags=$-
+    set +eu
+    eval "$__se_code"
+    case $__se_flags in *e*) set -e ;; esac
+    case $__se_flags in *u*) set -u ;; esac
+    unset __se_code __se_flags
 }

@@ -4,14 +4,11 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
     while [ "${CONDA_SHLVL:-0}" -gt "$__se_level" ]; do
         __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ deactivate) || break
-        case $- in
-            *u*)
-                set +u
-                eval "$__se_code" || :
-                set -u
-                ;;
-            *) eval "$__se_code" || : ;;
-        esac
+        __se_flags=$-
+        set +eu
+        eval "$__se_code"
+        case $__se_flags in *e*) set -e ;; esac
+        case $__se_flags in *u*) set -u ;; esac
     done
     case $__se_before in
         clean)
@@ -33,5 +30,5 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
         unset STACKENV_CONDA_BEFORE
     fi
-    unset __se_before __se_level __se_code
+    unset __se_before __se_level __se_code __se_flags
 fi
