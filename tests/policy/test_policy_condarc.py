@@ -66,6 +66,12 @@ def test_the_text_is_ascii_because_conda_reads_it_in_the_users_locale(load):
     assert describe_condarc(load("conda: {condarc: {a: 'é☃😀', b: {'é': 1}}}\n")).isascii()
 
 
+def test_a_long_text_stays_on_the_line_that_final_ends(load):
+    words = "a " * 200 + "b"
+    text = describe_condarc(load(f"conda: {{final: [a], condarc: {{a: {words}}}}}\n"))
+    assert text.endswith(f'a: "{words}" #!final\n')
+
+
 def test_a_list_used_twice_is_written_twice(load):
     conda = load("conda: {condarc: {}}\n")
     shared = ["x"]

@@ -29,8 +29,9 @@ if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
     text = text:gsub("%%s", (found:gsub("[^%w/_.,:+=@ \\128-\\255-]", "_"):gsub("%%", "%%%%")))
     local by_shell = {
       sh = "if [ -t 2 ]; then printf '%s\\n' '" .. text .. "' >&2; fi",
-      csh = "if ( -t 2 ) echo '" .. text .. "' > /dev/tty",
-      fish = "test -t 2; and printf '%s\\n' '" .. text .. "' >&2",
+      -- csh redirects even where the condition is false, hence the eval; it has no word for stderr.
+      csh = "if ( -t 2 ) eval \\"echo '" .. text .. "' > /dev/tty\\"",
+      fish = "if test -t 2; printf '%s\\n' '" .. text .. "' >&2; end",
     }
     local command = by_shell[myShellType()]
     if command then execute{cmd = command, modeA = {"load"}} end

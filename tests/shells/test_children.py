@@ -1,0 +1,101 @@
+"""Processes that inherit the loaded module: the message that says what to add, or it works."""
+
+from __future__ import annotations
+
+import pytest
+from session import differences
+
+LOAD = "module load Anaconda3/2024.02-1"
+MESSAGE = "this shell has no conda function; put `module load Anaconda3/2024.02-1` in this script\n"
+WITHOUT_FUNCTION = {
+    "sh -c": ["sh", "-c", "conda activate one"],
+    "make": ["make", "-f", "makefile"],
+    "zsh": ["zsh", "-f", "script1"],
+    "ksh": ["ksh", "script1"],
+    "mksh": ["mksh", "script1"],
+    "dash": ["dash", "script1"],
+    "tcsh": ["tcsh", "-f", "script1"],
+    "fish": ["fish", "script1"],
+    "env": ["env", "conda", "activate", "one"],
+    "deactivate": ["sh", "-c", "conda deactivate"],
+    "init": ["sh", "-c", "conda init bash"],
+}
+BASH = {
+    "bash script": ["bash", "script2"],
+    "bash -c": ["bash", "-c", "conda activate one && python"],
+}
+
+
+@pytest.fixture
+def child(session):
+    (session.folder / "makefile").write_text("all:\n\tconda activate one\n")
+    (session.folder / "script1").write_text("conda activate one\n")
+    (session.folder / "script2").write_text("conda activate one\npython\n")
+
+    def run(command: list[str]):
+        words = " ".join(session.dialect.quote(word) for word in command)
+        return session.do(LOAD).check(words)
+
+    return run
+
+
+@pytest.mark.parametrize("how", list(WITHOUT_FUNCTION))
+def test_a_child_without_the_function_says_what_to_add(child, how: str) -> None:
+    result = child(WITHOUT_FUNCTION[how]).run()
+    assert MESSAGE in result.stderr
+    assert result.statuses[-1] != 0
+    assert "python of one" not in result.stdout
+    assert "conda init" not in result.stderr
+
+
+@pytest.mark.parametrize("how", list(BASH))
+def test_a_bash_child_of_bash_works_and_of_others_says_what_to_add(child, session, how: str) -> None:
+    result = child(BASH[how]).run()
+    if session.dialect.name == "bash":
+        assert result.stdout == "python of one\n", result.stderr
+        assert result.statuses[-1] == 0
+    else:
+        assert MESSAGE in result.stderr
+        assert "python of one" not in result.stdout
+
+
+def test_bash_under_xargs_works_from_bash_and_says_what_to_add_from_others(child, session) -> None:
+    result = child(["true"]).check("echo script2 | xargs bash").run()
+    if session.dialect.name == "bash":
+        assert result.stdout == "python of one\n", result.stderr
+    else:
+        assert MESSAGE in result.stderr
+
+
+def test_a_child_runs_every_other_conda_command(child) -> None:
+    result = child(["sh", "-c", "conda --version"]).run()
+    assert result.stdout == "conda 24.7.1\n", result.stderr
+    assert result.statuses == [0]
+
+
+def test_a_child_with_an_inherited_environment_loads_and_activates_it_again(session, stack) -> None:
+    dialect = session.dialect
+    inner = "\n".join(
+        [
+            dialect.start(session.lmod),
+            LOAD,
+            "conda activate one",
+            "python",
+            "conda deactivate",
+            "module unload Anaconda3",
+            f"env -0 > {session.folder}/child",
+        ]
+    )
+    (session.folder / "inner").write_text(inner + "\n")
+    command = " ".join([*dialect.command, str(session.folder / "inner")])
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", command, "conda deactivate", "module unload Anaconda3")
+        .snapshot("after")
+        .run()
+    )
+    assert result.stdout == "python of one\n", result.stderr
+    assert result.statuses == [0] * 5
+    left = (session.folder / "child").read_text()
+    assert "CONDA" not in left and str(stack.environments) not in left
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}

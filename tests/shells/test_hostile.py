@@ -1,0 +1,97 @@
+"""Names, paths and variables that break other people's shell code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import make_environment
+from session import differences
+
+LOAD = "module load Anaconda3/2024.02-1"
+UNLOAD = "module unload Anaconda3"
+NAMES = ["it's", "a b", 'quo"te', "semi;touch pwned", "back`touch pwned`tick", "ünï-ñ", "bang!x", "$(touch pwned)"]
+
+
+@pytest.fixture
+def hostile(stack, session, tmp_path):
+    """The same stack under a home with spaces, quotes, a dollar, a semicolon and an umlaut."""
+    home = tmp_path / "h o'm\"e $x;`y` ünï"
+    home.mkdir()
+    session.environ = {**session.environ, "HOME": str(home)}
+    return replace(stack, home=home)
+
+
+def test_a_hostile_home_reaches_conda_as_it_is(session, hostile) -> None:
+    result = (
+        session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    )
+    loaded = result.snapshots["loaded"].environment
+    assert loaded["CONDA_ENVS_PATH"] == str(hostile.environments)
+    assert loaded["CONDA_PKGS_DIRS"] == str(hostile.home / "conda/pkgs")
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hostile_environment_activates_and_leaves(session, hostile, name: str) -> None:
+    prefix = make_environment(hostile.environments / name, "STACKENV_TEST_HOSTILE")
+    result = (
+        session.check(LOAD)
+        .snapshot("loaded")
+        .check(f"conda activate {session.dialect.quote(name)}")
+        .snapshot("active")
+        .check("conda deactivate")
+        .snapshot("left")
+        .check(f"conda activate {session.dialect.quote(str(prefix))}", LOAD)
+        .snapshot("reloaded")
+        .check(UNLOAD)
+        .run()
+    )
+    active = result.snapshots["active"]
+    assert active.environment["CONDA_PREFIX"] == str(prefix), result.stderr
+    assert active.path[0] == f"{prefix}/bin"
+    assert active.environment["STACKENV_TEST_HOSTILE"] == "1"
+    assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
+    if session.dialect.family != "csh" or "!" not in name:
+        # In csh Lmod itself writes a `!` of PATH as `\\!` (shells/Csh.lua, expandVar, 8.6.19).
+        assert result.snapshots["reloaded"].path[0] == f"{prefix}/bin"
+    assert result.statuses == [0] * 6
+    assert not (session.folder / "pwned").exists()
+
+
+def test_poisoned_python_variables_do_not_reach_conda(session, stack) -> None:
+    poison = stack.folder("poison")
+    for module in ("json", "conda", "site", "ruamel", "requests", "re"):
+        (poison / f"{module}.py").write_text("raise SystemExit('poisoned')\n")
+    session.environ = {
+        **session.environ,
+        "PYTHONPATH": str(poison),
+        "PYTHONHOME": "/nowhere",
+        "PYTHONSTARTUP": "/nowhere/start.py",
+    }
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", "conda env list", "conda deactivate", "conda activate two")
+        .check(UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.statuses == [0] * 6, result.stderr
+    assert "poisoned" not in result.stderr
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_a_path_with_odd_entries_survives_the_cycle(session) -> None:
+    path = session.environ["PATH"] + ":/opt/it's here/bin:/opt/$x/bin"
+    session.environ = {**session.environ, "PATH": path}
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", LOAD)
+        .snapshot("active")
+        .check("conda deactivate", UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+    assert result.snapshots["active"].path[-2:] == ["/opt/it's here/bin", "/opt/$x/bin"]

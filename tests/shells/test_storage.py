@@ -1,0 +1,145 @@
+"""Where packages and environments go, and whose values stay."""
+
+from __future__ import annotations
+
+import pytest
+from session import differences
+
+LOAD = "module load Anaconda3/2024.02-1"
+UNLOAD = "module unload Anaconda3"
+
+
+@pytest.fixture
+def workspace(stack, session):
+    """A module like the site's: it prepends to CONDA_ENVS_PATH and sets PYTHONPATH."""
+    folder = stack.folder("work space")
+    modulefile = stack.folder("more") / "Workspace/1.0.lua"
+    modulefile.parent.mkdir()
+    modulefile.write_text(
+        f'setenv("WORKSPACE", "{folder}")\n'
+        f'prepend_path("CONDA_ENVS_PATH", "{folder}/conda/envs")\n'
+        f'prepend_path("PYTHONPATH", "{folder}/PyPackages/lib")\n'
+    )
+    session.environ = {
+        **session.environ,
+        "MODULEPATH": f"{session.environ['MODULEPATH']}:{modulefile.parents[1]}",
+    }
+    return folder
+
+
+def test_a_users_own_package_cache_stays_theirs(session) -> None:
+    session.environ = {**session.environ, "CONDA_PKGS_DIRS": "/data/mine"}
+    result = (
+        session.snapshot("before")
+        .check(LOAD)
+        .snapshot("loaded")
+        .check(LOAD, UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.snapshots["loaded"].environment["CONDA_PKGS_DIRS"] == "/data/mine"
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_a_users_own_environments_stay_in_front(session, stack) -> None:
+    session.environ = {**session.environ, "CONDA_ENVS_PATH": "/data/mine:/data/more"}
+    result = (
+        session.snapshot("before")
+        .check(LOAD)
+        .snapshot("loaded")
+        .check(LOAD, UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    loaded = result.snapshots["loaded"].environment["CONDA_ENVS_PATH"]
+    assert loaded == f"/data/mine:/data/more:{stack.environments}"
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_with_our_own_folder_set_by_the_user_nothing_is_touched(session, stack) -> None:
+    session.environ = {**session.environ, "CONDA_ENVS_PATH": f"{stack.environments}:/data/more"}
+    result = (
+        session.snapshot("before")
+        .check(LOAD)
+        .snapshot("loaded")
+        .check(LOAD, UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    loaded = result.snapshots["loaded"].environment["CONDA_ENVS_PATH"]
+    assert loaded == f"{stack.environments}:/data/more"
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_with_the_other_spelling_set_neither_is_touched(session) -> None:
+    session.environ = {**session.environ, "CONDA_ENVS_DIRS": "/data/mine"}
+    result = (
+        session.snapshot("before")
+        .check(LOAD)
+        .snapshot("loaded")
+        .check("conda --version", UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert "CONDA_ENVS_PATH" not in result.snapshots["loaded"].environment
+    assert result.statuses == [0, 0, 0], result.stderr
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize("variable", ["CONDA_PKGS_DIRS", "CONDA_ENVS_PATH"])
+def test_what_the_user_exports_after_the_load_survives_the_unload(session, variable: str) -> None:
+    result = (
+        session.check(LOAD)
+        .export(variable, "/data/mine")
+        .check(LOAD)
+        .snapshot("reloaded")
+        .check(UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.snapshots["reloaded"].environment[variable].split(":")[0] == "/data/mine"
+    assert result.snapshots["after"].environment[variable] == "/data/mine"
+
+
+@pytest.mark.parametrize("first", ["Workspace", "Anaconda3/2024.02-1"])
+@pytest.mark.parametrize("out_first", ["Workspace", "Anaconda3"])
+def test_beside_the_workspace_module_in_every_order(
+    session, stack, workspace, first: str, out_first: str
+) -> None:
+    second = "Anaconda3/2024.02-1" if first == "Workspace" else "Workspace"
+    out_second = "Anaconda3" if out_first == "Workspace" else "Workspace"
+    result = (
+        session.snapshot("before")
+        .check(f"module load {first}", f"module load {second}")
+        .snapshot("both")
+        .check(f"module load {first}", LOAD)
+        .snapshot("reloaded")
+        .check(f"module unload {out_first}")
+        .snapshot("one")
+        .check(f"module unload {out_second}")
+        .snapshot("after")
+        .run()
+    )
+    shots = result.snapshots
+    theirs, ours = f"{workspace}/conda/envs", str(stack.environments)
+    assert shots["both"].environment["CONDA_ENVS_PATH"] == f"{theirs}:{ours}"
+    assert shots["reloaded"].environment["CONDA_ENVS_PATH"] == f"{theirs}:{ours}"
+    left = ours if out_first == "Workspace" else theirs
+    assert shots["one"].environment["CONDA_ENVS_PATH"] == left
+    assert differences(shots["before"], shots["after"]) == {}
+    assert result.statuses == [0] * 6
+
+
+@pytest.mark.parametrize("missing", ["HOME", "SCRATCH", "WORKSPACE"])
+def test_without_the_places_of_the_policy_the_load_still_works(session, missing: str) -> None:
+    session.environ = {k: v for k, v in session.environ.items() if k != missing}
+    if missing == "HOME" and session.dialect.name == "fish":
+        pytest.skip("fish 3.6 itself does not start properly without HOME")
+    result = (
+        session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    )
+    assert result.statuses == [0, 0], result.stderr
+    loaded = result.snapshots["loaded"].environment
+    # zsh asks the account for HOME where it is unset.
+    assert ("CONDA_PKGS_DIRS" in loaded) == ("HOME" in loaded)
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
