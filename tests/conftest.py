@@ -1,6 +1,9 @@
 """Fixtures for all tiers."""
+
 from types import SimpleNamespace
+
 import pytest
+
 
 @pytest.fixture(scope="session")
 def built_modules():

@@ -4,8 +4,9 @@ Called by the function `conda` of each shell, with the installation's own interp
 
     python -I activation.py DIALECT OPTIONS COMMAND [ARGUMENT...]
 
-or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while
-no environment is active) and `hide` (~/.local is out of sight while one is), or `none`.
+or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or
+fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while no environment is
+active) and `hide` (~/.local is out of sight while one is), or `none`.
 
 conda's own shell code is not used, for it does not quote: a path with a quote, a `$` or a backquote
 in it breaks the shell or runs in it (`export_var_tmpl = "export %s='%s'"`, conda/activate.py, 24.7.1).
@@ -68,7 +69,22 @@ def level_of(environ):
     return int(text) if text.isdigit() else 0
 
 
-def describe_changes(command, answer, before):
+def read_before(environ):
+    """Return the level and the name of the environment that was active before the load; 0 and "" for none."""
+    level, _, rest = environ.get("STACKENV_CONDA_BEFORE", "clean").partition(":")
+    return (int(level), rest.partition(":")[2]) if level.isdigit() else (0, "")
+
+
+def name_as_before(exports, environ):
+    """Give another conda's environment the name back that it had: to this conda it has only a path."""
+    level, name = read_before(environ)
+    if level and name and exports.get("CONDA_SHLVL") == str(level):
+        modifier = exports.get("CONDA_PROMPT_MODIFIER", "")
+        exports["CONDA_PROMPT_MODIFIER"] = modifier.replace(exports.get("CONDA_DEFAULT_ENV", name), name)
+        exports["CONDA_DEFAULT_ENV"] = name
+
+
+def describe_changes(command, answer, environ):
     """Return conda's answer as two lists of operations: the changes, and the scripts that follow them.
 
     The order is that of conda's own shell code (`_yield_commands`, conda/activate.py).
@@ -81,7 +97,9 @@ def describe_changes(command, answer, before):
     unsets = [name for name in variables["unset"] if name not in SET_BY_THE_MODULE]
     # conda 25.7 and later exports an empty CONDA_PREFIX where earlier ones unset it.
     unsets += [name for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV") if exports.get(name) == ""]
-    if exports.get("CONDA_SHLVL") == "0" and before == "clean":
+    if command == "deactivate":
+        name_as_before(exports, environ)
+    if exports.get("CONDA_SHLVL") == "0" and environ.get("STACKENV_CONDA_BEFORE") == "clean":
         unsets += ["CONDA_SHLVL", "CONDA_PROMPT_MODIFIER"]
     operations = path if command == "deactivate" else []
     operations = operations + [("source", script) for script in scripts["deactivate"]]
@@ -126,7 +144,7 @@ def show_base(environ):
 def hide_user_site(environ):
     """Return the operations that put ~/.local out of sight in an environment, and back outside."""
     saved = environ.get("STACKENV_USER_SITE")
-    if level_of(environ) and environ.get("CONDA_PREFIX") != ROOT:
+    if level_of(environ) > read_before(environ)[0] and environ.get("CONDA_PREFIX") != ROOT:
         if saved is not None or environ.get("PYTHONNOUSERSITE"):
             return []
         was = "unset" if "PYTHONNOUSERSITE" not in environ else "empty"
@@ -158,7 +176,7 @@ def main():
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""))
     answer = ask_conda(dialect, [command, *arguments])
-    operations, scripts = describe_changes(command, answer, environ.get("STACKENV_CONDA_BEFORE"))
+    operations, scripts = describe_changes(command, answer, environ)
     after = carry_out(operations, environ)
     chosen = options.split(",")
     operations += show_base(after) if "base" in chosen else []

@@ -31,7 +31,14 @@ if ( "$__se_before" == clean ) then
         unsetenv CONDA_PYTHON_EXE
     endif
 else if ( ! $?STACKENV_CONDA_ROOT ) then
-    setenv CONDA_EXE `echo "$__se_before" | sed 's/^[^:]*://'`
+    # Another conda was set up in this shell: its alias was replaced, and comes back.
+    set __se_other = "`echo $__se_before:q | sed 's/^[^:]*:\([^:]*\).*/\1/'`"
+    if ( "$__se_other" != "" ) then
+        setenv CONDA_EXE "$__se_other"
+        setenv CONDA_PYTHON_EXE "$__se_other:h/python"
+        if ( -r "$__se_other:h:h/etc/profile.d/conda.csh" ) source "$__se_other:h:h/etc/profile.d/conda.csh"
+    endif
+    unset __se_other
 endif
 if ( ! $?STACKENV_CONDA_ROOT ) unsetenv STACKENV_CONDA_BEFORE
 unset __se_level __se_before __se_code __se_status

@@ -30,7 +30,16 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
         end
         functions -e __conda_add_prompt return_last_status
     else if not set -q STACKENV_CONDA_ROOT
-        set -gx CONDA_EXE (string split -m 1 : -- $__se_before)[2]
+        # Another conda was set up in this shell: its function was replaced, and comes back.
+        set -l __se_other (string split -m 2 : -- $__se_before)[2]
+        if test -x "$__se_other"
+            set -gx CONDA_EXE $__se_other
+            set -gx CONDA_PYTHON_EXE (string replace -r '/conda$' /python -- $__se_other)
+            set -l __se_hook (string replace -r '/bin/conda$' /etc/fish/conf.d/conda.fish -- $__se_other)
+            if test -r "$__se_hook"
+                source $__se_hook
+            end
+        end
     end
     if not set -q STACKENV_CONDA_ROOT
         set -e STACKENV_CONDA_BEFORE

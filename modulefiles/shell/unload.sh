@@ -21,14 +21,22 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
                 __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
             ;;
         *)
-            if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
-                CONDA_EXE=${__se_before#*:}
-                export CONDA_EXE
+            # Another conda was set up in this shell: its function was replaced, and comes back.
+            __se_other=${__se_before#*:}
+            __se_other=${__se_other%%:*}
+            if [ -z "${STACKENV_CONDA_ROOT-}" ] && [ -x "$__se_other" ]; then
+                CONDA_EXE=$__se_other
+                CONDA_PYTHON_EXE=${__se_other%/*}/python
+                export CONDA_EXE CONDA_PYTHON_EXE
+                if [ -r "${__se_other%/bin/conda}/etc/profile.d/conda.sh" ]; then
+                    # shellcheck source=/dev/null
+                    . "${__se_other%/bin/conda}/etc/profile.d/conda.sh"
+                fi
             fi
             ;;
     esac
     if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
         unset STACKENV_CONDA_BEFORE
     fi
-    unset __se_before __se_level __se_code __se_flags
+    unset __se_before __se_level __se_code __se_flags __se_other
 fi

@@ -34,9 +34,7 @@ def test_replace_defaults_writes_the_same_list_twice(load):
     text = describe_condarc(
         load("conda: {channels: {default: [a, b], replace_defaults: true, denied: [c]}}\n")
     )
-    assert body(text) == (
-        "channels:\n- a\n- b\ndefault_channels:\n- a\n- b\ndenylist_channels:\n- c\n"
-    )
+    assert body(text) == ("channels:\n- a\n- b\ndefault_channels:\n- a\n- b\ndenylist_channels:\n- c\n")
 
 
 def test_final_ends_the_line_of_its_key_whatever_the_value(load):
@@ -53,9 +51,7 @@ def test_final_ends_the_line_of_its_key_whatever_the_value(load):
     )
 
 
-@pytest.mark.parametrize(
-    "word", ["0o7", "1e5", "yes", "null", "1:30", "a #!final", "~", "é", "a: b"]
-)
+@pytest.mark.parametrize("word", ["0o7", "1e5", "yes", "null", "1:30", "a #!final", "~", "é", "a: b"])
 def test_a_text_that_yaml_1_1_or_1_2_takes_for_something_else_is_quoted(load, word):
     text = body(describe_condarc(load(f"conda: {{condarc: {{a: {word!r}}}}}\n")))
     assert text.splitlines()[-1][3] in "'\""

@@ -103,9 +103,7 @@ def test_a_nul_in_the_path_is_an_error():
 
 def test_one_byte_more_than_1_mib_is_an_error(faults):
     text = b"version: 1\n#"
-    assert faults(text.ljust(1024 * 1024 + 1, b"x")) == [
-        " the file is too large; allowed: at most 1 MiB"
-    ]
+    assert faults(text.ljust(1024 * 1024 + 1, b"x")) == [" the file is too large; allowed: at most 1 MiB"]
 
 
 def test_1_mib_is_read(policy_file):
@@ -192,8 +190,7 @@ def test_windows_line_ends_keep_the_lines_right(faults):
         ),
         (
             "conda:\n  init: |\n    warn\n",
-            "3: conda.init: the text 'warn\\n' contains a line break; "
-            "allowed: one line of printable text",
+            "3: conda.init: the text 'warn\\n' contains a line break; allowed: one line of printable text",
         ),
         (
             'conda:\n  templates: "/a\\0b"\n',

@@ -46,13 +46,11 @@ def test_another_version_hides_faults_that_may_be_none_there(faults):
         ),
         (
             "conda:\n  shells: [bash]\n",
-            f"3: conda.shells: unknown key; allowed: {CONDA_KEYS}; "
-            'did you mean "conda.proof.shells"?',
+            f'3: conda.shells: unknown key; allowed: {CONDA_KEYS}; did you mean "conda.proof.shells"?',
         ),
         (
             "conda:\n  proof:\n    init: warn\n",
-            "4: conda.proof.init: unknown key; allowed: shells, timeout_s; "
-            'did you mean "conda.init"?',
+            '4: conda.proof.init: unknown key; allowed: shells, timeout_s; did you mean "conda.init"?',
         ),
         ("conda:\n  xyzzy: 1\n", f"3: conda.xyzzy: unknown key; allowed: {CONDA_KEYS}"),
         (
@@ -108,8 +106,7 @@ class TestReservedSections:
         ),
         (
             "templates: /nowhere/at/all",
-            "found the text '/nowhere/at/all'; "
-            "allowed: null or the absolute path of a folder that exists",
+            "found the text '/nowhere/at/all'; allowed: null or the absolute path of a folder that exists",
         ),
         (
             "templates: 5",
@@ -134,8 +131,7 @@ def test_a_name_in_the_wrong_case_is_found(faults):
 
 def test_the_proof_must_include_bash(faults):
     assert faults("conda:\n  proof:\n    shells: [zsh]\n") == [
-        "4: conda.proof.shells: bash is missing; "
-        "allowed: a list with bash, the shell of batch scripts"
+        "4: conda.proof.shells: bash is missing; allowed: a list with bash, the shell of batch scripts"
     ]
 
 

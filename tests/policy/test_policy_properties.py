@@ -22,11 +22,7 @@ FRAGMENTS = st.sampled_from([
     "storage: ", "condarc: ", "final: ", "proof: ", "|-\n",
 ])
 # fmt: on
-KEYS = [
-    str(key)
-    for fields in (CONDA_FIELDS, CHANNEL_FIELDS, PLACE_FIELDS, PROOF_FIELDS)
-    for key in fields
-]
+KEYS = [str(key) for fields in (CONDA_FIELDS, CHANNEL_FIELDS, PLACE_FIELDS, PROOF_FIELDS) for key in fields]
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -39,8 +35,7 @@ SCALARS = st.one_of(
 DATA = st.recursive(
     SCALARS,
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(KEYS) | SCALARS, inner, max_size=4)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | SCALARS, inner, max_size=4)
     ),
     max_leaves=12,
 )

@@ -32,15 +32,12 @@ def test_a_folder_below_the_parent_that_is_purged_is_found(faults):
         "conda:\n  purged_storage: [/data/tmp]\n"
         "  storage: [{parent: /data, environments: envs, packages: tmp/pkgs}]\n"
     )
-    assert (
-        line == f"4: conda.storage[0].parent: '/data' is on purged storage ('/data/tmp'), {PURGED}"
-    )
+    assert line == f"4: conda.storage[0].parent: '/data' is on purged storage ('/data/tmp'), {PURGED}"
 
 
 def test_the_whole_disk_may_be_purged(faults):
     (line,) = faults(
-        "conda:\n  purged_storage: [/]\n"
-        "  storage: [{parent: /data, environments: envs, packages: pkgs}]\n"
+        "conda:\n  purged_storage: [/]\n  storage: [{parent: /data, environments: envs, packages: pkgs}]\n"
     )
     assert "'/data' is on purged storage ('/')" in line
 
@@ -59,8 +56,7 @@ def test_a_fault_elsewhere_does_not_hide_purged_storage(faults):
 @pytest.mark.parametrize("denied", ["conda-forge", "https://conda.anaconda.org/conda-forge/"])
 def test_a_channel_is_not_both_denied_and_a_default(faults, denied):
     assert faults(f"conda:\n  channels:\n    denied:\n      - a\n      - {denied}\n") == [
-        f"6: conda.channels.denied[1]: {denied!r} is denied and a default; "
-        "allowed: in one of the two lists"
+        f"6: conda.channels.denied[1]: {denied!r} is denied and a default; allowed: in one of the two lists"
     ]
 
 
@@ -88,9 +84,7 @@ def test_replace_defaults_wants_a_default_list(faults):
 
 
 def test_the_list_that_replaces_defaults_cannot_hold_it(faults):
-    (line,) = faults(
-        "conda:\n  channels:\n    default: [a, defaults]\n    replace_defaults: true\n"
-    )
+    (line,) = faults("conda:\n  channels:\n    default: [a, defaults]\n    replace_defaults: true\n")
     assert line.startswith("4: conda.channels.default[1]: replace_defaults makes `defaults` mean")
 
 
@@ -141,9 +135,7 @@ def test_a_condarc_key_that_conda_cannot_have_is_refused(faults, key):
     assert line.endswith(": not a key of conda; allowed: letters, digits, _ and -, at most 100")
 
 
-@pytest.mark.parametrize(
-    "name", ["channels", "channel", "envs_dirs", "envs_path", "pkgs_dirs", "pkgs_path"]
-)
+@pytest.mark.parametrize("name", ["channels", "channel", "envs_dirs", "envs_path", "pkgs_dirs", "pkgs_path"])
 def test_channels_and_folders_are_never_final(faults, name):
     (line,) = faults(f"conda:\n  condarc: {{a: 1}}\n  final:\n    - a\n    - {name}\n")
     assert line.startswith(f"6: conda.final[1]: '{name}' is never final: ")

@@ -72,9 +72,7 @@ def test_a_bad_parent_says_what_is_allowed(faults, parent, problem):
 )
 def test_a_bad_folder_below_the_parent_says_what_is_allowed(faults, key, folder, problem):
     other = {"environments": "packages", "packages": "environments"}[key]
-    (line,) = faults(
-        f"conda:\n  storage:\n    - parent: /a\n      {other}: x\n      {key}: '{folder}'\n"
-    )
+    (line,) = faults(f"conda:\n  storage:\n    - parent: /a\n      {other}: x\n      {key}: '{folder}'\n")
     assert line.startswith(f"6: conda.storage[0].{key}: {problem}")
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping
 
 from dialects import Dialect
 
 # What a shell or Lmod itself changes between any two commands.
-VOLATILE_ENVIRONMENT = frozenset(
-    {"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "_AST_FEATURES"}
-)
+VOLATILE_ENVIRONMENT = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "_AST_FEATURES"})
 LMOD_BOOKS = ("_ModuleTable", "__LMOD_", "LMOD_")
 VOLATILE_VARIABLES = frozenset(
-    "_ BASH_ARGC BASH_ARGV BASH_COMMAND BASH_LINENO COLUMNS LINES LINENO OPTIND OPTARG RANDOM SECONDS "
-    "SRANDOM EPOCHREALTIME EPOCHSECONDS PIPESTATUS pipestatus status match MATCH mbegin mend MBEGIN "
-    "MEND REPLY reply KSH_MATCH FUNCNAME BASH_SUBSHELL history histname PPID _ModuleTable_Sz_ "
-    "_ModuleTable001_ _ModuleTable002_ _ModuleTable003_ _ModuleTable004_ _LMFILES_ LOADEDMODULES "
-    "dirstack cwd owd fish_kill_signal status_generation CMD_DURATION".split()
+    """
+    BASH_ARGC BASH_ARGV BASH_COMMAND BASH_LINENO BASH_SUBSHELL CMD_DURATION COLUMNS EPOCHREALTIME
+    EPOCHSECONDS FUNCNAME KSH_MATCH LINENO LINES LOADEDMODULES MATCH MBEGIN MEND OPTARG OPTIND
+    PIPESTATUS PPID RANDOM REPLY SECONDS SRANDOM _ _LMFILES_ _ModuleTable001_ _ModuleTable002_
+    _ModuleTable003_ _ModuleTable004_ _ModuleTable_Sz_ cwd dirstack fish_kill_signal histname history
+    match mbegin mend owd pipestatus reply status status_generation
+    """.split()  # noqa: SIM905 (forty names read better as words)
 )
 
 

@@ -20,9 +20,7 @@ def assert_no_trace(result: Result, first: str = "before", last: str = "after") 
 
 
 def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> None:
-    result = (
-        session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
-    )
+    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
     assert_no_trace(result)
     loaded = result.snapshots["loaded"]
     assert loaded.environment["CONDA_ENVS_PATH"] == str(stack.environments)
@@ -73,9 +71,7 @@ def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count
     names = ["one", "two", "three"][:count]
     session.check(LOAD)
     for level, name in enumerate(names):
-        session.snapshot(f"level{level}").check(
-            f"conda activate {'--stack ' if name == 'two' else ''}{name}"
-        )
+        session.snapshot(f"level{level}").check(f"conda activate {'--stack ' if name == 'two' else ''}{name}")
     session.snapshot("active").check(LOAD).snapshot("reloaded").do("python")
     for level in reversed(range(count)):
         session.check("conda deactivate").snapshot(f"back{level}")

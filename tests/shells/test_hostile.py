@@ -10,7 +10,16 @@ from session import differences
 
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
-NAMES = ["it's", "a b", 'quo"te', "semi;touch pwned", "back`touch pwned`tick", "ünï-ñ", "bang!x", "$(touch pwned)"]
+NAMES = [
+    "it's",
+    "a b",
+    'quo"te',
+    "semi;touch pwned",
+    "back`touch pwned`tick",
+    "ünï-ñ",
+    "bang!x",
+    "$(touch pwned)",
+]
 
 
 @pytest.fixture
@@ -23,9 +32,7 @@ def hostile(stack, session, tmp_path):
 
 
 def test_a_hostile_home_reaches_conda_as_it_is(session, hostile) -> None:
-    result = (
-        session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
-    )
+    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
     loaded = result.snapshots["loaded"].environment
     assert loaded["CONDA_ENVS_PATH"] == str(hostile.environments)
     assert loaded["CONDA_PKGS_DIRS"] == str(hostile.home / "conda/pkgs")

@@ -30,12 +30,7 @@ def workspace(stack, session):
 def test_a_users_own_package_cache_stays_theirs(session) -> None:
     session.environ = {**session.environ, "CONDA_PKGS_DIRS": "/data/mine"}
     result = (
-        session.snapshot("before")
-        .check(LOAD)
-        .snapshot("loaded")
-        .check(LOAD, UNLOAD)
-        .snapshot("after")
-        .run()
+        session.snapshot("before").check(LOAD).snapshot("loaded").check(LOAD, UNLOAD).snapshot("after").run()
     )
     assert result.snapshots["loaded"].environment["CONDA_PKGS_DIRS"] == "/data/mine"
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
@@ -44,12 +39,7 @@ def test_a_users_own_package_cache_stays_theirs(session) -> None:
 def test_a_users_own_environments_stay_in_front(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_PATH": "/data/mine:/data/more"}
     result = (
-        session.snapshot("before")
-        .check(LOAD)
-        .snapshot("loaded")
-        .check(LOAD, UNLOAD)
-        .snapshot("after")
-        .run()
+        session.snapshot("before").check(LOAD).snapshot("loaded").check(LOAD, UNLOAD).snapshot("after").run()
     )
     loaded = result.snapshots["loaded"].environment["CONDA_ENVS_PATH"]
     assert loaded == f"/data/mine:/data/more:{stack.environments}"
@@ -59,12 +49,7 @@ def test_a_users_own_environments_stay_in_front(session, stack) -> None:
 def test_with_our_own_folder_set_by_the_user_nothing_is_touched(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_PATH": f"{stack.environments}:/data/more"}
     result = (
-        session.snapshot("before")
-        .check(LOAD)
-        .snapshot("loaded")
-        .check(LOAD, UNLOAD)
-        .snapshot("after")
-        .run()
+        session.snapshot("before").check(LOAD).snapshot("loaded").check(LOAD, UNLOAD).snapshot("after").run()
     )
     loaded = result.snapshots["loaded"].environment["CONDA_ENVS_PATH"]
     assert loaded == f"{stack.environments}:/data/more"
@@ -135,9 +120,7 @@ def test_without_the_places_of_the_policy_the_load_still_works(session, missing:
     session.environ = {k: v for k, v in session.environ.items() if k != missing}
     if missing == "HOME" and session.dialect.name == "fish":
         pytest.skip("fish 3.6 itself does not start properly without HOME")
-    result = (
-        session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
-    )
+    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
     assert result.statuses == [0, 0], result.stderr
     loaded = result.snapshots["loaded"].environment
     # zsh asks the account for HOME where it is unset.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from packaging.version import InvalidVersion, Version
 
@@ -18,9 +18,7 @@ from stackenv.model import InstalledFile
 from stackenv.render import render_installed_file
 
 FROZEN_SINCE = Version("25.5")
-FROZEN_MESSAGE = (
-    "This is the site's installation; make an environment of your own: conda create --name NAME"
-)
+FROZEN_MESSAGE = "This is the site's installation; make an environment of your own: conda create --name NAME"
 
 
 def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> None:
@@ -55,20 +53,14 @@ def ask_conda_version(installation: CondaInstallation, timeout_s: int) -> Versio
     root = installation.root
     command = [f"{root}/bin/python", "-I", f"{root}/bin/conda", "--version"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallationError(
-            f"{root}/bin/conda did not answer: {error}", " ".join(command)
-        ) from error
+        raise InstallationError(f"{root}/bin/conda did not answer: {error}", " ".join(command)) from error
     try:
         return Version(done.stdout.split()[-1])
     except (IndexError, InvalidVersion):
         words = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
-        raise InstallationError(
-            f"{root}/bin/conda tells no version: {words}", " ".join(command)
-        ) from None
+        raise InstallationError(f"{root}/bin/conda tells no version: {words}", " ".join(command)) from None
 
 
 def freeze_base(installation: CondaInstallation, version: Version) -> bool:

@@ -10,10 +10,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 from stackenv.apply.proof_scripts import LMOD_SHELL, START
 from stackenv.errors import ProofError
@@ -75,8 +75,7 @@ def refuse(failures: Sequence[Outcome]) -> None:
         details = "\n".join(f"  in {failure.shell}: {failure.problem}" for failure in failures)
         raise ProofError(
             f"the new modulefile was not written, for it did not pass its proof\n{details}",
-            "mend what the shell says; a shell that no user has can leave conda.proof.shells in "
-            "the policy",
+            "mend what the shell says; a shell that no user has can leave conda.proof.shells in the policy",
         )
 
 

@@ -8,6 +8,7 @@ from stackenv.model import (
     BaseBin,
     Family,
     InstalledFile,
+    LeaveWithoutConda,
     ModuleSpec,
     PrependPath,
     RememberBefore,
@@ -73,7 +74,7 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
 
 
 def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) -> ModuleSpec:
-    """Return the description of the modulefile of `installation` under `policy` (design: the conda module)."""
+    """Return the description of the modulefile of `installation` under `policy`."""
     root, name = installation.root, installation.name
     values = describe_values(installation, policy)
     # The last is first on PATH: our `conda`, the vendor's condabin (conda adds one by itself where
@@ -101,9 +102,7 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
                 SetEnvironment("CONDA_PYTHON_EXE", values["PYTHON"]),
             ),
             "commands": (
-                ShellCommand(
-                    "conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", policy.export_function
-                ),
+                ShellCommand("conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", policy.export_function),
             ),
             "notices": (
                 TerminalNotices(
@@ -113,7 +112,10 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
                     NOTICE_NO_PLACE.format(name=name) if places else "",
                 ),
             ),
-            "unload": (UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh"),),
+            "unload": (
+                LeaveWithoutConda(root, "STACKENV_CONDA_BEFORE"),
+                UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh"),
+            ),
         },
     )
 
@@ -136,5 +138,8 @@ def describe_installed_files(
         InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
         InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
-        InstalledFile(f"{installation.root}/condarc.d/stackenv.yml", text=f"# {STACKENV_UUID}\n{describe_condarc(policy)}"),
+        InstalledFile(
+            f"{installation.root}/condarc.d/stackenv.yml",
+            text=f"# {STACKENV_UUID}\n{describe_condarc(policy)}",
+        ),
     )

@@ -48,7 +48,7 @@ def check_root(root: str) -> str:
             "would not keep as it is",
             "install below a folder whose name has letters, digits and . _ - + only",
         )
-    if not os.path.isabs(root):
+    if not Path(root).is_absolute():
         raise InstallationError(f"the prefix {root!r} is not an absolute path", "name it from /")
     return root.rstrip("/") or "/"
 

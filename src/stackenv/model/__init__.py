@@ -8,6 +8,7 @@ environment is active) say so in their names.
 from stackenv.model.operations import (
     BaseBin,
     Family,
+    LeaveWithoutConda,
     Operation,
     PrependPath,
     RememberBefore,
@@ -24,6 +25,7 @@ __all__ = [
     "BaseBin",
     "Family",
     "InstalledFile",
+    "LeaveWithoutConda",
     "ModuleSpec",
     "Operation",
     "PrependPath",

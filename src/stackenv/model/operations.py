@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping, Union
+from typing import Union
 
 from stackenv.policy import StoragePlace
 
@@ -53,6 +54,18 @@ class BaseBin:
 
 
 @dataclass(frozen=True)
+class LeaveWithoutConda:
+    """Leave the environments at unload when the installation at `root` is gone from under the shell.
+
+    Nobody is left to ask for their deactivation: PATH and conda's variables are cleaned, what the
+    packages' scripts have set stays, and a message says so. `before` is that of `RememberBefore`.
+    """
+
+    root: str
+    before: str
+
+
+@dataclass(frozen=True)
 class StoragePlaces:
     """Send environments and packages to the first usable place, decided at load.
 
@@ -71,8 +84,8 @@ class StoragePlaces:
 class RememberBefore:
     """Remember in `variable`, across reloads, which conda was in the shell before the first load.
 
-    The value is `clean`, or the number of active environments and the other conda's CONDA_EXE with
-    a colon between. Not Lmod but the unload code forgets it, since a reload is an unload to Lmod.
+    The value is `clean`, or, with colons between, the number of active environments, the other
+    conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but the unload code forgets it, since a reload is an unload to Lmod.
     """
 
     variable: str
@@ -128,6 +141,7 @@ Operation = Union[
     PrependPath,
     SetEnvironment,
     BaseBin,
+    LeaveWithoutConda,
     StoragePlaces,
     RememberBefore,
     ShellCommand,

@@ -8,9 +8,7 @@ from voluptuous import Invalid, MultipleInvalid
 
 _DEFAULTS = "defaults"
 _CHANNEL_ALIAS = "https://conda.anaconda.org/"
-_DEFAULTS_URLS = ", ".join(
-    f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2")
-)
+_DEFAULTS_URLS = ", ".join(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2"))
 
 
 def check_channels(channels: dict[str, Any]) -> dict[str, Any]:

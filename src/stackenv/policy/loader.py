@@ -161,13 +161,9 @@ def _laid_over(base: Document, site: Document) -> _Merged:
     return _Merged(site.path, data, places)
 
 
-def _schema_faults(
-    merged: _Merged, error: MultipleInvalid, unreadable: set[KeyPath]
-) -> Iterator[Fault]:
+def _schema_faults(merged: _Merged, error: MultipleInvalid, unreadable: set[KeyPath]) -> Iterator[Fault]:
     for invalid in error.errors:
-        key: KeyPath = tuple(
-            step if isinstance(step, (str, int)) else str(step) for step in invalid.path
-        )
+        key: KeyPath = tuple(step if isinstance(step, (str, int)) else str(step) for step in invalid.path)
         # The document already says what is wrong with this value.
         if key in unreadable:
             continue

@@ -195,9 +195,7 @@ _channels = _list_of(partial(_text, "a channel's name or URL"), "channels")
 
 PLACE_FIELDS: dict[Any, Any] = {
     Required("parent"): _parent,
-    Required("environments"): partial(
-        _parsed, partial(parse_relative_folder, separators=":,"), _BELOW
-    ),
+    Required("environments"): partial(_parsed, partial(parse_relative_folder, separators=":,"), _BELOW),
     Required("packages"): partial(_parsed, partial(parse_relative_folder, separators=","), _BELOW),
 }
 CHANNEL_FIELDS: dict[Any, Any] = {
@@ -212,9 +210,7 @@ PROOF_FIELDS: dict[Any, Any] = {
 CONDA_FIELDS: dict[Any, Any] = {
     Required("names"): _list_of(partial(_one_of, CONDA_DISTRIBUTIONS), "names"),
     Required("base_on_path"): _boolean,
-    Required("storage"): _list_of(
-        _section(PLACE_FIELDS, StoragePlace, _pair_is_apart), "mappings (or [])"
-    ),
+    Required("storage"): _list_of(_section(PLACE_FIELDS, StoragePlace, _pair_is_apart), "mappings (or [])"),
     Required("purged_storage"): _list_of(_parent, "folders"),
     Required("channels"): _section(CHANNEL_FIELDS, ChannelPolicy, check_channels),
     Required("condarc"): _condarc,

@@ -12,9 +12,7 @@ SIZE_LIMIT_BYTES = 1024 * 1024
 
 # YAML's characters (PyYAML, Reader.NON_PRINTABLE), less those that PyYAML takes for the end of a
 # line and editors do not (U+0085, U+2028, U+2029): the lines in the errors would be wrong.
-_UNREADABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile("\r\n|\n|\r")
 
 

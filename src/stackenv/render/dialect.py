@@ -13,12 +13,12 @@ import shlex
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def quote_sh(text):
+def quote_sh(text: str) -> str:
     """Return `text` as one word of bash, zsh, ksh, mksh and dash (POSIX shell, 2.2.2)."""
     return shlex.quote(text)
 
 
-def quote_csh(text):
+def quote_csh(text: str) -> str:
     """Return `text` as one word of tcsh and csh, also in `eval`.
 
     Inside single quotes only `!` (history, also in scripts) and a newline are special; both take a
@@ -28,7 +28,7 @@ def quote_csh(text):
     return "'" + escaped + "'"
 
 
-def quote_fish(text):
+def quote_fish(text: str) -> str:
     """Return `text` as one word of fish: in single quotes only \\ and ' are special (fish, "Quotes")."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -55,14 +55,14 @@ if functions -q __stackenv_prompt
 end"""
 
 
-def check_name(name):
+def check_name(name: str) -> str:
     """Return `name`; raise ValueError when it cannot be the name of a variable in every dialect."""
     if not VARIABLE_NAME.match(name):
         raise ValueError("not the name of a variable: " + repr(name))
     return name
 
 
-def render_sh(operation):
+def render_sh(operation: "tuple[str, ...]") -> str:
     """Return the statement of sh that carries out `operation`."""
     verb, *words = operation
     if verb == "export":
@@ -75,7 +75,7 @@ def render_sh(operation):
     return "PS1=" + quote_sh(words[0])
 
 
-def render_csh(operation):
+def render_csh(operation: "tuple[str, ...]") -> str:
     """Return the statement of csh that carries out `operation`, with its semicolon."""
     verb, *words = operation
     if verb == "export":
@@ -87,7 +87,7 @@ def render_csh(operation):
     return "set prompt = " + quote_csh(words[0]) + ";"
 
 
-def render_fish(operation):
+def render_fish(operation: "tuple[str, ...]") -> str:
     """Return the statement of fish that carries out `operation`."""
     verb, *words = operation
     if verb == "export":

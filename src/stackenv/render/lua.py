@@ -15,6 +15,7 @@ import jinja2
 from stackenv.model import (
     BaseBin,
     Family,
+    LeaveWithoutConda,
     Operation,
     PrependPath,
     RememberBefore,
@@ -28,6 +29,7 @@ from stackenv.model import (
 from stackenv.policy import PathTemplate, Variable
 from stackenv.render.notices import render_terminal_notices
 from stackenv.render.sources import fill_placeholders, function_body, read_source, strip_comments
+
 
 def quote_lua(text: str) -> str:
     """Return `text` as a Lua string that Lua 5.1 to 5.4 reads back byte by byte.
@@ -71,9 +73,9 @@ def render_remember_before(operation: RememberBefore, _: jinja2.Environment) -> 
     return f"""\
 local stackenv_reloaded = os.getenv({variable}) ~= nil
 if mode() == "load" and not stackenv_reloaded then
-  local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
+  local exe, level, name = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL"), os.getenv("CONDA_DEFAULT_ENV")
   if exe or level then
-    setenv({variable}, string.format("%d:%s", tonumber(level or "") or 0, exe or ""))
+    setenv({variable}, string.format("%d:%s:%s", tonumber(level or "") or 0, exe or "", name or ""))
   else
     setenv({variable}, "clean")
   end
@@ -107,6 +109,37 @@ if mode() == "load" then
 end"""
 
 
+def render_leave_without_conda(operation: LeaveWithoutConda, _: jinja2.Environment) -> str:
+    message = (
+        f"{operation.root} is gone: its environments were left without their own scripts; "
+        "a new shell is clean"
+    )
+    return f"""\
+if mode() == "unload" and not isFile({quote_lua(f"{operation.root}/bin/python")}) then
+  local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
+  local before = tonumber((os.getenv({quote_lua(operation.before)}) or ""):match("^(%d+):") or "") or 0
+  for level = before + 1, active do
+    local variable = level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level
+    local prefix = os.getenv(variable)
+    -- In this mode Lmod undoes what it reads.
+    if prefix then prepend_path("PATH", prefix .. "/bin") end
+    setenv(variable, "")
+    if os.getenv("CONDA_STACKED_" .. level) then setenv("CONDA_STACKED_" .. level, "") end
+  end
+  setenv({quote_lua(operation.before)}, "")
+  if active > before then
+    setenv("CONDA_SHLVL", "")
+    setenv("CONDA_DEFAULT_ENV", "")
+    setenv("CONDA_PROMPT_MODIFIER", "")
+    if os.getenv("STACKENV_USER_SITE") then
+      setenv("STACKENV_USER_SITE", "")
+      setenv("PYTHONNOUSERSITE", "")
+    end
+    LmodMessage({quote_lua(message)})
+  end
+end"""
+
+
 def render_template_of_path(path: PathTemplate) -> str:
     parts = [
         f"{{ variable = {quote_lua(part.name)} }}" if isinstance(part, Variable) else quote_lua(part.text)
@@ -121,9 +154,7 @@ def render_storage_places(operation: StoragePlaces, _: jinja2.Environment) -> st
         f"environments = {quote_lua(place.environments)}, packages = {quote_lua(place.packages)} }},\n"
         for place in operation.places
     )
-    environments, packages = map(
-        quote_lua, (operation.environments_marker, operation.packages_marker)
-    )
+    environments, packages = map(quote_lua, (operation.environments_marker, operation.packages_marker))
     return f"""\
 local stackenv_places = {{
 {places}}}
@@ -225,6 +256,7 @@ RENDERERS: dict[type, Callable[[Any, jinja2.Environment], str]] = {
     SetEnvironment: render_set_environment,
     RememberBefore: render_remember_before,
     BaseBin: render_base_bin,
+    LeaveWithoutConda: render_leave_without_conda,
     StoragePlaces: render_storage_places,
     ShellCommand: render_shell_command,
     TerminalNotices: render_terminal_notices,

@@ -54,7 +54,7 @@ CHECK_PYTHONPATH = """\
 """
 
 CHECK_OTHER_CONDA = """\
-  local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):(.*)$")
+  local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
   if not stackenv_reloaded and (tonumber(level or "") or 0) > 0 and exe ~= CONDA then
     stackenv_notice(NOTICE, os.getenv("CONDA_DEFAULT_ENV") or "")
   end

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable
 
 import jinja2
 
@@ -55,9 +56,7 @@ def fill_placeholders(text: str, values: Mapping[str, str], dialect: str) -> str
 
 def strip_comments(text: str) -> str:
     """Return `text` without its lines that are comments: what Lmod writes, each load carries."""
-    return "".join(
-        line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#")
-    )
+    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#"))
 
 
 def function_body(text: str, name: str) -> str:
