@@ -1,10 +1,18 @@
 """Fixtures for all tiers."""
 
-from types import SimpleNamespace
+from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from built import BuiltModules, build_modules
+
 
 @pytest.fixture(scope="session")
-def built_modules():
-    return SimpleNamespace(modulepath="/tmp/mod", software="/tmp/sw", miniconda="Miniconda3/24.7.1-0")
+def built_modules() -> BuiltModules:
+    """Return the modules of Anaconda3 (two versions), Miniconda3 and Miniforge3, built by EasyBuild."""
+    return build_modules()

@@ -44,4 +44,5 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
     if not set -q STACKENV_CONDA_ROOT
         set -e STACKENV_CONDA_BEFORE
     end
+    true
 end

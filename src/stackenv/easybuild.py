@@ -14,6 +14,8 @@ from typing import Any, Callable, TypeVar
 
 from easybuild.tools.build_log import EasyBuildError, print_msg, print_warning
 from easybuild.tools.config import get_module_syntax, install_path
+from easybuild.tools.version import VERSION as EASYBUILD_VERSION
+from packaging.version import Version
 
 from stackenv.apply.installation import (
     ask_conda_version,
@@ -54,6 +56,9 @@ def as_easybuild_error(function: Function) -> Function:
         except EasyBuildError:
             raise
         except StackenvError as error:
+            # EasyBuild 4 shows the first 300 characters of an error, and keeps the rest for its log.
+            if Version(str(EASYBUILD_VERSION)) < Version("5"):
+                print_msg("stackenv: %s", error, prefix=False, stderr=True)
             raise EasyBuildError("stackenv: %s", error) from error
         except Exception as error:
             raise EasyBuildError(

@@ -75,8 +75,9 @@ def freeze_base(installation: CondaInstallation, version: Version) -> bool:
 def empty_package_cache(installation: CondaInstallation) -> int:
     """Empty the installer's package cache, ROOT/pkgs; return how many entries went.
 
-    The base does not need them: its files are hard links or copies. The folder itself stays, for
-    EasyBuild's sanity check wants it. A `pkgs` that is a link leads elsewhere and is left alone.
+    The base does not need them: its files are hard links or copies. An empty urls.txt stays, by which
+    conda knows a package cache: EasyBuild's sanity check wants a `pkgs` that is not empty. A `pkgs`
+    that is a link leads elsewhere and is left alone.
 
     Raises
     ------
@@ -86,7 +87,8 @@ def empty_package_cache(installation: CondaInstallation) -> int:
     cache = Path(installation.root, "pkgs")
     if cache.is_symlink() or not cache.is_dir():
         return 0
-    entries = sorted(cache.iterdir())
+    mark = cache / "urls.txt"
+    entries = [entry for entry in sorted(cache.iterdir()) if entry != mark]
     try:
         for entry in entries:
             if entry.is_dir() and not entry.is_symlink():
@@ -98,4 +100,5 @@ def empty_package_cache(installation: CondaInstallation) -> int:
             f"the installer's package cache could not be emptied: {error}",
             "set conda.empty_package_cache: false in the policy to keep it",
         ) from error
+    write_file(mark, "")
     return len(entries)

@@ -85,7 +85,8 @@ class RememberBefore:
     """Remember in `variable`, across reloads, which conda was in the shell before the first load.
 
     The value is `clean`, or, with colons between, the number of active environments, the other
-    conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but the unload code forgets it, since a reload is an unload to Lmod.
+    conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but the unload code forgets it, since a
+    reload is an unload to Lmod.
     """
 
     variable: str

@@ -1,0 +1,149 @@
+"""A build that fails never costs the production modulefile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+STEPS = ["fetch", "ready", "source", "patch", "prepare", "configure", "build", "test", "install", "extensions", "postiter", "postproc", "sanitycheck", "cleanup", "module", "permissions", "package"]
+POINTS = [f"{when}_{step}" for step in STEPS for when in ("pre", "post")]
+OLD = "-- the modulefile of an earlier build\n"
+
+
+def in_version(point: str, version: str) -> str:
+    """Return the name of the hook in this EasyBuild: 5 renamed source to extract."""
+    return point.replace("source", "extract") if version.startswith("5") else point
+
+
+@pytest.fixture
+def old(built) -> Path:
+    """The production modulefile, with a text of its own; put back afterwards."""
+    module = built.modules / "Anaconda3/2024.02-1.lua"
+    text = module.read_bytes()
+    module.write_text(OLD)
+    yield module
+    module.write_bytes(text)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_the_old_modulefile_is_back_when_a_step_fails(built, old, failing_hooks, point) -> None:
+    done = built.build(
+        "--rebuild", hooks=failing_hooks, check=False, FAIL_IN=in_version(point, built.version)
+    )
+    assert done.returncode != 0
+    assert f"the test fails in {in_version(point, built.version)}" in done.stdout + done.stderr
+    assert old.read_text() == OLD
+    assert not (built.prefix / "software/.stackenv-kept").exists()
+
+
+def test_the_message_says_when_rebuild_has_already_removed_the_installation(built, old, tmp_path) -> None:
+    (tmp_path / "Anaconda3-2024.02-1-Linux-x86_64.sh").write_text("exit 3\n")
+    done = built.build("--rebuild", check=False, EASYBUILD_SOURCEPATH=str(tmp_path))
+    words = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert old.read_text() == OLD
+    assert "the old modulefile is back" in words
+    assert "which this build has already removed" in words
+    built.build("--rebuild")
+
+
+def test_a_bug_in_another_hook_brings_it_back_too(built, old, failing_hooks) -> None:
+    done = built.build("--rebuild", hooks=failing_hooks, check=False, FAIL_IN="post_module", BUG="1")
+    assert done.returncode != 0
+    assert old.read_text() == OLD
+
+
+def test_after_a_killed_eb_the_next_one_brings_it_back(built, old, failing_hooks) -> None:
+    done = built.build("--rebuild", hooks=failing_hooks, check=False, FAIL_IN="post_ready", CRASH="1")
+    assert done.returncode == 9
+    assert not old.exists()
+    for lock in (built.prefix / "software/.locks").iterdir():
+        lock.rmdir()
+    done = built.build("--rebuild", hooks=failing_hooks, check=False, FAIL_IN="pre_ready")
+    assert old.read_text() == OLD
+    assert "an earlier eb was killed" in done.stdout + done.stderr
+
+
+def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild) -> None:
+    done = easybuild.build("--module-syntax=Tcl", check=False)
+    assert done.returncode != 0
+    assert "--module-syntax=Lua" in done.stdout + done.stderr
+    assert not (easybuild.prefix / "software/Anaconda3").exists()
+
+
+def test_a_wrong_policy_stops_before_anything_is_built(easybuild, tmp_path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda:\n  base_on_pth: true\n")
+    done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(policy))
+    words = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert f"{policy}:3: conda.base_on_pth" in words and "base_on_path" in words
+    assert "Traceback" not in words
+    assert not (easybuild.prefix / "software/Anaconda3").exists()
+
+
+def test_a_module_that_does_not_pass_its_proof_fails_the_build(easybuild, tmp_path) -> None:
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "conda.lua.j2").write_text(
+        '{% extends "stackenv/conda.lua.j2" %}\n'
+        '{% block unload %}if mode() == "load" then setenv("LEFT_BEHIND", "1") end\n{% endblock %}\n'
+    )
+    policy = tmp_path / "site.yaml"
+    policy.write_text(f"version: 1\nconda:\n  templates: {templates}\n")
+    done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(policy))
+    words = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "did not pass its proof" in words and "in bash:" in words and "LEFT_BEHIND" in words
+    assert not (easybuild.modules / "Anaconda3/2024.02-1.lua").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("#!/bin/sh\necho broken >&2; exit 3\n", "broken"),
+        ("#!/bin/sh\nexit 0\n", "conda"),
+    ],
+    ids=["a conda that fails", "a python that answers nothing"],
+)
+def test_an_installation_that_does_not_work_fails_the_build(built, old, script, words) -> None:
+    python = built.prefix / "software/Anaconda3/2024.02-1/bin/python"
+    kept = python.with_name("python.kept")
+    python.rename(kept)
+    try:
+        python.write_text(script)
+        python.chmod(0o755)
+        done = built.build("--module-only", "--force", check=False)
+    finally:
+        kept.rename(python)
+    assert done.returncode != 0
+    assert words in done.stdout + done.stderr
+    assert old.read_text() == OLD
+
+
+def test_an_installation_without_conda_is_named(built, old) -> None:
+    conda = built.prefix / "software/Anaconda3/2024.02-1/bin/conda"
+    kept = conda.with_name("conda.kept")
+    conda.rename(kept)
+    try:
+        done = built.build("--module-only", "--force", check=False)
+    finally:
+        kept.rename(conda)
+    assert done.returncode != 0
+    assert str(conda) in done.stdout + done.stderr
+    assert old.read_text() == OLD
+
+
+def test_a_file_of_the_sites_own_in_the_way_is_left_alone(built, old) -> None:
+    condarc = built.prefix / "software/Anaconda3/2024.02-1/condarc.d/stackenv.yml"
+    text = condarc.read_text()
+    condarc.write_text("channels: [mine]\n")
+    try:
+        done = built.build("--module-only", "--force", check=False)
+        assert condarc.read_text() == "channels: [mine]\n"
+    finally:
+        condarc.write_text(text)
+    assert done.returncode != 0
+    assert "was not written by stackenv" in done.stdout + done.stderr
+    assert old.read_text() == OLD

@@ -1,0 +1,111 @@
+"""What the hook adds to a real build, and what it leaves alone."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OTHER = """\
+easyblock = 'Tarball'
+name = 'other'
+version = '1.0'
+homepage = 'https://example.org'
+description = 'Software that is no conda.'
+toolchain = SYSTEM
+sources = []
+skipsteps = ['install', 'sanitycheck']
+moduleclass = 'tools'
+"""
+
+
+def test_the_build_ends_with_a_module_that_the_proof_has_loaded(built) -> None:
+    text = (built.modules / "Anaconda3/2024.02-1.lua").read_text()
+    assert 'setenv("EBROOTANACONDA3", root)' in text
+    assert text.count("stackenv 0.1.0 sha256:") == 1
+    root = built.prefix / "software/Anaconda3/2024.02-1"
+    assert (root / "condarc.d/stackenv.yml").is_file()
+    assert stat.S_IMODE((root / "libexec/stackenv/condabin/conda").stat().st_mode) & 0o111
+    assert [entry.name for entry in (root / "pkgs").iterdir()] == ["urls.txt"]
+
+
+def test_render_prints_the_bytes_that_the_hook_adds(built) -> None:
+    root = built.prefix / "software/Anaconda3/2024.02-1"
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "stackenv"), "site", "render", "--name", "Anaconda3"),
+            *("--version", "2024.02-1", "--root", str(root)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (built.modules / "Anaconda3/2024.02-1.lua").read_text().endswith("\n\n" + done.stdout)
+
+
+def test_other_software_is_not_touched_by_a_byte(easybuild, tmp_path) -> None:
+    easyconfig = tmp_path / "other-1.0.eb"
+    easyconfig.write_text(OTHER)
+    easybuild.run(str(easyconfig), hooks=None)
+    # A first build finds an empty folder where a second finds EasyBuild's own files.
+    easybuild.run(str(easyconfig), "--rebuild", hooks=None)
+    without = (easybuild.modules / "other/1.0.lua").read_bytes()
+    easybuild.run(str(easyconfig), "--rebuild")
+    assert (easybuild.modules / "other/1.0.lua").read_bytes() == without
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--module-only", "--force"),
+        ("--module-only", "--rebuild"),
+        ("--rebuild",),
+        ("--force",),
+        ("--skip", "--force"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_of_building_again_gives_the_same_module(built, arguments) -> None:
+    module = built.modules / "Anaconda3/2024.02-1.lua"
+    first = module.read_bytes()
+    built.build(*arguments)
+    assert module.read_bytes() == first
+    assert not (built.prefix / "software/.stackenv-kept").exists()
+
+
+def test_module_only_brings_an_old_installation_up_to_date(easybuild) -> None:
+    easybuild.build(hooks=None)
+    root = easybuild.prefix / "software/Anaconda3/2024.02-1"
+    assert not (root / "libexec").exists()
+    easybuild.build("--module-only", "--force")
+    assert (root / "libexec/stackenv/activation.py").is_file()
+    assert "stackenv 0.1.0" in (easybuild.modules / "Anaconda3/2024.02-1.lua").read_text()
+
+
+def test_the_sanity_check_alone_still_passes_and_writes_nothing(built) -> None:
+    module = built.modules / "Anaconda3/2024.02-1.lua"
+    before = (module.read_bytes(), module.stat().st_mtime_ns)
+    built.build("--sanity-check-only")
+    assert (module.read_bytes(), module.stat().st_mtime_ns) == before
+
+
+def test_a_hidden_module_is_named_as_users_load_it(easybuild) -> None:
+    easybuild.build("--hidden")
+    root = easybuild.prefix / "software/Anaconda3/2024.02-1"
+    assert "stackenv 0.1.0" in (easybuild.modules / "Anaconda3/.2024.02-1.lua").read_text()
+    assert "module load Anaconda3/.2024.02-1" in (root / "libexec/stackenv/condabin/conda").read_text()
+
+
+def test_a_dry_run_shows_the_text_and_builds_nothing(easybuild) -> None:
+    done = easybuild.build("-x")
+    assert 'family("conda")' in done.stdout
+    assert not (easybuild.prefix / "software/Anaconda3").exists()
+
+
+def test_a_build_from_the_archived_easyconfig_holds_our_part_once(built) -> None:
+    archived = next((built.prefix / "ebfiles_repo").rglob("Anaconda3-2024.02-1.eb"))
+    built.run(str(archived), "--module-only", "--force")
+    assert (built.modules / "Anaconda3/2024.02-1.lua").read_text().count("sha256:") == 1
