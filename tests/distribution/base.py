@@ -33,10 +33,13 @@ def stage_base(interpreter: Interpreter, scratch: Path) -> Path:
     site_packages = root / interpreter.site_packages
     (wheel,) = scratch.glob("conda_lock-*.whl")
     unpack_conda(wheel, site_packages)
-    write_commands(root, interpreter)
     write_folders(root, scratch)
-    # Times are kept by tar, so these stay valid where the base is read-only. The machine's path does not stay.
-    compileall.compile_dir(str(site_packages), quiet=2, stripdir=str(root))
+    # Not in the way of a real base, and half of the size: Debian's venv brings it, others do not.
+    run(*pip, "uninstall", "--yes", "setuptools")
+    # By force: venv has compiled pip with the path of this folder in it. Times are kept by tar, so that
+    # these stay valid where the base is read-only.
+    compileall.compile_dir(str(site_packages), quiet=2, force=True, stripdir=str(root))
+    write_commands(root, interpreter)
     return root
 
 

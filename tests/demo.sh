@@ -1,0 +1,44 @@
+#!/bin/sh
+# The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site policy,
+# loaded in real shells without `conda init`, an environment made from a real channel, and an unload
+# that leaves no trace. Does all its own set-up, in the ignored folder .work.
+set -eu
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+cd "$checkout"
+# shellcheck source=tests/prepare.sh
+. tests/prepare.sh
+prepare_system
+prepare_python_environments eb5
+prepare_distribution
+
+demo=$checkout/.work/demo
+rm -rf "$demo"
+mkdir -p "$demo/home" "$demo/site"
+lmod=${LMOD_CMD:-/usr/share/lmod/lmod/libexec/lmod}
+cat >"$demo/site/site.yaml" <<POLICY
+version: 1
+conda:
+  storage:
+    - {parent: "\${WORKSPACE}", environments: conda/envs, packages: conda/pkgs}
+    - {parent: "\${HOME}", environments: conda/envs, packages: conda/pkgs}
+  channels:
+    default: ["file://$checkout/.work/distribution/channel"]
+    replace_defaults: true
+POLICY
+
+# A login without start-up files: what is typed below is all that there is.
+clean() {
+    env -i HOME="$demo/home" USER=user TERM=dumb LANG=C.UTF-8 \
+        PATH="$checkout/.work/eb5/bin:/usr/local/bin:/usr/bin:/bin" \
+        STACKENV_SITE_CONFIG="$demo/site/site.yaml" LMOD_CMD="$lmod" \
+        EASYBUILD_PREFIX="$demo/software" \
+        EASYBUILD_SOURCEPATH="$checkout/.work/distribution/sources" \
+        EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES=1 \
+        EB_PYTHON="$checkout/.work/eb5/bin/python" \
+        CHECKOUT="$checkout" DEMO="$demo" "$@"
+}
+clean bash --norc --noprofile tests/demo/site.bash
+clean bash --norc --noprofile tests/demo/user.bash
+clean tcsh -f tests/demo/user.tcsh
+echo
+echo "The demonstration is complete: no conda init, no trace."

@@ -1,0 +1,215 @@
+"""What the quoters write, real shells and a real Lua read back byte by byte.
+
+Many texts go through one process; a shell's script is a file, as Lmod's and conda's code never is an
+argument.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from stackenv.render.dialect import (
+    quote_csh,
+    quote_fish,
+    quote_sh,
+    render_csh,
+    render_fish,
+    render_sh,
+)
+from stackenv.render.lua import quote_lua
+
+ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+NASTY = "'\"`$\\!*?[]{}~;&|<>()#%^=:,. -\n\t\r\x01\x1b\x7fé\u2028\U0001f40d"
+CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+TEXTS = st.lists(
+    st.text(CHARACTERS, max_size=30) | st.text(st.sampled_from(NASTY + "aZ0"), max_size=30),
+    min_size=10,
+    max_size=60,
+)
+ONE_OF_EACH = [*NASTY, *(a + b for a in NASTY[:30] for b in "'!\\\n"), "", "-n", "-e", "--", "a'b'c", "!!"]
+SH_LIKE = {"bash": "bash", "zsh": "zsh -f", "ksh": "ksh", "mksh": "mksh", "dash": "dash"}
+OTHERS = {"tcsh": "tcsh -f", "csh": "csh -f", "fish": "fish --no-config"}
+FEW = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
+)
+
+
+def require(*programs: str) -> str:
+    """Return the first of `programs` that is there; none skips on a laptop and fails in CI."""
+    found = next((program for program in programs if shutil.which(program)), "")
+    if not found:
+        message = f"none of {', '.join(programs)} is installed"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    return found
+
+
+def run_script(command: str, script: str) -> bytes:
+    """Return what `command` prints when it runs `script` from a file."""
+    require(command.split()[0])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "script")
+        path.write_bytes(script.encode())
+        done = subprocess.run(
+            [*command.split(), str(path)],
+            cwd=folder,
+            env=ENVIRON,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
+
+
+def as_words(texts: Sequence[str]) -> bytes:
+    return b"".join(text.encode() + b"\0" for text in texts)
+
+
+@pytest.mark.parametrize("shell", SH_LIKE)
+@FEW
+@given(texts=TEXTS)
+@example(texts=ONE_OF_EACH)
+def test_a_quoted_word_is_the_same_text_to_a_posix_shell(shell: str, texts: list[str]) -> None:
+    script = f"/usr/bin/printf '%s\\0' {' '.join(map(quote_sh, texts))}\n"
+    assert run_script(SH_LIKE[shell], script) == as_words(texts)
+
+
+@pytest.mark.parametrize(("shell", "quote"), [("tcsh", quote_csh), ("csh", quote_csh), ("fish", quote_fish)])
+@FEW
+@given(texts=TEXTS)
+@example(texts=ONE_OF_EACH)
+def test_a_quoted_word_is_the_same_text_to_csh_and_fish(shell: str, quote, texts: list[str]) -> None:
+    script = f"/usr/bin/printf '%s\\0' {' '.join(map(quote, texts))}\n"
+    assert run_script(OTHERS[shell], script) == as_words(texts)
+
+
+# As modulefiles/shell/conda.csh takes what activation.py prints. A newline ends a word of a command
+# substitution there, whatever the quotes, so no text with one can pass.
+CSH_EVAL = """\
+set __se_code = ( "`cat {code}`" )
+eval "unset __se_code; $__se_code:q"
+"""
+
+
+@pytest.mark.parametrize("shell", ["tcsh", "csh"])
+@FEW
+@given(texts=TEXTS)
+@example(texts=ONE_OF_EACH)
+def test_a_quoted_word_survives_the_evaluation_in_conda_csh(shell: str, texts: list[str]) -> None:
+    texts = [text.replace("\n", "") for text in texts]
+    with tempfile.TemporaryDirectory() as folder:
+        code = Path(folder, "code")
+        code.write_text(
+            "".join(f"/usr/bin/printf '%s\\0' {quote_csh(text)};\n" for text in texts),
+            encoding="utf-8",
+            newline="",
+        )
+        assert run_script(OTHERS[shell], CSH_EVAL.format(code=code)) == as_words(texts)
+
+
+RENDERERS = {
+    **{shell: (command, render_sh) for shell, command in SH_LIKE.items()},
+    "tcsh": (OTHERS["tcsh"], render_csh),
+    "fish": (OTHERS["fish"], render_fish),
+}
+NAMES = ("SE_A", "SE_B", "SE_C", "SE_D")
+
+
+@pytest.mark.parametrize("shell", RENDERERS)
+@FEW
+@given(texts=st.lists(st.text(CHARACTERS, max_size=30), min_size=len(NAMES), max_size=len(NAMES)))
+@example(texts=["it's", "$HOME `id` !!", 'a\\"b', "-n * ? [a] {b,c}"])
+def test_an_exported_variable_arrives_as_it_was_set(shell: str, texts: list[str]) -> None:
+    command, render = RENDERERS[shell]
+    statements = [render(("export", name, text)) for name, text in zip(NAMES, texts)]
+    seen = dict(
+        entry.partition(b"=")[::2]
+        for entry in run_script(command, "\n".join([*statements, "/usr/bin/env -0", ""])).split(b"\0")
+    )
+    assert [seen[name.encode()] for name in NAMES] == [text.encode() for text in texts]
+
+
+@pytest.mark.parametrize("shell", RENDERERS)
+@FEW
+@given(
+    entries=st.lists(
+        st.text(st.characters(exclude_characters="\0:", exclude_categories=["Cs"]), min_size=1, max_size=20),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_an_exported_path_arrives_entry_by_entry(shell: str, entries: list[str]) -> None:
+    command, render = RENDERERS[shell]
+    path = ":".join([*("/" + entry for entry in entries), "/usr/bin"])
+    seen = run_script(command, render(("export", "PATH", path)) + "\n/usr/bin/printenv PATH\n")
+    assert seen == path.encode() + b"\n"
+
+
+@pytest.mark.parametrize("shell", RENDERERS)
+def test_an_unset_variable_is_gone(shell: str) -> None:
+    command, render = RENDERERS[shell]
+    statements = [render(("export", "SE_A", "text")), render(("unset", "SE_A")), "/usr/bin/env", ""]
+    assert b"SE_A" not in run_script(command, "\n".join(statements))
+
+
+@pytest.mark.parametrize("shell", RENDERERS)
+@pytest.mark.parametrize("name", ["a b", "it's", "$HOME", "-x", "{a,b}", "a;id"])
+def test_a_script_is_sourced_whatever_its_name(shell: str, name: str, tmp_path: Path) -> None:
+    command, render = RENDERERS[shell]
+    script = tmp_path / name
+    script.write_text("echo sourced\n")
+    assert run_script(command, render(("source", str(script))) + "\n") == b"sourced\n"
+
+
+@pytest.mark.parametrize("render", [render_sh, render_csh, render_fish])
+@pytest.mark.parametrize("verb", ["export", "unset"])
+@pytest.mark.parametrize("name", ["", "1A", "A B", "A;id", "A\n", "É", "A=B"])
+def test_what_is_no_name_of_a_variable_is_refused(render, verb: str, name: str) -> None:
+    with pytest.raises(ValueError, match="not the name of a variable"):
+        render((verb, name, "text"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "ksh", "mksh", "dash"])
+@FEW
+@given(text=st.text(CHARACTERS, max_size=30))
+def test_a_prompt_is_set_as_it_is(shell: str, text: str) -> None:
+    script = render_sh(("prompt", text)) + "\n/usr/bin/printf '%s\\0' \"$PS1\"\n"
+    assert run_script(SH_LIKE[shell], script) == text.encode() + b"\0"
+
+
+# Lua reads the expression from a file, as Lmod reads a modulefile.
+LUA = "local texts = {\n%s\n}\nfor _, text in ipairs(texts) do io.write(#text, ':', text) end\n"
+
+
+def as_netstrings(texts: Sequence[str]) -> bytes:
+    return b"".join(str(len(text.encode())).encode() + b":" + text.encode() for text in texts)
+
+
+@FEW
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), min_size=10, max_size=60)
+)
+@example(
+    texts=[*NASTY, "\0", "\0001", "\n", "\r\n", "]]\n", "]\n]", "\n]=", "\n\n", "a\n]]]=]", "\\\n", "\n\0"]
+)
+def test_a_quoted_text_is_the_same_to_lua(texts: list[str]) -> None:
+    script = LUA % ",\n".join(map(quote_lua, texts))
+    assert run_script(require("lua", "lua5.3", "lua5.1", "lua5.4"), script) == as_netstrings(texts)
+
+
+@FEW
+@given(texts=st.lists(st.text(st.sampled_from("]=[\n\r\\\"'a1-"), max_size=12), min_size=10, max_size=60))
+def test_a_text_of_brackets_is_the_same_to_lua(texts: list[str]) -> None:
+    script = LUA % ",\n".join(map(quote_lua, texts))
+    assert run_script(require("lua", "lua5.3", "lua5.1", "lua5.4"), script) == as_netstrings(texts)

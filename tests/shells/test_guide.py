@@ -1,0 +1,179 @@
+"""The site's guide, typed as it stands, against a real channel."""
+
+from __future__ import annotations
+
+import pytest
+from built import WORK
+from session import differences
+
+LOAD = "module load Anaconda3"
+UNLOAD = "module unload Anaconda3"
+CHANNEL = f"file://{WORK / 'distribution/channel'}"
+HOOKS = {
+    "sh": 'eval "$({conda} shell.{shell} hook)"',
+    "csh": "eval `{conda} shell.tcsh hook`",
+    "fish": "{conda} shell.fish hook | source",
+}
+
+
+@pytest.fixture
+def guide(session, stack):
+    """A user whose ~/.condarc names the embedded channel, as the site's condarc would."""
+    (stack.home / ".condarc").write_text(f"channels: [{CHANNEL}]\nsolver: classic\n")
+    session.environ = {**session.environ, "CONDA_ALWAYS_YES": "true", "CONDA_QUIET": "true"}
+    return session
+
+
+def hook_line(session, conda: str = "conda") -> str:
+    name = {"mksh": "posix", "ksh": "posix", "dash": "posix"}.get(session.dialect.name, session.dialect.name)
+    return HOOKS[session.dialect.family].format(conda=conda, shell=name)
+
+
+def which(session, program: str) -> str:
+    return f"which {program}" if session.dialect.family == "csh" else f"command -v {program}"
+
+
+def test_create_activate_install_deactivate(guide, stack) -> None:
+    result = (
+        guide.snapshot("before")
+        .check(LOAD, "conda create --name pandas")
+        .do("cd /")
+        .check("conda activate pandas", f"conda install --channel {CHANNEL} pandas pip")
+        .do(which(guide, "python"), which(guide, "pip"))
+        .check("conda deactivate", UNLOAD)
+        .do(f"cd {guide.folder}")
+        .snapshot("after")
+        .run(300)
+    )
+    assert result.statuses == [0] * 6, result.stdout + result.stderr
+    prefix = stack.environments / "pandas"
+    assert result.stdout.splitlines()[-2:] == [f"{prefix}/bin/python", f"{prefix}/bin/pip"]
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_the_hook_line_of_the_guide_does_no_harm(guide, stack) -> None:
+    result = (
+        guide.snapshot("before")
+        .check(LOAD)
+        .snapshot("loaded")
+        .do(hook_line(guide))
+        .snapshot("hooked")
+        .check("conda activate one")
+        .do("python")
+        .check("conda deactivate", UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.stdout == "python of one\n", result.stderr
+    assert differences(result.snapshots["loaded"], result.snapshots["hooked"]) == {}
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize("active", [0, 1])
+def test_condas_own_hook_is_gone_after_the_unload(guide, stack, active: int) -> None:
+    if guide.dialect.name in ("ksh", "tcsh", "fish"):
+        pytest.skip("the embedded conda has no hook of its own for this shell (conda.sh fails in ksh)")
+    conda = f"{stack.root('2024.02-1')}/bin/conda"
+    guide.snapshot("before").check("module load Anaconda3/2024.02-1").do(hook_line(guide, conda))
+    guide.snapshot("hooked")
+    if active:
+        guide.do("conda activate one", "python")
+    result = guide.check(UNLOAD).snapshot("after").run()
+    assert any("__conda_activate" in line for line in result.snapshots["hooked"].functions)
+    assert result.snapshots["hooked"].environment["CONDA_DEFAULT_ENV"] == "base"
+    assert ("python of one" in result.stdout) == bool(active)
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}, result.stderr
+
+
+def test_source_activate_as_old_scripts_have_it(guide, stack) -> None:
+    if guide.dialect.name not in ("bash", "zsh"):
+        pytest.skip("only bash and zsh know `source`, and take its arguments")
+    result = (
+        guide.snapshot("before")
+        .check("module load Anaconda3/2024.02-1")
+        .do("source activate one", "python")
+        .check(UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert "python of one" in result.stdout, result.stderr
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}, result.stderr
+
+
+def test_clean_all(guide, stack) -> None:
+    result = guide.check(LOAD, "conda create --name plain plain", "conda clean --all").run(300)
+    assert result.statuses == [0, 0, 0], result.stdout + result.stderr
+    archives = [path.name for path in (stack.home / "conda/pkgs").glob("*.tar.bz2")]
+    assert archives == []
+    assert (stack.environments / "plain/bin/plain-tool").exists()
+
+
+def test_an_environment_without_pip_never_gets_another_pip(guide, stack) -> None:
+    result = (
+        guide.check(LOAD, "conda create --name empty", "conda activate empty")
+        .check("pip --version", "pip3 install something")
+        .check("conda deactivate")
+        .run(300)
+    )
+    assert [status != 0 for status in result.statuses] == [False, False, False, True, True, False]
+    assert "the conda environment empty has no pip" in result.stderr
+    assert "conda install pip" in result.stderr
+    assert not (stack.home / ".local").exists()
+
+
+def test_the_pip_of_an_environment_that_has_one_is_its_own(guide, stack) -> None:
+    result = (
+        guide.check(LOAD, f"conda create --name own -c {CHANNEL} python pip", "conda activate own")
+        .check("pip --version")
+        .run(300)
+    )
+    assert result.statuses == [0] * 4, result.stderr
+    assert f"{stack.environments}/own/lib" in result.stdout
+
+
+def test_user_packages_are_out_of_sight_in_an_environment_only(guide, stack) -> None:
+    result = (
+        guide.export("PYTHONNOUSERSITE", "")
+        .check(LOAD)
+        .snapshot("base")
+        .check("conda activate one")
+        .snapshot("one")
+        .check("conda activate base")
+        .snapshot("in base")
+        .check("conda activate two")
+        .snapshot("two")
+        .check("conda deactivate", "conda deactivate", "conda deactivate")
+        .snapshot("left")
+        .run()
+    )
+    seen = {name: shot.environment.get("PYTHONNOUSERSITE") for name, shot in result.snapshots.items()}
+    assert seen == {"base": "", "one": "1", "in base": "", "two": "1", "left": ""}, result.stderr
+
+
+def test_conda_init_is_refused_with_what_to_do_instead(guide, stack) -> None:
+    result = guide.check(LOAD, "conda init").run()
+    assert result.statuses == [0, 1]
+    assert "`conda init` is not needed here" in result.stderr
+    assert "`module load Anaconda3/2024.02-1` gives `conda`" in result.stderr
+    assert sorted(path.name for path in stack.home.iterdir()) == [".condarc", "conda"]
+
+
+def test_the_update_loop_takes_the_environments_by_name(guide, stack) -> None:
+    """On conda 24.7.1 the guide's loop works for named environments, and base is refused or skipped.
+
+    It also tries unnamed environments by path as names, and from conda 25.9 on the header's `#`
+    (facts: conda env list has more header lines): that is what `stackenv update` will replace.
+    """
+    if guide.dialect.family != "sh":
+        pytest.skip("the guide's loop is sh")
+    result = (
+        guide.check(LOAD, f"conda create --name old -c {CHANNEL} dependent=1.0")
+        .do(
+            "for e in $(conda env list | awk 'FNR>2 {print $1}'); do case $e in old) "
+            "conda update --name $e dependent;; *) echo \"seen $e\";; esac; done"
+        )
+        .check("conda activate old", "dependent-tool")
+        .run(300)
+    )
+    assert result.stdout.splitlines()[-1].split()[-1] == "2.0", result.stdout + result.stderr
+    assert "seen base" in result.stdout
