@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,10 @@ def probe_interpreter() -> Interpreter:
         When conda 24.7.1 does not run on it.
     """
     if sys.version_info[:2] not in SUPPORTED:
-        raise SystemExit(f"build.py: conda 24.7.1 wants Python 3.10 to 3.12, and this is {sys.version.split()[0]}")
+        version = sys.version.split()[0]
+        raise SystemExit(f"build.py: conda 24.7.1 wants Python 3.10 to 3.12, and this is {version}")
     beneath = getattr(sys, "_base_executable", None) or sys.executable
-    return Interpreter(Path(beneath).resolve(), sysconfig.get_python_version() + f".{sys.version_info.micro}")
+    return Interpreter(Path(beneath).resolve(), platform.python_version())
 
 
 def run(*command: str | Path) -> None:

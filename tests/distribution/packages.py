@@ -90,7 +90,10 @@ def stage_python(interpreter: Interpreter, tree: Path) -> tuple[Package, Path]:
 
 
 def stage_pip(interpreter: Interpreter, site_packages: Path, tree: Path) -> tuple[Package, Path]:
-    """Stage the pip of a virtual environment, compiled: as noarch, each install would compile it for seconds."""
+    """Stage the pip of a virtual environment.
+
+    Compiled, and so for one Python: noarch, each install would compile it for seconds.
+    """
     (info,) = site_packages.glob("pip-*.dist-info")
     package = Package("pip", info.name.split("-")[1].replace(".dist", ""), (f"python {interpreter.minor}.*",))
     for folder in (info, site_packages / "pip"):

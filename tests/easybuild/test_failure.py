@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import WORK
 
 # In EasyBuild's order; it runs the step testcases only where an easyconfig has test cases.
 STEPS = (
@@ -150,4 +151,25 @@ def test_a_file_of_the_sites_own_in_the_way_is_left_alone(built, old) -> None:
         condarc.write_text(text)
     assert done.returncode != 0
     assert "was not written by stackenv" in done.stdout + done.stderr
+    assert old.read_text() == OLD
+
+
+def test_a_shell_that_is_broken_on_the_build_host_is_a_warning(built, tmp_path) -> None:
+    fish = tmp_path / "fish"
+    fish.write_text("#!/bin/sh\necho 'fish: cannot start' >&2\nexit 1\n")
+    fish.chmod(0o755)
+    path = f"{tmp_path}:{WORK / built.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+    done = built.build("--module-only", "--force", PATH=path)
+    words = " ".join((done.stdout + done.stderr).split())
+    assert "fish does not work with Lmod on this host" in words
+
+
+def test_without_lmods_bash_there_is_no_module(built, old, tmp_path) -> None:
+    bash = tmp_path / "bash"
+    bash.write_text("#!/bin/sh\necho 'bash: cannot start' >&2\nexit 1\n")
+    bash.chmod(0o755)
+    path = f"{tmp_path}:{WORK / built.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+    done = built.build("--module-only", "--force", check=False, PATH=path)
+    assert done.returncode != 0
+    assert "in bash: start of the shell: bash: cannot start" in done.stdout + done.stderr
     assert old.read_text() == OLD

@@ -63,6 +63,14 @@ class Dialect:
             f"{self.list_variables} > {folder}/variables"
         )
 
+    def prompt(self, file: str) -> str:
+        """Return the code that writes the prompt to `file`."""
+        if self.family == "csh":
+            return f"echo $prompt:q > {file}"
+        if self.family == "fish":
+            return f"fish_prompt > {file}"
+        return f"printf '%s\\n' \"$PS1\" > {file}"
+
     def status(self, file: str) -> str:
         """Return the code that writes the last command's exit status to `file`."""
         word = "$status" if self.family in ("csh", "fish") else "$?"
@@ -105,7 +113,7 @@ DIALECTS = {
         Dialect(
             "tcsh",
             ("tcsh", "-f"),
-            ("tcsh", "-f", "-i"),
+            ("tcsh", "-f"),
             "tcsh",
             "csh",
             "alias",

@@ -123,13 +123,10 @@ class Session:
             start += ["set -eu"]
         script = self.folder / "script"
         script.write_text("\n".join([*start, *self.lines, ""]), encoding="utf-8")
-        if self.interactive:
-            command, stdin = list(self.dialect.interactive), script.read_text(encoding="utf-8")
-        else:
-            command, stdin = [*self.dialect.command, str(script)], ""
+        start_command = self.dialect.interactive if self.interactive else self.dialect.command
         done = subprocess.run(
-            command,
-            input=stdin,
+            [*start_command, str(script)],
+            stdin=subprocess.DEVNULL,
             env=dict(self.environ),
             cwd=self.folder,
             capture_output=True,

@@ -29,8 +29,6 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
     StackenvError
         When a site's own template cannot be rendered; the template is named.
     """
-    import jinja2
-
     templates = open_templates(site_templates)
     blocks = {
         name: "\n".join(text for text in (render_operation(o, templates) for o in operations) if text)
@@ -40,7 +38,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
         body = templates.get_template(spec.template).render(
             **blocks, title=spec.title, help_text=quote_lua(spec.help_text)
         )
-    except jinja2.TemplateError as error:
+    except Exception as error:  # a site's template is a site's code
         raise StackenvError(
             f"the template {spec.template} cannot be rendered: {error}",
             f"look at conda.templates in the policy: {site_templates}",

@@ -44,6 +44,7 @@ conda() {
 
 if [ -z "${CONDA_SHLVL+x}" ]; then
     CONDA_SHLVL=0
+    # shellcheck disable=SC2123 # PATH is meant
     PATH="$(\dirname "$(\dirname "$CONDA_EXE")")/condabin${PATH:+":$PATH"}"
     \export CONDA_SHLVL PATH
     if [ -z "${PS1+x}" ]; then

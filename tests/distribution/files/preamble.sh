@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 export CONDA_EXE='@PREFIX@/bin/conda'
 export _CE_M=''
 export _CE_CONDA=''

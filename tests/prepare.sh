@@ -1,0 +1,190 @@
+# shellcheck shell=sh
+# Sets up what the tests and the demonstration need: Debian packages, and an ignored folder .work.
+#
+#   sh tests/prepare.sh [demo]      everything, or what the demonstration needs
+#   . tests/prepare.sh              from a script of this folder: only the functions
+#
+#   prepare_system [PACKAGE...]                        status 3 when this machine lacks something
+#   prepare_python_environments [venv] [eb4] [eb5]     .work/venv, .work/eb4, .work/eb5
+#   prepare_distribution                               .work/distribution
+#
+# Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
+# was interrupted is made again. pip's settings are the user's.
+
+prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
+prepare_checkout=$(dirname "$prepare_tests")
+prepare_work=$prepare_checkout/.work
+prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck python3 python3-venv python3-dev gcc make'
+prepare_python=''
+prepare_python_identity=''
+
+prepare_say() {
+    printf 'prepare: %s\n' "$1" >&2
+}
+
+# conda 24.7.1 runs on 3.10 to 3.12; Python.h is for pycosat, which the package index has as source only.
+prepare_choose_python() {
+    for prepare_candidate in /usr/bin/python3 python3.11 python3.12 python3.10 python3; do
+        prepare_candidate=$(command -v "$prepare_candidate") || continue
+        prepare_python_identity=$("$prepare_candidate" -c '
+import ensurepip, os, sys, sysconfig, venv
+assert (3, 10) <= sys.version_info[:2] <= (3, 12)
+assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
+print(os.path.realpath(sys.executable), sys.version)' 2>/dev/null) || continue
+        prepare_python=$prepare_candidate
+        return 0
+    done
+    return 1
+}
+
+prepare_has() {
+    case "$1" in
+    python3 | python3-venv | python3-dev)
+        [ -n "$prepare_python" ] || prepare_choose_python
+        ;;
+    lmod)
+        [ -x "${LMOD_CMD:-/usr/share/lmod/lmod/libexec/lmod}" ]
+        ;;
+    *)
+        command -v "$1" >/dev/null 2>&1
+        ;;
+    esac || {
+        # A package without a command of its name, should the list ever grow one.
+        command -v dpkg-query >/dev/null 2>&1 && [ "${1#python3}" = "$1" ] &&
+            dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
+    }
+}
+
+prepare_refuse() {
+    prepare_say "missing on this machine: $1"
+    cat >&2 <<EOF
+prepare: nothing was changed. As root, on Debian or Ubuntu:
+  apt-get update && apt-get install -y --no-install-recommends $1
+or on RHEL and its kin (Lmod, fish and ShellCheck are in EPEL: dnf install -y epel-release):
+  dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck python3.11 python3.11-devel gcc make
+EOF
+    return 3
+}
+
+prepare_install_packages() {
+    export DEBIAN_FRONTEND=noninteractive
+    # Words on purpose: a list of packages.
+    # shellcheck disable=SC2086
+    apt-get update && apt-get install -y --no-install-recommends $prepare_missing
+}
+
+# prepare_logged COMMAND...: what pip and apt say is worth reading only when they fail.
+prepare_logged() {
+    ("$@") >"$prepare_work/prepare.log" 2>&1 || {
+        cat "$prepare_work/prepare.log" >&2
+        prepare_say "failed: $*"
+        return 1
+    }
+}
+
+prepare_system() {
+    prepare_missing=''
+    for prepare_package in ${*:-$prepare_packages}; do
+        prepare_has "$prepare_package" || prepare_missing="$prepare_missing $prepare_package"
+    done
+    prepare_missing=${prepare_missing# }
+    if [ -n "$prepare_missing" ]; then
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+            prepare_refuse "$prepare_missing"
+            return
+        fi
+        prepare_say "installing $prepare_missing"
+        mkdir -p "$prepare_work" && prepare_logged prepare_install_packages || return 1
+    fi
+    prepare_need_python
+}
+
+prepare_need_python() {
+    [ -n "$prepare_python" ] || prepare_choose_python || {
+        prepare_say 'no Python 3.10, 3.11 or 3.12 with venv, ensurepip and Python.h was found:'
+        prepare_say 'looked at /usr/bin/python3, and python3.11, python3.12, python3.10, python3 on PATH'
+        return 3
+    }
+}
+
+# prepare_hash FILE-OR-FOLDER...: of their contents, the Python, and the checkout, whose path a venv holds.
+prepare_hash() {
+    (
+        cd "$prepare_checkout" || exit
+        printf '%s\n' "$prepare_python_identity" "$prepare_checkout"
+        find "$@" -type f ! -name '*.pyc' -exec sha256sum {} + | LC_ALL=C sort
+    ) | sha256sum | cut -d ' ' -f 1
+}
+
+# prepare_once STAMP HASH WHAT COMMAND...: runs COMMAND unless STAMP says that it was run for HASH.
+prepare_once() {
+    prepare_stamp=$1 prepare_stamped=$2 prepare_what=$3
+    shift 3
+    if [ -f "$prepare_stamp" ] && [ "$(cat "$prepare_stamp")" = "$prepare_stamped" ]; then
+        return 0
+    fi
+    rm -f "$prepare_stamp"
+    prepare_say "$prepare_what"
+    prepare_logged "$@" || return
+    printf '%s\n' "$prepare_stamped" >"$prepare_stamp"
+}
+
+prepare_make_venv() {
+    rm -rf "${prepare_work:?}/$1"
+    "$prepare_python" -m venv "$prepare_work/$1" &&
+        "$prepare_work/$1/bin/python" -m pip install --quiet -r "$prepare_tests/$2"
+}
+
+prepare_install_project() {
+    "$prepare_work/$1/bin/python" -m pip install --quiet --editable "$prepare_checkout"
+}
+
+prepare_python_environments() {
+    prepare_need_python || return
+    mkdir -p "$prepare_work" || return
+    [ "$#" -gt 0 ] || set -- venv eb4 eb5
+    prepare_project=$(prepare_hash setup.cfg pyproject.toml bin)
+    for prepare_name in "$@"; do
+        case "$prepare_name" in
+        venv) prepare_list=requirements.txt ;;
+        *) prepare_list=requirements-$prepare_name.txt ;;
+        esac
+        prepare_once "$prepare_work/$prepare_name/.stamp-packages" "$(prepare_hash "tests/$prepare_list")" \
+            "making .work/$prepare_name" prepare_make_venv "$prepare_name" "$prepare_list" || return
+        prepare_once "$prepare_work/$prepare_name/.stamp-project" "$prepare_project" \
+            "installing the project into .work/$prepare_name" prepare_install_project "$prepare_name" || return
+    done
+}
+
+prepare_build_distribution() {
+    rm -rf "${prepare_work:?}/distribution"
+    "$prepare_python" "$prepare_tests/distribution/build.py" --output "$prepare_work/distribution"
+}
+
+prepare_distribution() {
+    prepare_need_python || return
+    mkdir -p "$prepare_work" || return
+    prepare_once "$prepare_work/distribution/.stamp" "$(prepare_hash tests/distribution)" \
+        'building .work/distribution: embedded conda installers and a channel' prepare_build_distribution
+}
+
+case "${0##*/}" in
+prepare.sh)
+    case "${1-}" in
+    '')
+        # shellcheck disable=SC2119 # without arguments: all of them
+        prepare_system || exit
+        prepare_python_environments || exit
+        ;;
+    demo)
+        prepare_system lmod python3 python3-venv python3-dev gcc || exit
+        prepare_python_environments eb5 || exit
+        ;;
+    *)
+        prepare_say "unknown: $1 (nothing, or demo)"
+        exit 2
+        ;;
+    esac
+    prepare_distribution || exit
+    ;;
+esac

@@ -1,0 +1,332 @@
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:82b23c4ee5bcfa08a230d3c6860bbba677ea66f6e7aac0e261ca82fb27e550ee
+-- One conda at a time.
+family("conda")
+if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
+  LmodError("Anaconda3 has no `conda` for this shell")
+end
+
+-- What unload brings back: no conda, or another one.
+local stackenv_reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
+if mode() == "load" and not stackenv_reloaded then
+  local exe, level, name = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL"), os.getenv("CONDA_DEFAULT_ENV")
+  if exe or level then
+    setenv("STACKENV_CONDA_BEFORE", string.format("%d:%s:%s", tonumber(level or "") or 0, exe or "", name or ""))
+  else
+    setenv("STACKENV_CONDA_BEFORE", "clean")
+  end
+end
+
+prepend_path("PATH", "/software/Anaconda3/2024.02-1/libexec/stackenv/pip")
+prepend_path("PATH", "/software/Anaconda3/2024.02-1/bin")
+prepend_path("PATH", "/software/Anaconda3/2024.02-1/condabin")
+prepend_path("PATH", "/software/Anaconda3/2024.02-1/libexec/stackenv/condabin")
+-- The base is on PATH while no environment is active.
+if mode() == "load" then
+  local root = "/software/Anaconda3/2024.02-1"
+  local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
+  -- An environment takes the place on PATH of the one below it, or, stacked, stands in front of it.
+  local visible, base_visible = {}, true and active == 0
+  for level = 1, active do
+    local prefix = os.getenv(level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level)
+    local stacked = os.getenv("CONDA_STACKED_" .. level) == "true" or #visible == 0
+    visible[stacked and #visible + 1 or #visible] = prefix or ""
+  end
+  for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
+  -- Lmod counts how often an entry was put there: EasyBuild's part has done so too.
+  for _ = 1, base_visible and 0 or 9 do
+    if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. root .. "/bin:", 1, true) then break end
+    remove_path("PATH", root .. "/bin")
+  end
+  -- Lmod has just put this module in front of the environments that a reload keeps.
+  for _, prefix in ipairs(stackenv_reloaded and visible or {}) do
+    if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
+  end
+end
+
+-- Where packages and environments go.
+local stackenv_places = {
+  { parent = { { variable = "HOME" } }, environments = "conda/envs", packages = "conda/pkgs" },
+}
+-- The first place whose variables are set and whose parent exists. A path that a list variable or a
+-- shell would split is none.
+local function stackenv_usable_place()
+  for _, place in ipairs(stackenv_places) do
+    local path = ""
+    for _, part in ipairs(place.parent) do
+      local text = part
+      if type(part) == "table" then text = os.getenv(part.variable) end
+      if not text or text == "" then path = nil break end
+      path = path .. text
+    end
+    if path and path:sub(1, 1) == "/" and not path:find("[%c:,]") and isDir(path) then
+      path = path:gsub("/+$", "")
+      return path .. "/" .. place.environments, path .. "/" .. place.packages
+    end
+  end
+end
+-- Over another module of the family Lmod loads this one, unloads both, and loads this one again.
+local stackenv_over = os.getenv("STACKENV_CONDA_ROOT")
+if mode() == "load" and (not stackenv_over or stackenv_over == "/software/Anaconda3/2024.02-1") then
+  local environments, packages = stackenv_usable_place()
+  local listed = os.getenv("CONDA_ENVS_PATH") or ""
+  local ours = os.getenv("STACKENV_CONDA_ENVS")
+  -- conda refuses to run with both CONDA_ENVS_PATH and CONDA_ENVS_DIRS.
+  if environments and not os.getenv("CONDA_ENVS_DIRS")
+      and (ours == environments or not (":" .. listed .. ":"):find(":" .. environments .. ":", 1, true)) then
+    append_path("CONDA_ENVS_PATH", environments)
+    setenv("STACKENV_CONDA_ENVS", environments)
+  end
+  local set = os.getenv("CONDA_PKGS_DIRS")
+  if packages and (not set or set == os.getenv("STACKENV_CONDA_PKGS")) then
+    setenv("CONDA_PKGS_DIRS", packages)
+    setenv("STACKENV_CONDA_PKGS", packages)
+  end
+elseif mode() == "unload" then
+  local environments, packages = os.getenv("STACKENV_CONDA_ENVS"), os.getenv("STACKENV_CONDA_PKGS")
+  if environments then
+    append_path("CONDA_ENVS_PATH", environments)
+    setenv("STACKENV_CONDA_ENVS", environments)
+  end
+  if packages then
+    if os.getenv("CONDA_PKGS_DIRS") == packages then setenv("CONDA_PKGS_DIRS", packages) end
+    setenv("STACKENV_CONDA_PKGS", packages)
+  end
+end
+
+setenv("STACKENV_CONDA_ROOT", "/software/Anaconda3/2024.02-1")
+setenv("CONDA_EXE", "/software/Anaconda3/2024.02-1/bin/conda")
+setenv("CONDA_PYTHON_EXE", "/software/Anaconda3/2024.02-1/bin/python")
+
+if myShellType() == "sh" then
+  set_shell_function("conda", [[
+    case "${1-}" in
+        activate | deactivate) ;;
+        init)
+            /software/Anaconda3/2024.02-1/libexec/stackenv/conda-init "$@"
+            return
+            ;;
+        install | update | upgrade | remove | uninstall)
+            /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/bin/conda "$@" || return
+            case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
+            set -- reactivate
+            ;;
+        shell.*)
+            case "${2-}" in hook) return 0 ;; esac
+            /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/bin/conda "$@"
+            return
+            ;;
+        *)
+            /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/bin/conda "$@"
+            return
+            ;;
+    esac
+    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide "$@") || {
+        set -- "$?"
+        unset __se_code
+        return "$1"
+    }
+    __se_flags=$-
+    set +eu
+    eval "$__se_code"
+    case $__se_flags in *e*) set -e ;; esac
+    case $__se_flags in *u*) set -u ;; esac
+    unset __se_code __se_flags]], "")
+elseif myShellType() == "csh" then
+  -- An alias: Lmod leaves an empty alias behind when a function is unloaded in csh.
+  set_alias("conda", "source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"")
+elseif myShellType() == "fish" then
+  -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
+  execute{cmd = [[
+function conda
+    switch "$argv[1]"
+        case activate deactivate
+        case init
+            '/software/Anaconda3/2024.02-1/libexec/stackenv/conda-init' $argv
+            return
+        case install update upgrade remove uninstall
+            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
+            or return
+            test "$CONDA_SHLVL" -gt 0 2>/dev/null
+            or return 0
+            set argv reactivate
+        case 'shell.*'
+            test "$argv[2]" = hook
+            and return 0
+            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
+            return
+        case '*'
+            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
+            return
+    end
+    status is-interactive
+    and set -lx STACKENV_PROMPT =
+    set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' $argv)
+    or return
+    string join \n -- $__se_code | source
+    return 0
+end]], modeA = {"load"}}
+end
+if myShellName() == "bash" then
+  execute{cmd = "export -f conda", modeA = {"load"}}
+end
+
+if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
+    or os.getenv("LSB_JOBID") or os.getenv("PE_HOSTFILE")) then
+  local function stackenv_notice(text, found)
+    text = text:gsub("%%s", (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_"):gsub("%%", "%%%%")))
+    local by_shell = {
+      sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
+      -- csh redirects even where the condition is false, hence the eval; it has no word for stderr.
+      csh = "if ( -t 2 ) eval \"echo '" .. text .. "' > /dev/tty\"",
+      fish = "if test -t 2; printf '%s\n' '" .. text .. "' >&2; end",
+    }
+    local command = by_shell[myShellType()]
+    if command then execute{cmd = command, modeA = {"load"}} end
+  end
+  local pythonpath = os.getenv("PYTHONPATH") or ""
+  if pythonpath ~= "" then
+    local found = pythonpath
+    for _, module in ipairs(loaded_modules()) do
+      local full = module.fullName or ""
+      if full ~= "" and pythonpath:find("/" .. full .. "/", 1, true) then
+        found = "by the module " .. full
+      end
+    end
+    stackenv_notice("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", found)
+  end
+  local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
+  if not stackenv_reloaded and (tonumber(level or "") or 0) > 0 and exe ~= "/software/Anaconda3/2024.02-1/bin/conda" then
+    stackenv_notice("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", os.getenv("CONDA_DEFAULT_ENV") or "")
+  end
+  if not os.getenv("STACKENV_CONDA_ENVS") and not os.getenv("CONDA_ENVS_PATH")
+      and not os.getenv("CONDA_ENVS_DIRS") then
+    stackenv_notice("Anaconda3: none of the places that this site gives to conda environments can be used now; they go where conda puts them by itself, the folder .conda in your home", "")
+  end
+end
+
+-- Leave the environments that were activated after the load.
+if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python") then
+  local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
+  local before = tonumber((os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):") or "") or 0
+  for level = before + 1, active do
+    local variable = level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level
+    local prefix = os.getenv(variable)
+    -- In this mode Lmod undoes what it reads.
+    if prefix then prepend_path("PATH", prefix .. "/bin") end
+    setenv(variable, "")
+    if os.getenv("CONDA_STACKED_" .. level) then setenv("CONDA_STACKED_" .. level, "") end
+  end
+  setenv("STACKENV_CONDA_BEFORE", "")
+  if active > before then
+    setenv("CONDA_SHLVL", "")
+    setenv("CONDA_DEFAULT_ENV", "")
+    setenv("CONDA_PROMPT_MODIFIER", "")
+    if os.getenv("STACKENV_USER_SITE") then
+      setenv("STACKENV_USER_SITE", "")
+      setenv("PYTHONNOUSERSITE", "")
+    end
+    LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
+  end
+end
+if myShellType() == "sh" then
+  execute{cmd = [[
+if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
+    __se_before=${STACKENV_CONDA_BEFORE:-clean}
+    case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
+    while [ "${CONDA_SHLVL:-0}" -gt "$__se_level" ]; do
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide deactivate) || break
+        __se_flags=$-
+        set +eu
+        eval "$__se_code"
+        case $__se_flags in *e*) set -e ;; esac
+        case $__se_flags in *u*) set -u ;; esac
+    done
+    case $__se_before in
+        clean)
+            unset CONDA_SHLVL _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
+            if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
+                unset CONDA_EXE CONDA_PYTHON_EXE
+            fi
+            unset -f __conda_activate __conda_deactivate __conda_reactivate __conda_exe \
+                __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
+            ;;
+        *)
+            __se_other=${__se_before#*:}
+            __se_other=${__se_other%%:*}
+            if [ -z "${STACKENV_CONDA_ROOT-}" ] && [ -x "$__se_other" ]; then
+                CONDA_EXE=$__se_other
+                CONDA_PYTHON_EXE=${__se_other%/*}/python
+                export CONDA_EXE CONDA_PYTHON_EXE
+                if [ -r "${__se_other%/bin/conda}/etc/profile.d/conda.sh" ]; then
+                    . "${__se_other%/bin/conda}/etc/profile.d/conda.sh"
+                fi
+            fi
+            ;;
+    esac
+    if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
+        unset STACKENV_CONDA_BEFORE
+    fi
+    unset __se_before __se_level __se_code __se_flags __se_other
+fi]], modeA = {"unload"}}
+elseif myShellType() == "csh" then
+  execute{cmd = "if ( -r \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\" ) source \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\"", modeA = {"unload"}}
+elseif myShellType() == "fish" then
+  execute{cmd = [[
+if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
+    functions -e conda
+    set -l __se_level 0
+    set -l __se_before clean
+    if set -q STACKENV_CONDA_BEFORE
+        set __se_before $STACKENV_CONDA_BEFORE
+    end
+    if test "$__se_before" != clean
+        set __se_level (string split -m 1 : -- $__se_before)[1]
+    end
+    set -l __se_interactive
+    status is-interactive
+    and set __se_interactive =
+    while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
+        set -lx STACKENV_PROMPT $__se_interactive
+        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' deactivate)
+        or break
+        string join \n -- $__se_code | source
+    end
+    if test "$__se_before" = clean
+        set -e CONDA_SHLVL
+        set -e _CE_M
+        set -e _CE_CONDA
+        set -e _CONDA_ROOT
+        set -e _CONDA_EXE
+        if not set -q STACKENV_CONDA_ROOT
+            set -e CONDA_EXE
+            set -e CONDA_PYTHON_EXE
+        end
+        functions -e __conda_add_prompt return_last_status
+    else if not set -q STACKENV_CONDA_ROOT
+        set -l __se_other (string split -m 2 : -- $__se_before)[2]
+        if test -x "$__se_other"
+            set -gx CONDA_EXE $__se_other
+            set -gx CONDA_PYTHON_EXE (string replace -r '/conda$' /python -- $__se_other)
+            set -l __se_hook (string replace -r '/bin/conda$' /etc/fish/conf.d/conda.fish -- $__se_other)
+            if test -r "$__se_hook"
+                source $__se_hook
+            end
+        end
+    end
+    if not set -q STACKENV_CONDA_ROOT
+        set -e STACKENV_CONDA_BEFORE
+    end
+    true
+end]], modeA = {"unload"}}
+end
+
+help([[
+Anaconda3/2024.02-1 gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
+
+    conda create --name myenv python       make an environment
+    conda activate myenv                   use it, here or in a job script
+    conda deactivate                       leave it
+
+In a job script: `module load Anaconda3/2024.02-1`, then `conda activate myenv`.
+Unloading the module leaves every environment and undoes everything.
+]])

@@ -1,0 +1,47 @@
+"""What `conda init` answers under each policy; conda itself is replaced by echo."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stackenv.render.sources import fill_placeholders, open_templates, read_source
+
+VALUES = {
+    "PYTHON": "/bin/echo",
+    "CONDA": "conda",
+    "INIT_MESSAGE": "not needed here",
+    "NO_FUNCTION": "put `module load M` in this script",
+}
+
+
+def run_program(name: str, policy: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    text = read_source(open_templates(None), f"libexec/{name}")
+    program = folder / name
+    program.write_text(fill_placeholders(text, {**VALUES, "INIT_POLICY": policy}, "sh"))
+    program.chmod(0o755)
+    return subprocess.run([str(program), "init", "bash"], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["conda", "conda-init"])
+def test_allow_runs_conda_without_a_word(name: str, tmp_path: Path) -> None:
+    done = run_program(name, "allow", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "-I conda init bash\n", "")
+
+
+@pytest.mark.parametrize("name", ["conda", "conda-init"])
+def test_warn_says_it_and_runs_conda(name: str, tmp_path: Path) -> None:
+    done = run_program(name, "warn", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "-I conda init bash\n")
+    assert done.stderr == "not needed here\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("conda", "put `module load M` in this script\n"), ("conda-init", "not needed here\n")],
+)
+def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
+    done = run_program(name, "refuse", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", words)

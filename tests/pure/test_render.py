@@ -1,0 +1,213 @@
+"""A policy and an installation into the text of a modulefile.
+
+The golden files are the whole text for two policies. After a change that was meant to change them:
+
+    STACKENV_UPDATE_GOLDEN=1 python -m pytest tests/pure/test_render.py; git diff tests/pure/golden
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stackenv import STACKENV_UUID, __version__
+from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
+from stackenv.errors import StackenvError
+from stackenv.facts.installation import CondaInstallation
+from stackenv.model import TerminalNotices
+from stackenv.policy import (
+    ChannelPolicy,
+    CondaPolicy,
+    Literal,
+    PathTemplate,
+    ProofPolicy,
+    StoragePlace,
+    Variable,
+    load_policy,
+)
+from stackenv.render import render_installed_file, render_module
+from stackenv.render.lua import render_operation
+from stackenv.render.sources import SHIPPED, open_templates
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+POLICIES = {"conda": "default", "conda-ubelix": "ubelix"}
+INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", "/software/Anaconda3/2024.02-1")
+
+# What would end a string, a comment, a long bracket, a block or a template.
+HOSTILE = st.text(max_size=20) | st.sampled_from(
+    ["]]", "]=]\n", '"', "\\", "--[[", "\n-- x", "{{ 1 }}", "{% raw %}", "{#", "__ROOT__", "%s", "\0", "\r\n"]
+)
+# Where a notice has the name of the software, the description refuses nothing: a policy's `names` are
+# known ones. A prefix has passed `check_root`.
+PLAIN = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
+ROOTS = st.lists(
+    st.text(st.characters(exclude_characters="'\"`$\\!:*?[]{}~;&|<>()#/", exclude_categories=["C", "Z"])),
+    min_size=1,
+    max_size=4,
+).map(lambda parts: "/" + "/".join(parts))
+PARTS = st.builds(Literal, HOSTILE) | st.builds(Variable, HOSTILE)
+PATHS = st.builds(PathTemplate, HOSTILE, st.lists(PARTS, max_size=4).map(tuple))
+POLICIES_OF_ANY_KIND = st.builds(
+    CondaPolicy,
+    names=st.lists(HOSTILE, max_size=2).map(tuple),
+    base_on_path=st.booleans(),
+    storage=st.lists(st.builds(StoragePlace, PATHS, HOSTILE, HOSTILE), max_size=3).map(tuple),
+    purged_storage=st.lists(PATHS, max_size=2).map(tuple),
+    channels=st.builds(ChannelPolicy, st.just(()), st.booleans(), st.just(())),
+    condarc=st.just({}),
+    final=st.just(()),
+    init=st.sampled_from(["refuse", "warn", "allow"]),
+    user_site=st.sampled_from(["hide", "show"]),
+    pythonpath_notice=st.booleans(),
+    export_function=st.booleans(),
+    empty_package_cache=st.booleans(),
+    freeze_base=st.booleans(),
+    proof=st.builds(ProofPolicy, st.just(("bash",)), st.just(60)),
+    templates=st.none(),
+)
+INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS)
+
+
+def luac() -> str:
+    """Return Lua's compiler; where it is missing, skip on a laptop and fail in CI."""
+    for name in ("luac", "luac5.3", "luac5.1", "luac5.4"):
+        if shutil.which(name):
+            return name
+    message = "Lua's compiler is not installed"
+    pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+
+
+def compile_lua(text: str) -> str:
+    """Return what Lua's compiler has against `text`."""
+    done = subprocess.run([luac(), "-p", "-"], input=text.encode(), capture_output=True, check=False)
+    return done.stderr.decode(errors="replace")
+
+
+def default_policy() -> CondaPolicy:
+    return load_policy(CHECKOUT / "site-config/default.yaml").conda
+
+
+@settings(max_examples=150, deadline=None)
+@given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
+def test_whatever_a_policy_holds_the_text_compiles(installation, policy) -> None:
+    assert compile_lua(render_module(describe_conda_module(installation, policy))) == ""
+
+
+@settings(max_examples=30, deadline=None)
+@given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
+def test_the_same_description_gives_the_same_text(installation, policy) -> None:
+    first, second = (render_module(describe_conda_module(installation, policy)) for _ in range(2))
+    assert first == second
+
+
+@settings(max_examples=30, deadline=None)
+@given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
+def test_the_first_line_has_the_hash_of_the_rest(installation, policy) -> None:
+    text = render_module(describe_conda_module(installation, policy))
+    line, _, body = text.partition("\n")
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    assert line == f"-- {STACKENV_UUID} stackenv {__version__} sha256:{digest}"
+
+
+@pytest.mark.parametrize("character", list("'\"`!*?[]{}\\$~\n"))
+def test_a_notice_with_what_a_shell_would_change_is_refused(character: str) -> None:
+    notices = TerminalNotices("/software", f"a{character}b", "", "")
+    with pytest.raises(ValueError, match="a notice may not hold"):
+        render_operation(notices, open_templates(None))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.characters(exclude_characters="'\"`!*?[]{}\\$~\n", exclude_categories=["C", "Z"])))
+def test_any_other_notice_compiles(text: str) -> None:
+    notices = TerminalNotices("/software", text, text, text)
+    assert compile_lua(render_operation(notices, open_templates(None))) == ""
+
+
+def test_without_notices_there_is_no_code_for_them() -> None:
+    assert render_operation(TerminalNotices("/software", "", "", ""), open_templates(None)) == ""
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_text_is_the_golden_one(name: str) -> None:
+    policy = load_policy(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
+    text = render_module(describe_conda_module(INSTALLATION, policy))
+    golden = GOLDEN / f"{name}.lua"
+    if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
+        golden.write_text(text, encoding="utf-8")
+    assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
+
+
+def test_each_placeholder_of_a_rendered_file_is_replaced() -> None:
+    files = describe_installed_files(INSTALLATION, default_policy())
+    text = "".join(render_installed_file(file) for file in files if not file.path.endswith(".py"))
+    assert [word for word in text.split() if word.startswith("__") and word.endswith("__")] == []
+
+
+def test_a_site_overrides_one_block_and_keeps_the_others(tmp_path: Path) -> None:
+    (tmp_path / "conda.lua.j2").write_text(
+        '{% extends "stackenv/conda.lua.j2" %}\n{% block notices %}\nLmodMessage("hi")\n{% endblock %}\n'
+    )
+    spec = describe_conda_module(INSTALLATION, default_policy())
+    own, shipped = render_module(spec, tmp_path), render_module(spec)
+    notices = render_operation(spec.blocks["notices"][0], open_templates(None))
+    assert own.split("\n", 1)[1] == shipped.split("\n", 1)[1].replace(notices, 'LmodMessage("hi")')
+
+
+def test_a_site_adds_to_a_block(tmp_path: Path) -> None:
+    (tmp_path / "conda.lua.j2").write_text(
+        '{% extends "stackenv/conda.lua.j2" %}\n'
+        "{% block help %}\n{{ super() }}whatis({{ help_text }})\n{% endblock %}\n"
+    )
+    text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    assert text.count("help([[") == text.count("whatis([[") == 1
+    assert compile_lua(text) == ""
+
+
+def test_a_sites_own_shell_file_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "shell").mkdir()
+    (tmp_path / "shell/conda.sh").write_text("conda() {\n    echo __ROOT__\n}\n")
+    text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    assert 'set_shell_function("conda", "    echo /software/Anaconda3/2024.02-1", "")' in text
+
+
+BROKEN = {
+    "its syntax": "{% block path %}",
+    "an unknown name": '{% extends "stackenv/conda.lua.j2" %}{% block path %}{{ pth }}{% endblock %}',
+    "an unknown frame": '{% extends "stackenv/anaconda.lua.j2" %}',
+    "an error of its own": "{{ 1 / 0 }}",
+    "bytes that are no UTF-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_sites_broken_template_is_named(what: str, tmp_path: Path) -> None:
+    text = BROKEN[what]
+    (tmp_path / "conda.lua.j2").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(StackenvError) as caught:
+        render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    assert "conda.lua.j2" in caught.value.message
+    assert str(tmp_path) in caught.value.hint
+
+
+@pytest.mark.xfail(
+    strict=True, raises=(ValueError, IndexError), reason="a site's shell file is read unguarded"
+)
+@pytest.mark.parametrize("text", ["", "echo no function\n", "conda() {\n  :\n}\nmore\n"])
+def test_a_sites_broken_shell_file_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "shell").mkdir()
+    (tmp_path / "shell/conda.sh").write_text(text)
+    with pytest.raises(StackenvError) as caught:
+        render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
+    assert "shell/conda.sh" in caught.value.message
+
+
+def test_the_shipped_templates_are_those_of_the_checkout() -> None:
+    assert SHIPPED.resolve() == CHECKOUT / "modulefiles"

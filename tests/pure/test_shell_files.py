@@ -1,0 +1,163 @@
+"""The shell files, filled in with plain values: right to shellcheck and to each shell that reads them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
+from stackenv.facts.installation import CondaInstallation
+from stackenv.model import InstalledFile
+from stackenv.policy import load_policy
+from stackenv.render import render_installed_file, render_module
+from stackenv.render.sources import fill_placeholders
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TEMPLATES = CHECKOUT / "modulefiles"
+ROOT = "/software/Anaconda3/2024.02-1"
+INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT)
+POLICY = load_policy(CHECKOUT / "site-config/default.yaml").conda
+COMMAND = describe_conda_module(INSTALLATION, POLICY).blocks["commands"][0]
+
+SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
+SH_FUNCTIONS = ("conda", "unload")
+PROGRAMS = ("conda", "conda-init", "pip")
+OWN_SCRIPTS = tuple(
+    str(path.relative_to(CHECKOUT))
+    for path in (*sorted((CHECKOUT / "tests").glob("*.sh")), CHECKOUT / ".ci/run")
+    if path.is_file()
+)
+# Once the file is filled in, the word behind `case` is constant, and messages have backquotes in them.
+FILLED_IN = ("SC2194", "SC2016")
+
+
+def require(program: str) -> None:
+    """Skip on a laptop, and fail in CI, where `program` is missing."""
+    if not shutil.which(program):
+        message = f"{program} is not installed"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+
+
+def fill(source: str, dialect: str) -> str:
+    """Return the file `source` of the templates' folder with the values of a plain installation."""
+    return fill_placeholders((TEMPLATES / source).read_text(encoding="utf-8"), COMMAND.values, dialect)
+
+
+def complaints(command: list[str], text: str, tmp_path: Path) -> str:
+    """Return what `command` says of a file with `text`; empty when it is content."""
+    require(command[0])
+    path = tmp_path / "script"
+    path.write_text(text, encoding="utf-8")
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr + ("" if done.returncode == 0 else f"status {done.returncode}")
+
+
+def shellcheck(dialect: str, *exclude: str) -> list[str]:
+    return ["shellcheck", "-s", dialect, *(f"--exclude={code}" for code in exclude)]
+
+
+@pytest.mark.parametrize("dialect", ["sh", "bash", "dash", "ksh"])
+@pytest.mark.parametrize("name", SH_FUNCTIONS)
+def test_the_sh_functions_please_shellcheck(name: str, dialect: str, tmp_path: Path) -> None:
+    assert complaints(shellcheck(dialect), fill(f"shell/{name}.sh", "sh"), tmp_path) == ""
+
+
+@pytest.mark.parametrize("dialect", ["sh", "dash"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_programs_please_shellcheck(name: str, dialect: str, tmp_path: Path) -> None:
+    text = fill(f"libexec/{name}", "sh")
+    assert complaints(shellcheck(dialect, *FILLED_IN), text, tmp_path) == ""
+
+
+@pytest.mark.parametrize("shell", SH_SHELLS)
+@pytest.mark.parametrize("name", SH_FUNCTIONS)
+def test_each_posix_shell_parses_the_functions(name: str, shell: str, tmp_path: Path) -> None:
+    assert complaints([shell, "-n"], fill(f"shell/{name}.sh", "sh"), tmp_path) == ""
+
+
+@pytest.mark.parametrize("shell", SH_SHELLS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_each_posix_shell_parses_the_programs(name: str, shell: str, tmp_path: Path) -> None:
+    assert complaints([shell, "-n"], fill(f"libexec/{name}", "sh"), tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", SH_FUNCTIONS)
+def test_fish_parses_its_functions(name: str, tmp_path: Path) -> None:
+    text = fill(f"shell/{name}.fish", "fish")
+    assert complaints(["fish", "--no-config", "--no-execute"], text, tmp_path) == ""
+
+
+@pytest.mark.parametrize("shell", ["tcsh", "csh"])
+@pytest.mark.parametrize("name", SH_FUNCTIONS)
+def test_csh_parses_its_commands(name: str, shell: str, tmp_path: Path) -> None:
+    # With -n csh takes the brackets of a switch's word, which it does not expand, for a pattern.
+    text = fill(f"shell/{name}.csh", "csh").replace("$argv[1]:q", "word")
+    assert complaints([shell, "-f", "-n"], text, tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", SH_FUNCTIONS)
+def test_csh_ends_its_commands_with_a_newline(name: str) -> None:
+    # csh does not run a last line without one.
+    assert fill(f"shell/{name}.csh", "csh").endswith("\n")
+
+
+BROKEN = {
+    "bash": (["bash", "-n"], "conda() {\n"),
+    "zsh": (["zsh", "-n"], "conda() {\n"),
+    "ksh": (["ksh", "-n"], "conda() {\n"),
+    "mksh": (["mksh", "-n"], "conda() {\n"),
+    "dash": (["dash", "-n"], "conda() {\n"),
+    "fish": (["fish", "--no-config", "--no-execute"], "function conda\n"),
+    "tcsh": (["tcsh", "-f", "-n"], "echo 'a\n"),
+}
+
+
+@pytest.mark.parametrize("shell", BROKEN)
+def test_a_broken_file_would_be_found(shell: str, tmp_path: Path) -> None:
+    command, text = BROKEN[shell]
+    assert complaints(command, text, tmp_path) != ""
+
+
+@pytest.mark.parametrize(
+    "name", ["shell/conda.sh", "shell/conda.fish", "shell/unload.sh", "shell/unload.fish"]
+)
+def test_no_line_of_code_is_taken_for_a_comment(name: str) -> None:
+    # What Lmod writes goes without the lines that begin with #; none may lie in a text of several lines.
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
+    assert all(line.lstrip().startswith("# ") for line in comments)
+
+
+def installed() -> tuple[InstalledFile, ...]:
+    return describe_installed_files(INSTALLATION, POLICY)
+
+
+@pytest.mark.parametrize("file", [f for f in installed() if f.executable], ids=lambda f: Path(f.path).name)
+def test_what_is_executable_starts_with_sh(file: InstalledFile) -> None:
+    assert render_installed_file(file).startswith("#!/bin/sh\n")
+
+
+@pytest.mark.parametrize("file", [f for f in installed() if f.path.endswith(".py")], ids=lambda f: f.source)
+def test_the_python_files_compile(file: InstalledFile) -> None:
+    compile(render_installed_file(file), file.path, "exec")
+
+
+def test_the_modulefile_says_nothing_in_csh_that_needs_two_lines() -> None:
+    # An `execute` is one line to csh, and an alias loses its quotes there.
+    text = render_module(describe_conda_module(INSTALLATION, POLICY))
+    csh = [line for line in text.splitlines() if ".csh" in line]
+    assert len(csh) == 2
+    assert all(line.count('\\"') == line.count(f'\\"{ROOT}') * 2 for line in csh)
+
+
+@pytest.mark.parametrize("name", OWN_SCRIPTS)
+def test_the_projects_own_scripts_please_shellcheck(name: str) -> None:
+    require("shellcheck")
+    done = subprocess.run(
+        ["shellcheck", "-x", name], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
