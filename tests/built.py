@@ -80,7 +80,7 @@ def run_easybuild(prefix: Path) -> None:
             "LANG": "C.UTF-8",
             "STACKENV_SITE_CONFIG": str(prefix / "site.yaml"),
             "EASYBUILD_PREFIX": str(prefix),
-            "EASYBUILD_SOURCEPATH": str(WORK / "distribution/sources"),
+            "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
             "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
         },
         stdin=subprocess.DEVNULL,

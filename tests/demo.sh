@@ -32,7 +32,7 @@ clean() {
         PATH="$checkout/.work/eb5/bin:/usr/local/bin:/usr/bin:/bin" \
         STACKENV_SITE_CONFIG="$demo/site/site.yaml" LMOD_CMD="$lmod" \
         EASYBUILD_PREFIX="$demo/software" \
-        EASYBUILD_SOURCEPATH="$checkout/.work/distribution/sources" \
+        EASYBUILD_SOURCEPATH="$checkout/.work/distribution" \
         EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES=1 \
         EB_PYTHON="$checkout/.work/eb5/bin/python" \
         CHECKOUT="$checkout" DEMO="$demo" "$@"

@@ -84,7 +84,10 @@ prepare_logged() {
 
 prepare_system() {
     prepare_missing=''
-    for prepare_package in ${*:-$prepare_packages}; do
+    # Words on purpose: a list of packages.
+    # shellcheck disable=SC2086
+    [ "$#" -gt 0 ] || set -- $prepare_packages
+    for prepare_package in "$@"; do
         prepare_has "$prepare_package" || prepare_missing="$prepare_missing $prepare_package"
     done
     prepare_missing=${prepare_missing# }

@@ -2,7 +2,7 @@
 echo ""
 echo "=== The same in tcsh ==="
 alias module 'eval `$LMOD_CMD tcsh \!*`'
-alias say 'echo ""; echo \!:1; eval \!:1'
+alias say 'echo ""; echo "> "\!:1; eval \!:1'
 cd "$HOME"
 unsetenv STACKENV_SITE_CONFIG
 unsetenv EB_PYTHON

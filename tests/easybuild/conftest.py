@@ -70,7 +70,7 @@ class EasyBuild:
                 "LMOD_CMD": LMOD,
                 "LANG": "C.UTF-8",
                 "EASYBUILD_PREFIX": str(self.prefix),
-                "EASYBUILD_SOURCEPATH": str(WORK / "distribution/sources"),
+                "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
                 "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
                 **environ,
             },

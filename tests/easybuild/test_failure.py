@@ -162,14 +162,3 @@ def test_a_shell_that_is_broken_on_the_build_host_is_a_warning(built, tmp_path) 
     done = built.build("--module-only", "--force", PATH=path)
     words = " ".join((done.stdout + done.stderr).split())
     assert "fish does not work with Lmod on this host" in words
-
-
-def test_without_lmods_bash_there_is_no_module(built, old, tmp_path) -> None:
-    bash = tmp_path / "bash"
-    bash.write_text("#!/bin/sh\necho 'bash: cannot start' >&2\nexit 1\n")
-    bash.chmod(0o755)
-    path = f"{tmp_path}:{WORK / built.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-    done = built.build("--module-only", "--force", check=False, PATH=path)
-    assert done.returncode != 0
-    assert "in bash: start of the shell: bash: cannot start" in done.stdout + done.stderr
-    assert old.read_text() == OLD

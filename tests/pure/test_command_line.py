@@ -1,0 +1,277 @@
+"""The command as it is installed: its help, its statuses, its two outputs, its isolation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+from stackenv import STACKENV_UUID, __version__
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMAND = Path(sysconfig.get_path("scripts"), "stackenv")
+SUBCOMMANDS = ("check", "render", "hooks")
+NAMED = ("--name", "Anaconda3", "--version", "2024.02-1")
+
+
+def run(*arguments: str, command: Path = COMMAND, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with nothing of the caller's environment but what is given."""
+    return subprocess.run(
+        [str(command), *arguments],
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent", **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A prefix with what the probe looks for."""
+    prefix = tmp_path / "Anaconda3"
+    (prefix / "bin").mkdir(parents=True)
+    for name in ("conda", "python"):
+        (prefix / "bin" / name).write_text("#!/bin/sh\n")
+        (prefix / "bin" / name).chmod(0o755)
+    return prefix
+
+
+def test_help_names_each_exit_status() -> None:
+    text = " ".join(run("--help").stdout.split())
+    assert "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 a wrong policy, 5 an installation" in text
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_help_of_a_subcommand_has_an_example(name: str) -> None:
+    example = run("site", name, "--help").stdout.partition("Example:\n")[2]
+    assert f"stackenv site {name}" in example.split("Options:")[0]
+
+
+@pytest.mark.xfail(strict=True, reason="only `stackenv --help` names the statuses")
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_help_of_a_subcommand_names_its_exit_statuses(name: str) -> None:
+    assert "Exit status" in run("site", name, "--help").stdout
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_help_of_site_lists_its_subcommands(name: str) -> None:
+    assert f"\n  {name} " in run("site", "--help").stdout
+
+
+def test_help_is_data_with_status_0() -> None:
+    done = run("site", "render", "-h")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_version_is_the_packages() -> None:
+    assert run("--version").stdout == f"stackenv, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["frobnicate"], ["install"], ["activate"], ["site", "frobnicate"], ["site", "render"], ["--frob"], []],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: stackenv")
+
+
+def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda:\n  init: warn\n")
+    done = run("site", "check", str(policy))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{policy}: the policy is right\n", "")
+
+
+def test_check_names_file_and_line_of_a_fault(tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda:\n  int: warn\n")
+    done = run("site", "check", str(policy))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"stackenv: {policy}:3: conda.int: unknown key")
+
+
+def test_check_of_a_missing_file_is_status_4(tmp_path: Path) -> None:
+    done = run("site", "check", str(tmp_path / "none.yaml"))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"stackenv: {tmp_path}/none.yaml: cannot be read: No such file")
+
+
+def test_check_without_a_file_checks_the_one_in_force(tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\n")
+    assert run("site", "check", STACKENV_SITE_CONFIG=str(policy)).stdout.startswith(f"{policy}: ")
+
+
+def test_a_policy_that_is_named_and_missing_is_status_4(tmp_path: Path) -> None:
+    done = run("site", "check", STACKENV_SITE_CONFIG=str(tmp_path / "none.yaml"))
+    assert (done.returncode, done.stdout) == (4, "")
+
+
+def test_hooks_prints_a_file_that_is_there() -> None:
+    path = Path(run("site", "hooks").stdout.rstrip("\n"))
+    assert path.is_file()
+
+
+def test_render_prints_the_module_and_nothing_else(root: Path) -> None:
+    done = run("site", "render", *NAMED, "--root", str(root))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"-- {STACKENV_UUID} stackenv {__version__} sha256:")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sentence"),
+    [
+        ("{tmp}", "{tmp} is no conda installation that can be used: {tmp}/bin/conda: No such file"),
+        ("{tmp}/it's", 'the prefix "{tmp}/it\'s" holds "\'", which the shells'),
+        ("{tmp}/a\nb", "the prefix '{tmp}/a\\nb' holds '\\n', which the shells"),
+        ("Anaconda3", "the prefix 'Anaconda3' is not an absolute path"),
+        ("", "the prefix '' is not an absolute path"),
+        ("/dev/null", "/dev/null is no conda installation that can be used: /dev/null/bin/conda: Not a dir"),
+    ],
+    ids=["no bin/conda", "a quote", "a newline", "relative", "empty", "a file"],
+)
+def test_render_refuses_a_prefix_in_one_sentence(prefix: str, sentence: str, tmp_path: Path) -> None:
+    done = run("site", "render", *NAMED, "--root", prefix.format(tmp=tmp_path))
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("stackenv: " + sentence.format(tmp=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["conda", "python"])
+def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path) -> None:
+    (root / "bin" / name).chmod(0o644)
+    done = run("site", "render", *NAMED, "--root", str(root))
+    assert (done.returncode, done.stdout) == (5, "")
+    assert f"{root}/bin/{name} cannot be executed" in done.stderr
+
+
+# As root, who may read everything: the interpreter has read all it needs before it becomes nobody.
+AS_NOBODY = """\
+import os, sys
+from stackenv import cli
+from stackenv.commands import site
+policy = site.load_policy(site.find_policy_file({}))
+site.load_policy = lambda path: policy
+if os.geteuid() == 0:
+    os.setgroups([]); os.setegid(65534); os.seteuid(65534)
+sys.argv[0] = "stackenv"
+sys.exit(cli.main())
+"""
+
+
+def test_render_refuses_a_prefix_that_this_user_may_not_read(root: Path) -> None:
+    root.chmod(0)
+    try:
+        done = run(
+            "-c", AS_NOBODY, "site", "render", *NAMED, "--root", str(root), command=Path(sys.executable)
+        )
+    finally:
+        root.chmod(0o755)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert f"{root}/bin/conda: Permission denied" in done.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="a name that a notice cannot hold ends in a traceback")
+@pytest.mark.parametrize("name", ["it's", "a\nb", "$HOME"])
+def test_render_refuses_a_name_that_no_module_has(name: str, root: Path) -> None:
+    done = run("site", "render", "--name", name, "--version", "1", "--root", str(root))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="an OSError of stdout is not caught")
+@pytest.mark.parametrize("arguments", [["--help"], ["site", "hooks"]], ids=" ".join)
+def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(COMMAND), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_sees_no_traceback(root: Path) -> None:
+    # The pipe has no reader when the text is written.
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [str(COMMAND), "site", "render", *NAMED, "--root", str(root)],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert done.stderr == ""
+
+
+@pytest.fixture
+def poison(tmp_path: Path) -> Path:
+    """A folder of modules that nobody may import, as a module's PYTHONPATH can bring them."""
+    folder = tmp_path / "poison"
+    folder.mkdir()
+    for name in ("click", "yaml", "re", "jinja2", "packaging", "voluptuous", "hashlib", "pathlib"):
+        (folder / f"{name}.py").write_text(f"raise SystemExit('{name} of the poison')\n")
+    (folder / "stackenv").mkdir()
+    (folder / "stackenv/__init__.py").write_text("raise SystemExit('stackenv of the poison')\n")
+    return folder
+
+
+def test_the_poison_works(poison: Path) -> None:
+    done = run("-c", "import stackenv", command=Path(sys.executable), PYTHONPATH=str(poison))
+    assert "of the poison" in done.stderr
+
+
+def test_pythonpath_is_not_obeyed(poison: Path, root: Path) -> None:
+    done = run("site", "render", *NAMED, "--root", str(root), PYTHONPATH=str(poison))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_current_folder_is_not_obeyed(poison: Path) -> None:
+    done = subprocess.run(
+        [str(COMMAND), "--version"], cwd=poison, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_pythonstartup_and_warnings_settings_are_not_obeyed() -> None:
+    done = run("--version", PYTHONWARNINGS="error", PYTHONINSPECT="1", PYTHONVERBOSE="")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.xfail(strict=True, reason="the interpreter of the first line ends before the script begins")
+def test_pythonhome_is_not_obeyed() -> None:
+    assert run("--version", PYTHONHOME="/nonexistent").returncode == 0
+
+
+def test_the_user_site_is_not_obeyed(poison: Path, tmp_path: Path) -> None:
+    # Only an interpreter that sees the system's packages has a user site.
+    place = tmp_path / "venv"
+    venv.create(place, system_site_packages=True, with_pip=False, symlinks=True)
+    paths = {"base": str(place), "platbase": str(place)}
+    packages = Path(sysconfig.get_path("purelib", "posix_prefix", vars=paths))
+    reach = (str(CHECKOUT / "src"), sysconfig.get_path("purelib"))
+    (packages / "reach.pth").write_text("".join(f"{folder}\n" for folder in reach))
+    script = (CHECKOUT / "bin/stackenv").read_text().replace("#!python", f"#!{place}/bin/python", 1)
+    command = place / "bin/stackenv"
+    command.write_text(script)
+    command.chmod(0o755)
+    base = tmp_path / "local"
+    user = {"userbase": str(base), "installed_base": str(base)}
+    user_site = Path(sysconfig.get_path("purelib", "posix_user", vars=user))
+    user_site.mkdir(parents=True)
+    (user_site / "poison.pth").write_text(f"import sys; sys.path.insert(0, {str(poison)!r})\n")
+    reached = run("-c", "import click", command=place / "bin/python", PYTHONUSERBASE=str(base))
+    assert "click of the poison" in reached.stderr
+    done = run("--version", command=command, PYTHONUSERBASE=str(base))
+    assert (done.returncode, done.stderr) == (0, "")
