@@ -17,12 +17,16 @@ EASYCONFIGS = CHECKOUT / "tests/distribution/easyconfigs"
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
 SOURCES = ("src", "modulefiles", "hooks", "site-config", "tests/distribution", "tests/built.py")
 BUILT = ("Anaconda3-2024.02-1", "Anaconda3-2023.09-0", "Miniconda3-24.7.1-0", "Miniforge3-24.7.1-2")
-POLICY = """\
+CHANNEL = f"file://{WORK / 'distribution/channel'}"
+POLICY = f"""\
 version: 1
 conda:
   storage:
-    - {parent: "${STACKENV_TEST_PLACE}", environments: conda/envs, packages: conda/pkgs}
-    - {parent: "${HOME}", environments: conda/envs, packages: conda/pkgs}
+    - {{parent: "${{STACKENV_TEST_PLACE}}", environments: conda/envs, packages: conda/pkgs}}
+    - {{parent: "${{HOME}}", environments: conda/envs, packages: conda/pkgs}}
+  channels:
+    default: ["{CHANNEL}"]
+    replace_defaults: true
 """
 
 

@@ -49,8 +49,8 @@ prepare_has() {
         command -v "$1" >/dev/null 2>&1
         ;;
     esac || {
-        # A package without a command of its name, should the list ever grow one.
-        command -v dpkg-query >/dev/null 2>&1 && [ "${1#python3}" = "$1" ] &&
+        # Installed, though not of use: another round of apt-get would not mend that.
+        command -v dpkg-query >/dev/null 2>&1 &&
             dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
     }
 }

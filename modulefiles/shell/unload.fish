@@ -28,7 +28,13 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
             set -e CONDA_EXE
             set -e CONDA_PYTHON_EXE
         end
+        # Left by conda's own hook, where a script has run that.
         functions -e __conda_add_prompt return_last_status
+        for __se_folder in __ROOT__/bin __ROOT__/condabin
+            while set -l __se_index (contains -i -- $__se_folder $PATH)
+                set -e PATH[$__se_index]
+            end
+        end
     else if not set -q STACKENV_CONDA_ROOT
         # Another conda was set up in this shell: its function was replaced, and comes back.
         set -l __se_other (string split -m 2 : -- $__se_before)[2]

@@ -121,9 +121,7 @@ def main() -> None:
             (
                 "conda activate, against conda's own (after its hook)",
                 "report",
-                *compare(
-                    f"{ours}conda activate base\n", f"{guide}conda activate base\n", environ
-                ),
+                *compare(f"{ours}conda activate base\n", f"{guide}conda activate base\n", environ),
             ),
         ]
     print(f"{os.cpu_count()} processors, {RUNS} pairs each, medians of whole processes")

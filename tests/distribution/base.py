@@ -27,7 +27,7 @@ def stage_base(interpreter: Interpreter, scratch: Path) -> Path:
     """
     root = scratch / "base"
     run(interpreter.executable, "-m", "venv", root)
-    pip = [root / "bin/python", "-m", "pip", "--quiet"]
+    pip: list[str | Path] = [root / "bin/python", "-m", "pip", "--quiet"]
     run(*pip, "install", "--no-compile", "-r", HERE / "requirements-base.txt")
     run(*pip, "download", "--no-deps", "-r", HERE / "requirements-conda.txt", "-d", scratch)
     site_packages = root / interpreter.site_packages

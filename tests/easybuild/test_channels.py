@@ -53,7 +53,9 @@ def conda(site: EasyBuild, tmp_path: Path):
     return run
 
 
-@pytest.mark.parametrize("more", [(), ("-c", "defaults", "--override-channels")], ids=["plain", "-c defaults"])
+@pytest.mark.parametrize(
+    "more", [(), ("-c", "defaults", "--override-channels")], ids=["plain", "-c defaults"]
+)
 def test_an_old_condarc_and_c_defaults_mean_the_sites_channels(conda, more) -> None:
     done = conda("search", "--json", "plain", *more)
     assert done.returncode == 0, done.stdout + done.stderr

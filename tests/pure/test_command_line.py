@@ -254,7 +254,8 @@ def test_pythonhome_is_not_obeyed() -> None:
     assert run("--version", PYTHONHOME="/nonexistent").returncode == 0
 
 
-def test_the_user_site_is_not_obeyed(poison: Path, tmp_path: Path) -> None:
+def test_the_user_site_is_not_obeyed(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('click of the poison')\n")
     # Only an interpreter that sees the system's packages has a user site.
     place = tmp_path / "venv"
     venv.create(place, system_site_packages=True, with_pip=False, symlinks=True)
@@ -270,7 +271,7 @@ def test_the_user_site_is_not_obeyed(poison: Path, tmp_path: Path) -> None:
     user = {"userbase": str(base), "installed_base": str(base)}
     user_site = Path(sysconfig.get_path("purelib", "posix_user", vars=user))
     user_site.mkdir(parents=True)
-    (user_site / "poison.pth").write_text(f"import sys; sys.path.insert(0, {str(poison)!r})\n")
+    (user_site / "poison.pth").write_text(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n")
     reached = run("-c", "import click", command=place / "bin/python", PYTHONUSERBASE=str(base))
     assert "click of the poison" in reached.stderr
     done = run("--version", command=command, PYTHONUSERBASE=str(base))

@@ -12,8 +12,10 @@ from dialects import Dialect
 # What a shell or Lmod itself changes between any two commands.
 VOLATILE_ENVIRONMENT = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "_AST_FEATURES"})
 LMOD_BOOKS = ("_ModuleTable", "__LMOD_", "LMOD_")
+# zsh ties MANPATH and manpath, and lists them until Lmod unsets them; their values are compared.
 VOLATILE_VARIABLES = frozenset(
     """
+    MANPATH manpath dirprev dirnext __fish_cd_direction
     BASH_ARGC BASH_ARGV BASH_COMMAND BASH_LINENO BASH_SUBSHELL CMD_DURATION COLUMNS EPOCHREALTIME
     EPOCHSECONDS FUNCNAME KSH_MATCH LINENO LINES LOADEDMODULES MATCH MBEGIN MEND OPTARG OPTIND
     PIPESTATUS PPID RANDOM REPLY SECONDS SRANDOM _ _LMFILES_ _ModuleTable001_ _ModuleTable002_

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:61d9137b3b3e5999c7d14bd2f89b65e414b50420cc1a2ae526dc27243367f293
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d4cba3876c2f2fb2651ddcf00f44bd24169ed42f99216af987f4c41609541432
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -250,6 +250,24 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
             fi
             unset -f __conda_activate __conda_deactivate __conda_reactivate __conda_exe \
                 __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
+            __se_path=:$PATH:
+            for __se_folder in bin condabin; do
+                __se_folder=/software/Anaconda3/2024.02-1/$__se_folder
+                while :; do
+                    case $__se_path in
+                        *":$__se_folder:"*)
+                            __se_path=${__se_path%%":$__se_folder:"*}:${__se_path#*":$__se_folder:"}
+                            ;;
+                        *) break ;;
+                    esac
+                done
+            done
+            __se_path=${__se_path#:}
+            PATH=${__se_path%:}
+            if [ -n "${BASH_VERSION-}" ] && [ -z "${PS1-set}" ]; then
+                unset PS1
+            fi
+            unset __se_path __se_folder
             ;;
         *)
             __se_other=${__se_before#*:}
@@ -303,6 +321,11 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             set -e CONDA_PYTHON_EXE
         end
         functions -e __conda_add_prompt return_last_status
+        for __se_folder in '/software/Anaconda3/2024.02-1'/bin '/software/Anaconda3/2024.02-1'/condabin
+            while set -l __se_index (contains -i -- $__se_folder $PATH)
+                set -e PATH[$__se_index]
+            end
+        end
     else if not set -q STACKENV_CONDA_ROOT
         set -l __se_other (string split -m 2 : -- $__se_before)[2]
         if test -x "$__se_other"

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:82b23c4ee5bcfa08a230d3c6860bbba677ea66f6e7aac0e261ca82fb27e550ee
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:9af9bae4ed1e8d9b4d21a70d04d98da89fc7bbcadb6e45f6d5c6d60f8508d306
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -249,6 +249,24 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
             fi
             unset -f __conda_activate __conda_deactivate __conda_reactivate __conda_exe \
                 __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
+            __se_path=:$PATH:
+            for __se_folder in bin condabin; do
+                __se_folder=/software/Anaconda3/2024.02-1/$__se_folder
+                while :; do
+                    case $__se_path in
+                        *":$__se_folder:"*)
+                            __se_path=${__se_path%%":$__se_folder:"*}:${__se_path#*":$__se_folder:"}
+                            ;;
+                        *) break ;;
+                    esac
+                done
+            done
+            __se_path=${__se_path#:}
+            PATH=${__se_path%:}
+            if [ -n "${BASH_VERSION-}" ] && [ -z "${PS1-set}" ]; then
+                unset PS1
+            fi
+            unset __se_path __se_folder
             ;;
         *)
             __se_other=${__se_before#*:}
@@ -302,6 +320,11 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             set -e CONDA_PYTHON_EXE
         end
         functions -e __conda_add_prompt return_last_status
+        for __se_folder in '/software/Anaconda3/2024.02-1'/bin '/software/Anaconda3/2024.02-1'/condabin
+            while set -l __se_index (contains -i -- $__se_folder $PATH)
+                set -e PATH[$__se_index]
+            end
+        end
     else if not set -q STACKENV_CONDA_ROOT
         set -l __se_other (string split -m 2 : -- $__se_before)[2]
         if test -x "$__se_other"

@@ -1,0 +1,294 @@
+"""What changes the disk leaves the old or the new, and nothing beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.files import current_umask, write_file
+from stackenv.apply.installation import empty_package_cache, install_files
+from stackenv.apply.kept import KeptModulefiles, RestoredModulefile
+from stackenv.errors import StackenvError
+from stackenv.facts.installation import CondaInstallation
+from stackenv.model import InstalledFile
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Put the umask back that a test changes."""
+    before = current_umask()
+    yield
+    os.umask(before)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("mask", "executable", "mode"),
+    [
+        (0o022, False, 0o644),
+        (0o022, True, 0o755),
+        (0o077, False, 0o600),
+        (0o002, True, 0o775),
+        (0, False, 0o666),
+    ],
+)
+def test_the_umask_decides_the_mode(tmp_path, umask, mask: int, executable: bool, mode: int) -> None:
+    os.umask(mask)
+    write_file(tmp_path / "file", "text", executable)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+def test_the_umask_is_the_same_afterwards(tmp_path, umask) -> None:
+    os.umask(0o027)
+    write_file(tmp_path / "file", "text")
+    assert current_umask() == 0o027
+
+
+def test_an_old_files_mode_gives_way_to_the_umask(tmp_path, umask) -> None:
+    os.umask(0o022)
+    write_file(tmp_path / "file", "old", executable=True)
+    write_file(tmp_path / "file", "new")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("text", ["", "a\r\nb\n", "é\u2028\n", "\0"])
+def test_the_text_is_written_as_it_is(tmp_path, text: str) -> None:
+    write_file(tmp_path / "file", text)
+    assert (tmp_path / "file").read_bytes() == text.encode()
+
+
+def test_nothing_is_left_beside_the_file(tmp_path) -> None:
+    write_file(tmp_path / "file", "text")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_reader_of_the_old_file_keeps_it(tmp_path) -> None:
+    write_file(tmp_path / "file", "old")
+    with (tmp_path / "file").open() as reader:
+        write_file(tmp_path / "file", "new")
+        assert reader.read() == "old"
+
+
+def test_a_folder_in_the_way_is_an_error_that_leaves_nothing(tmp_path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(StackenvError, match="what was there before is untouched"):
+        write_file(tmp_path / "file", "text")
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.xfail(strict=True, reason="only an OSError has the temporary file removed")
+def test_a_text_that_cannot_be_encoded_leaves_nothing(tmp_path) -> None:
+    with pytest.raises((StackenvError, UnicodeError)):
+        write_file(tmp_path / "file", "\udc80")
+    assert names(tmp_path) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 64 KiB: only root can mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("a full disk takes a mount, and that takes root")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        message = f"no tmpfs here: {done.stderr.decode()}"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_on_a_full_disk_the_old_contents_stay(small_disk: Path) -> None:
+    write_file(small_disk / "file", "old")
+    with pytest.raises(StackenvError, match="No space left on device"):
+        write_file(small_disk / "file", "new" * 100_000)
+    assert (small_disk / "file").read_text() == "old"
+
+
+def test_on_a_full_disk_nothing_new_is_left(small_disk: Path) -> None:
+    with pytest.raises(StackenvError, match="No space left on device"):
+        write_file(small_disk / "file", "new" * 100_000)
+    assert names(small_disk) == []
+
+
+NAME = "Anaconda3/2024.02-1"
+
+
+@pytest.fixture
+def modulefile(tmp_path) -> Path:
+    path = tmp_path / "modules" / f"{NAME}.lua"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"old\r\n\xff")
+    return path
+
+
+@pytest.fixture
+def kept(tmp_path, modulefile: Path) -> Iterator[KeptModulefiles]:
+    found = KeptModulefiles(tmp_path / "kept")
+    found.keep(modulefile, NAME, tmp_path / "installation")
+    yield found
+    # Nothing is left to restore when pytest ends.
+    found.forget()
+
+
+KILLED = """\
+import os, pathlib, sys
+from stackenv.apply.kept import KeptModulefiles
+folder, path, name = sys.argv[1:]
+KeptModulefiles(pathlib.Path(folder)).keep(pathlib.Path(path), name, pathlib.Path("/installation"))
+os._exit(9)
+"""
+
+
+def keep_and_be_killed(folder: Path, path: Path, name: str = NAME) -> None:
+    """Keep the modulefile `path` in a process that ends without any clean-up."""
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(path), name], check=False)
+    assert done.returncode == 9
+
+
+def test_a_removed_modulefile_comes_back_byte_by_byte(kept, modulefile: Path) -> None:
+    modulefile.unlink()
+    kept.restore()
+    assert modulefile.read_bytes() == b"old\r\n\xff"
+
+
+def test_a_modulefile_comes_back_into_a_removed_folder(kept, modulefile: Path) -> None:
+    shutil.rmtree(modulefile.parent)
+    kept.restore()
+    assert modulefile.read_bytes() == b"old\r\n\xff"
+
+
+def test_a_changed_modulefile_comes_back(kept, modulefile: Path) -> None:
+    modulefile.write_text("half")
+    kept.restore()
+    assert modulefile.read_bytes() == b"old\r\n\xff"
+
+
+def test_what_came_back_is_returned(kept, modulefile: Path, tmp_path) -> None:
+    modulefile.unlink()
+    assert kept.restore() == [RestoredModulefile(modulefile, tmp_path / "installation")]
+
+
+def test_a_modulefile_that_is_still_there_did_not_come_back(kept, modulefile: Path) -> None:
+    assert kept.restore() == []
+
+
+@pytest.mark.parametrize("way", ["restore", "forget"])
+def test_no_copy_is_left(kept, tmp_path, way: str) -> None:
+    getattr(kept, way)()
+    assert names(tmp_path) == ["modules"]
+
+
+def test_what_is_forgotten_does_not_come_back(kept, modulefile: Path) -> None:
+    kept.forget()
+    modulefile.unlink()
+    kept.restore()
+    assert not modulefile.exists()
+
+
+def test_the_copy_of_a_killed_process_comes_back(modulefile: Path, tmp_path) -> None:
+    keep_and_be_killed(tmp_path / "kept", modulefile)
+    modulefile.unlink()
+    assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == [modulefile]
+    assert modulefile.read_bytes() == b"old\r\n\xff"
+
+
+def test_a_copy_whose_modulefile_stands_again_only_goes(modulefile: Path, tmp_path) -> None:
+    keep_and_be_killed(tmp_path / "kept", modulefile)
+    modulefile.write_text("new")
+    assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == []
+    assert modulefile.read_text() == "new"
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.xfail(strict=True, raises=OSError, reason="a second eb takes the copy of one that still runs")
+def test_a_second_run_leaves_the_copy_of_one_that_runs(kept, modulefile: Path, tmp_path) -> None:
+    KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME})
+    modulefile.unlink()
+    kept.restore()
+    assert modulefile.exists()
+
+
+def test_the_copy_of_another_module_is_left_alone(modulefile: Path, tmp_path) -> None:
+    keep_and_be_killed(tmp_path / "kept", modulefile)
+    modulefile.unlink()
+    assert KeptModulefiles(tmp_path / "kept").restore_leftovers({"Miniconda3/1"}) == []
+    assert not modulefile.exists()
+
+
+def test_modules_whose_names_begin_alike_have_copies_of_their_own(tmp_path) -> None:
+    for version in ("1.2", "1.3"):
+        path = tmp_path / f"modules/{version}.lua"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(version)
+        keep_and_be_killed(tmp_path / "kept", path, f"Anaconda3/{version}")
+        path.unlink()
+    KeptModulefiles(tmp_path / "kept").restore_leftovers({"Anaconda3/1.2", "Anaconda3/1.3"})
+    assert [(tmp_path / f"modules/{v}.lua").read_text() for v in ("1.2", "1.3")] == ["1.2", "1.3"]
+
+
+def test_a_first_build_has_nothing_to_keep(tmp_path) -> None:
+    kept = KeptModulefiles(tmp_path / "kept")
+    kept.keep(tmp_path / "modules/none.lua", NAME, tmp_path)
+    assert (kept.restore(), names(tmp_path)) == ([], [])
+
+
+@pytest.fixture
+def installation(tmp_path) -> CondaInstallation:
+    (tmp_path / "root").mkdir()
+    return CondaInstallation("Anaconda3", NAME, str(tmp_path / "root"))
+
+
+def test_the_emptied_cache_has_an_empty_list_of_urls(installation, tmp_path) -> None:
+    cache = tmp_path / "root/pkgs"
+    (cache / "python-3.11/lib").mkdir(parents=True)
+    (cache / "python-3.11.conda").write_text("package")
+    (cache / "link").symlink_to(tmp_path)
+    (cache / "urls.txt").write_text("https://example.org\n")
+    assert empty_package_cache(installation) == 3
+    assert (names(cache), (cache / "urls.txt").read_text()) == (["urls.txt"], "")
+
+
+def test_a_link_in_the_cache_leads_to_what_stays(installation, tmp_path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").touch()
+    (tmp_path / "root/pkgs").mkdir()
+    (tmp_path / "root/pkgs/link").symlink_to(tmp_path / "elsewhere")
+    empty_package_cache(installation)
+    assert names(tmp_path / "elsewhere") == ["file"]
+
+
+def test_a_cache_that_is_a_link_is_left_alone(installation, tmp_path) -> None:
+    (tmp_path / "shared/python-3.11").mkdir(parents=True)
+    (tmp_path / "root/pkgs").symlink_to(tmp_path / "shared")
+    assert empty_package_cache(installation) == 0
+    assert names(tmp_path / "shared") == ["python-3.11"]
+
+
+def test_a_condarc_of_the_sites_own_is_refused_and_untouched(tmp_path) -> None:
+    condarc = tmp_path / "condarc.d/stackenv.yml"
+    condarc.parent.mkdir()
+    condarc.write_text("channels: [mine]\n")
+    with pytest.raises(StackenvError, match="was not written by stackenv"):
+        install_files([InstalledFile(str(condarc), text=f"# {STACKENV_UUID}\n")], None)
+    assert condarc.read_text() == "channels: [mine]\n"
+
+
+def test_our_own_condarc_is_written_again(tmp_path) -> None:
+    condarc = tmp_path / "condarc.d/stackenv.yml"
+    for text in ("old", "new"):
+        install_files([InstalledFile(str(condarc), text=f"# {STACKENV_UUID}\n{text}\n")], None)
+    assert condarc.read_text().endswith("\nnew\n")

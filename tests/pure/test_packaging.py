@@ -1,0 +1,287 @@
+"""What is built and installed from a copy of the checkout, offline, with the pip and setuptools of here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from stackenv import __version__
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# The wheel has these, and each .py file of src/stackenv.
+DATA = """
+    hooks/stackenv_hooks.py
+    site-config/default.yaml
+    site-config/ubelix.yaml
+    templates/conda.lua.j2
+    templates/libexec/activation.py
+    templates/libexec/conda
+    templates/libexec/conda-init
+    templates/libexec/pip
+    templates/libexec/stackenv_dialect.py
+    templates/shell/conda.csh
+    templates/shell/conda.fish
+    templates/shell/conda.sh
+    templates/shell/unload.csh
+    templates/shell/unload.fish
+    templates/shell/unload.sh
+""".split()  # noqa: SIM905 (a list of files reads better as lines)
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir")
+DEPENDENCIES = ("Jinja2", "MarkupSafe", "PyYAML", "click", "packaging", "voluptuous", "setuptools", "wheel")
+OFFLINE = ("--no-index", "--no-deps", "--no-build-isolation")
+
+
+def run(*command: object, cwd: Path | None = None, **environ: str) -> str:
+    """Return what `command` prints; it must succeed."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent", **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def find_distribution(name: str) -> importlib.metadata.Distribution | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.distribution(name)
+    return None
+
+
+def require_builder() -> None:
+    """Skip on a laptop, and fail in CI, where pip or what builds a wheel is missing."""
+    setuptools = find_distribution("setuptools")
+    # Since 70.1 setuptools builds wheels by itself.
+    needed = ["pip"] if setuptools and Version(setuptools.version) >= Version("70.1") else ["pip", "wheel"]
+    missing = [name for name in ("setuptools", *needed) if find_distribution(name) is None]
+    if missing:
+        message = f"not installed for {sys.executable}: {', '.join(missing)}"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copy what git would commit to `target`, links as links."""
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=CHECKOUT)
+    for name in filter(None, listed.split("\0")):
+        source = CHECKOUT / name
+        if source.is_symlink() or source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    return target
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def sdist(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require_builder()
+    folder = tmp_path_factory.mktemp("sdist")
+    code = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    run(sys.executable, "-c", code, folder, cwd=copy)
+    return next(folder.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def wheel(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require_builder()
+    folder = tmp_path_factory.mktemp("wheel")
+    run(*PIP, "wheel", *OFFLINE, "-w", folder, copy)
+    return next(folder.glob("*.whl"))
+
+
+def read_wheel(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/RECORD")}
+
+
+def test_the_wheel_has_each_file_and_no_other(wheel: Path) -> None:
+    source = CHECKOUT / "src/stackenv"
+    # Links are not followed: the templates and hooks are in DATA.
+    modules = [
+        str(Path(top, name).relative_to(source))
+        for top, _, names in os.walk(source)
+        for name in names
+        if name.endswith(".py")
+    ]
+    found = [name for name in read_wheel(wheel) if ".dist-info/" not in name]
+    expected = [f"stackenv/{name}" for name in modules + DATA]
+    assert sorted(found) == sorted([*expected, f"stackenv-{__version__}.data/scripts/stackenv"])
+
+
+def test_the_templates_of_the_wheel_are_those_of_the_checkout(wheel: Path) -> None:
+    found = read_wheel(wheel)
+    for name in (name for name in DATA if name.startswith("templates/")):
+        assert found[f"stackenv/{name}"] == (CHECKOUT / "src/stackenv" / name).read_bytes()
+
+
+def test_the_script_of_the_wheel_takes_the_interpreter_it_is_installed_for(wheel: Path) -> None:
+    script = read_wheel(wheel)[f"stackenv-{__version__}.data/scripts/stackenv"]
+    assert script.startswith(b"#!python\n")
+
+
+def test_the_sdist_has_no_links(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        assert [member.name for member in archive if not (member.isfile() or member.isdir())] == []
+
+
+def test_the_wheel_of_the_sdist_is_the_wheel_of_the_checkout(
+    sdist: Path, wheel: Path, tmp_path: Path
+) -> None:
+    run(*PIP, "wheel", *OFFLINE, "-w", tmp_path, sdist)
+    assert read_wheel(next(tmp_path.glob("*.whl"))) == read_wheel(wheel)
+
+
+def test_the_metadata_has_the_version_of_the_package(wheel: Path) -> None:
+    metadata = read_wheel(wheel)[f"stackenv-{__version__}.dist-info/METADATA"].decode()
+    assert f"\nVersion: {__version__}\n" in metadata
+
+
+class Environment:
+    """A fresh venv that finds what stackenv depends on, and not stackenv, where the tests have it."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, with_pip=False, symlinks=True)
+        self.folder = folder
+        paths = {"base": str(folder), "platbase": str(folder)}
+        self.packages = Path(sysconfig.get_path("purelib", "posix_prefix", vars=paths))
+        dependencies = folder / "dependencies"
+        dependencies.mkdir()
+        for distribution in filter(None, map(find_distribution, DEPENDENCIES)):
+            tops = {Path(file).parts[0] for file in distribution.files or ()}
+            for top in tops - {"..", "__pycache__"}:
+                (dependencies / top).symlink_to(distribution.locate_file(top))
+        (self.packages / "dependencies.pth").write_text(f"{dependencies}\n")
+
+    def install(self, *what: object) -> None:
+        require_builder()
+        run(*PIP, "--python", self.folder / "bin/python", "install", *OFFLINE, *what)
+
+    def stackenv(self, *arguments: object) -> str:
+        return run(self.folder / "bin/stackenv", *arguments, cwd=self.folder)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return Environment(tmp_path / "environment")
+
+
+@pytest.fixture(params=["wheel", "sdist"])
+def installed(request, environment: Environment) -> Environment:
+    """Installed from an archive, which may then go."""
+    environment.install(request.getfixturevalue(request.param))
+    return environment
+
+
+def test_an_installed_stackenv_has_its_own_hooks(installed: Environment) -> None:
+    hooks = Path(installed.stackenv("site", "hooks").rstrip("\n"))
+    assert hooks == (installed.packages / "stackenv/hooks/stackenv_hooks.py").resolve()
+
+
+def test_an_installed_stackenv_checks_the_policy_it_ships(installed: Environment) -> None:
+    assert installed.stackenv("site", "check").endswith("site-config/default.yaml: the policy is right\n")
+
+
+def test_an_installed_stackenv_renders(installed: Environment, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "bin").mkdir(parents=True)
+    for name in ("conda", "python"):
+        (root / "bin" / name).write_text("#!/bin/sh\n")
+        (root / "bin" / name).chmod(0o755)
+    text = installed.stackenv("site", "render", "--name", "Anaconda3", "--version", "1", "--root", root)
+    assert "set_shell_function(" in text
+
+
+def test_an_editable_install_has_the_hooks_of_the_checkout(environment: Environment, tmp_path: Path) -> None:
+    copy = copy_checkout(tmp_path / "checkout")
+    environment.install("--editable", copy)
+    hooks = Path(environment.stackenv("site", "hooks").rstrip("\n"))
+    assert hooks == copy / "hooks/stackenv_hooks.py"
+
+
+def test_an_editable_install_follows_the_checkout(environment: Environment, tmp_path: Path) -> None:
+    copy = copy_checkout(tmp_path / "checkout")
+    environment.install("--editable", copy)
+    (copy / "modulefiles/conda.lua.j2").write_text("-- changed\n")
+    code = (
+        "from stackenv.render.sources import open_templates, read_source\n"
+        "print(read_source(open_templates(None), 'conda.lua.j2'))"
+    )
+    assert run(environment.folder / "bin/python", "-c", code).strip() == "-- changed"
+
+
+EASYBUILD_STUBS = {
+    "easybuild/__init__.py": "",
+    "easybuild/tools/__init__.py": "",
+    "easybuild/tools/hooks.py": "KNOWN_HOOKS = ['start_hook', 'crash_hook']\n",
+    "easybuild/tools/build_log.py": "EasyBuildError = Exception\nprint_msg = print_warning = print\n",
+    "easybuild/tools/config.py": "get_module_syntax = install_path = None\n",
+    "easybuild/tools/version.py": "VERSION = '5.4.1'\n",
+}
+# As EasyBuild does it: the file by its path, and each callable whose name ends in _hook.
+IMPORT_HOOKS = """\
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("stackenv_hooks", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+print(module.adapter and module.adapter.__file__)
+print(*sorted(name for name in vars(module) if name.endswith("_hook")))
+if len(sys.argv) > 2: module.start_hook()
+"""
+
+
+@pytest.fixture
+def with_easybuild(environment: Environment, tmp_path: Path) -> Environment:
+    """An environment with as much of EasyBuild as the hooks import."""
+    for name, text in EASYBUILD_STUBS.items():
+        path = environment.packages / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return environment
+
+
+def test_the_hooks_of_a_plain_checkout_find_its_package(with_easybuild: Environment, copy: Path) -> None:
+    python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
+    found = run(python, "-c", IMPORT_HOOKS, hooks).splitlines()[0]
+    assert found == str(copy / "src/stackenv/easybuild.py")
+
+
+def test_the_hooks_have_only_names_that_easybuild_knows(with_easybuild: Environment, copy: Path) -> None:
+    python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
+    assert run(python, "-c", IMPORT_HOOKS, hooks).splitlines()[1].split() == [
+        "cancel_hook",
+        "crash_hook",
+        "fail_hook",
+        "module_write_hook",
+        "post_build_and_install_loop_hook",
+        "pre_build_and_install_loop_hook",
+        "pre_module_hook",
+        "pre_ready_hook",
+        "start_hook",
+    ]
+
+
+def test_hooks_without_their_package_say_what_to_install(with_easybuild: Environment, copy: Path) -> None:
+    alone = with_easybuild.folder / "alone/hooks/stackenv_hooks.py"
+    alone.parent.mkdir(parents=True)
+    shutil.copy(copy / "hooks/stackenv_hooks.py", alone)
+    with pytest.raises(AssertionError, match=r"the stackenv hooks cannot run under .*pip install stackenv"):
+        run(with_easybuild.folder / "bin/python", "-c", IMPORT_HOOKS, alone, "start")
