@@ -18,7 +18,7 @@ from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
 from stackenv.apply.installation import (
-    ask_conda_version,
+    find_conda_version,
     empty_package_cache,
     freeze_base,
     install_files,
@@ -165,7 +165,7 @@ def complete_installation(block: Any) -> None:
     if conda.empty_package_cache:
         empty_package_cache(installation)
     if conda.freeze_base:
-        freeze_base(installation, ask_conda_version(installation, conda.proof.timeout_s))
+        freeze_base(installation, find_conda_version(installation, conda.proof.timeout_s))
 
 
 @as_easybuild_error

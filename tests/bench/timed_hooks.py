@@ -32,5 +32,5 @@ def timed(kind, function):
 
 note("hooks", time.perf_counter() - begin)
 ours.adapter.prove_module = timed("proof", ours.adapter.prove_module)
-ours.adapter.ask_conda_version = timed("version", ours.adapter.ask_conda_version)
+ours.adapter.find_conda_version = timed("version", ours.adapter.find_conda_version)
 globals().update({name: timed("hooks", f) for name, f in vars(ours).items() if name.endswith("_hook")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -42,8 +43,10 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
         write_file(path, text, file.executable)
 
 
-def ask_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:
-    """Return the version that the installation's conda tells.
+def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:
+    """Return the version of the installation's conda: its record's, else what it tells itself.
+
+    A vendor's installer leaves a record, conda-meta/conda-VERSION-BUILD.json; asking costs a process.
 
     Raises
     ------
@@ -51,6 +54,9 @@ def ask_conda_version(installation: CondaInstallation, timeout_s: int) -> Versio
         When conda does not start, does not end in time or tells no version; in its own words.
     """
     root = installation.root
+    for record in sorted(Path(root, "conda-meta").glob("conda-[0-9]*.json")):
+        with contextlib.suppress(InvalidVersion):
+            return Version(record.name.split("-")[1])
     command = [f"{root}/bin/python", "-I", f"{root}/bin/conda", "--version"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
