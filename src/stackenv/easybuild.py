@@ -18,8 +18,8 @@ from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
 from stackenv.apply.installation import (
-    find_conda_version,
     empty_package_cache,
+    find_conda_version,
     freeze_base,
     install_files,
 )

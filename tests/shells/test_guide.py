@@ -70,9 +70,8 @@ def test_the_hook_line_of_the_guide_does_no_harm(guide, stack) -> None:
 @pytest.mark.parametrize("active", [0, 1])
 def test_condas_own_hook_is_gone_after_the_unload(guide, stack, active: int) -> None:
     if guide.dialect.name in ("ksh", "mksh", "tcsh", "fish"):
-        pytest.skip(
-            "the embedded conda has no hook of its own for this shell (conda.sh wants `local`, which ksh and mksh lack)"
-        )
+        # conda.sh wants `local`, which ksh and mksh lack.
+        pytest.skip("the embedded conda has no hook of its own for this shell")
     conda = f"{stack.root('2024.02-1')}/bin/conda"
     guide.snapshot("before").check("module load Anaconda3/2024.02-1").do(hook_line(guide, conda))
     guide.snapshot("hooked")
