@@ -35,7 +35,19 @@ TEXTS = st.lists(
     min_size=10,
     max_size=60,
 )
-ONE_OF_EACH = [*NASTY, *(a + b for a in NASTY[:30] for b in "'!\\\n"), "", "-n", "-e", "--", "a'b'c", "!!"]
+ONE_OF_EACH = [
+    *NASTY,
+    *(a + b for a in NASTY[:30] for b in "'!\\\n"),
+    "",
+    "-n",
+    "-e",
+    "--",
+    "a'b'c",
+    "!!",
+    "=ls",
+    "=0",
+    "a:=ls",
+]
 SH_LIKE = {"bash": "bash", "zsh": "zsh -f", "ksh": "ksh", "mksh": "mksh", "dash": "dash"}
 OTHERS = {"tcsh": "tcsh -f", "csh": "csh -f", "fish": "fish --no-config"}
 FEW = settings(
@@ -129,6 +141,7 @@ NAMES = ("SE_A", "SE_B", "SE_C", "SE_D")
 @pytest.mark.parametrize("shell", RENDERERS)
 @FEW
 @given(texts=st.lists(st.text(CHARACTERS, max_size=30), min_size=len(NAMES), max_size=len(NAMES)))
+@example(texts=["=ls", "a:=ls", "=0", "~"])
 @example(texts=["it's", "$HOME `id` !!", 'a\\"b', "-n * ? [a] {b,c}"])
 def test_an_exported_variable_arrives_as_it_was_set(shell: str, texts: list[str]) -> None:
     command, render = RENDERERS[shell]

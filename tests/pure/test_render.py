@@ -131,6 +131,14 @@ def test_any_other_notice_compiles(text: str) -> None:
     assert compile_lua(render_operation(notices, open_templates(None))) == ""
 
 
+@pytest.mark.parametrize("word", ["NOTICE", "CONDA", "BODY", "__ROOT__"])
+def test_a_prefix_may_hold_a_word_of_the_frame(word: str) -> None:
+    installation = CondaInstallation("Anaconda3", "Anaconda3/1", f"/{word}")
+    text = render_module(describe_conda_module(installation, default_policy()))
+    assert compile_lua(text) == ""
+    assert f'exe ~= "/{word}/bin/conda"' in text
+
+
 def test_without_notices_there_is_no_code_for_them() -> None:
     assert render_operation(TerminalNotices("/software", "", "", ""), open_templates(None)) == ""
 

@@ -14,8 +14,11 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def quote_sh(text: str) -> str:
-    """Return `text` as one word of bash, zsh, ksh, mksh and dash (POSIX shell, 2.2.2)."""
-    return shlex.quote(text)
+    """Return `text` as one word of bash, zsh, ksh, mksh and dash (POSIX shell, 2.2.2).
+
+    zsh expands =NAME to the path of the command NAME (EQUALS), which shlex leaves unquoted.
+    """
+    return "'" + text + "'" if "=" in text and shlex.quote(text) == text else shlex.quote(text)
 
 
 def quote_csh(text: str) -> str:

@@ -76,5 +76,6 @@ def render_terminal_notices(operation: TerminalNotices, _: jinja2.Environment) -
         (operation.other_conda, CHECK_OTHER_CONDA.replace("~= CONDA ", f"~= {conda} ")),
         (operation.no_place, CHECK_NO_PLACE),
     )
-    body = "".join(check.replace("NOTICE", quote_notice(text)) for text, check in checks if text)
+    # With its bracket: a prefix may hold the word, but never a bracket.
+    body = "".join(check.replace("(NOTICE", "(" + quote_notice(text)) for text, check in checks if text)
     return FRAME.replace("BODY\n", body) if body else ""
