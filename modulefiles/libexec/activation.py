@@ -169,6 +169,16 @@ def change_prompt(environ, after):
     return [("prompt", after.get("CONDA_PROMPT_MODIFIER", "") + prompt)]
 
 
+def drop_newlines(operations):
+    """Return `operations` without values that csh cannot take through a command substitution; say which."""
+    for operation in operations:
+        if operation[0] == "export" and "\n" in operation[2]:
+            sys.stderr.write(
+                "stackenv: csh cannot hold a value of several lines: " + operation[1] + " was not set\n"
+            )
+    return [o for o in operations if not (o[0] == "export" and "\n" in o[2])]
+
+
 def main():
     dialect, options = sys.argv[1:3]
     command, *arguments = read_arguments()
@@ -182,6 +192,8 @@ def main():
     operations += show_base(after) if "base" in chosen else []
     operations += hide_user_site(after) if "hide" in chosen else []
     operations += change_prompt(environ, after)
+    if dialect == "csh":
+        operations = drop_newlines(operations)
     print("\n".join(map(DIALECTS[dialect], operations + scripts)))
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from stackenv import __version__
-from stackenv.commands.site import site
+from stackenv.commands.site import EXIT_STATUS, site
 from stackenv.errors import StackenvError
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 done, 1 it failed, 2 wrong usage, 4 a wrong policy, 5 an installation "
-    "that cannot be used.",
+    epilog=EXIT_STATUS,
 )
 @click.version_option(__version__, prog_name="stackenv")
 def stackenv() -> None:
@@ -28,6 +28,7 @@ def main() -> int:
     """Run the command line; return its exit status, as the epilog of --help lists them."""
     try:
         stackenv.main(prog_name="stackenv", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -37,7 +38,10 @@ def main() -> int:
     except StackenvError as error:
         print(f"stackenv: {error}", file=sys.stderr)
         return error.status
-    except BrokenPipeError:
-        sys.stderr.close()
+    except OSError as error:
+        # Nobody reads any more, or the disk is full: what is left must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
         return 1
     return 0

@@ -25,6 +25,12 @@ class StackenvError(Exception):
         return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
 
 
+class UsageError(StackenvError):
+    """What was typed cannot be meant (exit status 2)."""
+
+    status = 2
+
+
 class PolicyError(StackenvError):
     """The site's policy file cannot be used (exit status 4)."""
 

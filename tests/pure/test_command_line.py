@@ -53,7 +53,6 @@ def test_help_of_a_subcommand_has_an_example(name: str) -> None:
     assert f"stackenv site {name}" in example.split("Options:")[0]
 
 
-@pytest.mark.xfail(strict=True, reason="only `stackenv --help` names the statuses")
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_help_of_a_subcommand_names_its_exit_statuses(name: str) -> None:
     assert "Exit status" in run("site", name, "--help").stdout
@@ -179,7 +178,6 @@ def test_render_refuses_a_prefix_that_this_user_may_not_read(root: Path) -> None
     assert f"{root}/bin/conda: Permission denied" in done.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="a name that a notice cannot hold ends in a traceback")
 @pytest.mark.parametrize("name", ["it's", "a\nb", "$HOME"])
 def test_render_refuses_a_name_that_no_module_has(name: str, root: Path) -> None:
     done = run("site", "render", "--name", name, "--version", "1", "--root", str(root))
@@ -187,7 +185,6 @@ def test_render_refuses_a_name_that_no_module_has(name: str, root: Path) -> None
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="an OSError of stdout is not caught")
 @pytest.mark.parametrize("arguments", [["--help"], ["site", "hooks"]], ids=" ".join)
 def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:

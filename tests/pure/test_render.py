@@ -205,9 +205,6 @@ def test_a_sites_broken_template_is_named(what: str, tmp_path: Path) -> None:
     assert str(tmp_path) in caught.value.hint
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(ValueError, IndexError), reason="a site's shell file is read unguarded"
-)
 @pytest.mark.parametrize("text", ["", "echo no function\n", "conda() {\n  :\n}\nmore\n"])
 def test_a_sites_broken_shell_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "shell").mkdir()

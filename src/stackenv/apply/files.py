@@ -39,10 +39,11 @@ def write_file(path: Path, text: str, executable: bool = False) -> None:
         Path(temporary).chmod((0o777 if executable else 0o666) & ~current_umask())
         Path(temporary).replace(path)
     except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
         raise StackenvError(
             f"{path} could not be written: {error.strerror}; what was there before is untouched",
             f"look at the permissions and the free space: ls -ld {path.parent}; df -h {path.parent}",
         ) from error
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()

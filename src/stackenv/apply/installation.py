@@ -31,16 +31,23 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
         When a file cannot be written, or one that stackenv did not write would be overwritten.
     """
     for file in files:
-        path = Path(file.path)
-        text = render_installed_file(file, site_templates)
-        if path.exists() and "libexec/stackenv" not in file.path:
-            present = path.read_text(encoding="utf-8", errors="replace")
-            if STACKENV_UUID not in present:
-                raise StackenvError(
-                    f"{path} is there and was not written by stackenv, so it is left alone",
-                    "move it away, or its contents into the policy's conda.condarc",
-                )
-        write_file(path, text, file.executable)
+        refuse_foreign_file(Path(file.path))
+    for file in files:
+        write_file(Path(file.path), render_installed_file(file, site_templates), file.executable)
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """Raise StackenvError when `path` is there and stackenv did not write it.
+
+    Below libexec/stackenv everything is ours.
+    """
+    if "libexec/stackenv" in str(path) or not path.exists():
+        return
+    if STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace"):
+        raise StackenvError(
+            f"{path} is there and was not written by stackenv, so it is left alone",
+            "move it away, or its contents into the policy's conda.condarc",
+        )
 
 
 def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import json
+import os
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,27 @@ class RestoredModulefile:
         return Path(self.installdir, "bin", "conda").exists()
 
 
-class KeptModulefiles:
-    """The copies, each below `folder` by the module's full name, with the path it came from beside it.
+def read_note(path: Path) -> dict[str, Any] | None:
+    """Return the note `path`; None when it is not there or was not written whole."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        return {"path": str(note["path"]), "host": str(note["host"]), "pid": int(note["pid"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
-    The copy outlives a killed process; the next build of the same module brings it back.
+
+def may_run(note: dict[str, Any]) -> bool:
+    """Return whether the process of `note` may still run; on another host nobody can tell."""
+    if note["host"] != socket.gethostname():
+        return True
+    return Path("/proc", str(note["pid"])).exists()
+
+
+class KeptModulefiles:
+    """The copies, each below `folder` by the module's full name, with a note of where it belongs.
+
+    The copy outlives a killed process; the next build of the same module brings it back. The note
+    names the process, so that a second `eb` leaves the copy of one that still runs alone.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +64,8 @@ class KeptModulefiles:
         half = copy.with_suffix(".part")
         shutil.copy2(path, half)
         half.replace(copy)
-        copy.with_suffix(".path").write_text(str(path), encoding="utf-8")
+        note = {"path": str(path), "host": socket.gethostname(), "pid": os.getpid()}
+        copy.with_suffix(".note").write_text(json.dumps(note), encoding="utf-8")
         self.current = (path, copy, installdir)
         # EasyBuild 4 has no hook for a crash; an uncaught exception still gets here.
         atexit.register(self.restore)
@@ -62,6 +84,8 @@ class KeptModulefiles:
             return []
         path, copy, installdir = self.current
         self.current = None
+        if not copy.is_file():
+            return []
         changed = not path.is_file() or path.read_bytes() != copy.read_bytes()
         if changed:
             self._put_back(copy, path)
@@ -73,10 +97,10 @@ class KeptModulefiles:
         restored = []
         for full_name in sorted(full_names):
             copy = self.place(full_name)
-            origin = copy.with_suffix(".path")
-            if not copy.is_file() or not origin.is_file():
+            note = read_note(copy.with_suffix(".note"))
+            if not copy.is_file() or note is None or may_run(note):
                 continue
-            path = Path(origin.read_text(encoding="utf-8"))
+            path = Path(note["path"])
             if not path.exists():
                 self._put_back(copy, path)
                 restored.append(path)
@@ -91,7 +115,7 @@ class KeptModulefiles:
         half.replace(path)
 
     def _remove(self, copy: Path) -> None:
-        for leftover in (copy.with_suffix(".path"), copy):
+        for leftover in (copy.with_suffix(".note"), copy):
             leftover.unlink(missing_ok=True)
         for folder in (copy.parent, self.folder):
             if folder.is_dir() and not any(folder.iterdir()):

@@ -13,19 +13,28 @@ from stackenv.policy import find_policy_file, load_policy
 from stackenv.render import render_module
 
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
+EXIT_STATUS = (
+    "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 a wrong policy, 5 an installation that cannot "
+    "be used."
+)
 
 
-@click.group()
+@click.group(epilog=EXIT_STATUS)
 def site() -> None:
-    """For the site's admins: the policy, the modulefile, the EasyBuild hooks."""
+    """For the site's admins: the policy, the modulefile, the EasyBuild hooks.
+
+    \b
+    Example:
+      stackenv site check /etc/stackenv/site.yaml
+    """
 
 
-@site.command()
+@site.command(epilog=EXIT_STATUS)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(file: Path | None) -> None:
     """Check a policy file; without FILE the one that is in force.
 
-    Prints nothing but the file's name when it is right.
+    Every fault is told with its line, its key and what is allowed.
 
     \b
     Example:
@@ -35,7 +44,7 @@ def check(file: Path | None) -> None:
     click.echo(f"{policy.path}: the policy is right")
 
 
-@site.command()
+@site.command(epilog=EXIT_STATUS)
 @click.option("--name", required=True, help="The software, as EasyBuild calls it: Anaconda3.")
 @click.option("--version", required=True, help="Of the module: 2024.02-1.")
 @click.option("--root", required=True, help="The installation's prefix.")
@@ -54,7 +63,7 @@ def render(name: str, version: str, root: str, policy: Path | None) -> None:
     click.echo(render_module(spec, site_policy.conda.templates), nl=False)
 
 
-@site.command()
+@site.command(epilog=EXIT_STATUS)
 def hooks() -> None:
     """Print the path of the EasyBuild hooks.
 

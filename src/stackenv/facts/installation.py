@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.errors import InstallationError
+from stackenv.errors import InstallationError, UsageError
 
 # What a shell, a list variable or Lmod's own quoting of aliases would split or expand. Lmod writes
 # an alias of csh between single quotes without escaping (shells/Csh.lua, 8.6.19).
@@ -53,15 +54,32 @@ def check_root(root: str) -> str:
     return root.rstrip("/") or "/"
 
 
+def check_module_name(module: str) -> str:
+    """Return `module`, NAME/VERSION as users type it.
+
+    Raises
+    ------
+    UsageError
+        When it holds what a shell would not keep, or a part of it is empty.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)+", module, re.ASCII):
+        raise UsageError(
+            f"{module!r} is no name of a module", "name and version are of letters, digits and . _ + -"
+        )
+    return module
+
+
 def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
     """Return the conda installation at `root`, which `module` leads to; start no process.
 
     Raises
     ------
+    UsageError
+        When `module` is no name of a module.
     InstallationError
         When the prefix cannot be read, or has no bin/conda or no bin/python that can be executed.
     """
-    root = check_root(root)
+    root, module = check_root(root), check_module_name(module)
     for relative in ("bin/conda", "bin/python"):
         path = Path(root, relative)
         try:

@@ -9,6 +9,7 @@ from typing import Callable
 
 import jinja2
 
+from stackenv.errors import StackenvError
 from stackenv.render.dialect import quote_csh, quote_fish, quote_sh
 
 SHIPPED = Path(__file__).parent.parent / "templates"
@@ -64,10 +65,13 @@ def function_body(text: str, name: str) -> str:
 
     Raises
     ------
-    ValueError
+    StackenvError
         When the text is not `NAME() {`, the body, and `}`.
     """
     lines = strip_comments(text).strip().splitlines()
-    if lines[0] != f"{name}() {{" or lines[-1] != "}":
-        raise ValueError(f"shell/{name}.sh must define {name}() and nothing else")
+    if len(lines) < 3 or lines[0] != f"{name}() {{" or lines[-1] != "}":
+        raise StackenvError(
+            f"the template shell/{name}.sh must define {name}() and nothing else",
+            "look at the folder conda.templates of the policy",
+        )
     return "\n".join(lines[1:-1])
