@@ -2,96 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-CHECKOUT = Path(__file__).parents[2]
-WORK = CHECKOUT / ".work"
-HOOKS = CHECKOUT / "hooks/stackenv_hooks.py"
-EASYCONFIGS = CHECKOUT / "tests/distribution/easyconfigs"
-LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
-VERSIONS = {"eb4": "4.9.4", "eb5": "5.4.1"}
-FAILING_HOOKS = """
-import importlib.util, os
-from easybuild.tools.build_log import EasyBuildError
-
-spec = importlib.util.spec_from_file_location("ours", {hooks!r})
-ours = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(ours)
-globals().update({{k: v for k, v in vars(ours).items() if k.endswith("_hook")}})
-
-
-def failing(name):
-    first = globals().get(name + "_hook")
-
-    def hook(*args, **kwargs):
-        result = first(*args, **kwargs) if first else None
-        if os.environ.get("CRASH"):
-            os._exit(9)
-        if os.environ.get("BUG"):
-            raise RuntimeError("a bug in " + name)
-        raise EasyBuildError("the test fails in %s", name)
-
-    return hook
-
-
-if os.environ.get("FAIL_IN"):
-    globals()[os.environ["FAIL_IN"] + "_hook"] = failing(os.environ["FAIL_IN"])
-"""
-
-
-@dataclass
-class EasyBuild:
-    """One EasyBuild and a software tree of the test's own."""
-
-    version: str
-    folder: Path
-    prefix: Path
-
-    @property
-    def modules(self) -> Path:
-        return self.prefix / "modules/all"
-
-    def run(
-        self, *arguments: str, hooks: Path | None = HOOKS, check: bool = True, **environ: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run `eb` as a site does; its words go into the failure when `check` finds a bad status."""
-        binary = WORK / self.folder / "bin"
-        done = subprocess.run(
-            [str(binary / "eb"), *([f"--hooks={hooks}"] if hooks else []), *arguments],
-            env={
-                "HOME": str(self.prefix.parent / "home"),
-                "PATH": f"{binary}:/usr/local/bin:/usr/bin:/bin",
-                "EB_PYTHON": str(binary / "python"),
-                "LMOD_CMD": LMOD,
-                "LANG": "C.UTF-8",
-                "EASYBUILD_PREFIX": str(self.prefix),
-                "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
-                "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
-                **environ,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    def build(self, *arguments: str, name: str = "Anaconda3-2024.02-1", **rest):
-        """Build one of the embedded distributions."""
-        return self.run(str(EASYCONFIGS / f"{name}.eb"), *arguments, **rest)
-
-
-def make_easybuild(version: str, folder: Path) -> EasyBuild:
-    (folder / "home").mkdir(parents=True)
-    return EasyBuild(VERSIONS[version], Path(version), folder / "eb")
+from runner import FAILING_HOOKS, HOOKS, VERSIONS, EasyBuild, make_easybuild
 
 
 @pytest.fixture(params=list(VERSIONS))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from built import WORK
-from conftest import EasyBuild, make_easybuild
+from runner import EasyBuild, make_easybuild
 
 CHANNEL = f"file://{WORK / 'distribution/channel'}"
 POLICY = f"""\

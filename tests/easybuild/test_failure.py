@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import WORK
+from runner import WORK
 
 # In EasyBuild's order; it runs the step testcases only where an easyconfig has test cases.
 STEPS = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,66 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from dialects import DIALECTS
+from environments import Stack, make_environment
 from session import Session
 
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
-ACTIVATION = {
-    "activate": {"sh": "export {0}=1", "csh": "setenv {0} 1", "fish": "set -gx {0} 1"},
-    "deactivate": {"sh": "unset {0}", "csh": "unsetenv {0}", "fish": "set -e {0}"},
-}
-
-
-def make_environment(prefix: Path, variable: str = "", script: str = "") -> Path:
-    """Make what conda takes for an environment, with a python that says which one it is."""
-    (prefix / "conda-meta").mkdir(parents=True)
-    (prefix / "conda-meta/history").touch()
-    (prefix / "bin").mkdir()
-    python = prefix / "bin/python"
-    python.write_text(f"#!/bin/sh\necho 'python of {prefix.name}'\n")
-    python.chmod(0o755)
-    for when, dialects in ACTIVATION.items():
-        folder = prefix / f"etc/conda/{when}.d"
-        folder.mkdir(parents=True)
-        for dialect, line in dialects.items():
-            text = line.format(variable) if variable else ""
-            if script and dialect == "sh" and when == "activate":
-                text = script
-            (folder / f"test.{dialect}").write_text(text + "\n")
-    return prefix
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The built modules, and a home of this test's own with the environments one, two, three."""
-
-    modulepath: str
-    software: str
-    home: Path
-    miniconda: str
-
-    @property
-    def environments(self) -> Path:
-        return self.home / "conda/envs"
-
-    def root(self, version: str, name: str = "Anaconda3") -> str:
-        return f"{self.software}/{name}/{version}"
-
-    def folder(self, name: str) -> Path:
-        path = self.home.parent / name
-        path.mkdir()
-        return path
-
-    def environ(self, **more: str) -> dict[str, str]:
-        """Return a login's environment, with nothing of the machine's own."""
-        return {
-            "HOME": str(self.home),
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "MODULEPATH": self.modulepath,
-            "TERM": "dumb",
-            "LANG": "C.UTF-8",
-            "USER": "user",
-            **more,
-        }
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import make_environment
+from environments import make_environment
 from session import differences
 
 LOAD = "module load Anaconda3/2024.02-1"

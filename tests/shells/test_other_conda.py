@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import make_environment
+from environments import make_environment
 from session import differences
 
 LOAD = "module load Anaconda3/2024.02-1"
