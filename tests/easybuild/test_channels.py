@@ -72,7 +72,7 @@ def test_a_custom_channel_works(conda, tmp_path: Path) -> None:
 
 
 def test_a_final_key_holds_against_the_user(conda) -> None:
-    shown = json.loads(conda("config", "--show", "--json", "channel_priority", "channels").stdout)
+    shown = json.loads(conda("config", "--json", "--show", "channel_priority", "channels").stdout)
     assert shown == {"channel_priority": "strict", "channels": ["defaults", CHANNEL]}
 
 
