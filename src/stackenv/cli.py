@@ -18,7 +18,12 @@ from stackenv.errors import StackenvError
 )
 @click.version_option(__version__, prog_name="stackenv")
 def stackenv() -> None:
-    """Python on a cluster: without conda init, without a full $HOME, on the optimised stack."""
+    """Python on a cluster: without conda init, without a full $HOME, on the optimised stack.
+
+    \b
+    Example:
+      eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb
+    """
 
 
 stackenv.add_command(site)

@@ -3,7 +3,7 @@ set -eu
 module() { eval "$("$LMOD_CMD" bash "$@")"; }
 say() {
     printf '\n$ %s\n' "$*"
-    eval "$*"
+    eval "$*" 2>&1
 }
 environment() { env | LC_ALL=C sort | grep -v -e '^_=' -e '^_ModuleTable' -e '^__LMOD' -e '^SHLVL='; }
 printf '\n=== A user, in bash ===\n'

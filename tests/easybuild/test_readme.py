@@ -1,0 +1,57 @@
+"""The README's commands do all their own set-up, or say what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from runner import CHECKOUT
+
+TOOLS = (
+    *("sh", "bash", "id", "dirname", "cat", "tr", "grep", "sed", "cut", "find", "sort", "sha256sum"),
+    *("python3", "gcc", "make", "zsh", "tcsh", "ksh", "mksh", "strace", "shellcheck", "mkdir", "rm"),
+)
+
+
+def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
+    done = subprocess.run(
+        ["sh", "tests/demo.sh"], cwd=CHECKOUT, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("The demonstration is complete: no conda init, no trace.\n")
+    assert "this shell has no conda function" in done.stdout
+    assert "prepare: installing" not in done.stderr and "prepare: making" not in done.stderr
+
+
+def test_without_root_it_names_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can become somebody else; without root the check is the real one")
+    # Everything but fish and lmod, and no apt or dpkg to ask.
+    for tool in TOOLS:
+        (tmp_path / tool).symlink_to(shutil.which(tool) or f"/missing/{tool}")
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    copy = tmp_path / "checkout/tests"
+    copy.mkdir(parents=True)
+    shutil.copy(CHECKOUT / "tests/prepare.sh", copy)
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [shutil.which("sh") or "sh", str(copy / "prepare.sh")],
+        env={"PATH": str(tmp_path), "LMOD_CMD": "/missing/lmod"},
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "missing on this machine: lmod fish" in done.stderr
+    assert "apt-get install -y --no-install-recommends lmod fish" in done.stderr
+    assert "dnf install -y Lmod" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
