@@ -30,7 +30,6 @@ SET_BY_THE_MODULE = frozenset(
     ["CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_M", "_CE_CONDA", "_CONDA_ROOT", "_CONDA_EXE"]
 )
 CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
-BASE_BIN = os.path.join(ROOT, "bin")
 
 
 def ask_conda(dialect, arguments):
@@ -96,15 +95,20 @@ def describe_changes(command, answer, environ):
     }
     unsets = [name for name in variables["unset"] if name not in SET_BY_THE_MODULE]
     # conda 25.7 and later exports an empty CONDA_PREFIX where earlier ones unset it.
-    unsets += [name for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV") if exports.get(name) == ""]
+    emptied = [name for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV") if exports.get(name) == ""]
     if command == "deactivate":
         name_as_before(exports, environ)
     if exports.get("CONDA_SHLVL") == "0" and environ.get("STACKENV_CONDA_BEFORE") == "clean":
-        unsets += ["CONDA_SHLVL", "CONDA_PROMPT_MODIFIER"]
+        emptied += ["CONDA_SHLVL", "CONDA_PROMPT_MODIFIER"]
+    unsets += emptied
+    saved = "__CONDA_SHLVL_%s_" % exports.get("CONDA_SHLVL", "")
+    if command == "deactivate":
+        unsets += [name for name in environ if name.startswith(saved)]
     operations = path if command == "deactivate" else []
     operations = operations + [("source", script) for script in scripts["deactivate"]]
     operations += [("unset", name) for name in dict.fromkeys(unsets)]
-    operations += [("export", name, exports[name]) for name in exports if name not in unsets]
+    # A name may be in both: a variable of the environment's own, and then the user's value again.
+    operations += [("export", name, exports[name]) for name in exports if name not in emptied]
     operations += [] if command == "deactivate" else path
     return operations, [("source", script) for script in scripts["activate"]]
 
@@ -120,25 +124,38 @@ def carry_out(operations, environ):
     return after
 
 
-def without_base(path):
-    """Return the PATH `path` without the base's bin."""
-    return ":".join(entry for entry in path.split(":") if entry != BASE_BIN)
+def without_base(path, root):
+    """Return the PATH `path` without the bin of the base at `root`."""
+    return ":".join(entry for entry in path.split(":") if entry != os.path.join(root, "bin"))
 
 
-def with_base(path):
+def with_base(path, root):
     """Return the PATH `path` with the base's bin where the load had put it: behind condabin."""
-    entries = without_base(path).split(":")
-    condabin = os.path.join(ROOT, "condabin")
-    entries.insert(entries.index(condabin) + 1 if condabin in entries else 0, BASE_BIN)
+    entries = without_base(path, root).split(":")
+    condabin = os.path.join(root, "condabin")
+    entries.insert(entries.index(condabin) + 1 if condabin in entries else 0, os.path.join(root, "bin"))
     return ":".join(entries)
 
 
-def show_base(environ):
-    """Return the operations that bring the base back on PATH once no environment is active."""
-    loaded = environ.get("STACKENV_CONDA_ROOT") == ROOT
-    if level_of(environ) or not loaded:
-        return []
-    return [("export", "PATH", with_base(environ.get("PATH", "")))]
+def arrange_path(environ, base_on_path):
+    """Return the PATH that fits `environ`: our `pip` right behind the environment, or the base back.
+
+    At a swap this is the old module's program, and the base that comes back is the new one's.
+    """
+    root, path = environ.get("STACKENV_CONDA_ROOT"), environ.get("PATH", "")
+    if not root:
+        return path
+    prefix = environ.get("CONDA_PREFIX", "")
+    if not level_of(environ) and base_on_path:
+        path = with_base(path, root)
+    our_pip = os.path.join(root, "libexec/stackenv/pip")
+    entries = [entry for entry in path.split(":") if entry != our_pip]
+    if len(entries) == len(path.split(":")):
+        return path
+    in_front = prefix if level_of(environ) else root
+    places = [os.path.join(in_front, "bin"), os.path.join(root, "condabin")]
+    at = next((entries.index(place) + 1 for place in places if place in entries), 0)
+    return ":".join(entries[:at] + [our_pip] + entries[at:])
 
 
 def hide_user_site(environ):
@@ -169,6 +186,33 @@ def change_prompt(environ, after):
     return [("prompt", after.get("CONDA_PROMPT_MODIFIER", "") + prompt)]
 
 
+def leave_without_conda(environ):
+    """Return the operations that leave every environment of after the load without asking conda.
+
+    For an unload at which conda fails (a broken ~/.condarc) or does nothing (CONDA_PREFIX unset by
+    hand): PATH and conda's variables; the packages' own scripts do not run.
+    """
+    level = level_of(environ)
+    before, name = read_before(environ)
+    levels = ["CONDA_PREFIX_%d" % number for number in range(before + 1, level)] + ["CONDA_PREFIX"]
+    prefixes = [environ[variable] for variable in levels if environ.get(variable)]
+    if not environ.get("CONDA_PREFIX"):
+        # Then PATH alone tells: what has a conda-meta beside it is an environment.
+        entries = environ.get("PATH", "").split(":")
+        homes = [os.path.dirname(entry) for entry in entries if os.path.basename(entry) == "bin"]
+        prefixes += [home for home in homes if os.path.isdir(os.path.join(home, "conda-meta"))]
+    base = environ.get("CONDA_PREFIX_%d" % before, "")
+    gone = {os.path.join(prefix, "bin") for prefix in prefixes if prefix not in (ROOT, base)}
+    path = [entry for entry in environ.get("PATH", "").split(":") if entry not in gone]
+    stacked = ["CONDA_STACKED_%d" % number for number in range(before + 1, level + 1)]
+    unsets = [n for n in levels + stacked + ["CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER"] if n in environ]
+    restored = [("export", "CONDA_SHLVL", str(before))] if before else [("unset", "CONDA_SHLVL")]
+    if before:
+        restored += [("export", "CONDA_PREFIX", base), ("export", "CONDA_DEFAULT_ENV", name)]
+    sys.stderr.write("stackenv: conda did not leave its environment; it was left without its scripts\n")
+    return [("export", "PATH", ":".join(path))] + [("unset", n) for n in unsets] + restored
+
+
 def drop_newlines(operations):
     """Return `operations` without values that csh cannot take through a command substitution; say which."""
     for operation in operations:
@@ -184,12 +228,16 @@ def main():
     command, *arguments = read_arguments()
     environ = dict(os.environ)
     if not level_of(environ):
-        os.environ["PATH"] = without_base(environ.get("PATH", ""))
-    answer = ask_conda(dialect, [command, *arguments])
-    operations, scripts = describe_changes(command, answer, environ)
+        os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
+    if command == "leave":
+        operations, scripts = leave_without_conda(environ), []
+    else:
+        answer = ask_conda(dialect, [command, *arguments])
+        operations, scripts = describe_changes(command, answer, environ)
     after = carry_out(operations, environ)
     chosen = options.split(",")
-    operations += show_base(after) if "base" in chosen else []
+    path = arrange_path(after, "base" in chosen)
+    operations += [("export", "PATH", path)] if path != after.get("PATH", "") else []
     operations += hide_user_site(after) if "hide" in chosen else []
     operations += change_prompt(environ, after)
     if dialect == "csh":
@@ -197,4 +245,6 @@ def main():
     print("\n".join(map(DIALECTS[dialect], operations + scripts)))
 
 
-main()
+# conda's probe of virtual packages starts this file again (multiprocessing, spawn).
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,10 @@ switch ( $argv[1]:q )
         unset __se_arguments
         __CONDA_INIT__ $argv:q
         exit $status
+    case run:
+        unset __se_arguments
+        __CONDA_RUN__ $argv:q
+        exit $status
     case install:
     case update:
     case upgrade:

@@ -5,6 +5,9 @@ function conda
         case init
             __CONDA_INIT__ $argv
             return
+        case run
+            __CONDA_RUN__ $argv
+            return
         case install update upgrade remove uninstall
             __PYTHON__ -I __CONDA__ $argv
             or return

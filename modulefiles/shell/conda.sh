@@ -6,6 +6,10 @@ conda() {
             __CONDA_INIT__ "$@"
             return
             ;;
+        run)
+            __CONDA_RUN__ "$@"
+            return
+            ;;
         install | update | upgrade | remove | uninstall)
             __PYTHON__ -I __CONDA__ "$@" || return
             # What runs at activation may have been installed or removed just now.

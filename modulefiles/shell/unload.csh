@@ -10,16 +10,25 @@ endif
 if ( "$__se_before" != clean ) then
     set __se_level = `echo "$__se_before" | sed 's/:.*//'`
 endif
+if ( "$__se_level" == "" ) set __se_level = 0
+set __se_command = deactivate
 while ( $?CONDA_SHLVL )
     if ( $CONDA_SHLVL <= $__se_level ) break
+    set __se_was = $CONDA_SHLVL
     if ( $?prompt ) then
         setenv STACKENV_PROMPT "=$prompt:q"
     endif
-    set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ deactivate`" )
+    set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ $__se_command`" )
     set __se_status = $status
     unsetenv STACKENV_PROMPT
-    if ( $__se_status != 0 ) break
-    eval "$__se_code:q"
+    if ( $__se_status == 0 ) eval "$__se_code:q"
+    # conda failed, or did nothing: once more, without it.
+    if ( $?CONDA_SHLVL ) then
+        if ( $CONDA_SHLVL == $__se_was ) then
+            if ( $__se_command == leave ) break
+            set __se_command = leave
+        endif
+    endif
 end
 if ( "$__se_before" == clean ) then
     unsetenv CONDA_SHLVL
@@ -50,5 +59,5 @@ else if ( ! $?STACKENV_CONDA_ROOT ) then
     unset __se_other
 endif
 if ( ! $?STACKENV_CONDA_ROOT ) unsetenv STACKENV_CONDA_BEFORE
-unset __se_level __se_before __se_code __se_status
+unset __se_level __se_before __se_code __se_status __se_command __se_was
 exit 0

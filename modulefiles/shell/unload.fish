@@ -8,15 +8,25 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
     end
     if test "$__se_before" != clean
         set __se_level (string split -m 1 : -- $__se_before)[1]
+        test -n "$__se_level"
+        or set __se_level 0
     end
     set -l __se_interactive
     status is-interactive
     and set __se_interactive =
+    set -l __se_command deactivate
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
+        set -l __se_was $CONDA_SHLVL
         set -lx STACKENV_PROMPT $__se_interactive
-        set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ deactivate)
-        or break
-        string join \n -- $__se_code | source
+        set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ $__se_command)
+        and string join \n -- $__se_code | source
+        # conda failed, or did nothing: once more, without it.
+        if test "$CONDA_SHLVL" = "$__se_was"
+            if test $__se_command = leave
+                break
+            end
+            set __se_command leave
+        end
     end
     if test "$__se_before" = clean
         set -e CONDA_SHLVL
@@ -29,6 +39,14 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
             set -e CONDA_PYTHON_EXE
         end
         # Left by conda's own hook, where a script has run that.
+        for __se_side in fish_prompt fish_right_prompt
+            set -l __se_own (string replace fish_ __fish_ -- $__se_side)_orig
+            if functions -q $__se_own
+                functions -e $__se_side
+                functions -c $__se_own $__se_side
+                functions -e $__se_own
+            end
+        end
         functions -e __conda_add_prompt return_last_status
         for __se_folder in __ROOT__/bin __ROOT__/condabin
             while set -l __se_index (contains -i -- $__se_folder $PATH)
@@ -38,7 +56,7 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
     else if not set -q STACKENV_CONDA_ROOT
         # Another conda was set up in this shell: its function was replaced, and comes back.
         set -l __se_other (string split -m 2 : -- $__se_before)[2]
-        if test -x "$__se_other"
+        if test -n "$__se_other"
             set -gx CONDA_EXE $__se_other
             set -gx CONDA_PYTHON_EXE (string replace -r '/conda$' /python -- $__se_other)
             set -l __se_hook (string replace -r '/bin/conda$' /etc/fish/conf.d/conda.fish -- $__se_other)

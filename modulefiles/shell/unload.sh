@@ -2,13 +2,21 @@
 if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     __se_before=${STACKENV_CONDA_BEFORE:-clean}
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
-    while [ "${CONDA_SHLVL:-0}" -gt "$__se_level" ]; do
-        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ deactivate) || break
+    __se_command=deactivate
+    while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
+        __se_was=$CONDA_SHLVL
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ "$__se_command") ||
+            __se_code=
         __se_flags=$-
         set +eu
         eval "$__se_code"
         case $__se_flags in *e*) set -e ;; esac
         case $__se_flags in *u*) set -u ;; esac
+        # conda failed, or did nothing: once more, without it.
+        if [ "${CONDA_SHLVL:-0}" = "$__se_was" ]; then
+            if [ "$__se_command" = leave ]; then break; fi
+            __se_command=leave
+        fi
     done
     case $__se_before in
         clean)
@@ -43,7 +51,10 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
             # Another conda was set up in this shell: its function was replaced, and comes back.
             __se_other=${__se_before#*:}
             __se_other=${__se_other%%:*}
-            if [ -z "${STACKENV_CONDA_ROOT-}" ] && [ -x "$__se_other" ]; then
+            if [ -z "$__se_level" ]; then
+                unset CONDA_SHLVL
+            fi
+            if [ -z "${STACKENV_CONDA_ROOT-}" ] && [ -n "$__se_other" ]; then
                 CONDA_EXE=$__se_other
                 CONDA_PYTHON_EXE=${__se_other%/*}/python
                 export CONDA_EXE CONDA_PYTHON_EXE
@@ -57,5 +68,5 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
         unset STACKENV_CONDA_BEFORE
     fi
-    unset __se_before __se_level __se_code __se_flags __se_other
+    unset __se_before __se_level __se_code __se_flags __se_other __se_command __se_was
 fi

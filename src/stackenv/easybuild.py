@@ -22,6 +22,7 @@ from stackenv.apply.installation import (
     find_conda_version,
     freeze_base,
     install_files,
+    opened_for_writing,
 )
 from stackenv.apply.kept import KeptModulefiles
 from stackenv.apply.proof import prove_module
@@ -161,11 +162,12 @@ def complete_installation(block: Any) -> None:
     if not is_ours(block.name) or block.dry_run:
         return
     conda, installation = policy().conda, probe_block(block)
-    install_files(describe_installed_files(installation, conda), conda.templates)
-    if conda.empty_package_cache:
-        empty_package_cache(installation)
-    if conda.freeze_base:
-        freeze_base(installation, find_conda_version(installation, conda.proof.timeout_s))
+    with opened_for_writing(installation):
+        install_files(describe_installed_files(installation, conda), conda.templates)
+        if conda.empty_package_cache:
+            empty_package_cache(installation)
+        if conda.freeze_base:
+            freeze_base(installation, find_conda_version(installation, conda.proof.timeout_s))
 
 
 @as_easybuild_error

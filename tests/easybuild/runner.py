@@ -6,6 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).parents[2]
 WORK = CHECKOUT / ".work"
@@ -55,7 +56,12 @@ class EasyBuild:
         return self.prefix / "modules/all"
 
     def run(
-        self, *arguments: str, hooks: Path | None = HOOKS, check: bool = True, **environ: str
+        self,
+        *arguments: str,
+        hooks: Path | None = HOOKS,
+        check: bool = True,
+        run_as: dict[str, Any] | None = None,
+        **environ: str,
     ) -> subprocess.CompletedProcess[str]:
         """Run `eb` as a site does; its words go into the failure when `check` finds a bad status."""
         binary = WORK / self.folder / "bin"
@@ -77,6 +83,7 @@ class EasyBuild:
             text=True,
             timeout=300,
             check=False,
+            **(run_as or {}),
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr

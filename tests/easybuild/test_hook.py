@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import stat
 import subprocess
 import sys
@@ -109,3 +111,34 @@ def test_a_build_from_the_archived_easyconfig_holds_our_part_once(built) -> None
     archived = next((built.prefix / "ebfiles_repo").rglob("Anaconda3-2024.02-1.eb"))
     built.run(str(archived), "--module-only", "--force")
     assert (built.modules / "Anaconda3/2024.02-1.lua").read_text().count("sha256:") == 1
+
+
+def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuild) -> None:
+    if os.geteuid():
+        pytest.skip("only root can become the build user of this test")
+    for folder in (easybuild.prefix.parent, easybuild.prefix.parent / "home"):
+        folder.chmod(0o777)
+    for parent in list(easybuild.prefix.parents)[1:4]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    build_user = {"user": 65534, "group": 65534, "extra_groups": []}
+    easybuild.build("--read-only-installdir", run_as=build_user)
+    root = easybuild.prefix / "software/Anaconda3/2024.02-1"
+    mode = (root / "condarc.d").stat().st_mode
+    assert not mode & stat.S_IWUSR
+    easybuild.build("--module-only", "--force", run_as=build_user)
+    assert (root / "condarc.d").stat().st_mode == mode
+
+
+def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built) -> None:
+    root = built.prefix / "software/Anaconda3/2024.02-1"
+    record, mark = root / "conda-meta/conda-25.5.1-py312_0.json", root / "conda-meta/frozen"
+    built.build("--module-only", "--force")
+    assert not mark.exists()
+    # No conda 25.5 can be had here: its record is what the hook goes by.
+    record.write_text("{}")
+    try:
+        built.build("--module-only", "--force")
+        assert "make an environment of your own" in json.loads(mark.read_text())["message"]
+    finally:
+        record.unlink()
+        mark.unlink(missing_ok=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -20,6 +21,34 @@ from stackenv.render import render_installed_file
 
 FROZEN_SINCE = Version("25.5")
 FROZEN_MESSAGE = "This is the site's installation; make an environment of your own: conda create --name NAME"
+
+
+@contextlib.contextmanager
+def opened_for_writing(installation: CondaInstallation) -> Iterator[None]:
+    """Make the folders that stackenv writes to writable for their owner, and put their modes back.
+
+    EasyBuild's --read-only-installdir takes the permission away at the end of a build, and
+    `--module-only` does not give it back.
+    """
+    root = Path(installation.root)
+    ours = [path for path in (root / "libexec/stackenv").rglob("*") if path.is_dir()]
+    folders = [root, root / "condarc.d", root / "conda-meta", root / "pkgs", root / "libexec"]
+    folders += [root / "libexec/stackenv", *ours]
+    changed: list[tuple[Path, int]] = []
+    try:
+        for folder in folders:
+            mode = folder.stat().st_mode if folder.is_dir() else stat.S_IWUSR
+            if not mode & stat.S_IWUSR:
+                folder.chmod(stat.S_IMODE(mode) | stat.S_IWUSR)
+                changed.append((folder, stat.S_IMODE(mode)))
+        yield
+    except PermissionError as error:
+        raise StackenvError(
+            f"{root} cannot be written: {error}", "run eb as the owner of the installation"
+        ) from error
+    finally:
+        for folder, mode in reversed(changed):
+            folder.chmod(mode)
 
 
 def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> None:

@@ -33,11 +33,9 @@ def read_note(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def may_run(note: dict[str, Any]) -> bool:
-    """Return whether the process of `note` may still run; on another host nobody can tell."""
-    if note["host"] != socket.gethostname():
-        return True
-    return Path("/proc", str(note["pid"])).exists()
+def may_run_here(note: dict[str, Any]) -> bool:
+    """Return whether the process of `note` runs on this host."""
+    return note["host"] == socket.gethostname() and Path("/proc", str(note["pid"])).exists()
 
 
 class KeptModulefiles:
@@ -98,13 +96,15 @@ class KeptModulefiles:
         for full_name in sorted(full_names):
             copy = self.place(full_name)
             note = read_note(copy.with_suffix(".note"))
-            if not copy.is_file() or note is None or may_run(note):
+            if not copy.is_file() or note is None or may_run_here(note):
                 continue
             path = Path(note["path"])
             if not path.exists():
                 self._put_back(copy, path)
                 restored.append(path)
-            self._remove(copy)
+            # On another host the eb may still run: then it brings the copy back once more.
+            if note["host"] == socket.gethostname():
+                self._remove(copy)
         return restored
 
     @staticmethod
@@ -117,6 +117,7 @@ class KeptModulefiles:
     def _remove(self, copy: Path) -> None:
         for leftover in (copy.with_suffix(".note"), copy):
             leftover.unlink(missing_ok=True)
-        for folder in (copy.parent, self.folder):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        for folder in copy.parents:
+            if not folder.is_relative_to(self.folder) or not folder.is_dir() or any(folder.iterdir()):
+                break
+            folder.rmdir()

@@ -48,7 +48,7 @@ def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy
         When a shell did not get through; the message names it and holds its own words.
     """
     lmod = find_lmod(os.environ)
-    shells = [shell for shell in policy.shells if shutil.which(START[shell][0][0])]
+    shells = [shell for shell in dict.fromkeys(policy.shells) if shutil.which(START[shell][0][0])]
     if "bash" not in shells:
         raise ProofError("the modulefile cannot be proven: there is no bash on PATH")
     with tempfile.TemporaryDirectory(prefix="stackenv-proof-") as folder:

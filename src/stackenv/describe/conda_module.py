@@ -65,6 +65,8 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
         "PYTHON": f"{root}/bin/python",
         "CONDA": f"{root}/bin/conda",
         "CONDA_INIT": f"{root}/{LIBEXEC}/conda-init",
+        "CONDA_RUN": f"{root}/{LIBEXEC}/condabin/conda",
+        "BASE_BIN": f"{root}/bin",
         "ACTIVATION": f"{root}/{LIBEXEC}/activation.py",
         "OPTIONS": ",".join(options) or "none",
         "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
@@ -114,7 +116,7 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
             ),
             "unload": (
                 LeaveWithoutConda(root, "STACKENV_CONDA_BEFORE"),
-                UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh"),
+                UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh", "STACKENV_CONDA_BEFORE"),
             ),
         },
     )

@@ -84,9 +84,9 @@ class StoragePlaces:
 class RememberBefore:
     """Remember in `variable`, across reloads, which conda was in the shell before the first load.
 
-    The value is `clean`, or, with colons between, the number of active environments, the other
-    conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but the unload code forgets it, since a
-    reload is an unload to Lmod.
+    The value is `clean`, or, with colons between, the number of active environments (empty when
+    unset), the other conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but the unload code
+    forgets it, since a reload is an unload to Lmod.
     """
 
     variable: str
@@ -113,12 +113,14 @@ class UnloadCode:
     """Shell code that runs at the end of an unload, after Lmod has undone everything else.
 
     It must ask the shell whether the module is back, for a reload is an unload and a load.
-    `source`, `values` and `csh_file` are those of `ShellCommand`.
+    `source`, `values` and `csh_file` are those of `ShellCommand`; `before` that of `RememberBefore`,
+    which this code forgets.
     """
 
     source: str
     values: Mapping[str, str]
     csh_file: str
+    before: str
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,11 @@ def render_remember_before(operation: RememberBefore, _: jinja2.Environment) -> 
     return f"""\
 local stackenv_reloaded = os.getenv({variable}) ~= nil
 if mode() == "load" and not stackenv_reloaded then
-  local exe, level, name = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL"), os.getenv("CONDA_DEFAULT_ENV")
+  local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
+  local name = os.getenv("CONDA_DEFAULT_ENV")
   if exe or level then
-    setenv({variable}, string.format("%d:%s:%s", tonumber(level or "") or 0, exe or "", name or ""))
+    level = tonumber(level or "") and level or ""
+    setenv({variable}, string.format("%s:%s:%s", level, exe or "", name or ""))
   else
     setenv({variable}, "clean")
   end
@@ -103,7 +105,13 @@ if mode() == "load" then
     remove_path("PATH", root .. "/bin")
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
-  for _, prefix in ipairs(stackenv_reloaded and visible or {{}}) do
+  local our_pip = root .. "/libexec/stackenv/pip"
+  for number, prefix in ipairs(stackenv_reloaded and visible or {{}}) do
+    -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
+    if number == #visible then
+      remove_path("PATH", our_pip)
+      prepend_path("PATH", our_pip)
+    end
     if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
   end
 end"""
@@ -209,9 +217,18 @@ def render_shell_command(operation: ShellCommand, templates: jinja2.Environment)
     name, values = operation.name, operation.values
     sh = fill_placeholders(read_source(templates, f"shell/{operation.source}.sh"), values, "sh")
     fish = fill_placeholders(read_source(templates, f"shell/{operation.source}.fish"), values, "fish")
+    # conda's own conda.sh, sourced later, gives `conda` other contents and bash exports those: the
+    # helpers that they call must then be exported too, so they get the mark now, while empty.
+    helpers = ["__conda_activate", "__conda_reactivate", "__conda_exe", "__conda_hashr"]
+    marked = "".join(f"    declare -F {h} >/dev/null || {h}() {{ :; }}\n" for h in helpers)
+    export = (
+        f"export -f {name}\n"
+        'if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then\n'
+        f"{marked}    export -f {' '.join(helpers)}\nfi"
+    )
     exported = f"""
 if myShellName() == "bash" then
-  execute{{cmd = {quote_lua(f"export -f {name}")}, modeA = {{"load"}}}}
+  execute{{cmd = {quote_lua(export)}, modeA = {{"load"}}}}
 end"""
     return f"""\
 if myShellType() == "sh" then
@@ -246,6 +263,9 @@ elseif myShellType() == "csh" then
   execute{{cmd = {csh}, modeA = {{"unload"}}}}
 elseif myShellType() == "fish" then
   execute{{cmd = {fish}, modeA = {{"unload"}}}}
+elseif mode() == "unload" then
+  -- Programs that drive Lmod (EasyBuild, Jupyter) run no shell code.
+  setenv({quote_lua(operation.before)}, "")
 end"""
 
 

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:9af9bae4ed1e8d9b4d21a70d04d98da89fc7bbcadb6e45f6d5c6d60f8508d306
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:ab6608ff2743493bc2bbc10abab1811bbbb79610a799f28592edfdcd9efa488b
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -8,9 +8,11 @@ end
 -- What unload brings back: no conda, or another one.
 local stackenv_reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
 if mode() == "load" and not stackenv_reloaded then
-  local exe, level, name = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL"), os.getenv("CONDA_DEFAULT_ENV")
+  local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
+  local name = os.getenv("CONDA_DEFAULT_ENV")
   if exe or level then
-    setenv("STACKENV_CONDA_BEFORE", string.format("%d:%s:%s", tonumber(level or "") or 0, exe or "", name or ""))
+    level = tonumber(level or "") and level or ""
+    setenv("STACKENV_CONDA_BEFORE", string.format("%s:%s:%s", level, exe or "", name or ""))
   else
     setenv("STACKENV_CONDA_BEFORE", "clean")
   end
@@ -38,7 +40,13 @@ if mode() == "load" then
     remove_path("PATH", root .. "/bin")
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
-  for _, prefix in ipairs(stackenv_reloaded and visible or {}) do
+  local our_pip = root .. "/libexec/stackenv/pip"
+  for number, prefix in ipairs(stackenv_reloaded and visible or {}) do
+    -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
+    if number == #visible then
+      remove_path("PATH", our_pip)
+      prepend_path("PATH", our_pip)
+    end
     if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
   end
 end
@@ -105,6 +113,10 @@ if myShellType() == "sh" then
             /software/Anaconda3/2024.02-1/libexec/stackenv/conda-init "$@"
             return
             ;;
+        run)
+            /software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda "$@"
+            return
+            ;;
         install | update | upgrade | remove | uninstall)
             /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/bin/conda "$@" || return
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
@@ -143,6 +155,9 @@ function conda
         case init
             '/software/Anaconda3/2024.02-1/libexec/stackenv/conda-init' $argv
             return
+        case run
+            '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
+            return
         case install update upgrade remove uninstall
             '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
             or return
@@ -167,7 +182,15 @@ function conda
 end]], modeA = {"load"}}
 end
 if myShellName() == "bash" then
-  execute{cmd = "export -f conda", modeA = {"load"}}
+  execute{cmd = [[
+export -f conda
+if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
+    declare -F __conda_activate >/dev/null || __conda_activate() { :; }
+    declare -F __conda_reactivate >/dev/null || __conda_reactivate() { :; }
+    declare -F __conda_exe >/dev/null || __conda_exe() { :; }
+    declare -F __conda_hashr >/dev/null || __conda_hashr() { :; }
+    export -f __conda_activate __conda_reactivate __conda_exe __conda_hashr
+fi]], modeA = {"load"}}
 end
 
 if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
@@ -233,13 +256,20 @@ if myShellType() == "sh" then
 if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     __se_before=${STACKENV_CONDA_BEFORE:-clean}
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
-    while [ "${CONDA_SHLVL:-0}" -gt "$__se_level" ]; do
-        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide deactivate) || break
+    __se_command=deactivate
+    while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
+        __se_was=$CONDA_SHLVL
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide "$__se_command") ||
+            __se_code=
         __se_flags=$-
         set +eu
         eval "$__se_code"
         case $__se_flags in *e*) set -e ;; esac
         case $__se_flags in *u*) set -u ;; esac
+        if [ "${CONDA_SHLVL:-0}" = "$__se_was" ]; then
+            if [ "$__se_command" = leave ]; then break; fi
+            __se_command=leave
+        fi
     done
     case $__se_before in
         clean)
@@ -271,7 +301,10 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
         *)
             __se_other=${__se_before#*:}
             __se_other=${__se_other%%:*}
-            if [ -z "${STACKENV_CONDA_ROOT-}" ] && [ -x "$__se_other" ]; then
+            if [ -z "$__se_level" ]; then
+                unset CONDA_SHLVL
+            fi
+            if [ -z "${STACKENV_CONDA_ROOT-}" ] && [ -n "$__se_other" ]; then
                 CONDA_EXE=$__se_other
                 CONDA_PYTHON_EXE=${__se_other%/*}/python
                 export CONDA_EXE CONDA_PYTHON_EXE
@@ -284,7 +317,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
         unset STACKENV_CONDA_BEFORE
     fi
-    unset __se_before __se_level __se_code __se_flags __se_other
+    unset __se_before __se_level __se_code __se_flags __se_other __se_command __se_was
 fi]], modeA = {"unload"}}
 elseif myShellType() == "csh" then
   execute{cmd = "if ( -r \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\" ) source \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\"", modeA = {"unload"}}
@@ -299,15 +332,24 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     end
     if test "$__se_before" != clean
         set __se_level (string split -m 1 : -- $__se_before)[1]
+        test -n "$__se_level"
+        or set __se_level 0
     end
     set -l __se_interactive
     status is-interactive
     and set __se_interactive =
+    set -l __se_command deactivate
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
+        set -l __se_was $CONDA_SHLVL
         set -lx STACKENV_PROMPT $__se_interactive
-        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' deactivate)
-        or break
-        string join \n -- $__se_code | source
+        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' $__se_command)
+        and string join \n -- $__se_code | source
+        if test "$CONDA_SHLVL" = "$__se_was"
+            if test $__se_command = leave
+                break
+            end
+            set __se_command leave
+        end
     end
     if test "$__se_before" = clean
         set -e CONDA_SHLVL
@@ -319,6 +361,14 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             set -e CONDA_EXE
             set -e CONDA_PYTHON_EXE
         end
+        for __se_side in fish_prompt fish_right_prompt
+            set -l __se_own (string replace fish_ __fish_ -- $__se_side)_orig
+            if functions -q $__se_own
+                functions -e $__se_side
+                functions -c $__se_own $__se_side
+                functions -e $__se_own
+            end
+        end
         functions -e __conda_add_prompt return_last_status
         for __se_folder in '/software/Anaconda3/2024.02-1'/bin '/software/Anaconda3/2024.02-1'/condabin
             while set -l __se_index (contains -i -- $__se_folder $PATH)
@@ -327,7 +377,7 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
         end
     else if not set -q STACKENV_CONDA_ROOT
         set -l __se_other (string split -m 2 : -- $__se_before)[2]
-        if test -x "$__se_other"
+        if test -n "$__se_other"
             set -gx CONDA_EXE $__se_other
             set -gx CONDA_PYTHON_EXE (string replace -r '/conda$' /python -- $__se_other)
             set -l __se_hook (string replace -r '/bin/conda$' /etc/fish/conf.d/conda.fish -- $__se_other)
@@ -341,6 +391,9 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     end
     true
 end]], modeA = {"unload"}}
+elseif mode() == "unload" then
+  -- Programs that drive Lmod (EasyBuild, Jupyter) run no shell code.
+  setenv("STACKENV_CONDA_BEFORE", "")
 end
 
 help([[
