@@ -32,10 +32,11 @@ conda() {
         unset __se_code
         return "$1"
     }
-    # Packages' activation scripts read unset variables, and fail; dash heeds -e also behind `|| :`.
+    # Packages' activation scripts read unset variables, and fail. `|| :` is for zsh's err_return, which
+    # $- does not show; dash heeds -e behind it too.
     __se_flags=$-
     set +eu
-    eval "$__se_code"
+    eval "$__se_code" || :
     case $__se_flags in *e*) set -e ;; esac
     case $__se_flags in *u*) set -u ;; esac
     unset __se_code __se_flags

@@ -9,7 +9,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
             __se_code=
         __se_flags=$-
         set +eu
-        eval "$__se_code"
+        eval "$__se_code" || :
         case $__se_flags in *e*) set -e ;; esac
         case $__se_flags in *u*) set -u ;; esac
         # conda failed, or did nothing: once more, without it.

@@ -23,6 +23,7 @@ from stackenv.apply.installation import (
     freeze_base,
     install_files,
     opened_for_writing,
+    unfreeze_base,
 )
 from stackenv.apply.kept import KeptModulefiles
 from stackenv.apply.proof import prove_module
@@ -168,6 +169,8 @@ def complete_installation(block: Any) -> None:
             empty_package_cache(installation)
         if conda.freeze_base:
             freeze_base(installation, find_conda_version(installation, conda.proof.timeout_s))
+        else:
+            unfreeze_base(installation)
 
 
 @as_easybuild_error

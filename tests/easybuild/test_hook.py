@@ -129,7 +129,7 @@ def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuil
     assert (root / "condarc.d").stat().st_mode == mode
 
 
-def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built) -> None:
+def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built, tmp_path) -> None:
     root = built.prefix / "software/Anaconda3/2024.02-1"
     record, mark = root / "conda-meta/conda-25.5.1-py312_0.json", root / "conda-meta/frozen"
     built.build("--module-only", "--force")
@@ -139,6 +139,13 @@ def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built) -> None:
     try:
         built.build("--module-only", "--force")
         assert "make an environment of your own" in json.loads(mark.read_text())["message"]
+        policy = tmp_path / "site.yaml"
+        policy.write_text("version: 1\nconda:\n  freeze_base: false\n")
+        built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(policy))
+        assert not mark.exists()
+        mark.write_text('{"message": "frozen by somebody else"}')
+        built.build("--module-only", "--force")
+        assert "somebody else" in mark.read_text()
     finally:
         record.unlink()
         mark.unlink(missing_ok=True)

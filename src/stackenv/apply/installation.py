@@ -106,12 +106,28 @@ def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Versi
 
 
 def freeze_base(installation: CondaInstallation, version: Version) -> bool:
-    """Mark the base as frozen; return whether this conda knows the mark (25.5 and later, CEP 22)."""
+    """Mark the base as frozen; return whether this conda knows the mark (25.5 and later, CEP 22).
+
+    A mark that somebody else has set stays as it is.
+    """
+    mark = Path(installation.root, "conda-meta", "frozen")
     if version < FROZEN_SINCE:
         return False
-    mark = Path(installation.root, "conda-meta", "frozen")
-    write_file(mark, json.dumps({"message": FROZEN_MESSAGE}) + "\n")
+    if not mark.exists() or is_our_mark(mark):
+        write_file(mark, json.dumps({"message": FROZEN_MESSAGE}) + "\n")
     return True
+
+
+def unfreeze_base(installation: CondaInstallation) -> None:
+    """Take our own mark away, for a policy that does not freeze the base any more."""
+    mark = Path(installation.root, "conda-meta", "frozen")
+    if is_our_mark(mark):
+        mark.unlink()
+
+
+def is_our_mark(mark: Path) -> bool:
+    """Return whether `mark` is there and holds what stackenv writes."""
+    return mark.is_file() and FROZEN_MESSAGE in mark.read_text(encoding="utf-8", errors="replace")
 
 
 def empty_package_cache(installation: CondaInstallation) -> int:

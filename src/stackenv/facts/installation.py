@@ -62,7 +62,7 @@ def check_module_name(module: str) -> str:
     UsageError
         When it holds what a shell would not keep, or a part of it is empty.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)+", module, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)*", module, re.ASCII):
         raise UsageError(
             f"{module!r} is no name of a module", "name and version are of letters, digits and . _ + -"
         )

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:3547c4f6c749e6cb50a79215f18e3f9bd4915a5a88983e9e84948fb4d7fd1892
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5029377298f4dc4baf5f6669aae2dd20de5660efb6d500fdb9e121ef62f1a777
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -140,7 +140,7 @@ if myShellType() == "sh" then
     }
     __se_flags=$-
     set +eu
-    eval "$__se_code"
+    eval "$__se_code" || :
     case $__se_flags in *e*) set -e ;; esac
     case $__se_flags in *u*) set -u ;; esac
     unset __se_code __se_flags]], "")
@@ -264,7 +264,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
             __se_code=
         __se_flags=$-
         set +eu
-        eval "$__se_code"
+        eval "$__se_code" || :
         case $__se_flags in *e*) set -e ;; esac
         case $__se_flags in *u*) set -u ;; esac
         if [ "${CONDA_SHLVL:-0}" = "$__se_was" ]; then

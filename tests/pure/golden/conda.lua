@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:ab6608ff2743493bc2bbc10abab1811bbbb79610a799f28592edfdcd9efa488b
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7a512d5a97298f6a8cf43a1e85136203ee34b0b09427c12254970c440a3cebef
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -139,7 +139,7 @@ if myShellType() == "sh" then
     }
     __se_flags=$-
     set +eu
-    eval "$__se_code"
+    eval "$__se_code" || :
     case $__se_flags in *e*) set -e ;; esac
     case $__se_flags in *u*) set -u ;; esac
     unset __se_code __se_flags]], "")
@@ -263,7 +263,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
             __se_code=
         __se_flags=$-
         set +eu
-        eval "$__se_code"
+        eval "$__se_code" || :
         case $__se_flags in *e*) set -e ;; esac
         case $__se_flags in *u*) set -u ;; esac
         if [ "${CONDA_SHLVL:-0}" = "$__se_was" ]; then
