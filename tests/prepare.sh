@@ -14,7 +14,7 @@
 prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
 prepare_checkout=$(dirname "$prepare_tests")
 prepare_work=$prepare_checkout/.work
-prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck python3 python3-venv python3-dev gcc make'
+prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck git python3 python3-venv python3-dev gcc make'
 prepare_python=''
 prepare_python_identity=''
 
@@ -61,7 +61,7 @@ prepare_refuse() {
 prepare: nothing was changed. As root, on Debian or Ubuntu:
   apt-get update && apt-get install -y --no-install-recommends $1
 or on RHEL and its kin (Lmod, fish and ShellCheck are in EPEL: dnf install -y epel-release):
-  dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck python3.11 python3.11-devel gcc make
+  dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make
 EOF
     return 3
 }
