@@ -8,7 +8,7 @@ CONDA_KEYS = (
     "names, base_on_path, storage, purged_storage, channels, condarc, final, init, user_site, "
     "pythonpath_notice, export_function, empty_package_cache, freeze_base, proof, templates"
 )
-DISTRIBUTIONS = "Anaconda3, Miniconda3, Miniforge3, Mambaforge, Anaconda2, Miniconda2"
+DISTRIBUTIONS = "Anaconda3, Miniconda3, Miniforge3, Mambaforge"
 SHELLS = "bash, zsh, ksh, mksh, dash, tcsh, fish"
 
 
@@ -162,7 +162,7 @@ def test_templates_that_exist_are_a_path(load, tmp_path):
 
 
 def test_a_list_replaces_the_default(load):
-    assert load("conda: {names: [Anaconda2]}\n").names == ("Anaconda2",)
+    assert load("conda: {names: [Mambaforge]}\n").names == ("Mambaforge",)
 
 
 def test_a_mapping_is_merged_with_the_default(load):

@@ -28,8 +28,6 @@ CONDA_DISTRIBUTIONS = (
     "Miniconda3",
     "Miniforge3",
     "Mambaforge",
-    "Anaconda2",
-    "Miniconda2",
 )
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
 RESERVED_SECTIONS = ("personal", "python", "jobs", "kernels", "pack", "limits")
