@@ -1,0 +1,46 @@
+"""Copies kept by an eb on another host, and under a naming scheme with a hierarchy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from stackenv.apply.kept import KeptModulefiles
+
+NAME = "Core/Anaconda3/2024.02-1"
+
+
+def keep(folder: Path) -> tuple[KeptModulefiles, Path]:
+    path = folder / "modules" / f"{NAME}.lua"
+    path.parent.mkdir(parents=True)
+    path.write_text("old")
+    kept = KeptModulefiles(folder / "kept")
+    kept.keep(path, NAME, folder / "installation")
+    return kept, path
+
+
+def test_the_folders_of_a_hierarchy_go_with_the_copy(tmp_path: Path) -> None:
+    kept, _ = keep(tmp_path)
+    kept.forget()
+    assert not (tmp_path / "kept").exists()
+
+
+def test_the_copy_of_another_host_is_put_back_and_stays(tmp_path: Path) -> None:
+    kept, path = keep(tmp_path)
+    note = tmp_path / "kept" / f"{NAME}.note"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "host": "another.host"}))
+    path.unlink()
+    assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == [path]
+    assert path.read_text() == "old"
+    # The eb over there may still run: its copy is left to it.
+    assert kept.place(NAME).is_file()
+    kept.forget()
+
+
+def test_a_note_that_was_not_written_whole_is_left_alone(tmp_path: Path) -> None:
+    kept, path = keep(tmp_path)
+    (tmp_path / "kept" / f"{NAME}.note").write_text('{"path": ')
+    path.unlink()
+    assert KeptModulefiles(tmp_path / "kept").restore_leftovers({NAME}) == []
+    assert kept.place(NAME).is_file()
+    kept.forget()
