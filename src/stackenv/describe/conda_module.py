@@ -85,7 +85,6 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
     places = policy.storage
     return ModuleSpec(
         template="conda.lua.j2",
-        title=f"conda of {installation.module}",
         help_text=HELP.format(module=installation.module),
         blocks={
             "family": (

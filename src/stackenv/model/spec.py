@@ -17,7 +17,6 @@ class ModuleSpec:
     """
 
     template: str
-    title: str
     blocks: Mapping[str, tuple[Operation, ...]]
     help_text: str
 

@@ -35,9 +35,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
         for name, operations in spec.blocks.items()
     }
     try:
-        body = templates.get_template(spec.template).render(
-            **blocks, title=spec.title, help_text=quote_lua(spec.help_text)
-        )
+        body = templates.get_template(spec.template).render(**blocks, help_text=quote_lua(spec.help_text))
     except Exception as error:  # a site's template is a site's code
         raise StackenvError(
             f"the template {spec.template} cannot be rendered: {error}",
