@@ -44,13 +44,14 @@ def test_the_whole_disk_may_be_purged(faults):
 
 def test_a_default_place_on_purged_storage_is_the_fault_of_the_sites_own_line(faults):
     assert faults("conda:\n  purged_storage:\n    - /a\n    - ${HOME}\n") == [
-        f"5: conda.purged_storage[1]: '${{HOME}}' is on purged storage ('${{HOME}}'), {PURGED}"
+        f"5: conda.purged_storage[1]: '${{HOME}}' is on purged storage ('${{HOME}}'), {PURGED}",
+        f"5: conda.purged_storage[1]: '${{HOME}}/venvs' is on purged storage ('${{HOME}}'), {PURGED}",
     ]
 
 
 def test_a_fault_elsewhere_does_not_hide_purged_storage(faults):
     lines = faults("conda:\n  init: x\n  purged_storage: ['${HOME}']\n")
-    assert [line.split(": ")[1] for line in lines] == ["conda.init", "conda.purged_storage[0]"]
+    assert [line.split(": ")[1] for line in lines] == ["conda.init"] + 2 * ["conda.purged_storage[0]"]
 
 
 @pytest.mark.parametrize("denied", ["conda-forge", "https://conda.anaconda.org/conda-forge/"])
@@ -215,3 +216,15 @@ def test_a_final_comment_behind_a_block_text_is_found(faults):
 )
 def test_a_comment_that_explains_and_a_text_are_no_final_comments(load, text):
     assert load(text).final == ()
+
+
+def test_personal_environments_never_lie_on_purged_storage(faults):
+    assert faults("personal:\n  environments: ['${HOME}/venvs', '${SCRATCH}/venvs']\n") == [
+        f"3: personal.environments[1]: '${{SCRATCH}}/venvs' is on purged storage ('${{SCRATCH}}'), {PURGED}"
+    ]
+
+
+def test_personal_environments_need_a_folder(faults):
+    assert faults("personal:\n  environments: []\n") == [
+        "3: personal.environments: found []; allowed: at least one folder"
+    ]

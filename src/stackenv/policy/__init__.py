@@ -9,6 +9,7 @@ from stackenv.policy.path_template import Literal, PathTemplate, Variable
 from stackenv.policy.settings import (
     ChannelPolicy,
     CondaPolicy,
+    PersonalPolicy,
     ProofPolicy,
     SitePolicy,
     StoragePlace,
@@ -20,6 +21,7 @@ __all__ = [
     "CondaPolicy",
     "Literal",
     "PathTemplate",
+    "PersonalPolicy",
     "ProofPolicy",
     "SitePolicy",
     "StoragePlace",

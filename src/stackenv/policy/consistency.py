@@ -11,13 +11,13 @@ from stackenv.policy.path_template import parse_path_template
 Problem = tuple[tuple[KeyPath, ...], str]
 
 
-def consistency_problems(conda: dict[str, Any], faulty: Collection[KeyPath]) -> Iterator[Problem]:
+def consistency_problems(policy: dict[str, Any], faulty: Collection[KeyPath]) -> Iterator[Problem]:
     """Find what is wrong between sections, of those that are right by themselves.
 
     Parameters
     ----------
-    conda
-        The section ``conda`` as YAML gave it, merged with the defaults.
+    policy
+        The whole policy as YAML gave it, merged with the defaults.
     faulty
         The keys already known to be wrong: rules that read them are left out.
 
@@ -27,11 +27,15 @@ def consistency_problems(conda: dict[str, Any], faulty: Collection[KeyPath]) -> 
         The keys that contradict each other, the one to change first, and the problem.
     """
 
-    def are_sound(*names: str) -> bool:
-        return not any(key[:2] == ("conda", name) for key in faulty for name in names)
+    conda = policy["conda"]
+
+    def are_sound(*names: str, section: str = "conda") -> bool:
+        return not any(key[:2] == (section, name) for key in faulty for name in names)
 
     if are_sound("storage", "purged_storage"):
         yield from _environments_on_purged_storage(conda)
+    if are_sound("purged_storage") and are_sound("environments", section="personal"):
+        yield from _personal_environments_on_purged_storage(policy["personal"], conda["purged_storage"])
     if are_sound("final", "condarc", "channels"):
         yield from _final_keys_never_written(conda)
 
@@ -48,6 +52,20 @@ def _environments_on_purged_storage(conda: dict[str, Any]) -> Iterator[Problem]:
                 yield (
                     (("conda", "storage", i, "parent"), ("conda", "purged_storage", j)),
                     f"{parent!r} is on purged storage ({purged.text!r}), where environments "
+                    "lose files; allowed: a folder that is kept",
+                )
+
+
+def _personal_environments_on_purged_storage(
+    personal: dict[str, Any], purged_storage: list[str]
+) -> Iterator[Problem]:
+    for j, purged_text in enumerate(purged_storage):
+        purged = parse_path_template(purged_text)
+        for i, folder in enumerate(personal["environments"]):
+            if purged.contains(parse_path_template(folder).text):
+                yield (
+                    (("personal", "environments", i), ("conda", "purged_storage", j)),
+                    f"{folder!r} is on purged storage ({purged.text!r}), where environments "
                     "lose files; allowed: a folder that is kept",
                 )
 

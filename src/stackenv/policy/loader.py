@@ -101,7 +101,7 @@ def load_policy(path: Path) -> SitePolicy:
     faults.extend(_consistency_faults(merged, path, {fault.key for fault in faults}))
     if faults:
         raise policy_error(faults)
-    return SitePolicy(path, values["version"], values["conda"])
+    return SitePolicy(path, values["version"], values["conda"], values["personal"])
 
 
 def _is_there(path: Path) -> bool:
@@ -177,9 +177,9 @@ def _schema_faults(merged: _Merged, error: MultipleInvalid, unreadable: set[KeyP
 
 def _consistency_faults(merged: _Merged, path: Path, known: set[KeyPath]) -> Iterator[Fault]:
     # Without a mapping there is nothing to compare, and the schema has said so.
-    if ("conda",) in known:
+    if ("conda",) in known or ("personal",) in known:
         return
-    for keys, problem in consistency_problems(merged.data["conda"], known):
+    for keys, problem in consistency_problems(merged.data, known):
         # Of two keys that contradict each other, one may be the shipped default's.
         key = next((key for key in keys if merged.place(key).file == path), keys[0])
         yield Fault(merged.place(key), key, problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -37,6 +38,11 @@ class PathTemplate:
 
     text: str
     parts: tuple[Literal | Variable, ...]
+
+    def expand(self, environ: Mapping[str, str]) -> str | None:
+        """Return the folder with its variables' values from `environ`; None when one is not set."""
+        words = [environ.get(p.name, "") if isinstance(p, Variable) else p.text for p in self.parts]
+        return "".join(words) if all(words) else None
 
     def contains(self, folder: str) -> bool:
         """Tell whether a folder is this one or lies below it.

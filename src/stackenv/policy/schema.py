@@ -17,7 +17,13 @@ from stackenv.policy.channels import check_channels
 from stackenv.policy.faults import did_you_mean, nearest, not_allowed
 from stackenv.policy.final_marks import NEVER_FINAL
 from stackenv.policy.path_template import parse_path_template, parse_relative_folder
-from stackenv.policy.settings import ChannelPolicy, CondaPolicy, ProofPolicy, StoragePlace
+from stackenv.policy.settings import (
+    ChannelPolicy,
+    CondaPolicy,
+    PersonalPolicy,
+    ProofPolicy,
+    StoragePlace,
+)
 
 Validator = Callable[[Any], Any]
 
@@ -30,7 +36,7 @@ CONDA_DISTRIBUTIONS = (
     "Mambaforge",
 )
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
-RESERVED_SECTIONS = ("personal", "python", "jobs", "kernels", "pack", "limits")
+RESERVED_SECTIONS = ("python", "jobs", "kernels", "pack", "limits")
 _TIMEOUT_LIMIT_S = 3600
 
 # conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
@@ -135,6 +141,12 @@ def _list_of(item: Validator, allowed: str) -> Validator:
     return check
 
 
+def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        raise Invalid("found []; allowed: at least one folder")
+    return value
+
+
 def _mapping(value: Any) -> Any:
     if not isinstance(value, dict):
         raise Invalid(not_allowed(value, "a mapping"))
@@ -187,6 +199,7 @@ def _condarc(value: Any) -> Any:
 
 
 _PARENT = "a folder such as ${WORKSPACE} or /scratch/${USER}"
+_FOLDER = "a folder such as ${HOME}/modules"
 _BELOW = "a path below the parent, such as conda/envs"
 _parent: Validator = partial(_parsed, parse_path_template, _PARENT)
 _channels = _list_of(partial(_text, "a channel's name or URL"), "channels")
@@ -222,9 +235,14 @@ CONDA_FIELDS: dict[Any, Any] = {
     Required("proof"): _section(PROOF_FIELDS, ProofPolicy),
     Required("templates"): _templates,
 }
+PERSONAL_FIELDS: dict[Any, Any] = {
+    Required("modules"): partial(_parsed, parse_path_template, _FOLDER),
+    Required("environments"): All(_list_of(_parent, "folders"), _not_empty),
+}
 POLICY_FIELDS: dict[Any, Any] = {
     Required("version"): _version,
     Required("conda"): _section(CONDA_FIELDS, CondaPolicy),
+    Required("personal"): _section(PERSONAL_FIELDS, PersonalPolicy),
     **{Maybe(name): _reserved for name in RESERVED_SECTIONS},
 }
 POLICY_SCHEMA = Schema(_section(POLICY_FIELDS, dict))
@@ -238,5 +256,6 @@ KEYS_OF_SECTION = {
         ("conda.storage", PLACE_FIELDS),
         ("conda.channels", CHANNEL_FIELDS),
         ("conda.proof", PROOF_FIELDS),
+        ("personal", PERSONAL_FIELDS),
     )
 }

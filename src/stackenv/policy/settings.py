@@ -73,6 +73,22 @@ class CondaPolicy:
 
 
 @dataclass(frozen=True)
+class PersonalPolicy:
+    """The section ``personal`` of a policy: where users' modulefiles and environments go.
+
+    Parameters
+    ----------
+    modules
+        The folder that users give to ``module use``.
+    environments
+        Folders for environments; the first whose variables are set and whose parent exists.
+    """
+
+    modules: PathTemplate
+    environments: tuple[PathTemplate, ...]
+
+
+@dataclass(frozen=True)
 class SitePolicy:
     """A policy file, laid over the shipped default and checked.
 
@@ -84,8 +100,11 @@ class SitePolicy:
         The version of the format that the file states.
     conda
         The section of the conda modules.
+    personal
+        The section of the personal modules.
     """
 
     path: Path
     version: int
     conda: CondaPolicy
+    personal: PersonalPolicy
