@@ -47,3 +47,27 @@ class ProofError(StackenvError):
     """A generated modulefile did not pass its proof in a real shell (exit status 6)."""
 
     status = 6
+
+
+class BusyError(StackenvError):
+    """Another process is changing the same module (exit status 8)."""
+
+    status = 8
+
+
+class TakenError(StackenvError):
+    """The name or the place is taken, by a module or by files that stackenv did not write (status 9)."""
+
+    status = 9
+
+
+class ModuleError(StackenvError):
+    """A module cannot be loaded (exit status 7)."""
+
+    status = 7
+
+
+class InstallError(StackenvError):
+    """A package could not be installed (exit status 10)."""
+
+    status = 10

@@ -1,30 +1,301 @@
-"""Where Lmod is."""
+"""Where Lmod is, and what it answers: every process of Lmod that asks about modules starts here."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
-from collections.abc import Mapping
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fcntl import F_SETFL, fcntl
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from stackenv.errors import StackenvError
+from stackenv.errors import ModuleError, StackenvError
+from stackenv.facts.module_table import LoadedModule, read_changes, read_loaded_modules, read_reverse_map
 
-# Debian's package, and the prefix of Lmod's own instructions (Lmod documentation, "Installing Lmod").
-USUAL_PLACES = ("/usr/share/lmod/lmod/libexec/lmod", "/opt/apps/lmod/lmod/libexec/lmod")
+# Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
+USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
+
+# Words on stderr, all of them, without colours and without a process of stty or tput for the width.
+TALK_PLAINLY = {
+    "LMOD_REDIRECT": "no",
+    "LMOD_PAGER": "none",
+    "LMOD_TERM_WIDTH": "80",
+    "LMOD_COLORIZE": "no",
+    "LMOD_TRACING": "no",
+    "LMOD_AVAIL_EXTENSIONS": "no",
+}
+NAME_LMOD = "export LMOD_CMD=/path/to/lmod/libexec/lmod"
+# Either one hides the words of a module (libexec/utils.lua, 8.6.19).
+SILENCE = ("LMOD_QUIET", "LMOD_EXPERT")
+
+# A line of `-t avail`: a name and its marks, which name a default or, behind an @, an alias.
+AVAILABLE = re.compile(r"([^\s()]*[^\s():/])((?:\([^@()\s]*\))*)")
 
 
 def find_lmod(environ: Mapping[str, str]) -> str:
-    """Return the path of the program `lmod`: LMOD_CMD, else on PATH, else in a usual place.
+    """Return the path of the program `lmod`: LMOD_CMD, else on PATH, else where Lmod is installed.
 
     Raises
     ------
     StackenvError
         When there is none.
     """
-    on_path = shutil.which("lmod", path=environ.get("PATH"))
-    for candidate in (environ.get("LMOD_CMD"), on_path, *USUAL_PLACES):
-        if candidate and os.access(candidate, os.X_OK):
+    named = [environ.get("LMOD_CMD"), shutil.which("lmod", path=environ.get("PATH", ""))]
+    for variable, relative in (("LMOD_DIR", "lmod"), ("LMOD_PKG", "libexec/lmod")):
+        if environ.get(variable):
+            named.append(f"{environ[variable]}/{relative}")
+    for prefix in USUAL_PREFIXES:
+        # Reversed, the site's link `lmod` to the version of its choice is before the versions.
+        named += sorted(map(str, Path(prefix).glob("*/libexec/lmod")), reverse=True)
+    for candidate in named:
+        if candidate and Path(candidate).is_file() and os.access(candidate, os.X_OK):
             return candidate
     raise StackenvError(
         "Lmod was not found: LMOD_CMD is not set, and there is no lmod on PATH",
         "source Lmod's init file, or export LMOD_CMD=/path/to/lmod/libexec/lmod",
     )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load has made.
+
+    Parameters
+    ----------
+    environ
+        The whole environment after it.
+    words
+        What Lmod and the modules said on stderr.
+    """
+
+    environ: Mapping[str, str]
+    words: str
+
+
+@dataclass(frozen=True)
+class Lmod:
+    """Lmod, on an environment that it reads and never changes.
+
+    Parameters
+    ----------
+    command
+        The path of the program `lmod`.
+    environ
+        The environment in which modules are loaded, and are looked for.
+    timeout_s
+        How long one command of Lmod may take.
+
+    Raises
+    ------
+    ModuleError
+        By each method that starts a process: when a module cannot be loaded or Lmod fails, with Lmod's
+        own words, and when there is no answer that can be read, or none in time.
+    """
+
+    command: str
+    environ: Mapping[str, str]
+    timeout_s: int = 60
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str], timeout_s: int = 60) -> Lmod:
+        """Return the Lmod that `environ` leads to.
+
+        Raises
+        ------
+        StackenvError
+            When there is none.
+        """
+        return cls(find_lmod(environ), dict(environ), timeout_s)
+
+    def read_loaded(self) -> tuple[LoadedModule, ...]:
+        """Return the modules that are loaded, in load order; start no process."""
+        return read_loaded_modules(self.environ)
+
+    def load(self, *names: str) -> Loaded:
+        """Return the environment in which `names` are loaded too."""
+        if not names:
+            return Loaded(self.environ, "")
+        environ, words = self._change("load", *map(check_argument, names))
+        return Loaded(environ, words)
+
+    def purged(self) -> Lmod:
+        """Return an Lmod in whose environment nothing is loaded, sticky modules neither.
+
+        What the user has set, and a MODULEPATH by `module use`, stays.
+        """
+        if not self.read_loaded():
+            return self
+        environ, words = self._change("--force", "purge")
+        purged = replace(self, environ=environ)
+        left = [module.full_name for module in purged.read_loaded()]
+        if left:
+            raise refuse(f"module --force purge has not unloaded {' '.join(left)}", words, "open a new shell")
+        return purged
+
+    def with_modules(self, *names: str) -> Lmod:
+        """Return an Lmod in whose environment `names` are loaded, and what they pull in, no others."""
+        purged = self.purged()
+        return replace(purged, environ=purged.load(*names).environ)
+
+    def available(self, pattern: str = "") -> tuple[str, ...]:
+        """Return the full names of the modules that can be loaded now and match `pattern`.
+
+        They are sorted by name, then by version; aliases and hidden modules are left out, and where
+        Lmod keeps a cache, what was written after it.
+        """
+        return self._list_available(pattern)
+
+    def is_available(self, full_name: str) -> bool:
+        """Return whether a module of just this name can be loaded now; it may be hidden.
+
+        The modulefiles themselves are looked at, for a cache does not know the one just written.
+        """
+        return full_name in self._list_available(full_name, "--show_hidden", "--ignore_cache")
+
+    def spider_reverse_map(self) -> Mapping[str, tuple[str, ...]]:
+        """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
+
+        Modules of a hierarchy that cannot be loaded at once are among them. A folder that is reached
+        through a link stands there by both names.
+
+        Notes
+        -----
+        Of several modules that lead to one folder, spider names one, and not always the same
+        (l_add2map in libexec/spider, 8.6.19).
+        """
+        folders = [f for f in self.environ.get("MODULEPATH", "").split(":") if f.startswith("/")]
+        if not folders:
+            return {}
+        command = [self._find_spider(), "-o", "jsonReverseMapT", ":".join(folders)]
+        done = self._run(command)
+        reverse_map = read_reverse_map(done.stdout)
+        if done.returncode or reverse_map is None:
+            raise refuse(f"{' '.join(command)} gave no reverse map (status {done.returncode})", done.stderr)
+        return reverse_map
+
+    def _find_spider(self) -> str:
+        beside = [Path(self.command).parent, Path(os.path.realpath(self.command)).parent]
+        if self.environ.get("LMOD_DIR"):
+            beside.append(Path(self.environ["LMOD_DIR"]))
+        for folder in beside:
+            if os.access(folder / "spider", os.X_OK):
+                return str(folder / "spider")
+        raise refuse(f"Lmod's spider was not found beside {self.command}", "", "export LMOD_DIR")
+
+    def _list_available(self, pattern: str, *options: str) -> tuple[str, ...]:
+        arguments = [check_argument(pattern)] if pattern else []
+        _, words = self._change("-t", *options, "avail", *arguments)
+        marked = (AVAILABLE.fullmatch(line.strip()) for line in words.splitlines())
+        return tuple(sorted({match.group(1) for match in marked if match}, key=order_module))
+
+    def _change(self, *arguments: str) -> tuple[dict[str, str], str]:
+        command = [self.command, "python", *arguments]
+        done = self._run(command)
+        changes, succeeded = read_changes(done.stdout)
+        names = [argument for argument in arguments if not argument.startswith("-")][1:]
+        hint = "; ".join(f"module spider {name}" for name in names)
+        if succeeded is None:
+            what = f"{' '.join(command)} did not answer as Lmod does (status {done.returncode})"
+            raise refuse(what, done.stderr, hint or NAME_LMOD)
+        if done.returncode or not succeeded:
+            raise refuse(f"module {' '.join(arguments)} failed", done.stderr, hint)
+        merged = {**self.environ, **changes}
+        return {name: value for name, value in merged.items() if value is not None}, done.stderr
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        environ = {name: value for name, value in self.environ.items() if name not in SILENCE}
+        return run(command, {**environ, **TALK_PLAINLY}, self.timeout_s)
+
+
+def run(
+    command: Sequence[str], environ: Mapping[str, str], timeout_s: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `command`, and kill it with all that it started after `timeout_s`.
+
+    Its stdout is returned as latin-1, a character for each byte, and its stderr as text, stripped.
+
+    Raises
+    ------
+    ModuleError
+        When it cannot be started, or does not end in time.
+    """
+    # Not pipes: they would be waited for as long as a daemon that a module has started holds them.
+    with open_memory() as output, open_memory() as words:
+        try:
+            process = subprocess.Popen(
+                command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=words,
+                start_new_session=True,
+            )
+        except OSError as error:
+            hint = "" if error.errno == errno.E2BIG else NAME_LMOD
+            raise refuse(f"{command[0]} cannot be started: {error.strerror}", "", hint) from error
+        try:
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            what = f"{' '.join(command)} did not end within {timeout_s} s and was killed"
+            said = os.fsdecode(read_memory(words)).strip()
+            raise refuse(what, said, "look for a modulefile that waits for something") from error
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        said = os.fsdecode(read_memory(words)).strip()
+        return subprocess.CompletedProcess(command, status, read_memory(output).decode("latin-1"), said)
+
+
+def open_memory() -> BinaryIO:
+    """Return a file in memory that is appended to, also by a process that has truncated it."""
+    memory = os.fdopen(os.memfd_create("stackenv-lmod"), "w+b", buffering=0)
+    fcntl(memory, F_SETFL, os.O_APPEND)
+    return memory
+
+
+def read_memory(memory: BinaryIO) -> bytes:
+    """Return all that was written to `memory`."""
+    return os.pread(memory.fileno(), os.fstat(memory.fileno()).st_size, 0)
+
+
+def refuse(what: str, words: str, hint: str = "") -> ModuleError:
+    """Return the error that says `what` happened, with Lmod's own words."""
+    return ModuleError(f"{what}\n{words}" if words else what, hint)
+
+
+def check_argument(name: str) -> str:
+    """Return `name`, which Lmod takes for a module, or a part of its name, and not for an option.
+
+    Raises
+    ------
+    ModuleError
+        When it is empty, begins with a dash, or holds blanks or what cannot be printed.
+    """
+    if not name or name.startswith("-") or not name.isprintable() or any(c.isspace() for c in name):
+        raise ModuleError(f"{name!r} is no name of a module", "type it as `module avail` shows it")
+    return name
+
+
+def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:
+    """Return a key that sorts modules by name, regardless of case first, and then by version."""
+    name, slash, version = full_name.rpartition("/")
+    return (name.casefold(), name, order_version(version)) if slash else (version.casefold(), version, ())
+
+
+def order_version(version: str) -> tuple[Any, ...]:
+    """Return a key that sorts versions: 3.9.6-GCCcore-11.2.0 before 3.11.3-GCCcore-12.3.0."""
+    # It costs more than all else here, and most commands compare no versions.
+    from packaging.version import InvalidVersion, Version
+
+    head = version.partition("-")[0]
+    numbered = [(int(n), "") if n.isdecimal() else (-1, n) for n in re.split(r"(\d+)", version)]
+    try:
+        return (1, Version(head), numbered)
+    except InvalidVersion:
+        return (0, numbered)
