@@ -8,7 +8,10 @@ import sys
 import click
 
 from stackenv import __version__
-from stackenv.commands.site import EXIT_STATUS, site
+from stackenv.commands.create import create
+from stackenv.commands.listing import listing
+from stackenv.commands.options import EXIT_STATUS
+from stackenv.commands.site import site
 from stackenv.errors import StackenvError
 
 
@@ -26,7 +29,8 @@ def stackenv() -> None:
     """
 
 
-stackenv.add_command(site)
+for command in (create, listing, site):
+    stackenv.add_command(command)
 
 
 def main() -> int:

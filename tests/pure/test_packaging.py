@@ -29,17 +29,28 @@ DATA = """
     templates/libexec/activation.py
     templates/libexec/conda
     templates/libexec/conda-init
+    templates/libexec/layers.py
     templates/libexec/pip
     templates/libexec/stackenv_dialect.py
+    templates/personal.lua.j2
     templates/shell/conda.csh
     templates/shell/conda.fish
     templates/shell/conda.sh
+    templates/shell/personal_load.csh
+    templates/shell/personal_load.fish
+    templates/shell/personal_load.sh
+    templates/shell/personal_unload.csh
+    templates/shell/personal_unload.fish
+    templates/shell/personal_unload.sh
     templates/shell/unload.csh
     templates/shell/unload.fish
     templates/shell/unload.sh
 """.split()  # noqa: SIM905 (a list of files reads better as lines)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir")
-DEPENDENCIES = ("Jinja2", "MarkupSafe", "PyYAML", "click", "packaging", "voluptuous", "setuptools", "wheel")
+DEPENDENCIES = """
+    Jinja2 MarkupSafe PyYAML archspec click packaging rich markdown-it-py mdurl Pygments voluptuous
+    setuptools wheel
+""".split()  # noqa: SIM905 (a list of names reads better as lines)
 OFFLINE = ("--no-index", "--no-deps", "--no-build-isolation")
 
 

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import click
 
+from stackenv.commands.options import EXIT_STATUS
 from stackenv.describe.conda_module import describe_conda_module
 from stackenv.facts.installation import probe_installation
 from stackenv.policy import find_policy_file, load_policy
 from stackenv.render import render_module
 
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
-EXIT_STATUS = (
-    "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 a wrong policy, 5 an installation that cannot "
-    "be used."
-)
 
 
 @click.group(epilog=EXIT_STATUS)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
+from stackenv.model.personal_operations import PersonalOperation
 from stackenv.policy import StoragePlace
 
 
@@ -30,6 +31,7 @@ class PrependPath:
 
     variable: str
     value: str
+    separator: str = ":"
 
 
 @dataclass(frozen=True)
@@ -150,4 +152,5 @@ Operation = Union[
     ShellCommand,
     UnloadCode,
     TerminalNotices,
+    PersonalOperation,
 ]

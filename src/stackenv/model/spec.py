@@ -13,12 +13,14 @@ class ModuleSpec:
     """A modulefile, described.
 
     `template` names the frame in the templates' folder; `blocks` are the operations that it prints,
-    by the name of the frame's block; `help_text` is the page of `module help`.
+    by the name of the frame's block; `help_text` is the page of `module help`; `comment` stands in
+    the second line, for stackenv itself to read.
     """
 
     template: str
     blocks: Mapping[str, tuple[Operation, ...]]
     help_text: str
+    comment: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ only in the modes load and unload: show, spider, avail, help and whatis never lo
 
 from __future__ import annotations
 
-import re
 from typing import Any, Callable
 
 import jinja2
@@ -27,24 +26,10 @@ from stackenv.model import (
     UnloadCode,
 )
 from stackenv.policy import PathTemplate, Variable
+from stackenv.render.lua_string import quote_lua
 from stackenv.render.notices import render_terminal_notices
+from stackenv.render.personal import PERSONAL_RENDERERS
 from stackenv.render.sources import fill_placeholders, function_body, read_source, strip_comments
-
-
-def quote_lua(text: str) -> str:
-    """Return `text` as a Lua string that Lua 5.1 to 5.4 reads back byte by byte.
-
-    A long bracket where there are lines to read, else "..." with decimal escapes (Lua 5.1 manual,
-    2.1). A long bracket turns a carriage return into a newline, so such a text is escaped.
-    """
-    if "\n" in text and not re.search(r"[\0\r]", text):
-        level = 0
-        while f"]{'=' * level}]" in text or text.endswith("]" + "=" * level):
-            level += 1
-        return f"[{'=' * level}[\n{text}]{'=' * level}]"
-    readable = text.replace("\\", "\\\\").replace('"', '\\"')
-    escaped = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\{ord(found.group()):03d}", readable)
-    return f'"{escaped}"'
 
 
 def render_family(operation: Family, _: jinja2.Environment) -> str:
@@ -61,7 +46,8 @@ def render_supported_shells(operation: SupportedShells, _: jinja2.Environment) -
 
 
 def render_prepend_path(operation: PrependPath, _: jinja2.Environment) -> str:
-    return f"prepend_path({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
+    words = map(quote_lua, (operation.variable, operation.value, operation.separator))
+    return f"prepend_path({', '.join(list(words)[: 2 if operation.separator == ':' else 3])})"
 
 
 def render_set_environment(operation: SetEnvironment, _: jinja2.Environment) -> str:
@@ -281,6 +267,7 @@ RENDERERS: dict[type, Callable[[Any, jinja2.Environment], str]] = {
     ShellCommand: render_shell_command,
     TerminalNotices: render_terminal_notices,
     UnloadCode: render_unload_code,
+    **PERSONAL_RENDERERS,
 }
 
 

@@ -9,14 +9,19 @@ from pathlib import Path
 from stackenv import STACKENV_UUID, __version__
 from stackenv.errors import StackenvError
 from stackenv.model import InstalledFile, ModuleSpec
-from stackenv.render.lua import quote_lua, render_operation
+from stackenv.render.lua import render_operation
+from stackenv.render.lua_string import quote_lua
 from stackenv.render.sources import fill_placeholders, open_templates, read_source
 
 OURS_BEGINS = f"-- {STACKENV_UUID}"
 
 
-def mark_as_ours(body: str) -> str:
-    """Return `body` behind the line that says who wrote it, and with which contents."""
+def mark_as_ours(body: str, comment: str = "") -> str:
+    """Return `body` behind the line that says who wrote it, and with which contents.
+
+    `comment` is of one line, the second.
+    """
+    body = f"-- {comment}\n{body}" if comment else body
     digest = hashlib.sha256(body.encode()).hexdigest()
     return f"{OURS_BEGINS} stackenv {__version__} sha256:{digest}\n{body}"
 
@@ -41,7 +46,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
             f"the template {spec.template} cannot be rendered: {error}",
             f"look at conda.templates in the policy: {site_templates}",
         ) from error
-    return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"))
+    return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"), spec.comment)
 
 
 def render_installed_file(file: InstalledFile, site_templates: Path | None = None) -> str:

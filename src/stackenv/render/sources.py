@@ -18,6 +18,7 @@ QUOTERS: Mapping[str, Callable[[str], str]] = {
     "sh": quote_sh,
     "csh": quote_csh,
     "fish": quote_fish,
+    "python": repr,
 }
 
 

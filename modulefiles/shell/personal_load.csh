@@ -1,0 +1,23 @@
+# After a load, sourced by csh and tcsh. See personal_load.sh for the reasons.
+if ( $?_OLD_VIRTUAL_PATH ) then
+    set _OLD_VIRTUAL_PATH = "$PATH"
+    if ( $?STACKENV_VENV_BEFORE && $?VIRTUAL_ENV ) then
+        if ( "$STACKENV_VENV_BEFORE" != "$VIRTUAL_ENV" ) then
+            set _stackenv_path = ()
+            foreach _stackenv_entry ( $path:q )
+                if ( "$_stackenv_entry" != "$STACKENV_VENV_BEFORE/bin" ) then
+                    set _stackenv_path = ( $_stackenv_path:q "$_stackenv_entry" )
+                endif
+            end
+            set _stackenv_before = ( $path:q )
+            set path = ( $_stackenv_path:q )
+            set _OLD_VIRTUAL_PATH = "$PATH"
+            set path = ( $_stackenv_before:q )
+            unset _stackenv_path _stackenv_entry _stackenv_before
+        endif
+    endif
+endif
+if ( "`alias deactivate`" == "" ) then
+    alias deactivate module unload __MODULE__
+    set _STACKENV_DEACTIVATE = 1
+endif

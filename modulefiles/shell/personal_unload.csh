@@ -1,0 +1,17 @@
+# After an unload, sourced by csh and tcsh. See personal_unload.sh for the reasons.
+if ( $?_STACKENV_DEACTIVATE ) then
+    if ( ! $?_OLD_VIRTUAL_PATH ) unalias deactivate
+    unset _STACKENV_DEACTIVATE
+endif
+if ( $?_OLD_VIRTUAL_PATH && $?VIRTUAL_ENV ) then
+    set _stackenv_path = ()
+    foreach _stackenv_entry ( $path:q )
+        if ( "$_stackenv_entry" != "$VIRTUAL_ENV/bin" ) then
+            set _stackenv_path = ( $_stackenv_path:q "$_stackenv_entry" )
+        endif
+    end
+    set path = ( $_stackenv_path:q )
+    set _OLD_VIRTUAL_PATH = "$PATH"
+    set path = ( "$VIRTUAL_ENV/bin" $_stackenv_path:q )
+    unset _stackenv_path _stackenv_entry
+endif

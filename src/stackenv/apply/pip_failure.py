@@ -1,0 +1,63 @@
+"""What to tell when pip fails: which package, which module pins it, and the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from stackenv.errors import InstallError
+from stackenv.model.environment import Record
+
+# pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what stands in conflict.
+CONSTRAINT_IN_CONFLICT = re.compile(r"The user requested \(constraint\) ([A-Za-z0-9][\w.-]*)")
+BUILD_FAILED = re.compile(
+    r"Failed to build|Failed building wheel|subprocess-exited-with-error|metadata-generation-failed"
+)
+MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]([\w.]+)")
+
+
+def find_pinned(record: Record, arguments: Sequence[str], log: str) -> list[tuple[str, str, str]]:
+    """Return which of the pinned packages the failure in pip's `log` is about."""
+    named = {canonicalize_name(name) for name in CONSTRAINT_IN_CONFLICT.findall(log)}
+    for argument in arguments:
+        try:
+            requirement = Requirement(argument)
+        except InvalidRequirement:
+            continue
+        for name, version, _ in record.pinned:
+            same = canonicalize_name(name) == canonicalize_name(requirement.name)
+            if same and not requirement.specifier.contains(version, prereleases=True):
+                named.add(canonicalize_name(name))
+    return [pin for pin in record.pinned if canonicalize_name(pin[0]) in named]
+
+
+def explain_failure(record: Record, arguments: Sequence[str], log: str, status: int) -> InstallError:
+    """Return the error to raise for a pip that ended with `status` and wrote `log`."""
+    pinned = find_pinned(record, arguments, log)
+    if pinned:
+        names = ", ".join(f"{name} {version} (the module {module})" for name, version, module in pinned)
+        shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
+        return InstallError(
+            f"pip could not install {' '.join(arguments)}: another version is asked for than the stack's "
+            f"{names}",
+            "look for a version that goes with the stack's, load a newer generation of that module, or let "
+            f"a generic build replace it in this environment alone: the same command with {shadows}",
+        )
+    missing = MISSING_MODULE.search(log)
+    if BUILD_FAILED.search(log) and missing:
+        module = missing.group(1).split(".")[0]
+        for name, version, origin in record.pinned:
+            if canonicalize_name(name) == canonicalize_name(module):
+                return InstallError(
+                    f"pip could not build a package from source: its build did not see {name}, which pip's "
+                    f"isolated builds hide; the stack has it ({name} {version}, {origin})",
+                    "the same command with --no-build-isolation; what else the build needs (setuptools, "
+                    "wheel, Cython) must then be named as packages of their own first",
+                )
+    return InstallError(
+        f"pip could not install {' '.join(arguments)} (status {status}); what it says stands above",
+        "mend that and type the same command again; nothing is left of this attempt",
+    )

@@ -1,0 +1,191 @@
+"""The folder of modulefiles: NAME/VERSION.lua, each written by stackenv or left alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from stackenv import STACKENV_UUID
+from stackenv.errors import StackenvError, TakenError, UsageError
+from stackenv.model.environment import Record
+from stackenv.model.record import RECORD_FILE, parse_record
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+# Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
+RESERVED_VERSIONS = frozenset({"default", "latest"})
+RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
+
+
+def check_name(text: str, what: str = "name") -> str:
+    """Return `text`, the name or version of a personal module.
+
+    Raises
+    ------
+    UsageError
+        When a file, a shell or Lmod would not take it as it is.
+    """
+    if NAME.fullmatch(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua"):
+        return text
+    raise UsageError(
+        f"{text!r} cannot be the {what} of a module: nothing was changed",
+        "letters, digits and . _ + -, the first a letter or a digit, at most 100; not `default`, not "
+        "`latest`, and without .lua at the end",
+    )
+
+
+def parse_full_name(text: str) -> tuple[str, str]:
+    """Return name and version of NAME or NAME/VERSION; the version is empty when not given."""
+    name, slash, version = text.partition("/")
+    return check_name(name), check_name(version, "version") if slash else ""
+
+
+@dataclass(frozen=True)
+class StoredModule:
+    """A modulefile that stackenv wrote; `prefix` is its environment's folder."""
+
+    name: str
+    version: str
+    path: Path
+    prefix: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}/{self.version}"
+
+    @property
+    def record_path(self) -> Path:
+        return Path(self.prefix, RECORD_FILE)
+
+    def read_record(self) -> Record:
+        """Return the record of the environment.
+
+        Raises
+        ------
+        StackenvError
+            When it is gone or cannot be used.
+        """
+        try:
+            text = self.record_path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise StackenvError(
+                f"{self.full_name}: {self.record_path}: {error.strerror}",
+                f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if nobody needs it: "
+                f"stackenv remove {self.full_name}",
+            ) from error
+        return parse_record(text, str(self.record_path))
+
+
+def order_version(text: str) -> tuple[int, Version, str]:
+    """Return a key by which versions are in order; those that are none by PEP 440 come first."""
+    try:
+        return 1, Version(text), text
+    except InvalidVersion:
+        return 0, Version("0"), text
+
+
+class ModuleStore:
+    """The modulefiles below the folder `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path_of(self, name: str, version: str) -> Path:
+        return self.root / name / f"{version}.lua"
+
+    def read(self, path: Path) -> StoredModule | None:
+        """Return the module of the file `path`; None when stackenv did not write it."""
+        try:
+            with path.open(encoding="utf-8") as stream:
+                first, second = stream.readline(), stream.readline()
+        except (OSError, ValueError):
+            return None
+        found = RECORD_LINE.fullmatch(second.rstrip("\n"))
+        if not first.startswith(f"-- {STACKENV_UUID} ") or not found:
+            return None
+        return StoredModule(path.parent.name, path.name[: -len(".lua")], path, found.group(1))
+
+    def list_modules(self) -> Iterator[StoredModule]:
+        """Yield the modules that stackenv wrote, by name and version; nothing without the folder."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.root) if not entry.name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name in names:
+            folder = self.root / name
+            files = folder.glob("*.lua") if folder.is_dir() else ()
+            for path in sorted(files, key=lambda path: order_version(path.stem)):
+                module = None if path.name.startswith(".") else self.read(path)
+                if module:
+                    yield module
+
+    def find(self, text: str) -> StoredModule:
+        """Return the module NAME/VERSION, or the only one of NAME.
+
+        Raises
+        ------
+        StackenvError
+            When there is none, when there are several, when stackenv did not write it.
+        """
+        name, version = parse_full_name(text)
+        found = [m for m in self.list_modules() if m.name == name and version in ("", m.version)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(module.full_name for module in found)
+            raise UsageError(f"there are several modules {name}: {names}", "say which one")
+        if version and self.path_of(name, version).exists():
+            raise TakenError(f"{self.path_of(name, version)} was not written by stackenv: it is left alone")
+        raise StackenvError(f"there is no module {text} in {self.root}", "stackenv list shows what there is")
+
+    def require_free(self, name: str, version: str) -> Path:
+        """Return the path of a new modulefile.
+
+        Raises
+        ------
+        TakenError
+            When there is a file, whoever wrote it.
+        """
+        path = self.path_of(name, version)
+        if not path.exists() and not path.is_symlink():
+            return path
+        module = self.read(path)
+        if module:
+            raise TakenError(
+                f"the module {name}/{version} exists already, for the environment {module.prefix}",
+                f"another version beside it: --version {next_version(version)}; or first: "
+                f"stackenv remove {name}/{version}",
+            )
+        raise TakenError(
+            f"{path} exists and was not written by stackenv: it is left alone, and nothing was changed",
+            "take another name, or another --version",
+        )
+
+    def check_writable(self) -> None:
+        """Raise StackenvError when nothing can be written here; make nothing."""
+        folder = self.root
+        while not folder.exists() and folder != folder.parent:
+            if folder.is_symlink():
+                raise StackenvError(f"{folder} is a link to nothing", f"ls -l {folder}")
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or is_read_only(folder):
+            raise StackenvError(
+                f"the folder of modules, {self.root}, cannot be written: {folder}; nothing was changed",
+                f"ls -ld {folder}; or have the site name another folder in the policy (personal.modules)",
+            )
+
+
+def is_read_only(folder: Path) -> bool:
+    """Tell whether root too is refused: a read-only file system."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) or not stat.S_ISDIR(folder.stat().st_mode)
+
+
+def next_version(version: str) -> str:
+    """Return a version that suggests itself behind `version`."""
+    digits = re.fullmatch(r"(\d+)(\..*)?", version)
+    return f"{int(digits.group(1)) + 1}.0" if digits else f"{version}-2"

@@ -1,0 +1,127 @@
+"""The steps that make a venv, put packages into it, and write its record."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stackenv.apply.files import write_file
+from stackenv.errors import StackenvError, TakenError
+from stackenv.model import InstalledFile
+from stackenv.model.environment import Python, Record
+from stackenv.model.record import FOLDER
+from stackenv.render import render_installed_file
+
+
+def make_folder(path: Path, proof: Path) -> None:
+    """Make the folder `path` with the file `proof` below it; what exists must be an empty folder.
+
+    Raises
+    ------
+    TakenError
+        When there is something already.
+    StackenvError
+        When it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+            raise TakenError(
+                f"{path} exists and is not empty: it is left alone, and nothing was changed",
+                f"if it is an environment: stackenv adopt {path} NAME; otherwise: --path ANOTHER_FOLDER",
+            )
+        path.mkdir(exist_ok=True)
+        proof.parent.mkdir(exist_ok=True)
+        proof.touch(exist_ok=False)
+    except OSError as error:
+        raise StackenvError(
+            f"{path} could not be made: {error.strerror}", f"ls -ld {path.parent}; df -h {path.parent}"
+        ) from error
+
+
+def make_venv(
+    path: Path, python: Python, prompt: str, system_site_packages: bool, environ: Mapping[str, str]
+) -> None:
+    """Make a venv of `python` in the folder `path`, with pip.
+
+    Raises
+    ------
+    StackenvError
+        When the module `venv` fails; its own words are in the message.
+    """
+    options = ["--system-site-packages"] if system_site_packages else []
+    # -I: a PYTHONPATH that breaks the standard library must not keep the cure from being made.
+    command = [python.executable, "-I", "-m", "venv", *options, "--prompt", prompt, str(path)]
+    done = subprocess.run(
+        command,
+        env=dict(environ),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        words = (done.stdout + done.stderr).strip() or f"status {done.returncode}"
+        raise StackenvError(
+            f"{python.executable} could not make a venv: {words}", f"df -h {path}; df -i {path}"
+        )
+
+
+def write_files(files: Sequence[InstalledFile]) -> None:
+    """Write `files`, each whole.
+
+    Raises
+    ------
+    StackenvError
+        When the disk refuses.
+    """
+    for file in files:
+        write_file(Path(file.path), render_installed_file(file), file.executable)
+
+
+def environment_of(record: Record, environ: Mapping[str, str], constraint: str) -> dict[str, str]:
+    """Return `environ`, that of the stack, with the environment of `record` in front."""
+    path = f"{record.path}/bin:{environ.get('PATH', os.defpath)}"
+    constraints = " ".join(filter(None, (constraint, environ.get("PIP_CONSTRAINT", ""))))
+    changed = {**environ, "VIRTUAL_ENV": record.path, "PATH": path, "STACKENV_TOLD": record.full_name}
+    changed.pop("PYTHONHOME", None)
+    return {**changed, "PIP_CONSTRAINT": constraints} if constraints else changed
+
+
+def install_packages(
+    record: Record, arguments: Sequence[str], environ: Mapping[str, str], report: Path
+) -> None:
+    """Have the environment's pip install `arguments`; its words go to stderr, its report to `report`.
+
+    Raises
+    ------
+    InstallError
+        When pip fails; its log is read for what the constraints have to do with it.
+    """
+    from stackenv.apply.pip_failure import explain_failure
+
+    with tempfile.TemporaryDirectory(prefix="stackenv-pip-") as folder:
+        log = Path(folder, "log")
+        command = [
+            *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
+            *("--disable-pip-version-check", "--log", str(log), "--report", str(report)),
+            *arguments,
+        ]
+        sys.stderr.flush()
+        done = subprocess.run(
+            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
+        )
+        if done.returncode:
+            text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+            raise explain_failure(record, arguments, text, done.returncode)
+
+
+def proof_of(path: str, identity: str) -> str:
+    """Return the file by which an unfinished environment at `path` is known as ours."""
+    return f"{path}/{FOLDER}/unfinished-{identity}"

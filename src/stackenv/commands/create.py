@@ -1,0 +1,91 @@
+"""`stackenv create`: a new environment on the modules, and its module."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from stackenv.commands.create_venv import CreateRequest, plan_venv
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
+from stackenv.output import print_json, print_line, tell
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name")
+@click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
+@click.option("-r", "--requirements", multiple=True, type=click.Path(path_type=Path), help="A file of pip's.")
+@click.option(
+    "-m", "--module", "modules", multiple=True, help="Stand on this module; without it, on those loaded now."
+)
+@click.option("--python", "python_version", default="", help="Insist on this version: 3.12.")
+@click.option("--path", type=click.Path(path_type=Path), help="The environment's folder.")
+@click.option("--version", default="1.0", show_default=True, help="Of the module.")
+@click.option("--conda", is_flag=True, help="A conda environment instead of a venv.")
+@click.option("-c", "--channel", "channels", multiple=True, help="With --conda: a channel.")
+@click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
+@click.option(
+    "--system-site-packages/--no-system-site-packages",
+    default=True,
+    show_default=True,
+    help="See the packages of the module's base Python too.",
+)
+@click.option("--user-site", is_flag=True, help="See ~/.local too, behind the environment's packages.")
+@click.option("--no-build-isolation", is_flag=True, help="Builds from source see the stack's packages.")
+@click.option("--os-python", is_flag=True, help="Take the operating system's Python.")
+@click.option("--description", default="", help="One line for `module spider` and `stackenv list`.")
+@shared_option
+@dry_run_option
+@json_option
+def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, **options: object) -> None:
+    """Make an environment on the loaded modules, and a module that brings both back.
+
+    Packages that the modules bring stay the modules': pip leaves them alone, unless --allow-shadow
+    says otherwise.
+
+    \b
+    Example:
+      module load SciPy-bundle
+      stackenv create biopy biopython
+      module use ~/modules; module load biopy
+    """
+    request = CreateRequest(name=name, packages=packages, **options)  # type: ignore[arg-type]
+    workplace = open_workplace(request.shared)
+    request.check()
+    workplace.store.check_writable()
+    if not dry_run:
+        workplace.recover()
+    plan, record = plan_venv(request, workplace)
+    if dry_run:
+        for step in plan.steps:
+            print_line(step.sentence)
+        return
+    from stackenv.apply.carry_out import carry_out_plan
+
+    carry_out_plan(plan, workplace.journal, shlex.join(read_command_words()), tell)
+    report_created(workplace, record.full_name, as_json)
+
+
+def report_created(workplace: Workplace, full_name: str, as_json: bool) -> None:
+    """Print what is ready now, and what to type to use it."""
+    module = workplace.store.find(full_name)
+    others = [m for m in workplace.store.list_modules() if m.name == module.name]
+    typed = module.name if len(others) == 1 else module.full_name
+    use = f"ml use {workplace.describe_use()}; ml {typed}"
+    if as_json:
+        record = module.read_record()
+        print_json(
+            {
+                "module": module.full_name,
+                "modulefile": str(module.path),
+                "environment": module.prefix,
+                "modules": list(record.modules),
+                "packages": {p.name: p.version for p in record.packages},
+                "use": use,
+            }
+        )
+        return
+    tell(f"{module.full_name} is ready, in {module.prefix}; in a shell or a job script:")
+    print_line(use)

@@ -1,0 +1,246 @@
+"""The plan of `stackenv create` for a venv."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from stackenv.apply.files import write_file
+from stackenv.apply.store import check_name
+from stackenv.apply.venv import (
+    environment_of,
+    install_packages,
+    make_folder,
+    make_venv,
+    proof_of,
+    write_files,
+)
+from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.describe.venv import constraints_url, describe_venv_files, describe_venv_module, is_venv_path
+from stackenv.errors import StackenvError, UsageError
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.platform import probe_platform
+from stackenv.facts.python import probe_python
+from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.model.environment import Package, Python, Record
+from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
+from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.output import tell
+from stackenv.render import render_module
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """What was typed behind `stackenv create`."""
+
+    name: str
+    packages: tuple[str, ...] = ()
+    requirements: tuple[Path, ...] = ()
+    modules: tuple[str, ...] = ()
+    python_version: str = ""
+    path: Path | None = None
+    version: str = "1.0"
+    conda: bool = False
+    channels: tuple[str, ...] = ()
+    allow_shadow: tuple[str, ...] = ()
+    system_site_packages: bool = True
+    user_site: bool = False
+    no_build_isolation: bool = False
+    os_python: bool = False
+    description: str = ""
+    shared: Path | None = None
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot be meant."""
+        check_name(self.name)
+        check_name(self.version, "version")
+        for file in self.requirements:
+            if not file.is_file():
+                raise UsageError(f"the requirements file {file} does not exist", f"ls -l {file}")
+        if self.conda:
+            return
+        if self.channels:
+            raise UsageError("--channel is conda's: a venv has none", "add --conda")
+        for package in self.packages:
+            check_package(package)
+
+    def pip_arguments(self) -> tuple[str, ...]:
+        """Return what pip is to install, as it wants it; empty for nothing."""
+        files = [word for file in self.requirements for word in ("-r", str(file.absolute()))]
+        options = ["--no-build-isolation"] if self.no_build_isolation else []
+        return (*options, *files, *self.packages) if files or self.packages else ()
+
+
+def check_package(text: str) -> None:
+    """Raise UsageError when `text` is no requirement, URL or path that pip could install."""
+    if "://" in text or (not text.startswith("-") and Path(text).exists()):
+        return
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        raise UsageError(f"{text!r} is no package that pip could install: {error}") from error
+
+
+def choose_stack(request: CreateRequest, lmod: Lmod) -> Stack:
+    """Return the stack of the modules that are named, or else loaded now."""
+    names = request.modules or tuple(m.full_name for m in lmod.read_loaded() if m.asked_for)
+    # The command itself comes by a module, which is no part of anybody's stack.
+    names = tuple(name for name in names if name.split("/")[0] != "stackenv")
+    return load_stack(lmod, names)
+
+
+def choose_python(request: CreateRequest, stack: Stack, lmod: Lmod) -> Python:
+    """Return the Python to build on; raise StackenvError with the cure when there is none that fits."""
+    wanted = request.python_version
+    if request.os_python:
+        python = require_os_python(stack)
+        tell(f"{python.executable} is the operating system's Python {python.version}: no optimised stack")
+    elif wanted and (not stack.python or not fits(stack.python.version, wanted)):
+        offered = [
+            name
+            for name in lmod.available("Python")
+            if name.startswith("Python/") and fits(name.split("/")[1], wanted)
+        ]
+        have = f"the modules bring Python {stack.python.version}" if stack.python else "no Python is loaded"
+        raise StackenvError(
+            f"Python {wanted} is asked for, and {have}",
+            f"modules that match: {', '.join(offered)}; type: module load {offered[-1]}"
+            if offered
+            else f"no Python module matches; conda has others: stackenv create {request.name} --conda "
+            f"python={wanted}",
+        )
+    else:
+        python = require_python(stack, lmod)
+    if not fits(python.version, wanted):
+        raise StackenvError(f"Python {wanted} is asked for, and {python.executable} is {python.version}")
+    if not stack.can_make_venv and not request.os_python:
+        raise StackenvError(
+            f"{python.executable} has no venv with pip (the standard modules venv and ensurepip)",
+            "load another Python module",
+        )
+    return python
+
+
+def fits(version: str, wanted: str) -> bool:
+    """Tell whether `version` begins with the numbers of `wanted`."""
+    return not wanted or f"{version}.".replace("-", ".").startswith(f"{wanted}.")
+
+
+def draft_record(request: CreateRequest, workplace: Workplace, stack: Stack, python: Python) -> Record:
+    """Return the record of the environment as far as it is known before it is made."""
+    path = (
+        request.path or workplace.choose_environment_folder(f"{request.name}-{request.version}")
+    ).absolute()
+    if not is_venv_path(str(path)):
+        raise UsageError(f"{str(path)!r} cannot be on PATH: a colon splits it there", "--path ANOTHER")
+    if workplace.is_purged(path):
+        raise UsageError(
+            f"{path} is on storage that the site purges of old files: an environment would lose some",
+            "--path FOLDER, elsewhere; without --path the site's place is taken",
+        )
+    return Record(
+        name=request.name,
+        version=request.version,
+        kind="venv",
+        path=str(path),
+        module_folder=str(workplace.store.root),
+        modules=stack.modules,
+        stack=stack.loaded,
+        modulepath=stack.modulepath,
+        python=python,
+        platform=probe_platform(),
+        pinned=stack.pinned(request.allow_shadow),
+        allow_shadow=request.allow_shadow,
+        user_site=request.user_site,
+        description=request.description,
+        made_by=read_command_words(),
+    )
+
+
+def plan_venv(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Record]:
+    """Return the plan that makes the environment, and its record as far as it is known."""
+    lmod = Lmod.find(workplace.environ)
+    modulefile = workplace.store.require_free(request.name, request.version)
+    stack = choose_stack(request, lmod)
+    python = choose_python(request, stack, lmod)
+    record = draft_record(request, workplace, stack, python)
+    return Plan(record.full_name, venv_steps(request, record, stack, modulefile), str(modulefile)), record
+
+
+def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
+    """Return the steps that make the venv of `record` and its modulefile."""
+    assert record.python is not None
+    python, path = record.python, Path(record.path)
+    proof = proof_of(record.path, uuid.uuid4().hex)
+    constraint = constraints_url(record.path) if record.pinned else ""
+    environ = environment_of(record, stack.environ, constraint)
+    arguments = request.pip_arguments()
+    report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
+    below = f" of the module {python.module}" if python.module else ""
+    return (
+        Step(
+            f"make the folder {path}",
+            lambda: make_folder(path, Path(proof)),
+            (RemoveTree(str(path), proof),),
+        ),
+        Step(
+            f"make a venv with Python {python.version}{below}",
+            lambda: make_venv(path, python, record.name, request.system_site_packages, stack.environ),
+        ),
+        Step(
+            f"put the packages in order, and hold {len(record.pinned)} packages of the stack",
+            lambda: write_files(describe_venv_files(record)),
+        ),
+        *(
+            [
+                Step(
+                    f"install with pip: {' '.join(arguments)}",
+                    lambda: install_packages(record, arguments, environ, report),
+                    (RemoveFile(str(report)),),
+                )
+            ]
+            if arguments
+            else []
+        ),
+        Step(
+            f"write the modulefile {modulefile}",
+            lambda: finish(record, environ, report, modulefile, Path(proof)),
+            (RemoveFile(str(modulefile)),),
+        ),
+    )
+
+
+def finish(record: Record, environ: dict[str, str], report: Path, modulefile: Path, proof: Path) -> None:
+    """Write the record, then the modulefile, by which the environment is complete."""
+    probed = probe_python(f"{record.path}/bin/python", environ)
+    prefix = f"{Path(record.path).resolve()}/"
+    told = read_report(report)
+    packages = tuple(
+        replace(told.get((p.name.lower(), p.version), p), name=p.name, version=p.version, location=p.location)
+        for p in probed.packages
+        if f"{p.location}/".startswith(prefix)
+    )
+    complete = replace(record, packages=packages)
+    write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
+    write_file(modulefile, render_module(describe_venv_module(complete)))
+    proof.unlink(missing_ok=True)
+    report.unlink(missing_ok=True)
+
+
+def read_report(path: Path) -> dict[tuple[str, str], Package]:
+    """Return what pip's report (its `--report`, format 1) tells of each package it installed."""
+    if not path.is_file():
+        return {}
+    found = {}
+    for item in json.loads(path.read_text(encoding="utf-8")).get("install", []):
+        name, version = item["metadata"]["name"], item["metadata"]["version"]
+        download = item.get("download_info", {})
+        hashes = download.get("archive_info", {}).get("hashes", {})
+        source = download.get("url", "").rpartition("/")[2]
+        found[(name.lower(), version)] = Package(name, version, "", source, hashes.get("sha256", ""))
+    return found

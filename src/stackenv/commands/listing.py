@@ -1,0 +1,70 @@
+"""`stackenv list`: the personal modules that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackenv.apply.store import StoredModule
+from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
+from stackenv.commands.workplace import open_workplace
+from stackenv.errors import StackenvError
+from stackenv.output import print_json, print_table, tell
+
+
+def describe_module(module: StoredModule) -> dict[str, object]:
+    """Return what `list` tells of `module`; `problem` is empty when its record can be read."""
+    common = {"module": module.full_name, "environment": module.prefix, "modulefile": str(module.path)}
+    try:
+        record = module.read_record()
+    except StackenvError as error:
+        return {
+            **common,
+            "kind": "",
+            "modules": [],
+            "python": "",
+            "description": "",
+            "problem": error.message,
+        }
+    return {
+        **common,
+        "kind": record.kind,
+        "modules": list(record.modules),
+        "python": record.python.version if record.python else "",
+        "description": record.description,
+        "problem": "",
+    }
+
+
+@click.command("list", epilog=EXIT_STATUS)
+@shared_option
+@json_option
+def listing(shared: Path | None, as_json: bool) -> None:
+    """List the personal modules.
+
+    \b
+    Example:
+      stackenv list
+    """
+    workplace = open_workplace(shared)
+    workplace.recover()
+    found = [describe_module(module) for module in workplace.store.list_modules()]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            str(f["module"]),
+            str(f["kind"] or "broken"),
+            str(f["python"] or "-"),
+            ", ".join(map(str, f["modules"])) or "-",  # type: ignore[call-overload]
+            str(f["environment"]),
+        )
+        for f in found
+    ]
+    print_table(("MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT"), rows)
+    for problem in (f["problem"] for f in found if f["problem"]):
+        tell(str(problem))
+    if not found:
+        tell(f"there are no personal modules in {workplace.store.root}; stackenv create NAME makes one")

@@ -1,0 +1,107 @@
+"""What the modules of all personal environments have in common."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from stackenv.facts.platform import ELF_MACHINES
+from stackenv.model import Family, ModuleSpec, Operation, SetEnvironment
+from stackenv.model.environment import Record
+from stackenv.model.personal_operations import (
+    DependOn,
+    Extensions,
+    RequireModules,
+    RequirePath,
+    RequirePlatform,
+    Whatis,
+)
+from stackenv.model.record import RECORD_FILE
+
+IN_CHARGE = "STACKENV_ENVIRONMENT"
+# Nobody looks for them with `module spider`.
+IN_EVERY_VENV = frozenset({"pip", "setuptools", "wheel"})
+HELP = """\
+{full_name}: {about}
+
+    environment  {path}
+    modules      {modules}
+
+Use it, in a shell or in a job script:
+
+    {load}
+
+Leave it: deactivate, or module unload {name}. What it holds: stackenv info {full_name}
+"""
+
+
+def describe_about(record: Record) -> str:
+    """Return what the environment is, in one line."""
+    if record.description:
+        return record.description
+    below = f" on {', '.join(record.modules)}" if record.modules else ""
+    kind = "conda environment" if record.kind == "conda" else "Python environment"
+    return f"personal {kind}{below}"
+
+
+def describe_load(record: Record) -> str:
+    """Return what to type to load the module, in any shell."""
+    return f"module use {shlex.quote(record.module_folder)}; module load {record.full_name}"
+
+
+def describe_cure(record: Record, what: str) -> str:
+    """Return what the module says when the environment is gone, and what to type."""
+    return (
+        f"{record.full_name}: {what}, {record.path}, is gone. If it was moved: stackenv adopt NEW_PATH "
+        f"{record.name}; if nobody needs it: stackenv remove {record.full_name}"
+    )
+
+
+def describe_common(
+    record: Record,
+    refused_without: Sequence[tuple[str, str]],
+    environment: tuple[Operation, ...],
+    commands: tuple[Operation, ...],
+) -> ModuleSpec:
+    """Return the module of `record`; `refused_without` are paths and what to say when one is gone."""
+    name = record.full_name
+    missing = (
+        f"{name} was made on the module %s, which is not to be had here. Was it found with `module use`? "
+        f"Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the site has "
+        f"removed it, make the environment anew on a newer one: stackenv export {name}"
+    )
+    platform = record.platform
+    elsewhere = (
+        f"{name} was made on {platform.machine}, {platform.os or 'an unknown system'}; its compiled parts "
+        "do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the "
+        f"output of: stackenv export {name} --format requirements"
+    )
+    packages = tuple(f"{p.name}/{p.version}" for p in record.packages if p.name not in IN_EVERY_VENV)
+    return ModuleSpec(
+        template="personal.lua.j2",
+        help_text=HELP.format(
+            full_name=name,
+            name=record.name,
+            load=describe_load(record),
+            about=describe_about(record),
+            path=record.path,
+            modules=", ".join(record.modules) or "none",
+        ),
+        blocks={
+            "about": (
+                Whatis("Name", record.name),
+                Whatis("Version", record.version),
+                Whatis("Description", describe_about(record)),
+                Extensions(packages),
+            ),
+            "refusals": (
+                *(RequirePath(path, message) for path, message in refused_without),
+                RequirePlatform(platform.machine, ELF_MACHINES.get(platform.machine), platform.os, elsewhere),
+                RequireModules(record.modules, missing),
+            ),
+            "modules": (Family("stackenv"), *(DependOn(module) for module in record.modules)),
+            "environment": (*environment, SetEnvironment(IN_CHARGE, name)),
+            "commands": commands,
+        },
+        comment=f"record: {record.path}/{RECORD_FILE}",
+    )

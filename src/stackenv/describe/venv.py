@@ -1,0 +1,113 @@
+"""What stackenv puts into a venv, and the module that leads to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from stackenv import STACKENV_UUID
+from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure, describe_load
+from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
+from stackenv.model.environment import Python, Record
+from stackenv.model.personal_operations import (
+    RememberEnvironment,
+    ReplaceEnvironment,
+    ShellCode,
+    TakeFromPath,
+)
+from stackenv.model.record import FOLDER
+
+CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
+LAYERS = "_stackenv_layers"
+# The first and the last of a folder's .pth files, which are read in the order of their names.
+FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
+
+
+def find_site_packages(prefix: str, python: Python) -> str:
+    """Return the folder of a venv's packages (sysconfig's scheme `venv`)."""
+    return f"{prefix}/lib/python{python.minor}/site-packages"
+
+
+def constraints_url(prefix: str) -> str:
+    """Return the constraints file as a file: URL (RFC 8089), which pip and uv do not split at spaces.
+
+    With one slash: Lmod turns more into one (8.6.19).
+    """
+    return f"file:{quote(f'{prefix}/{CONSTRAINTS_FILE}')}"
+
+
+def describe_constraints(record: Record) -> str:
+    """Return the text of the constraints file (pip documentation, "Constraints Files")."""
+    lines = [f"{name}=={version}  # from {module}\n" for name, version, module in record.pinned]
+    return (
+        f"# {STACKENV_UUID}\n"
+        "# What the modules of this environment bring, so that an install does not put a generic build in\n"
+        f"# its place. To free one: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
+        + "".join(lines)
+    )
+
+
+def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[InstalledFile, ...]:
+    """Return the files that stackenv adds to the venv of `record`, the record aside."""
+    assert record.python is not None
+    site_packages = find_site_packages(record.path, record.python)
+    url = constraints_url(record.path)
+    needed = [*record.modules, *([record.python.module] if record.python.module else [])]
+    layers = {
+        "NAME": record.full_name,
+        "CURE": describe_load(record),
+        "MODULES": " ".join(dict.fromkeys(needed)),
+        "CONSTRAINTS": url if record.pinned else "",
+        "USER_SITE": "show" if record.user_site else "hide",
+    }
+    pth = (
+        InstalledFile(f"{site_packages}/{LAYERS}.py", "libexec/layers.py", dialect="python", values=layers),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"import {LAYERS}\n"),
+        InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.order_packages()\n"),
+    )
+    pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\n"
+    constraints = (
+        InstalledFile(f"{record.path}/{CONSTRAINTS_FILE}", text=describe_constraints(record)),
+        InstalledFile(f"{record.path}/pip.conf", text=pip_conf),
+    )
+    return (*(pth if with_pth else ()), *constraints, *describe_shell_files(record))
+
+
+def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that csh sources after a load and after an unload."""
+    values = {"MODULE": record.full_name}
+    return tuple(
+        InstalledFile(
+            f"{record.path}/{FOLDER}/{when}.csh", f"shell/personal_{when}.csh", dialect="csh", values=values
+        )
+        for when in ("load", "unload")
+    )
+
+
+def describe_venv_module(record: Record) -> ModuleSpec:
+    """Return the description of the personal module of the venv of `record`."""
+    prefix, name = record.path, record.full_name
+    url = constraints_url(prefix)
+    constraints: tuple[Operation, ...] = tuple(
+        PrependPath(variable, url, " ") for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT") if record.pinned
+    )
+    environment: tuple[Operation, ...] = (
+        RememberEnvironment("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
+        ReplaceEnvironment("VIRTUAL_ENV", prefix, IN_CHARGE, name),
+        ReplaceEnvironment("VIRTUAL_ENV_PROMPT", f"({record.name}) ", IN_CHARGE, name),
+        ReplaceEnvironment("PYTHONHOME", None, IN_CHARGE, name),
+        TakeFromPath(f"{prefix}/bin"),
+        PrependPath("PATH", f"{prefix}/bin"),
+        *constraints,
+    )
+    return describe_common(
+        record,
+        refused_without=((f"{prefix}/pyvenv.cfg", describe_cure(record, "its folder")),),
+        environment=environment,
+        commands=(ShellCode("personal", {"MODULE": name}, f"{prefix}/{FOLDER}"),),
+    )
+
+
+def is_venv_path(path: str) -> bool:
+    """Tell whether `path` can be on PATH and in the lists of modules: no colon, nothing unprintable."""
+    return Path(path).is_absolute() and ":" not in path and path.isprintable()

@@ -1,0 +1,45 @@
+"""Write what this Python is and which packages it finds to the file that the first argument names.
+
+As JSON: version, executable (real path), prefix, base_prefix, venv and ensurepip (can they be
+imported), packages (name, version, location), in the order in which imports look.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+
+
+def list_packages():
+    try:
+        from importlib import metadata
+    except ImportError:  # Python 3.7 and older
+        return []
+    found, seen = [], set()
+    for entry in sys.path:
+        if not os.path.isdir(entry):
+            continue
+        for distribution in metadata.distributions(path=[entry]):
+            name = distribution.metadata["Name"]
+            key = (name or "").lower().replace("_", "-").replace(".", "-")
+            if not name or key in seen:
+                continue
+            seen.add(key)
+            location = os.path.realpath(str(distribution.locate_file("")))
+            found.append({"name": name, "version": distribution.version, "location": location})
+    return found
+
+
+# This script's own folder is no place that anybody imports from.
+sys.path = [entry for entry in sys.path[1:] if entry]
+answer = {
+    "version": "%d.%d.%d" % sys.version_info[:3],
+    "executable": os.path.realpath(sys.executable),
+    "prefix": os.path.realpath(sys.prefix),
+    "base_prefix": os.path.realpath(sys.base_prefix),
+    "venv": importlib.util.find_spec("venv") is not None,
+    "ensurepip": importlib.util.find_spec("ensurepip") is not None,
+    "packages": list_packages(),
+}
+with open(sys.argv[1], "w", encoding="utf-8") as stream:
+    json.dump(answer, stream)

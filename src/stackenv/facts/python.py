@@ -1,0 +1,70 @@
+"""A Python and the packages that it finds, asked by running it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.errors import StackenvError
+from stackenv.model.environment import Package
+
+PROBE = Path(__file__).parent / "probes" / "python_probe.py"
+TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class ProbedPython:
+    """What a Python says of itself; the paths are real paths."""
+
+    version: str
+    executable: str
+    prefix: str
+    base_prefix: str
+    has_venv: bool
+    packages: tuple[Package, ...]
+
+
+def probe_python(executable: str, environ: Mapping[str, str]) -> ProbedPython:
+    """Run `executable` under `environ` and return what it says.
+
+    The user site is left out (-s); PYTHONPATH counts, for modules bring their packages by it.
+
+    Raises
+    ------
+    StackenvError
+        When it does not run, hangs, or says nothing; its own words are in the message.
+    """
+    with tempfile.TemporaryDirectory(prefix="stackenv-probe-") as folder:
+        answer = Path(folder, "answer.json")
+        try:
+            done = subprocess.run(
+                [executable, "-s", str(PROBE), str(answer)],
+                env={**environ, "STACKENV_TOLD": "probe"},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except OSError as error:
+            raise StackenvError(f"{executable} does not run: {error.strerror}") from error
+        except subprocess.TimeoutExpired:
+            raise StackenvError(f"{executable} does not end: killed after {TIMEOUT_S} s") from None
+        if done.returncode or not answer.is_file():
+            words = (done.stderr + done.stdout).strip() or f"status {done.returncode}"
+            raise StackenvError(f"{executable} does not run: {words}")
+        data = json.loads(answer.read_text(encoding="utf-8"))
+    return ProbedPython(
+        version=data["version"],
+        executable=data["executable"],
+        prefix=data["prefix"],
+        base_prefix=data["base_prefix"],
+        has_venv=data["venv"] and data["ensurepip"],
+        packages=tuple(Package(p["name"], p["version"], p["location"]) for p in data["packages"]),
+    )

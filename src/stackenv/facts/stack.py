@@ -1,0 +1,169 @@
+"""The stack beneath an environment: modules, their Python, and the packages that they bring."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from stackenv.errors import StackenvError
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.python import probe_python
+from stackenv.model.environment import Package, Python
+
+# What builds packages is never constrained: pip before 25.3 reads the same constraints for the
+# isolated build of an sdist, which may need newer ones (issue 3).
+BUILD_BACKENDS = frozenset(
+    """
+    build calver cmake cython editables expandvars flit flit-core flit-scm hatch-fancy-pypi-readme
+    hatch-requirements-txt hatch-vcs hatchling installer jupyter-packaging maturin meson meson-python
+    mesonpep517 ninja pbr pdm-backend pdm-pep517 pip pkgconfig poetry-core poetry-dynamic-versioning
+    py-build-cmake pybind11 pyproject-hooks pyproject-metadata scikit-build scikit-build-core
+    semantic-version setuptools setuptools-rust setuptools-scm sip uv uv-build versioneer versioningit
+    wheel whey
+    """.split()  # noqa: SIM905 (forty names read better as words)
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Modules, loaded.
+
+    Parameters
+    ----------
+    modules
+        Those asked for, by full name, in the order of loading.
+    loaded
+        All that Lmod loaded for them.
+    environ
+        The environment after the load.
+    modulepath
+        MODULEPATH before the load.
+    python
+        The modules' Python; None when they bring none.
+    packages
+        What that Python finds in the modules, by their own names.
+    """
+
+    modules: tuple[str, ...]
+    loaded: tuple[str, ...]
+    environ: Mapping[str, str]
+    modulepath: str
+    python: Python | None
+    packages: tuple[Package, ...]
+    can_make_venv: bool
+
+    def module_of(self, package: Package) -> str:
+        """Return the full name of the module that brings `package`; `the base Python` where none is known."""
+        return find_module(package.location, self.loaded, self.environ) or "the base Python"
+
+    def pinned(self, allow_shadow: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+        """Return what the constraints hold: name, version and module of the packages of the stack.
+
+        Left out: what builds packages, versions that are none (0.0.0 is what an unfinished
+        setup.py says), and the names in `allow_shadow`.
+        """
+        free = BUILD_BACKENDS | {canonicalize_name(name) for name in allow_shadow}
+        return tuple(
+            (p.name, p.version, self.module_of(p))
+            for p in self.packages
+            if canonicalize_name(p.name) not in free and is_real_version(p.version)
+        )
+
+
+def is_real_version(text: str) -> bool:
+    """Tell whether `text` is a version by PEP 440 other than 0.0.0."""
+    try:
+        return Version(text) != Version("0.0.0")
+    except InvalidVersion:
+        return False
+
+
+def find_module(path: str, loaded: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return the loaded module whose installation holds `path`; empty when none is known.
+
+    By EasyBuild's EBROOT variables first, then by NAME/VERSION in the path.
+    """
+    for name in loaded:
+        software = "".join(c for c in name.split("/")[0].upper().replace("+", "PLUS") if c.isalnum())
+        root = environ.get(f"EBROOT{software}")
+        if root and f"{path}/".startswith(f"{Path(root).resolve()}/"):
+            return name
+    return next((name for name in loaded if f"/{name}/" in f"{path}/"), "")
+
+
+def load_stack(lmod: Lmod, modules: Sequence[str]) -> Stack:
+    """Load `modules` where nothing else is loaded; return the stack that they make.
+
+    Raises
+    ------
+    ModuleError
+        When one of them cannot be loaded; Lmod's own words are in the message.
+    StackenvError
+        When their Python does not run.
+    """
+    clean = lmod.purged()
+    after = clean.load(*modules).environ if modules else clean.environ
+    loaded = Lmod(clean.command, after, clean.timeout_s).read_loaded()
+    names = tuple(module.full_name for module in loaded)
+    asked = tuple(m.full_name for m in loaded if m.asked_for) if modules else ()
+    executable = find_module_python(clean.environ, after)
+    modulepath = clean.environ.get("MODULEPATH", "")
+    if not executable:
+        return Stack(asked, names, after, modulepath, None, (), False)
+    probed = probe_python(executable, after)
+    python = Python(probed.version, probed.executable, find_module(probed.executable, names, after))
+    return Stack(asked, names, after, modulepath, python, probed.packages, probed.has_venv)
+
+
+def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return the python that a load has put in front; empty when it is the one that was there before."""
+    for name in ("python3", "python"):
+        new, old = (shutil.which(name, path=environ.get("PATH")) for environ in (after, before))
+        if new and (not old or Path(new).resolve() != Path(old).resolve()):
+            return new
+    return ""
+
+
+def require_python(stack: Stack, lmod: Lmod) -> Python:
+    """Return the modules' Python.
+
+    Raises
+    ------
+    StackenvError
+        When the modules bring none; the message says which modules do.
+    """
+    if stack.python:
+        return stack.python
+    found = [name for name in lmod.available("Python") if name.split("/")[0] == "Python"]
+    what = (
+        f"the modules {', '.join(stack.modules)} bring no Python" if stack.modules else "no module is loaded"
+    )
+    cure = (
+        f"Python modules here: {', '.join(found)}; type: module load {found[-1]}, and the same again"
+        if found
+        else "module spider Python"
+    )
+    raise StackenvError(
+        f"{what}, and the Python of the operating system is none to build on: it is old, and has "
+        "nothing of the optimised stack",
+        f"{cure}; --conda makes a conda environment; --os-python takes the operating system's all the same",
+    )
+
+
+def require_os_python(stack: Stack) -> Python:
+    """Return the operating system's Python; raise StackenvError when there is none or it has no venv."""
+    executable = shutil.which("python3", path="/usr/bin:/bin")
+    if not executable:
+        raise StackenvError("the operating system has no /usr/bin/python3", "load a Python module")
+    probed = probe_python(executable, {**stack.environ, "PYTHONPATH": ""})
+    if not probed.has_venv:
+        raise StackenvError(
+            f"{executable} has no venv with pip (the standard modules venv and ensurepip)",
+            "load a Python module",
+        )
+    return Python(probed.version, probed.executable)

@@ -1,0 +1,106 @@
+"""An environment as it is known: what it stands on, what it holds, how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed package, as its metadata names it, and where it came from.
+
+    `location` is the folder that it is imported from; `sha256` that of the wheel, where pip has told
+    it; `source` the file name of what was installed (a wheel, an sdist), where known.
+    """
+
+    name: str
+    version: str
+    location: str = ""
+    source: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The machine an environment was made on.
+
+    `os` is the ID of /etc/os-release with the major version (rocky 9), empty where there is none;
+    `cpu` archspec's name of the microarchitecture.
+    """
+
+    machine: str
+    os: str
+    cpu: str
+
+
+@dataclass(frozen=True)
+class Python:
+    """An interpreter: its version, the real path of its executable, and the module it belongs to."""
+
+    version: str
+    executable: str
+    module: str = ""
+
+    @property
+    def minor(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one environment and its module: enough to build it again.
+
+    Parameters
+    ----------
+    name, version
+        Of the personal module.
+    kind
+        `venv` or `conda`.
+    path
+        The prefix of the environment.
+    module_folder
+        What users give to `module use` to find the module.
+    modules
+        The modules it stands on, by full name, in the order of their loading: those asked for.
+    stack
+        Every module loaded with them.
+    modulepath
+        The MODULEPATH under which they were found.
+    python
+        None for a conda environment without Python.
+    packages
+        The environment's own.
+    pinned
+        What the modules bring and the constraints file holds: name, version, and the module.
+    allow_shadow
+        Names of packages of the stack that may be replaced in the environment.
+    owned
+        True when stackenv made the folder, and may delete it.
+    made_by
+        The command's words, as typed.
+    """
+
+    name: str
+    version: str
+    kind: str
+    path: str
+    module_folder: str
+    modules: tuple[str, ...]
+    stack: tuple[str, ...]
+    modulepath: str
+    python: Python | None
+    platform: Platform
+    packages: tuple[Package, ...] = ()
+    pinned: tuple[tuple[str, str, str], ...] = ()
+    allow_shadow: tuple[str, ...] = ()
+    user_site: bool = False
+    owned: bool = True
+    description: str = ""
+    made_by: tuple[str, ...] = ()
+    activation: Mapping[str, object] | None = None
+
+    @property
+    def full_name(self) -> str:
+        """What users type behind `module load`."""
+        return f"{self.name}/{self.version}"

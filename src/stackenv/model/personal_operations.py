@@ -1,0 +1,129 @@
+"""Operations that personal modules have beyond those of the conda module, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Union
+
+
+@dataclass(frozen=True)
+class Whatis:
+    """A line of `module whatis`, also found by `module keyword` and spider."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Extensions:
+    """Packages, as NAME/VERSION, by which `module spider` finds the module."""
+
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RequirePath:
+    """Refuse to load, with `message`, when the file or folder `path` is gone."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RequireModules:
+    """Refuse to load when one of the modules `names` is not to be had; %s in `message` is its name."""
+
+    names: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class RequirePlatform:
+    """Refuse to load on another kind of machine, or another operating system or major version of it.
+
+    `elf_machine` is the number of ELF's e_machine (elf(5)), which the running lua tells without a
+    process; None when `machine` has none known. `os` is as in `Platform`; empty: not asked.
+    """
+
+    machine: str
+    elf_machine: int | None
+    os: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RequireVariableUnset:
+    """Refuse to load, with `message`, while `variable` has a value other than `allowed`."""
+
+    variable: str
+    allowed: str
+    message: str
+
+
+@dataclass(frozen=True)
+class DependOn:
+    """Have Lmod load the module `name`, and unload it again when nobody else needs it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class TakeFromPath:
+    """Take `value` out of PATH at load, where an activate script has put it.
+
+    Lmod counts: an entry that was there before would be left by the unload, also when the script's
+    `deactivate` has taken it away meanwhile.
+    """
+
+    value: str
+
+
+@dataclass(frozen=True)
+class ReplaceEnvironment:
+    """Set `variable`, or unset it (`value` None), while the module is loaded.
+
+    The user's own value comes back at unload, unless the user has changed it meanwhile. `loaded_by`
+    is the variable that names the personal module in charge, and `module` this one's name.
+    """
+
+    variable: str
+    value: str | None
+    loaded_by: str
+    module: str
+
+
+@dataclass(frozen=True)
+class RememberEnvironment:
+    """Set `target` to the value that `source` has before the load, when it has one."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class ShellCode:
+    """Code that runs in the shell after a load and after an unload, of which it undoes the load's.
+
+    `source` names the files shell/SOURCE_load.DIALECT and shell/SOURCE_unload.DIALECT of the
+    templates, with the placeholders `values`; csh sources the installed files in `csh_folder`.
+    """
+
+    source: str
+    values: Mapping[str, str]
+    csh_folder: str
+
+
+PersonalOperation = Union[
+    Whatis,
+    Extensions,
+    RequirePath,
+    RequireModules,
+    RequirePlatform,
+    RequireVariableUnset,
+    DependOn,
+    TakeFromPath,
+    ReplaceEnvironment,
+    RememberEnvironment,
+    ShellCode,
+]

@@ -1,0 +1,93 @@
+"""What a command is about to change: steps, each with its undo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Callable, Union
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """Make the file `path` hold `text`."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RemoveFile:
+    """Delete the file or link `path`; it may be gone already."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class RemoveTree:
+    """Delete the folder `path`, if it is empty or holds the file `proof`: then it is ours."""
+
+    path: str
+    proof: str
+
+
+@dataclass(frozen=True)
+class MovePath:
+    """Rename `source` to `target`, on one file system; it may have happened already."""
+
+    source: str
+    target: str
+
+
+Change = Union[WriteFile, RemoveFile, RemoveTree, MovePath]
+CHANGES: Mapping[str, Callable[..., Change]] = {
+    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, MovePath)
+}
+
+
+def describe_change(change: Change) -> dict[str, str]:
+    """Return `change` as plain data; `parse_change` reads it back."""
+    return {"change": type(change).__name__, **asdict(change)}
+
+
+def parse_change(data: Mapping[str, str]) -> Change:
+    """Return the change that `describe_change` described."""
+    fields = {name: value for name, value in data.items() if name != "change"}
+    return CHANGES[data["change"]](**fields)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a plan.
+
+    `sentence` is what a dry run prints; `undo` takes the step back, in the order given, also when
+    it was interrupted.
+    """
+
+    sentence: str
+    carry_out: Callable[[], None]
+    undo: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps by which a command makes something new; all of them, or none.
+
+    `subject` is the module's full name, which nobody else may change meanwhile. When `complete_when`
+    exists the last step was done.
+    """
+
+    subject: str
+    steps: tuple[Step, ...]
+    complete_when: str
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Changes of what is there already, which an interrupted command's successor finishes.
+
+    Each can be carried out twice. `sentences` is what a dry run prints.
+    """
+
+    subject: str
+    sentences: tuple[str, ...]
+    changes: tuple[Change, ...]

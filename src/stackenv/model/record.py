@@ -1,0 +1,74 @@
+"""The record as JSON: one small file in each environment, `export` shows it as YAML.
+
+stackenv        the UUID by which stackenv knows its own
+record_version  1; a later stackenv reads older versions, never the other way round
+name, version, kind (venv or conda), path, module_folder, description, owned, made_by
+modules, stack, modulepath
+python          version, executable (real path), module; null without a Python
+platform        machine, os, cpu
+packages        name, version, location, source, sha256, each empty when unknown
+pinned          name, version, module of what the constraints file holds
+allow_shadow, user_site
+activation      what a conda environment's own activation does, captured; null for a venv
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from stackenv import STACKENV_UUID
+from stackenv.errors import StackenvError
+from stackenv.model.environment import Package, Platform, Python, Record
+
+RECORD_VERSION = 1
+# Where it is, below the environment's prefix.
+FOLDER = "stackenv"
+RECORD_FILE = f"{FOLDER}/record.json"
+
+
+def describe_record(record: Record) -> dict[str, Any]:
+    """Return `record` as plain data, of mappings, lists and texts."""
+    return {"stackenv": STACKENV_UUID, "record_version": RECORD_VERSION, **asdict(record)}
+
+
+def write_record_text(record: Record) -> str:
+    """Return the text of the record's file."""
+    return json.dumps(describe_record(record), indent=1, ensure_ascii=False) + "\n"
+
+
+def parse_record(text: str, origin: str) -> Record:
+    """Return the record in `text`, which came from `origin`.
+
+    Raises
+    ------
+    StackenvError
+        When it is no record, or of a version that this stackenv does not know.
+    """
+    try:
+        data = json.loads(text)
+        if data["stackenv"] != STACKENV_UUID:
+            raise ValueError("not written by stackenv")
+        if data["record_version"] != RECORD_VERSION:
+            raise ValueError(f"of version {data['record_version']}, and this stackenv reads {RECORD_VERSION}")
+        return build_record(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StackenvError(
+            f"{origin} is no record that can be used: {error}",
+            "the environment can be adopted again: stackenv adopt PATH NAME",
+        ) from error
+
+
+def build_record(data: Mapping[str, Any]) -> Record:
+    """Return the record that `data` describes; raise as a mapping and its values do."""
+    known = {field.name for field in fields(Record)}
+    values = {name: value for name, value in data.items() if name in known}
+    for name in ("modules", "stack", "allow_shadow", "made_by"):
+        values[name] = tuple(values[name])
+    values["python"] = Python(**data["python"]) if data["python"] else None
+    values["platform"] = Platform(**data["platform"])
+    values["packages"] = tuple(Package(**package) for package in data["packages"])
+    values["pinned"] = tuple((name, version, module) for name, version, module in data["pinned"])
+    return Record(**values)

@@ -1,0 +1,42 @@
+"""The one printer: data on stdout, as text, table or JSON; what is told to people on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def print_json(data: Any) -> None:
+    """Print `data` as JSON."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_line(text: str) -> None:
+    """Print one line of data."""
+    print(text)
+
+
+def tell(sentence: str) -> None:
+    """Tell people at the terminal, or in a job's log, what is going on."""
+    print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print `rows` below `titles`, in columns; into a pipe without titles, tabs between, for awk.
+
+    On a terminal rich cuts what does not fit and obeys NO_COLOR.
+    """
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    Console(no_color="NO_COLOR" in os.environ, highlight=False).print(table, markup=False)

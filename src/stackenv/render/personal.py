@@ -1,0 +1,170 @@
+"""The operations of personal modules into Lua, for Lmod 8.6 and later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+import jinja2
+
+from stackenv.model.personal_operations import (
+    DependOn,
+    Extensions,
+    RememberEnvironment,
+    ReplaceEnvironment,
+    RequireModules,
+    RequirePath,
+    RequirePlatform,
+    RequireVariableUnset,
+    ShellCode,
+    TakeFromPath,
+    Whatis,
+)
+from stackenv.render.dialect import quote_csh
+from stackenv.render.lua_string import quote_lua
+from stackenv.render.sources import fill_placeholders, read_source, strip_comments
+
+
+def render_whatis(operation: Whatis, _: jinja2.Environment) -> str:
+    # One line each: spider keeps what follows the first colon.
+    text = f"{operation.key}: {' '.join(operation.value.split())}"
+    return f"whatis({quote_lua(text)})"
+
+
+def render_extensions(operation: Extensions, _: jinja2.Environment) -> str:
+    return f"extensions({quote_lua(', '.join(operation.packages))})" if operation.packages else ""
+
+
+def render_require_path(operation: RequirePath, _: jinja2.Environment) -> str:
+    path = quote_lua(operation.path)
+    return f"""\
+if mode() == "load" and not (isFile({path}) or isDir({path})) then
+  LmodError({quote_lua(operation.message)})
+end"""
+
+
+def render_require_modules(operation: RequireModules, _: jinja2.Environment) -> str:
+    if not operation.names:
+        return ""
+    names = ", ".join(map(quote_lua, operation.names))
+    return f"""\
+if mode() == "load" then
+  for _, name in ipairs({{ {names} }}) do
+    if not isloaded(name) and not isAvail(name) then
+      LmodError((({quote_lua(operation.message)}):gsub("%%s", (name:gsub("%%", "%%%%")))))
+    end
+  end
+end"""
+
+
+def render_require_platform(operation: RequirePlatform, _: jinja2.Environment) -> str:
+    machine = f"""\
+  local lua = io.open("/proc/self/exe", "rb")
+  local header = lua and lua:read(20) or ""
+  if lua then lua:close() end
+  if #header == 20 and header:byte(19) + 256 * header:byte(20) ~= {operation.elf_machine} then
+    LmodError({quote_lua(operation.message)})
+  end
+"""
+    system = f"""\
+  local release = io.open("/etc/os-release")
+  local text = release and ("\\n" .. release:read("*a")) or ""
+  if release then release:close() end
+  local id = text:match("\\nID=[\\"']?([^\\"'\\n]*)") or ""
+  local major = text:match("\\nVERSION_ID=[\\"']?(%d+)")
+  if major and id .. " " .. major ~= {quote_lua(operation.os)} then
+    LmodError({quote_lua(operation.message)})
+  end
+"""
+    body = (machine if operation.elf_machine else "") + (system if operation.os else "")
+    return f'if mode() == "load" then\n{body}end' if body else ""
+
+
+def render_require_variable_unset(operation: RequireVariableUnset, _: jinja2.Environment) -> str:
+    variable = quote_lua(operation.variable)
+    return f"""\
+if mode() == "load" and (os.getenv({variable}) or "") ~= ""
+    and os.getenv({variable}) ~= {quote_lua(operation.allowed)} then
+  LmodError({quote_lua(operation.message)})
+end"""
+
+
+def render_depend_on(operation: DependOn, _: jinja2.Environment) -> str:
+    return f"depends_on({quote_lua(operation.name)})"
+
+
+def render_take_from_path(operation: TakeFromPath, _: jinja2.Environment) -> str:
+    value = quote_lua(operation.value)
+    return f"""\
+if mode() == "load" then
+  for _ = 1, 9 do
+    if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. {value} .. ":", 1, true) then break end
+    remove_path("PATH", {value})
+  end
+end"""
+
+
+def render_remember_environment(operation: RememberEnvironment, _: jinja2.Environment) -> str:
+    source, target = quote_lua(operation.source), quote_lua(operation.target)
+    return f"""\
+if mode() == "load" and (os.getenv({source}) or "") ~= "" then setenv({target}, os.getenv({source})) end
+if mode() == "unload" and os.getenv({target}) then setenv({target}, "") end"""
+
+
+def render_replace_environment(operation: ReplaceEnvironment, _: jinja2.Environment) -> str:
+    variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
+    value = "false" if operation.value is None else quote_lua(operation.value)
+    ours = f"os.getenv({variable}) == " + ("nil" if operation.value is None else value)
+    # Without a value there is nothing to unset, and nothing to bring back.
+    load = f"elseif os.getenv({variable}) ~= nil then" if operation.value is None else "else"
+    # Where another personal module is in charge, Lmod is exchanging the two (`family`): it loads the
+    # new one, unloads both, loads the new one again, and each unload takes off what its load put on.
+    return f"""\
+if mode() == "unload" then
+  local in_charge = os.getenv({quote_lua(operation.loaded_by)})
+  if os.getenv({stack}) then
+    if {ours} or in_charge ~= {quote_lua(operation.module)} then
+      local _, left = os.getenv({stack}):gsub(":", "")
+      pushenv({variable}, {value})
+      -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
+      if left < 2 then setenv({stack}, "") end
+    else
+      setenv({stack}, "")
+    end
+  end
+{load}
+  pushenv({variable}, {value})
+end"""
+
+
+def render_shell_code(operation: ShellCode, templates: jinja2.Environment) -> str:
+    lines = []
+    for shell_type in ("sh", "csh", "fish"):
+        for when in ("load", "unload"):
+            if shell_type == "csh":
+                file = quote_csh(f"{operation.csh_folder}/{when}.csh")
+                code = f"if ( -r {file} ) source {file}"
+            else:
+                name = f"shell/{operation.source}_{when}.{shell_type}"
+                filled = fill_placeholders(read_source(templates, name), operation.values, shell_type)
+                code = strip_comments(filled).rstrip()
+            lines.append(
+                f"if myShellType() == {quote_lua(shell_type)} then\n"
+                f"  execute{{cmd = {quote_lua(code)}, modeA = {{{quote_lua(when)}}}}}\nend"
+            )
+    return "\n".join(lines)
+
+
+PERSONAL_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
+    Whatis: render_whatis,
+    Extensions: render_extensions,
+    RequirePath: render_require_path,
+    RequireModules: render_require_modules,
+    RequirePlatform: render_require_platform,
+    RequireVariableUnset: render_require_variable_unset,
+    DependOn: render_depend_on,
+    TakeFromPath: render_take_from_path,
+    ReplaceEnvironment: render_replace_environment,
+    RememberEnvironment: render_remember_environment,
+    ShellCode: render_shell_code,
+}
