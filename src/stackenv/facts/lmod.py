@@ -130,12 +130,7 @@ class Lmod:
         """
         if not self.read_loaded():
             return self
-        environ, words = self._change("--force", "purge")
-        purged = replace(self, environ=environ)
-        left = [module.full_name for module in purged.read_loaded()]
-        if left:
-            raise refuse(f"module --force purge has not unloaded {' '.join(left)}", words, "open a new shell")
-        return purged
+        return replace(self, environ=self._change("--force", "purge")[0])
 
     def with_modules(self, *names: str) -> Lmod:
         """Return an Lmod in whose environment `names` are loaded, and what they pull in, no others."""
@@ -270,13 +265,7 @@ def refuse(what: str, words: str, hint: str = "") -> ModuleError:
 
 
 def check_argument(name: str) -> str:
-    """Return `name`, which Lmod takes for a module, or a part of its name, and not for an option.
-
-    Raises
-    ------
-    ModuleError
-        When it is empty, begins with a dash, or holds blanks or what cannot be printed.
-    """
+    """Return `name`; raise ModuleError for what Lmod would take for an option, or for no name at all."""
     if not name or name.startswith("-") or not name.isprintable() or any(c.isspace() for c in name):
         raise ModuleError(f"{name!r} is no name of a module", "type it as `module avail` shows it")
     return name

@@ -1,0 +1,297 @@
+"""The bindings to Lmod: real modulefiles, loaded by the real Lmod, compared with what bash gets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from built import LMOD
+
+from stackenv.errors import ModuleError
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.module_table import LoadedModule
+
+# Lmod's books, which it lays out by its width of a line, and what bash makes by itself.
+NOT_COMPARED = ("_ModuleTable", "_", "SHLVL", "PWD", "OLDPWD")
+HOSTILE = 'a\'b "c" \\d\\n é$HOME `id` ;x\t\x01' + "7%s"
+PASTED = 'first\n_mlstatus = False\nos.environ["EVIL"] = "1";\nimport os\n'
+
+
+def quote_lua(text: str) -> str:
+    """Return `text` as a string of Lua, with each byte as Lua's own decimal escape."""
+    return '"' + "".join(f"\\{byte:03}" for byte in text.encode()) + '"'
+
+
+class Tree:
+    """Modulefiles in a folder, and an Lmod that sees them and nothing else of the caller's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "modules"
+        self.home = folder / "home"
+        self.folder.mkdir()
+        self.home.mkdir()
+
+    def write(self, full_name: str, *lines: str) -> Path:
+        path = self.folder / f"{full_name}.lua"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def lmod(self, timeout_s: int = 60, **environ: str) -> Lmod:
+        base = {"PATH": "/usr/bin:/bin", "HOME": str(self.home), "MODULEPATH": str(self.folder)}
+        return Lmod(LMOD, {**base, **environ}, timeout_s)
+
+    def loaded(self, *names: str, **environ: str) -> Lmod:
+        lmod = self.lmod(**environ)
+        return replace(lmod, environ=lmod.load(*names).environ)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+def load_in_bash(lmod: Lmod, *names: str) -> dict[str, str]:
+    script = 'eval "$("$0" bash load "$@")"; env -0'
+    command = ["bash", "--norc", "-c", script, lmod.command, *names]
+    done = subprocess.run(command, env=dict(lmod.environ), capture_output=True, check=True)
+    return dict(os.fsdecode(entry).split("=", 1) for entry in done.stdout.split(b"\0") if entry)
+
+
+def compared(environ: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environ.items() if not k.startswith("_ModuleTable") and k not in NOT_COMPARED}
+
+
+def write_stack(tree: Tree) -> None:
+    """Write a bundle that needs a Python, which loads a compiler that is sticky."""
+    tree.write("Compiler/1", 'setenv("COMPILER", "1")', 'add_property("lmod", "sticky")')
+    tree.write("Python/3.11", 'load("Compiler")', 'prepend_path("PATH", "/sw/Python/3.11/bin")')
+    tree.write("Bundle/2.0", 'depends_on("Python/3.11")', 'prepend_path("PYTHONPATH", "/sw/Bundle/2.0/lib")')
+
+
+def test_the_environment_after_a_load_is_the_one_that_bash_gets_also_with_a_poisoned_python(tree) -> None:
+    write_stack(tree)
+    tree.write(
+        "hostile/1",
+        f'setenv("HOSTILE", {quote_lua(HOSTILE)})',
+        'unsetenv("GOES") pushenv("PUSHED", "new")',
+        'prepend_path{"PATH", "/first", priority=10} append_path("LISTED", "/a folder", ":")',
+    )
+    lmod = tree.lmod(GOES="x", PUSHED="old", STAYS="é\udcff", PYTHONHOME="/nowhere", PYTHONPATH="/no")
+    in_bash = load_in_bash(lmod, "Bundle", "hostile")
+    loaded = lmod.load("Bundle", "hostile")
+    assert loaded.environ["HOSTILE"] == HOSTILE and "GOES" not in loaded.environ
+    assert compared(loaded.environ) == compared(in_bash)
+    assert replace(lmod, environ=loaded.environ).read_loaded() == replace(lmod, environ=in_bash).read_loaded()
+
+
+def test_a_value_with_lines_that_look_like_an_answer_is_only_a_value(tree) -> None:
+    tree.write("pasted/1", f'setenv("PASTED", {quote_lua(PASTED)})')
+    environ = tree.lmod().load("pasted").environ
+    assert environ["PASTED"] == PASTED and "EVIL" not in environ
+
+
+def test_what_a_module_prints_is_neither_obeyed_nor_in_the_way(tree, tmp_path) -> None:
+    witness = tmp_path / "witness"
+    tree.write(
+        "loud/1",
+        f"print([[__import__('pathlib').Path({str(witness)!r}).touch()]])",
+        """print('os.environ["EVIL"] = "1";')""",
+        """print('os.environ["BROKEN"] = "\\\\q";')""",
+        """print('_mlstatus = False')""",
+        'setenv("LOUD", "yes")',
+    )
+    environ = tree.lmod().load("loud").environ
+    assert environ["LOUD"] == "yes" and not {"EVIL", "BROKEN"} & environ.keys() and not witness.exists()
+
+
+def test_what_bindings_tell_lmod_is_not_in_the_environment_after(tree) -> None:
+    tree.write("plain/1", 'setenv("PLAIN", "1")')
+    lmod = tree.lmod(LMOD_QUIET="1", LMOD_PAGER="less")
+    after = {k: v for k, v in lmod.load("plain").environ.items() if k.startswith("LMOD_")}
+    assert after == {"LMOD_QUIET": "1", "LMOD_PAGER": "less"}
+
+
+def test_words_of_a_module_are_kept_also_from_a_quiet_user(tree) -> None:
+    tree.write("wordy/1", 'LmodMessage("read the news")')
+    assert tree.lmod(LMOD_QUIET="1", LMOD_REDIRECT="yes").load("wordy").words == "read the news"
+
+
+def test_words_behind_a_program_that_empties_stderr_are_kept(tree) -> None:
+    tree.write("opens/1", 'LmodMessage("lost") os.execute("echo two >/dev/stderr") LmodMessage("three")')
+    assert tree.lmod().load("opens").words.splitlines()[-2:] == ["two", "three"]
+
+
+def test_an_unknown_module_is_refused_with_lmods_words_and_spider(tree) -> None:
+    with pytest.raises(ModuleError, match="unknown") as error:
+        tree.lmod().load("nowhere/1")
+    assert '"nowhere/1"' in error.value.message and error.value.hint == "module spider nowhere/1"
+    assert error.value.status == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [('setenv("x"', "expected"), ('LmodError("not on this node")', "not on this node"), ("nil()", "nil")],
+)
+def test_a_broken_module_is_refused_with_lmods_words_and_its_file(tree, line, words) -> None:
+    path = tree.write("broken/1", line)
+    tree.write("fine/1", "")
+    with pytest.raises(ModuleError, match=words) as error:
+        tree.lmod().load("fine", "broken")
+    assert str(path) in "".join(error.value.message.split("\n"))
+
+
+def is_running(pid: Path) -> bool:
+    try:
+        return Path("/proc", pid.read_text().strip(), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_module_that_hangs_is_killed_with_all_that_it_started(tree, tmp_path) -> None:
+    pid = tmp_path / "pid"
+    tree.write("hangs/1", f'capture("echo $$ > {pid}; sleep 600; true")')
+    with pytest.raises(ModuleError, match=r"python load hangs did not end within 3 s"):
+        tree.lmod(timeout_s=3).load("hangs")
+    deadline = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert pid.exists() and not is_running(pid)
+
+
+def test_a_daemon_that_a_module_starts_is_not_waited_for(tree, tmp_path) -> None:
+    pid = tmp_path / "pid"
+    tree.write("daemon/1", f'os.execute("sleep 60 & echo $! > {pid}")', 'setenv("DAEMON", "1")')
+    assert tree.lmod(timeout_s=30).load("daemon").environ["DAEMON"] == "1"
+    assert is_running(pid)
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_a_module_that_reads_from_the_terminal_finds_it_closed(tree) -> None:
+    tree.write("asks/1", 'setenv("ANSWER", "<" .. capture("cat") .. ">")')
+    before, (reader, writer) = os.dup(0), os.pipe()
+    os.dup2(reader, 0)
+    try:
+        assert tree.lmod(timeout_s=10).load("asks").environ["ANSWER"] == "<>"
+    finally:
+        os.dup2(before, 0)
+        for descriptor in (before, reader, writer):
+            os.close(descriptor)
+
+
+def test_modules_in_load_order_with_those_that_the_user_asked_for(tree) -> None:
+    write_stack(tree)
+    assert tree.loaded("Bundle").read_loaded() == (
+        LoadedModule("Compiler/1", str(tree.folder / "Compiler/1.lua"), False, True, 1),
+        LoadedModule("Python/3.11", str(tree.folder / "Python/3.11.lua"), False, False, 2),
+        LoadedModule("Bundle/2.0", str(tree.folder / "Bundle/2.0.lua"), True, False, 3),
+    )
+
+
+@pytest.mark.parametrize("names", [("Python", "Bundle"), ("Bundle", "Python")])
+def test_a_dependency_that_the_user_loads_too_is_asked_for(tree, names) -> None:
+    write_stack(tree)
+    loaded = tree.loaded(names[0])
+    loaded = replace(loaded, environ=loaded.load(names[1]).environ)
+    asked_for = {module.full_name for module in loaded.read_loaded() if module.asked_for}
+    assert asked_for == {"Python/3.11", "Bundle/2.0"}
+
+
+def test_a_table_of_several_pieces_and_odd_paths_is_read(tmp_path) -> None:
+    (tmp_path / 'a "b" \\c é').mkdir()
+    tree = Tree(tmp_path / 'a "b" \\c é')
+    paths = {f"module{number}/1": str(tree.write(f"module{number}/1", "")) for number in range(12)}
+    loaded = tree.loaded(*paths)
+    assert int(loaded.environ["_ModuleTable_Sz_"]) > 3
+    assert [(m.full_name, m.path) for m in loaded.read_loaded()] == list(paths.items())
+
+
+def test_a_table_that_has_lost_a_piece_is_replaced_by_the_list_of_names(tree) -> None:
+    write_stack(tree)
+    environ = {**tree.loaded("Bundle").environ, "_ModuleTable_Sz_": "99"}
+    loaded = replace(tree.lmod(), environ=environ).read_loaded()
+    names = ["Compiler/1", "Python/3.11", "Bundle/2.0"]
+    assert [(m.full_name, m.path) for m in loaded] == [(n, f"{tree.folder}/{n}.lua") for n in names]
+    assert all(module.asked_for for module in loaded)
+
+
+def test_purged_unloads_sticky_modules_too_and_keeps_what_is_the_users(tree) -> None:
+    write_stack(tree)
+    loaded = tree.loaded("Bundle", MINE="x", PYTHONPATH="/mine")
+    purged = loaded.purged()
+    assert loaded.read_loaded() and purged.read_loaded() == ()
+    left = {k: v for k, v in purged.environ.items() if not k.startswith(("_ModuleTable", "__LMOD_REF"))}
+    assert left == tree.lmod(MINE="x", PYTHONPATH="/mine").environ
+
+
+def test_with_modules_starts_clean(tree) -> None:
+    write_stack(tree)
+    tree.write("Other/1", 'setenv("OTHER", "1")')
+    clean = tree.loaded("Other").with_modules("Python/3.11")
+    assert [m.full_name for m in clean.read_loaded()] == ["Compiler/1", "Python/3.11"]
+    assert "OTHER" not in clean.environ
+
+
+def test_available_are_full_names_in_the_order_of_versions(tree, tmp_path) -> None:
+    for version in ("3.9.6-GCC-11.2.0", "3.11.3-GCC-12.3.0", "3.11.3-GCC-9.3.0", "3.11rc1", "R2023b", ".4.0"):
+        tree.write(f"Python/{version}", "")
+    for name in ("Deep/x/1", "python-tools/C++_1", "StdEnv"):
+        tree.write(name, 'extensions("numpy/1.26.4")')
+    (tree.folder / "Python/default").symlink_to("3.9.6-GCC-11.2.0.lua")
+    (tree.folder / ".modulerc.lua").write_text(
+        'module_alias("Py/3", "Python/3.11rc1")\nmodule_version("Python/3.11rc1", "new")\n'
+        'hide_version("Python/R2023b")\n'
+    )
+    shutil.copytree(tree.folder, tmp_path / "again", symlinks=True)
+    lmod = tree.lmod(MODULEPATH=f"{tree.folder}:{tmp_path / 'again'}")
+    ordered = ("3.9.6-GCC-11.2.0", "3.11rc1", "3.11.3-GCC-9.3.0", "3.11.3-GCC-12.3.0")
+    pythons = tuple(f"Python/{version}" for version in ordered)
+    assert lmod.available() == ("Deep/x/1", *pythons, "python-tools/C++_1", "StdEnv")
+    assert lmod.available("Python/3.11.3") == pythons[2:]
+    assert lmod.available("nothing-like-it") == ()
+
+
+def test_available_is_by_the_whole_name_and_hidden_ones_too(tree) -> None:
+    for name in ("Python/3.11.3", "Python/.3.12", "lib+x/1.0-a++"):
+        tree.write(name, "")
+    lmod = tree.lmod()
+    assert all(map(lmod.is_available, ("Python/3.11.3", "Python/.3.12", "lib+x/1.0-a++")))
+    assert not any(map(lmod.is_available, ("Python/3.11", "Python", "ython/3.11.3", "Perl/5")))
+
+
+def test_a_broken_module_does_not_spoil_the_lists(tree, tmp_path) -> None:
+    bin_folder, lib = tmp_path / "sw/Python/3.11/bin", tmp_path / "sw/Python/3.11/lib é"
+    bin_folder.mkdir(parents=True)
+    lib.mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "sw")
+    tree.write("Python/3.11", f'prepend_path("PATH", "{tmp_path}/link/Python/3.11/bin")')
+    tree.write("Library/1", f'prepend_path("LD_LIBRARY_PATH", "{lib}")', 'whatis("a \\"b\\"\\n{")')
+    tree.write("broken/1", 'setenv("x"')
+    tree.write("loud/1", 'print("{}")', 'io.stdout:write("{")', 'LmodError("loud")')
+    (tmp_path / "lmod").symlink_to(LMOD)
+    lmod = Lmod(str(tmp_path / "lmod"), tree.lmod(MODULEPATH=f"relative::{tree.folder}").environ)
+    assert lmod.spider_reverse_map() == {
+        str(bin_folder): ("Python/3.11",),
+        f"{tmp_path}/link/Python/3.11/bin": ("Python/3.11",),
+        str(lib): ("Library/1",),
+    }
+    assert "Python/3.11" in lmod.available()
+
+
+def test_a_tree_with_nothing_on_path_has_an_empty_reverse_map(tree) -> None:
+    tree.write("nothing/1", "")
+    assert tree.lmod().spider_reverse_map() == {}
+    assert tree.lmod(MODULEPATH="").spider_reverse_map() == {}
+
+
+def test_a_module_that_hangs_in_spider_ends_spider(tree) -> None:
+    tree.write("hangs/1", 'capture("sleep 600")')
+    with pytest.raises(ModuleError, match=r"spider -o jsonReverseMapT .* did not end within 2 s"):
+        tree.lmod(timeout_s=2).spider_reverse_map()
