@@ -98,6 +98,10 @@ def describe_changes(command, answer, environ):
     emptied = [name for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV") if exports.get(name) == ""]
     if command == "deactivate":
         name_as_before(exports, environ)
+        if exports.get("CONDA_PREFIX") == environ.get("STACKENV_CONDA_ENV", ""):
+            # Back to the environment of a personal module, which leaves the prompt alone.
+            exports.pop("CONDA_PROMPT_MODIFIER", None)
+            unsets.append("CONDA_PROMPT_MODIFIER")
     if exports.get("CONDA_SHLVL") == "0" and environ.get("STACKENV_CONDA_BEFORE") == "clean":
         emptied += ["CONDA_SHLVL", "CONDA_PROMPT_MODIFIER"]
     unsets += emptied
@@ -152,7 +156,8 @@ def arrange_path(environ, base_on_path):
     entries = [entry for entry in path.split(":") if entry != our_pip]
     if len(entries) == len(path.split(":")):
         return path
-    in_front = prefix if level_of(environ) else root
+    # The module of a personal environment has put it in front of all this, and keeps that order.
+    in_front = prefix if level_of(environ) and prefix != environ.get("STACKENV_CONDA_ENV") else root
     places = [os.path.join(in_front, "bin"), os.path.join(root, "condabin")]
     at = next((entries.index(place) + 1 for place in places if place in entries), 0)
     return ":".join(entries[:at] + [our_pip] + entries[at:])

@@ -11,6 +11,8 @@ if ( "$__se_before" != clean ) then
     set __se_level = `echo "$__se_before" | sed 's/:.*//'`
 endif
 if ( "$__se_level" == "" ) set __se_level = 0
+# The first is a personal module's, which is still loaded.
+if ( $?STACKENV_CONDA_ENV ) set __se_level = 1
 set __se_command = deactivate
 while ( $?CONDA_SHLVL )
     if ( $CONDA_SHLVL <= $__se_level ) break
@@ -31,7 +33,7 @@ while ( $?CONDA_SHLVL )
     endif
 end
 if ( "$__se_before" == clean ) then
-    unsetenv CONDA_SHLVL
+    if ( ! $?STACKENV_CONDA_ENV ) unsetenv CONDA_SHLVL
     unsetenv _CE_M
     unsetenv _CE_CONDA
     unset _CONDA_ROOT _CONDA_EXE

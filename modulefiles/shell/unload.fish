@@ -11,6 +11,9 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
         test -n "$__se_level"
         or set __se_level 0
     end
+    # The first is a personal module's, which is still loaded.
+    set -q STACKENV_CONDA_ENV
+    and set __se_level 1
     set -l __se_interactive
     status is-interactive
     and set __se_interactive =
@@ -29,7 +32,8 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
         end
     end
     if test "$__se_before" = clean
-        set -e CONDA_SHLVL
+        set -q STACKENV_CONDA_ENV
+        or set -e CONDA_SHLVL
         set -e _CE_M
         set -e _CE_CONDA
         set -e _CONDA_ROOT

@@ -2,6 +2,8 @@
 if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     __se_before=${STACKENV_CONDA_BEFORE:-clean}
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
+    # The first is a personal module's, which is still loaded.
+    if [ -n "${STACKENV_CONDA_ENV-}" ]; then __se_level=1; fi
     __se_command=deactivate
     while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
         __se_was=$CONDA_SHLVL
@@ -20,7 +22,8 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     done
     case $__se_before in
         clean)
-            unset CONDA_SHLVL _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
+            if [ -z "${STACKENV_CONDA_ENV-}" ]; then unset CONDA_SHLVL; fi
+            unset _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
             if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
                 unset CONDA_EXE CONDA_PYTHON_EXE
             fi

@@ -8,6 +8,7 @@ import sys
 import click
 
 from stackenv import __version__
+from stackenv.commands.adopt import adopt
 from stackenv.commands.create import create
 from stackenv.commands.listing import listing
 from stackenv.commands.options import EXIT_STATUS
@@ -29,7 +30,7 @@ def stackenv() -> None:
     """
 
 
-for command in (create, listing, site):
+for command in (adopt, create, listing, site):
     stackenv.add_command(command)
 
 

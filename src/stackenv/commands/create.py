@@ -57,7 +57,12 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     workplace.store.check_writable()
     if not dry_run:
         workplace.recover()
-    plan, record = plan_venv(request, workplace)
+    if request.conda:
+        from stackenv.commands.create_conda import plan_conda
+
+        plan, record = plan_conda(request, workplace)
+    else:
+        plan, record = plan_venv(request, workplace)
     if dry_run:
         for step in plan.steps:
             print_line(step.sentence)

@@ -96,8 +96,10 @@ def find_module(path: str, loaded: Sequence[str], environ: Mapping[str, str]) ->
     return next((name for name in loaded if f"/{name}/" in f"{path}/"), "")
 
 
-def load_stack(lmod: Lmod, modules: Sequence[str]) -> Stack:
+def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> Stack:
     """Load `modules` where nothing else is loaded; return the stack that they make.
+
+    Without `with_python` nobody asks for their Python and its packages.
 
     Raises
     ------
@@ -111,7 +113,7 @@ def load_stack(lmod: Lmod, modules: Sequence[str]) -> Stack:
     loaded = Lmod(clean.command, after, clean.timeout_s).read_loaded()
     names = tuple(module.full_name for module in loaded)
     asked = tuple(m.full_name for m in loaded if m.asked_for) if modules else ()
-    executable = find_module_python(clean.environ, after)
+    executable = find_module_python(clean.environ, after) if with_python else ""
     modulepath = clean.environ.get("MODULEPATH", "")
     if not executable:
         return Stack(asked, names, after, modulepath, None, (), False)

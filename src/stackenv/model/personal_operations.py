@@ -102,6 +102,46 @@ class RememberEnvironment:
 
 
 @dataclass(frozen=True)
+class CondaEnvironment:
+    """Have the conda environment at `prefix`, called `name`, active, without asking conda.
+
+    PATH, CONDA_PREFIX, CONDA_DEFAULT_ENV and CONDA_SHLVL are as after `conda activate`, and
+    `marker` tells the module of conda which environment this is. `shim` is a folder behind the
+    environment's own bin. Refuses, with `message`, over an environment that is active already.
+    At unload what is stacked on top is left to `ShellCode`.
+    """
+
+    prefix: str
+    name: str
+    marker: str
+    shim: str
+    message: str
+
+
+@dataclass(frozen=True)
+class SetDefault:
+    """Set `variable` where the user has not set it; unload unsets it only then."""
+
+    variable: str
+    value: str
+
+
+@dataclass(frozen=True)
+class UnsetEnvironment:
+    """Unset `variable`; unload does not bring it back."""
+
+    variable: str
+
+
+@dataclass(frozen=True)
+class AppendPath:
+    """Put `value` at the end of the path variable `variable`; unload takes it away."""
+
+    variable: str
+    value: str
+
+
+@dataclass(frozen=True)
 class ShellCode:
     """Code that runs in the shell after a load and after an unload, of which it undoes the load's.
 
@@ -125,5 +165,9 @@ PersonalOperation = Union[
     TakeFromPath,
     ReplaceEnvironment,
     RememberEnvironment,
+    CondaEnvironment,
+    SetDefault,
+    UnsetEnvironment,
+    AppendPath,
     ShellCode,
 ]

@@ -26,6 +26,7 @@ from stackenv.model import (
     UnloadCode,
 )
 from stackenv.policy import PathTemplate, Variable
+from stackenv.render.conda_environment import CONDA_ENVIRONMENT_RENDERERS
 from stackenv.render.lua_string import quote_lua
 from stackenv.render.notices import render_terminal_notices
 from stackenv.render.personal import PERSONAL_RENDERERS
@@ -61,7 +62,8 @@ local stackenv_reloaded = os.getenv({variable}) ~= nil
 if mode() == "load" and not stackenv_reloaded then
   local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
   local name = os.getenv("CONDA_DEFAULT_ENV")
-  if exe or level then
+  -- The environment of a personal module is no other conda's.
+  if (exe or level) and not os.getenv("STACKENV_CONDA_ENV") then
     level = tonumber(level or "") and level or ""
     setenv({variable}, string.format("%s:%s:%s", level, exe or "", name or ""))
   else
@@ -92,9 +94,10 @@ if mode() == "load" then
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
   local our_pip = root .. "/libexec/stackenv/pip"
-  for number, prefix in ipairs(stackenv_reloaded and visible or {{}}) do
+  local keeps = stackenv_reloaded or os.getenv("STACKENV_CONDA_ENV")
+  for number, prefix in ipairs(keeps and visible or {{}}) do
     -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
-    if number == #visible then
+    if number == #visible and prefix ~= os.getenv("STACKENV_CONDA_ENV") then
       remove_path("PATH", our_pip)
       prepend_path("PATH", our_pip)
     end
@@ -268,6 +271,7 @@ RENDERERS: dict[type, Callable[[Any, jinja2.Environment], str]] = {
     TerminalNotices: render_terminal_notices,
     UnloadCode: render_unload_code,
     **PERSONAL_RENDERERS,
+    **CONDA_ENVIRONMENT_RENDERERS,
 }
 
 

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7a512d5a97298f6a8cf43a1e85136203ee34b0b09427c12254970c440a3cebef
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4127dc64b271ac92f7fcc06195606b27e96a20a6b1b6808cb0bdfbd91ab6d403
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -10,7 +10,8 @@ local stackenv_reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
 if mode() == "load" and not stackenv_reloaded then
   local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
   local name = os.getenv("CONDA_DEFAULT_ENV")
-  if exe or level then
+  -- The environment of a personal module is no other conda's.
+  if (exe or level) and not os.getenv("STACKENV_CONDA_ENV") then
     level = tonumber(level or "") and level or ""
     setenv("STACKENV_CONDA_BEFORE", string.format("%s:%s:%s", level, exe or "", name or ""))
   else
@@ -41,9 +42,10 @@ if mode() == "load" then
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
   local our_pip = root .. "/libexec/stackenv/pip"
-  for number, prefix in ipairs(stackenv_reloaded and visible or {}) do
+  local keeps = stackenv_reloaded or os.getenv("STACKENV_CONDA_ENV")
+  for number, prefix in ipairs(keeps and visible or {}) do
     -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
-    if number == #visible then
+    if number == #visible and prefix ~= os.getenv("STACKENV_CONDA_ENV") then
       remove_path("PATH", our_pip)
       prepend_path("PATH", our_pip)
     end
@@ -256,6 +258,7 @@ if myShellType() == "sh" then
 if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     __se_before=${STACKENV_CONDA_BEFORE:-clean}
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
+    if [ -n "${STACKENV_CONDA_ENV-}" ]; then __se_level=1; fi
     __se_command=deactivate
     while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
         __se_was=$CONDA_SHLVL
@@ -273,7 +276,8 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     done
     case $__se_before in
         clean)
-            unset CONDA_SHLVL _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
+            if [ -z "${STACKENV_CONDA_ENV-}" ]; then unset CONDA_SHLVL; fi
+            unset _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
             if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
                 unset CONDA_EXE CONDA_PYTHON_EXE
             fi
@@ -335,6 +339,8 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
         test -n "$__se_level"
         or set __se_level 0
     end
+    set -q STACKENV_CONDA_ENV
+    and set __se_level 1
     set -l __se_interactive
     status is-interactive
     and set __se_interactive =
@@ -352,7 +358,8 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
         end
     end
     if test "$__se_before" = clean
-        set -e CONDA_SHLVL
+        set -q STACKENV_CONDA_ENV
+        or set -e CONDA_SHLVL
         set -e _CE_M
         set -e _CE_CONDA
         set -e _CONDA_ROOT

@@ -1,0 +1,234 @@
+"""Capture what the activation of a conda environment does, so that a module can do it without conda.
+
+The scripts of the environment run: this is a step of a plan, never a probe. No conda is needed, for
+its activation sets PATH and its own variables and then sources the scripts (`build_activate` and
+`_yield_commands`, conda/activate.py, 24.7.1): variables of env_vars.d and conda-meta/state, then
+activate.d/*.sh in order; deactivate.d in reverse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.apply.capture_changes import (
+    Change,
+    describe_changes,
+    find_differing,
+    keep_common,
+)
+from stackenv.apply.capture_findings import (
+    compare_dialects,
+    find_deactivation,
+    find_failures,
+    find_output,
+    find_setter,
+    find_shell_changes,
+)
+from stackenv.apply.capture_run import Observation, Trial, clear_folder
+from stackenv.apply.capture_seeds import choose_seeds
+from stackenv.apply.capture_shells import find_program
+from stackenv.apply.capture_sources import ActivationSources, hash_sources, read_sources
+from stackenv.errors import StackenvError
+from stackenv.model.activation import CapturedActivation, CaptureFinding
+
+OTHER_HOST = "stackenv-capture"
+
+
+@dataclass(frozen=True)
+class Capture:
+    """The plain run of one dialect, the trial without what ended earlier runs, and what ended them."""
+
+    shell: str
+    trial: Trial
+    plain: Observation
+    findings: tuple[CaptureFinding, ...]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs: in sh the plain one, one elsewhere and one with `seeds`; in csh the first and the last."""
+
+    sh: Capture
+    other: Observation
+    seeded: Observation
+    csh: Capture | None
+    csh_seeded: Observation | None
+    seeds: Mapping[str, str]
+
+
+def capture_activation(prefix: Path, timeout_s: int = 60) -> CapturedActivation:
+    """Run the activation of the environment at `prefix` in clean shells; return what it does.
+
+    At most nine shells run, each for `timeout_s` seconds at most; five where all scripts end well.
+
+    Raises
+    ------
+    StackenvError
+        When there is no bash, or `prefix` is no conda environment.
+    """
+    sources = read_sources(prefix)
+    bash = find_program("bash")
+    with temporary_folder() as top:
+        runs = run_all(sources, bash, timeout_s, top)
+    sh, csh = runs.sh, runs.csh
+    changes = describe_changes(sh.plain, runs.seeded, runs.seeds)
+    differing = find_differing(sh.plain, runs.other)
+    findings = [*sources.findings, *sh.findings, *find_shell_changes(sh.plain), *find_unvaried(runs.other)]
+    findings += find_run_findings(sh.plain, runs.other, runs.seeded)
+    restorable = {n for n in runs.seeds if n not in changes or changes[n].verb != "backup"}
+    findings += find_deactivation(sh.plain, runs.seeded, restorable, sources.prefix)
+    if csh and runs.csh_seeded:
+        findings += [*csh.findings, *find_run_findings(csh.plain, None, runs.csh_seeded)]
+        theirs = describe_changes(csh.plain, runs.csh_seeded, runs.seeds)
+        findings += compare_dialects(changes, theirs, set(differing))
+    else:
+        findings += find_missing_csh(sources, changes)
+    for name, reason in differing.items():
+        if name not in changes or changes[name].verb != "backup":
+            changes[name] = keep_common(changes.get(name, Change("unknown")), name, sh.plain, runs.other)
+            findings.append(CaptureFinding("differs", name, f"{reason} ({find_setter(sh.plain, name)})"))
+    return assemble(changes, findings, hash_sources(Path(sources.prefix)))
+
+
+def run_all(sources: ActivationSources, bash: str, timeout_s: int, top: Path) -> Runs:
+    """Run the activation as often as it takes, below the folder `top`."""
+    sh = run_plain(bash, make_trial(sources, timeout_s), top)
+    # What a script takes from the clock is another after the turn of a second.
+    time.sleep(1.01 - time.time() % 1)
+    other = sh.trial.run(bash, top / "b", make_inputs(top / "b", other=True), OTHER_HOST)
+    csh = run_csh(sources, timeout_s, top)
+    seeds = choose_seeds(sources, [sh.plain, other, *([csh.plain] if csh else [])], top / "seeds")
+    seeded = run_seeded(sh, seeds, top)
+    return Runs(sh, other, seeded, csh, run_seeded(csh, seeds, top) if csh else None, seeds)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder, and remove it whatever a script has left in it."""
+    try:
+        top = Path(tempfile.mkdtemp(prefix="stackenv-capture-"))
+    except OSError as error:
+        raise StackenvError(
+            f"no temporary folder could be made: {error}", "set TMPDIR to a folder with space"
+        ) from error
+    try:
+        yield top
+    finally:
+        clear_folder(top)
+
+
+def make_inputs(place: Path, other: bool = False) -> dict[str, str]:
+    """Return what the user, the host and the moment give a shell; all of it is another for `other`.
+
+    The time zones lie 25:45 hours apart: the date, the hour and the minute differ.
+    """
+    inputs = {
+        "HOME": str(place / "home"),
+        "TMPDIR": str(place / "tmp"),
+        "PWD": str(place / "work"),
+        "SCRATCH": str(place / "scratch"),
+        "WORKSPACE": str(place / "workspace"),
+        "USER": "other-user" if other else "one-user",
+        "LOGNAME": "other-user" if other else "one-user",
+        "HOSTNAME": OTHER_HOST if other else socket.gethostname(),
+        "TZ": "<+1345>-13:45" if other else "<-12>12",
+    }
+    job = {"SLURM_JOB_ID": "4217839", "SLURM_CPUS_PER_TASK": "1873"} if other else {}
+    return {**inputs, **job}
+
+
+def make_trial(sources: ActivationSources, timeout_s: int) -> Trial:
+    """Return the whole activation and deactivation of `sources` in sh."""
+    return Trial(sources.prefix, sources.activate, sources.deactivate, sources.variables, timeout_s)
+
+
+def run_plain(shell: str, trial: Trial, top: Path) -> Capture:
+    """Run `trial`; again up to the script in which the shell ended, for the next run to get through."""
+    findings: list[CaptureFinding] = []
+    for _ in range(3):
+        plain = trial.run(shell, top / "a", make_inputs(top / "a"))
+        if plain.stopped_at is None:
+            break
+        findings += [
+            finding for finding in find_failures(plain) if finding.subject == plain.labels[plain.stopped_at]
+        ]
+        trial = trial.cut(plain.stopped_at)
+    return Capture(shell, trial, plain, tuple(findings))
+
+
+def run_csh(sources: ActivationSources, timeout_s: int, top: Path) -> Capture | None:
+    """Run the scripts for csh; None where there are none, or no tcsh that starts."""
+    tcsh = shutil.which("tcsh")
+    if not tcsh or not sources.csh:
+        return None
+    trial = replace(make_trial(sources, timeout_s), activate=sources.csh, deactivate=())
+    try:
+        return run_plain(tcsh, trial, top)
+    except StackenvError:
+        return None
+
+
+def run_seeded(capture: Capture, seeds: Mapping[str, str], top: Path) -> Observation:
+    """Run the first run of `capture` once more, with `seeds` in the environment."""
+    return capture.trial.run(capture.shell, top / "a", {**make_inputs(top / "a"), **seeds})
+
+
+def find_run_findings(
+    plain: Observation, other: Observation | None, seeded: Observation
+) -> Iterator[CaptureFinding]:
+    """Yield what scripts print, and those that fail; for the later runs, what only they show."""
+    second = other or seeded
+    failures = list(find_failures(plain, second))
+    known = {finding.subject for finding in failures}
+    elsewhere = ", where HOME, TMPDIR, the folder, the user or the host is another"
+    later = [] if other is None else list(find_failures(other, None, elsewhere))
+    later += list(find_failures(seeded, None, ", where variables that it changes are set before"))
+    for finding in later:
+        if finding.subject not in known:
+            failures.append(finding)
+            known.add(finding.subject)
+    yield from failures
+    yield from find_output(plain, second)
+
+
+def find_unvaried(other: Observation) -> Iterator[CaptureFinding]:
+    """Yield that the host name was not another in the second run, where that is so."""
+    if other.host != OTHER_HOST:
+        detail = "this host lets no user change it for one process, so only HOSTNAME was another"
+        yield CaptureFinding("not tried", "host name", detail)
+
+
+def find_missing_csh(sources: ActivationSources, changes: Mapping[str, Change]) -> Iterator[CaptureFinding]:
+    """Yield why nothing is known of csh."""
+    if sources.csh:
+        yield CaptureFinding("not tried", "csh", "there is no tcsh on this host that starts")
+    elif changes.keys() - sources.variables.keys():
+        yield CaptureFinding("csh missing", "activate.d", "has scripts for sh and none for csh")
+
+
+def assemble(
+    changes: Mapping[str, Change], findings: list[CaptureFinding], sha256: str
+) -> CapturedActivation:
+    """Return the activation that `changes`, by the name of the variable, and `findings` make up."""
+    ordered = sorted(changes.items())
+    noted = {finding.subject for finding in findings if finding.kind == "differs"}
+    for name, change in ordered:
+        if change.note and name not in noted:
+            kind = "backup" if change.verb == "backup" else "differs"
+            findings.append(CaptureFinding(kind, name, change.note))
+    return CapturedActivation(
+        tuple((name, change.value) for name, change in ordered if change.verb == "set"),
+        tuple((name, change.value) for name, change in ordered if change.verb == "default"),
+        tuple((name, change.front) for name, change in ordered if change.front),
+        tuple((name, change.back) for name, change in ordered if change.back),
+        tuple(name for name, change in ordered if change.verb == "unset"),
+        tuple(sorted(set(findings))),
+        sha256,
+    )

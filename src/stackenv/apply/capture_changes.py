@@ -1,0 +1,167 @@
+"""What the runs of an activation show of each variable: pure comparisons.
+
+Three runs decide everything about a variable. Two that differ in HOME, TMPDIR, folder, host name and
+the rest tell what is the same everywhere. In the third, which is the first once more, each variable
+of interest holds a seed, the path of an empty folder: what the script makes of that shows whether it
+sets the variable, sets it only where it is unset, or extends it. So no list of the names of list
+variables is needed, and a script that overwrites LD_LIBRARY_PATH is not mistaken for one that
+prepends to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from stackenv.apply.capture_run import Observation
+
+CONDAS_OWN = frozenset({"CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
+# An empty entry of these is the system's own pages; elsewhere it is the current folder, and a slip.
+EMPTY_ENTRY_COUNTS = frozenset({"MANPATH", "INFOPATH"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an activation does to one variable.
+
+    `verb` is one of `set`, `default` (set where unset), `extend` (`front` and `back` are list
+    entries), `unset`, `backup` and `unknown`; `note` is what its user should know.
+    """
+
+    verb: str
+    value: str = ""
+    front: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+    note: str = ""
+
+
+def split_list(value: str) -> list[str]:
+    """Return the entries of a list variable."""
+    return value.split(":")
+
+
+def find_growth(old: str, new: str) -> tuple[list[str], list[str]] | None:
+    """Return the entries of `new` in front of and behind those of `old`; None when it did not grow."""
+    before, after = split_list(old), split_list(new)
+    for start in range(len(after) - len(before) + 1):
+        if after[start : start + len(before)] == before:
+            return after[:start], after[start + len(before) :]
+    return None
+
+
+def changed_names(observation: Observation) -> set[str]:
+    """Return the names of the variables that the activation changed in this run."""
+    before, after = observation.before, observation.after.environment
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def describe_changes(plain: Observation, seeded: Observation, seeds: Mapping[str, str]) -> dict[str, Change]:
+    """Return what the activation does, by the name of the variable."""
+    names = changed_names(plain) | changed_names(seeded)
+    changes = {name: describe_change(name, plain, seeded, seeds) for name in sorted(names)}
+    return {name: refuse_bytes(change) for name, change in changes.items() if change is not None}
+
+
+def refuse_bytes(change: Change) -> Change:
+    """Return `change`; without its values when they are not text, which no modulefile can hold."""
+    try:
+        "".join([change.value, *change.front, *change.back]).encode()
+    except UnicodeEncodeError:
+        return Change("unknown", note="its value is no text in UTF-8")
+    return change
+
+
+def describe_change(
+    name: str, plain: Observation, seeded: Observation, seeds: Mapping[str, str]
+) -> Change | None:
+    """Return what the activation does to the variable `name`; None for nothing."""
+    was, now = plain.before.get(name), plain.after.environment.get(name)
+    then = seeded.after.environment.get(name)
+    if name in CONDAS_OWN:
+        return Change("unknown", note="a script changes it, and it is the module's own")
+    if not now and then in seeds.values() and then != seeds.get(name):
+        return Change("backup", note="keeps the value of another variable from before the activation")
+    if name in seeds:
+        return describe_seeded(name, was, now, then, seeds[name])
+    growth = find_growth(was, now) if was is not None and now is not None else None
+    if growth and now and (now == then or name == "PATH"):
+        return grow(name, *growth, whole=now)
+    if name == "PATH":
+        return Change("unknown", note="more is done to it than to prepend and to append")
+    if now == then:
+        return Change("unset") if now is None else Change("set", now)
+    used = [seed for seed in seeds if then and seeds[seed] in then]
+    return Change("unknown", note=f"depends on what {', '.join(used) or 'other variables'} held before")
+
+
+def describe_seeded(
+    name: str, was: str | None, now: str | None, then: str | None, seed: str
+) -> Change | None:
+    """Return what the activation makes of a variable that one run had unset, the other at `seed`."""
+    if now == then:
+        return Change("unset") if now is None else Change("set", now)
+    growth = find_growth(seed, then) if then is not None else None
+    if growth and now is not None:
+        entries = [*growth[0], *growth[1]]
+        if [e for e in split_list(now) if e] == [e for e in entries if e] and any(entries):
+            return grow(name, *growth, whole=now)
+    if now is None or now == was:
+        return None if then == seed else Change("unknown", note="changed only where it is set before")
+    if then == seed:
+        return Change("default", now)
+    return Change("default", now, note="where it is set before, the script extends or changes it")
+
+
+def grow(name: str, front: list[str], back: list[str], whole: str) -> Change:
+    """Return the change of a list variable that got these entries, and is then `whole`.
+
+    Empty entries are left out.
+    """
+    note = ""
+    if name in EMPTY_ENTRY_COUNTS and "" in split_list(whole):
+        note = "its empty entry, the system's own pages, is not captured"
+    return Change("extend", "", tuple(filter(None, front)), tuple(filter(None, back)), note)
+
+
+def find_differing(plain: Observation, other: Observation) -> dict[str, str]:
+    """Return the variables whose new value is not the same in both runs, and why, a phrase."""
+    here, there = plain.after.environment, other.after.environment
+    differing = {}
+    for name in sorted(changed_names(plain) | changed_names(other)):
+        if here.get(name) != there.get(name):
+            differing[name] = tell_reason(here.get(name), there.get(name), plain, other)
+    return differing
+
+
+def tell_reason(here: str | None, there: str | None, plain: Observation, other: Observation) -> str:
+    """Return why a variable is `here` in one run and `there` in the other."""
+    if here is None or there is None:
+        return "is not changed in every shell alike"
+    inputs, others = plain.inputs, other.inputs
+    named = [n for n in others if others[n] in there and (n not in inputs or inputs[n] in here)]
+    if named:
+        return f"depends on {', '.join(named)}"
+    if re.search(rf"\b{plain.pid}\b", here) and re.search(rf"\b{other.pid}\b", there):
+        return "depends on the shell's process number"
+    if re.sub(r"\d+", "0", here) == re.sub(r"\d+", "0", there):
+        return "holds a number that is another each time: the time, a process or a random number"
+    return "is another each time"
+
+
+def keep_common(change: Change, name: str, plain: Observation, other: Observation) -> Change:
+    """Return the `change` of a variable that differs between the runs, without what differs."""
+    here = [*change.front, *change.back]
+    was = other.before.get(name)
+    now = other.after.environment.get(name)
+    growth = find_growth(was, now) if was is not None and now is not None else None
+    there = [e for e in ([*growth[0], *growth[1]] if growth else split_list(now or "")) if e]
+    if change.verb != "extend" or len(here) != len(there):
+        return Change("unknown")
+    same = [first == second for first, second in zip(here, there)]
+    middle = len(change.front)
+    return replace(
+        change,
+        front=tuple(entry for entry, kept in zip(change.front, same) if kept),
+        back=tuple(entry for entry, kept in zip(change.back, same[middle:]) if kept),
+    )

@@ -1,0 +1,167 @@
+"""What the runs of an activation show beside its variables: findings, from pure comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from stackenv.apply.capture_changes import Change, changed_names
+from stackenv.apply.capture_run import Observation
+from stackenv.model.activation import CaptureFinding
+
+LINE_LIMIT = 160
+SAYS = {
+    "set": "sets it",
+    "default": "sets it where it is unset",
+    "extend": "extends it",
+    "unset": "unsets it",
+    "unknown": "changes it",
+    "backup": "keeps a value in it",
+}
+
+
+def clean_line(text: str, inputs: Mapping[str, str], last: bool = False) -> str:
+    """Return the first or `last` line of `text` that says something, without what this run made up."""
+    for name, value in sorted(inputs.items(), key=lambda item: -len(item[1])):
+        text = text.replace(value, f"${name}") if "/" in value else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = lines[-1 if last else 0] if lines else ""
+    return "".join(c if c.isprintable() else "?" for c in line)[:LINE_LIMIT]
+
+
+def find_script(observation: Observation, kind: str, name: str) -> str:
+    """Return the label of the first script after which the shell holds `name` of this kind."""
+    for label, moment in zip(observation.labels, observation.moments[1:]):
+        if name in moment.state[kind]:
+            return label
+    return ""
+
+
+def find_setter(observation: Observation, name: str) -> str:
+    """Return the label of the script of activate.d that gave the variable `name` its last value."""
+    values = [m.environment.get(name) for m in observation.moments[: observation.activated + 1]]
+    changed = [at for at in range(1, len(values)) if values[at] != values[at - 1]]
+    return observation.labels[changed[-1] - 1] if changed else "conda-meta/state or env_vars.d"
+
+
+def find_failures(
+    observation: Observation, second: Observation | None = None, where: str = ""
+) -> Iterator[CaptureFinding]:
+    """Yield the scripts that ended with a status, or in which the shell ended.
+
+    With their last words, where those are the same in the `second` run.
+    """
+    for at, (label, moment) in enumerate(zip(observation.labels, observation.moments[1:]), 1):
+        if moment.status != "0":
+            words = clean_line(moment.output, observation.inputs, last=True)
+            if (
+                not second
+                or at >= len(second.moments)
+                or words != clean_line(second.moments[at].output, second.inputs, last=True)
+            ):
+                words = ""
+            detail = f"ends with status {moment.status}{where}" + (f": {words}" if words else "")
+            yield CaptureFinding("failed", label, detail)
+    if observation.stopped_at is not None and observation.stopped_at < len(observation.labels):
+        yield CaptureFinding("failed", observation.labels[observation.stopped_at], observation.end + where)
+
+
+def find_output(plain: Observation, other: Observation) -> Iterator[CaptureFinding]:
+    """Yield the scripts that print; their first line, where it is the same in `other`."""
+    for at, label in enumerate(plain.labels[: len(plain.moments) - 1], 1):
+        moment = plain.moments[at]
+        line = clean_line(moment.output, plain.inputs)
+        if not line or moment.status != "0":
+            continue
+        elsewhere = line
+        if at < len(other.moments):
+            elsewhere = clean_line(other.moments[at].output, other.inputs)
+        yield CaptureFinding(
+            "output", label, f"prints: {line}" if line == elsewhere else "prints something else each time"
+        )
+
+
+def find_shell_changes(plain: Observation) -> Iterator[CaptureFinding]:
+    """Yield what activate.d leaves in the shell itself: functions, aliases, options and the like."""
+    start, after = plain.moments[0], plain.after
+    for kind, names in after.state.items():
+        new = names - start.state[kind]
+        if kind == "shell variable":
+            new -= after.environment.keys()
+        for name in sorted(new):
+            subject = "current folder" if kind == "folder" else name
+            yield CaptureFinding(kind, subject, f"left by {find_script(plain, kind, name)}")
+
+
+def find_deactivation(
+    plain: Observation, seeded: Observation, restorable: set[str], prefix: str
+) -> Iterator[CaptureFinding]:
+    """Yield what deactivate.d leaves behind, and what it does beyond undoing.
+
+    `restorable` are the variables that held a value in the run `seeded`, which it is to bring back.
+    """
+    changed = changed_names(plain)
+    for name, was, now in compare_ends(plain, prefix):
+        if was != now:
+            done = "unsets" if now is None else "changes" if was is not None else "sets"
+            yield (
+                CaptureFinding("left behind", name, "deactivate.d does not undo it")
+                if name in changed
+                else CaptureFinding(
+                    "deactivate", name, f"deactivate.d {done} it, activate.d does not touch it"
+                )
+            )
+    told = {name for name, was, now in compare_ends(plain, prefix) if was != now}
+    for name, was, now in compare_ends(seeded, prefix):
+        if name in restorable and name not in told and now not in (was, None):
+            yield CaptureFinding(
+                "left behind", name, "deactivate.d neither unsets it nor brings back its value"
+            )
+    last = plain.moments[-1]
+    for kind, names in last.state.items():
+        new = names - plain.after.state[kind] - plain.moments[0].state[kind]
+        for name in sorted(new - last.environment.keys() if kind == "shell variable" else new):
+            yield CaptureFinding(
+                "deactivate", "current folder" if kind == "folder" else name, f"deactivate.d leaves a {kind}"
+            )
+
+
+def compare_ends(run: Observation, prefix: str) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield the name of each variable of a run, its value before activate.d, and after deactivate.d."""
+    first, last = dict(run.moments[0].environment), dict(run.moments[-1].environment)
+    if len(run.moments) > run.activated + 1:
+        # conda takes the environment off PATH before deactivate.d runs.
+        entries = first["PATH"].split(":")
+        if f"{prefix}/bin" in entries:
+            entries.remove(f"{prefix}/bin")
+        first["PATH"] = ":".join(entries)
+    for name in sorted(first.keys() | last.keys()):
+        yield name, first.get(name), last.get(name)
+
+
+def compare_dialects(
+    ours: Mapping[str, Change], theirs: Mapping[str, Change], known: set[str]
+) -> Iterator[CaptureFinding]:
+    """Yield the variables, the `known` ones left out, that the scripts for csh treat otherwise."""
+    for name in sorted((ours.keys() | theirs.keys()) - known):
+        one, two = ours.get(name), theirs.get(name)
+        verbs = {change.verb for change in (one, two) if change}
+        same = (
+            one
+            and two
+            and (one.verb, one.value, one.front, one.back)
+            == (
+                *(two.verb, two.value, two.front),
+                two.back,
+            )
+        )
+        if same or verbs == {"backup"}:
+            continue
+        detail = f"sh {tell(one)}, csh {tell(two)}"
+        if one and two and one.verb == two.verb:
+            detail = f"sh and csh do not agree on the value: each {tell(one)}"
+        yield CaptureFinding("csh differs", name, detail)
+
+
+def tell(change: Change | None) -> str:
+    """Return what a dialect does to a variable, a phrase."""
+    return SAYS[change.verb] if change else "leaves it alone"

@@ -1,0 +1,228 @@
+"""One run of an environment's scripts in a clean shell, and what was seen of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.apply.capture_shells import write_bash, write_tcsh
+from stackenv.errors import StackenvError
+from stackenv.render.dialect import VARIABLE_NAME
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+HOST_LAUNCHER = Path(__file__).with_name("capture_host.py")
+OUTPUT_LIMIT = 10_000_000
+# What shells write into the environment by themselves.
+SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
+# What bash sets as a by-product of commands.
+BASH_OWN = frozenset("BASH_REMATCH COPROC MAPFILE OLDPWD OPTARG OPTERR OPTIND PIPESTATUS REPLY _".split())  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The shell after one script: `state` holds what is not environment, by the kind of finding."""
+
+    environment: Mapping[str, str]
+    state: Mapping[str, frozenset[str]]
+    status: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen in one run.
+
+    `before` is the environment without the variables that conda exports ahead of the scripts;
+    `labels` names the scripts, the first `activated` of them from activate.d; `end` says how a shell
+    ended that did not get through all of them, and is empty otherwise.
+    """
+
+    inputs: Mapping[str, str]
+    before: Mapping[str, str]
+    moments: tuple[Moment, ...]
+    labels: tuple[str, ...]
+    activated: int
+    end: str
+    pid: int
+    host: str
+
+    @property
+    def after(self) -> Moment:
+        """The shell when activate.d is done, or at the last script of it that got through."""
+        return self.moments[min(self.activated, len(self.moments) - 1)]
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The index of the script in which the shell ended."""
+        return len(self.moments) - 1 if self.end else None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The scripts of a run, and what conda sets before them."""
+
+    prefix: str
+    activate: tuple[str, ...]
+    deactivate: tuple[str, ...]
+    variables: Mapping[str, str]
+    timeout_s: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        scripts = [*self.activate, *self.deactivate]
+        return tuple(os.path.relpath(script, f"{self.prefix}/etc/conda") for script in scripts)
+
+    def cut(self, index: int) -> Trial:
+        """Return this trial without the script at `index` and those behind it in the same folder."""
+        beyond = index - len(self.activate)
+        if beyond < 0:
+            return replace(self, activate=self.activate[:index])
+        return replace(self, deactivate=self.deactivate[:beyond])
+
+    def run(self, shell: str, place: Path, inputs: Mapping[str, str], host: str = "") -> Observation:
+        """Source the scripts in `shell`, the path of a bash or tcsh, with the variables `inputs`.
+
+        `place` is the run's own folder, made anew: what an earlier run left in HOME would be seen.
+
+        Raises
+        ------
+        StackenvError
+            When the shell does not come to the first script.
+        """
+        clear_folder(place)
+        for name in ("home", "tmp", "work", "scratch", "workspace", "moments"):
+            (place / name).mkdir(parents=True)
+        command = [sys.executable, "-I", "-S", str(HOST_LAUNCHER), host, *self._command(shell, place)]
+        end, pid = watch_shell(command, place, self._environment(shell, inputs), self.timeout_s)
+        seen = tuple(read_moments(place / "moments"))
+        if not seen:
+            raise StackenvError(
+                f"{shell} {end} before any script of {self.prefix} ran",
+                f"look at the free space: df -h {place}; and whether the shell starts: {shell} -c true",
+            )
+        if len(seen) > len(self.labels):
+            end = ""
+        before = {n: v for n, v in seen[0].environment.items() if n not in self.variables}
+        return Observation(
+            inputs,
+            before,
+            seen,
+            self.labels,
+            len(self.activate),
+            end,
+            pid,
+            read_text(place / "moments/0.host"),
+        )
+
+    def _command(self, shell: str, place: Path) -> list[str]:
+        moments = str(place / "moments")
+        if Path(shell).name == "bash":
+            script = write_bash(self.activate, self.deactivate, self.prefix, moments)
+            # As a word, not a file: $0 is then what it is in a user's shell.
+            return [shell, "--noprofile", "--norc", "-c", script, "bash"]
+        path = place / "moments/script"
+        path.write_text(write_tcsh(self.activate, moments), encoding="utf-8", errors="surrogateescape")
+        return [shell, "-f", str(path)]
+
+    def _environment(self, shell: str, inputs: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "TERM": "dumb",
+            "SHELL": shell,
+            **inputs,
+            "PATH": f"{self.prefix}/bin:{SYSTEM_PATH}",
+            "CONDA_PREFIX": self.prefix,
+            "CONDA_DEFAULT_ENV": Path(self.prefix).name,
+            "CONDA_SHLVL": "1",
+            **self.variables,
+        }
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove `folder`, whatever modes a script has left in it, as far as that can be done."""
+    for parent, names, _ in os.walk(folder):
+        # Before the walk goes down. A link leads to a folder that is somebody else's.
+        for path in (Path(parent, name) for name in names):
+            if not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def watch_shell(
+    command: Sequence[str], place: Path, environ: Mapping[str, str], timeout_s: int
+) -> tuple[str, int]:
+    """Run `command` to its end; return how it ended and its process number; leave no child behind."""
+    process = subprocess.Popen(
+        command,
+        cwd=place / "work",
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + timeout_s
+    stopped = ""
+    try:
+        # WNOWAIT: while the shell is not reaped, its number is still that of its process group.
+        while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            if time.monotonic() > deadline:
+                stopped = f"does not end within {timeout_s} s"
+            elif sum(file.stat().st_size for file in (place / "moments").glob("*.output")) > OUTPUT_LIMIT:
+                stopped = f"prints more than {OUTPUT_LIMIT // 1_000_000} MB"
+            if stopped:
+                break
+            time.sleep(0.005)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return stopped or f"ends the shell with status {process.returncode}", process.pid
+
+
+def read_text(path: Path) -> str:
+    """Return the text of `path`; empty when there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def read_moments(folder: Path) -> Iterator[Moment]:
+    """Yield the moments in `folder` in order, up to the first that is not whole."""
+    number = 0
+    while (folder / f"{number}.done").exists():
+        texts = {path.suffix[1:]: read_text(path) for path in folder.glob(f"{number}.*")}
+        pairs = (entry.partition("=") for entry in texts["environment"].split("\0"))
+        environment = {
+            name: value for name, _, value in pairs if VARIABLE_NAME.match(name) and name not in SHELLS_OWN
+        }
+        yield Moment(environment, dict(read_state(texts)), texts["status"].strip(), texts.get("output", ""))
+        number += 1
+
+
+def read_state(texts: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each kind of finding about the shell itself, and its names, from the files of a moment."""
+
+    def words(kind: str) -> list[list[str]]:
+        lines = [line.split() for line in texts.get(kind, "").splitlines()]
+        return [line for line in lines if line and not line[0].startswith("__stackenv_")]
+
+    yield "function", frozenset(line[0] for line in words("function"))
+    yield "alias", frozenset(line[0] for line in words("alias"))
+    yield "shell variable", frozenset(line[0] for line in words("variable")) - BASH_OWN
+    yield "shell option", frozenset(" ".join(line) for line in words("option"))
+    # A handler may have several lines; in POSIX mode the defaults, `-`, are listed too.
+    traps = re.split(r"^trap -- ", texts.get("trap", ""), flags=re.MULTILINE)[1:]
+    yield "trap", frozenset(trap.split()[-1] for trap in traps if not trap.startswith("- "))
+    yield "umask", frozenset(line[0] for line in words("umask"))
+    yield "folder", frozenset([texts.get("folder", "").rstrip("\n")])

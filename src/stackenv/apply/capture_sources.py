@@ -1,0 +1,127 @@
+"""What a conda environment's activation is made of: scripts, and files of variables.
+
+The order is that of conda/activate.py (24.7.1): `_get_activate_scripts`, `_get_deactivate_scripts`
+and `_get_environment_env_vars`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackenv.errors import StackenvError
+from stackenv.model.activation import CaptureFinding
+from stackenv.render.dialect import VARIABLE_NAME
+
+STATE_FILE = "conda-meta/state"
+VARIABLES_FOLDER = "etc/conda/env_vars.d"
+SCRIPT_FOLDERS = ("etc/conda/activate.d", "etc/conda/deactivate.d")
+# conda/base/constants.py, CONDA_ENV_VARS_UNSET_VAR: such a variable is left out by an activation.
+UNSET_MARK = "***unset***"
+
+
+@dataclass(frozen=True)
+class ActivationSources:
+    """What conda would use of the environment at `prefix`, in conda's order.
+
+    `activate`, `deactivate` and `csh` (activate.d alone) are absolute paths; `variables` are set
+    before any script runs; `findings` say which files of variables cannot be used.
+    """
+
+    prefix: str
+    activate: tuple[str, ...]
+    deactivate: tuple[str, ...]
+    csh: tuple[str, ...]
+    variables: dict[str, str]
+    findings: tuple[CaptureFinding, ...]
+
+
+def list_folder(folder: Path) -> list[str]:
+    """Return the absolute paths in `folder`, sorted; none when it cannot be read, as conda does."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries)
+    except OSError:
+        return []
+
+
+def read_sources(prefix: Path) -> ActivationSources:
+    """Return what the activation of the environment at `prefix` is made of.
+
+    Raises
+    ------
+    StackenvError
+        When `prefix` is no conda environment.
+    """
+    top = Path(os.path.abspath(prefix))  # noqa: PTH100 (conda does not resolve links either)
+    if not (top / "conda-meta").is_dir():
+        raise StackenvError(
+            f"{top} is no conda environment: it has no folder conda-meta",
+            "conda env list shows the paths of yours",
+        )
+    activate, deactivate = (list_folder(top / folder) for folder in SCRIPT_FOLDERS)
+    variables, findings = read_variables(top)
+    return ActivationSources(
+        str(top),
+        tuple(path for path in activate if path.endswith(".sh")),
+        tuple(path for path in reversed(deactivate) if path.endswith(".sh")),
+        tuple(path for path in activate if path.endswith(".csh")),
+        variables,
+        findings,
+    )
+
+
+def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, ...]]:
+    """Return the variables of the packages' files, then of the environment's state, and what is wrong."""
+    variables: dict[str, str] = {}
+    findings = []
+    files = [(Path(path), False) for path in list_folder(prefix / VARIABLES_FOLDER)]
+    state = prefix / STATE_FILE
+    for path, is_state in [*files, *([(state, True)] if state.exists() else [])]:
+        subject = str(path.relative_to(prefix))
+        try:
+            found = read_mapping(path, is_state)
+        except (OSError, ValueError, AttributeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            findings.append(CaptureFinding("failed", subject, f"conda cannot read it: {why}"))
+            continue
+        for name, value in found.items():
+            # `get_export_unset_vars` does so too, unless envvars_force_uppercase is false.
+            name = name.upper()
+            if VARIABLE_NAME.match(name):
+                variables[name] = str(value)
+            else:
+                findings.append(CaptureFinding("failed", subject, f"{name!r} is no name of a variable"))
+    return {n: v for n, v in variables.items() if v != UNSET_MARK}, tuple(findings)
+
+
+def read_mapping(path: Path, is_state: bool) -> dict[str, Any]:
+    """Return the names and values in `path`; raise ValueError or AttributeError when there are none."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    mapping = document.get("env_vars", {}) if is_state else document
+    if not isinstance(mapping, dict):
+        raise ValueError("not a mapping of names to values")
+    return mapping
+
+
+def hash_sources(prefix: Path) -> str:
+    """Return the SHA-256 of the names and contents of all that the activation is made of.
+
+    A file that cannot be read counts with its name alone.
+    """
+    digest = hashlib.sha256()
+    paths = [path for folder in (*SCRIPT_FOLDERS, VARIABLES_FOLDER) for path in list_folder(prefix / folder)]
+    for path in [*paths, str(prefix / STATE_FILE)]:
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            content = None
+        relative = os.fsencode(os.path.relpath(path, prefix))
+        # With the lengths: no two lists of files give the same bytes.
+        digest.update(b"%d:%s" % (len(relative), relative))
+        digest.update(b"-:" if content is None else b"%d:%s" % (len(content), content))
+    return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""`stackenv adopt`: a module for an environment that exists already."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from stackenv.apply.carry_out import carry_out_plan
+from stackenv.apply.store import check_name
+from stackenv.commands.create import report_created
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
+from stackenv.errors import TakenError, UsageError
+from stackenv.output import print_line, tell
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("environment", metavar="PATH-or-NAME")
+@click.argument("name", required=False)
+@click.option("-m", "--module", "modules", multiple=True, help="It stands on this module too.")
+@click.option("--version", default="1.0", show_default=True, help="Of the module.")
+@click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
+@click.option("--no-pth", is_flag=True, help="Write nothing into its site-packages.")
+@click.option("--user-site", is_flag=True, help="See ~/.local too, behind the environment's packages.")
+@click.option("--description", default="", help="One line for `module spider` and `stackenv list`.")
+@shared_option
+@dry_run_option
+@json_option
+def adopt(
+    environment: str, name: str | None, dry_run: bool, as_json: bool, shared: Path | None, **options: object
+) -> None:
+    """Make a module for a venv or a conda environment that exists already.
+
+    A venv by its folder; a conda environment by its folder or its name. The module that the venv's
+    Python came from is found by asking Lmod; further modules are those of -m, or those loaded now.
+
+    \b
+    Example:
+      stackenv adopt ~/venvs/venv-for-demo
+      stackenv adopt pandas        (a conda environment)
+    """
+    from stackenv.commands.adopt_venv import AdoptRequest, plan_adopted_venv
+
+    workplace = open_workplace(shared)
+    prefix = find_environment(environment, workplace)
+    # The path as typed, absolute: a link to another file system is how the user wants it named.
+    chosen = check_name(name if name is not None else suggest_name(prefix))
+    request = AdoptRequest(prefix=prefix, name=chosen, **options)  # type: ignore[arg-type]
+    check_name(request.version, "version")
+    workplace.store.check_writable()
+    require_not_adopted(workplace, prefix)
+    if not dry_run:
+        workplace.recover()
+    if (prefix / "conda-meta").is_dir():
+        from stackenv.commands.adopt_conda import plan_adopted_conda
+
+        plan, record = plan_adopted_conda(request, workplace)
+    else:
+        plan, record = plan_adopted_venv(request, workplace)
+    if dry_run:
+        for step in plan.steps:
+            print_line(step.sentence)
+        return
+    carry_out_plan(plan, workplace.journal, shlex.join(read_command_words()), tell)
+    report_created(workplace, record.full_name, as_json)
+
+
+def find_environment(text: str, workplace: Workplace) -> Path:
+    """Return the prefix of the environment that is meant by a path or by the name of a conda environment.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    from stackenv.facts.conda_environment import find_named_environment
+
+    path = Path(text).expanduser().absolute()
+    if path.is_dir():
+        if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir():
+            return path
+        raise UsageError(
+            f"{path} is no environment: it has neither a pyvenv.cfg (venv) nor a conda-meta (conda)",
+            "name the folder that has bin/activate or conda-meta in it",
+        )
+    found = (
+        find_named_environment(text, workplace.environ, workplace.policy.conda) if "/" not in text else None
+    )
+    if found:
+        return found
+    raise UsageError(
+        f"there is no folder {path}" + ("" if "/" in text else f", and no conda environment named {text}"),
+        "conda env list shows those of conda",
+    )
+
+
+def suggest_name(prefix: Path) -> str:
+    """Return the folder's name as far as a module can have it."""
+    name = "".join(c if (c.isascii() and c.isalnum()) or c in "_.+-" else "-" for c in prefix.name)
+    return name.strip("-_.+") or "environment"
+
+
+def require_not_adopted(workplace: Workplace, prefix: Path) -> None:
+    """Raise TakenError when a module leads to `prefix` already."""
+    for module in workplace.store.list_modules():
+        if Path(module.prefix).resolve() == prefix.resolve():
+            raise TakenError(
+                f"{prefix} has a module already: {module.full_name}",
+                f"stackenv rename {module.full_name} NEW_NAME; stackenv edit {module.full_name} --help",
+            )

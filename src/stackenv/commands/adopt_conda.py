@@ -1,0 +1,175 @@
+"""The plans that give a conda environment, old or new, its module."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from stackenv.apply.capture import capture_activation
+from stackenv.apply.files import write_file
+from stackenv.apply.venv import proof_of, write_files
+from stackenv.commands.adopt_venv import AdoptRequest
+from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.describe.conda_environment import (
+    describe_conda_environment_files,
+    describe_conda_environment_module,
+    list_untold,
+)
+from stackenv.errors import ModuleError, StackenvError
+from stackenv.facts.conda_environment import list_environment_folders, read_packages
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.platform import probe_platform
+from stackenv.facts.stack import Stack, load_stack
+from stackenv.model.environment import Python, Record
+from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
+from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
+from stackenv.output import tell
+from stackenv.render import render_module
+
+
+def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod) -> str:
+    """Return the module of conda: of `modules`, else loaded, else the highest there is; empty: none.
+
+    `names` are the distributions of the policy, the preferred first.
+    """
+    loaded = [module.full_name for module in lmod.read_loaded()]
+    for module in (*modules, *loaded):
+        if module.split("/")[0] in names:
+            return module if "/" in module else lmod.available(module)[-1]
+    for name in names:
+        found = [module for module in lmod.available(name) if module.startswith(f"{name}/")]
+        if found:
+            return found[-1]
+    return ""
+
+
+def load_conda_stack(modules: Sequence[str], workplace: Workplace, lmod: Lmod) -> Stack:
+    """Return the stack of conda's module and `modules`; without a conda module that of `modules`."""
+    conda = choose_conda_module(workplace.policy.conda.names, modules, lmod)
+    others = [name for name in modules if name.split("/")[0] != conda.split("/")[0]]
+    try:
+        return load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
+    except ModuleError as error:
+        if modules:
+            raise
+        tell(f"the module {conda} cannot be loaded; the environment's module does without: {error.message}")
+        return load_stack(lmod, (), with_python=False)
+
+
+def name_environment(prefix: Path, workplace: Workplace) -> str:
+    """Return what conda calls the environment: its name below an environments folder, else its path."""
+    folders = list_environment_folders(workplace.environ, workplace.policy.conda)
+    return prefix.name if any(f.is_dir() and f.samefile(prefix.parent) for f in folders) else str(prefix)
+
+
+def find_python(prefix: Path) -> Python | None:
+    """Return the Python of the conda environment at `prefix`, by conda-meta; None without one."""
+    for package in read_packages(prefix):
+        if package.name == "python":
+            return Python(package.version, str(prefix / "bin/python"))
+    return None
+
+
+def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack, owned: bool) -> Record:
+    """Return the record of the conda environment as far as it is known before it is captured."""
+    return Record(
+        name=request.name,
+        version=request.version,
+        kind="conda",
+        path=str(request.prefix),
+        module_folder=str(workplace.store.root),
+        modules=stack.modules,
+        stack=stack.loaded,
+        modulepath=stack.modulepath,
+        python=None,
+        platform=probe_platform(),
+        user_site=request.user_site or workplace.policy.conda.user_site == "show",
+        owned=owned,
+        description=request.description,
+        made_by=read_command_words(),
+    )
+
+
+def plan_adopted_conda(request: AdoptRequest, workplace: Workplace) -> tuple[Plan, Record]:
+    """Return the plan that gives the conda environment its module, and its record as far as known."""
+    request.check_prefix()
+    modulefile = workplace.store.require_free(request.name, request.version)
+    lmod = Lmod.find(workplace.environ)
+    stack = load_conda_stack(request.modules, workplace, lmod)
+    tell_of_python_modules(lmod, workplace)
+    packages = read_packages(request.prefix)
+    tell(f"{request.prefix} is a conda environment of {len(packages)} packages")
+    record = draft_conda_record(request, workplace, stack, owned=False)
+    proof = proof_of(record.path, uuid.uuid4().hex)
+    return (
+        Plan(record.full_name, conda_module_steps(record, workplace, modulefile, proof), str(modulefile)),
+        record,
+    )
+
+
+def tell_of_python_modules(lmod: Lmod, workplace: Workplace) -> None:
+    """Say that a loaded Python module is none of a conda environment's business."""
+    python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
+    if python:
+        tell(f"{python[0]} is loaded; a conda environment has its own Python and does not stand on it")
+
+
+def conda_module_steps(
+    record: Record, workplace: Workplace, modulefile: Path, proof: str
+) -> tuple[Step, ...]:
+    """Return the steps from a conda environment that is there to its modulefile."""
+
+    def prepare() -> None:
+        Path(proof).parent.mkdir(exist_ok=True)
+        Path(proof).touch()
+        write_files(describe_conda_environment_files(record))
+
+    return (
+        Step(
+            f"write into {record.path}: the folder {FOLDER}",
+            prepare,
+            # What stackenv made goes as a whole, by the undo of the step that made it.
+            () if record.owned else (RemoveTree(f"{record.path}/{FOLDER}", proof),),
+        ),
+        Step(
+            f"capture what its activation does, and write the modulefile {modulefile}",
+            lambda: finish_conda(record, workplace, modulefile, Path(proof)),
+            (RemoveFile(str(modulefile)),),
+        ),
+    )
+
+
+def finish_conda(record: Record, workplace: Workplace, modulefile: Path, proof: Path) -> None:
+    """Capture the activation; write the record, then the modulefile."""
+    prefix = Path(record.path)
+    captured = capture_activation(prefix)
+    for finding in captured.findings:
+        tell(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
+    for name in list_untold(asdict(captured)):
+        tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
+    activation = {**asdict(captured), "environment_name": name_environment(prefix, workplace)}
+    complete = replace(
+        record, python=find_python(prefix), packages=read_packages(prefix), activation=activation
+    )
+    write_file(prefix / RECORD_FILE, write_record_text(complete))
+    write_file(modulefile, render_module(describe_conda_environment_module(complete)))
+    proof.unlink(missing_ok=True)
+
+
+def find_conda(stack: Stack) -> str:
+    """Return the program conda of the stack's module.
+
+    Raises
+    ------
+    StackenvError
+        When no module brings one.
+    """
+    conda = stack.environ.get("CONDA_EXE", "")
+    if conda and Path(conda).is_file():
+        return conda
+    raise StackenvError(
+        "there is no conda: no module of the site's conda distributions was found",
+        "module spider Anaconda3; or name the module: -m MODULE",
+    )

@@ -1,0 +1,105 @@
+"""The plan of `stackenv create --conda`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stackenv.apply.venv import make_folder, proof_of
+from stackenv.commands.adopt_conda import (
+    conda_module_steps,
+    draft_conda_record,
+    find_conda,
+    load_conda_stack,
+    tell_of_python_modules,
+)
+from stackenv.commands.adopt_venv import AdoptRequest
+from stackenv.commands.create_venv import CreateRequest
+from stackenv.commands.workplace import Workplace
+from stackenv.errors import InstallError, StackenvError, UsageError
+from stackenv.facts.lmod import Lmod
+from stackenv.model.environment import Record
+from stackenv.model.plan import Plan, RemoveTree, Step
+
+
+def choose_conda_folder(request: CreateRequest, workplace: Workplace) -> Path:
+    """Return the prefix of the new environment: --path, else in the policy's first usable place."""
+    if request.path:
+        return request.path.absolute()
+    folder = f"{request.name}-{request.version}"
+    if workplace.shared:
+        return workplace.shared / "envs" / folder
+    for place in workplace.policy.conda.storage:
+        parent = place.parent.expand(workplace.environ)
+        if parent and parent.startswith("/") and Path(parent).is_dir():
+            return Path(parent, place.environments, folder)
+    raise StackenvError("none of the site's places for conda environments can be used now", "--path FOLDER")
+
+
+def conda_arguments(request: CreateRequest, prefix: Path) -> list[str]:
+    """Return what follows `conda`."""
+    channels = [word for channel in request.channels for word in ("--channel", channel)]
+    files = [word for file in request.requirements for word in ("--file", str(file.absolute()))]
+    python = [f"python={request.python_version}"] if request.python_version else []
+    return ["create", "--yes", "--prefix", str(prefix), *channels, *files, *python, *request.packages]
+
+
+def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run conda; its words go to stderr.
+
+    Raises
+    ------
+    InstallError
+        When it fails.
+    """
+    # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it (facts: poisoned PYTHONPATH).
+    command = [str(Path(conda).parent / "python"), "-I", conda, *arguments]
+    sys.stderr.flush()
+    done = subprocess.run(
+        command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
+    )
+    if done.returncode:
+        raise InstallError(
+            f"conda could not make the environment (status {done.returncode}); what it says stands above",
+            "mend that and type the same command again; nothing is left of this attempt",
+        )
+
+
+def plan_conda(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Record]:
+    """Return the plan that makes a conda environment with its module, and its record as far as known."""
+    modulefile = workplace.store.require_free(request.name, request.version)
+    prefix = choose_conda_folder(request, workplace)
+    if ":" in str(prefix) or not str(prefix).isprintable():
+        raise UsageError(f"{str(prefix)!r} cannot be on PATH: a colon splits it there", "--path ANOTHER")
+    if workplace.is_purged(prefix):
+        raise UsageError(
+            f"{prefix} is on storage that the site purges of old files: an environment would lose some",
+            "--path FOLDER, elsewhere; without --path the site's place is taken",
+        )
+    lmod = Lmod.find(workplace.environ)
+    stack = load_conda_stack(request.modules, workplace, lmod)
+    conda = find_conda(stack)
+    tell_of_python_modules(lmod, workplace)
+    adopted = AdoptRequest(
+        prefix,
+        request.name,
+        version=request.version,
+        user_site=request.user_site,
+        description=request.description,
+    )
+    record = draft_conda_record(adopted, workplace, stack, owned=True)
+    proof = proof_of(record.path, uuid.uuid4().hex)
+    arguments = conda_arguments(request, prefix)
+    steps = (
+        Step(
+            f"make the folder {prefix}",
+            lambda: make_folder(prefix, Path(proof)),
+            (RemoveTree(str(prefix), proof),),
+        ),
+        Step(f"conda {' '.join(arguments)}", lambda: install_with_conda(conda, arguments, stack.environ)),
+        *conda_module_steps(record, workplace, modulefile, proof),
+    )
+    return Plan(record.full_name, steps, str(modulefile)), record

@@ -1,0 +1,93 @@
+"""The module that has a conda environment active, without a conda process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
+from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath, SetEnvironment, TerminalNotices
+from stackenv.model.environment import Record
+from stackenv.model.personal_operations import (
+    AppendPath,
+    CondaEnvironment,
+    ReplaceEnvironment,
+    SetDefault,
+    ShellCode,
+    UnsetEnvironment,
+)
+from stackenv.model.record import FOLDER
+
+MARKER = "STACKENV_CONDA_ENV"
+# Behind the environment's bin: `pip` for an environment that has none, instead of the base's.
+SHIM = f"{FOLDER}/bin"
+REFUSED = (
+    "{name} is not loaded over an environment that is active already: %s. Leave that first: conda "
+    "deactivate (or a new shell, where a start-up file activates it)"
+)
+NOTICE_PYTHONPATH = (
+    "{name}: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which "
+    "needs no Python module; if an import goes wrong, unload that module"
+)
+
+
+def list_untold(activation: Mapping[str, Any]) -> list[str]:
+    """Return the variables of an activation that no module can set: Lmod 8.6 runs what follows a newline."""
+    return [name for name, value in activation["set_variables"] if "\n" in value]
+
+
+def describe_activation(activation: Mapping[str, Any]) -> tuple[Operation, ...]:
+    """Return what activate.d does, as it was captured, as operations."""
+    return (
+        *(UnsetEnvironment(name) for name in activation["unset_variables"]),
+        *(SetEnvironment(name, value) for name, value in activation["set_variables"] if "\n" not in value),
+        *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
+        *(
+            PrependPath(name, entry)
+            for name, entries in activation["prepended"]
+            for entry in reversed(entries)
+        ),
+        *(AppendPath(name, entry) for name, entries in activation["appended"] for entry in entries),
+    )
+
+
+def describe_conda_environment_module(record: Record) -> ModuleSpec:
+    """Return the description of the personal module of the conda environment of `record`."""
+    prefix, name = record.path, record.full_name
+    assert record.activation is not None
+    return describe_common(
+        record,
+        refused_without=((f"{prefix}/conda-meta", describe_cure(record, "its folder")),),
+        environment=(
+            CondaEnvironment(
+                prefix,
+                str(record.activation["environment_name"]),
+                MARKER,
+                f"{prefix}/{SHIM}",
+                REFUSED.format(name=name),
+            ),
+            *(() if record.user_site else (ReplaceEnvironment("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
+            *describe_activation(record.activation),
+            TerminalNotices(prefix, NOTICE_PYTHONPATH.format(name=name), "", ""),
+        ),
+        commands=(ShellCode("conda_environment", {"MODULE": name, "PREFIX": prefix}, f"{prefix}/{FOLDER}"),),
+    )
+
+
+def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that stackenv adds to the conda environment of `record`, the record aside."""
+    values = {"MODULE": record.full_name, "PREFIX": record.path}
+    csh = tuple(
+        InstalledFile(
+            f"{record.path}/{FOLDER}/{when}.csh",
+            f"shell/conda_environment_{when}.csh",
+            dialect="csh",
+            values=values,
+        )
+        for when in ("load", "unload")
+    )
+    shims = tuple(
+        InstalledFile(f"{record.path}/{SHIM}/{pip}", "libexec/pip", values={}, executable=True)
+        for pip in ("pip", "pip3")
+    )
+    return (*csh, *shims)
