@@ -7,6 +7,7 @@
 #   prepare_system [PACKAGE...]                        status 3 when this machine lacks something
 #   prepare_python_environments [venv] [eb4] [eb5]     .work/venv, .work/eb4, .work/eb5
 #   prepare_distribution                               .work/distribution
+#   prepare_stack [eb5-pythonpath...]                  .work/stack, all four trees or these
 #
 # Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
 # was interrupted is made again. pip's settings are the user's.
@@ -171,6 +172,34 @@ prepare_distribution() {
         'building .work/distribution: embedded conda installers and a channel' prepare_build_distribution
 }
 
+prepare_build_stack() {
+    "$prepare_work/eb5/bin/python" "$prepare_tests/stack/build.py" --output "$prepare_work/stack" "$@"
+}
+
+prepare_make_stack_sources() {
+    rm -rf "${prepare_work:?}/stack"
+    prepare_build_stack sources
+}
+
+# Their EasyBuild must be there: .work/eb5, and .work/eb4 for its own trees.
+prepare_stack() {
+    prepare_need_python || return
+    mkdir -p "$prepare_work" || return
+    [ "$#" -gt 0 ] || set -- eb4-pythonpath eb4-prefixes eb5-pythonpath eb5-prefixes
+    prepare_inputs=$(prepare_hash tests/stack tests/requirements-eb4.txt tests/requirements-eb5.txt)
+    prepare_once "$prepare_work/stack/.stamp" "$prepare_inputs" \
+        'downloading what .work/stack is made of' prepare_make_stack_sources || return
+    prepare_trees=''
+    for prepare_tree in "$@"; do
+        [ -f "$prepare_work/stack/$prepare_tree/.stamp" ] || prepare_trees="$prepare_trees $prepare_tree"
+    done
+    [ -n "$prepare_trees" ] || return 0
+    prepare_say "building .work/stack:$prepare_trees"
+    # Words on purpose: names of trees.
+    # shellcheck disable=SC2086
+    prepare_logged prepare_build_stack trees $prepare_trees
+}
+
 case "${0##*/}" in
 prepare.sh)
     case "${1-}" in
@@ -178,10 +207,12 @@ prepare.sh)
         # shellcheck disable=SC2119 # without arguments: all of them
         prepare_system || exit
         prepare_python_environments || exit
+        prepare_trees=''
         ;;
     demo)
         prepare_system lmod python3 python3-venv python3-dev gcc || exit
         prepare_python_environments eb5 || exit
+        prepare_trees=eb5-pythonpath
         ;;
     *)
         prepare_say "unknown: $1 (nothing, or demo)"
@@ -189,5 +220,8 @@ prepare.sh)
         ;;
     esac
     prepare_distribution || exit
+    # Words on purpose: names of trees, all of them without one.
+    # shellcheck disable=SC2086
+    prepare_stack $prepare_trees || exit
     ;;
 esac

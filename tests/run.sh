@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 prepare_system
 prepare_python_environments venv eb4 eb5
 prepare_distribution
+prepare_stack
 bin=$PWD/.work/venv/bin
 PATH=$bin:$PATH
 export PATH
