@@ -1,7 +1,8 @@
 #!/bin/sh
 # The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site policy,
 # loaded in real shells without `conda init`, an environment made from a real channel, and an unload
-# that leaves no trace. Does all its own set-up, in the ignored folder .work.
+# that leaves no trace; then a user's environment on a stack that EasyBuild has built, and its module.
+# Does all its own set-up, in the ignored folder .work.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 cd "$checkout"
@@ -10,6 +11,7 @@ cd "$checkout"
 prepare_system
 prepare_python_environments eb5
 prepare_distribution
+prepare_stack eb5-pythonpath
 
 demo=$checkout/.work/demo
 rm -rf "$demo"
@@ -40,5 +42,15 @@ clean() {
 clean bash --norc --noprofile tests/demo/site.bash
 clean bash --norc --noprofile tests/demo/user.bash
 clean tcsh -f tests/demo/user.tcsh
+
+# The other half: a stack of modules of the site, and a user's environment on it.
+stack=$checkout/.work/stack/eb5-pythonpath
+on_stack() {
+    clean MODULEPATH="$stack/modules/all" STACK_SOFTWARE="$stack/software" \
+        PIP_NO_INDEX=1 PIP_FIND_LINKS="$checkout/.work/stack/wheels" PIP_DISABLE_PIP_VERSION_CHECK=1 "$@"
+}
+on_stack bash --norc --noprofile tests/demo/make.bash
+on_stack bash --norc --noprofile tests/demo/use.bash
+on_stack tcsh -f tests/demo/use.tcsh
 echo
-echo "The demonstration is complete: no conda init, no trace."
+echo "The demonstration is complete: no conda init, no trace; and numpy is the site's."

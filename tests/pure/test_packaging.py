@@ -36,6 +36,12 @@ DATA = """
     templates/shell/conda.csh
     templates/shell/conda.fish
     templates/shell/conda.sh
+    templates/shell/conda_environment_load.csh
+    templates/shell/conda_environment_load.fish
+    templates/shell/conda_environment_load.sh
+    templates/shell/conda_environment_unload.csh
+    templates/shell/conda_environment_unload.fish
+    templates/shell/conda_environment_unload.sh
     templates/shell/personal_load.csh
     templates/shell/personal_load.fish
     templates/shell/personal_load.sh
