@@ -57,6 +57,9 @@ def measure_conda(environ: dict[str, str]) -> list[tuple[float, float, float]]:
     environ = {**environ, "MODULEPATH": built.modulepath, "STACKENV_SITE_CONFIG": f"{WORK}/built/site.yaml"}
     run(STACKENV, "create", "cbench", "--conda", "activating", environ=environ)
     home = environ["HOME"]
+    empty = Path(home, "modules/empty/1.lua")
+    empty.parent.mkdir()
+    empty.write_text("-- empty\n")
     use = f"{START}module use {home}/modules\n"
     load = f"{use}module load {MODULE}\n"
     activate = f"conda activate {home}/conda/envs/cbench-1.0\n"
@@ -67,6 +70,7 @@ def measure_conda(environ: dict[str, str]) -> list[tuple[float, float, float]]:
     module = load + timed.format("module load cbench\n")
     return [
         compare(own + timed.format(activate), module, environ),
+        compare(own + timed.format(activate), load + timed.format("module load empty\n"), environ),
         compare(load + timed.format(activate), module, environ),
         compare(load + activate, f"{use}module load cbench\n", environ),
     ]
@@ -76,7 +80,8 @@ def copy_environments(home: Path) -> None:
     """Make ENVIRONMENTS personal modules of the one that is there: records and modulefiles."""
     modulefile = (home / "modules/bench/1.0.lua").read_text()
     record = json.loads((home / "venvs/bench-1.0/stackenv/record.json").read_text())
-    for number in range(ENVIRONMENTS - len(list((home / "modules").glob("*/*.lua")))):
+    made = len(list((home / "venvs").iterdir())) + len(list((home / "conda/envs").iterdir()))
+    for number in range(ENVIRONMENTS - made):
         prefix = home / f"venvs/copy-{number}"
         (prefix / "stackenv").mkdir(parents=True)
         copied = {**record, "name": f"copy{number}", "path": str(prefix)}
@@ -109,10 +114,11 @@ def main() -> None:
             "TERM": "dumb",
         }
         venv = measure_venv(environ)
-        own, ours, whole = measure_conda(environ)
+        own, bound, ours, whole = measure_conda(environ)
         rows = [
             ("load of a venv's module, against modules and activate", "<= 1.1", *venv),
             ("conda activate (conda's own), against the module's load", ">= 3", *own),
+            ("  against an empty module: what can be had", "", *bound),
             ("  the conda module's `conda activate`, against it", "report", *ours),
             ("  that, each with the load of conda's module", "report", *whole),
             (f"list of {ENVIRONMENTS}, against python3 -c pass", "<= 15", *measure_list(environ)),
