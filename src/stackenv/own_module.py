@@ -1,0 +1,136 @@
+"""The files of stackenv's own module: the command, its man pages and its completions.
+
+easyconfigs/stackenv-VERSION.eb runs it in the environment that holds stackenv:
+`python -I -m stackenv.own_module INSTALLDIR`. Only here is click-man needed, while the module is built.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from stackenv import __version__
+from stackenv.cli import stackenv
+from stackenv.errors import StackenvError
+from stackenv.render.dialect import quote_sh
+
+COMMAND = """\
+#!/bin/sh
+# -I: the Python of stackenv obeys no PYTHONPATH, PYTHONHOME or user site. The libraries of loaded modules
+# are not for it either; libexec/stackenv gives them back to what stackenv starts.
+if [ -n "${{LD_LIBRARY_PATH+set}}" ]; then
+    STACKENV_LD_LIBRARY_PATH=$LD_LIBRARY_PATH
+    export STACKENV_LD_LIBRARY_PATH
+    unset LD_LIBRARY_PATH
+else
+    unset STACKENV_LD_LIBRARY_PATH
+fi
+exec {python} -I {launcher} "$@"
+"""
+LAUNCHER = """\
+import os
+import sys
+
+kept = os.environ.pop("STACKENV_LD_LIBRARY_PATH", None)
+if kept is not None:
+    os.environ["LD_LIBRARY_PATH"] = kept
+
+from stackenv.cli import main
+
+sys.exit(main())
+"""
+# zsh autoloads a function from the file of its name; under the name of click's function, the file's
+# body is replaced by that function at the first use (under another, each second TAB would be lost).
+COMPLETIONS = {
+    "bash": "bash/stackenv",
+    "zsh": "zsh/_stackenv_completion",
+    "fish": "fish/stackenv.fish",
+}
+# click's functions for bash and zsh loop over these without declaring them.
+LOOP_VARIABLES = {"bash": "completion type value", "zsh": "type key descr"}
+
+
+def render_completion(shell: str) -> str:
+    """Return the script that completes `stackenv` in `shell`: click's, with its variables kept inside.
+
+    Raises
+    ------
+    StackenvError
+        When click knows no such shell, or its script has no function to keep them in.
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise StackenvError(f"click has no completion for {shell}", "install click 8.1 or later")
+    script = kind(stackenv, {}, "stackenv", "_STACKENV_COMPLETE").source()
+    if shell not in LOOP_VARIABLES:
+        return script
+    opening = "_stackenv_completion() {\n"
+    if opening not in script:
+        raise StackenvError(
+            f"click {click.__version__} writes its completion for {shell} in another way",
+            "install click 8.5 or older beside stackenv, and build its module again",
+        )
+    return script.replace(opening, f"{opening}    local {LOOP_VARIABLES[shell]}\n", 1)
+
+
+def escape_roff(text: str) -> str:
+    """Return `text` as roff shows it: no escape, no line that is a request."""
+    return re.sub(r"^(?=[.'])", r"\\&", text.replace("\\", r"\e"), flags=re.MULTILINE)
+
+
+def render_paragraph(paragraph: str) -> str:
+    """Return a paragraph of click's help in roff; `\\b` marks one whose lines stay as they are."""
+    if paragraph.startswith("\b\n"):
+        return f".nf\n{escape_roff(paragraph[2:])}\n.fi"
+    return escape_roff(paragraph)
+
+
+def write_man_pages(folder: Path) -> None:
+    """Write the page of each command there is now into `folder`; the commands' help becomes roff."""
+    from click_man.core import write_man_pages as write_pages  # type: ignore
+
+    pending: list[click.Command] = [stackenv]
+    while pending:
+        command = pending.pop()
+        # click-man copies these as they are, and cuts a summary of its own at 45 characters.
+        command.short_help = escape_roff(command.get_short_help_str(limit=1000))
+        paragraphs = [*inspect.cleandoc(command.help or "").split("\n\n"), command.epilog or ""]
+        command.help = "\n\n".join(render_paragraph(text) for text in paragraphs if text)
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and parameter.help:
+                parameter.help = escape_roff(parameter.help)
+        pending += getattr(command, "commands", {}).values()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_pages("stackenv", stackenv, version=__version__, target_dir=str(folder))
+
+
+def write_own_module(root: Path) -> None:
+    """Write what the module of stackenv shows of the installation at `root` into it.
+
+    Parameters
+    ----------
+    root
+        The module's installation folder, an absolute path; the virtual environment is its `venv`.
+    """
+    command, launcher = root / "bin/stackenv", root / "libexec/stackenv"
+    texts = {
+        command: COMMAND.format(
+            python=quote_sh(str(root / "venv/bin/python")), launcher=quote_sh(str(launcher))
+        ),
+        launcher: LAUNCHER,
+        **{root / "completions" / place: render_completion(shell) for shell, place in COMPLETIONS.items()},
+    }
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    command.chmod(0o755)
+    write_man_pages(root / "man/man1")
+
+
+if __name__ == "__main__":
+    write_own_module(Path(sys.argv[1]))

@@ -1,0 +1,149 @@
+"""TAB in real interactive shells on a terminal of their own, once the module of stackenv is loaded."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import shutil
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runner import LMOD
+from stackenv_sources import find_bash_completion
+from test_stackenv_module import DIALECTS, MODULE, environ, tree
+
+__all__ = ["environ", "tree"]
+SHELLS = {
+    "bash": ("bash", "--norc", "--noprofile", "-i"),
+    "zsh": ("zsh", "-f", "-i"),
+    "fish": ("fish", "--private", "-i"),
+}
+COMPINIT = "autoload -Uz compinit; compinit -D -u"
+# What a load and an unload may not change.
+STATE = {
+    "bash": "declare -F; compgen -v; complete -p",
+    "zsh": "print -l ${(ok)functions} ${(ok)parameters} $fpath ${(kv)_comps}",
+    "fish": "functions -a -n; set -n; complete",
+}
+
+
+class Terminal:
+    """A shell on a terminal, and what it writes there."""
+
+    def __init__(self, command: tuple[str, ...], environ: dict[str, str], folder: Path) -> None:
+        self.leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", *command],
+            **{"stdin": follower, "stdout": follower, "stderr": follower},
+            env=environ,
+            cwd=folder,
+        )
+        os.close(follower)
+        self.marks = 0
+
+    def type(self, keys: str, timeout_s: float = 30) -> str:
+        """Type `keys` and a line that prints a mark; return what the terminal shows until then."""
+        self.marks += 1
+        # The mark is not in what is typed, which the terminal shows too.
+        os.write(self.leader, f"{keys}\nprintf 'ma%s\\n' rk{self.marks}.\n".encode())
+        seen, until = b"", time.monotonic() + timeout_s
+        while f"mark{self.marks}.".encode() not in seen:
+            ready, _, _ = select.select([self.leader], [], [], max(0, until - time.monotonic()))
+            assert ready, f"no answer to {keys!r}: {seen.decode(errors='replace')}"
+            seen += os.read(self.leader, 65536)
+        return seen.decode(errors="replace")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.leader)
+
+
+@pytest.fixture
+def start(environ, tmp_path) -> Iterator:
+    """Return the function that starts a shell on a terminal, with `module`, and runs `lines` in it."""
+    terminals = []
+
+    def begin(shell: str, *lines: str) -> Terminal:
+        if not shutil.which(shell) or not shutil.which("setsid"):
+            pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+        terminals.append(Terminal(SHELLS[shell], environ, tmp_path))
+        for line in (DIALECTS[shell].start(LMOD), *lines):
+            terminals[-1].type(line)
+        return terminals[-1]
+
+    yield begin
+    for terminal in terminals:
+        terminal.close()
+
+
+def completes(terminal: Terminal) -> bool:
+    """Whether TAB makes `site` of `si`."""
+    seen = terminal.type("stackenv si\t--help")
+    assert "No such command 'si'" in seen or "Usage: stackenv site" in seen, seen
+    return "Usage: stackenv site" in seen
+
+
+def bash_completion() -> str:
+    script = find_bash_completion()
+    if not script:
+        pytest.fail("no bash-completion") if os.environ.get("CI") == "true" else pytest.skip(
+            "no bash-completion"
+        )
+    return f". '{script}'"
+
+
+PLACES = {
+    "bash": ("bash", ()),
+    "bash -u": ("bash", ("set -u",)),
+    "bash-completion": ("bash", (bash_completion,)),
+    "zsh": ("zsh", (COMPINIT,)),
+    "fish": ("fish", ()),
+}
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+def test_tab_completes_while_the_module_is_loaded_and_unload_leaves_nothing(start, tmp_path, place) -> None:
+    shell, lines = PLACES[place]
+    terminal = start(shell, *(line() if callable(line) else line for line in lines))
+
+    def look(name: str) -> set[str]:
+        terminal.type(
+            f"begin; {STATE[shell]}; end > {name}" if shell == "fish" else f"{{ {STATE[shell]}; }} > {name}"
+        )
+        return set((tmp_path / name).read_text(errors="replace").splitlines())
+
+    # What the shell keeps of any first TAB, and Lmod of its first load, stays.
+    terminal.type("true /etc/host\t")
+    terminal.type(f"module load {MODULE}; module unload stackenv")
+    before = look("before")
+    terminal.type(f"module load {MODULE}; module load {MODULE}; module refresh")
+    loaded = look("loaded")
+    assert [line for line in loaded if "_stackenv_completion" in line]
+    assert [completes(terminal) for _ in range(3)] == [True] * 3
+    terminal.type("module unload stackenv")
+    assert look("after") ^ before == set()
+
+
+def test_a_compinit_after_the_load_finds_the_completion(start) -> None:
+    terminal = start("zsh", f"module load {MODULE}", COMPINIT)
+    assert [completes(terminal) for _ in range(3)] == [True] * 3
+    terminal.type("module unload stackenv")
+    assert "left:." in terminal.type("print -r left:${(M)fpath:#*stackenv*}${_comps[stackenv]-}.")
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_a_shell_that_inherits_the_module_gets_it_by_refresh(start, shell) -> None:
+    terminal = start("bash", f"module load {MODULE}", " ".join(("exec", *SHELLS[shell])))
+    for line in (DIALECTS[shell].start(LMOD), *([COMPINIT] if shell == "zsh" else [])):
+        terminal.type(line)
+    terminal.type("module refresh")
+    assert completes(terminal)
