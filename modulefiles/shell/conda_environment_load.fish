@@ -2,8 +2,8 @@
 if not functions -q deactivate
     function deactivate
         if test "$argv[1]" != nondestructive
-            module unload __MODULE__
+            module unload $_STACKENV_DEACTIVATE
         end
     end
-    set -g _STACKENV_DEACTIVATE 1
+    set -g _STACKENV_DEACTIVATE __MODULE__
 end

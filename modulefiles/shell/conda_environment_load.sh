@@ -1,9 +1,8 @@
-# After a load. Never over a function or an alias; a program of that name is conda's own.
+# After a load. See personal_load.sh for the reasons.
 case "$(command -v deactivate 2>/dev/null || :)" in
 "" | /*)
-    deactivate() {
-        [ "${1-}" = nondestructive ] || module unload __MODULE__
-    }
-    _STACKENV_DEACTIVATE=1
+    _STACKENV_DEACTIVATE=__MODULE__
+    # shellcheck disable=SC2016
+    eval 'deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
     ;;
 esac

@@ -12,7 +12,23 @@ if ( $?CONDA_PREFIX_1 && ! $?STACKENV_CONDA_ENV && $?STACKENV_CONDA_ROOT ) then
         unset _stackenv_level
     endif
 endif
+if ( ! $?STACKENV_CONDA_ENV && $?STACKENV_CONDA_BASE ) then
+    if ( $?STACKENV_CONDA_ROOT ) then
+        set _stackenv_path = ()
+        foreach _stackenv_entry ( $path:q )
+            if ( "$_stackenv_entry" != "$STACKENV_CONDA_ROOT/bin" ) then
+                set _stackenv_path = ( $_stackenv_path:q "$_stackenv_entry" )
+            endif
+            if ( "$_stackenv_entry" == "$STACKENV_CONDA_ROOT/condabin" ) then
+                set _stackenv_path = ( $_stackenv_path:q "$STACKENV_CONDA_ROOT/bin" )
+            endif
+        end
+        set path = ( $_stackenv_path:q )
+        unset _stackenv_path _stackenv_entry
+    endif
+    unsetenv STACKENV_CONDA_BASE
+endif
 if ( $?_STACKENV_DEACTIVATE ) then
-    unalias deactivate
+    if ( "`alias deactivate`" == "$_STACKENV_DEACTIVATE" ) unalias deactivate
     unset _STACKENV_DEACTIVATE
 endif

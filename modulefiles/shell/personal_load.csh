@@ -17,7 +17,10 @@ if ( $?_OLD_VIRTUAL_PATH ) then
         endif
     endif
 endif
+if ( $?VIRTUAL_ENV ) then
+    set _STACKENV_VENV = "$VIRTUAL_ENV"
+endif
 if ( "`alias deactivate`" == "" ) then
     alias deactivate module unload __MODULE__
-    set _STACKENV_DEACTIVATE = 1
+    set _STACKENV_DEACTIVATE = "`alias deactivate`"
 endif

@@ -6,11 +6,12 @@ if set -q _OLD_VIRTUAL_PATH
         set -gx _OLD_VIRTUAL_PATH $PATH
     end
 end
+set -g _STACKENV_VENV $VIRTUAL_ENV
 if not functions -q deactivate
     function deactivate
         if test "$argv[1]" != nondestructive
-            module unload __MODULE__
+            module unload $_STACKENV_DEACTIVATE
         end
     end
-    set -g _STACKENV_DEACTIVATE 1
+    set -g _STACKENV_DEACTIVATE __MODULE__
 end

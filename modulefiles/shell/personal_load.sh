@@ -10,12 +10,13 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
 fi
-# Never over a function or an alias; a program of that name is conda's, for conda alone.
+_STACKENV_VENV=${VIRTUAL_ENV-}
+# Never over a function or an alias; a program of that name is conda's, for conda alone. In quotes: a
+# shell that knows an alias of the name would take this line for a mistake.
 case "$(command -v deactivate 2>/dev/null || :)" in
 "" | /*)
-    deactivate() {
-        [ "${1-}" = nondestructive ] || module unload __MODULE__
-    }
-    _STACKENV_DEACTIVATE=1
+    _STACKENV_DEACTIVATE=__MODULE__
+    # shellcheck disable=SC2016
+    eval 'deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
     ;;
 esac

@@ -1,8 +1,12 @@
 # After an unload, sourced by csh and tcsh. See personal_unload.sh for the reasons.
 if ( $?_STACKENV_DEACTIVATE ) then
-    if ( ! $?_OLD_VIRTUAL_PATH ) unalias deactivate
+    if ( "`alias deactivate`" == "$_STACKENV_DEACTIVATE" ) unalias deactivate
     unset _STACKENV_DEACTIVATE
 endif
+if ( $?_OLD_VIRTUAL_PATH && ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then
+    setenv VIRTUAL_ENV "$_STACKENV_VENV"
+endif
+unset _STACKENV_VENV
 if ( $?_OLD_VIRTUAL_PATH && $?VIRTUAL_ENV ) then
     set _stackenv_path = ()
     foreach _stackenv_entry ( $path:q )

@@ -1,11 +1,19 @@
-# After an unload. A venv's activate script has put its own `deactivate` in the place of ours.
+# After an unload.
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
-    if [ -z "${_OLD_VIRTUAL_PATH-}" ]; then
-        unset -f deactivate 2>/dev/null || :
-    fi
+    # The user's own may stand there now, or that of an activate script; dash shows no function.
+    case "$(typeset -f deactivate 2>/dev/null || :)" in
+    *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
+    "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;
+    esac
     unset _STACKENV_DEACTIVATE
 fi
-# A venv that is still active stays so, and its `deactivate` must not bring this module back.
+# A venv that is still active stays so, and its `deactivate` must not bring this module back. Without
+# VIRTUAL_ENV it is this very one, by its script, after the load.
+if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -z "${VIRTUAL_ENV-}" ] && [ -n "${_STACKENV_VENV-}" ]; then
+    VIRTUAL_ENV=$_STACKENV_VENV
+    export VIRTUAL_ENV
+fi
+unset _STACKENV_VENV
 if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
     case ":$PATH:" in
     *":$VIRTUAL_ENV/bin:"*) ;;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -21,7 +22,9 @@ def print_line(text: str) -> None:
 
 def tell(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
-    print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
+    # That nobody listens any more is no reason to leave work half-done.
+    with contextlib.suppress(OSError):
+        print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -36,7 +39,9 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    plain = bool(os.environ.get("NO_COLOR"))
+    style = "" if plain else "table.header"
+    table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=style)
     for row in rows:
         table.add_row(*row)
-    Console(no_color="NO_COLOR" in os.environ, highlight=False).print(table, markup=False)
+    Console(no_color=plain, highlight=False).print(table, markup=False)

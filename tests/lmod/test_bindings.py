@@ -285,6 +285,30 @@ def test_a_broken_module_does_not_spoil_the_lists(tree, tmp_path) -> None:
     assert "Python/3.11" in lmod.available()
 
 
+def test_all_modules_that_lead_to_one_folder_are_found(tree) -> None:
+    for name in ("Python/3.11", "Bundle/1", "another/1.0"):
+        tree.write(name, 'prepend_path("PATH", "/sw/Python/3.11/bin")')
+    found = tree.lmod().spider_reverse_map()
+    assert found == {"/sw/Python/3.11/bin": ("Bundle/1", "Python/3.11", "another/1.0")}
+
+
+@pytest.mark.parametrize("names", [("breaks",), ("fine", "breaks"), ("breaks/1", "fine/1")])
+def test_a_module_that_breaks_off_is_not_loaded_and_that_is_an_error(tree, names) -> None:
+    tree.write("breaks/1", 'LmodBreak("not on a Sunday")')
+    tree.write("fine/1", 'setenv("FINE", "1")')
+    with pytest.raises(ModuleError, match="not on a Sunday") as error:
+        tree.lmod().load(*names)
+    assert "breaks" in error.value.message.splitlines()[0]
+
+
+def test_an_alias_and_a_part_of_a_name_are_loaded(tree) -> None:
+    tree.write("Deep/x/1.0", 'setenv("DEEP", "1")')
+    (tree.folder / ".modulerc.lua").write_text('module_alias("shallow/1", "Deep/x/1.0")\n')
+    for name in ("shallow/1", "Deep/x", "Deep/x/1.0"):
+        assert tree.lmod().load(name).environ["DEEP"] == "1"
+    assert tree.loaded("Deep/x").load("shallow/1").environ["DEEP"] == "1"
+
+
 def test_a_tree_with_nothing_on_path_has_an_empty_reverse_map(tree) -> None:
     tree.write("nothing/1", "")
     assert tree.lmod().spider_reverse_map() == {}
@@ -293,5 +317,5 @@ def test_a_tree_with_nothing_on_path_has_an_empty_reverse_map(tree) -> None:
 
 def test_a_module_that_hangs_in_spider_ends_spider(tree) -> None:
     tree.write("hangs/1", 'capture("sleep 600")')
-    with pytest.raises(ModuleError, match=r"spider -o jsonReverseMapT .* did not end within 2 s"):
+    with pytest.raises(ModuleError, match=r"spider -o spider-json .* did not end within 2 s"):
         tree.lmod(timeout_s=2).spider_reverse_map()

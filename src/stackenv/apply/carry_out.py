@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 from stackenv.apply.journal import Journal
+from stackenv.errors import BusyError
 from stackenv.model.plan import Change, Plan, Replacement
 
 
@@ -35,9 +38,34 @@ def carry_out_plan(plan: Plan, journal: Journal, command: str, tell: Callable[[s
 def carry_out_replacement(
     replacement: Replacement, journal: Journal, command: str, tell: Callable[[str], None]
 ) -> None:
-    """Carry out the changes of `replacement`; when that is interrupted the next command finishes them."""
-    with journal.changing(replacement.subject, command) as open_journal:
+    """Carry out the changes of `replacement`; when that is interrupted the next command finishes them.
+
+    Raises
+    ------
+    BusyError
+        When another command changes one of its modules, or has changed one since it was decided on.
+    StackenvError
+        When the disk refuses; what is left to do stays noted.
+    """
+    with contextlib.ExitStack() as stack:
+        for subject in replacement.also:
+            stack.enter_context(journal.changing(subject, command))
+        open_journal = stack.enter_context(journal.changing(replacement.subject, command))
+        for path, text in replacement.seen.items():
+            if read_text(Path(path)) != text:
+                raise BusyError(
+                    f"{path} was changed by another command just now; nothing was changed",
+                    "look at it, and type the same again",
+                )
         for sentence in replacement.sentences:
             tell(sentence)
         open_journal.note(replacement.changes)
         open_journal.carry_out(replacement.changes)
+
+
+def read_text(path: Path) -> str | None:
+    """Return what the file `path` holds; None when it is not there or cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return None

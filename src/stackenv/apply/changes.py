@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackenv.apply.files import write_file
 from stackenv.errors import StackenvError
-from stackenv.model.plan import Change, MovePath, RemoveFile, RemoveTree, WriteFile
+from stackenv.model.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 
 
 def make_writable(function: object, path: str, _: object) -> None:
@@ -19,34 +19,41 @@ def make_writable(function: object, path: str, _: object) -> None:
         function(path)
 
 
+def delete(path: Path) -> None:
+    """Delete the file, link or folder `path`."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, onerror=make_writable)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        path.parent.chmod(0o700)
+        path.unlink(missing_ok=True)
+
+
 def remove_tree(path: Path, proof: Path) -> None:
-    """Delete the folder `path`, if it is empty or holds `proof`.
+    """Delete the folder `path`, if it holds the file `proof` or no file at all; else leave it as it is.
 
     `proof` goes last, so that an interrupted removal can be taken up again.
-
-    Raises
-    ------
-    StackenvError
-        When the folder is not ours.
     """
     if not path.is_dir() or path.is_symlink():
         return
-    if not any(path.iterdir()):
+    on_the_way = [folder for folder in (*reversed(proof.parents), proof) if path in folder.parents]
+    if proof.is_file():
+        for folder in (path, *on_the_way[:-1]):
+            for entry in folder.iterdir():
+                if entry not in on_the_way:
+                    delete(entry)
+        delete(proof)
+    # Folders without a file in them: of a removal, or of a making, that was interrupted here.
+    for folder in (*reversed(on_the_way[:-1]), path):
+        remove_folder(folder)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete the folder `path`; nothing when it is not there or not empty."""
+    if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         path.rmdir()
-        return
-    if not proof.is_file():
-        raise StackenvError(
-            f"{path} was not deleted: it does not hold {proof.name}, by which stackenv knows its own",
-            f"look into it; if nobody needs it: rm -r {path}",
-        )
-    for entry in path.iterdir():
-        if entry == proof or entry in proof.parents:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, onerror=make_writable)
-        else:
-            entry.unlink()
-    shutil.rmtree(path, onerror=make_writable)
 
 
 def move_path(source: Path, target: Path) -> None:
@@ -65,11 +72,13 @@ def carry_out_change(change: Change) -> None:
     """
     try:
         if isinstance(change, WriteFile):
-            write_file(Path(change.path), change.text)
+            write_file(Path(change.path), change.text, change.executable)
         elif isinstance(change, RemoveFile):
             Path(change.path).unlink(missing_ok=True)
         elif isinstance(change, RemoveTree):
             remove_tree(Path(change.path), Path(change.proof))
+        elif isinstance(change, RemoveFolder):
+            remove_folder(Path(change.path))
         elif isinstance(change, MovePath):
             move_path(Path(change.source), Path(change.target))
     except OSError as error:

@@ -10,64 +10,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.apply.changes import carry_out_change
 from stackenv.apply.files import write_file
+from stackenv.apply.owner import GONE_AFTER_S, Owner, beating, is_older, read_start
 from stackenv.errors import BusyError, StackenvError
 from stackenv.model.plan import Change, describe_change, parse_change
 
-HEARTBEAT_S = 20
-# A process on another host counts as gone when its heart has stopped for so long.
-GONE_AFTER_S = 900
-
-
-def read_start(pid: int) -> str:
-    """Return when the process `pid` of this host was started, in clock ticks; empty when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    # The name, in brackets, may hold anything; the start is the 22nd field (proc(5)).
-    return stat.rpartition(")")[2].split()[19]
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A process: host, number, and start, since numbers are used again."""
-
-    host: str
-    pid: int
-    start: str
-
-    @classmethod
-    def current(cls) -> Owner:
-        return cls(socket.gethostname(), os.getpid(), read_start(os.getpid()))
-
-    def is_alive(self, path: Path) -> bool:
-        """Tell whether the owner of the journal `path` still runs; on another host, by its heartbeat."""
-        if self.host == socket.gethostname():
-            return bool(self.start) and read_start(self.pid) == self.start
-        return file_server_time(path.parent) - path.stat().st_mtime < GONE_AFTER_S
-
-
-def file_server_time(folder: Path) -> float:
-    """Return the time by the clock that gives files in `folder` their time stamps, in seconds."""
-    probe = folder / f".clock-{os.getpid()}-{threading.get_ident()}"
-    try:
-        probe.touch()
-        return probe.stat().st_mtime
-    except OSError:
-        return time.time()
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
+__all__ = ["Journal", "OpenJournal", "read_start"]
 
 
 @dataclass(frozen=True)
@@ -131,8 +85,8 @@ class Journal:
         journal = OpenJournal(path, entry)
         try:
             for other in self.folder.glob(f"{path.name}.recovery.*"):
-                raise busy(entry, other)
-            with journal.beating():
+                raise unfinished(read_entry(other) or entry, other)
+            with beating(path):
                 yield journal
         finally:
             if journal.settled:
@@ -165,6 +119,12 @@ class Journal:
         """
         sentences = []
         for path in sorted(self.folder.glob("*.json*")) if self.folder.is_dir() else []:
+            if path.name.startswith("."):
+                # A draft: whoever was killed over it had not begun, or has a whole journal beside it.
+                if is_older(path, GONE_AFTER_S):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+                continue
             entry = read_entry(path)
             if entry is None or (recovering_owner(path) or entry.owner).is_alive(path):
                 continue
@@ -177,17 +137,28 @@ class Journal:
         taken = path.with_name(f"{base}.recovery.{me.host}.{me.pid}.{me.start}")
         try:
             path.rename(taken)
+            # Fresh, for commands on other hosts: they must not take it over from this one.
+            os.utime(taken)
         except FileNotFoundError:
             return []  # another command was faster
         except OSError as error:
-            return [f"an interrupted `{entry.command}` is still there: {taken}: {error.strerror}"]
+            return [f"an interrupted `{entry.command}` is still there: {path}: {error.strerror}"]
         if entry.complete_when and Path(entry.complete_when).exists():
             taken.unlink()
             return [f"{entry.subject} was complete when `{entry.command}` was interrupted; it is kept"]
-        for change in entry.changes:
-            carry_out_change(change)
-        taken.unlink()
         done = "undone" if entry.complete_when else "finished"
+        try:
+            with beating(taken):
+                for change in entry.changes:
+                    carry_out_change(change)
+            taken.unlink()
+        except (StackenvError, OSError) as error:
+            return [
+                f"`{entry.command}` was interrupted; what it had begun with {entry.subject} cannot be {done} "
+                f"now: {error}"
+            ]
+        if not entry.changes:
+            return []
         return [f"`{entry.command}` was interrupted; what it had begun with {entry.subject} is {done}"]
 
 
@@ -215,6 +186,17 @@ def busy(entry: Entry, path: Path) -> BusyError:
     )
 
 
+def unfinished(entry: Entry, path: Path) -> StackenvError:
+    owner = recovering_owner(path)
+    if owner and owner != Owner.current() and owner.is_alive(path):
+        return busy(replace(entry, owner=owner), path)
+    return StackenvError(
+        f"`{entry.command}` was interrupted, and what it had begun with {entry.subject} could not be undone "
+        "or finished yet; nothing was changed",
+        f"stackenv list tries again, and says why it cannot; what is left to do stands in {path}",
+    )
+
+
 class OpenJournal:
     """The journal of a change that is under way."""
 
@@ -226,13 +208,7 @@ class OpenJournal:
 
     def note(self, changes: Sequence[Change]) -> None:
         """Write what is to be done if this process is killed after now; durable when it returns."""
-        self.entry = Entry(
-            self.entry.subject,
-            self.entry.command,
-            self.entry.owner,
-            self.entry.complete_when,
-            tuple(changes),
-        )
+        self.entry = replace(self.entry, changes=tuple(changes))
         write_file(self.path, self.entry.text())
         self.settled = not changes
 
@@ -240,24 +216,8 @@ class OpenJournal:
         """Carry out `changes` one after the other, and cross each out."""
         left = list(changes)
         while left:
-            carry_out_change(left[0])
-            left.pop(0)
-            self.note(left)
-
-    @contextlib.contextmanager
-    def beating(self) -> Iterator[None]:
-        """Touch the journal again and again while the block runs, for commands on other hosts."""
-        stop = threading.Event()
-
-        def beat() -> None:
-            while not stop.wait(HEARTBEAT_S):
-                with contextlib.suppress(OSError):
-                    os.utime(self.path)
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+            carry_out_change(left.pop(0))
+            # What cannot be crossed out, on a full disk, is carried out once more at worst.
+            with contextlib.suppress(StackenvError):
+                self.note(left)
+        self.settled = True

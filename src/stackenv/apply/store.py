@@ -8,8 +8,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from packaging.version import InvalidVersion, Version
+from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, TakenError, UsageError
@@ -20,6 +19,20 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
+DEFAULT_MARK = re.compile(
+    rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME.pattern})", "default"\)\n'
+)
+
+
+def render_default(name: str, version: str) -> str:
+    """Return the text that makes `version` the default of `name`; Lmod reads it in the folder of `name`.
+
+    Not the link `default`, which Lmod obeys too: nothing would tell whose it is.
+    """
+    from stackenv.render.lua_string import quote_lua
+
+    full_name = quote_lua(f"{name}/{version}")
+    return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'
 
 
 def check_name(text: str, what: str = "name") -> str:
@@ -71,7 +84,7 @@ class StoredModule:
             When it is gone or cannot be used.
         """
         try:
-            text = self.record_path.read_text(encoding="utf-8")
+            text = self.record_path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
@@ -81,8 +94,11 @@ class StoredModule:
         return parse_record(text, str(self.record_path))
 
 
-def order_version(text: str) -> tuple[int, Version, str]:
+def order_version(text: str) -> tuple[Any, ...]:
     """Return a key by which versions are in order; those that are none by PEP 440 come first."""
+    # It costs more than reading the modules, and most names have one version.
+    from packaging.version import InvalidVersion, Version
+
     try:
         return 1, Version(text), text
     except InvalidVersion:
@@ -110,6 +126,32 @@ class ModuleStore:
             return None
         return StoredModule(path.parent.name, path.name[: -len(".lua")], path, found.group(1))
 
+    def default_path(self, name: str) -> Path:
+        """Return the file that says which version `module load NAME` gives."""
+        return self.root / name / ".modulerc.lua"
+
+    def read_default(self, name: str) -> str:
+        """Return the version of `name` that stackenv has made the default; empty when it has not."""
+        try:
+            found = DEFAULT_MARK.fullmatch(self.default_path(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ""
+        return found.group(1) if found else ""
+
+    def require_own_default(self, name: str) -> None:
+        """Raise TakenError when something that stackenv did not write says which version is the default."""
+        path = self.default_path(name)
+        if os.path.lexists(path) and not self.read_default(name):
+            raise TakenError(
+                f"{path} was not written by stackenv: it is left alone, and nothing was changed",
+                f"say it there: {render_default(name, 'VERSION').splitlines()[1]}",
+            )
+        if os.path.lexists(path.with_name("default")):
+            raise TakenError(
+                f"{path.with_name('default')} says already which version is the default, and wins",
+                f"point it elsewhere: ln -sfn VERSION.lua {path.with_name('default')}; or remove it first",
+            )
+
     def list_modules(self) -> Iterator[StoredModule]:
         """Yield the modules that stackenv wrote, by name and version; nothing without the folder."""
         try:
@@ -118,14 +160,13 @@ class ModuleStore:
             return
         for name in names:
             folder = self.root / name
-            files = folder.glob("*.lua") if folder.is_dir() else ()
-            for path in sorted(files, key=lambda path: order_version(path.stem)):
-                module = None if path.name.startswith(".") else self.read(path)
-                if module:
-                    yield module
+            files = [file for file in folder.glob("*.lua") if file.name[0] != "."] if folder.is_dir() else []
+            if len(files) > 1:
+                files.sort(key=lambda path: order_version(path.stem))
+            yield from filter(None, map(self.read, files))
 
-    def find(self, text: str) -> StoredModule:
-        """Return the module NAME/VERSION, or the only one of NAME.
+    def find(self, text: str, default: bool = False) -> StoredModule:
+        """Return the module NAME/VERSION, or the only one of NAME, or with `default` the default one.
 
         Raises
         ------
@@ -133,6 +174,9 @@ class ModuleStore:
             When there is none, when there are several, when stackenv did not write it.
         """
         name, version = parse_full_name(text)
+        if default and not version:
+            marked = self.read_default(name)
+            version = marked if marked and self.path_of(name, marked).exists() else ""
         found = [m for m in self.list_modules() if m.name == name and version in ("", m.version)]
         if len(found) == 1:
             return found[0]

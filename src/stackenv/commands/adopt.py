@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
-from stackenv.apply.carry_out import carry_out_plan
 from stackenv.apply.store import check_name
 from stackenv.commands.create import report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
-from stackenv.errors import TakenError, UsageError
-from stackenv.output import print_line, tell
+from stackenv.commands.workplace import Workplace, open_workplace, resolve_dots
+from stackenv.errors import UsageError
+from stackenv.output import print_line
 
 
 @click.command(epilog=EXIT_STATUS)
 @click.argument("environment", metavar="PATH-or-NAME")
 @click.argument("name", required=False)
 @click.option("-m", "--module", "modules", multiple=True, help="It stands on this module too.")
-@click.option("--version", default="1.0", show_default=True, help="Of the module.")
+@click.option("--version", help="Of the module; 1.0, or that which its module had before it was moved.")
 @click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
 @click.option("--no-pth", is_flag=True, help="Write nothing into its site-packages.")
 @click.option("--user-site", is_flag=True, help="See ~/.local too, behind the environment's packages.")
@@ -41,30 +39,37 @@ def adopt(
       stackenv adopt ~/venvs/venv-for-demo
       stackenv adopt pandas        (a conda environment)
     """
-    from stackenv.commands.adopt_venv import AdoptRequest, plan_adopted_venv
+    from stackenv.commands.adoption import AdoptRequest, read_former_record, require_not_adopted
+    from stackenv.commands.carrying_out import carry_out, making
 
     workplace = open_workplace(shared)
-    prefix = find_environment(environment, workplace)
-    # The path as typed, absolute: a link to another file system is how the user wants it named.
-    chosen = check_name(name if name is not None else suggest_name(prefix))
-    request = AdoptRequest(prefix=prefix, name=chosen, **options)  # type: ignore[arg-type]
-    check_name(request.version, "version")
-    workplace.store.check_writable()
-    require_not_adopted(workplace, prefix)
     if not dry_run:
         workplace.recover()
-    if (prefix / "conda-meta").is_dir():
-        from stackenv.commands.adopt_conda import plan_adopted_conda
+    prefix = find_environment(environment, workplace)
+    former = read_former_record(prefix)
+    # The path as typed, absolute: a link to another file system is how the user wants it named.
+    chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix))
+    if options["version"] is None:
+        options["version"] = former.version if former and former.name == chosen else "1.0"
+    request = AdoptRequest(prefix=prefix, name=chosen, **options).with_former(former)  # type: ignore[arg-type]
+    check_name(request.version, "version")
+    workplace.store.check_writable()
+    require_not_adopted(workplace, prefix, former)
+    with making(workplace) as workplace:
+        if (prefix / "conda-meta").is_dir():
+            from stackenv.commands.adopt_conda import plan_adopted_conda
 
-        plan, record = plan_adopted_conda(request, workplace)
-    else:
-        plan, record = plan_adopted_venv(request, workplace)
-    if dry_run:
-        for step in plan.steps:
-            print_line(step.sentence)
-        return
-    carry_out_plan(plan, workplace.journal, shlex.join(read_command_words()), tell)
-    report_created(workplace, record.full_name, as_json)
+            plan, record = plan_adopted_conda(request, workplace, former)
+        else:
+            from stackenv.commands.adopt_venv import plan_adopted_venv
+
+            plan, record = plan_adopted_venv(request, workplace, former)
+        if dry_run:
+            for step in plan.steps:
+                print_line(step.sentence)
+            return
+        carry_out(plan, record, workplace)
+        report_created(workplace, record.full_name, as_json)
 
 
 def find_environment(text: str, workplace: Workplace) -> Path:
@@ -77,7 +82,7 @@ def find_environment(text: str, workplace: Workplace) -> Path:
     """
     from stackenv.facts.conda_environment import find_named_environment
 
-    path = Path(text).expanduser().absolute()
+    path = resolve_dots(Path(text).expanduser())
     if path.is_dir():
         if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir():
             return path
@@ -100,13 +105,3 @@ def suggest_name(prefix: Path) -> str:
     """Return the folder's name as far as a module can have it."""
     name = "".join(c if (c.isascii() and c.isalnum()) or c in "_.+-" else "-" for c in prefix.name)
     return name.strip("-_.+") or "environment"
-
-
-def require_not_adopted(workplace: Workplace, prefix: Path) -> None:
-    """Raise TakenError when a module leads to `prefix` already."""
-    for module in workplace.store.list_modules():
-        if Path(module.prefix).resolve() == prefix.resolve():
-            raise TakenError(
-                f"{prefix} has a module already: {module.full_name}",
-                f"stackenv rename {module.full_name} NEW_NAME; stackenv edit {module.full_name} --help",
-            )

@@ -10,7 +10,7 @@ from pathlib import Path
 from stackenv.apply.capture import capture_activation
 from stackenv.apply.files import write_file
 from stackenv.apply.venv import proof_of, write_files
-from stackenv.commands.adopt_venv import AdoptRequest
+from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.conda_environment import (
     describe_conda_environment_files,
@@ -23,7 +23,7 @@ from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.model.environment import Python, Record
-from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
+from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.output import tell
 from stackenv.render import render_module
@@ -92,21 +92,23 @@ def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack
     )
 
 
-def plan_adopted_conda(request: AdoptRequest, workplace: Workplace) -> tuple[Plan, Record]:
+def plan_adopted_conda(
+    request: AdoptRequest, workplace: Workplace, former: Record | None
+) -> tuple[Plan, Record]:
     """Return the plan that gives the conda environment its module, and its record as far as known."""
     request.check_prefix()
-    modulefile = workplace.store.require_free(request.name, request.version)
+    modulefile, before = take_modulefile(request, workplace)
     lmod = Lmod.find(workplace.environ)
-    stack = load_conda_stack(request.modules, workplace, lmod)
+    modules = request.modules or (former.modules if former else ())
+    stack = load_conda_stack(modules, workplace, lmod)
     tell_of_python_modules(lmod, workplace)
     packages = read_packages(request.prefix)
     tell(f"{request.prefix} is a conda environment of {len(packages)} packages")
+    tell_foreign_scripts(request.prefix)
     record = draft_conda_record(request, workplace, stack, owned=False)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    return (
-        Plan(record.full_name, conda_module_steps(record, workplace, modulefile, proof), str(modulefile)),
-        record,
-    )
+    steps = (*before, *conda_module_steps(record, workplace, modulefile, proof))
+    return Plan(record.full_name, steps, str(modulefile)), record
 
 
 def tell_of_python_modules(lmod: Lmod, workplace: Workplace) -> None:
@@ -121,28 +123,35 @@ def conda_module_steps(
 ) -> tuple[Step, ...]:
     """Return the steps from a conda environment that is there to its modulefile."""
 
+    files = describe_conda_environment_files(record)
+    captured: list[Record] = []
+
     def prepare() -> None:
         Path(proof).parent.mkdir(exist_ok=True)
         Path(proof).touch()
-        write_files(describe_conda_environment_files(record))
+        write_files(files)
 
     return (
         Step(
             f"write into {record.path}: the folder {FOLDER}",
             prepare,
             # What stackenv made goes as a whole, by the undo of the step that made it.
-            () if record.owned else (RemoveTree(f"{record.path}/{FOLDER}", proof),),
+            () if record.owned else undo_files((file.path for file in files), record.path, proof),
         ),
         Step(
-            f"capture what its activation does, and write the modulefile {modulefile}",
-            lambda: finish_conda(record, workplace, modulefile, Path(proof)),
+            "capture what its activation does",
+            lambda: captured.append(capture_record(record, workplace)),
+        ),
+        Step(
+            f"write the modulefile {modulefile}",
+            lambda: finish_conda(captured[0], modulefile, Path(proof)),
             (RemoveFile(str(modulefile)),),
         ),
     )
 
 
-def finish_conda(record: Record, workplace: Workplace, modulefile: Path, proof: Path) -> None:
-    """Capture the activation; write the record, then the modulefile."""
+def capture_record(record: Record, workplace: Workplace) -> Record:
+    """Return `record` with its packages, and what the activation does; tell what no module can do."""
     prefix = Path(record.path)
     captured = capture_activation(prefix)
     for finding in captured.findings:
@@ -150,11 +159,13 @@ def finish_conda(record: Record, workplace: Workplace, modulefile: Path, proof: 
     for name in list_untold(asdict(captured)):
         tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
     activation = {**asdict(captured), "environment_name": name_environment(prefix, workplace)}
-    complete = replace(
-        record, python=find_python(prefix), packages=read_packages(prefix), activation=activation
-    )
-    write_file(prefix / RECORD_FILE, write_record_text(complete))
-    write_file(modulefile, render_module(describe_conda_environment_module(complete)))
+    return replace(record, python=find_python(prefix), packages=read_packages(prefix), activation=activation)
+
+
+def finish_conda(record: Record, modulefile: Path, proof: Path) -> None:
+    """Write the record, then the modulefile, by which the environment is complete."""
+    write_file(Path(record.path, RECORD_FILE), write_record_text(record))
+    write_file(modulefile, render_module(describe_conda_environment_module(record)))
     proof.unlink(missing_ok=True)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from stackenv.commands.create_venv import CreateRequest, plan_venv
+from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
+from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.output import print_json, print_line, tell
 
 
@@ -52,25 +52,31 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
       module use ~/modules; module load biopy
     """
     request = CreateRequest(name=name, packages=packages, **options)  # type: ignore[arg-type]
-    workplace = open_workplace(request.shared)
     request.check()
+    workplace = open_workplace(request.shared)
     workplace.store.check_writable()
     if not dry_run:
         workplace.recover()
-    if request.conda:
-        from stackenv.commands.create_conda import plan_conda
+    if request.path:
+        request = replace(request, path=workplace.check_place(request.path, request.conda))
+    from stackenv.commands.carrying_out import carry_out, making
 
-        plan, record = plan_conda(request, workplace)
-    else:
-        plan, record = plan_venv(request, workplace)
-    if dry_run:
-        for step in plan.steps:
-            print_line(step.sentence)
-        return
-    from stackenv.apply.carry_out import carry_out_plan
+    with making(workplace) as workplace:
+        if request.conda:
+            from stackenv.commands.create_conda import plan_conda
 
-    carry_out_plan(plan, workplace.journal, shlex.join(read_command_words()), tell)
-    report_created(workplace, record.full_name, as_json)
+            plan, record = plan_conda(request, workplace)
+        else:
+            from stackenv.commands.create_venv import plan_venv
+
+            plan, record = plan_venv(request, workplace)
+        workplace.check_place(Path(record.path), request.conda)
+        if dry_run:
+            for step in plan.steps:
+                print_line(step.sentence)
+            return
+        carry_out(plan, record, workplace)
+        report_created(workplace, record.full_name, as_json)
 
 
 def report_created(workplace: Workplace, full_name: str, as_json: bool) -> None:

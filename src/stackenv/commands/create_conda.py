@@ -16,10 +16,10 @@ from stackenv.commands.adopt_conda import (
     load_conda_stack,
     tell_of_python_modules,
 )
-from stackenv.commands.adopt_venv import AdoptRequest
+from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.workplace import Workplace
-from stackenv.errors import InstallError, StackenvError, UsageError
+from stackenv.errors import InstallError, StackenvError
 from stackenv.facts.lmod import Lmod
 from stackenv.model.environment import Record
 from stackenv.model.plan import Plan, RemoveTree, Step
@@ -39,12 +39,14 @@ def choose_conda_folder(request: CreateRequest, workplace: Workplace) -> Path:
     raise StackenvError("none of the site's places for conda environments can be used now", "--path FOLDER")
 
 
-def conda_arguments(request: CreateRequest, prefix: Path) -> list[str]:
+def conda_arguments(request: CreateRequest, prefix: Path, workplace: Workplace) -> list[str]:
     """Return what follows `conda`."""
+    # A hard link into the user's own package cache would keep its owner's group and mode.
+    copy = ["--copy"] if workplace.shared else []
     channels = [word for channel in request.channels for word in ("--channel", channel)]
     files = [word for file in request.requirements for word in ("--file", str(file.absolute()))]
     python = [f"python={request.python_version}"] if request.python_version else []
-    return ["create", "--yes", "--prefix", str(prefix), *channels, *files, *python, *request.packages]
+    return ["create", "--yes", "--prefix", str(prefix), *copy, *channels, *files, *python, *request.packages]
 
 
 def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -71,14 +73,7 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
 def plan_conda(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Record]:
     """Return the plan that makes a conda environment with its module, and its record as far as known."""
     modulefile = workplace.store.require_free(request.name, request.version)
-    prefix = choose_conda_folder(request, workplace)
-    if ":" in str(prefix) or not str(prefix).isprintable():
-        raise UsageError(f"{str(prefix)!r} cannot be on PATH: a colon splits it there", "--path ANOTHER")
-    if workplace.is_purged(prefix):
-        raise UsageError(
-            f"{prefix} is on storage that the site purges of old files: an environment would lose some",
-            "--path FOLDER, elsewhere; without --path the site's place is taken",
-        )
+    prefix = workplace.check_place(choose_conda_folder(request, workplace), conda=True)
     lmod = Lmod.find(workplace.environ)
     stack = load_conda_stack(request.modules, workplace, lmod)
     conda = find_conda(stack)
@@ -92,7 +87,7 @@ def plan_conda(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Reco
     )
     record = draft_conda_record(adopted, workplace, stack, owned=True)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    arguments = conda_arguments(request, prefix)
+    arguments = conda_arguments(request, prefix, workplace)
     steps = (
         Step(
             f"make the folder {prefix}",

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.apply.access import Access
 from stackenv.apply.journal import Journal
+from stackenv.apply.leftovers import read_interrupted, sweep
+from stackenv.apply.scratch import sweep_scratch
 from stackenv.apply.store import ModuleStore
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, TakenError, UsageError
 from stackenv.output import tell
 from stackenv.policy import SitePolicy, find_policy_file, load_policy
 
@@ -29,10 +32,61 @@ class Workplace:
     def journal(self) -> Journal:
         return Journal(self.store.root)
 
+    @property
+    def access(self) -> Access:
+        """Who may use what is made here."""
+        return Access.of_project(self.shared) if self.shared else Access()
+
     def recover(self) -> None:
-        """Undo or finish what killed commands have left; tell what was done."""
-        for sentence in self.journal.recover():
-            tell(sentence)
+        """Undo or finish what killed commands have left; tell what was done, and what could not be."""
+        interrupted = read_interrupted(self.store.root)
+        try:
+            with self.access.applied():
+                for sentence in self.journal.recover():
+                    tell(sentence)
+        except StackenvError as error:
+            tell(f"what an interrupted command has left is not undone: {error}")
+        sweep(self.store.root, interrupted)
+        sweep_scratch()
+
+    def check_place(self, path: Path, conda: bool = False) -> Path:
+        """Return `path`, in which a new environment can be, without the dots in it.
+
+        Raises
+        ------
+        UsageError
+            When it cannot be on PATH, is on purged storage or inside something else's folder.
+        TakenError
+            When there is something already.
+        """
+        path = resolve_dots(path)
+        if not path.name or ":" in str(path) or not str(path).isprintable():
+            raise UsageError(
+                f"{str(path)!r} cannot be on PATH: a colon or a line splits it there", "--path ANOTHER"
+            )
+        if self.is_purged(path):
+            raise UsageError(
+                f"{path} is on storage that the site purges of old files: an environment would lose some",
+                "--path FOLDER, elsewhere; without --path the site's place is taken",
+            )
+        self._check_outside(path, conda)
+        require_empty(path)
+        return path
+
+    def _check_outside(self, path: Path, conda: bool) -> None:
+        real = Path(os.path.realpath(path))
+        if Path(os.path.realpath(self.store.root)) in (real, *real.parents):
+            raise UsageError(
+                f"{path} is in the folder of modules, which Lmod searches as a whole", "--path ANOTHER"
+            )
+        for outer in real.parents:
+            # conda itself keeps environments in the folder envs of its own, base.
+            if conda and real.parent.name == "envs" and outer == real.parent.parent:
+                continue
+            if (outer / "pyvenv.cfg").exists() or (outer / "conda-meta").exists():
+                raise UsageError(
+                    f"{path} is inside the environment {outer}, and would go with it", "--path ANOTHER"
+                )
 
     def choose_environment_folder(self, folder: str) -> Path:
         """Return where the environment `folder` goes: the first usable place of the policy.
@@ -59,8 +113,10 @@ class Workplace:
         """Tell whether the site deletes old files at `path`."""
         for template in self.policy.conda.purged_storage:
             purged = template.expand(self.environ)
-            if purged and f"{path}/".startswith(f"{purged.rstrip('/')}/"):
-                return True
+            if purged and purged.startswith("/"):
+                for folder, place in ((purged, path), (os.path.realpath(purged), os.path.realpath(path))):
+                    if f"{place}/".startswith(f"{folder.rstrip('/')}/"):
+                        return True
         return False
 
     def describe_use(self) -> str:
@@ -84,7 +140,8 @@ def open_workplace(shared: Path | None = None) -> Workplace:
     environ = dict(os.environ)
     policy = load_policy(find_policy_file(environ))
     if shared:
-        return Workplace(policy, environ, ModuleStore(shared.absolute() / "modules"), shared.absolute())
+        project = check_project(shared.absolute())
+        return Workplace(policy, environ, ModuleStore(project / "modules"), project)
     root = policy.personal.modules.expand(environ)
     if not root or not root.startswith("/"):
         raise StackenvError(
@@ -93,6 +150,48 @@ def open_workplace(shared: Path | None = None) -> Workplace:
             "set it, or have the site name another folder in the policy (personal.modules)",
         )
     return Workplace(policy, environ, ModuleStore(Path(root)), None)
+
+
+def check_project(root: Path) -> Path:
+    """Return `root`, the folder of a project.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    if not root.is_dir():
+        raise UsageError(
+            f"the project's folder {root} does not exist",
+            f"its group must be that of the project: mkdir {shlex.quote(str(root))}; chgrp GROUP "
+            f"{shlex.quote(str(root))}; chmod g+rwxs {shlex.quote(str(root))}",
+        )
+    return root
+
+
+def resolve_dots(path: Path) -> Path:
+    """Return `path` absolute and without `..`, which only the file system knows how to follow.
+
+    Links stay: the user's way to name the place.
+    """
+    path = path.absolute()
+    return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
+def require_empty(path: Path) -> None:
+    """Raise TakenError when there is something at `path` other than an empty folder."""
+    try:
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            return
+    except OSError as error:
+        raise StackenvError(f"{path} cannot be read: {error.strerror}", "--path ANOTHER_FOLDER") from error
+    if os.path.lexists(path):
+        what = "is a link" if path.is_symlink() else "exists and is no empty folder"
+        raise TakenError(
+            f"{path} {what}: it is left alone, and nothing was changed",
+            f"if it is an environment: stackenv adopt {shlex.quote(str(path))} NAME; otherwise: "
+            "--path ANOTHER_FOLDER",
+        )
 
 
 def read_command_words() -> tuple[str, ...]:

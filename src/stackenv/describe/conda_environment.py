@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
-from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath, SetEnvironment, TerminalNotices
+from stackenv.model import InstalledFile, ModuleSpec, Operation, SetEnvironment, TerminalNotices
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
-    AppendPath,
     CondaEnvironment,
+    JoinPath,
     ReplaceEnvironment,
     SetDefault,
     ShellCode,
@@ -19,6 +19,7 @@ from stackenv.model.personal_operations import (
 from stackenv.model.record import FOLDER
 
 MARKER = "STACKENV_CONDA_ENV"
+BASE_MARKER = "STACKENV_CONDA_BASE"
 # Behind the environment's bin: `pip` for an environment that has none, instead of the base's.
 SHIM = f"{FOLDER}/bin"
 REFUSED = (
@@ -36,18 +37,15 @@ def list_untold(activation: Mapping[str, Any]) -> list[str]:
     return [name for name, value in activation["set_variables"] if "\n" in value]
 
 
-def describe_activation(activation: Mapping[str, Any]) -> tuple[Operation, ...]:
-    """Return what activate.d does, as it was captured, as operations."""
+def describe_activation(activation: Mapping[str, Any], prefix: str) -> tuple[Operation, ...]:
+    """Return what activate.d of the environment at `prefix` does, as it was captured, as operations."""
+    joined = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
+    joined += [(n, e, True) for n, entries in activation["appended"] for e in entries]
     return (
         *(UnsetEnvironment(name) for name in activation["unset_variables"]),
         *(SetEnvironment(name, value) for name, value in activation["set_variables"] if "\n" not in value),
         *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
-        *(
-            PrependPath(name, entry)
-            for name, entries in activation["prepended"]
-            for entry in reversed(entries)
-        ),
-        *(AppendPath(name, entry) for name, entries in activation["appended"] for entry in entries),
+        *(JoinPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in joined),
     )
 
 
@@ -63,11 +61,12 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
                 prefix,
                 str(record.activation["environment_name"]),
                 MARKER,
+                BASE_MARKER,
                 f"{prefix}/{SHIM}",
                 REFUSED.format(name=name),
             ),
             *(() if record.user_site else (ReplaceEnvironment("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
-            *describe_activation(record.activation),
+            *describe_activation(record.activation, prefix),
             TerminalNotices(prefix, NOTICE_PYTHONPATH.format(name=name), "", ""),
         ),
         commands=(ShellCode("conda_environment", {"MODULE": name, "PREFIX": prefix}, f"{prefix}/{FOLDER}"),),

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from stackenv.facts.platform import ELF_MACHINES
-from stackenv.model import Family, ModuleSpec, Operation, SetEnvironment
+from stackenv.model import Family, ModuleSpec, Operation
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
     DependOn,
@@ -14,6 +14,7 @@ from stackenv.model.personal_operations import (
     RequireModules,
     RequirePath,
     RequirePlatform,
+    TakeCharge,
     Whatis,
 )
 from stackenv.model.record import RECORD_FILE
@@ -100,7 +101,7 @@ def describe_common(
                 RequireModules(record.modules, missing),
             ),
             "modules": (Family("stackenv"), *(DependOn(module) for module in record.modules)),
-            "environment": (*environment, SetEnvironment(IN_CHARGE, name)),
+            "environment": (*environment, TakeCharge(IN_CHARGE, name)),
             "commands": commands,
         },
         comment=f"record: {record.path}/{RECORD_FILE}",

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stackenv.errors import ModuleError, StackenvError
-from stackenv.facts.module_table import LoadedModule, read_changes, read_loaded_modules, read_reverse_map
+from stackenv.facts.module_table import LoadedModule, read_changes, read_loaded_modules
+from stackenv.facts.spider import map_folders
 
 # Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
 USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
@@ -117,10 +118,18 @@ class Lmod:
         return read_loaded_modules(self.environ)
 
     def load(self, *names: str) -> Loaded:
-        """Return the environment in which `names` are loaded too."""
+        """Return the environment in which `names` are loaded too.
+
+        A module that ends itself by LmodBreak is an error, though Lmod counts it as none.
+        """
         if not names:
             return Loaded(self.environ, "")
         environ, words = self._change("load", *map(check_argument, names))
+        loaded = [m.full_name for m in read_loaded_modules(environ) if m.asked_for]
+        missing = [n for n in names if not any(f"{m}/".startswith(f"{n.rstrip('/')}/") for m in loaded)]
+        # Another name may be an alias, and Lmod does not keep the alias of what it has loaded.
+        if missing and all(any(f"{m}/".startswith(f"{n}/") for n in names) for m in loaded):
+            raise refuse(f"module load {' '.join(missing)}: not loaded, and no error", words)
         return Loaded(environ, words)
 
     def purged(self) -> Lmod:
@@ -157,20 +166,19 @@ class Lmod:
 
         Modules of a hierarchy that cannot be loaded at once are among them. A folder that is reached
         through a link stands there by both names.
-
-        Notes
-        -----
-        Of several modules that lead to one folder, spider names one, and not always the same
-        (l_add2map in libexec/spider, 8.6.19).
         """
         folders = [f for f in self.environ.get("MODULEPATH", "").split(":") if f.startswith("/")]
         if not folders:
             return {}
-        command = [self._find_spider(), "-o", "jsonReverseMapT", ":".join(folders)]
+        # Not its reverse map: of several modules that lead to one folder that names one, and not always
+        # the same (l_add2map in libexec/spider, 8.6.19).
+        command = [self._find_spider(), "-o", "spider-json", ":".join(folders)]
         done = self._run(command)
-        reverse_map = read_reverse_map(done.stdout)
+        reverse_map = map_folders(done.stdout)
         if done.returncode or reverse_map is None:
-            raise refuse(f"{' '.join(command)} gave no reverse map (status {done.returncode})", done.stderr)
+            raise refuse(
+                f"{' '.join(command)} gave no list of modules (status {done.returncode})", done.stderr
+            )
         return reverse_map
 
     def _find_spider(self) -> str:

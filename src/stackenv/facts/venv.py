@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.errors import StackenvError
-from stackenv.facts.lmod import Lmod
+from stackenv.errors import ModuleError, StackenvError
+from stackenv.facts.lmod import Lmod, order_module
 from stackenv.facts.python import ProbedPython, probe_python
 from stackenv.facts.stack import find_module_python
 
@@ -18,15 +19,12 @@ OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 
 @dataclass(frozen=True)
 class Venv:
-    """A venv, as pyvenv.cfg and its own interpreter tell it.
-
-    `executable` is the real path of the Python beneath.
-    """
+    """A venv as its files tell it; `executable` is the real path of the Python beneath."""
 
     prefix: str
     executable: str
     sees_base_packages: bool
-    probed: ProbedPython
+    requirements: tuple[str, ...]
 
     @property
     def is_on_os_python(self) -> bool:
@@ -47,44 +45,77 @@ def list_requirements(prefix: Path) -> list[str]:
     return sorted(entry for entry in found if not entry.startswith(("pip==", "setuptools==", "wheel==")))
 
 
-def probe_venv(prefix: Path, environ: Mapping[str, str]) -> Venv:
-    """Return what the venv at `prefix` is; its interpreter is run under `environ`.
+def read_venv(prefix: Path) -> Venv:
+    """Return what the venv at `prefix` is; run nothing, for its Python may need a module that is not loaded.
 
     Raises
     ------
     StackenvError
-        When the Python beneath is gone or does not run; the hint says how to make it anew.
+        When the Python beneath is gone; the hint says how to make it anew.
     """
     try:
         configuration = read_configuration(prefix / "pyvenv.cfg")
     except (OSError, ValueError) as error:
         raise StackenvError(f"{prefix / 'pyvenv.cfg'} cannot be read: {error}") from error
     python = prefix / "bin/python"
-    requirements = list_requirements(prefix)
-    anew = f"load a Python module and make it anew: stackenv create NAME {' '.join(requirements)}".rstrip()
+    requirements = tuple(list_requirements(prefix))
     if not python.exists():
         target = python.readlink() if python.is_symlink() else configuration.get("home", "?")
-        raise StackenvError(f"the Python that {prefix} stands on is gone: {target}", anew)
-    try:
-        probed = probe_python(str(python), environ)
-    except StackenvError as error:
-        raise StackenvError(error.message, f"if its Python was changed, {anew}") from error
+        raise StackenvError(
+            f"the Python that {prefix} stands on is gone: {target}", describe_anew(requirements)
+        )
     sees_base = configuration.get("include-system-site-packages", "false").lower() == "true"
-    return Venv(str(prefix), str(python.resolve()), sees_base, probed)
+    return Venv(str(prefix), str(find_base_python(python, configuration)), sees_base, requirements)
+
+
+def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
+    """Return the real path of the Python beneath the venv's `python`.
+
+    That is where its link leads; of a copy (venv --copies), the python in the folder of pyvenv.cfg.
+    """
+    real = python.resolve()
+    if not real.is_relative_to(python.parent.resolve()):
+        return real
+    home = Path(configuration.get("home", ""))
+    named = [Path(configuration[key]) for key in ("base-executable", "executable") if key in configuration]
+    for candidate in (*named, home / real.name, home / "python3", home / "python"):
+        if candidate.is_absolute() and candidate.is_file():
+            return candidate.resolve()
+    return real
+
+
+def describe_anew(requirements: Sequence[str]) -> str:
+    """Return how to make an environment of `requirements` anew."""
+    words = shlex.join(requirements)
+    return f"load a Python module and make it anew: stackenv create NAME {words}".rstrip()
+
+
+def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
+    """Run the Python of `venv` under `environ`, that of its modules; return what it says.
+
+    Raises
+    ------
+    StackenvError
+        When it does not run; the hint says how to make it anew.
+    """
+    try:
+        # A look must not leave compiled files behind.
+        return probe_python(f"{venv.prefix}/bin/python", {**environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    except StackenvError as error:
+        anew = describe_anew(venv.requirements)
+        raise StackenvError(error.message, f"if its Python was changed, {anew}") from error
 
 
 def find_python_module(lmod: Lmod, executable: str) -> str:
     """Return the module whose python is really `executable`; empty when none is found.
 
     Lmod is asked which modules lead to its folder, and each is loaded and compared: a name proves
-    nothing.
+    nothing. Of several the one that is loaded now, then one named Python, then the latest version.
     """
     clean = lmod.purged()
-    folder = Path(executable).parent
-    candidates: dict[str, None] = {}
-    for place, modules in clean.spider_reverse_map().items():
-        if Path(place).resolve() in (folder, folder.parent):
-            candidates.update(dict.fromkeys(modules))
+    loaded = {module.full_name for module in lmod.read_loaded()}
+    candidates = sorted(list_candidates(clean, executable), key=order_module, reverse=True)
+    candidates.sort(key=lambda name: (name not in loaded, not name.startswith("Python/")))
     for module in candidates:
         try:
             after = clean.load(module).environ
@@ -94,3 +125,17 @@ def find_python_module(lmod: Lmod, executable: str) -> str:
         if found and str(Path(found).resolve()) == executable:
             return module
     return ""
+
+
+def list_candidates(lmod: Lmod, executable: str) -> set[str]:
+    """Return the modules that may lead to `executable`."""
+    folder = Path(executable).parent
+    try:
+        found = lmod.spider_reverse_map()
+    except ModuleError:
+        # One modulefile that hangs ends spider; the others are to be had all the same.
+        return {name for name in lmod.available("Python") if name.startswith("Python/")}
+    places = (folder, folder.parent)
+    return {
+        module for place, modules in found.items() if Path(place).resolve() in places for module in modules
+    }

@@ -94,6 +94,30 @@ class ReplaceEnvironment:
 
 
 @dataclass(frozen=True)
+class PrependWord:
+    """Put `word` in front of the words of `variable`, which are no paths: Lmod would turn // into /.
+
+    At unload the user's own value comes back; `loaded_by` and `module` as in `ReplaceEnvironment`.
+    """
+
+    variable: str
+    word: str
+    loaded_by: str
+    module: str
+
+
+@dataclass(frozen=True)
+class TakeCharge:
+    """Set `variable` to `module`, the personal module in charge, of which there is one at a time.
+
+    While Lmod exchanges two of a family, it stays that of the one that goes.
+    """
+
+    variable: str
+    module: str
+
+
+@dataclass(frozen=True)
 class RememberEnvironment:
     """Set `target` to the value that `source` has before the load, when it has one."""
 
@@ -107,13 +131,15 @@ class CondaEnvironment:
 
     PATH, CONDA_PREFIX, CONDA_DEFAULT_ENV and CONDA_SHLVL are as after `conda activate`, and
     `marker` tells the module of conda which environment this is. `shim` is a folder behind the
-    environment's own bin. Refuses, with `message`, over an environment that is active already.
-    At unload what is stacked on top is left to `ShellCode`.
+    environment's own bin; `base_marker` is set when the base's bin was taken from PATH. Refuses, with
+    `message`, over an environment that is active already. At unload `ShellCode` leaves what is stacked
+    on top, and puts the base's bin back.
     """
 
     prefix: str
     name: str
     marker: str
+    base_marker: str
     shim: str
     message: str
 
@@ -134,11 +160,16 @@ class UnsetEnvironment:
 
 
 @dataclass(frozen=True)
-class AppendPath:
-    """Put `value` at the end of the path variable `variable`; unload takes it away."""
+class JoinPath:
+    """Put `value` into the path variable `variable`, at its end if `last`; unload takes it away.
+
+    If `own`, it lies in the environment itself, and goes however often activations have added it.
+    """
 
     variable: str
     value: str
+    last: bool
+    own: bool
 
 
 @dataclass(frozen=True)
@@ -163,11 +194,13 @@ PersonalOperation = Union[
     RequireVariableUnset,
     DependOn,
     TakeFromPath,
+    TakeCharge,
+    PrependWord,
     ReplaceEnvironment,
     RememberEnvironment,
     CondaEnvironment,
     SetDefault,
     UnsetEnvironment,
-    AppendPath,
+    JoinPath,
     ShellCode,
 ]

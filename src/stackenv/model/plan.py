@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Callable, Union
+from typing import Any, Callable, Union
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class WriteFile:
 
     path: str
     text: str
+    executable: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,17 @@ class RemoveFile:
 
 @dataclass(frozen=True)
 class RemoveTree:
-    """Delete the folder `path`, if it is empty or holds the file `proof`: then it is ours."""
+    """Delete the folder `path`, if no file is in it or it holds the file `proof`: then it is ours."""
 
     path: str
     proof: str
+
+
+@dataclass(frozen=True)
+class RemoveFolder:
+    """Delete the folder `path` if it is empty; it may be gone already."""
+
+    path: str
 
 
 @dataclass(frozen=True)
@@ -38,18 +46,18 @@ class MovePath:
     target: str
 
 
-Change = Union[WriteFile, RemoveFile, RemoveTree, MovePath]
+Change = Union[WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath]
 CHANGES: Mapping[str, Callable[..., Change]] = {
-    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, MovePath)
+    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath)
 }
 
 
-def describe_change(change: Change) -> dict[str, str]:
+def describe_change(change: Change) -> dict[str, Any]:
     """Return `change` as plain data; `parse_change` reads it back."""
     return {"change": type(change).__name__, **asdict(change)}
 
 
-def parse_change(data: Mapping[str, str]) -> Change:
+def parse_change(data: Mapping[str, Any]) -> Change:
     """Return the change that `describe_change` described."""
     fields = {name: value for name, value in data.items() if name != "change"}
     return CHANGES[data["change"]](**fields)
@@ -85,9 +93,25 @@ class Plan:
 class Replacement:
     """Changes of what is there already, which an interrupted command's successor finishes.
 
-    Each can be carried out twice. `sentences` is what a dry run prints.
+    Each can be carried out twice.
+
+    Parameters
+    ----------
+    subject
+        The full name of the module that is changed.
+    sentences
+        What a dry run prints.
+    changes
+        In their order.
+    seen
+        Files and what they held when the changes were decided on; None for one that was not there.
+        When another command has changed one meanwhile, nothing is done.
+    also
+        Full names of further modules that nobody else may change meanwhile.
     """
 
     subject: str
     sentences: tuple[str, ...]
     changes: tuple[Change, ...]
+    seen: Mapping[str, str | None]
+    also: tuple[str, ...] = ()

@@ -7,18 +7,29 @@ from typing import Any, Callable
 
 import jinja2
 
-from stackenv.model.personal_operations import AppendPath, CondaEnvironment, SetDefault, UnsetEnvironment
+from stackenv.model.personal_operations import CondaEnvironment, JoinPath, SetDefault, UnsetEnvironment
 from stackenv.render.lua_string import quote_lua
 
 
 def render_conda_environment(operation: CondaEnvironment, _: jinja2.Environment) -> str:
     prefix, marker = quote_lua(operation.prefix), quote_lua(operation.marker)
+    base = quote_lua(operation.base_marker)
     entries = ", ".join(quote_lua(entry) for entry in (operation.shim, f"{operation.prefix}/bin"))
     return f"""\
 local level, active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0, os.getenv("CONDA_PREFIX")
 -- Over another personal module Lmod loads this one first, and then unloads that (`family`).
 if mode() == "load" and level > 0 and not (level == 1 and active == os.getenv({marker})) then
   LmodError((({quote_lua(operation.message)}):gsub("%%s", ((active or "?"):gsub("%%", "%%%%")))))
+end
+local base = (os.getenv("STACKENV_CONDA_ROOT") or "") .. "/bin"
+for _ = 1, mode() == "load" and base ~= "/bin" and 9 or 0 do
+  if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. base .. ":", 1, true) then break end
+  -- Only a shell can put it back: the code after the unload does, and takes this mark away.
+  setenv({base}, "1")
+  remove_path("PATH", base)
+end
+if mode() == "unload" and not ({{ sh = true, csh = true, fish = true }})[myShellType()] then
+  setenv({base}, "")
 end
 for _, entry in ipairs({{ {entries} }}) do
   -- Lmod counts: an activation, or a reload of conda's module, has put the entry there once more.
@@ -50,13 +61,22 @@ def render_unset_environment(operation: UnsetEnvironment, _: jinja2.Environment)
     return f"unsetenv({quote_lua(operation.variable)})"
 
 
-def render_append_path(operation: AppendPath, _: jinja2.Environment) -> str:
-    return f"append_path({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
+def render_join_path(operation: JoinPath, _: jinja2.Environment) -> str:
+    variable, value = quote_lua(operation.variable), quote_lua(operation.value)
+    join = f"{'append' if operation.last else 'prepend'}_path({variable}, {value})"
+    if not operation.own:
+        return join
+    return f"""\
+for _ = 1, mode() == "unload" and 9 or 0 do
+  if not (":" .. (os.getenv({variable}) or "") .. ":"):find(":" .. {value} .. ":", 1, true) then break end
+  remove_path({variable}, {value})
+end
+{join}"""
 
 
 CONDA_ENVIRONMENT_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     CondaEnvironment: render_conda_environment,
     SetDefault: render_set_default,
     UnsetEnvironment: render_unset_environment,
-    AppendPath: render_append_path,
+    JoinPath: render_join_path,
 }

@@ -10,6 +10,7 @@ import jinja2
 from stackenv.model.personal_operations import (
     DependOn,
     Extensions,
+    PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
     RequireModules,
@@ -17,6 +18,7 @@ from stackenv.model.personal_operations import (
     RequirePlatform,
     RequireVariableUnset,
     ShellCode,
+    TakeCharge,
     TakeFromPath,
     Whatis,
 )
@@ -111,30 +113,87 @@ if mode() == "load" and (os.getenv({source}) or "") ~= "" then setenv({target}, 
 if mode() == "unload" and os.getenv({target}) then setenv({target}, "") end"""
 
 
+def render_another_in_charge(variable: str, module: str) -> str:
+    # Over another of its family Lmod loads this one, unloads both, and loads this one again.
+    return (
+        f"(os.getenv({quote_lua(variable)}) or {quote_lua(module)}) ~= {quote_lua(module)} "
+        f"and isloaded(os.getenv({quote_lua(variable)}))"
+    )
+
+
+def render_take_charge(operation: TakeCharge, _: jinja2.Environment) -> str:
+    variable, module = quote_lua(operation.variable), quote_lua(operation.module)
+    return f"""\
+-- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.
+if mode() == "load" and not ({render_another_in_charge(operation.variable, operation.module)})
+    or mode() == "unload" and os.getenv({variable}) == {module}
+    or mode() ~= "load" and mode() ~= "unload" then
+  setenv({variable}, {module})
+end"""
+
+
 def render_replace_environment(operation: ReplaceEnvironment, _: jinja2.Environment) -> str:
     variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
     value = "false" if operation.value is None else quote_lua(operation.value)
     ours = f"os.getenv({variable}) == " + ("nil" if operation.value is None else value)
     # Without a value there is nothing to unset, and nothing to bring back.
-    load = f"elseif os.getenv({variable}) ~= nil then" if operation.value is None else "else"
-    # Where another personal module is in charge, Lmod is exchanging the two (`family`): it loads the
-    # new one, unloads both, loads the new one again, and each unload takes off what its load put on.
+    wanted = f" and os.getenv({variable}) ~= nil" if operation.value is None else ""
+    exchanged = render_another_in_charge(operation.loaded_by, operation.module)
     return f"""\
 if mode() == "unload" then
-  local in_charge = os.getenv({quote_lua(operation.loaded_by)})
-  if os.getenv({stack}) then
-    if {ours} or in_charge ~= {quote_lua(operation.module)} then
-      local _, left = os.getenv({stack}):gsub(":", "")
-      pushenv({variable}, {value})
-      -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
-      if left < 2 then setenv({stack}, "") end
-    else
-      setenv({stack}, "")
-    end
+  if os.getenv({stack}) and os.getenv({quote_lua(operation.loaded_by)}) == {quote_lua(operation.module)} then
+    local _, left = os.getenv({stack}):gsub(":", "")
+    local ours = {ours}
+    if ours then pushenv({variable}, {value}) end
+    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
+    if left < 2 or not ours then setenv({stack}, "") end
   end
-{load}
+elseif not (mode() == "load" and ({exchanged})){wanted} then
+  local before = mode() == "load" and not os.getenv({stack}) and os.getenv({variable})
+  if before then
+    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
+    unsetenv({stack})
+    pushenv({variable}, before)
+  end
   pushenv({variable}, {value})
 end"""
+
+
+def render_prepend_word(operation: PrependWord, _: jinja2.Environment) -> str:
+    variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
+    word = quote_lua(operation.word)
+    exchanged = render_another_in_charge(operation.loaded_by, operation.module)
+    return f"""\
+if mode() == "unload" then
+  local now = os.getenv({variable}) or ""
+  local ours = (" " .. now .. " "):find(" " .. {word} .. " ", 1, true)
+  if ours and os.getenv({quote_lua(operation.loaded_by)}) == {quote_lua(operation.module)} then
+    -- What the user has added since would be lost, were it not for the // that Lmod makes one of.
+    local whole = os.getenv({stack}) and now:find("//", 1, true)
+    if whole then pushenv({variable}, "") else prepend_path({variable}, {word}, " ") end
+  end
+  if os.getenv({stack}) then setenv({stack}, "") end
+elseif not (mode() == "load" and ({exchanged})) then
+  local now = mode() == "load" and os.getenv({variable}) or ""
+  if now == "" then
+    pushenv({variable}, {word})
+  -- Lmod 8.6 would have the shell run what follows a newline.
+  elseif not now:find("%c") then
+    if not os.getenv({stack}) then
+      unsetenv({stack})
+      pushenv({variable}, now)
+    end
+    pushenv({variable}, {word} .. " " .. now)
+  end
+end"""
+
+
+# Where the environment's folder has gone since the load, and the file with it.
+CSH_WITHOUT_FILE = (
+    "; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate"
+    "; unset _STACKENV_DEACTIVATE _STACKENV_VENV"
+    "; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE"
+)
 
 
 def render_shell_code(operation: ShellCode, templates: jinja2.Environment) -> str:
@@ -143,7 +202,7 @@ def render_shell_code(operation: ShellCode, templates: jinja2.Environment) -> st
         for when in ("load", "unload"):
             if shell_type == "csh":
                 file = quote_csh(f"{operation.csh_folder}/{when}.csh")
-                code = f"if ( -r {file} ) source {file}"
+                code = f"if ( -r {file} ) source {file}" + (CSH_WITHOUT_FILE if when == "unload" else "")
             else:
                 name = f"shell/{operation.source}_{when}.{shell_type}"
                 filled = fill_placeholders(read_source(templates, name), operation.values, shell_type)
@@ -164,6 +223,8 @@ PERSONAL_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     RequireVariableUnset: render_require_variable_unset,
     DependOn: render_depend_on,
     TakeFromPath: render_take_from_path,
+    TakeCharge: render_take_charge,
+    PrependWord: render_prepend_word,
     ReplaceEnvironment: render_replace_environment,
     RememberEnvironment: render_remember_environment,
     ShellCode: render_shell_code,

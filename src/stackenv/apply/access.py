@@ -1,0 +1,100 @@
+"""Who may use what is made: its owner alone, or the group of a project."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.apply.files import current_umask
+from stackenv.errors import StackenvError
+
+
+@dataclass(frozen=True)
+class Access:
+    """What others than its owner may do with what a command makes.
+
+    Parameters
+    ----------
+    group
+        The number of the project's group; None for what is one user's own.
+    writable
+        Whether the group may change it: as it may the project's folder.
+    """
+
+    group: int | None = None
+    writable: bool = False
+
+    @classmethod
+    def of_project(cls, root: Path) -> Access:
+        """Return the access that the folder of a project gives."""
+        found = root.stat()
+        return cls(found.st_gid, bool(found.st_mode & stat.S_IWGRP))
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Make files within the block by this access: for a group the umask holds only for others."""
+        before = current_umask()
+        if self.group is not None:
+            os.umask(before & ~0o070 | (0 if self.writable else 0o020))
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folder `path`, unless it is there: private, or the project's with the setgid bit.
+
+        Raises
+        ------
+        StackenvError
+            When it cannot be made.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(0o700 if self.group is None else 0o777)
+            if self.group is not None:
+                self._give(path, path.stat())
+        except FileExistsError:
+            if not path.is_dir():
+                raise StackenvError(f"{path} is no folder", f"ls -l {path}") from None
+        except OSError as error:
+            raise StackenvError(
+                f"{path} could not be made: {error.strerror}; nothing was changed",
+                f"ls -ld {path.parent}; df -h {path.parent}",
+            ) from error
+
+    def give_tree(self, path: Path) -> None:
+        """Give the group access to all below `path`: tools copy modes, whatever the umask and setgid say.
+
+        Raises
+        ------
+        StackenvError
+            When an owner or a mode cannot be changed.
+        """
+        if self.group is None:
+            return
+        try:
+            for folder, _, files in os.walk(path):
+                for entry in (Path(folder), *(Path(folder, name) for name in files)):
+                    found = entry.lstat()
+                    if not stat.S_ISLNK(found.st_mode):
+                        self._give(entry, found)
+        except OSError as error:
+            raise StackenvError(
+                f"{error.filename}: the group could not be given access: {error.strerror}"
+            ) from error
+
+    def _give(self, path: Path, found: os.stat_result) -> None:
+        assert self.group is not None
+        if found.st_gid != self.group:
+            os.chown(path, -1, self.group)
+        mode = stat.S_IMODE(found.st_mode)
+        of_owner = mode >> 3 & (0o070 if self.writable else 0o050)
+        wanted = mode | of_owner | (stat.S_ISGID if stat.S_ISDIR(found.st_mode) else 0)
+        # A change of the group may have taken bits away.
+        if wanted != mode or found.st_gid != self.group:
+            path.chmod(wanted)

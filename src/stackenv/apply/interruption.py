@@ -1,0 +1,112 @@
+"""What happens to a command that is told to stop: what it has started ends, and it undoes what it did."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from stackenv.apply.owner import read_start
+from stackenv.errors import StackenvError
+
+# The terminal, a batch system or the kernel at shutdown, the end of an ssh session.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# conda takes back what it has linked when it gets a SIGTERM; that takes a while.
+GRACE_S = 10
+
+
+class Interruption(BaseException):
+    """A signal to stop has come. No error: nothing that catches errors must go on behind it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class InterruptedCommandError(StackenvError):
+    """A command was told to stop (exit status 128 and the number of the signal, as shells have it)."""
+
+    def __init__(self, number: int) -> None:
+        name = signal.Signals(number).name
+        super().__init__(f"interrupted by {name}; what was begun is undone", "")
+        self.status = 128 + number
+
+
+def list_descendants(pid: int) -> dict[int, str]:
+    """Return the processes that `pid` has started, and they in their turn: number and start."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found: dict[int, str] = {}
+    pending = [pid]
+    while pending:
+        for child in children.get(pending.pop(), ()):
+            found[child] = read_start(child)
+            pending.append(child)
+    return found
+
+
+def is_running(pid: int, start: str) -> bool:
+    """Tell whether the process `pid` still runs that was started at `start`."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X") and read_start(pid) == start
+
+
+def stop_descendants(grace_s: float = GRACE_S) -> None:
+    """End all that this process has started, SIGTERM first: it must not write what is being removed."""
+    started = list_descendants(os.getpid())
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid, start in started.items():
+            if is_running(pid, start):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+        deadline = time.monotonic() + grace_s
+        while any(is_running(pid, start) for pid, start in started.items()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def ignore_stopping() -> None:
+    """Let no further signal stop this process: what it does now is short, and must end."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stop(number: int, _: FrameType | None) -> None:
+    """Handle the signal `number`: end what was started, then raise Interruption."""
+    ignore_stopping()
+    stop_descendants()
+    raise Interruption(number)
+
+
+@contextlib.contextmanager
+def stopping_at_signals() -> Iterator[None]:
+    """Within the block a signal to stop raises Interruption once; the block may undo what it did.
+
+    What the caller ignores (nohup, a job in the background of sh) stays ignored.
+
+    Raises
+    ------
+    InterruptedCommandError
+        When one came.
+    """
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    except Interruption as interruption:
+        raise InterruptedCommandError(interruption.number) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

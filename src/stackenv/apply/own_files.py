@@ -1,0 +1,55 @@
+"""Which of the files in an environment stackenv wrote, and which are the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from stackenv import STACKENV_UUID
+from stackenv.describe.venv import LAYERS
+from stackenv.model import InstalledFile
+from stackenv.model.plan import Change, RemoveFile, RemoveTree, WriteFile
+from stackenv.model.record import FOLDER, RECORD_FILE
+from stackenv.render import render_installed_file
+
+
+def is_layer_file(file: InstalledFile) -> bool:
+    """Tell whether `file` is one of those that put a venv's packages in order."""
+    return LAYERS in file.text or LAYERS in Path(file.path).name
+
+
+def is_in_folder(file: InstalledFile, prefix: str) -> bool:
+    """Tell whether `file` is in stackenv's folder of the environment at `prefix`."""
+    return file.path.startswith(f"{prefix}/{FOLDER}/")
+
+
+def is_users(file: InstalledFile, prefix: str) -> bool:
+    """Tell whether there is something at the place of `file` that stackenv did not write."""
+    path = Path(file.path)
+    if is_in_folder(file, prefix) or is_layer_file(file) or not path.exists():
+        return False
+    return STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace")
+
+
+def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
+    """Return the changes that write `files` anew, but none over the user's own.
+
+    Where the layer files are not there (`adopt --no-pth`), they are not made.
+    """
+    return tuple(
+        WriteFile(file.path, render_installed_file(file), file.executable)
+        for file in files
+        if not is_users(file, prefix) and (not is_layer_file(file) or Path(file.path).exists())
+    )
+
+
+def remove_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
+    """Return the changes that take `files`, and the record, out of the environment at `prefix`."""
+    changes: list[Change] = []
+    for file in files:
+        path = Path(file.path)
+        if is_in_folder(file, prefix) or is_users(file, prefix) or not path.exists():
+            continue
+        changes.append(RemoveFile(file.path))
+        changes += [RemoveFile(str(c)) for c in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc")]
+    return (*changes, RemoveTree(f"{prefix}/{FOLDER}", f"{prefix}/{RECORD_FILE}"))

@@ -1,0 +1,87 @@
+"""Who has a journal open, and whether they still run: here by the process, elsewhere by their heartbeat."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HEARTBEAT_S = 20
+# A process on another host counts as gone when its heart has stopped for so long.
+GONE_AFTER_S = 900
+
+
+def read_start(pid: int) -> str:
+    """Return when the process `pid` of this host was started, in clock ticks; empty when it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # The name, in brackets, may hold anything; the state is the third field, the start the 22nd (proc(5)).
+    fields = stat.rpartition(")")[2].split()
+    # Ended, and its parent has not asked for its status yet.
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process: host, number, and start, since numbers are used again."""
+
+    host: str
+    pid: int
+    start: str
+
+    @classmethod
+    def current(cls) -> Owner:
+        return cls(socket.gethostname(), os.getpid(), read_start(os.getpid()))
+
+    def is_alive(self, path: Path) -> bool:
+        """Tell whether the owner of the journal `path` still runs; on another host, by its heartbeat."""
+        if self.host == socket.gethostname():
+            return bool(self.start) and read_start(self.pid) == self.start
+        return not is_older(path, GONE_AFTER_S)
+
+
+def is_older(path: Path, seconds: float) -> bool:
+    """Tell whether nobody has touched the file `path` for `seconds`; false when it is gone."""
+    try:
+        return file_server_time(path.parent) - path.stat().st_mtime >= seconds
+    except FileNotFoundError:
+        return False
+
+
+def file_server_time(folder: Path) -> float:
+    """Return the time by the clock that gives files in `folder` their time stamps, in seconds."""
+    probe = folder / f".clock-{os.getpid()}-{threading.get_ident()}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+
+
+@contextlib.contextmanager
+def beating(path: Path) -> Iterator[None]:
+    """Touch the journal `path` again and again while the block runs, for commands on other hosts."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_S):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

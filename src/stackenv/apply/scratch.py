@@ -1,0 +1,54 @@
+"""The temporary folder of one command; when that is killed, the next command removes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.apply.owner import Owner
+
+# Host, number and start of the process: a folder without a word about its owner is never made.
+NAME = re.compile(r"stackenv-(.+)-(\d+)-(\d+)-[^-]+")
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A temporary folder in which all that a command starts has its temporary files."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls) -> Scratch:
+        """Make the folder, for this process and what it starts."""
+        me = Owner.current()
+        folder = tempfile.mkdtemp(prefix=f"stackenv-{me.host}-{me.pid}-{me.start}-")
+        tempfile.tempdir = folder
+        return cls(Path(folder))
+
+    def drop(self) -> None:
+        """Remove the folder."""
+        tempfile.tempdir = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def sweep_scratch() -> None:
+    """Remove the temporary folders of this user's killed commands on this host."""
+    top = Path(tempfile.gettempdir())
+    for folder in top.iterdir():
+        found = NAME.fullmatch(folder.name)
+        if not found:
+            continue
+        host, pid, start = found.groups()
+        owner = Owner(host, int(pid), start)
+        try:
+            status = folder.lstat()
+            mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if mine and host == Owner.current().host and not owner.is_alive(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue

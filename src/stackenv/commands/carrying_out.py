@@ -1,0 +1,117 @@
+"""How a command that makes something carries out its plan: privately or for a group, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.apply.carry_out import carry_out_plan
+from stackenv.apply.interruption import ignore_stopping, stopping_at_signals
+from stackenv.apply.scratch import Scratch
+from stackenv.commands.workplace import Workplace, read_command_words, require_empty
+from stackenv.model.environment import Record
+from stackenv.model.plan import Plan, RemoveFolder, Step
+from stackenv.output import tell
+
+
+@contextlib.contextmanager
+def making(workplace: Workplace) -> Iterator[Workplace]:
+    """Within the block all that is started has its temporary files in a folder that goes with the block.
+
+    A signal to stop ends the block by an exception, after what was started.
+    """
+    with stopping_at_signals(), workplace.access.applied():
+        scratch = Scratch.make()
+        try:
+            yield replace(workplace, environ={**workplace.environ, "TMPDIR": str(scratch.folder)})
+        finally:
+            scratch.drop()
+
+
+def carry_out(plan: Plan, record: Record, workplace: Workplace) -> None:
+    """Carry out `plan`, which makes the module and, where it is ours, the environment of `record`.
+
+    Raises
+    ------
+    StackenvError
+        What the failing step raised, after the undo.
+    """
+    failures: list[BaseException] = []
+    path = Path(record.path)
+    found_empty = record.owned and path.is_dir()
+    for folder in (workplace.store.root, workplace.journal.folder):
+        workplace.access.make_folder(folder)
+    arranged = Arrangement(record, workplace, failures).arrange(plan)
+    try:
+        carry_out_plan(arranged, workplace.journal, shlex.join(read_command_words()), tell)
+    except BaseException as error:
+        if found_empty and not os.path.lexists(path):
+            workplace.access.make_folder(path)
+        if failures and error is not failures[0]:
+            # The undo has failed too: what went wrong first is what the user must know.
+            tell(f"not all could be undone; the next stackenv tries again: {error}")
+            raise failures[0] from error
+        raise
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What each plan gets around its own steps; `failures` hears what a step has raised."""
+
+    record: Record
+    workplace: Workplace
+    failures: list[BaseException]
+
+    def arrange(self, plan: Plan) -> Plan:
+        """Return `plan` with a last look before it, and access for a project's group before its end."""
+        path, access = Path(self.record.path), self.workplace.access
+        first, *middle, last = plan.steps
+        if self.record.owned:
+            first = self._behind(lambda: access.make_folder(path), first)
+            if access.group is not None:
+                middle.append(
+                    Step(f"give the group of {self.workplace.shared} access", lambda: access.give_tree(path))
+                )
+        made = [folder for folder in path.parents if not folder.exists()] if self.record.owned else []
+        look = Step(
+            f"see whether {self.record.full_name} is still free",
+            self._look,
+            tuple(RemoveFolder(str(f)) for f in (self.workplace.store.root / self.record.name, *made)),
+        )
+        return replace(plan, steps=tuple(map(self._heard, (look, first, *middle, last))))
+
+    def _look(self) -> None:
+        """Look again, now that nobody else can: since the plan was made another may have made the same."""
+        old = self.workplace.store.read(self.workplace.store.path_of(self.record.name, self.record.version))
+        if old is None or os.path.lexists(old.prefix):
+            self.workplace.store.require_free(self.record.name, self.record.version)
+        if self.record.owned:
+            require_empty(Path(self.record.path))
+        if self.workplace.shared:
+            self.workplace.access.make_folder(self.workplace.store.root / self.record.name)
+            if self.record.owned and Path(self.record.path).is_relative_to(self.workplace.shared):
+                self.workplace.access.make_folder(Path(self.record.path).parent)
+
+    @staticmethod
+    def _behind(before: Callable[[], None], step: Step) -> Step:
+        def carry_out_both() -> None:
+            before()
+            step.carry_out()
+
+        return replace(step, carry_out=carry_out_both)
+
+    def _heard(self, step: Step) -> Step:
+        def carry_out_heard() -> None:
+            try:
+                step.carry_out()
+            except BaseException as error:
+                # The undo that follows must come to its end.
+                ignore_stopping()
+                self.failures.append(error)
+                raise
+
+        return replace(step, carry_out=carry_out_heard)

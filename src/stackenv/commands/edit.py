@@ -1,0 +1,220 @@
+"""`stackenv edit`: what an environment stands on, what it may shadow, and which version is the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import StackenvError, UsageError
+from stackenv.output import tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.facts.stack import Stack
+    from stackenv.model.environment import Record
+    from stackenv.model.plan import Replacement
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """What was typed behind `stackenv edit`; `description` is None when it is to stay."""
+
+    modules: tuple[str, ...]
+    allow_shadow: tuple[str, ...]
+    forbid_shadow: tuple[str, ...]
+    make_default: bool
+    description: str | None
+
+    @property
+    def changes_record(self) -> bool:
+        return bool(self.modules or self.allow_shadow or self.forbid_shadow or self.description is not None)
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot be meant."""
+        if not self.changes_record and not self.make_default:
+            raise UsageError("nothing is to be changed", "stackenv edit --help shows what can be")
+        both = {fold(name) for name in self.allow_shadow} & {fold(name) for name in self.forbid_shadow}
+        if both:
+            raise UsageError(f"{', '.join(sorted(both))} cannot be both allowed and forbidden")
+
+
+def fold(name: str) -> str:
+    """Return the name of a package as the index compares it."""
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@click.option(
+    "-m", "--module", "modules", multiple=True, help="Stand on this module, instead of those before."
+)
+@click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
+@click.option("--forbid-shadow", multiple=True, metavar="PACKAGE", help="Stays the stack's again.")
+@click.option("--default", "make_default", is_flag=True, help="`module load NAME` gives this version.")
+@click.option("--description", help="One line for `module spider` and `stackenv list`.")
+@shared_option
+@dry_run_option
+def edit(
+    name: str,
+    modules: tuple[str, ...],
+    allow_shadow: tuple[str, ...],
+    forbid_shadow: tuple[str, ...],
+    make_default: bool,
+    description: str | None,
+    shared: Path | None,
+    dry_run: bool,
+) -> None:
+    """Change what an environment stands on, which packages it may shadow, or its module.
+
+    A venv keeps its Python: modules with another one are refused. Files that stackenv did not write
+    stay as they are.
+
+    \b
+    Example:
+      stackenv edit biopy --module SciPy-bundle/2023.11
+      stackenv edit biopy --allow-shadow numpy
+      stackenv edit biopy/2.0 --default
+    """
+    from stackenv.commands.replacement import carry_out, describe_use, open_store
+
+    request = EditRequest(modules, allow_shadow, forbid_shadow, make_default, description)
+    request.check()
+    workplace = open_workplace(shared)
+    open_store(workplace, dry_run)
+    module = workplace.store.find(name)
+    replacement = plan_edit(request, module, workplace)
+    carry_out(replacement, workplace, dry_run)
+    leave = describe_use(module, workplace.environ)
+    if leave and not dry_run:
+        tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
+
+
+def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) -> Replacement:
+    """Return the changes that `request` asks for."""
+    from stackenv.apply.store import render_default
+    from stackenv.commands.replacement import read_own_record, see, write_environment
+    from stackenv.model.plan import Change, Replacement, WriteFile
+
+    sentences: list[str] = []
+    changes: list[Change] = []
+    if request.changes_record:
+        before = read_own_record(module)
+        after = change_record(request, before, workplace)
+        sentences += [
+            *describe_differences(before, after),
+            f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
+        ]
+        changes += write_environment(after, module.path)
+    default = workplace.store.default_path(module.name)
+    if request.make_default:
+        workplace.store.require_own_default(module.name)
+        sentences.append(f"make {module.full_name} what `module load {module.name}` gives: {default}")
+        changes.append(WriteFile(str(default), render_default(module.name, module.version)))
+    seen = see((module.path, module.record_path, *([default] if request.make_default else [])))
+    return Replacement(module.full_name, tuple(sentences), tuple(changes), seen)
+
+
+def change_record(request: EditRequest, record: Record, workplace: Workplace) -> Record:
+    """Return `record` as `request` wants it.
+
+    Raises
+    ------
+    UsageError
+        When a conda environment is to shadow something, or what is to be forbidden was never allowed.
+    StackenvError
+        When a module cannot be loaded, or brings another Python than the venv's.
+    """
+    if request.description is not None:
+        record = replace(record, description=request.description)
+    if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
+        raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
+    allowed = {fold(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
+    for name in request.forbid_shadow:
+        if not allowed.pop(fold(name), ""):
+            raise UsageError(f"{record.full_name} may not shadow {name} as it is", "nothing is to be done")
+    record = replace(record, allow_shadow=tuple(allowed.values()))
+    if record.kind == "conda" and request.modules:
+        return put_on(record, load_conda(request.modules, workplace))
+    if request.modules or request.forbid_shadow:
+        return restack(record, request.modules or record.modules, workplace)
+    held = tuple(entry for entry in record.pinned if fold(entry[0]) not in allowed)
+    return replace(record, pinned=held)
+
+
+def put_on(record: Record, stack: Stack) -> Record:
+    """Return `record` with the modules of `stack`."""
+    return replace(record, modules=stack.modules, stack=stack.loaded, modulepath=stack.modulepath)
+
+
+def load_conda(modules: tuple[str, ...], workplace: Workplace) -> Stack:
+    """Return the stack of `modules` and of conda's module."""
+    from stackenv.commands.adopt_conda import load_conda_stack
+    from stackenv.facts.lmod import Lmod
+
+    return load_conda_stack(modules, workplace, Lmod.find(workplace.environ))
+
+
+def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> Record:
+    """Return the record of the venv on `modules`, which are loaded afresh."""
+    from stackenv.facts.lmod import Lmod
+    from stackenv.facts.stack import load_stack
+
+    entries = [*workplace.environ.get("MODULEPATH", "").split(":"), *record.modulepath.split(":")]
+    modulepath = ":".join(dict.fromkeys(filter(None, entries)))
+    stack = load_stack(Lmod.find({**workplace.environ, "MODULEPATH": modulepath}), modules)
+    require_same_python(record, stack)
+    python = record.python
+    if python and stack.python:
+        python = replace(python, module=stack.python.module)
+    pinned = stack.pinned(record.allow_shadow)
+    return put_on(replace(record, python=python, pinned=pinned), stack)
+
+
+def require_same_python(record: Record, stack: Stack) -> None:
+    """Raise StackenvError when the venv of `record` cannot stand on `stack`."""
+    assert record.python is not None
+    executable = str(Path(record.path, "bin/python").resolve())
+    if stack.python is None and not record.python.module:
+        return
+    if stack.python and stack.python.executable == executable:
+        return
+    brought = (
+        f"bring Python {stack.python.version} ({stack.python.executable}"
+        + (f", of {stack.python.module})" if stack.python.module else ")")
+        if stack.python
+        else "bring no Python"
+    )
+    own = f"Python {record.python.version} ({executable}"
+    own += f", of {record.python.module})" if record.python.module else ")"
+    raise StackenvError(
+        f"{record.full_name} is a venv of {own}, and the modules {', '.join(stack.modules) or '(none)'} "
+        f"{brought}: a venv keeps its Python; nothing was changed",
+        f"make it anew: stackenv export {record.full_name} --format requirements > requirements.txt; "
+        f"stackenv create NEW_NAME {' '.join(f'-m {m}' for m in stack.modules)} -r requirements.txt",
+    )
+
+
+def describe_differences(before: Record, after: Record) -> list[str]:
+    """Return a sentence for each thing that is different in `after`."""
+    sentences = []
+    if before.modules != after.modules:
+        old, new = (", ".join(record.modules) or "no module" for record in (before, after))
+        sentences.append(f"stand on {new} instead of {old}")
+    if before.description != after.description:
+        sentences.append(f"description: {after.description}")
+    held = {name: (version, module) for name, version, module in before.pinned}
+    for name, version, module in after.pinned:
+        if name not in held:
+            sentences.append(f"hold {name} {version} of {module}")
+        elif held[name][0] != version:
+            sentences.append(f"hold {name} {version} of {module} instead of {held[name][0]}")
+    now = {name for name, _, _ in after.pinned}
+    sentences += [f"hold {name} {version} no more" for name, version, _ in before.pinned if name not in now]
+    return sentences

@@ -1,0 +1,111 @@
+"""`stackenv export`: what an environment is made of, to make it again here or elsewhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.output import print_line
+
+if TYPE_CHECKING:
+    from stackenv.model.environment import Record
+
+# What installs packages into a conda environment beside conda (PEP 627, INSTALLER).
+PIP_INSTALLERS = frozenset({"pip", "uv"})
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["record", "requirements", "environment"]),
+    default="record",
+    show_default=True,
+    help="All that is known (YAML), pip's requirements, or conda's environment.yml.",
+)
+@shared_option
+def export(name: str, form: str, shared: Path | None) -> None:
+    """Write down what an environment is made of.
+
+    \b
+    Example:
+      stackenv export biopy
+      stackenv export biopy --format requirements > requirements.txt
+      stackenv export biopy --format environment > environment.yml
+    """
+    workplace = open_workplace(shared)
+    workplace.recover()
+    record = workplace.store.find(name, default=True).read_record()
+    print_line(FORMATS[form](record, workplace).rstrip("\n"))
+
+
+def render_yaml(data: Any) -> str:
+    """Return `data` as YAML, in the order in which it is given."""
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+
+
+def render_comments(record: Record) -> str:
+    """Return what requirements do not hold, as comments: the Python and the modules, as they are typed."""
+    lines = [f"{record.full_name}: {record.description}" if record.description else record.full_name]
+    if record.python:
+        lines.append(f"Python {record.python.version}")
+    lines += [f"module load {module}" for module in record.modules]
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines)
+
+
+def render_record(record: Record, _: Workplace) -> str:
+    """Return the record, with the packages that there are now."""
+    from stackenv.facts.own_packages import read_own_packages
+    from stackenv.model.record import write_record_text
+
+    current = replace(record, packages=read_own_packages(record))
+    return render_yaml(json.loads(write_record_text(current)))
+
+
+def list_pip_packages(record: Record) -> list[str]:
+    """Return what pip is to install: all that a venv has; of a conda environment what pip put there."""
+    from stackenv.describe.personal import IN_EVERY_VENV
+    from stackenv.facts.own_packages import list_requirements
+
+    installers = PIP_INSTALLERS if record.kind == "conda" else None
+    found = list_requirements(Path(record.path), installers)
+    return [requirement for name, requirement in found if name not in IN_EVERY_VENV]
+
+
+def render_requirements(record: Record, _: Workplace) -> str:
+    """Return the requirements that `stackenv create -r` and pip take."""
+    return render_comments(record) + "".join(f"{line}\n" for line in list_pip_packages(record))
+
+
+def render_environment(record: Record, workplace: Workplace) -> str:
+    """Return an environment.yml that `conda env create` takes."""
+    from stackenv.facts.conda_environment import read_packages
+    from stackenv.facts.own_packages import list_channels
+
+    prefix, pip = Path(record.path), list_pip_packages(record)
+    channels = list_channels(prefix) if record.kind == "conda" else []
+    dependencies: list[Any] = [f"{p.name}={p.version}" for p in read_packages(prefix)]
+    if record.kind == "venv" and record.python:
+        dependencies = [f"python={record.python.version}", "pip"]
+    data = {
+        "name": record.name,
+        "channels": channels or list(workplace.policy.conda.channels.default) or ["conda-forge"],
+        "dependencies": [*dependencies, *([{"pip": pip}] if pip else [])],
+    }
+    return render_comments(record) + render_yaml(data)
+
+
+FORMATS: dict[str, Callable[[Record, Workplace], str]] = {
+    "record": render_record,
+    "requirements": render_requirements,
+    "environment": render_environment,
+}

@@ -1,0 +1,219 @@
+"""`stackenv remove`: delete a module, and the environment that stackenv made for it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import StackenvError, UsageError
+from stackenv.output import tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.model.environment import Record
+    from stackenv.model.plan import Change, Replacement
+
+# By which a folder is an environment, where no record tells: of a venv, of conda.
+MARKS = ("pyvenv.cfg", "conda-meta/history")
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@click.option("--environment", is_flag=True, help="Delete the environment, also one that was adopted.")
+@yes_option
+@shared_option
+@dry_run_option
+def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
+    """Delete a module, and its environment if stackenv made it.
+
+    An environment that was adopted stays, without what stackenv has put into it. A module that is in
+    use in this shell is refused, with --yes too: without its modulefile it could not be unloaded.
+
+    \b
+    Example:
+      stackenv remove biopy
+      stackenv remove biopy/1.0 --yes
+    """
+    from stackenv.commands.replacement import carry_out, open_store, require_unused
+
+    workplace = open_workplace(shared)
+    open_store(workplace, dry_run)
+    module = workplace.store.find(name)
+    replacement = plan_removal(module, environment, workplace)
+    if not dry_run:
+        require_unused(module, workplace.environ)
+        if not yes:
+            ask(replacement, module)
+    carry_out(replacement, workplace, dry_run)
+    if not dry_run:
+        tell(f"{module.full_name} is gone")
+
+
+def ask(replacement: Replacement, module: StoredModule) -> None:
+    """Ask whether `replacement` is meant.
+
+    Raises
+    ------
+    UsageError
+        When nobody is there to answer.
+    """
+    for sentence in replacement.sentences:
+        tell(sentence)
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"nobody can be asked whether {module.full_name} is to be removed: the input is no terminal; "
+            "nothing was changed",
+            f"stackenv remove {module.full_name} --yes",
+        )
+    if not click.confirm("Do that?", err=True):
+        raise StackenvError("nothing was changed")
+
+
+def plan_removal(module: StoredModule, environment: bool, workplace: Workplace) -> Replacement:
+    """Return the changes that remove `module`, and the environment where it goes too.
+
+    The modulefile is the first: nobody loads the module any more while the rest goes.
+    """
+    from stackenv.commands.replacement import see
+    from stackenv.model.plan import RemoveFile, RemoveFolder, Replacement
+
+    store = workplace.store
+    changes: list[Change] = [RemoveFile(str(module.path))]
+    sentences = [f"remove the modulefile {module.path}"]
+    default = store.default_path(module.name)
+    if store.read_default(module.name) == module.version:
+        changes.append(RemoveFile(str(default)))
+    others = [
+        other
+        for other in store.list_modules()
+        if other.path != module.path and os.path.realpath(other.prefix) == os.path.realpath(module.prefix)
+    ]
+    if others:
+        names, files = (
+            ", ".join(o.full_name for o in others),
+            " ".join(shlex.quote(str(o.path)) for o in others),
+        )
+        raise StackenvError(
+            f"{module.prefix} is the environment of {names} too; nothing was changed",
+            f"if those are copies that nobody needs: rm {files}",
+        )
+    what, more = plan_environment(module, environment, workplace)
+    seen = see((module.path, module.record_path, default))
+    changes.append(RemoveFolder(str(module.path.parent)))
+    return Replacement(module.full_name, (*sentences, what), (*changes, *more), seen)
+
+
+def plan_environment(
+    module: StoredModule, environment: bool, workplace: Workplace
+) -> tuple[str, tuple[Change, ...]]:
+    """Return what happens to the environment of `module`: a sentence, and the changes."""
+    from stackenv.commands.replacement import read_own_record
+
+    prefix = Path(module.prefix)
+    if not prefix.is_dir():
+        return f"its environment {prefix} is gone already", ()
+    record, problem = None, ""
+    try:
+        record = read_own_record(module)
+    except StackenvError as error:
+        problem = error.message
+    if environment or (record and record.owned):
+        return delete_environment(module, (workplace.store.root, Path(workplace.environ.get("HOME", "/"))))
+    if record is None:
+        return f"leave the environment {prefix} as it is, for nothing tells who made it: {problem}", ()
+    return leave_environment(record)
+
+
+def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
+    """Return how an adopted environment stays: without the files of stackenv."""
+    from stackenv.apply.own_files import remove_files
+    from stackenv.describe.modules import describe_files
+
+    return (
+        f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
+        "out of it",
+        remove_files(describe_files(record), record.path),
+    )
+
+
+def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:
+    """Return how the environment of `module` is deleted: renamed first, so that nobody finds half of it.
+
+    None of the folders `kept` may be in it.
+
+    Raises
+    ------
+    StackenvError
+        When it cannot be deleted, or is not known as an environment.
+    """
+    from stackenv.model.plan import MovePath, RemoveFile, RemoveTree
+    from stackenv.model.record import RECORD_FILE
+
+    path = Path(module.prefix)
+    real = path.resolve()
+    proof = next((mark for mark in (RECORD_FILE, *MARKS) if (real / mark).is_file()), "")
+    if not proof:
+        raise StackenvError(
+            f"{path} is no environment (it has neither a record nor {' nor '.join(MARKS)}): it is not "
+            "deleted, and nothing was changed",
+            "without --environment the module alone is removed",
+        )
+    for folder in kept:
+        if folder.resolve().is_relative_to(real):
+            raise StackenvError(
+                f"{folder} is inside the environment {path}, and would go with it; nothing was changed",
+                "without --environment the module alone is removed",
+            )
+    for folder in {path.parent, real.parent}:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{path} cannot be deleted: {folder} cannot be written; nothing was changed",
+                f"ls -ld {folder}",
+            )
+    aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
+    measured = measure(real)
+    return (
+        f"delete the environment {path}: {measured.files} files, {measured.text}",
+        (
+            MovePath(str(real), str(aside)),
+            *([RemoveFile(str(path))] if path.is_symlink() else []),
+            RemoveTree(str(aside), str(aside / proof)),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The size of a folder; `size` is in bytes, each file counted once however many links it has."""
+
+    files: int
+    size: int
+
+    @property
+    def text(self) -> str:
+        number, unit = float(self.size), "bytes"
+        for larger in ("kB", "MB", "GB", "TB"):
+            if number < 1000:
+                break
+            number, unit = number / 1000, larger
+        return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
+def measure(folder: Path) -> Measured:
+    """Return how much is below `folder`; what links lead to is not counted."""
+    files, sizes = 0, {}
+    for place, folders, names in os.walk(folder):
+        for name in (*names, *(f for f in folders if Path(place, f).is_symlink())):
+            found = Path(place, name).lstat()
+            files += 1
+            sizes[found.st_dev, found.st_ino] = found.st_size
+    return Measured(files, sum(sizes.values()))

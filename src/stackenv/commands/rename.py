@@ -1,0 +1,85 @@
+"""`stackenv rename`: another name for a module."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import UsageError
+from stackenv.output import tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.model.plan import Replacement
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("old", metavar="OLD[/VERSION]")
+@click.argument("new", metavar="NEW[/VERSION]")
+@shared_option
+@dry_run_option
+def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
+    """Give a module another name; without a version, NEW keeps that of OLD.
+
+    The environment's folder stays where it is: a venv does not move. A module that is in use in this
+    shell is refused.
+
+    \b
+    Example:
+      stackenv rename biopy bio
+      stackenv rename bio/1.0 bio/2024
+    """
+    from stackenv.commands.replacement import carry_out, open_store, require_unused
+
+    workplace = open_workplace(shared)
+    open_store(workplace, dry_run)
+    module = workplace.store.find(old)
+    replacement = plan_rename(module, new, workplace)
+    require_unused(module, workplace.environ)
+    carry_out(replacement, workplace, dry_run)
+    if not dry_run:
+        (full_name,) = replacement.also
+        tell(f"{full_name} is ready; its environment stays in {module.prefix}")
+
+
+def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replacement:
+    """Return the changes that give `module` the name `new`.
+
+    Raises
+    ------
+    UsageError
+        When it is no name, or the one it has.
+    TakenError
+        When there is a module of this name.
+    """
+    from stackenv.apply.store import parse_full_name, render_default
+    from stackenv.commands.replacement import read_own_record, see, write_environment
+    from stackenv.model.plan import Change, RemoveFile, RemoveFolder, Replacement, WriteFile
+
+    store = workplace.store
+    name, version = parse_full_name(new)
+    version = version or module.version
+    if (name, version) == (module.name, module.version):
+        raise UsageError(f"{module.full_name} has this name already")
+    path = store.require_free(name, version)
+    record = replace(read_own_record(module), name=name, version=version)
+    changes: list[Change] = [*write_environment(record, path), RemoveFile(str(module.path))]
+    sentences = [
+        f"write the module {record.full_name}, and its name in {record.path}; the folder stays where it is",
+        f"remove the modulefile {module.path}",
+    ]
+    old_default, default = store.default_path(module.name), store.default_path(name)
+    if store.read_default(module.name) == module.version:
+        if name != module.name:
+            changes.append(RemoveFile(str(old_default)))
+        if name == module.name or not default.exists():
+            changes.append(WriteFile(str(default), render_default(name, version)))
+            sentences.append(f"keep it what `module load {name}` gives")
+    changes.append(RemoveFolder(str(module.path.parent)))
+    seen = see((module.path, module.record_path, path, old_default, default))
+    return Replacement(module.full_name, tuple(sentences), tuple(changes), seen, (record.full_name,))

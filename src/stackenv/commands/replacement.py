@@ -1,0 +1,107 @@
+"""What the commands that change a module have in common: its record, who uses it, and the change itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from stackenv.apply.carry_out import carry_out_replacement, read_text
+from stackenv.apply.own_files import is_users, rewrite_files
+from stackenv.apply.store import StoredModule
+from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.describe.modules import describe_files, describe_module
+from stackenv.describe.personal import IN_CHARGE
+from stackenv.errors import StackenvError
+from stackenv.facts.own_packages import read_own_packages
+from stackenv.model.environment import Record
+from stackenv.model.plan import Change, Replacement, WriteFile
+from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.output import print_line, tell
+from stackenv.render import render_module
+
+
+def open_store(workplace: Workplace, dry_run: bool) -> None:
+    """Make sure that the modules can be changed, and finish what others have left."""
+    workplace.store.check_writable()
+    if not dry_run:
+        workplace.recover()
+
+
+def read_own_record(module: StoredModule) -> Record:
+    """Return the record of `module`.
+
+    Raises
+    ------
+    StackenvError
+        When it is gone, cannot be used, or is the record of another module.
+    """
+    record = module.read_record()
+    if (record.full_name, record.path) == (module.full_name, module.prefix):
+        return record
+    raise StackenvError(
+        f"{module.path} leads to {module.record_path}, which is the record of {record.full_name} in "
+        f"{record.path}: the modulefile, or the environment, is a copy; nothing was changed",
+        f"if nobody needs the copy of the modulefile: rm {shlex.quote(str(module.path))}; an environment "
+        f"that was copied is adopted by: stackenv adopt {shlex.quote(module.prefix)} NEW_NAME",
+    )
+
+
+def describe_use(module: StoredModule, environ: Mapping[str, str]) -> str:
+    """Return what to type so that this shell uses `module` no more; empty when it does not use it."""
+    if environ.get(IN_CHARGE) == module.full_name or module.full_name in environ.get(
+        "LOADEDMODULES", ""
+    ).split(":"):
+        return f"module unload {module.full_name}"
+    for variable, leave in (("VIRTUAL_ENV", "deactivate"), ("CONDA_PREFIX", "conda deactivate")):
+        active = environ.get(variable)
+        if active and os.path.realpath(active) == os.path.realpath(module.prefix):
+            return leave
+    return ""
+
+
+def require_unused(module: StoredModule, environ: Mapping[str, str]) -> None:
+    """Raise StackenvError while this shell uses `module`: without its modulefile it could not be unloaded."""
+    leave = describe_use(module, environ)
+    if leave:
+        raise StackenvError(
+            f"{module.full_name} is in use in this shell; nothing was changed",
+            f"type first: {leave}",
+        )
+
+
+def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
+    """Return the changes that bring files, record and modulefile in line with `record`."""
+    files = describe_files(record)
+    for file in files:
+        if is_users(file, record.path):
+            tell(f"{file.path} is your own and stays as it is")
+    complete = replace(record, packages=read_own_packages(record))
+    return (
+        *rewrite_files(files, record.path),
+        WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
+        WriteFile(str(modulefile), render_module(describe_module(complete))),
+    )
+
+
+def see(paths: Iterable[Path]) -> dict[str, str | None]:
+    """Return what the files `paths` hold now."""
+    return {str(path): read_text(path) for path in paths}
+
+
+def carry_out(replacement: Replacement, workplace: Workplace, dry_run: bool) -> None:
+    """Carry out `replacement`, or print what it would do.
+
+    Raises
+    ------
+    StackenvError
+        As `carry_out_replacement` does.
+    """
+    if dry_run:
+        for sentence in replacement.sentences:
+            print_line(sentence)
+        return
+    with workplace.access.applied():
+        carry_out_replacement(replacement, workplace.journal, shlex.join(read_command_words()), tell)

@@ -1,0 +1,56 @@
+"""The module of an environment, and the files that stackenv adds to it, by the environment's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Callable
+
+from stackenv.describe.conda_environment import (
+    describe_conda_environment_files,
+    describe_conda_environment_module,
+)
+from stackenv.describe.venv import describe_venv_files, describe_venv_module
+from stackenv.errors import StackenvError
+from stackenv.model import InstalledFile, ModuleSpec
+from stackenv.model.environment import Record
+
+MODULES: Mapping[str, Callable[[Record], ModuleSpec]] = {
+    "venv": describe_venv_module,
+    "conda": describe_conda_environment_module,
+}
+FILES: Mapping[str, Callable[[Record], tuple[InstalledFile, ...]]] = {
+    "venv": describe_venv_files,
+    "conda": describe_conda_environment_files,
+}
+
+
+def require_kind(record: Record) -> str:
+    """Return the kind of `record`; raise StackenvError for one that this stackenv does not know."""
+    if record.kind in MODULES:
+        return record.kind
+    raise StackenvError(
+        f"{record.full_name} is an environment of the kind {record.kind!r}, unknown to this stackenv",
+        "use the stackenv that made it, or a newer one",
+    )
+
+
+def describe_module(record: Record) -> ModuleSpec:
+    """Return the description of the personal module of `record`.
+
+    Raises
+    ------
+    StackenvError
+        When the environment is of an unknown kind.
+    """
+    return MODULES[require_kind(record)](record)
+
+
+def describe_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that stackenv adds to the environment of `record`, the record aside.
+
+    Raises
+    ------
+    StackenvError
+        When the environment is of an unknown kind.
+    """
+    return FILES[require_kind(record)](record)
