@@ -18,25 +18,95 @@ MODULES = __MODULES__
 CONSTRAINTS = __CONSTRAINTS__
 USER_SITE = __USER_SITE__
 
+ISOLATED_BUILD = "pip-build-env-"
+FINDERS_BEFORE = list(sys.meta_path)
+# Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
+ADDED, BEHIND = [], []
+
 
 def order_packages():
     """Move what the modules bring behind the environment's own packages."""
-    if not sys.flags.ignore_environment:
-        named = [os.path.abspath(e) for e in os.environ.get("PYTHONPATH", "").split(os.pathsep) if e]
-        # pip's isolated builds come by PYTHONPATH too, and must win over the environment.
-        behind = [e for e in sys.path if e in named and "pip-build-env-" not in e]
-        if behind:
-            sys.path[:] = [e for e in sys.path if e not in behind] + behind
-    prefixes = os.environ.get("EBPYTHONPREFIXES", "")
-    if prefixes:
-        # EasyBuild's sitecustomize does this, but is not found in every environment: from 5.0 on it
-        # lies in the base Python's site-packages.
-        import site
+    named = [] if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if any(ISOLATED_BUILD in entry for entry in named):
+        # pip has put there what the build asks for, and the build must see nothing else.
+        return
+    add_prefixes()
+    named = [os.path.abspath(entry) for entry in named if entry]
+    BEHIND[:] = ADDED + [entry for entry in named if not is_users(entry)]
+    moved = [entry for entry in sys.path if entry in BEHIND]
+    if moved:
+        sys.path[:] = [entry for entry in sys.path if entry not in BEHIND] + moved
 
-        for prefix in prefixes.split(os.pathsep):
-            folder = os.path.join(prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
-            if prefix and folder not in sys.path and os.path.isdir(folder):
-                site.addsitedir(folder)
+
+def add_prefixes():
+    """Add the packages of EBPYTHONPREFIXES.
+
+    EasyBuild's sitecustomize does this, but is not found in every environment: from 5.0 on it lies in
+    the base Python's site-packages.
+    """
+    prefixes = os.environ.get("EBPYTHONPREFIXES", "")
+    for prefix in filter(None, prefixes.split(os.pathsep)):
+        folder = os.path.join(prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+        folder = os.path.abspath(folder)
+        if folder not in sys.path and os.path.isdir(folder):
+            import site
+
+            before = list(sys.path)
+            site.addsitedir(folder)
+            ADDED.extend(entry for entry in sys.path if entry not in before)
+
+
+def is_users(entry):
+    """Tell whether `entry` of PYTHONPATH is the user's own source, which goes first as in any venv.
+
+    What is in the home or where the user works is that, unless packages were installed there.
+    """
+    if os.path.basename(entry) in ("site-packages", "dist-packages"):
+        return False
+    if any(is_within(entry, root) for name, root in os.environ.items() if name.startswith("EBROOT")):
+        return False
+    return is_within(entry, os.environ.get("HOME", "")) or is_within(entry, os.getcwd())
+
+
+def is_within(path, folder):
+    """Tell whether `path` is `folder` or below it."""
+    folder = folder.rstrip(os.sep)
+    return bool(folder) and (path + os.sep).startswith(folder + os.sep)
+
+
+class EditablePackages:
+    """Finds the environment's editable packages before the modules' packages of the same name.
+
+    setuptools gives many of them a finder of their own, and puts it behind the search of sys.path.
+    """
+
+    def __init__(self, finders, path_finder, last):
+        self.finders = finders
+        self.path_finder = path_finder
+        self.last = last
+
+    def find_spec(self, fullname, path=None, target=None):
+        """Return the spec of a package at the top; what is in front of the modules' on sys.path wins."""
+        if path is not None:
+            return None
+        for finder in self.finders:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None and self.last in sys.path:
+                front = sys.path[: sys.path.index(self.last) + 1]
+                return self.path_finder.find_spec(fullname, front, target) or spec
+        return None
+
+
+def prefer_editables():
+    """Let the finders that the environment's other .pth files have added come before the modules."""
+    names = [getattr(finder, "__name__", "") for finder in sys.meta_path]
+    if "PathFinder" not in names or not sys.path:
+        return
+    place = names.index("PathFinder")
+    added = [f for f in sys.meta_path[place + 1 :] if f not in FINDERS_BEFORE and hasattr(f, "find_spec")]
+    if added:
+        last = [entry for entry in sys.path if entry not in BEHIND][-1]
+        sys.meta_path.insert(place, EditablePackages(added, sys.meta_path[place], last))
 
 
 def hide_user_site():
@@ -66,7 +136,7 @@ def constrain_pip():
     """
     words = read_command()
     own = os.environ.get("PIP_CONSTRAINT", "").split()
-    if any("pip-build-env-" in word for word in words):
+    if any(ISOLATED_BUILD in word for word in words):
         others = [entry for entry in own if entry != CONSTRAINTS]
         os.environ["PIP_CONSTRAINT"] = " ".join(others) or os.devnull
     elif own and CONSTRAINTS not in own and is_pip(words):
@@ -77,8 +147,9 @@ def constrain_pip():
 def is_pip(words):
     """Tell whether the command line `words` starts pip."""
     for before, word in zip(words, words[1:]):
-        if before == "-m" or not word.startswith("-"):
-            return os.path.basename(word).startswith("pip")
+        if before not in ("-X", "-W") and (before == "-m" or not word.startswith("-")):
+            name = os.path.basename(word)
+            return name[:3] == "pip" and not name[3:].strip("0123456789.")
     return False
 
 
@@ -100,7 +171,7 @@ def tell_what_differs():
 
 
 def start():
-    """Do all of it; a fault here must not keep the interpreter from starting."""
+    """Do what the first .pth file asks for; a fault here must not keep the interpreter from starting."""
     try:
         order_packages()
         if USER_SITE == "hide":
@@ -109,6 +180,21 @@ def start():
             constrain_pip()
         tell_what_differs()
     except Exception as error:
+        complain(error)
+
+
+def finish():
+    """Do what the last .pth file asks for."""
+    try:
+        order_packages()
+        prefer_editables()
+    except Exception as error:
+        complain(error)
+
+
+def complain(error):
+    """Say on stderr that something went wrong."""
+    if sys.stderr is not None:
         sys.stderr.write("stackenv: the packages of " + NAME + " are not in order: " + repr(error) + "\n")
 
 

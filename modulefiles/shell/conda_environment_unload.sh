@@ -20,6 +20,7 @@ if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then
 fi
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     # The user's own may stand there now, or that of an activate script; dash shows no function.
+    # shellcheck disable=SC3044
     case "$(typeset -f deactivate 2>/dev/null || :)" in
     *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
     "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;

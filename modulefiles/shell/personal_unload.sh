@@ -1,6 +1,7 @@
 # After an unload.
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     # The user's own may stand there now, or that of an activate script; dash shows no function.
+    # shellcheck disable=SC3044
     case "$(typeset -f deactivate 2>/dev/null || :)" in
     *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
     "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;

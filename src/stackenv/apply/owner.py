@@ -28,6 +28,19 @@ def read_start(pid: int) -> str:
     return "" if fields[0] in ("Z", "X") else fields[19]
 
 
+def is_hidden(pid: int) -> bool:
+    """Tell whether `pid` is another user's process that /proc does not show (hidepid, proc(5))."""
+    if Path(f"/proc/{pid}").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 @dataclass(frozen=True)
 class Owner:
     """A process: host, number, and start, since numbers are used again."""
@@ -42,7 +55,7 @@ class Owner:
 
     def is_alive(self, path: Path) -> bool:
         """Tell whether the owner of the journal `path` still runs; on another host, by its heartbeat."""
-        if self.host == socket.gethostname():
+        if self.host == socket.gethostname() and not is_hidden(self.pid):
             return bool(self.start) and read_start(self.pid) == self.start
         return not is_older(path, GONE_AFTER_S)
 

@@ -43,7 +43,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     """Make an environment on the loaded modules, and a module that brings both back.
 
     Packages that the modules bring stay the modules': pip leaves them alone, unless --allow-shadow
-    says otherwise.
+    says otherwise. The environment is private to you, unless it is a project's (--shared).
 
     \b
     Example:

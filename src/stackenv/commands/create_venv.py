@@ -23,6 +23,7 @@ from stackenv.apply.venv import (
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.venv import constraints_url, describe_venv_files, describe_venv_module, is_venv_path
 from stackenv.errors import StackenvError, UsageError
+from stackenv.facts.compiled import list_needed_features
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.python import probe_python
@@ -225,7 +226,8 @@ def finish(record: Record, environ: dict[str, str], report: Path, modulefile: Pa
         for p in probed.packages
         if f"{p.location}/".startswith(prefix)
     )
-    complete = replace(record, packages=packages)
+    features = list_needed_features(packages, Path(record.path), environ)
+    complete = replace(record, packages=packages, cpu_features=features)
     write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
     write_file(modulefile, render_module(describe_venv_module(complete)))
     proof.unlink(missing_ok=True)

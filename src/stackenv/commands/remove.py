@@ -167,18 +167,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
             "deleted, and nothing was changed",
             "without --environment the module alone is removed",
         )
-    for folder in kept:
-        if folder.resolve().is_relative_to(real):
-            raise StackenvError(
-                f"{folder} is inside the environment {path}, and would go with it; nothing was changed",
-                "without --environment the module alone is removed",
-            )
-    for folder in {path.parent, real.parent}:
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise StackenvError(
-                f"{path} cannot be deleted: {folder} cannot be written; nothing was changed",
-                f"ls -ld {folder}",
-            )
+    require_deletable(path, real, kept)
     aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
     measured = measure(real)
     return (
@@ -189,6 +178,22 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
             RemoveTree(str(aside), str(aside / proof)),
         ),
     )
+
+
+def require_deletable(path: Path, real: Path, kept: tuple[Path, ...]) -> None:
+    """Raise StackenvError when `path`, which is really `real`, holds one of `kept` or cannot be renamed."""
+    for folder in kept:
+        if folder.resolve().is_relative_to(real):
+            raise StackenvError(
+                f"{folder} is inside the environment {path}, and would go with it; nothing was changed",
+                "without --environment the module alone is removed",
+            )
+    for folder in (path.parent, real.parent):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{path} cannot be deleted: {folder} cannot be written; nothing was changed",
+                f"ls -ld {folder}",
+            )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
-from stackenv.model import InstalledFile, ModuleSpec, Operation, SetEnvironment, TerminalNotices
+from stackenv.model import InstalledFile, ModuleSpec, Operation, TerminalNotices
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
     CondaEnvironment,
@@ -14,7 +14,6 @@ from stackenv.model.personal_operations import (
     ReplaceEnvironment,
     SetDefault,
     ShellCode,
-    UnsetEnvironment,
 )
 from stackenv.model.record import FOLDER
 
@@ -37,13 +36,14 @@ def list_untold(activation: Mapping[str, Any]) -> list[str]:
     return [name for name, value in activation["set_variables"] if "\n" in value]
 
 
-def describe_activation(activation: Mapping[str, Any], prefix: str) -> tuple[Operation, ...]:
+def describe_activation(activation: Mapping[str, Any], prefix: str, module: str) -> tuple[Operation, ...]:
     """Return what activate.d of the environment at `prefix` does, as it was captured, as operations."""
+    values = [(name, None) for name in activation["unset_variables"]]
+    values += [(name, value) for name, value in activation["set_variables"] if "\n" not in value]
     joined = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
     joined += [(n, e, True) for n, entries in activation["appended"] for e in entries]
     return (
-        *(UnsetEnvironment(name) for name in activation["unset_variables"]),
-        *(SetEnvironment(name, value) for name, value in activation["set_variables"] if "\n" not in value),
+        *(ReplaceEnvironment(variable, value, IN_CHARGE, module) for variable, value in values),
         *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
         *(JoinPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in joined),
     )
@@ -66,8 +66,8 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
                 REFUSED.format(name=name),
             ),
             *(() if record.user_site else (ReplaceEnvironment("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
-            *describe_activation(record.activation, prefix),
-            TerminalNotices(prefix, NOTICE_PYTHONPATH.format(name=name), "", ""),
+            *describe_activation(record.activation, prefix, name),
+            TerminalNotices("", NOTICE_PYTHONPATH.format(name=name), "", ""),
         ),
         commands=(ShellCode("conda_environment", {"MODULE": name, "PREFIX": prefix}, f"{prefix}/{FOLDER}"),),
     )

@@ -11,6 +11,7 @@ from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
     DependOn,
     Extensions,
+    RequireCpuFeatures,
     RequireModules,
     RequirePath,
     RequirePlatform,
@@ -77,6 +78,10 @@ def describe_common(
         "do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the "
         f"output of: stackenv export {name} --format requirements"
     )
+    other_cpu = (
+        f"{name} has packages that were compiled for the CPU of another node ({platform.cpu}); this one "
+        "lacks: %s. Use a node like that one, or make it anew with compiler flags that fit both"
+    )
     packages = tuple(f"{p.name}/{p.version}" for p in record.packages if p.name not in IN_EVERY_VENV)
     return ModuleSpec(
         template="personal.lua.j2",
@@ -98,6 +103,7 @@ def describe_common(
             "refusals": (
                 *(RequirePath(path, message) for path, message in refused_without),
                 RequirePlatform(platform.machine, ELF_MACHINES.get(platform.machine), platform.os, elsewhere),
+                RequireCpuFeatures(record.cpu_features, other_cpu),
                 RequireModules(record.modules, missing),
             ),
             "modules": (Family("stackenv"), *(DependOn(module) for module in record.modules)),

@@ -10,6 +10,7 @@ from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
 from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.model.environment import Python, Record
 from stackenv.model.personal_operations import (
+    PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
     ShellCode,
@@ -63,7 +64,7 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
     pth = (
         InstalledFile(f"{site_packages}/{LAYERS}.py", "libexec/layers.py", dialect="python", values=layers),
         InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"import {LAYERS}\n"),
-        InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.order_packages()\n"),
+        InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.finish()\n"),
     )
     pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\n"
     constraints = (
@@ -89,7 +90,9 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     prefix, name = record.path, record.full_name
     url = constraints_url(prefix)
     constraints: tuple[Operation, ...] = tuple(
-        PrependPath(variable, url, " ") for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT") if record.pinned
+        PrependWord(variable, url, IN_CHARGE, name)
+        for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT")
+        if record.pinned
     )
     environment: tuple[Operation, ...] = (
         RememberEnvironment("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),

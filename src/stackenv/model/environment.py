@@ -75,6 +75,8 @@ class Record:
         What the modules bring and the constraints file holds: name, version, and the module.
     allow_shadow
         Names of packages of the stack that may be replaced in the environment.
+    cpu_features
+        What packages compiled here for this very CPU need of one; empty for plain wheels.
     owned
         True when stackenv made the folder, and may delete it.
     made_by
@@ -94,6 +96,7 @@ class Record:
     packages: tuple[Package, ...] = ()
     pinned: tuple[tuple[str, str, str], ...] = ()
     allow_shadow: tuple[str, ...] = ()
+    cpu_features: tuple[str, ...] = ()
     user_site: bool = False
     owned: bool = True
     description: str = ""

@@ -31,7 +31,6 @@ class PrependPath:
 
     variable: str
     value: str
-    separator: str = ":"
 
 
 @dataclass(frozen=True)

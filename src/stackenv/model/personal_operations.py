@@ -53,11 +53,10 @@ class RequirePlatform:
 
 
 @dataclass(frozen=True)
-class RequireVariableUnset:
-    """Refuse to load, with `message`, while `variable` has a value other than `allowed`."""
+class RequireCpuFeatures:
+    """Refuse to load where the CPU lacks one of `features`; %s in `message` is what it lacks."""
 
-    variable: str
-    allowed: str
+    features: tuple[str, ...]
     message: str
 
 
@@ -153,13 +152,6 @@ class SetDefault:
 
 
 @dataclass(frozen=True)
-class UnsetEnvironment:
-    """Unset `variable`; unload does not bring it back."""
-
-    variable: str
-
-
-@dataclass(frozen=True)
 class JoinPath:
     """Put `value` into the path variable `variable`, at its end if `last`; unload takes it away.
 
@@ -191,7 +183,7 @@ PersonalOperation = Union[
     RequirePath,
     RequireModules,
     RequirePlatform,
-    RequireVariableUnset,
+    RequireCpuFeatures,
     DependOn,
     TakeFromPath,
     TakeCharge,
@@ -200,7 +192,6 @@ PersonalOperation = Union[
     RememberEnvironment,
     CondaEnvironment,
     SetDefault,
-    UnsetEnvironment,
     JoinPath,
     ShellCode,
 ]

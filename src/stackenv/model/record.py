@@ -9,6 +9,7 @@ platform        machine, os, cpu
 packages        name, version, location, source, sha256, each empty when unknown
 pinned          name, version, module of what the constraints file holds
 allow_shadow, user_site
+cpu_features    what packages compiled here need of the CPU, by the names of /proc/cpuinfo
 activation      what a conda environment's own activation does, captured; null for a venv
 """
 
@@ -65,7 +66,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
     known = {field.name for field in fields(Record)}
     values = {name: value for name, value in data.items() if name in known}
-    for name in ("modules", "stack", "allow_shadow", "made_by"):
+    for name in ("modules", "stack", "allow_shadow", "cpu_features", "made_by"):
         values[name] = tuple(values[name])
     values["python"] = Python(**data["python"]) if data["python"] else None
     values["platform"] = Platform(**data["platform"])

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import jinja2
 
-from stackenv.model.personal_operations import CondaEnvironment, JoinPath, SetDefault, UnsetEnvironment
+from stackenv.model.personal_operations import CondaEnvironment, JoinPath, SetDefault
 from stackenv.render.lua_string import quote_lua
 
 
@@ -57,10 +57,6 @@ if mode() ~= "load" and os.getenv({variable}) == {value} or not os.getenv({varia
 end"""
 
 
-def render_unset_environment(operation: UnsetEnvironment, _: jinja2.Environment) -> str:
-    return f"unsetenv({quote_lua(operation.variable)})"
-
-
 def render_join_path(operation: JoinPath, _: jinja2.Environment) -> str:
     variable, value = quote_lua(operation.variable), quote_lua(operation.value)
     join = f"{'append' if operation.last else 'prepend'}_path({variable}, {value})"
@@ -77,6 +73,5 @@ end
 CONDA_ENVIRONMENT_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     CondaEnvironment: render_conda_environment,
     SetDefault: render_set_default,
-    UnsetEnvironment: render_unset_environment,
     JoinPath: render_join_path,
 }

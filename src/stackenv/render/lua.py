@@ -47,8 +47,7 @@ def render_supported_shells(operation: SupportedShells, _: jinja2.Environment) -
 
 
 def render_prepend_path(operation: PrependPath, _: jinja2.Environment) -> str:
-    words = map(quote_lua, (operation.variable, operation.value, operation.separator))
-    return f"prepend_path({', '.join(list(words)[: 2 if operation.separator == ':' else 3])})"
+    return f"prepend_path({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
 
 
 def render_set_environment(operation: SetEnvironment, _: jinja2.Environment) -> str:

@@ -13,15 +13,16 @@ from stackenv.model.personal_operations import (
     PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
+    RequireCpuFeatures,
     RequireModules,
     RequirePath,
     RequirePlatform,
-    RequireVariableUnset,
     ShellCode,
     TakeCharge,
     TakeFromPath,
     Whatis,
 )
+from stackenv.render.cpu import render_require_cpu_features
 from stackenv.render.dialect import quote_csh
 from stackenv.render.lua_string import quote_lua
 from stackenv.render.sources import fill_placeholders, read_source, strip_comments
@@ -80,15 +81,6 @@ def render_require_platform(operation: RequirePlatform, _: jinja2.Environment) -
 """
     body = (machine if operation.elf_machine else "") + (system if operation.os else "")
     return f'if mode() == "load" then\n{body}end' if body else ""
-
-
-def render_require_variable_unset(operation: RequireVariableUnset, _: jinja2.Environment) -> str:
-    variable = quote_lua(operation.variable)
-    return f"""\
-if mode() == "load" and (os.getenv({variable}) or "") ~= ""
-    and os.getenv({variable}) ~= {quote_lua(operation.allowed)} then
-  LmodError({quote_lua(operation.message)})
-end"""
 
 
 def render_depend_on(operation: DependOn, _: jinja2.Environment) -> str:
@@ -220,7 +212,7 @@ PERSONAL_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     RequirePath: render_require_path,
     RequireModules: render_require_modules,
     RequirePlatform: render_require_platform,
-    RequireVariableUnset: render_require_variable_unset,
+    RequireCpuFeatures: render_require_cpu_features,
     DependOn: render_depend_on,
     TakeFromPath: render_take_from_path,
     TakeCharge: render_take_charge,

@@ -1,0 +1,41 @@
+"""Fixtures for personal modules: real stacks, and users of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from shell_sessions import DIALECTS, Dialect
+from stacked import STACKS, Stack, open_stack
+from users import User, make_user
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """Return each of the four stacks."""
+    return open_stack(request.param)
+
+
+@pytest.fixture(scope="module")
+def one_stack() -> Stack:
+    """Return the stack of a site of today, for what does not depend on the way the modules are found."""
+    return open_stack("eb5-pythonpath")
+
+
+@pytest.fixture
+def user(tmp_path: Path, one_stack: Stack) -> User:
+    """Return a user of one stack, with a home of their own."""
+    return make_user(tmp_path, one_stack)
+
+
+@pytest.fixture(params=list(DIALECTS))
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Return each shell; one that is missing skips on a laptop and fails in CI."""
+    found = DIALECTS[request.param]
+    if not shutil.which(found.command[0]):
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{found.name} is not installed, and CI must try every shell")
+        pytest.skip(f"{found.name} is not installed")
+    return found

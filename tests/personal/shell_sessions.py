@@ -1,0 +1,51 @@
+"""Sessions of the seven shells for a user of personal modules, and what they left behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "shells"))
+
+from built import LMOD
+from dialects import DIALECTS as ALL
+from dialects import FUNCTION_NAMES, Dialect
+from session import Result, Session, differences
+
+# dash cannot list its functions: those that we and the activate scripts define.
+ASKED = f"{FUNCTION_NAMES} deactivate pydoc"
+DIALECTS = {
+    **ALL,
+    "dash": replace(ALL["dash"], list_functions=f"for f in {ASKED}; do command -v $f || :; done"),
+}
+
+
+def open_session(
+    dialect: Dialect, folder: Path, environ: Mapping[str, str], *modulepath: str, **changes: str
+) -> Session:
+    """Return a session in a new folder below `folder`, of a login with these folders of modules."""
+    folder = folder / "session"
+    folder.mkdir()
+    login = {
+        **environ,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "MODULEPATH": ":".join(map(str, modulepath)),
+        "TERM": "dumb",
+        "USER": "user",
+        **changes,
+    }
+    return Session(dialect, folder, LMOD, login)
+
+
+def changed(result: Result, first: str, last: str) -> dict[str, object]:
+    """Return what differs between two snapshots; fail with the shell's words when one is missing."""
+    for name in (first, last):
+        assert name in result.snapshots, f"no snapshot {name}: {result.stdout}{result.stderr}"
+    return differences(result.snapshots[first], result.snapshots[last])
+
+
+def which(dialect: Dialect, program: str) -> str:
+    """Return the code that prints the path by which the shell finds `program`."""
+    return f"which {program}" if dialect.family == "csh" else f"command -v {program}"

@@ -1,0 +1,150 @@
+"""`stackenv list`: for people, for pipes and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from stacked import open_stack
+from users import STACKENV, User, make_user
+
+TITLES = ["MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT"]
+
+
+@pytest.fixture(scope="module")
+def lister(tmp_path_factory: pytest.TempPathFactory) -> User:
+    """A user with one module, and one whose record is broken."""
+    user = make_user(tmp_path_factory.mktemp("lister"), open_stack("eb5-pythonpath"))
+    for name in ("good", "spoilt"):
+        made = user.stackenv("create", name, "--description", f"{name} one", load=[user.stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+    (user.home / "venvs/spoilt-1.0/stackenv/record.json").write_text('{"half": ')
+    (user.modules / "theirs").mkdir()
+    (user.modules / "theirs/1.0.lua").write_text('help("not ours")\n')
+    return user
+
+
+def run_on_terminal(user: User, *arguments: str, **changes: str) -> str:
+    """Return what `stackenv ARGUMENTS` shows on a terminal of 200 columns."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [STACKENV, *arguments],
+        env={**user.environ, "TERM": "xterm-256color", "COLUMNS": "250", **changes},
+        stdin=follower,
+        stdout=follower,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(leader)
+    assert process.wait() == 0
+    return shown.decode()
+
+
+def test_into_a_pipe_go_tabs_and_no_titles(lister: User) -> None:
+    listed = lister.stackenv("list")
+    prefix, bundle = lister.home / "venvs", lister.stack.bundle_module
+    assert listed.returncode == 0
+    assert listed.stdout.splitlines() == [
+        f"good/1.0\tvenv\t3.11.2\t{bundle}\t{prefix}/good-1.0",
+        f"spoilt/1.0\tbroken\t-\t-\t{prefix}/spoilt-1.0",
+    ]
+
+
+def test_a_broken_record_is_told_of_with_its_file(lister: User) -> None:
+    told = lister.stackenv("list").stderr
+    assert f"{lister.home}/venvs/spoilt-1.0/stackenv/record.json is no record that can be used" in told
+
+
+@pytest.mark.parametrize("changes", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_on_a_terminal_there_are_columns_with_titles(lister: User, changes: dict[str, str]) -> None:
+    shown = run_on_terminal(lister, "list", **changes)
+    lines = [line.split() for line in shown.splitlines()]
+    if changes:
+        assert "\x1b[3" not in shown
+        assert lines[0] == TITLES
+    assert [line[0] for line in lines[1:]] == ["good/1.0", "spoilt/1.0"]
+    assert "\t" not in shown
+
+
+def test_on_a_narrow_terminal_names_are_whole(lister: User) -> None:
+    shown = run_on_terminal(lister, "list", COLUMNS="60", NO_COLOR="1")
+    assert "good/1.0 " in shown and "spoilt/1.0 " in shown
+
+
+def test_the_shape_of_the_json_stays(lister: User) -> None:
+    good, spoilt = json.loads(lister.stackenv("list", "--json").stdout)
+    assert good == {
+        "module": "good/1.0",
+        "environment": str(lister.home / "venvs/good-1.0"),
+        "modulefile": str(lister.modules / "good/1.0.lua"),
+        "kind": "venv",
+        "modules": [lister.stack.bundle_module],
+        "python": "3.11.2",
+        "description": "good one",
+        "problem": "",
+    }
+    assert spoilt.keys() == good.keys() and spoilt["problem"]
+
+
+def test_without_modules_json_is_an_empty_list_and_people_are_told(user: User) -> None:
+    assert json.loads(user.stackenv("list", "--json").stdout) == []
+    assert "there are no personal modules" in user.stackenv("list").stderr
+    assert not user.modules.exists()
+
+
+def test_a_hundred_environments_are_listed_within_the_bound(lister: User, tmp_path: Path) -> None:
+    user = make_user(tmp_path, lister.stack)
+    shutil.copytree(lister.modules / "good", user.modules / "m000")
+    for number in range(1, 100):
+        shutil.copytree(user.modules / "m000", user.modules / f"m{number:03}")
+    began = time.monotonic()
+    listed = user.stackenv("list")
+    took = time.monotonic() - began
+    assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == [
+        f"m{n:03}/1.0" for n in range(100)
+    ]
+    # The bound itself is measured in tests/bench; here only what no load of the machine explains.
+    assert took < 10
+
+
+def test_a_reader_that_has_gone_is_no_error_of_ours(lister: User) -> None:
+    done = lister.run("stackenv list | :; stackenv list 2>&1 >/dev/full")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_leftover_in_a_read_only_folder_is_told_of_and_the_list_works(lister: User, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("a read-only mount takes root")
+    user = make_user(tmp_path, lister.stack)
+    shutil.copytree(lister.modules / "good", user.modules / "good")
+    ended = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    (user.modules / ".stackenv").mkdir()
+    entry = {
+        "subject": "lost/1.0",
+        "command": "stackenv create lost",
+        "host": os.uname().nodename,
+        "pid": int(ended),
+        "start": "1",
+        "complete_when": str(user.modules / "lost/1.0.lua"),
+        "changes": [{"change": "RemoveFile", "path": str(user.modules / "lost/1.0.lua")}],
+    }
+    (user.modules / ".stackenv/lost@1.0.json").write_text(json.dumps(entry))
+    script = f"mount --bind {user.modules} {user.modules} && mount -o remount,bind,ro {user.modules}"
+    listed = user.run(f"unshare -m bash -c '{script} && stackenv list'")
+    assert listed.returncode == 0 and listed.stdout.startswith("good/1.0\t"), listed.stderr
+    assert "stackenv create lost" in listed.stderr and "Read-only file system" in listed.stderr

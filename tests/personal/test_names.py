@@ -1,0 +1,129 @@
+"""What a module may be called, and where its environment may be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from trees import describe_tree, list_files
+from users import User
+
+BAD = (
+    *("../evil", "a/b", "new\nline", "it's", '"quoted"', "-dash", "", " ", "é", "x" * 300, "default", "."),
+    *("..", ".hidden", "a;b", "$HOME", "a b", "it.lua", "latest"),
+)
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("which", ["name", "version", "adopted"])
+def test_what_is_no_name_is_refused_with_what_one_may_be_and_nothing_is_made(
+    user: User, name: str, which: str
+) -> None:
+    (user.home / "env/conda-meta").mkdir(parents=True)
+    before = describe_tree(user.home)
+    arguments = {
+        "name": ("create", "--", name),
+        "version": ("create", f"--version={name}", "it"),
+        "adopted": ("adopt", "--", "env", name),
+    }[which]
+    refused = user.stackenv(*arguments)
+    assert refused.returncode == 2, refused.stderr
+    assert (
+        f"{name!r} cannot be the {'version' if which == 'version' else 'name'} of a module" in refused.stderr
+    )
+    assert "letters, digits and . _ + -" in refused.stderr
+    assert describe_tree(user.home) == before
+
+
+# The programs that pip and venv write start their Python by sh, between double quotes and nothing escaped.
+ODD = (
+    ("odd 'place' é & ü/env (1);#", "pip --version"),
+    ("odd 'place' \"é\" $HOME `x`;&/env ü", "python -m pip --version"),
+)
+
+
+@pytest.mark.parametrize(("path", "pip"), ODD)
+def test_a_path_with_spaces_quotes_and_other_letters_works_to_the_end(
+    user: User, path: str, pip: str
+) -> None:
+    made = user.stackenv("create", "it", "--path", path, load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    used = user.run(f"{made.stdout.strip()} && python -c 'import numpy, sys; print(sys.prefix)' && {pip}")
+    assert used.stdout.splitlines()[0] == str(user.home / path), used.stderr
+    assert str(user.home / path) in used.stdout.splitlines()[1], used.stderr
+
+
+@pytest.mark.parametrize("path", ["a:b", "a\nb", "a\x1bb", "/"])
+def test_a_path_that_no_list_can_hold_is_refused(user: User, path: str) -> None:
+    refused = user.stackenv("create", "it", "--path", path, load=[user.stack.bundle_module])
+    assert refused.returncode in (2, 9), refused.stderr
+    assert list_files(user.home) == [] and not (user.home / "modules").exists()
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "link to an empty folder", "link to nothing"])
+def test_what_is_there_already_is_left_alone(user: User, what: str) -> None:
+    place = user.home / "there"
+    (user.home / "empty").mkdir()
+    if what == "folder":
+        place.mkdir()
+        (place / "mine").write_text("precious")
+    elif what == "file":
+        place.write_text("precious")
+    else:
+        place.symlink_to("empty" if "empty" in what else "nowhere")
+    before = describe_tree(user.home)
+    for dry_run in ([], ["--dry-run"]):
+        refused = user.stackenv("create", "it", "--path", "there", *dry_run, load=[user.stack.bundle_module])
+        assert refused.returncode == 9, refused.stderr
+        assert str(place) in refused.stderr and "stackenv adopt" in refused.stderr
+        assert describe_tree(user.home) == before
+
+
+def test_an_empty_folder_is_taken_and_left_empty_when_that_fails(user: User) -> None:
+    place = user.home / "there"
+    place.mkdir()
+    failed = user.stackenv(
+        "create", "it", "--path", "there", "no-such-package", load=[user.stack.bundle_module]
+    )
+    assert failed.returncode == 10
+    assert list_files(user.home) == [] and list(place.iterdir()) == []
+    made = user.stackenv("create", "it", "--path", "there/", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    assert (place / "pyvenv.cfg").exists()
+
+
+def test_missing_folders_above_are_made_and_gone_when_that_fails(user: User) -> None:
+    arguments = ("create", "it", "--path", "a/b/c/env")
+    failed = user.stackenv(*arguments, "no-such-package", load=[user.stack.bundle_module])
+    assert failed.returncode == 10 and not (user.home / "a").exists()
+    made = user.stackenv(*arguments, load=[user.stack.bundle_module])
+    assert made.returncode == 0 and (user.home / "a/b/c/env/bin/python").exists()
+
+
+def test_purged_storage_is_refused_also_behind_a_link(user: User, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (user.home / "big").symlink_to(scratch)
+    for path in (str(scratch / "env"), "big/env", f"venvs/../../{scratch.name}/env"):
+        refused = user.stackenv(
+            "create", "it", "--path", path, load=[user.stack.bundle_module], SCRATCH=str(scratch)
+        )
+        assert refused.returncode == 2 and "purges" in refused.stderr, refused.stderr
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("marker", ["pyvenv.cfg", "conda-meta"])
+def test_an_environment_inside_another_is_refused(user: User, marker: str) -> None:
+    outer = user.home / "outer"
+    outer.mkdir()
+    (outer / marker).mkdir() if marker == "conda-meta" else (outer / marker).touch()
+    refused = user.stackenv("create", "it", "--path", "outer/deep/env", load=[user.stack.bundle_module])
+    assert refused.returncode == 2 and f"inside the environment {outer}" in refused.stderr
+    assert not (outer / "deep").exists()
+
+
+def test_an_environment_in_the_folder_of_modules_is_refused(user: User) -> None:
+    refused = user.stackenv("create", "it", "--path", "modules/it/env", load=[user.stack.bundle_module])
+    assert refused.returncode == 2 and "folder of modules" in refused.stderr
+    assert not os.path.lexists(user.modules)

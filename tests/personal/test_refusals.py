@@ -1,0 +1,138 @@
+"""When a personal module does not load: what it says, what mends it, and that nothing is half-done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from condas import make_conda_user
+from session import Result, Session
+from shell_sessions import DIALECTS, Dialect, changed, open_session
+from stacked import Stack
+from users import User
+
+from stackenv.describe.conda_environment import describe_conda_environment_module
+from stackenv.describe.venv import describe_venv_module
+from stackenv.model.environment import Platform, Record
+from stackenv.model.record import RECORD_FILE, parse_record
+from stackenv.render import render_module
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules) -> User:
+    """Return a user with the module alpha of a venv, and one of a conda environment."""
+    user = make_conda_user(tmp_path_factory.mktemp("refusals"), one_stack, built_modules)
+    both = f"{one_stack.modulepath}:{user.environ['MODULEPATH']}"
+    user.environ.update(MODULEPATH=both)
+    made = user.stackenv("create", "alpha", "-m", one_stack.bundle_module)
+    assert made.returncode == 0, made.stderr
+    return user
+
+
+def prefix_of(owner: User, name: str) -> Path:
+    return owner.home / {"alpha": "venvs/alpha-1.0", "one": "conda/envs/one"}[name]
+
+
+def read_own_record(owner: User, name: str) -> Record:
+    path = prefix_of(owner, name) / RECORD_FILE
+    return parse_record(path.read_text(), str(path))
+
+
+@pytest.fixture
+def gone(owner: User) -> Iterator[Callable[[str], Path]]:
+    """Return what takes the folder of an environment away; it is back after the test."""
+    moved: list[tuple[Path, Path]] = []
+
+    def take(name: str) -> Path:
+        prefix = prefix_of(owner, name)
+        moved.append((prefix, prefix.rename(prefix.with_name("elsewhere"))))
+        return moved[-1][1]
+
+    yield take
+    for prefix, elsewhere in moved:
+        elsewhere.rename(prefix)
+
+
+def open_for(dialect: Dialect, folder: Path, owner: User, *modulepath: object) -> Session:
+    places = modulepath or (owner.modules, owner.environ["MODULEPATH"])
+    return open_session(dialect, folder, owner.environ, *map(str, places))
+
+
+def refuse(session: Session, module: str) -> Result:
+    """Return what a load of `module` left, which must fail and change nothing."""
+    result = session.snapshot("before").check(f"module load {module}").snapshot("after").run()
+    assert [bool(status) for status in result.statuses] == [True], result.stderr
+    assert changed(result, "before", "after") == {}
+    return result
+
+
+def sentence(result: Result) -> str:
+    """Return what was said, without the line breaks of Lmod."""
+    return " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("name", ["alpha", "one"])
+def test_an_environment_that_is_gone_is_refused_with_the_cure(dialect, tmp_path, owner, gone, name) -> None:
+    gone(name)
+    said = sentence(refuse(open_for(dialect, tmp_path, owner), name))
+    assert f"{prefix_of(owner, name)}, is gone" in said
+    assert f"stackenv adopt NEW_PATH {name}" in said
+    assert f"stackenv remove {name}/1.0" in said
+
+
+@pytest.mark.parametrize("name", ["alpha", "one"])
+def test_what_goes_after_the_load_is_unloaded_without_a_trace(dialect, tmp_path, owner, name) -> None:
+    prefix = prefix_of(owner, name)
+    result = (
+        open_for(dialect, tmp_path, owner)
+        .snapshot("before")
+        .check(f"module load {name}", f"mv {prefix} {prefix}-elsewhere", f"module unload {name}")
+        .do(f"mv {prefix}-elsewhere {prefix}")
+        .snapshot("after")
+        .run()
+    )
+    assert (result.statuses, result.stderr) == ([0, 0, 0], "")
+    assert changed(result, "before", "after") == {}
+
+
+@pytest.mark.parametrize("name", ["alpha", "one"])
+def test_a_module_that_is_gone_is_named_with_the_folder_it_was_found_in(tmp_path, owner, name) -> None:
+    said = sentence(refuse(open_for(DIALECTS["bash"], tmp_path, owner, owner.modules), name))
+    record = read_own_record(owner, name)
+    assert f"the module {record.modules[0]}" in said
+    assert f"MODULEPATH={record.modulepath}" in said
+    assert f"stackenv export {name}/1.0" in said
+
+
+def test_one_of_several_that_is_refused_leaves_the_shell_as_it_was(tmp_path, owner, gone) -> None:
+    gone("alpha")
+    refuse(open_for(DIALECTS["bash"], tmp_path, owner), f"{owner.stack.other_module} alpha")
+
+
+PLATFORMS = {
+    "machine": ("aarch64", None),
+    "system": (None, "rocky 9"),
+    "major version": (None, "debian 1"),
+}
+
+
+@pytest.mark.parametrize("kind", PLATFORMS)
+@pytest.mark.parametrize("name", ["alpha", "one"])
+def test_an_environment_of_another_platform_is_refused_with_the_cure(tmp_path, owner, name, kind) -> None:
+    record = read_own_record(owner, name)
+    machine, system = PLATFORMS[kind]
+    platform = Platform(machine or record.platform.machine, system or record.platform.os, record.platform.cpu)
+    describe = describe_venv_module if record.kind == "venv" else describe_conda_environment_module
+    modulefile = tmp_path / f"modules/{name}/1.0.lua"
+    modulefile.parent.mkdir(parents=True)
+    modulefile.write_text(render_module(describe(replace(record, platform=platform))))
+    places = (tmp_path / "modules", owner.environ["MODULEPATH"])
+    said = sentence(refuse(open_for(DIALECTS["bash"], tmp_path, owner, *places), name))
+    assert f"was made on {platform.machine}, {platform.os}" in said
+    assert f"stackenv export {name}/1.0" in said
+    modulefile.write_text(render_module(describe(record)))
+    (tmp_path / "session").rename(tmp_path / "first session")
+    here = open_for(DIALECTS["bash"], tmp_path, owner, *places).check(f"module load {name}").run()
+    assert (here.statuses, here.stderr) == ([0], "")

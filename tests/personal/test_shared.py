@@ -1,0 +1,222 @@
+"""`--shared DIR`: modules and environments of a project, for the users of its group."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from stacked import open_stack
+from users import User, make_user
+
+# Numbers that no account of the machine has.
+GROUP, OWNER, MEMBER, STRANGER = 74001, 74011, 74012, 74013
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder, and a user of each kind."""
+
+    root: Path
+    owner: User
+    member: User
+
+    def run(self, user: User, number: int, group: int, script: str) -> subprocess.CompletedProcess[str]:
+        """Run `script` as the user `number`, whose only other group is `group`."""
+        become = f"setpriv --reuid {number} --regid {number} --groups {group} --bounding-set=-all"
+        return user.run(f"exec {become} bash --norc -c {shell_quote(INIT_AND + script)}")
+
+    def as_owner(self, script: str) -> subprocess.CompletedProcess[str]:
+        return self.run(self.owner, OWNER, GROUP, script)
+
+    def as_member(self, script: str) -> subprocess.CompletedProcess[str]:
+        return self.run(self.member, MEMBER, GROUP, script)
+
+    def as_stranger(self, script: str) -> subprocess.CompletedProcess[str]:
+        return self.run(self.member, STRANGER, STRANGER, script)
+
+
+INIT_AND = ". /usr/share/lmod/lmod/init/bash; umask 077; "
+
+
+def shell_quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Project]:
+    """A project's folder that its group may write, and two of its users."""
+    if os.geteuid() or not shutil.which("setpriv"):
+        pytest.skip("to become another user takes root and setpriv")
+    # pytest's own folders let no other user in.
+    top = Path(tempfile.mkdtemp(prefix="stackenv-test-shared-"))
+    top.chmod(0o755)
+    users = []
+    for name, number in (("owner", OWNER), ("member", MEMBER)):
+        user = make_user(top / name, open_stack("eb5-pythonpath"))
+        for folder in (top / name, *(top / name).rglob("*")):
+            os.chown(folder, number, number)
+        (user.home.parent / "tmp").chmod(0o1777)
+        users.append(user)
+    root = top / "project"
+    root.mkdir()
+    os.chown(root, OWNER, GROUP)
+    root.chmod(0o2770)
+    yield Project(root, *users)
+    shutil.rmtree(top)
+
+
+@pytest.fixture(scope="module")
+def made(project: Project) -> Project:
+    """The project, in which its owner has made an environment under a umask of 077."""
+    bundle = project.owner.stack.bundle_module
+    done = project.as_owner(
+        f"module load {bundle}; stackenv create --shared {project.root} tool packaging==24.2 --allow-shadow "
+        "packaging"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"ml use {project.root}/modules; ml tool\n"
+    return project
+
+
+def test_all_of_it_is_the_groups_to_read_and_to_change(made: Project) -> None:
+    for path in (*(made.root / "modules").rglob("*"), *(made.root / "venvs").rglob("*")):
+        found = path.lstat()
+        assert found.st_gid == GROUP, path
+        if path.is_symlink():
+            continue
+        wanted = 0o070 if path.is_dir() else 0o060
+        assert found.st_mode & wanted == wanted, (path, stat.filemode(found.st_mode))
+        # pip gives the programs that it writes its own modes, also to others.
+        if path.is_dir():
+            assert found.st_mode & (stat.S_ISGID | 0o007) == stat.S_ISGID, path
+
+
+def test_another_user_of_the_group_loads_imports_and_lists(made: Project) -> None:
+    used = made.as_member(
+        f"ml use {made.root}/modules; ml tool && python -c 'import packaging as p, numpy; print(p.__file__)'"
+    )
+    assert used.stdout.startswith(f"{made.root}/venvs/tool-1.0/lib/"), used.stderr
+    listed = made.as_member(f"stackenv list --shared {made.root}")
+    assert listed.returncode == 0 and listed.stdout.startswith("tool/1.0\tvenv\t"), listed.stderr
+
+
+def test_another_user_of_the_group_makes_one_beside_it_that_all_can_use(made: Project) -> None:
+    load = f"module load {made.member.stack.bundle_module}"
+    done = made.as_member(f"{load}; stackenv create --shared {made.root} tool --version 2.0")
+    assert done.returncode == 0, done.stderr
+    used = made.as_owner(
+        f"ml use {made.root}/modules; ml tool/2.0 && python -c 'import numpy, sys; print(sys.prefix)'"
+    )
+    assert used.stdout.strip() == f"{made.root}/venvs/tool-2.0", used.stderr
+
+
+def test_a_name_that_is_taken_is_taken_for_all(made: Project) -> None:
+    load = f"module load {made.member.stack.bundle_module}"
+    refused = made.as_member(f"{load}; stackenv create --shared {made.root} tool")
+    assert refused.returncode == 9 and "exists already" in refused.stderr, refused.stderr
+
+
+def test_a_user_of_another_group_is_told_that_it_is_not_theirs(made: Project) -> None:
+    for command in ("create --shared {} other", "list --shared {}"):
+        refused = made.as_stranger(
+            f"module load {made.member.stack.bundle_module}; stackenv {command.format(made.root)}"
+        )
+        assert "Traceback" not in refused.stderr, refused.stderr
+        assert refused.returncode != 0 and str(made.root) in refused.stderr, refused.stderr
+
+
+def test_where_the_group_may_not_write_a_member_is_told_so_and_nothing_is_made(project: Project) -> None:
+    closed = project.root.parent / "closed"
+    closed.mkdir()
+    os.chown(closed, OWNER, GROUP)
+    closed.chmod(0o2750)
+    load = f"module load {project.member.stack.bundle_module}"
+    refused = project.as_member(f"{load}; stackenv create --shared {closed} tool")
+    assert refused.returncode == 1 and f"{closed}/modules, cannot be written" in refused.stderr, (
+        refused.stderr
+    )
+    assert list(closed.iterdir()) == []
+    done = project.as_owner(f"{load}; stackenv create --shared {closed} tool")
+    assert done.returncode == 0, done.stderr
+    for path in (closed / "modules/tool/1.0.lua", closed / "venvs/tool-1.0/pyvenv.cfg"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640 and path.stat().st_gid == GROUP
+    refused = project.as_member(f"{load}; stackenv create --shared {closed} second")
+    assert refused.returncode == 1 and "cannot be written" in refused.stderr, refused.stderr
+    used = project.as_member(f"ml use {closed}/modules; ml tool && python -c 'import numpy'")
+    assert used.returncode == 0, used.stderr
+    assert project.as_member(f"stackenv list --shared {closed}").stdout.startswith("tool/1.0\t")
+
+
+def test_a_folder_that_does_not_exist_is_refused_with_how_to_make_one(project: Project) -> None:
+    refused = project.as_member(f"stackenv create --shared {project.root}/missing tool")
+    assert refused.returncode == 2 and "chmod g+rwxs" in refused.stderr, refused.stderr
+    assert not (project.root / "missing").exists()
+
+
+def write_journal(project: Project, pid: int, start: str, environment: Path) -> Path:
+    """Write what a command of the owner's has open, as a user of the group sees it."""
+    path = project.root / "modules/.stackenv/half@1.0.json"
+    entry = {
+        "subject": "half/1.0",
+        "command": "stackenv create half",
+        "host": os.uname().nodename,
+        "pid": pid,
+        "start": start,
+        "complete_when": str(project.root / "modules/half/1.0.lua"),
+        "changes": [
+            {
+                "change": "RemoveTree",
+                "path": str(environment),
+                "proof": f"{environment}/stackenv/unfinished-1",
+            }
+        ],
+    }
+    path.write_text(json.dumps(entry))
+    os.chown(path, OWNER, GROUP)
+    path.chmod(0o660)
+    return path
+
+
+def test_what_a_killed_command_of_one_user_has_left_another_undoes(made: Project) -> None:
+    done = made.as_owner(
+        f"umask 007; cd {made.root}/venvs; mkdir -p half-1.0/stackenv half-1.0/lib/deep; "
+        "touch half-1.0/stackenv/unfinished-1 half-1.0/lib/deep/file; echo $$"
+    )
+    journal = write_journal(made, int(done.stdout), "1", made.root / "venvs/half-1.0")
+    listed = made.as_member(f"stackenv list --shared {made.root}")
+    assert "what it had begun with half/1.0 is undone" in listed.stderr, listed.stderr
+    assert not (made.root / "venvs/half-1.0").exists() and not journal.exists()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_running_command_of_another_user_holds_its_name(made: Project, hidden: bool) -> None:
+    sleeper = subprocess.Popen(
+        ["setpriv", "--reuid", str(OWNER), "--clear-groups", "--regid", str(GROUP), "sleep", "300"]
+    )
+    try:
+        start = Path(f"/proc/{sleeper.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        journal = write_journal(made, sleeper.pid, start, made.root / "venvs/half-1.0")
+        # As many clusters mount it: the processes of others are not to be seen.
+        hide = "mount -o remount,hidepid=2 /proc && " if hidden else ""
+        script = (
+            f"{hide}true && setpriv --reuid {MEMBER} --regid {MEMBER} --groups {GROUP} --bounding-set=-all "
+        )
+        load = f"{INIT_AND} module load {made.member.stack.bundle_module}; "
+        command = f"{load} stackenv create --shared {made.root} half"
+        inner = f"mount -t proc proc /proc && {script} bash --norc -c {shell_quote(command)}"
+        refused = made.member.run(f"unshare -m bash -c {shell_quote(inner)}")
+        assert refused.returncode == 8, refused.stderr
+        assert f"process {sleeper.pid}" in refused.stderr
+        assert journal.exists()
+        journal.unlink()
+    finally:
+        sleeper.kill()
+        sleeper.wait()

@@ -1,0 +1,282 @@
+"""The module of a venv in the seven shells: what a load brings, every way of leaving takes away."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from session import Session
+from shell_sessions import Dialect, changed, open_session, which
+from stacked import Stack
+from users import User, make_user
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
+    """Return a user with the environments alpha, on the first generation of modules, and beta on the next."""
+    user = make_user(tmp_path_factory.mktemp("shells"), one_stack)
+    below = {"alpha": one_stack.bundle_module, "beta": one_stack.next_bundle_module}
+    with ThreadPoolExecutor() as pool:
+        for made in pool.map(lambda item: user.stackenv("create", item[0], "-m", item[1]), below.items()):
+            assert made.returncode == 0, made.stderr
+    return user
+
+
+@pytest.fixture
+def session(dialect: Dialect, tmp_path: Path, owner: User) -> Session:
+    return open_session(dialect, tmp_path, owner.environ, owner.modules, owner.stack.modulepath)
+
+
+def loaded(result, name: str) -> list[str]:
+    """Return the modules that are loaded at a snapshot."""
+    return result.snapshots[name].environment.get("LOADEDMODULES", "").split(":")
+
+
+def test_a_load_brings_environment_and_modules_and_an_unload_leaves_no_trace(session: Session, owner) -> None:
+    result = (
+        session.snapshot("before")
+        .check("module load alpha")
+        .do(which(session.dialect, "python"))
+        .snapshot("loaded")
+        .check("module unload alpha")
+        .snapshot("after")
+        .run()
+    )
+    prefix = str(owner.home / "venvs/alpha-1.0")
+    assert (result.statuses, result.stderr) == ([0, 0], "")
+    assert result.stdout.splitlines() == [f"{prefix}/bin/python"]
+    environment = result.snapshots["loaded"].environment
+    assert environment["VIRTUAL_ENV"] == prefix
+    assert environment["VIRTUAL_ENV_PROMPT"] == "(alpha) "
+    assert {owner.stack.python_module, owner.stack.bundle_module, "alpha/1.0"} <= set(
+        loaded(result, "loaded")
+    )
+    assert changed(result, "before", "after") == {}
+
+
+def test_deactivate_unloads_the_module(session: Session) -> None:
+    result = session.snapshot("before").check("module load alpha", "deactivate").snapshot("after").run()
+    assert (result.statuses, result.stderr) == ([0, 0], "")
+    assert changed(result, "before", "after") == {}
+
+
+def test_purge_leaves_no_trace(session: Session) -> None:
+    result = session.snapshot("before").check("module load alpha", "module purge").snapshot("after").run()
+    assert (result.statuses, result.stderr) == ([0, 0], "")
+    assert changed(result, "before", "after") == {}
+
+
+def test_a_reload_changes_nothing(session: Session) -> None:
+    result = (
+        session.snapshot("before")
+        .check("module load alpha")
+        .snapshot("loaded")
+        .check("module load alpha")
+        .snapshot("reloaded")
+        .check("module unload alpha")
+        .snapshot("after")
+        .run()
+    )
+    assert (result.statuses, result.stderr) == ([0] * 3, "")
+    assert changed(result, "loaded", "reloaded") == {}
+    assert changed(result, "before", "after") == {}
+
+
+def test_an_update_of_all_modules_changes_nothing(session: Session) -> None:
+    result = (
+        session.snapshot("before")
+        .check("module load alpha")
+        .snapshot("loaded")
+        .check("module update")
+        .snapshot("updated")
+        # Lmod 8.6.19 forgets in an update that the modules beneath came with this one.
+        .check("module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert changed(result, "loaded", "updated") == {}
+    assert changed(result, "before", "after") == {}
+
+
+EXCHANGES = {
+    "swap": ("module load alpha", "module swap alpha beta"),
+    "one line": ("module load alpha beta",),
+    "load over": ("module load alpha", "module load beta"),
+}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("leave", ["module unload beta", "module purge", "deactivate"])
+def test_of_two_personal_environments_the_later_stays(
+    session: Session, exchange: str, leave: str, owner
+) -> None:
+    result = (
+        session.snapshot("before")
+        .check("module load beta")
+        .snapshot("beta")
+        .check("module unload beta", *EXCHANGES[exchange])
+        .do(which(session.dialect, "python"))
+        .snapshot("exchanged")
+        .check(leave)
+        .snapshot("after")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert result.stdout.splitlines() == [f"{owner.home}/venvs/beta-1.0/bin/python"]
+    assert changed(result, "beta", "exchanged") == {}
+    assert changed(result, "before", "after") == {}
+
+
+def test_there_and_back_again_by_family_is_as_before(session: Session) -> None:
+    result = (
+        session.snapshot("before")
+        .check("module load alpha")
+        .snapshot("alpha")
+        .check("module load beta", "module load alpha")
+        .snapshot("back")
+        .check("module unload alpha")
+        .snapshot("after")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert changed(result, "alpha", "back") == {}
+    assert changed(result, "before", "after") == {}
+
+
+def test_a_collection_brings_the_environment_back(session: Session) -> None:
+    collection = f"shells-{session.dialect.name}"
+    result = (
+        session.snapshot("before")
+        .check("module load alpha", f"module save {collection}")
+        .snapshot("loaded")
+        .check("module purge")
+        .snapshot("purged")
+        .check(f"module restore {collection}")
+        .snapshot("restored")
+        .check(f"module restore {collection}")
+        .snapshot("restored-over")
+        .check("module load beta", f"module restore {collection}")
+        .snapshot("restored-instead")
+        .check("module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert changed(result, "before", "purged") == {}
+    for name in ("restored", "restored-over", "restored-instead"):
+        assert changed(result, "loaded", name) == {}, name
+    assert changed(result, "before", "after") == {}
+
+
+OWN = {
+    "PYTHONHOME": "/opt/python of mine",
+    "VIRTUAL_ENV": "/opt/environment of mine",
+    "VIRTUAL_ENV_PROMPT": "(mine) ",
+    "PIP_CONSTRAINT": "/opt/constraints.txt /opt/other.txt",
+    "UV_CONSTRAINT": "/opt/uv/constraints.txt",
+}
+ADDRESSES = {
+    "PIP_CONSTRAINT": "https://example.org/constraints.txt file:///opt/constraints.txt",
+    "UV_CONSTRAINT": "https://example.org/uv.txt",
+}
+
+
+@pytest.mark.parametrize(
+    "between", [(), ("module load alpha",), ("module load beta",), ("module swap alpha beta",)]
+)
+def test_what_the_user_had_set_comes_back(session: Session, between: tuple[str, ...]) -> None:
+    for name, value in OWN.items():
+        session.export(name, value)
+    result = (
+        session.snapshot("before")
+        .check("module load alpha")
+        .snapshot("loaded")
+        .check(*between, "module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert changed(result, "before", "after") == {}
+    environment = result.snapshots["loaded"].environment
+    assert "PYTHONHOME" not in environment
+    for name in ("PIP_CONSTRAINT", "UV_CONSTRAINT"):
+        assert environment[name].split(" ")[1:] == OWN[name].split(" ")
+
+
+@pytest.mark.parametrize("between", ["", "module load alpha", "module load beta"])
+def test_constraints_that_are_addresses_stay_as_they_are(session: Session, between: str) -> None:
+    for name, value in ADDRESSES.items():
+        session.export(name, value)
+    result = (
+        session.snapshot("before")
+        .check("module load alpha", *filter(None, [between]))
+        .snapshot("loaded")
+        .check("module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert changed(result, "before", "after") == {}
+    for name, value in ADDRESSES.items():
+        ours, *own = result.snapshots["loaded"].environment[name].split(" ")
+        assert (ours.startswith("file:"), own) == (True, value.split(" "))
+
+
+def test_a_constraint_added_after_the_load_outlives_the_unload(session: Session, owner: User) -> None:
+    ours = f"file:{owner.home}/venvs/alpha-1.0/stackenv/constraints.txt"
+    result = (
+        session.export("PIP_CONSTRAINT", "/opt/first.txt")
+        .check("module load alpha")
+        .snapshot("loaded")
+        .export("PIP_CONSTRAINT", f"{ours} /opt/first.txt /opt/second.txt")
+        .check("module unload alpha")
+        .snapshot("after")
+        .run()
+    )
+    assert result.snapshots["loaded"].environment["PIP_CONSTRAINT"] == f"{ours} /opt/first.txt"
+    assert result.snapshots["after"].environment["PIP_CONSTRAINT"] == "/opt/first.txt /opt/second.txt"
+
+
+def test_what_the_user_sets_after_the_load_stays(session: Session) -> None:
+    session.check("module load alpha")
+    for name in ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONHOME"):
+        session.export(name, OWN[name])
+    result = session.check("module unload alpha").snapshot("after").run()
+    environment = result.snapshots["after"].environment
+    assert {n: environment.get(n) for n in ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONHOME")} == {
+        n: OWN[n] for n in ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONHOME")
+    }
+
+
+def test_modules_of_the_user_stay_and_those_of_the_environment_go(session: Session, owner) -> None:
+    stack = owner.stack
+    result = (
+        session.check(f"module load {stack.other_module} {stack.bundle_module}")
+        .snapshot("own")
+        .check("module load alpha", "module unload alpha")
+        .snapshot("after")
+        .check(f"module unload {stack.bundle_module}", "module load alpha", "deactivate")
+        .snapshot("without")
+        .run()
+    )
+    assert set(result.statuses) == {0}, result.stderr
+    assert changed(result, "own", "after") == {}
+    assert loaded(result, "without") == [stack.other_module]
+
+
+def test_a_strict_script_goes_on(session: Session) -> None:
+    if session.dialect.family != "sh":
+        pytest.skip("csh and fish have no set -eu")
+    session.strict = True
+    result = (
+        session.snapshot("before")
+        .do("module load alpha", "python -c 'import numpy'", "module load alpha", "module load beta")
+        .do("module unload beta", "module load alpha", "deactivate")
+        .snapshot("after")
+        .do("case $- in *e*u*|*u*e*) echo still strict;; esac")
+        .run()
+    )
+    assert (result.returncode, result.stdout) == (0, "still strict\n"), result.stderr
+    assert changed(result, "before", "after") == {}

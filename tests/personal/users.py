@@ -1,0 +1,80 @@
+"""A user of a stack: a home of their own, a shell in which `module` works, and the command."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from built import CHECKOUT, LMOD
+from stacked import WORK, Stack
+
+STACKENV = str(WORK / "venv/bin/stackenv")
+INIT = str(Path(LMOD).parents[1] / "init/bash")
+
+
+@dataclass(frozen=True)
+class User:
+    """Who works at `home`, with `environ`; nothing of the caller's is in it."""
+
+    home: Path
+    environ: dict[str, str]
+    stack: Stack
+
+    @property
+    def modules(self) -> Path:
+        return self.home / "modules"
+
+    def run(self, script: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run `script` in a fresh bash in which `module` and `ml` are there, in the home."""
+        return subprocess.run(
+            ["bash", "--norc", "--noprofile", "-c", f'. "{INIT}"\n{script}'],
+            env={**self.environ, **changes},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def stackenv(
+        self, *arguments: str, load: Sequence[str] = (), **changes: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `stackenv ARGUMENTS` in a fresh shell, with the modules `load` loaded before."""
+        return subprocess.run(
+            [
+                *("bash", "--norc", "--noprofile", "-c"),
+                f'. "{INIT}"; for m in {" ".join(load)}; do module load "$m" || exit 99; done; exec "$@"',
+                *("stackenv", STACKENV, *arguments),
+            ],
+            env={**self.environ, **changes},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def make_user(folder: Path, stack: Stack) -> User:
+    """Return a user of `stack` whose home, and temporary folder, are made below `folder`."""
+    home, temporary = folder / "home", folder / "tmp"
+    home.mkdir(parents=True)
+    (home / "venvs").mkdir()
+    temporary.mkdir()
+    environ = {
+        "HOME": str(home),
+        "PATH": f"{WORK / 'venv/bin'}:/usr/bin:/bin",
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "LMOD_CMD": LMOD,
+        "MODULEPATH": stack.modulepath,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": stack.wheels,
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": stack.wheels,
+        "UV_CACHE_DIR": str(folder / "uv-cache"),
+        "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
+    }
+    return User(home, environ, stack)

@@ -1,0 +1,299 @@
+"""An interrupted change is undone or finished by the next command, and two commands keep apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stackenv.apply.carry_out import carry_out_replacement
+from stackenv.apply.journal import Journal
+from stackenv.apply.owner import GONE_AFTER_S
+from stackenv.errors import BusyError, StackenvError
+from stackenv.model.plan import RemoveFile, RemoveTree, Replacement, WriteFile
+
+CHANGE = "stackenv edit biopy"
+# Carries out a plan or a replacement in the folder of its first argument; the second is the number of
+# the change before which, or (with a minus, from -1) after which, it is killed.
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from stackenv.apply import carry_out, journal
+from stackenv.apply.changes import carry_out_change
+from stackenv.model.plan import *
+
+kind, folder, moment = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+count = 0
+
+def kill_at(now):
+    if now == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def counted(change):
+    global count
+    count += 1
+    kill_at(count)
+    carry_out_change(change)
+    kill_at(-count)
+
+def step(number, act, *undo):
+    def both():
+        kill_at(number)
+        act()
+        kill_at(-number)
+    return Step("step", both, undo)
+
+environment, modulefile = folder / "env", folder / "modules/biopy/1.0.lua"
+proof = environment / "stackenv/proof"
+if kind == "plan":
+    def make():
+        proof.parent.mkdir(parents=True)
+        proof.touch()
+    def fill():
+        for name in "abc":
+            (environment / name).mkdir()
+            (environment / name / "file").write_text(name)
+    def finish():
+        modulefile.parent.mkdir()
+        modulefile.write_text("new")
+    steps = (
+        step(1, make, RemoveTree(str(environment), str(proof))),
+        step(2, fill),
+        step(3, finish, RemoveFile(str(modulefile)), RemoveFolder(str(modulefile.parent))),
+    )
+    plan = Plan("biopy/1.0", steps, str(modulefile))
+    carry_out.carry_out_plan(plan, journal.Journal(folder / "modules"), "stackenv create biopy", print)
+else:
+    journal.carry_out_change = counted
+    aside = folder / ".env.removing"
+    changes = (
+        RemoveFile(str(modulefile)),
+        WriteFile(str(folder / "written"), "new"),
+        MovePath(str(environment), str(aside)),
+        RemoveTree(str(aside), str(aside / "stackenv/proof")),
+        RemoveFolder(str(modulefile.parent)),
+    )
+    replacement = Replacement("biopy/1.0", (), changes, {str(modulefile): "old"})
+    carry_out.carry_out_replacement(
+        replacement, journal.Journal(folder / "modules"), "stackenv remove biopy", print
+    )
+"""
+
+
+def run_child(kind: str, folder: Path, moment: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, kind, str(folder), str(moment)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> list[str]:
+    """Make what belongs to others, and return its names: nothing of it may ever go."""
+    (tmp_path / "modules/theirs").mkdir(parents=True)
+    (tmp_path / "modules/theirs/1.0.lua").write_text("-- theirs\n")
+    (tmp_path / "modules/.stackenv").mkdir()
+    return tree(tmp_path)
+
+
+def make_environment(folder: Path) -> None:
+    proof = folder / "env/stackenv/proof"
+    proof.parent.mkdir(parents=True)
+    proof.touch()
+    (folder / "env/lib").mkdir()
+    (folder / "env/lib/file").write_text("x")
+    (folder / "modules/biopy").mkdir(parents=True)
+    (folder / "modules/biopy/1.0.lua").write_text("old")
+
+
+@pytest.mark.parametrize("moment", [1, -1, 2, -2, 3])
+def test_a_plan_that_was_killed_is_undone(tmp_path: Path, others: list[str], moment: int) -> None:
+    assert run_child("plan", tmp_path, moment) == -signal.SIGKILL
+    sentences = Journal(tmp_path / "modules").recover()
+    assert [s.rpartition(" ")[2] for s in sentences] == ["undone"]
+    assert tree(tmp_path) == others
+
+
+def test_a_plan_that_was_killed_after_its_last_step_is_kept(tmp_path: Path, others: list[str]) -> None:
+    assert run_child("plan", tmp_path, -3) == -signal.SIGKILL
+    (sentence,) = Journal(tmp_path / "modules").recover()
+    assert sentence.endswith("it is kept")
+    assert (tmp_path / "modules/biopy/1.0.lua").read_text() == "new"
+    assert (tmp_path / "env/c/file").read_text() == "c"
+
+
+def test_a_plan_that_was_not_killed_leaves_nothing_to_recover(tmp_path: Path, others: list[str]) -> None:
+    assert run_child("plan", tmp_path, 0) == 0
+    before = tree(tmp_path)
+    assert Journal(tmp_path / "modules").recover() == []
+    assert (tree(tmp_path), (tmp_path / "modules/.stackenv").is_dir()) == (before, True)
+
+
+@pytest.mark.parametrize("moment", [1, -1, 2, -2, 3, -3, 4, -4, 5, -5])
+def test_a_replacement_that_was_killed_is_finished(tmp_path: Path, others: list[str], moment: int) -> None:
+    make_environment(tmp_path)
+    assert run_child("replacement", tmp_path, moment) == -signal.SIGKILL
+    sentences = Journal(tmp_path / "modules").recover()
+    assert [s.rpartition(" ")[2] for s in sentences] == ["finished"]
+    assert tree(tmp_path) == sorted([*others, "written"])
+
+
+def test_a_replacement_that_was_not_killed(tmp_path: Path, others: list[str]) -> None:
+    make_environment(tmp_path)
+    assert run_child("replacement", tmp_path, 0) == 0
+    assert Journal(tmp_path / "modules").recover() == []
+    assert tree(tmp_path) == sorted([*others, "written"])
+
+
+def test_a_folder_that_is_not_ours_stays_when_a_making_is_undone(tmp_path: Path, others: list[str]) -> None:
+    run_child("plan", tmp_path, 1)
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env/precious").write_text("x")
+    Journal(tmp_path / "modules").recover()
+    assert tree(tmp_path) == sorted([*others, "env", "env/precious"])
+
+
+def test_a_removal_that_is_interrupted_between_its_files_is_taken_up(tmp_path: Path) -> None:
+    make_environment(tmp_path)
+    (tmp_path / "env/stackenv/proof").unlink()
+    shutil.rmtree(tmp_path / "env/lib")
+    journal = Journal(tmp_path / "modules")
+    tree_change = RemoveTree(str(tmp_path / "env"), str(tmp_path / "env/stackenv/proof"))
+    carry_out_replacement(Replacement("biopy/1.0", (), (tree_change,), {}), journal, CHANGE, print)
+    assert not (tmp_path / "env").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from stackenv.apply.journal import Journal
+with Journal(Path(sys.argv[1])).changing("biopy/1.0", "stackenv edit biopy") as journal:
+    print(journal.entry.owner.host, journal.entry.owner.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """Have another process change biopy/1.0; yield it, its host and its number."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=-1, stdout=-1, text=True
+    ) as process:
+        assert process.stdout
+        host, pid = process.stdout.readline().split()
+        yield process, host, pid
+        if process.poll() is None:
+            process.communicate("")
+
+
+def entry_of(folder: Path) -> Path:
+    (path,) = folder.glob(".stackenv/*.json")
+    return path
+
+
+def changes_of(folder: Path, subject: str = "biopy/1.0") -> Replacement:
+    return Replacement(subject, (), (WriteFile(str(folder / "written"), "x"),), {})
+
+
+def test_of_two_commands_one_wins(tmp_path: Path, holder: tuple) -> None:
+    process, host, pid = holder
+    journal = Journal(tmp_path)
+    assert journal.recover() == []
+    with pytest.raises(BusyError, match=f"by process {pid} on {host} ") as caught:
+        carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+    assert caught.value.status == 8
+    with pytest.raises(BusyError):
+        other = Replacement("other/1.0", (), changes_of(tmp_path).changes, {}, ("biopy/1.0",))
+        carry_out_replacement(other, journal, CHANGE, print)
+    assert not (tmp_path / "written").exists()
+    carry_out_replacement(changes_of(tmp_path, "other/1.0"), journal, CHANGE, print)
+    process.communicate("")
+    carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+    assert list((tmp_path / ".stackenv").iterdir()) == []
+
+
+def test_a_killed_holder_is_no_hindrance(tmp_path: Path, holder: tuple) -> None:
+    process, _, _ = holder
+    process.kill()
+    # Not waited for: a zombie has ended all the same.
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    journal = Journal(tmp_path)
+    assert journal.recover() == []
+    carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+
+
+def edit_entry(folder: Path, **values: object) -> Path:
+    path = entry_of(folder)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    return path
+
+
+def test_a_number_that_another_process_has_now(tmp_path: Path, holder: tuple) -> None:
+    path = edit_entry(tmp_path, start="1")
+    Journal(tmp_path).recover()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("age", "stays"), [(0, True), (GONE_AFTER_S - 60, True), (GONE_AFTER_S + 60, False)])
+def test_a_command_on_another_host(tmp_path: Path, holder: tuple, age: int, stays: bool) -> None:
+    change = {"change": "RemoveFile", "path": str(tmp_path / "begun")}
+    (tmp_path / "begun").touch()
+    path = edit_entry(tmp_path, host="elsewhere", changes=[change])
+    os.utime(path, (time.time() - age, time.time() - age))
+    Journal(tmp_path).recover()
+    assert ((tmp_path / "begun").exists(), path.exists()) == (stays, stays)
+    if stays:
+        with pytest.raises(BusyError, match="on elsewhere"):
+            carry_out_replacement(changes_of(tmp_path), Journal(tmp_path), CHANGE, print)
+
+
+def test_a_recovery_that_cannot_be_done_is_told_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    changes = (RemoveFile(str(tmp_path / "taken")),)
+    journal = Journal(tmp_path)
+    with pytest.raises(StackenvError, match="could not be changed"):
+        carry_out_replacement(Replacement("biopy/1.0", (), changes, {}), journal, CHANGE, print)
+    edit_entry(tmp_path, start="1")
+    (sentence,) = Journal(tmp_path).recover()
+    assert "cannot be finished now" in sentence
+    # By the same process no second time; the next command tries again.
+    assert Journal(tmp_path).recover() == []
+    with pytest.raises(StackenvError, match="could not be undone or finished yet"):
+        carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+
+
+def test_what_was_decided_on_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("now")
+    for text in ("before", None):
+        replacement = Replacement("a/1", (), changes_of(tmp_path).changes, {str(tmp_path / "file"): text})
+        with pytest.raises(BusyError, match="was changed by another command"):
+            carry_out_replacement(replacement, Journal(tmp_path), CHANGE, print)
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_draft_is_left_while_it_is_fresh(tmp_path: Path) -> None:
+    folder = tmp_path / ".stackenv"
+    folder.mkdir()
+    fresh, old = folder / ".a@1.json.host.1", folder / ".b@1.json.host.2"
+    for path in (fresh, old):
+        path.write_text("{")
+    os.utime(old, (time.time() - 2 * GONE_AFTER_S,) * 2)
+    assert Journal(tmp_path).recover() == []
+    assert (fresh.exists(), old.exists()) == (True, False)

@@ -1,0 +1,118 @@
+"""The journal where the disk refuses: full, or read-only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stackenv.apply.carry_out import carry_out_plan, carry_out_replacement
+from stackenv.apply.journal import Journal
+from stackenv.errors import StackenvError
+from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Replacement, Step, WriteFile
+
+CHANGE = "stackenv edit biopy"
+# Is killed in the middle of a plan for biopy/1.0, whose journal is in the folder of its argument.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stackenv.apply.carry_out import carry_out_plan
+from stackenv.apply.journal import Journal
+from stackenv.model.plan import Plan, RemoveFile, Step
+
+folder = Path(sys.argv[1])
+step = Step("step", lambda: os.kill(os.getpid(), signal.SIGKILL), (RemoveFile(str(folder / "begun")),))
+carry_out_plan(
+    Plan("biopy/1.0", (step,), str(folder / "module")), Journal(folder), "stackenv create biopy", print
+)
+"""
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def changes_of(folder: Path, subject: str = "biopy/1.0") -> Replacement:
+    return Replacement(subject, (), (WriteFile(str(folder / "written"), "x"),), {})
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for a few pages."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount(folder, "-t", "tmpfs", "-o", "size=64k", "tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def mount(folder: Path, *options: str) -> None:
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("a file system of its own takes a mount, and that takes root")
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)
+    if done.returncode:
+        message = f"no mount here: {done.stderr.decode()}"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+
+
+def fill(folder: Path) -> None:
+    with (folder / "ballast").open("wb", buffering=0) as stream:
+        try:
+            while stream.write(b"x" * 512):
+                pass
+        except OSError:
+            return
+
+
+def test_on_a_full_disk_nothing_is_begun(small_disk: Path) -> None:
+    fill(small_disk)
+    ran: list[str] = []
+    plan = Plan("a/1", (Step("step", lambda: ran.append("ran")),), str(small_disk / "module"))
+    with pytest.raises(StackenvError, match="No space left on device"):
+        carry_out_plan(plan, Journal(small_disk), "stackenv create a", print)
+    with pytest.raises(StackenvError, match="No space left on device"):
+        carry_out_replacement(changes_of(small_disk), Journal(small_disk), CHANGE, print)
+    assert (ran, tree(small_disk)) == ([], [".stackenv", "ballast"])
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_nothing_from_being_undone(small_disk: Path) -> None:
+    made = small_disk / "made"
+
+    def make() -> None:
+        made.mkdir()
+        (made / "proof").touch()
+        fill(small_disk)
+        (made / "more").write_text("x" * 8192)
+
+    (small_disk / "other").write_text("x")
+    undo = (RemoveFile(str(small_disk / "other")), RemoveTree(str(made), str(made / "proof")))
+    plan = Plan("a/1", (Step("step", make, undo),), str(small_disk / "module"))
+    with pytest.raises(OSError, match="No space left on device"):
+        carry_out_plan(plan, Journal(small_disk), "stackenv create a", print)
+    assert tree(small_disk) == [".stackenv", "ballast"]
+
+
+def test_in_a_read_only_folder_nothing_is_recovered_and_nothing_changed(tmp_path: Path) -> None:
+    source, folder = tmp_path / "source", tmp_path / "modules"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-c", KILLED, str(folder)], capture_output=True, check=False)
+    assert (folder / ".stackenv/biopy@1.0.json").is_file()
+    folder.rename(source)
+    folder.mkdir()
+    mount(folder, "--bind", str(source))
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+        before = tree(tmp_path)
+        (sentence,) = Journal(folder).recover()
+        with pytest.raises(StackenvError, match="Read-only file system"):
+            carry_out_replacement(changes_of(tmp_path, "other/1.0"), Journal(folder), CHANGE, print)
+        assert tree(tmp_path) == before
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    assert "is still there" in sentence
+    assert "Read-only file system" in sentence
