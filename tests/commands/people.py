@@ -1,0 +1,183 @@
+"""People of a site: their homes, the command as it is installed, and real modules."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from built import LMOD
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
+INIT = str(Path(LMOD).parents[1] / "init/sh")
+VERSION = "{}.{}.{}".format(*sys.version_info)
+MINOR = "{}.{}".format(*sys.version_info)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where its modules and wheels are: Python/VERSION and Python/next, Bundle/1 (tiny-stack 1.0), Bundle/2
+    (tiny-stack 2.0, tiny-new), both on the first Python, Bundle/next on the other, Extra/1 without Python."""
+
+    modulepath: str
+    software: Path
+    wheels: Path
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who works at `home` with `environ`; nothing of the caller's is in it."""
+
+    home: Path
+    environ: dict[str, str]
+    site: Site
+
+    @property
+    def modules(self) -> Path:
+        return self.home / "modules"
+
+    def stackenv(
+        self, *arguments: str, load: str = "", status: int | None = 0, **changes: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command, in a shell that has loaded the modules `load`; its status must be `status`."""
+        script = f'. "{INIT}"; module load {load} || exit 99; exec "$@"' if load else 'exec "$@"'
+        done = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", COMMAND, *arguments],
+            env={**self.environ, **changes},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert status in (None, done.returncode), done.stdout + done.stderr
+        return done
+
+    def create(self, name: str, *arguments: str, module: str = "Bundle/1") -> Path:
+        """Make an environment; return its folder."""
+        self.stackenv("create", name, "-m", module, *arguments)
+        versions = [word for before, word in zip(arguments, arguments[1:]) if before == "--version"]
+        return self.home / "venvs" / f"{name}-{(versions or ['1.0'])[0]}"
+
+    def adopt(self, name: str) -> Path:
+        """Make a plain venv on the site's first Python, and a module for it; return its folder."""
+        path = self.home / "own" / name
+        python = self.site.software / f"Python/{VERSION}/bin/python{MINOR}"
+        subprocess.run([python, "-I", "-m", "venv", "--without-pip", path], check=True)
+        self.stackenv("adopt", str(path), name, "-m", "Bundle/1")
+        return path
+
+    def shell(self, script: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run `script` in a fresh sh in which `module` is there, and the person's own modules."""
+        return subprocess.run(
+            ["/bin/sh", "-c", f'. "{INIT}"; module use "$HOME/modules"\n{script}'],
+            env={**self.environ, **changes},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def tree(self) -> dict[str, str]:
+        """Return each file and folder of the home, with a hash of its contents."""
+        found = {}
+        for path in sorted(self.home.rglob("*")):
+            if path.is_symlink():
+                text = f"link {path.readlink()}"
+            else:
+                text = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+            found[str(path.relative_to(self.home))] = text
+        return found
+
+
+def make_wheel(folder: Path, name: str, version: str) -> Path:
+    """Write a wheel of one module, which knows its version (the wheel's format, PEP 427)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
+    files = {
+        f"{module}.py": f"VERSION = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={digest(text)},{len(text.encode())}\n" for path, text in files.items())
+    wheel = folder / f"{module}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(path, text)
+    return wheel
+
+
+def digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def make_site(folder: Path) -> Site:
+    """Make the site's modules below `folder`; the Pythons are copies of the one that runs this."""
+    site = Site(str(folder / "modules"), folder / "software", folder / "wheels")
+    for version in (VERSION, "next"):
+        make_python(site, version)
+    for bundle, python, packages in (
+        ("1", VERSION, {"tiny-stack": "1.0"}),
+        ("2", VERSION, {"tiny-stack": "2.0", "tiny-new": "1.0"}),
+        ("next", "next", {"tiny-stack": "2.0"}),
+    ):
+        root = site.software / f"Bundle/{bundle}"
+        for name, version in packages.items():
+            with zipfile.ZipFile(make_wheel(site.wheels, name, version)) as archive:
+                archive.extractall(root / "lib")
+        write_module(site, f"Bundle/{bundle}", root, f'depends_on("Python/{python}")', "PYTHONPATH", "lib")
+    for version in ("1.0", "1.1"):
+        make_wheel(site.wheels, "tiny-own", version)
+    write_module(site, "Extra/1", site.software / "Extra/1", 'setenv("EXTRA", "1")', "EXTRA_PATH", "lib")
+    return site
+
+
+def make_python(site: Site, version: str) -> None:
+    """Make the module Python/VERSION: a copy of this interpreter, on this one's standard library."""
+    root = site.software / f"Python/{version}"
+    (root / "bin").mkdir(parents=True)
+    (root / "lib").mkdir()
+    shutil.copy2(os.path.realpath(sys.executable), root / f"bin/python{MINOR}")
+    for name in ("python3", "python"):
+        (root / "bin" / name).symlink_to(f"python{MINOR}")
+    library = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix}))
+    (root / "lib" / library.name).symlink_to(library)
+    write_module(site, f"Python/{version}", root, "", "PATH", "bin")
+
+
+def write_module(site: Site, name: str, root: Path, line: str, variable: str, folder: str) -> None:
+    path = Path(site.modulepath, f"{name}.lua")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    software = name.split("/")[0].upper()
+    path.write_text(
+        f'{line}\nsetenv("EBROOT{software}", "{root}")\nprepend_path("{variable}", "{root / folder}")\n'
+    )
+
+
+def make_person(folder: Path, site: Site) -> Person:
+    """Return somebody whose home is made below `folder`."""
+    home, temporary = folder / "home", folder / "tmp"
+    for made in (home, temporary):
+        made.mkdir()
+    (home / "venvs").mkdir()
+    environ = {
+        "HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "LMOD_CMD": LMOD,
+        "MODULEPATH": site.modulepath,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(site.wheels),
+        "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
+    }
+    return Person(home, environ, site)

@@ -1,0 +1,178 @@
+"""`stackenv edit`: the record, the files that depend on it, and the module change together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from people import Person
+
+
+def record(person: Person, name: str) -> dict:
+    return json.loads((person.home / f"venvs/{name}-1.0/stackenv/record.json").read_text())
+
+
+def constraints(person: Person, name: str) -> list[str]:
+    text = (person.home / f"venvs/{name}-1.0/stackenv/constraints.txt").read_text()
+    return [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
+
+
+def seen_version(person: Person, name: str) -> str:
+    code = "import tiny_stack; print(tiny_stack.VERSION)"
+    return person.stackenv("run", name, "--", "python", "-c", code).stdout.strip()
+
+
+def test_other_modules_of_the_same_python(owner: Person) -> None:
+    owner.create("moved")
+    owner.stackenv("edit", "moved", "--module", "Bundle/2", "--module", "Extra/1")
+    assert record(owner, "moved")["modules"] == ["Bundle/2", "Extra/1"]
+    assert constraints(owner, "moved") == ["tiny-new==1.0", "tiny-stack==2.0"]
+    code = "import os, tiny_stack; print(tiny_stack.VERSION, os.environ['EXTRA'])"
+    done = owner.shell(f'module load moved; python -c "{code}"')
+    assert (done.stdout.split(), done.stderr) == (["2.0", "1"], "")
+
+
+def test_another_python_is_refused_and_nothing_changed(owner: Person) -> None:
+    owner.create("kept")
+    before = owner.tree()
+    done = owner.stackenv("edit", "kept", "--module", "Bundle/next", status=1)
+    assert "Python/next" in done.stderr
+    assert "a venv keeps its Python" in done.stderr
+    assert "stackenv create NEW_NAME -m Bundle/next -r requirements.txt" in done.stderr
+    assert owner.tree() == before
+
+
+@pytest.mark.parametrize(("module", "status"), [("Extra/1", 1), ("Nosuch/1", 7)])
+def test_modules_that_it_cannot_stand_on(owner: Person, module: str, status: int) -> None:
+    before = owner.tree()
+    done = owner.stackenv("edit", "biopy", "--module", module, status=status)
+    assert module in done.stderr
+    assert owner.tree() == before
+
+
+def test_a_package_is_freed_and_held_again(owner: Person) -> None:
+    owner.create("free")
+    owner.stackenv("edit", "free", "--allow-shadow", "Tiny_Stack")
+    assert constraints(owner, "free") == []
+    owner.stackenv("run", "free", "python", "-m", "pip", "install", "-q", "tiny-stack==2.0")
+    assert seen_version(owner, "free") == "2.0"
+    owner.stackenv("run", "free", "python", "-m", "pip", "uninstall", "-q", "-y", "tiny-stack")
+    owner.stackenv("edit", "free", "--forbid-shadow", "tiny-stack")
+    assert constraints(owner, "free") == ["tiny-stack==1.0"]
+    assert seen_version(owner, "free") == "1.0"
+    refused = owner.stackenv("run", "free", "python", "-m", "pip", "install", "tiny-stack==2.0", status=1)
+    assert "tiny-stack==1.0" in refused.stdout + refused.stderr
+
+
+def test_forbidding_what_was_never_allowed(owner: Person) -> None:
+    done = owner.stackenv("edit", "biopy", "--forbid-shadow", "tiny-stack", status=2)
+    assert "may not shadow tiny-stack as it is" in done.stderr
+    both = ("--allow-shadow", "tiny-stack", "--forbid-shadow", "tiny_stack")
+    assert "both allowed and forbidden" in owner.stackenv("edit", "biopy", *both, status=2).stderr
+
+
+def test_nothing_to_change(owner: Person) -> None:
+    assert "nothing is to be changed" in owner.stackenv("edit", "biopy", status=2).stderr
+
+
+def test_a_description_with_everything_in_it(owner: Person) -> None:
+    owner.create("described")
+    text = "a \"quoted\" 'text' $HOME `id` \\ ]] %s ä"
+    owner.stackenv("edit", "described", "--description", text)
+    assert record(owner, "described")["description"] == text
+    assert text in owner.shell("module whatis described 2>&1").stdout
+    owner.stackenv("edit", "described", "--description", "")
+    assert record(owner, "described")["description"] == ""
+
+
+def test_a_dry_run_changes_nothing(owner: Person) -> None:
+    before = owner.tree()
+    words = ("--module", "Bundle/2", "--allow-shadow", "tiny-stack", "--default", "--dry-run")
+    lines = owner.stackenv("edit", "biopy", *words).stdout.splitlines()
+    assert "stand on Bundle/2 instead of Bundle/1" in lines
+    assert "hold tiny-stack 1.0 no more" in lines
+    assert owner.tree() == before
+
+
+def test_a_users_own_pip_conf_stays(owner: Person) -> None:
+    place = owner.create("own")
+    (place / "pip.conf").write_text("[global]\ntimeout = 7\n")
+    done = owner.stackenv("edit", "own", "--module", "Bundle/2")
+    assert f"{place}/pip.conf is your own and stays as it is" in done.stderr
+    assert (place / "pip.conf").read_text() == "[global]\ntimeout = 7\n"
+    assert constraints(owner, "own") == ["tiny-new==1.0", "tiny-stack==2.0"]
+
+
+def test_what_pip_has_installed_meanwhile_is_found_by_spider(owner: Person) -> None:
+    owner.create("later")
+    owner.stackenv("run", "later", "python", "-m", "pip", "install", "-q", "tiny-own")
+    owner.stackenv("edit", "later", "--description", "now")
+    assert "later/1.0" in owner.shell("module spider tiny-own/1.1 2>&1").stdout
+
+
+def test_the_default_version(owner: Person) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        owner.create("three", "--version", version)
+    assert "three/3.0" in owner.shell("module load three; module -t list 2>&1").stdout.split()
+    for version in ("2.0", "1.0"):
+        owner.stackenv("edit", f"three/{version}", "--default")
+        assert f"three/{version}" in owner.shell("module load three; module -t list 2>&1").stdout.split()
+        shown = owner.shell("module avail three 2>&1").stdout.split()
+        assert shown[shown.index("(D)") - 1] == f"three/{version}"
+    assert len(owner.stackenv("list").stdout.splitlines()) == len(list(owner.modules.glob("[!.]*/[!.]*.lua")))
+
+
+@pytest.mark.parametrize("name", [".modulerc.lua", "default"])
+def test_a_default_that_stackenv_did_not_write(owner: Person, name: str) -> None:
+    theirs = owner.modules / "biopy" / name
+    if name == "default":
+        theirs.symlink_to("1.0.lua")
+    else:
+        theirs.write_text('module_version("biopy/1.0", "default")\n')
+    before = owner.tree()
+    try:
+        done = owner.stackenv("edit", "biopy", "--default", status=9)
+        assert owner.tree() == before
+    finally:
+        theirs.unlink()
+    assert str(theirs) in done.stderr
+
+
+def test_the_layers_are_not_forced_on_an_environment_that_was_adopted_without(owner: Person) -> None:
+    place = owner.adopt("plain")
+    for file in place.glob("lib/python*/site-packages/*stackenv*"):
+        if file.is_file():
+            file.unlink()
+    owner.stackenv("edit", "plain", "--description", "now")
+    assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
+
+
+def test_a_module_that_is_loaded_is_told_of(owner: Person) -> None:
+    changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
+    done = owner.stackenv("edit", "biopy", "--description", "Biology", load="biopy", **changes)
+    assert "module unload biopy/1.0; ml biopy/1.0" in done.stderr
+
+
+def test_a_copied_modulefile_is_not_edited(owner: Person) -> None:
+    path = owner.modules / "biopy/1.0.lua"
+    copy = owner.modules / "copy/1.0.lua"
+    copy.parent.mkdir()
+    copy.write_text(path.read_text())
+    before = owner.tree()
+    try:
+        done = owner.stackenv("edit", "copy", "--description", "x", status=1)
+        assert owner.tree() == before
+    finally:
+        copy.unlink()
+        copy.parent.rmdir()
+    assert f"rm {copy}" in done.stderr
+
+
+def test_an_environment_whose_python_is_gone(owner: Person) -> None:
+    place = owner.create("broken")
+    for python in place.glob("bin/python*"):
+        python.unlink()
+    Path(place, "bin/python").symlink_to("/nonexistent/python")
+    done = owner.stackenv("edit", "broken", "--module", "Bundle/2", status=1)
+    assert "/nonexistent/python" in done.stderr

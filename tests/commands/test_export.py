@@ -1,0 +1,65 @@
+"""`stackenv export`: what is written can be used to make the environment again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import yaml
+from people import VERSION, Person
+
+
+def test_the_record_as_yaml_is_the_record(owner: Person) -> None:
+    exported = yaml.safe_load(owner.stackenv("export", "biopy").stdout)
+    record = json.loads((owner.home / "venvs/biopy-1.0/stackenv/record.json").read_text())
+    # Found in the order of the disk when it was made.
+    record["packages"].sort(key=lambda package: package["name"])
+    assert exported == record
+
+
+def test_requirements_make_the_same_environment(owner: Person) -> None:
+    text = owner.stackenv("export", "biopy", "--format", "requirements").stdout
+    assert "# module load Bundle/1\n" in text
+    assert f"# Python {VERSION}\n" in text
+    (owner.home / "requirements.txt").write_text(text)
+    owner.create("again", "-r", "requirements.txt")
+    code = "import tiny_own; print(tiny_own.VERSION)"
+    assert owner.stackenv("run", "again", "python", "-c", code).stdout == "1.1\n"
+    again = owner.stackenv("export", "again", "--format", "requirements").stdout
+    assert again.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_a_package_from_a_file_is_named_by_its_url(owner: Person) -> None:
+    wheel = owner.site.wheels / "tiny_own-1.0-py3-none-any.whl"
+    owner.create("local", str(wheel))
+    text = owner.stackenv("export", "local", "--format", "requirements").stdout
+    assert text.splitlines()[-1] == f"tiny-own @ {wheel.as_uri()}"
+
+
+def test_a_description_cannot_become_a_requirement(owner: Person) -> None:
+    owner.create("described", "--description", "first\nevil-package==1")
+    lines = owner.stackenv("export", "described", "--format", "requirements").stdout.splitlines()
+    assert [line for line in lines if not line.startswith("#")] == []
+
+
+def test_an_environment_file_for_conda(owner: Person) -> None:
+    found = yaml.safe_load(owner.stackenv("export", "biopy", "--format", "environment").stdout)
+    assert found["name"] == "biopy"
+    assert found["channels"] == ["conda-forge"]
+    assert found["dependencies"] == [f"python={VERSION}", "pip", {"pip": ["tiny-own==1.1"]}]
+
+
+def test_requirements_are_what_pip_freeze_says(owner: Person) -> None:
+    python = owner.home / "venvs/biopy-1.0/bin/python"
+    frozen = subprocess.run(
+        [python, "-I", "-m", "pip", "freeze", "--local"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    text = owner.stackenv("export", "biopy", "--format", "requirements").stdout
+    assert [line for line in text.splitlines() if not line.startswith("#")] == frozen
+
+
+def test_a_record_that_is_gone(owner: Person) -> None:
+    place = owner.create("gone")
+    (place / "stackenv/record.json").unlink()
+    done = owner.stackenv("export", "gone", status=1)
+    assert (done.stdout, "hint: " in done.stderr) == ("", True)

@@ -1,0 +1,114 @@
+"""`stackenv info`: what a module is, also when part of it is gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from people import MINOR, VERSION, Person
+
+
+def read(person: Person, *words: str, status: int = 0) -> dict[str, Any]:
+    return json.loads(person.stackenv("info", *words, "--json", status=status).stdout)
+
+
+def test_what_the_record_and_the_environment_tell(owner: Person) -> None:
+    found = read(owner, "biopy")
+    executable = owner.site.software / f"Python/{VERSION}/bin/python{MINOR}"
+    assert found["module"] == "biopy/1.0"
+    assert found["description"] == "Biology"
+    assert found["modules"] == ["Bundle/1"]
+    assert found["python"] == {
+        "version": VERSION,
+        "executable": str(executable),
+        "module": f"Python/{VERSION}",
+    }
+    assert found["pinned"] == [{"name": "tiny-stack", "version": "1.0", "module": "Bundle/1"}]
+    assert {"name": "tiny-own", "version": "1.1"} in found["packages"]
+    assert found["made_by"][:3] == ["stackenv", "create", "biopy"]
+    assert (found["shadows"], found["problem"], found["owned"]) == ([], "", True)
+
+
+def test_packages_are_those_of_now_not_of_the_making(owner: Person) -> None:
+    owner.stackenv("run", "biopy", "--", "python", "-m", "pip", "install", "-q", "tiny-own==1.0")
+    assert {"name": "tiny-own", "version": "1.0"} in read(owner, "biopy")["packages"]
+
+
+def test_a_shadowed_package_with_both_versions(owner: Person) -> None:
+    owner.create("shadowing", "tiny-stack==2.0", "--allow-shadow", "tiny_stack")
+    found = read(owner, "shadowing")
+    row = {"name": "tiny-stack", "version": "2.0", "stack_version": "1.0", "module": "Bundle/1"}
+    assert found["shadows"] == [row]
+    assert found["allow_shadow"] == ["tiny_stack"]
+    assert "in front of 1.0 Bundle/1" in owner.stackenv("info", "shadowing").stdout
+
+
+def test_a_package_that_was_forced_past_the_constraints(owner: Person) -> None:
+    place = owner.create("forced")
+    python = str(place / "bin/python")
+    wheel = str(owner.site.wheels / "tiny_stack-2.0-py3-none-any.whl")
+    owner.stackenv("run", "forced", "env", "-u", "PIP_CONSTRAINT", "PIP_CONFIG_FILE=/dev/null",
+                   python, "-m", "pip", "install", "-q", "--ignore-installed", wheel)  # fmt: skip
+    (shadow,) = read(owner, "forced")["shadows"]
+    assert (shadow["version"], shadow["stack_version"]) == ("2.0", "1.0")
+
+
+def test_for_people(owner: Person) -> None:
+    lines = owner.stackenv("info", "biopy").stdout.splitlines()
+    assert "module       biopy/1.0" in lines
+    assert "modules      Bundle/1" in lines
+    assert "tiny-stack\t1.0\tBundle/1" in lines
+
+
+@pytest.mark.parametrize("contents", [None, "{", '{"stackenv": "somebody else"}', "\udcff"])
+def test_a_record_that_is_gone_or_broken(owner: Person, contents: str | None) -> None:
+    record = owner.home / "venvs/biopy-1.0/stackenv/record.json"
+    text = record.read_text()
+    try:
+        record.unlink()
+        if contents is not None:
+            record.write_bytes(contents.encode("utf-8", "surrogateescape"))
+        found = read(owner, "biopy", status=1)
+        done = owner.stackenv("info", "biopy", status=1)
+    finally:
+        record.write_text(text)
+    assert str(record) in found["problem"]
+    assert "stackenv adopt" in found["cure"]
+    assert (found["modules"], found["description"]) == (["Bundle/1"], "Biology")
+    assert "environment  " + str(record.parents[1]) in done.stdout
+    assert "hint: " in done.stderr
+
+
+def test_an_environment_that_is_gone(owner: Person) -> None:
+    place = owner.create("gone")
+    place.rename(place.with_name("elsewhere"))
+    found = read(owner, "gone", status=1)
+    assert found["environment"] == str(place)
+    assert "stackenv remove gone/1.0" in found["cure"]
+
+
+def test_shadows_when_the_modules_are_gone(owner: Person) -> None:
+    owner.create("lost", "tiny-stack==2.0", "--allow-shadow", "tiny-stack")
+    module = Path(owner.site.modulepath, "Bundle/1.lua")
+    module.rename(module.with_suffix(".aside"))
+    try:
+        (shadow,) = read(owner, "lost")["shadows"]
+    finally:
+        module.with_suffix(".aside").rename(module)
+    assert (shadow["version"], shadow["stack_version"]) == ("2.0", "")
+
+
+def test_names_that_are_none(owner: Person) -> None:
+    for name, status in (("nosuch", 1), ("../biopy", 2), ("biopy/9", 1), ("", 2)):
+        assert owner.stackenv("info", name, status=status).stdout == ""
+
+
+def test_of_several_versions_the_default_one(owner: Person) -> None:
+    owner.create("several", "--version", "1.0")
+    owner.create("several", "--version", "2.0")
+    assert "say which one" in owner.stackenv("info", "several", status=2).stderr
+    owner.stackenv("edit", "several/1.0", "--default")
+    found = read(owner, "several")
+    assert (found["module"], found["default"]) == ("several/1.0", True)

@@ -1,0 +1,216 @@
+"""`stackenv remove`: what stackenv made goes, what others made stays."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+from people import COMMAND, Person
+
+
+def answer(person: Person, *arguments: str, text: str) -> tuple[int, str]:
+    """Run the command on a terminal on which somebody types `text`; return its status and what it shows."""
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        [COMMAND, *arguments], env=person.environ, cwd=person.home, stdin=inner, stdout=inner, stderr=inner
+    ) as process:
+        os.close(inner)
+        os.write(outer, text.encode())
+        shown = b""
+        try:
+            while part := os.read(outer, 4096):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+        os.close(outer)
+    return process.returncode, shown.decode()
+
+
+def test_module_and_environment_go(owner: Person) -> None:
+    before = owner.tree()
+    place = owner.create("short")
+    done = owner.stackenv("remove", "short", "--yes")
+    files = sum(len(files) for _, _, files in os.walk(place))
+    assert (files, place.exists(), (owner.modules / "short").exists()) == (0, False, False)
+    assert owner.tree() == before
+    assert "short/1.0 is gone" in done.stderr
+
+
+def test_what_it_will_delete_is_counted(owner: Person) -> None:
+    place = owner.create("counted")
+    files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
+    links = [f for d, dirs, _ in os.walk(place) for n in dirs if (f := Path(d, n)).is_symlink()]
+    line = owner.stackenv("remove", "counted", "--dry-run").stdout.splitlines()[1]
+    assert line.startswith(f"delete the environment {place}: {len(files) + len(links)} files, ")
+    megabytes = sum(file.lstat().st_size for file in (*files, *links)) / 1e6
+    assert line.endswith(f"{megabytes:.1f} MB")
+
+
+def test_without_a_terminal_nothing_is_removed(owner: Person) -> None:
+    before = owner.tree()
+    assert "stackenv remove biopy/1.0 --yes" in owner.stackenv("remove", "biopy", status=2).stderr
+    assert owner.tree() == before
+
+
+def test_it_asks_on_a_terminal(owner: Person) -> None:
+    place = owner.create("asked")
+    status, shown = answer(owner, "remove", "asked", text="n\n")
+    assert (status, place.is_dir()) == (1, True)
+    assert f"delete the environment {place}" in shown
+    assert "nothing was changed" in shown
+    status, _ = answer(owner, "remove", "asked", text="\x04")
+    assert (status, place.is_dir()) == (130, True)
+    status, _ = answer(owner, "remove", "asked", text="y\n")
+    assert (status, place.exists()) == (0, False)
+
+
+def test_an_adopted_environment_stays_as_it_was(owner: Person) -> None:
+    place = owner.home / "own/adopted"
+    subprocess.run([next(owner.site.software.glob("Python/3*/bin/python3")), "-I", "-m", "venv",
+                    "--without-pip", place], check=True)  # fmt: skip
+    (place / "mine.txt").write_text("mine")
+    before = owner.tree()
+    owner.stackenv("adopt", str(place), "adopted", "-m", "Bundle/1")
+    owner.stackenv("run", "adopted", "python", "-c", "pass")
+    assert owner.tree() != before
+    done = owner.stackenv("remove", "adopted", "--yes")
+    assert "which stackenv did not make" in done.stderr
+    caches = [name for name in owner.tree() if name.endswith("__pycache__") and name not in before]
+    assert {n: t for n, t in owner.tree().items() if n not in caches} == before
+
+
+def test_a_users_pip_conf_in_an_adopted_environment_stays(owner: Person) -> None:
+    place = owner.adopt("configured")
+    (place / "pip.conf").write_text("[global]\ntimeout = 7\n")
+    owner.stackenv("remove", "configured", "--yes")
+    assert (place / "pip.conf").read_text() == "[global]\ntimeout = 7\n"
+
+
+def test_an_adopted_environment_goes_when_that_is_asked_for(owner: Person) -> None:
+    place = owner.adopt("doomed")
+    owner.stackenv("remove", "doomed", "--environment", "--yes")
+    assert not place.exists()
+    assert list(place.parent.glob(".doomed*")) == []
+
+
+def test_an_environment_reached_by_a_link(owner: Person, tmp_path: Path) -> None:
+    place = owner.adopt("real")
+    owner.stackenv("remove", "real", "--yes")
+    link = owner.home / "link"
+    link.symlink_to(place)
+    owner.stackenv("adopt", str(link), "linked", "-m", "Bundle/1")
+    owner.stackenv("remove", "linked", "--environment", "--yes")
+    assert (place.exists(), link.is_symlink()) == (False, False)
+
+
+def test_what_links_in_it_lead_to_stays(owner: Person, tmp_path: Path) -> None:
+    place = owner.create("linking")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/file").write_text("precious")
+    (place / "data").symlink_to(tmp_path / "data")
+    owner.stackenv("remove", "linking", "--yes")
+    assert (tmp_path / "data/file").read_text() == "precious"
+
+
+def test_folders_without_write_permission_go_too(owner: Person) -> None:
+    place = owner.create("locked")
+    (place / "closed/inner").mkdir(parents=True)
+    (place / "closed/inner/file").write_text("x")
+    for folder in (place / "closed/inner", place / "closed"):
+        folder.chmod(0o500)
+    owner.stackenv("remove", "locked", "--yes")
+    assert not place.exists()
+
+
+def test_an_environment_that_is_gone_already(owner: Person) -> None:
+    place = owner.create("vanished")
+    place.rename(place.with_name("elsewhere"))
+    done = owner.stackenv("remove", "vanished", "--yes")
+    assert f"{place} is gone already" in done.stderr
+    assert not (owner.modules / "vanished").exists()
+    assert place.with_name("elsewhere").is_dir()
+
+
+def test_a_record_that_is_gone(owner: Person) -> None:
+    place = owner.create("unknown")
+    (place / "stackenv/record.json").unlink()
+    done = owner.stackenv("remove", "unknown", "--yes")
+    assert "nothing tells who made it" in done.stderr
+    assert (place / "pyvenv.cfg").is_file()
+    assert not (owner.modules / "unknown").exists()
+
+
+def test_a_folder_that_is_no_environment_is_not_deleted(owner: Person) -> None:
+    place = owner.create("emptied")
+    (place / "stackenv/record.json").unlink()
+    (place / "pyvenv.cfg").unlink()
+    before = owner.tree()
+    done = owner.stackenv("remove", "emptied", "--environment", "--yes", status=1)
+    assert "is no environment" in done.stderr
+    assert owner.tree() == before
+
+
+def test_an_environment_that_holds_the_modules(owner: Person) -> None:
+    (owner.home / "pyvenv.cfg").write_text("home = /nowhere\n")
+    path = owner.modules / "whole/1.0.lua"
+    path.parent.mkdir()
+    text = (owner.modules / "biopy/1.0.lua").read_text()
+    path.write_text(text.replace(f"-- record: {owner.home}/venvs/biopy-1.0/", f"-- record: {owner.home}/"))
+    before = owner.tree()
+    try:
+        done = owner.stackenv("remove", "whole", "--environment", "--yes", status=1)
+        assert owner.tree() == before
+    finally:
+        path.unlink()
+        path.parent.rmdir()
+        (owner.home / "pyvenv.cfg").unlink()
+    assert "is inside the environment" in done.stderr
+
+
+def test_another_module_of_the_same_environment(owner: Person) -> None:
+    copy = owner.modules / "copy/1.0.lua"
+    copy.parent.mkdir()
+    copy.write_text((owner.modules / "biopy/1.0.lua").read_text())
+    before = owner.tree()
+    try:
+        done = owner.stackenv("remove", "biopy", "--yes", status=1)
+        assert owner.tree() == before
+    finally:
+        copy.unlink()
+        copy.parent.rmdir()
+    assert "is the environment of copy/1.0 too" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "cure"),
+    [
+        ('module use "$HOME/modules"; module load biopy', "module unload biopy/1.0"),
+        ('. "$HOME/venvs/biopy-1.0/bin/activate"', "deactivate"),
+    ],
+)
+def test_an_environment_in_use_is_refused(owner: Person, script: str, cure: str) -> None:
+    before = {name: text for name, text in owner.tree().items() if "__pycache__" not in name}
+    done = owner.shell(f'{script}; "{COMMAND}" remove biopy --yes; echo "status $?"')
+    assert f"type first: {cure}" in done.stderr
+    assert done.stdout == "status 1\n"
+    assert {name: text for name, text in owner.tree().items() if "__pycache__" not in name} == before
+
+
+def test_the_mark_of_the_default_goes_with_its_version(owner: Person) -> None:
+    for version in ("1.0", "2.0"):
+        owner.create("marked", "--version", version)
+    owner.stackenv("edit", "marked/1.0", "--default")
+    assert "say which one" in owner.stackenv("remove", "marked", "--yes", status=2).stderr
+    owner.stackenv("remove", "marked/1.0", "--yes")
+    assert sorted(path.name for path in (owner.modules / "marked").iterdir()) == ["2.0.lua"]
+
+
+def test_a_modulefile_that_stackenv_did_not_write(owner: Person) -> None:
+    path = owner.modules / "theirs/1.0.lua"
+    path.parent.mkdir()
+    path.write_text("-- mine\n")
+    assert "not written by stackenv" in owner.stackenv("remove", "theirs/1.0", "--yes", status=9).stderr
+    assert path.read_text() == "-- mine\n"

@@ -1,0 +1,160 @@
+"""`stackenv run`: the command finds the environment, and nothing of stackenv is left around it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from people import COMMAND, MINOR, Person
+
+ENVIRON = "import json, os; print(json.dumps(dict(os.environ)))"
+
+
+def start(person: Person, *words: str, **streams: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [COMMAND, "run", "biopy", "--", *words], env=person.environ, cwd=person.home, text=True, **streams
+    )
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} is not there"
+        time.sleep(0.02)
+
+
+def test_the_command_finds_the_environment_and_its_modules(owner: Person) -> None:
+    code = "import sys, tiny_own, tiny_stack; print(sys.prefix, tiny_own.VERSION, tiny_stack.VERSION)"
+    done = owner.stackenv("run", "biopy", "--", "python", "-c", code)
+    assert done.stdout.split() == [str(owner.home / "venvs/biopy-1.0"), "1.1", "1.0"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 7, 255])
+def test_the_status_is_the_commands(owner: Person, status: int) -> None:
+    owner.stackenv("run", "biopy", "--", "sh", "-c", f"exit {status}", status=status)
+
+
+def test_arguments_arrive_as_they_are(owner: Person) -> None:
+    words = ["--help", "--", "-x", "a b", "$HOME", "", "'\"`", "\n", "*", "ä"]
+    code = "import json, sys; print(json.dumps(sys.argv[1:]))"
+    done = owner.stackenv("run", "biopy", "python", "-c", code, *words)
+    assert json.loads(done.stdout) == words
+
+
+def test_no_process_of_stackenv_is_left_around_the_command(owner: Person, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = f"import pathlib, sys; pathlib.Path({str(ready)!r}).touch(); sys.stdin.read()"
+    with start(owner, "python", "-c", code, stdin=subprocess.PIPE) as process:
+        wait_for(ready)
+        executable = str(Path(f"/proc/{process.pid}/exe").readlink())
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        process.stdin.close()
+    assert Path(executable).name == f"python{MINOR}"
+    assert executable.startswith(str(owner.site.software))
+    assert children == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGUSR1])
+def test_a_signal_reaches_the_command(owner: Person, tmp_path: Path, number: int) -> None:
+    ready = tmp_path / "ready"
+    with start(owner, "sh", "-c", f'touch "{ready}"; exec sleep 60') as process:
+        wait_for(ready)
+        # The sleep is this very process: what sh was has become it.
+        while Path(f"/proc/{process.pid}/exe").readlink().name not in ("sleep", "coreutils"):
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(20) == -number
+
+
+def test_a_broken_pipe_ends_the_command_as_without_stackenv(owner: Person) -> None:
+    done = owner.stackenv("run", "biopy", "grep", "^SigIgn", "/proc/self/status")
+    plain = subprocess.run(
+        ["grep", "^SigIgn", "/proc/self/status"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == plain.stdout
+
+
+def test_stdin_is_untouched(owner: Person) -> None:
+    process = start(owner, "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    text = "one\ntwo\n" * 10_000
+    assert process.communicate(text)[0] == text
+
+
+def test_the_callers_modules_are_purged_and_its_modulepath_kept(owner: Person) -> None:
+    done = owner.stackenv("run", "biopy", "--", "python", "-c", ENVIRON, load="Extra/1")
+    environ = json.loads(done.stdout)
+    assert environ["LOADEDMODULES"].split(":")[-1] == "biopy/1.0"
+    assert "Extra/1" not in environ["LOADEDMODULES"]
+    assert "EXTRA" not in environ
+    assert environ["MODULEPATH"].split(":") == [str(owner.modules), owner.site.modulepath]
+
+
+def test_another_environment_of_the_caller_does_not_shine_through(owner: Person) -> None:
+    changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
+    done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, load="biopy", **changes)
+    assert json.loads(done.stdout)["VIRTUAL_ENV"] == str(owner.home / "venvs/biopy-1.0")
+
+
+def test_without_a_modulepath_and_without_the_function_module(owner: Person) -> None:
+    bare = {name: owner.environ[name] for name in ("HOME", "PATH", "LMOD_CMD", "STACKENV_SITE_CONFIG")}
+    done = subprocess.run(
+        [COMMAND, "run", "biopy", "python", "-c", "import tiny_own, tiny_stack"],
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_variable_of_the_launcher_reaches_the_command(owner: Person) -> None:
+    marks = {"code": "c", "lmod": "l", "stackenv": "s", "LMOD_REDIRECT": "yes", "LMOD_PAGER": "more"}
+    done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, **marks)
+    environ = json.loads(done.stdout)
+    assert {name: environ.get(name) for name in marks} == marks
+    assert [name for name in environ if name.startswith("stackenv_")] == []
+
+
+@pytest.mark.parametrize("word", ["nosuchcommand", "./nosuchcommand", "/nosuch/command", "deactivate"])
+def test_a_command_that_is_not_there(owner: Person, word: str) -> None:
+    done = owner.stackenv("run", "biopy", "--", word, status=127)
+    assert done.stderr == f"stackenv: there is no command {word} in biopy/1.0\n"
+
+
+def test_without_a_command(owner: Person) -> None:
+    for words in ((), ("--",), ("--", "")):
+        assert "there is no command to run" in owner.stackenv("run", "biopy", *words, status=2).stderr
+
+
+@pytest.mark.parametrize("silence", ["", "LMOD_QUIET", "LMOD_EXPERT"])
+def test_a_module_that_refuses_to_load(owner: Person, tmp_path: Path, silence: str) -> None:
+    folder = owner.home / "venvs/biopy-1.0"
+    touched = tmp_path / "touched"
+    changes = {silence: "1"} if silence else {}
+    (folder / "pyvenv.cfg").rename(folder / "pyvenv.aside")
+    try:
+        done = owner.stackenv("run", "biopy", "--", "touch", str(touched), status=7, **changes)
+    finally:
+        (folder / "pyvenv.aside").rename(folder / "pyvenv.cfg")
+    assert f"its folder, {folder}, is gone" in " ".join(done.stderr.split())
+    assert "stackenv: biopy/1.0 could not be loaded" in done.stderr
+    assert not touched.exists()
+
+
+def test_a_module_of_the_same_name_elsewhere_is_not_taken(owner: Person, tmp_path: Path) -> None:
+    (tmp_path / "biopy").mkdir()
+    (tmp_path / "biopy/1.0.lua").write_text('setenv("WHO", "somebody else")\n')
+    path = f"{tmp_path}:{owner.modules}:{owner.site.modulepath}"
+    done = owner.stackenv("run", "biopy", "python", "-c", ENVIRON, MODULEPATH=path)
+    environ = json.loads(done.stdout)
+    assert "WHO" not in environ
+    assert environ["_LMFILES_"].split(":")[-1] == str(owner.modules / "biopy/1.0.lua")
+
+
+def test_a_name_that_is_none(owner: Person) -> None:
+    assert "there is no module nosuch" in owner.stackenv("run", "nosuch", "true", status=1).stderr
