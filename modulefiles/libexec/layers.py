@@ -61,11 +61,17 @@ def is_users(entry):
 
     What is in the home or where the user works is that, unless packages were installed there.
     """
+    if is_within(entry, sys.prefix):
+        return True
     if os.path.basename(entry) in ("site-packages", "dist-packages"):
         return False
     if any(is_within(entry, root) for name, root in os.environ.items() if name.startswith("EBROOT")):
         return False
-    return is_within(entry, os.environ.get("HOME", "")) or is_within(entry, os.getcwd())
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""
+    return is_within(entry, os.environ.get("HOME", "")) or is_within(entry, here)
 
 
 def is_within(path, folder):
@@ -135,11 +141,17 @@ def constrain_pip():
     that installs those obeys PIP_CONSTRAINT and pip.conf (pip #13283); it is known by its target.
     """
     words = read_command()
+    if is_pip(words):
+        # ~/.local is not this environment's: what pip put there would not be found again.
+        if USER_SITE == "hide":
+            os.environ["PIP_USER"] = "0"
+        if USER_SITE == "hide" and "--user" in words:
+            tell("pip install --user does not install into " + NAME + "; leave --user out")
     own = os.environ.get("PIP_CONSTRAINT", "").split()
     if any(ISOLATED_BUILD in word for word in words):
         others = [entry for entry in own if entry != CONSTRAINTS]
         os.environ["PIP_CONSTRAINT"] = " ".join(others) or os.devnull
-    elif own and CONSTRAINTS not in own and is_pip(words):
+    elif CONSTRAINTS and own and CONSTRAINTS not in own and is_pip(words):
         # What the user sets takes the place of pip.conf's.
         os.environ["PIP_CONSTRAINT"] = " ".join([CONSTRAINTS] + own)
 
@@ -157,7 +169,7 @@ def tell_what_differs():
     """Say on stderr, once for a process and its children, that the modules are not the recorded ones."""
     loaded = os.environ.get("LOADEDMODULES", "").split(":")
     missing = [module for module in MODULES.split() if module not in loaded]
-    if not missing or os.environ.get("STACKENV_TOLD") == NAME or sys.stderr is None:
+    if not missing or os.environ.get("STACKENV_TOLD") == NAME:
         return
     os.environ["STACKENV_TOLD"] = NAME
     found = []
@@ -165,9 +177,7 @@ def tell_what_differs():
         name = module.rpartition("/")[0]
         other = [m for m in loaded if name and m.rpartition("/")[0] == name]
         found.append(module + (" (loaded: " + other[0] + ")" if other else " (not loaded)"))
-    sys.stderr.write(
-        "stackenv: the environment " + NAME + " was made on " + ", ".join(found) + "; type: " + CURE + "\n"
-    )
+    tell("the environment " + NAME + " was made on " + ", ".join(found) + "; type: " + CURE)
 
 
 def start():
@@ -176,8 +186,7 @@ def start():
         order_packages()
         if USER_SITE == "hide":
             hide_user_site()
-        if CONSTRAINTS:
-            constrain_pip()
+        constrain_pip()
         tell_what_differs()
     except Exception as error:
         complain(error)
@@ -193,9 +202,17 @@ def finish():
 
 
 def complain(error):
-    """Say on stderr that something went wrong."""
-    if sys.stderr is not None:
-        sys.stderr.write("stackenv: the packages of " + NAME + " are not in order: " + repr(error) + "\n")
+    """Say that something went wrong."""
+    tell("the packages of " + NAME + " are not in order: " + repr(error))
+
+
+def tell(sentence):
+    """Say `sentence` on stderr, where there is one that can be written."""
+    try:
+        # Not through the buffer: what could not be flushed at the end gives status 120.
+        os.write(sys.stderr.fileno(), os.fsencode("stackenv: " + sentence + "\n"))
+    except (OSError, ValueError, AttributeError):
+        pass
 
 
 start()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from built import CHECKOUT, LMOD
+from filelock import FileLock
 from stacked import WORK, Stack
 
 STACKENV = str(WORK / "venv/bin/stackenv")
@@ -58,11 +61,10 @@ class User:
 
 
 def make_user(folder: Path, stack: Stack) -> User:
-    """Return a user of `stack` whose home, and temporary folder, are made below `folder`."""
+    """Return a user of `stack` whose home, and temporary folder, are made below `folder` if need be."""
     home, temporary = folder / "home", folder / "tmp"
-    home.mkdir(parents=True)
-    (home / "venvs").mkdir()
-    temporary.mkdir()
+    (home / "venvs").mkdir(parents=True, exist_ok=True)
+    temporary.mkdir(exist_ok=True)
     environ = {
         "HOME": str(home),
         "PATH": f"{WORK / 'venv/bin'}:/usr/bin:/bin",
@@ -78,3 +80,18 @@ def make_user(folder: Path, stack: Stack) -> User:
         "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
     }
     return User(home, environ, stack)
+
+
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder `name` that `make` has filled, once for all the processes of a test run."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name.replace(" ", "-")
+    finished = Path(f"{folder}.finished")
+    with FileLock(f"{folder}.lock"):
+        if folder.exists() and not finished.exists():
+            raise RuntimeError(f"another process could not make {folder}: its test says why")
+        if not folder.exists():
+            folder.mkdir()
+            make(folder)
+            finished.touch()
+    return folder

@@ -46,11 +46,10 @@ def explain_failure(record: Record, arguments: Sequence[str], log: str, status: 
             "look for a version that goes with the stack's, load a newer generation of that module, or let "
             f"a generic build replace it in this environment alone: the same command with {shadows}",
         )
-    missing = MISSING_MODULE.search(log)
-    if BUILD_FAILED.search(log) and missing:
-        module = missing.group(1).split(".")[0]
+    if BUILD_FAILED.search(log):
+        missing = {canonicalize_name(module.split(".")[0]) for module in MISSING_MODULE.findall(log)}
         for name, version, origin in record.pinned:
-            if canonicalize_name(name) == canonicalize_name(module):
+            if canonicalize_name(name) in missing:
                 return InstallError(
                     f"pip could not build a package from source: its build did not see {name}, which pip's "
                     f"isolated builds hide; the stack has it ({name} {version}, {origin})",

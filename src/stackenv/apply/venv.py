@@ -7,14 +7,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.version import Version
+
 from stackenv.apply.files import write_file
+from stackenv.describe.venv import find_site_packages
 from stackenv.errors import StackenvError, TakenError
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER
 from stackenv.render import render_installed_file
+
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
 
 
 def make_folder(path: Path, proof: Path) -> None:
@@ -106,20 +112,34 @@ def install_packages(
     """
     from stackenv.apply.pip_failure import explain_failure
 
+    # What the user has set for other installs must not lead this one out of the environment.
+    within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
     with tempfile.TemporaryDirectory(prefix="stackenv-pip-") as folder:
         log = Path(folder, "log")
         command = [
             *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
-            *("--disable-pip-version-check", "--log", str(log), "--report", str(report)),
+            *("--disable-pip-version-check", "--log", str(log)),
+            *(("--report", str(report)) if can_report(record) else ()),
             *arguments,
         ]
         sys.stderr.flush()
         done = subprocess.run(
-            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
+            command,
+            env={**within, "PIP_USER": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+            check=False,
         )
         if done.returncode:
             text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
             raise explain_failure(record, arguments, text, done.returncode)
+
+
+def can_report(record: Record) -> bool:
+    """Tell whether the environment's pip has the option --report, as from 22.2 on."""
+    assert record.python is not None
+    folder = find_site_packages(record.path, record.python)
+    return any(Version(pip.version) >= Version("22.2") for pip in distributions(path=[folder], name="pip"))
 
 
 def proof_of(path: str, identity: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import uuid
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ from stackenv.apply.venv import (
     proof_of,
     write_files,
 )
+from stackenv.commands.adoption import read_former_record
 from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.describe.personal import IN_CHARGE
 from stackenv.describe.venv import constraints_url, describe_venv_files, describe_venv_module, is_venv_path
 from stackenv.errors import StackenvError, UsageError
 from stackenv.facts.compiled import list_needed_features
@@ -67,6 +70,11 @@ class CreateRequest:
             return
         if self.channels:
             raise UsageError("--channel is conda's: a venv has none", "add --conda")
+        if self.user_site and not self.system_site_packages:
+            raise UsageError(
+                "--user-site goes with --system-site-packages only: without, Python leaves ~/.local out",
+                "leave out one of --user-site and --no-system-site-packages",
+            )
         for package in self.packages:
             check_package(package)
 
@@ -79,7 +87,12 @@ class CreateRequest:
 
 def check_package(text: str) -> None:
     """Raise UsageError when `text` is no requirement, URL or path that pip could install."""
-    if "://" in text or (not text.startswith("-") and Path(text).exists()):
+    if text.startswith("-"):
+        raise UsageError(
+            f"{text!r} is an option, and no package", "options of pip go into a file: --requirements FILE"
+        )
+    # As pip has it, extras of a folder stand behind it in brackets.
+    if "://" in text or Path(re.sub(r"\[[^][]*\]$", "", text)).exists():
         return
     try:
         Requirement(text)
@@ -89,16 +102,36 @@ def check_package(text: str) -> None:
 
 def choose_stack(request: CreateRequest, lmod: Lmod) -> Stack:
     """Return the stack of the modules that are named, or else loaded now."""
-    names = request.modules or tuple(m.full_name for m in lmod.read_loaded() if m.asked_for)
-    # The command itself comes by a module, which is no part of anybody's stack.
-    names = tuple(name for name in names if name.split("/")[0] != "stackenv")
-    return load_stack(lmod, names)
+    return load_stack(lmod, request.modules or list_loaded(lmod))
+
+
+def list_loaded(lmod: Lmod) -> tuple[str, ...]:
+    """Return the modules that the user has loaded, as far as an environment can stand on them.
+
+    In the place of a personal environment are the modules that it stands on itself.
+    """
+    personal = lmod.environ.get(IN_CHARGE, "")
+    names: list[str] = []
+    for module in lmod.read_loaded():
+        if module.asked_for and module.full_name == personal:
+            record = read_former_record(Path(lmod.environ.get("VIRTUAL_ENV", "/")))
+            names += record.modules if record and record.full_name == personal else ()
+        # The command itself comes by a module, which is no part of anybody's stack.
+        elif module.asked_for and module.full_name.split("/")[0] != "stackenv":
+            names.append(module.full_name)
+    return tuple(dict.fromkeys(names))
 
 
 def choose_python(request: CreateRequest, stack: Stack, lmod: Lmod) -> Python:
     """Return the Python to build on; raise StackenvError with the cure when there is none that fits."""
     wanted = request.python_version
     if request.os_python:
+        if stack.python:
+            raise StackenvError(
+                f"--os-python, and {', '.join(stack.modules)} brings Python {stack.python.version}: packages "
+                "for the one break the other",
+                "leave --os-python out, or: module purge, and the same again",
+            )
         python = require_os_python(stack)
         tell(f"{python.executable} is the operating system's Python {python.version}: no optimised stack")
     elif wanted and (not stack.python or not fits(stack.python.version, wanted)):
@@ -118,7 +151,10 @@ def choose_python(request: CreateRequest, stack: Stack, lmod: Lmod) -> Python:
     else:
         python = require_python(stack, lmod)
     if not fits(python.version, wanted):
-        raise StackenvError(f"Python {wanted} is asked for, and {python.executable} is {python.version}")
+        raise StackenvError(
+            f"Python {wanted} is asked for, and {python.executable} is {python.version}",
+            "leave out --python or --os-python",
+        )
     if not stack.can_make_venv and not request.os_python:
         raise StackenvError(
             f"{python.executable} has no venv with pip (the standard modules venv and ensurepip)",
@@ -155,7 +191,7 @@ def draft_record(request: CreateRequest, workplace: Workplace, stack: Stack, pyt
         modulepath=stack.modulepath,
         python=python,
         platform=probe_platform(),
-        pinned=stack.pinned(request.allow_shadow),
+        pinned=stack.pinned(request.allow_shadow, request.system_site_packages),
         allow_shadow=request.allow_shadow,
         user_site=request.user_site,
         description=request.description,

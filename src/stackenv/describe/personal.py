@@ -70,13 +70,14 @@ def describe_common(
     missing = (
         f"{name} was made on the module %s, which is not to be had here. Was it found with `module use`? "
         f"Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the site has "
-        f"removed it, make the environment anew on a newer one: stackenv export {name}"
+        f"removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; otherwise make "
+        f"the environment anew, from what `stackenv export {name}` prints"
     )
     platform = record.platform
     elsewhere = (
         f"{name} was made on {platform.machine}, {platform.os or 'an unknown system'}; its compiled parts "
-        "do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the "
-        f"output of: stackenv export {name} --format requirements"
+        f"are not for this machine. Make it anew here, from the output of: stackenv export {name} "
+        f"--format {'environment' if record.kind == 'conda' else 'requirements'}"
     )
     other_cpu = (
         f"{name} has packages that were compiled for the CPU of another node ({platform.cpu}); this one "
@@ -104,9 +105,12 @@ def describe_common(
                 *(RequirePath(path, message) for path, message in refused_without),
                 RequirePlatform(platform.machine, ELF_MACHINES.get(platform.machine), platform.os, elsewhere),
                 RequireCpuFeatures(record.cpu_features, other_cpu),
-                RequireModules(record.modules, missing),
             ),
-            "modules": (Family("stackenv"), *(DependOn(module) for module in record.modules)),
+            # Each is asked for when those before it are loaded: in a hierarchy they lead to it.
+            "modules": (
+                Family("stackenv"),
+                *(o for m in record.modules for o in (RequireModules((m,), missing), DependOn(m))),
+            ),
             "environment": (*environment, TakeCharge(IN_CHARGE, name)),
             "commands": commands,
         },

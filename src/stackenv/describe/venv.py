@@ -19,6 +19,7 @@ from stackenv.model.personal_operations import (
 from stackenv.model.record import FOLDER
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
+PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
@@ -66,7 +67,8 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
         InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"import {LAYERS}\n"),
         InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.finish()\n"),
     )
-    pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\n"
+    # What a user's own pip.conf may say would put packages where this environment does not look.
+    pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n"
     constraints = (
         InstalledFile(f"{record.path}/{CONSTRAINTS_FILE}", text=describe_constraints(record)),
         InstalledFile(f"{record.path}/pip.conf", text=pip_conf),
@@ -100,7 +102,8 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         ReplaceEnvironment("VIRTUAL_ENV_PROMPT", f"({record.name}) ", IN_CHARGE, name),
         ReplaceEnvironment("PYTHONHOME", None, IN_CHARGE, name),
         TakeFromPath(f"{prefix}/bin"),
-        PrependPath("PATH", f"{prefix}/bin"),
+        # A `module load Python` later in a job script must not take the environment's away.
+        PrependPath("PATH", f"{prefix}/bin", priority=PATH_PRIORITY),
         *constraints,
     )
     return describe_common(

@@ -31,19 +31,21 @@ class ProbedPython:
 def probe_python(executable: str, environ: Mapping[str, str]) -> ProbedPython:
     """Run `executable` under `environ` and return what it says.
 
-    The user site is left out (-s); PYTHONPATH counts, for modules bring their packages by it.
+    The user site is left out (-s); PYTHONPATH counts, for modules bring their packages by it, and
+    PYTHONHOME does not, for the environment's module unsets it.
 
     Raises
     ------
     StackenvError
         When it does not run, hangs, or says nothing; its own words are in the message.
     """
+    asked = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
     with tempfile.TemporaryDirectory(prefix="stackenv-probe-") as folder:
         answer = Path(folder, "answer.json")
         try:
             done = subprocess.run(
                 [executable, "-s", str(PROBE), str(answer)],
-                env={**environ, "STACKENV_TOLD": "probe"},
+                env={**asked, "STACKENV_TOLD": "probe"},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

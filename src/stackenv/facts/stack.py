@@ -61,18 +61,26 @@ class Stack:
         """Return the full name of the module that brings `package`; `the base Python` where none is known."""
         return find_module(package.location, self.loaded, self.environ) or "the base Python"
 
-    def pinned(self, allow_shadow: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+    def pinned(self, allow_shadow: Sequence[str], sees_base: bool = True) -> tuple[tuple[str, str, str], ...]:
         """Return what the constraints hold: name, version and module of the packages of the stack.
 
         Left out: what builds packages, versions that are none (0.0.0 is what an unfinished
-        setup.py says), and the names in `allow_shadow`.
+        setup.py says), the names in `allow_shadow`, and, unless the environment `sees_base`, what
+        the base Python has in its own folders.
         """
         free = BUILD_BACKENDS | {canonicalize_name(name) for name in allow_shadow}
         return tuple(
             (p.name, p.version, self.module_of(p))
             for p in self.packages
-            if canonicalize_name(p.name) not in free and is_real_version(p.version)
+            if canonicalize_name(p.name) not in free
+            and is_real_version(p.version)
+            and (sees_base or not self.is_base(p))
         )
+
+    def is_base(self, package: Package) -> bool:
+        """Tell whether `package` is installed into the Python itself, not beside it."""
+        prefix = Path(self.python.executable).parents[1] if self.python else None
+        return prefix is not None and Path(package.location).is_relative_to(prefix)
 
 
 def is_real_version(text: str) -> bool:
@@ -89,7 +97,9 @@ def find_module(path: str, loaded: Sequence[str], environ: Mapping[str, str]) ->
     By EasyBuild's EBROOT variables first, then by NAME/VERSION in the path.
     """
     for name in loaded:
-        software = "".join(c for c in name.split("/")[0].upper().replace("+", "PLUS") if c.isalnum())
+        software = "".join(
+            c for c in name.split("/")[0].upper().replace("+", "PLUS").replace("-", "MIN") if c.isalnum()
+        )
         root = environ.get(f"EBROOT{software}")
         if root and f"{path}/".startswith(f"{Path(root).resolve()}/"):
             return name

@@ -27,10 +27,14 @@ class SupportedShells:
 
 @dataclass(frozen=True)
 class PrependPath:
-    """Put `value` in front of the path variable `variable`; unload takes it away."""
+    """Put `value` in front of the path variable `variable`; unload takes it away.
+
+    With a `priority` it stays in front of what is loaded later, unless that has a higher one.
+    """
 
     variable: str
     value: str
+    priority: int = 0
 
 
 @dataclass(frozen=True)

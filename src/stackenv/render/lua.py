@@ -47,7 +47,10 @@ def render_supported_shells(operation: SupportedShells, _: jinja2.Environment) -
 
 
 def render_prepend_path(operation: PrependPath, _: jinja2.Environment) -> str:
-    return f"prepend_path({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
+    words = f"{quote_lua(operation.variable)}, {quote_lua(operation.value)}"
+    if operation.priority:
+        return f"prepend_path{{{words}, priority = {operation.priority}}}"
+    return f"prepend_path({words})"
 
 
 def render_set_environment(operation: SetEnvironment, _: jinja2.Environment) -> str:

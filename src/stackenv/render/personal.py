@@ -75,7 +75,9 @@ def render_require_platform(operation: RequirePlatform, _: jinja2.Environment) -
   if release then release:close() end
   local id = text:match("\\nID=[\\"']?([^\\"'\\n]*)") or ""
   local major = text:match("\\nVERSION_ID=[\\"']?(%d+)")
-  if major and id .. " " .. major ~= {quote_lua(operation.os)} then
+  local platform = text:match("\\nPLATFORM_ID=[\\"']?([^\\"'\\n]+)")
+  local found = platform and platform:gsub("^platform:", "") or major and id .. " " .. major
+  if found and found ~= {quote_lua(operation.os)} then
     LmodError({quote_lua(operation.message)})
   end
 """
@@ -153,22 +155,29 @@ end"""
 
 def render_prepend_word(operation: PrependWord, _: jinja2.Environment) -> str:
     variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
-    word = quote_lua(operation.word)
+    charge, module = quote_lua(operation.loaded_by), quote_lua(operation.module)
+    word, pushed = quote_lua(operation.word), quote_lua(f"STACKENV_{operation.variable}")
     exchanged = render_another_in_charge(operation.loaded_by, operation.module)
     return f"""\
 if mode() == "unload" then
   local now = os.getenv({variable}) or ""
   local ours = (" " .. now .. " "):find(" " .. {word} .. " ", 1, true)
-  if ours and os.getenv({quote_lua(operation.loaded_by)}) == {quote_lua(operation.module)} then
-    -- What the user has added since would be lost, were it not for the // that Lmod makes one of.
-    local whole = os.getenv({stack}) and now:find("//", 1, true)
-    if whole then pushenv({variable}, "") else prepend_path({variable}, {word}, " ") end
+  if ours and os.getenv({charge}) == {module} then
+    -- What the user has added since stays, but for values with //, of which Lmod makes one.
+    local whole = now == os.getenv({pushed}) or now:find("//", 1, true)
+    if os.getenv({stack}) and whole then
+      pushenv({variable}, "")
+    else
+      prepend_path({variable}, {word}, " ")
+    end
   end
+  if os.getenv({charge}) == {module} then setenv({pushed}, "") end
   if os.getenv({stack}) then setenv({stack}, "") end
 elseif not (mode() == "load" and ({exchanged})) then
   local now = mode() == "load" and os.getenv({variable}) or ""
   if now == "" then
     pushenv({variable}, {word})
+    setenv({pushed}, {word})
   -- Lmod 8.6 would have the shell run what follows a newline.
   elseif not now:find("%c") then
     if not os.getenv({stack}) then
@@ -176,6 +185,7 @@ elseif not (mode() == "load" and ({exchanged})) then
       pushenv({variable}, now)
     end
     pushenv({variable}, {word} .. " " .. now)
+    setenv({pushed}, {word} .. " " .. now)
   end
 end"""
 

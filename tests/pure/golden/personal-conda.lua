@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:9e8b0e483f781031e002a0f806eff525d52359e316fb61ddaec6c546fafb87e4
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:e16b85b31e48c0531c4fa12b795cf2c7de52e4c03a88af728092d443569f16d9
 -- record: /conda/envs/myenv/stackenv/record.json
 whatis("Name: myenv")
 whatis("Version: 1.0")
@@ -13,26 +13,28 @@ if mode() == "load" then
   local header = lua and lua:read(20) or ""
   if lua then lua:close() end
   if #header == 20 and header:byte(19) + 256 * header:byte(20) ~= 62 then
-    LmodError("myenv/1.0 was made on x86_64, rocky 9; its compiled parts do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the output of: stackenv export myenv/1.0 --format requirements")
+    LmodError("myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export myenv/1.0 --format environment")
   end
   local release = io.open("/etc/os-release")
   local text = release and ("\n" .. release:read("*a")) or ""
   if release then release:close() end
   local id = text:match("\nID=[\"']?([^\"'\n]*)") or ""
   local major = text:match("\nVERSION_ID=[\"']?(%d+)")
-  if major and id .. " " .. major ~= "rocky 9" then
-    LmodError("myenv/1.0 was made on x86_64, rocky 9; its compiled parts do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the output of: stackenv export myenv/1.0 --format requirements")
-  end
-end
-if mode() == "load" then
-  for _, name in ipairs({ "Anaconda3/2024.02-1" }) do
-    if not isloaded(name) and not isAvail(name) then
-      LmodError((("myenv/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it, make the environment anew on a newer one: stackenv export myenv/1.0"):gsub("%%s", (name:gsub("%%", "%%%%")))))
-    end
+  local platform = text:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)")
+  local found = platform and platform:gsub("^platform:", "") or major and id .. " " .. major
+  if found and found ~= "rocky 9" then
+    LmodError("myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export myenv/1.0 --format environment")
   end
 end
 
 family("stackenv")
+if mode() == "load" then
+  for _, name in ipairs({ "Anaconda3/2024.02-1" }) do
+    if not isloaded(name) and not isAvail(name) then
+      LmodError((("myenv/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise make the environment anew, from what `stackenv export myenv/1.0` prints"):gsub("%%s", (name:gsub("%%", "%%%%")))))
+    end
+  end
+end
 depends_on("Anaconda3/2024.02-1")
 
 local level, active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0, os.getenv("CONDA_PREFIX")

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:86fcd6ebdefd787ddedd9ad65a293b81b5f372419ba4fb3dc886ac49a6a698ec
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:30060a64feca3698533c8cfaa9e6af22c278cd897625064dd5199d67b8a4a5ae
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
@@ -13,26 +13,28 @@ if mode() == "load" then
   local header = lua and lua:read(20) or ""
   if lua then lua:close() end
   if #header == 20 and header:byte(19) + 256 * header:byte(20) ~= 62 then
-    LmodError("biopy/1.0 was made on x86_64, rocky 9; its compiled parts do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the output of: stackenv export biopy/1.0 --format requirements")
+    LmodError("biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export biopy/1.0 --format requirements")
   end
   local release = io.open("/etc/os-release")
   local text = release and ("\n" .. release:read("*a")) or ""
   if release then release:close() end
   local id = text:match("\nID=[\"']?([^\"'\n]*)") or ""
   local major = text:match("\nVERSION_ID=[\"']?(%d+)")
-  if major and id .. " " .. major ~= "rocky 9" then
-    LmodError("biopy/1.0 was made on x86_64, rocky 9; its compiled parts do not run on this machine. Make it anew here: stackenv create NAME -r REQUIREMENTS, from the output of: stackenv export biopy/1.0 --format requirements")
-  end
-end
-if mode() == "load" then
-  for _, name in ipairs({ "SciPy-bundle/2023.07-gfbf-2023a" }) do
-    if not isloaded(name) and not isAvail(name) then
-      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it, make the environment anew on a newer one: stackenv export biopy/1.0"):gsub("%%s", (name:gsub("%%", "%%%%")))))
-    end
+  local platform = text:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)")
+  local found = platform and platform:gsub("^platform:", "") or major and id .. " " .. major
+  if found and found ~= "rocky 9" then
+    LmodError("biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export biopy/1.0 --format requirements")
   end
 end
 
 family("stackenv")
+if mode() == "load" then
+  for _, name in ipairs({ "SciPy-bundle/2023.07-gfbf-2023a" }) do
+    if not isloaded(name) and not isAvail(name) then
+      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make the environment anew, from what `stackenv export biopy/1.0` prints"):gsub("%%s", (name:gsub("%%", "%%%%")))))
+    end
+  end
+end
 depends_on("SciPy-bundle/2023.07-gfbf-2023a")
 
 if mode() == "load" and (os.getenv("VIRTUAL_ENV") or "") ~= "" then setenv("STACKENV_VENV_BEFORE", os.getenv("VIRTUAL_ENV")) end
@@ -94,20 +96,26 @@ if mode() == "load" then
     remove_path("PATH", "/home/user/venvs/biopy-1.0/bin")
   end
 end
-prepend_path("PATH", "/home/user/venvs/biopy-1.0/bin")
+prepend_path{"PATH", "/home/user/venvs/biopy-1.0/bin", priority = 100}
 if mode() == "unload" then
   local now = os.getenv("PIP_CONSTRAINT") or ""
   local ours = (" " .. now .. " "):find(" " .. "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " ", 1, true)
   if ours and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
-    -- What the user has added since would be lost, were it not for the // that Lmod makes one of.
-    local whole = os.getenv("__LMOD_STACK_PIP_CONSTRAINT") and now:find("//", 1, true)
-    if whole then pushenv("PIP_CONSTRAINT", "") else prepend_path("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ") end
+    -- What the user has added since stays, but for values with //, of which Lmod makes one.
+    local whole = now == os.getenv("STACKENV_PIP_CONSTRAINT") or now:find("//", 1, true)
+    if os.getenv("__LMOD_STACK_PIP_CONSTRAINT") and whole then
+      pushenv("PIP_CONSTRAINT", "")
+    else
+      prepend_path("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ")
+    end
   end
+  if os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then setenv("STACKENV_PIP_CONSTRAINT", "") end
   if os.getenv("__LMOD_STACK_PIP_CONSTRAINT") then setenv("__LMOD_STACK_PIP_CONSTRAINT", "") end
 elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
   local now = mode() == "load" and os.getenv("PIP_CONSTRAINT") or ""
   if now == "" then
     pushenv("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
+    setenv("STACKENV_PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
   -- Lmod 8.6 would have the shell run what follows a newline.
   elseif not now:find("%c") then
     if not os.getenv("__LMOD_STACK_PIP_CONSTRAINT") then
@@ -115,21 +123,28 @@ elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1
       pushenv("PIP_CONSTRAINT", now)
     end
     pushenv("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
+    setenv("STACKENV_PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
   end
 end
 if mode() == "unload" then
   local now = os.getenv("UV_CONSTRAINT") or ""
   local ours = (" " .. now .. " "):find(" " .. "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " ", 1, true)
   if ours and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
-    -- What the user has added since would be lost, were it not for the // that Lmod makes one of.
-    local whole = os.getenv("__LMOD_STACK_UV_CONSTRAINT") and now:find("//", 1, true)
-    if whole then pushenv("UV_CONSTRAINT", "") else prepend_path("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ") end
+    -- What the user has added since stays, but for values with //, of which Lmod makes one.
+    local whole = now == os.getenv("STACKENV_UV_CONSTRAINT") or now:find("//", 1, true)
+    if os.getenv("__LMOD_STACK_UV_CONSTRAINT") and whole then
+      pushenv("UV_CONSTRAINT", "")
+    else
+      prepend_path("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ")
+    end
   end
+  if os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then setenv("STACKENV_UV_CONSTRAINT", "") end
   if os.getenv("__LMOD_STACK_UV_CONSTRAINT") then setenv("__LMOD_STACK_UV_CONSTRAINT", "") end
 elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
   local now = mode() == "load" and os.getenv("UV_CONSTRAINT") or ""
   if now == "" then
     pushenv("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
+    setenv("STACKENV_UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
   -- Lmod 8.6 would have the shell run what follows a newline.
   elseif not now:find("%c") then
     if not os.getenv("__LMOD_STACK_UV_CONSTRAINT") then
@@ -137,6 +152,7 @@ elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1
       pushenv("UV_CONSTRAINT", now)
     end
     pushenv("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
+    setenv("STACKENV_UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
   end
 end
 -- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.

@@ -22,7 +22,7 @@ def list_packages():
         for distribution in metadata.distributions(path=[entry]):
             name = distribution.metadata["Name"]
             key = (name or "").lower().replace("_", "-").replace(".", "-")
-            if not name or key in seen:
+            if not name or not distribution.version or key in seen:
                 continue
             seen.add(key)
             location = os.path.realpath(str(distribution.locate_file("")))
@@ -30,8 +30,9 @@ def list_packages():
     return found
 
 
-# This script's own folder is no place that anybody imports from.
-sys.path = [entry for entry in sys.path[1:] if entry]
+# This script's own folder is no place that anybody imports from; PYTHONSAFEPATH leaves it out already.
+own = os.path.dirname(os.path.abspath(__file__))
+sys.path = [entry for entry in sys.path if entry and os.path.abspath(entry) != own]
 answer = {
     "version": "%d.%d.%d" % sys.version_info[:3],
     "executable": os.path.realpath(sys.executable),
