@@ -106,7 +106,8 @@ class EditablePackages:
 def prefer_editables():
     """Let the finders that the environment's other .pth files have added come before the modules."""
     names = [getattr(finder, "__name__", "") for finder in sys.meta_path]
-    if "PathFinder" not in names or not sys.path:
+    # site.py reads the .pth files of a plain venv twice.
+    if "PathFinder" not in names or any(isinstance(f, EditablePackages) for f in sys.meta_path):
         return
     place = names.index("PathFinder")
     added = [f for f in sys.meta_path[place + 1 :] if f not in FINDERS_BEFORE and hasattr(f, "find_spec")]

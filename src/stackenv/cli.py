@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator, MutableMapping
 
@@ -11,7 +12,7 @@ import click
 
 from stackenv import __version__
 from stackenv.commands.options import EXIT_STATUS
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, UsageError
 
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
@@ -26,6 +27,13 @@ COMMANDS = {
     "run": "stackenv.commands.run:run",
     "site": "stackenv.commands.site:site",
 }
+
+# What others call a command, what stands behind it when nothing does, and what to type here.
+NO_COMMANDS = {
+    "activate": ("NAME", "module use ~/modules; module load {}"),
+    "install": ("PACKAGE", "load the environment's module first: module load NAME; pip install {}"),
+}
+LONGEST_SENTENCE = 200
 
 
 class CommandTable(MutableMapping[str, click.Command]):
@@ -56,7 +64,30 @@ class CommandTable(MutableMapping[str, click.Command]):
         return len(self.places)
 
 
+class CommandGroup(click.Group):
+    """The group of all commands: it knows what people type in vain, and cuts no command's text."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; raise UsageError for one that other programs have."""
+        cure = NO_COMMANDS.get(args[0]) if args else None
+        if cure is None:
+            return super().resolve_command(ctx, args)
+        word, typed = cure
+        given = shlex.join(args[1:]) if len(args) > 1 and all(a.isprintable() for a in args) else word
+        raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their first sentences, which wrap where they are too long."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(n, c.get_short_help_str(LONGEST_SENTENCE)) for n, c in commands if c and not c.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 @click.group(
+    cls=CommandGroup,
     commands=CommandTable(dict(COMMANDS)),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_STATUS,
@@ -67,7 +98,8 @@ def stackenv() -> None:
 
     \b
     Example:
-      eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb
+      module load SciPy-bundle
+      stackenv create biopy biopython
     """
 
 
@@ -86,9 +118,28 @@ def main() -> int:
         print(f"stackenv: {error}", file=sys.stderr)
         return error.status
     except OSError as error:
-        # Nobody reads any more, or the disk is full: what is left must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
-        return 1
+        return tell_failure(error)
     return 0
+
+
+def tell_failure(error: OSError) -> int:
+    """Tell of a file that the system refuses, or of the output that nobody takes; return the status."""
+    refused = flush_output()
+    if error.filename is not None:
+        print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
+    elif not refused and not isinstance(error, BrokenPipeError):
+        print(f"stackenv: the system refuses: {error.strerror or error}", file=sys.stderr)
+    elif not isinstance(error, BrokenPipeError):
+        print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+def flush_output() -> bool:
+    """Write what is left of the output; return whether that is refused, and is not tried again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads any more, or the disk is full.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

@@ -21,7 +21,9 @@ def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
         ["sh", "tests/demo.sh"], cwd=CHECKOUT, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("The demonstration is complete: no conda init, no trace.\n")
+    assert done.stdout.endswith(
+        "The demonstration is complete: no conda init, no trace; and numpy is the site's.\n"
+    )
     assert "this shell has no conda function" in done.stdout
     assert "prepare: installing" not in done.stderr and "prepare: making" not in done.stderr
 

@@ -16,6 +16,8 @@ import pytest
 from stacked import open_stack
 from users import User, make_user
 
+from stackenv.apply.owner import Owner
+
 # Numbers that no account of the machine has.
 GROUP, OWNER, MEMBER, STRANGER = 74001, 74011, 74012, 74013
 
@@ -170,6 +172,8 @@ def write_journal(project: Project, pid: int, start: str, environment: Path) -> 
         "host": os.uname().nodename,
         "pid": pid,
         "start": start,
+        "boot": Owner.current().boot,
+        "pid_namespace": Owner.current().pid_namespace,
         "complete_when": str(project.root / "modules/half/1.0.lua"),
         "changes": [
             {
@@ -185,13 +189,17 @@ def write_journal(project: Project, pid: int, start: str, environment: Path) -> 
     return path
 
 
-def test_what_a_killed_command_of_one_user_has_left_another_undoes(made: Project) -> None:
+def test_what_a_killed_command_of_one_user_has_left_only_they_themselves_undo(made: Project) -> None:
     done = made.as_owner(
         f"umask 007; cd {made.root}/venvs; mkdir -p half-1.0/stackenv half-1.0/lib/deep; "
         "touch half-1.0/stackenv/unfinished-1 half-1.0/lib/deep/file; echo $$"
     )
     journal = write_journal(made, int(done.stdout), "1", made.root / "venvs/half-1.0")
     listed = made.as_member(f"stackenv list --shared {made.root}")
+    assert "belongs to" in listed.stderr, listed.stderr
+    assert (made.root / "venvs/half-1.0").exists() and journal.exists()
+    journal.chmod(0o640)
+    listed = made.as_owner(f"stackenv list --shared {made.root}")
     assert "what it had begun with half/1.0 is undone" in listed.stderr, listed.stderr
     assert not (made.root / "venvs/half-1.0").exists() and not journal.exists()
 

@@ -74,7 +74,6 @@ def make_user(folder: Path, stack: Stack) -> User:
         "MODULEPATH": stack.modulepath,
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": stack.wheels,
-        "UV_NO_INDEX": "1",
         "UV_FIND_LINKS": stack.wheels,
         "UV_CACHE_DIR": str(folder / "uv-cache"),
         "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),

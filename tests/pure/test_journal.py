@@ -28,6 +28,7 @@ import os, signal, sys
 from pathlib import Path
 from stackenv.apply import carry_out, journal
 from stackenv.apply.changes import carry_out_change
+from stackenv import STACKENV_UUID
 from stackenv.model.plan import *
 
 kind, folder, moment = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
@@ -52,7 +53,7 @@ def step(number, act, *undo):
     return Step("step", both, undo)
 
 environment, modulefile = folder / "env", folder / "modules/biopy/1.0.lua"
-proof = environment / "stackenv/proof"
+proof = environment / "stackenv/unfinished-1"
 if kind == "plan":
     def make():
         proof.parent.mkdir(parents=True)
@@ -63,7 +64,7 @@ if kind == "plan":
             (environment / name / "file").write_text(name)
     def finish():
         modulefile.parent.mkdir()
-        modulefile.write_text("new")
+        modulefile.write_text(f"-- {STACKENV_UUID} new\\n-- record: {environment}/stackenv/record.json\\n")
     steps = (
         step(1, make, RemoveTree(str(environment), str(proof))),
         step(2, fill),
@@ -73,12 +74,12 @@ if kind == "plan":
     carry_out.carry_out_plan(plan, journal.Journal(folder / "modules"), "stackenv create biopy", print)
 else:
     journal.carry_out_change = counted
-    aside = folder / ".env.removing"
+    aside = folder / ".env.removing-1"
     changes = (
         RemoveFile(str(modulefile)),
-        WriteFile(str(folder / "written"), "new"),
+        WriteFile(str(folder / "modules/written"), "new"),
         MovePath(str(environment), str(aside)),
-        RemoveTree(str(aside), str(aside / "stackenv/proof")),
+        RemoveTree(str(aside), str(aside / "stackenv/unfinished-1")),
         RemoveFolder(str(modulefile.parent)),
     )
     replacement = Replacement("biopy/1.0", (), changes, {str(modulefile): "old"})
@@ -113,7 +114,7 @@ def others(tmp_path: Path) -> list[str]:
 
 
 def make_environment(folder: Path) -> None:
-    proof = folder / "env/stackenv/proof"
+    proof = folder / "env/stackenv/unfinished-1"
     proof.parent.mkdir(parents=True)
     proof.touch()
     (folder / "env/lib").mkdir()
@@ -134,7 +135,7 @@ def test_a_plan_that_was_killed_after_its_last_step_is_kept(tmp_path: Path, othe
     assert run_child("plan", tmp_path, -3) == -signal.SIGKILL
     (sentence,) = Journal(tmp_path / "modules").recover()
     assert sentence.endswith("it is kept")
-    assert (tmp_path / "modules/biopy/1.0.lua").read_text() == "new"
+    assert " new\n" in (tmp_path / "modules/biopy/1.0.lua").read_text()
     assert (tmp_path / "env/c/file").read_text() == "c"
 
 
@@ -151,14 +152,14 @@ def test_a_replacement_that_was_killed_is_finished(tmp_path: Path, others: list[
     assert run_child("replacement", tmp_path, moment) == -signal.SIGKILL
     sentences = Journal(tmp_path / "modules").recover()
     assert [s.rpartition(" ")[2] for s in sentences] == ["finished"]
-    assert tree(tmp_path) == sorted([*others, "written"])
+    assert tree(tmp_path) == sorted([*others, "modules/written"])
 
 
 def test_a_replacement_that_was_not_killed(tmp_path: Path, others: list[str]) -> None:
     make_environment(tmp_path)
     assert run_child("replacement", tmp_path, 0) == 0
     assert Journal(tmp_path / "modules").recover() == []
-    assert tree(tmp_path) == sorted([*others, "written"])
+    assert tree(tmp_path) == sorted([*others, "modules/written"])
 
 
 def test_a_folder_that_is_not_ours_stays_when_a_making_is_undone(tmp_path: Path, others: list[str]) -> None:
@@ -171,10 +172,10 @@ def test_a_folder_that_is_not_ours_stays_when_a_making_is_undone(tmp_path: Path,
 
 def test_a_removal_that_is_interrupted_between_its_files_is_taken_up(tmp_path: Path) -> None:
     make_environment(tmp_path)
-    (tmp_path / "env/stackenv/proof").unlink()
+    (tmp_path / "env/stackenv/unfinished-1").unlink()
     shutil.rmtree(tmp_path / "env/lib")
     journal = Journal(tmp_path / "modules")
-    tree_change = RemoveTree(str(tmp_path / "env"), str(tmp_path / "env/stackenv/proof"))
+    tree_change = RemoveTree(str(tmp_path / "env"), str(tmp_path / "env/stackenv/unfinished-1"))
     carry_out_replacement(Replacement("biopy/1.0", (), (tree_change,), {}), journal, CHANGE, print)
     assert not (tmp_path / "env").exists()
 

@@ -57,7 +57,7 @@ class Access:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.mkdir(0o700 if self.group is None else 0o777)
             if self.group is not None:
-                self._give(path, path.stat())
+                self._give(path)
         except FileExistsError:
             if not path.is_dir():
                 raise StackenvError(f"{path} is no folder", f"ls -l {path}") from None
@@ -78,17 +78,31 @@ class Access:
         if self.group is None:
             return
         try:
-            for folder, _, files in os.walk(path):
-                for entry in (Path(folder), *(Path(folder, name) for name in files)):
-                    found = entry.lstat()
-                    if not stat.S_ISLNK(found.st_mode):
-                        self._give(entry, found)
+            for folder, _, files, descriptor in os.fwalk(path):
+                self._give(Path(folder))
+                for name in files:
+                    self._give(Path(folder, name), descriptor)
         except OSError as error:
             raise StackenvError(
                 f"{error.filename}: the group could not be given access: {error.strerror}"
             ) from error
 
-    def _give(self, path: Path, found: os.stat_result) -> None:
+    def _give(self, path: Path, folder: int | None = None) -> None:
+        """Give the group access to `path`, which lies in the opened `folder`; a link is left alone."""
+        # What is looked at is what is changed: by its name it could be a link to something else by then.
+        name = path if folder is None else path.name
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISLNK(found.st_mode):
+                self._give_opened(f"/proc/self/fd/{descriptor}", found)
+        except OSError as error:
+            error.filename = str(path)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def _give_opened(self, path: str, found: os.stat_result) -> None:
         assert self.group is not None
         if found.st_gid != self.group:
             os.chown(path, -1, self.group)
@@ -97,4 +111,4 @@ class Access:
         wanted = mode | of_owner | (stat.S_ISGID if stat.S_ISDIR(found.st_mode) else 0)
         # A change of the group may have taken bits away.
         if wanted != mode or found.st_gid != self.group:
-            path.chmod(wanted)
+            Path(path).chmod(wanted)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -10,13 +13,33 @@ from stackenv.errors import StackenvError
 from stackenv.model.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 
 
+def open_up(folder: Path) -> None:
+    """Let this user read and change `folder`; nothing when it is a link, or no folder."""
+    try:
+        descriptor = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENOENT):
+            return
+        raise
+    try:
+        # By the descriptor, which cannot be exchanged for a link meanwhile.
+        Path(f"/proc/self/fd/{descriptor}").chmod(0o700)
+    finally:
+        os.close(descriptor)
+
+
 def make_writable(function: object, path: str, _: object) -> None:
     """Let shutil.rmtree go on where a package has installed a folder without write permission."""
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    folder.chmod(0o700)
-    folder.parent.chmod(0o700)
-    if callable(function):
-        function(path)
+    place = Path(path)
+    open_up(place.parent)
+    if function in (os.unlink, os.rmdir):
+        with contextlib.suppress(FileNotFoundError):
+            place.rmdir() if function is os.rmdir else place.unlink()
+        return
+    # The folder could not be opened or read. If that is still so, the error is the user's to see.
+    open_up(place)
+    os.close(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY))
+    shutil.rmtree(path, onerror=make_writable)
 
 
 def delete(path: Path) -> None:
@@ -27,7 +50,7 @@ def delete(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except PermissionError:
-        path.parent.chmod(0o700)
+        open_up(path.parent)
         path.unlink(missing_ok=True)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, TakenError
 
 
 def current_umask() -> int:
@@ -28,6 +29,34 @@ def write_file(path: Path, text: str, executable: bool = False) -> None:
     StackenvError
         When the folder or the file cannot be written; what was there before is untouched.
     """
+    with written_beside(path, text, executable) as temporary:
+        temporary.replace(path)
+
+
+def write_new_file(path: Path, text: str) -> None:
+    """Make the file `path` with `text`, whole, where there is none.
+
+    Raises
+    ------
+    TakenError
+        When there is something at `path`, whoever put it there and however late.
+    StackenvError
+        As `write_file` does.
+    """
+    with written_beside(path, text) as temporary:
+        try:
+            # Refused where there is one, also on NFS: a rename would replace it.
+            os.link(temporary, path)
+        except FileExistsError as error:
+            raise TakenError(
+                f"{path} was made by somebody else meanwhile: it is left alone",
+                "take another name, or another --version",
+            ) from error
+
+
+@contextlib.contextmanager
+def written_beside(path: Path, text: str, executable: bool = False) -> Iterator[Path]:
+    """Yield a file beside `path` that holds `text`, synced; it is gone after the block."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +64,10 @@ def write_file(path: Path, text: str, executable: bool = False) -> None:
         with open(handle, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123 (a descriptor)
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod((0o777 if executable else 0o666) & ~current_umask())
-        Path(temporary).replace(path)
+            # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
+            os.fchmod(handle, (0o777 if executable else 0o666) & ~current_umask())
+            os.fsync(handle)
+        yield Path(temporary)
     except OSError as error:
         raise StackenvError(
             f"{path} could not be written: {error.strerror}; what was there before is untouched",

@@ -8,58 +8,51 @@ host and process. What a killed command has left, the next one undoes or finishe
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from stackenv import STACKENV_UUID
+from stackenv.apply.blocking import (
+    is_interrupted,
+    name_recovery,
+    refusal,
+    tell_foreign,
+    tell_open,
+    unfinished,
+)
 from stackenv.apply.changes import carry_out_change
-from stackenv.apply.files import write_file
+from stackenv.apply.confinement import find_outside, is_complete, spares_module
+from stackenv.apply.entry import Entry, look_at, read_entry
+from stackenv.apply.files import current_umask, write_file
 from stackenv.apply.owner import GONE_AFTER_S, Owner, beating, is_older, read_start
-from stackenv.errors import BusyError, StackenvError
-from stackenv.model.plan import Change, describe_change, parse_change
+from stackenv.errors import StackenvError
+from stackenv.model.plan import Change
 
-__all__ = ["Journal", "OpenJournal", "read_start"]
+__all__ = ["Entry", "Journal", "JournalFullError", "OpenJournal", "read_entry", "read_start"]
 
-
-@dataclass(frozen=True)
-class Entry:
-    """What a journal says: of which module, by whom, what to do when they are gone."""
-
-    subject: str
-    command: str
-    owner: Owner
-    complete_when: str
-    changes: tuple[Change, ...]
-
-    def text(self) -> str:
-        return json.dumps(
-            {
-                "stackenv": STACKENV_UUID,
-                "version": 1,
-                "subject": self.subject,
-                "command": self.command,
-                "host": self.owner.host,
-                "pid": self.owner.pid,
-                "start": self.owner.start,
-                "complete_when": self.complete_when,
-                "changes": [describe_change(change) for change in self.changes],
-            },
-            indent=1,
-        )
+# Behind the name of a journal that nobody could read, and that is out of the way.
+BROKEN = ".broken"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def parse_entry(text: str) -> Entry:
-    """Return the entry in `text`; raise ValueError when it is none."""
+class JournalFullError(StackenvError):
+    """The disk, or the user's share of it, has no room for a journal; nothing was changed."""
+
+
+def write_entry(path: Path, entry: Entry) -> None:
+    """Write `entry` to `path`, which others may read and nobody else may write: it is carried out."""
+    before = current_umask()
+    os.umask(before | 0o022)
     try:
-        data = json.loads(text)
-        owner = Owner(data["host"], data["pid"], data["start"])
-        changes = tuple(map(parse_change, data["changes"]))
-        return Entry(data["subject"], data["command"], owner, data["complete_when"], changes)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a journal: {error}") from error
+        write_file(path, entry.text())
+    except StackenvError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:
+            raise JournalFullError(error.message, error.hint) from error
+        raise
+    finally:
+        os.umask(before)
 
 
 class Journal:
@@ -79,7 +72,7 @@ class Journal:
         StackenvError
             When the folder cannot be written.
         """
-        path = self.folder / (subject.replace("/", "@") + ".json")
+        path = self._path_of(subject)
         entry = Entry(subject, command, Owner.current(), complete_when, ())
         self._create(path, entry)
         journal = OpenJournal(path, entry)
@@ -92,17 +85,31 @@ class Journal:
             if journal.settled:
                 path.unlink(missing_ok=True)
 
+    def _path_of(self, subject: str) -> Path:
+        return self.folder / (subject.replace("/", "@") + ".json")
+
+    def require_unchanged(self, subject: str) -> None:
+        """Raise StackenvError while there is a journal of the module `subject`, of whomever."""
+        path = self._path_of(subject)
+        if os.path.lexists(path):
+            raise refusal(subject, path)
+        for other in self.folder.glob(f"{path.name}.recovery.*"):
+            raise refusal(subject, other)
+
     def _create(self, path: Path, entry: Entry) -> None:
-        draft = path.with_name(f".{path.name}.{entry.owner.host}.{entry.owner.pid}")
+        owner = entry.owner
+        draft = path.with_name(f".{path.name}.{name_place(owner)}.{owner.pid}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_file(draft, entry.text())
+            require_folder(self.folder)
+            write_entry(draft, entry)
             # Whole from the start, and refused where one is: also on NFS (link(2), open(2)).
-            os.link(draft, path)
+            os.link(draft, path, follow_symlinks=False)
         except FileExistsError:
-            raise busy(read_entry(path) or entry, path) from None
+            raise refusal(entry.subject, path) from None
         except OSError as error:
-            raise StackenvError(
+            kind = JournalFullError if error.errno in FULL else StackenvError
+            raise kind(
                 f"{path} could not be made: {error.strerror}; nothing was changed",
                 f"look at the permissions and the free space: ls -ld {self.folder.parent}; "
                 f"df -h {self.folder.parent}",
@@ -112,45 +119,69 @@ class Journal:
                 draft.unlink()
 
     def recover(self) -> list[str]:
-        """Undo or finish what killed commands have left; return a sentence for each.
+        """Undo or finish what this user's killed commands have left; return a sentence for each.
 
-        What a running command has open is left alone. A folder that is not there or cannot be read
-        holds nothing to recover.
+        What a running command has open is left alone, and what another user has left: whoever may
+        write here could have it say anything. A folder that is not there or cannot be read holds
+        nothing to recover.
         """
         sentences = []
+        if self.folder.is_symlink():
+            return [f"{self.folder} is a link, and nothing in it is looked at: ls -l {self.folder}"]
         for path in sorted(self.folder.glob("*.json*")) if self.folder.is_dir() else []:
             if path.name.startswith("."):
                 # A draft: whoever was killed over it had not begun, or has a whole journal beside it.
-                if is_older(path, GONE_AFTER_S):
+                found = look_at(path)
+                if found and found.is_ours and is_older(path, GONE_AFTER_S):
                     with contextlib.suppress(OSError):
                         path.unlink()
-                continue
-            entry = read_entry(path)
-            if entry is None or (recovering_owner(path) or entry.owner).is_alive(path):
-                continue
-            sentences += self._recover(path, entry)
+            elif not path.name.endswith(BROKEN):
+                sentences += self._attend(path)
         return sentences
 
+    def _attend(self, path: Path) -> list[str]:
+        found = look_at(path)
+        if found is None:
+            return []
+        if not found.is_ours:
+            return [tell_foreign(found, path)] if is_interrupted(found, path) else []
+        if not found.can_be_believed:
+            return [tell_open(path)]
+        if found.entry is None:
+            return set_aside(path) if is_older(path, GONE_AFTER_S) else []
+        return self._recover(path, found.entry) if is_interrupted(found, path) else []
+
     def _recover(self, path: Path, entry: Entry) -> list[str]:
-        me = Owner.current()
+        outside = find_outside(entry.changes, self.folder.parent)
+        if outside:
+            return [
+                f"{path}: an interrupted `{entry.command}` would change {outside}, which is neither a module "
+                f"nor in an environment: it is left alone; if nothing is to be done there: rm {path}"
+            ]
         base = path.name.partition(".recovery.")[0]
-        taken = path.with_name(f"{base}.recovery.{me.host}.{me.pid}.{me.start}")
+        taken = path.with_name(f"{base}.recovery.{name_recovery(Owner.current())}")
         try:
             path.rename(taken)
             # Fresh, for commands on other hosts: they must not take it over from this one.
-            os.utime(taken)
+            os.utime(taken, follow_symlinks=False)
         except FileNotFoundError:
             return []  # another command was faster
         except OSError as error:
             return [f"an interrupted `{entry.command}` is still there: {path}: {error.strerror}"]
-        if entry.complete_when and Path(entry.complete_when).exists():
+        if read_entry(taken) != entry:
+            return [f"{taken} was exchanged just now: it is left alone; ls -l {taken}"]
+        return self._finish(taken, entry)
+
+    def _finish(self, taken: Path, entry: Entry) -> list[str]:
+        if is_complete(entry):
             taken.unlink()
             return [f"{entry.subject} was complete when `{entry.command}` was interrupted; it is kept"]
         done = "undone" if entry.complete_when else "finished"
         try:
             with beating(taken):
                 for change in entry.changes:
-                    carry_out_change(change)
+                    if not spares_module(change, entry):
+                        carry_out_change(change)
             taken.unlink()
         except (StackenvError, OSError) as error:
             return [
@@ -162,39 +193,25 @@ class Journal:
         return [f"`{entry.command}` was interrupted; what it had begun with {entry.subject} is {done}"]
 
 
-def recovering_owner(path: Path) -> Owner | None:
-    """Return who is recovering, by the file's name; None when nobody is."""
-    _, _, words = path.name.partition(".recovery.")
-    host, _, rest = words.rpartition(".")[0].rpartition(".")
-    return Owner(host, int(rest), words.rpartition(".")[2]) if rest.isdigit() else None
+def require_folder(folder: Path) -> None:
+    """Raise StackenvError when `folder` leads elsewhere: others may have put it there."""
+    if folder.is_symlink():
+        raise StackenvError(f"{folder} is a link, and must be a folder; nothing was changed", f"rm {folder}")
 
 
-def read_entry(path: Path) -> Entry | None:
-    """Return what the journal `path` says; None when it is gone, or not whole yet."""
+def name_place(owner: Owner) -> str:
+    """Return where the number of `owner` means something, for the name of a draft."""
+    return f"{owner.host}-{owner.pid_namespace}"
+
+
+def set_aside(path: Path) -> list[str]:
+    """Rename the journal `path`, of this user, which cannot be read; return a sentence."""
+    aside = path.with_name(f"{path.name}{BROKEN}")
     try:
-        return parse_entry(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def busy(entry: Entry, path: Path) -> BusyError:
-    return BusyError(
-        f"{entry.subject} is being changed now by process {entry.owner.pid} on {entry.owner.host} "
-        f"(`{entry.command}`); nothing was changed",
-        f"wait until it is done; if that process is gone although {path} is still there, it counts as "
-        f"gone after {GONE_AFTER_S // 60} minutes",
-    )
-
-
-def unfinished(entry: Entry, path: Path) -> StackenvError:
-    owner = recovering_owner(path)
-    if owner and owner != Owner.current() and owner.is_alive(path):
-        return busy(replace(entry, owner=owner), path)
-    return StackenvError(
-        f"`{entry.command}` was interrupted, and what it had begun with {entry.subject} could not be undone "
-        "or finished yet; nothing was changed",
-        f"stackenv list tries again, and says why it cannot; what is left to do stands in {path}",
-    )
+        path.rename(aside)
+    except OSError as error:
+        return [f"{path} cannot be read as a journal, and not be set aside: {error.strerror}"]
+    return [f"{path} cannot be read as a journal: it is set aside, {aside}; what it was about is not undone"]
 
 
 class OpenJournal:
@@ -209,14 +226,16 @@ class OpenJournal:
     def note(self, changes: Sequence[Change]) -> None:
         """Write what is to be done if this process is killed after now; durable when it returns."""
         self.entry = replace(self.entry, changes=tuple(changes))
-        write_file(self.path, self.entry.text())
+        write_entry(self.path, self.entry)
         self.settled = not changes
 
     def carry_out(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` one after the other, and cross each out."""
         left = list(changes)
         while left:
-            carry_out_change(left.pop(0))
+            change = left.pop(0)
+            if not spares_module(change, self.entry):
+                carry_out_change(change)
             # What cannot be crossed out, on a full disk, is carried out once more at worst.
             with contextlib.suppress(StackenvError):
                 self.note(left)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import os
 import re
-import socket
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from stackenv.apply.changes import carry_out_change
-from stackenv.apply.journal import Entry, read_entry
-from stackenv.apply.owner import read_start
+from stackenv.apply.confinement import is_inside
+from stackenv.apply.entry import Entry, read_entry
+from stackenv.apply.journal import BROKEN, name_place
+from stackenv.apply.owner import Owner, read_start
 from stackenv.errors import StackenvError
 from stackenv.model.plan import Change, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 
@@ -20,10 +22,16 @@ RANDOM = "[a-z0-9_]" * 8
 
 
 def read_interrupted(modules: Path) -> dict[str, Entry | None]:
-    """Return the journals in the folder `modules` by what they speak of: NAME@VERSION."""
-    paths = sorted((modules / ".stackenv").glob("*@*.json*"))
+    """Return the journals in the folder `modules` by what they speak of: NAME@VERSION.
+
+    None stands for what one says that others may have written: it must not be obeyed.
+    """
+    folder = modules / ".stackenv"
+    paths = [] if folder.is_symlink() else sorted(folder.glob("*@*.json*"))
     return {
-        path.name.lstrip(".").partition(".json")[0]: read_entry(path) for path in paths if path.name[0] != "."
+        path.name.partition(".json")[0]: read_entry(path)
+        for path in paths
+        if path.name[0] != "." and not path.name.endswith(BROKEN)
     }
 
 
@@ -38,16 +46,22 @@ def sweep(modules: Path, interrupted: Mapping[str, Entry | None]) -> None:
         What `read_interrupted` has found before the journals were recovered.
     """
     folder = modules / ".stackenv"
-    drafts = list(folder.glob(".*")) if folder.is_dir() else []
+    drafts = list(folder.glob(".*")) if folder.is_dir() and not folder.is_symlink() else []
     # Only after the files have been listed: who makes one has the journal open, or is in its name.
     current = read_interrupted(modules)
     for draft in drafts:
         if is_abandoned(draft.name, current):
             with contextlib.suppress(OSError):
-                draft.unlink()
+                delete_own(draft)
     for subject, entry in interrupted.items():
         if subject not in current and entry:
-            sweep_changes(entry.changes)
+            sweep_changes(change for change in entry.changes if is_inside(change, modules))
+
+
+def delete_own(path: Path) -> None:
+    """Delete the file or link `path` if it belongs to this user."""
+    if path.lstat().st_uid == os.geteuid():
+        path.unlink()
 
 
 def sweep_changes(changes: Iterable[Change]) -> None:
@@ -57,7 +71,7 @@ def sweep_changes(changes: Iterable[Change]) -> None:
             if isinstance(change, (RemoveFile, WriteFile)):
                 path = Path(change.path)
                 for draft in path.parent.glob(f".{glob.escape(path.name)}.{RANDOM}"):
-                    draft.unlink()
+                    delete_own(draft)
             elif isinstance(change, RemoveTree):
                 # Of what was complete and is kept: the mark that it is not.
                 Path(change.proof).unlink()
@@ -70,6 +84,6 @@ def is_abandoned(draft: str, current: Container[str]) -> bool:
     found = re.fullmatch(rf"\.+([^/]+@[^/]+)\.json(?:\.(.+)\.(\d+))?(?:\.{RANDOM})?", draft)
     if not found or found.group(1) in current:
         return False
-    _, host, pid = found.groups()
+    _, place, pid = found.groups()
     # The first draft of a journal, which is linked to its place when it is whole.
-    return pid is None or (host == socket.gethostname() and not read_start(int(pid)))
+    return pid is None or (place == name_place(Owner.current()) and not read_start(int(pid)))

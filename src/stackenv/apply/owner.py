@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -41,21 +42,53 @@ def is_hidden(pid: int) -> bool:
     return False
 
 
+def read_boot() -> str:
+    """Return what tells this boot of this kernel from any other; empty when that cannot be told."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def read_pid_namespace() -> str:
+    """Return what tells the processes seen here from those of a container; empty when it cannot be told."""
+    try:
+        # A /proc of another namespace has other processes by our numbers.
+        if str(Path("/proc/self").readlink()) == str(os.getpid()):
+            return str(Path("/proc/self/ns/pid").stat().st_ino)
+    except OSError:
+        pass
+    return ""
+
+
 @dataclass(frozen=True)
 class Owner:
-    """A process: host, number, and start, since numbers are used again."""
+    """A process: host, number, and start, since numbers are used again.
+
+    Containers that share a host's name, and nodes that are all called localhost, have numbers of their
+    own: `boot` and `pid_namespace` tell them apart; empty when unknown.
+    """
 
     host: str
     pid: int
     start: str
+    boot: str = ""
+    pid_namespace: str = ""
 
     @classmethod
     def current(cls) -> Owner:
-        return cls(socket.gethostname(), os.getpid(), read_start(os.getpid()))
+        pid = os.getpid()
+        return cls(socket.gethostname(), pid, read_start(pid), read_boot(), read_pid_namespace())
+
+    @property
+    def is_here(self) -> bool:
+        """Whether /proc shows the owner, if it runs."""
+        here = (socket.gethostname(), read_boot(), read_pid_namespace())
+        return all(here) and (self.host, self.boot, self.pid_namespace) == here
 
     def is_alive(self, path: Path) -> bool:
-        """Tell whether the owner of the journal `path` still runs; on another host, by its heartbeat."""
-        if self.host == socket.gethostname() and not is_hidden(self.pid):
+        """Tell whether the owner of the journal `path` still runs; not seen from here, by its heartbeat."""
+        if self.is_here and not is_hidden(self.pid):
             return bool(self.start) and read_start(self.pid) == self.start
         return not is_older(path, GONE_AFTER_S)
 
@@ -63,22 +96,25 @@ class Owner:
 def is_older(path: Path, seconds: float) -> bool:
     """Tell whether nobody has touched the file `path` for `seconds`; false when it is gone."""
     try:
-        return file_server_time(path.parent) - path.stat().st_mtime >= seconds
+        return file_server_time(path.parent) - path.lstat().st_mtime >= seconds
     except FileNotFoundError:
         return False
 
 
 def file_server_time(folder: Path) -> float:
     """Return the time by the clock that gives files in `folder` their time stamps, in seconds."""
-    probe = folder / f".clock-{os.getpid()}-{threading.get_ident()}"
+    probe = None
     try:
-        probe.touch()
-        return probe.stat().st_mtime
+        # Of a name that nobody can have put a link at, in a folder that a group may write.
+        descriptor, probe = tempfile.mkstemp(prefix=".clock-", dir=folder)
+        with open(descriptor, "wb"):  # noqa: PTH123 (a descriptor)
+            return os.fstat(descriptor).st_mtime
     except OSError:
         return time.time()
     finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
+        if probe:
+            with contextlib.suppress(OSError):
+                Path(probe).unlink()
 
 
 @contextlib.contextmanager
@@ -89,7 +125,7 @@ def beating(path: Path) -> Iterator[None]:
     def beat() -> None:
         while not stop.wait(HEARTBEAT_S):
             with contextlib.suppress(OSError):
-                os.utime(path)
+                os.utime(path, follow_symlinks=False)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from stackenv.errors import InstallError
 from stackenv.model.environment import Record
 
+NO_BUILD_ISOLATION = "--no-build-isolation"
 # pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what stands in conflict.
 CONSTRAINT_IN_CONFLICT = re.compile(r"The user requested \(constraint\) ([A-Za-z0-9][\w.-]*)")
 BUILD_FAILED = re.compile(
@@ -20,7 +21,7 @@ MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module nam
 
 
 def find_pinned(record: Record, arguments: Sequence[str], log: str) -> list[tuple[str, str, str]]:
-    """Return which of the pinned packages the failure in pip's `log` is about."""
+    """Return which of the pinned packages the failure in pip's words, `log`, is about."""
     named = {canonicalize_name(name) for name in CONSTRAINT_IN_CONFLICT.findall(log)}
     for argument in arguments:
         try:
@@ -35,14 +36,14 @@ def find_pinned(record: Record, arguments: Sequence[str], log: str) -> list[tupl
 
 
 def explain_failure(record: Record, arguments: Sequence[str], log: str, status: int) -> InstallError:
-    """Return the error to raise for a pip that ended with `status` and wrote `log`."""
+    """Return the error to raise for a pip that ended with `status` and said `log`."""
     pinned = find_pinned(record, arguments, log)
+    wanted = " ".join(word for word in arguments if not word.startswith("--"))
     if pinned:
         names = ", ".join(f"{name} {version} (the module {module})" for name, version, module in pinned)
         shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
         return InstallError(
-            f"pip could not install {' '.join(arguments)}: another version is asked for than the stack's "
-            f"{names}",
+            f"pip could not install {wanted}: another version is asked for than the stack's {names}",
             "look for a version that goes with the stack's, load a newer generation of that module, or let "
             f"a generic build replace it in this environment alone: the same command with {shadows}",
         )
@@ -53,10 +54,10 @@ def explain_failure(record: Record, arguments: Sequence[str], log: str, status: 
                 return InstallError(
                     f"pip could not build a package from source: its build did not see {name}, which pip's "
                     f"isolated builds hide; the stack has it ({name} {version}, {origin})",
-                    "the same command with --no-build-isolation; what else the build needs (setuptools, "
-                    "wheel, Cython) must then be named as packages of their own first",
+                    f"the same command with {NO_BUILD_ISOLATION}; what else the build needs, beyond "
+                    "setuptools and wheel, must then be named as packages before this one",
                 )
     return InstallError(
-        f"pip could not install {' '.join(arguments)} (status {status}); what it says stands above",
+        f"pip could not install {wanted} (status {status}); what it says stands above",
         "mend that and type the same command again; nothing is left of this attempt",
     )

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from stackenv.apply.owner import Owner
 
-# Host, number and start of the process: a folder without a word about its owner is never made.
-NAME = re.compile(r"stackenv-(.+)-(\d+)-(\d+)-[^-]+")
+# Host, boot, PID namespace, number and start of the process: a folder without a word about its owner is
+# never made.
+NAME = re.compile(r"stackenv-(.+)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d+)-(\d+)-(\d+)-[^-]+")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Scratch:
     def make(cls) -> Scratch:
         """Make the folder, for this process and what it starts."""
         me = Owner.current()
-        folder = tempfile.mkdtemp(prefix=f"stackenv-{me.host}-{me.pid}-{me.start}-")
+        folder = tempfile.mkdtemp(
+            prefix=f"stackenv-{me.host}-{me.boot}-{me.pid_namespace}-{me.pid}-{me.start}-"
+        )
         tempfile.tempdir = folder
         return cls(Path(folder))
 
@@ -43,12 +46,13 @@ def sweep_scratch() -> None:
         found = NAME.fullmatch(folder.name)
         if not found:
             continue
-        host, pid, start = found.groups()
-        owner = Owner(host, int(pid), start)
+        host, boot, pid_namespace, pid, start = found.groups()
+        owner = Owner(host, int(pid), start, boot, pid_namespace)
         try:
             status = folder.lstat()
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-            if mine and host == Owner.current().host and not owner.is_alive(folder):
+            # Its heart does not beat: what another container has made there cannot be told from a dead one.
+            if mine and owner.is_here and not owner.is_alive(folder):
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:
             continue

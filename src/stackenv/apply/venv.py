@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -101,38 +102,66 @@ def environment_of(record: Record, environ: Mapping[str, str], constraint: str) 
 
 
 def install_packages(
-    record: Record, arguments: Sequence[str], environ: Mapping[str, str], report: Path
+    record: Record, calls: Sequence[Sequence[str]], environ: Mapping[str, str], report: Path
 ) -> None:
-    """Have the environment's pip install `arguments`; its words go to stderr, its report to `report`.
+    """Have the environment's pip install the arguments of each of `calls`, one after the other.
+
+    Its words go to stderr, and what it reports of all to `report`.
 
     Raises
     ------
     InstallError
-        When pip fails; its log is read for what the constraints have to do with it.
+        When pip fails; its words are read for what the constraints have to do with it.
     """
     from stackenv.apply.pip_failure import explain_failure
 
     # What the user has set for other installs must not lead this one out of the environment.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
+    installed: list[object] = []
     with tempfile.TemporaryDirectory(prefix="stackenv-pip-") as folder:
-        log = Path(folder, "log")
-        command = [
-            *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
-            *("--disable-pip-version-check", "--log", str(log)),
-            *(("--report", str(report)) if can_report(record) else ()),
-            *arguments,
-        ]
-        sys.stderr.flush()
-        done = subprocess.run(
-            command,
-            env={**within, "PIP_USER": "0"},
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),
-            check=False,
-        )
-        if done.returncode:
-            text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-            raise explain_failure(record, arguments, text, done.returncode)
+        for number, arguments in enumerate(calls):
+            told = Path(folder, f"{number}.json")
+            command = [
+                *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
+                "--disable-pip-version-check",
+                *(("--report", str(told)) if can_report(record) else ()),
+                *arguments,
+            ]
+            status, words = run_aloud(command, {**within, "PIP_USER": "0"})
+            if status:
+                raise explain_failure(record, arguments, words, status)
+            if told.is_file():
+                installed += json.loads(told.read_text(encoding="utf-8"))["install"]
+    report.write_text(json.dumps({"install": installed}), encoding="utf-8")
+
+
+def run_aloud(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
+    """Run `command`, with its words on stderr as they come; return its status and the words.
+
+    By a pipe, not by pip's --log: with that pip keeps from the terminal what a failed build has said.
+    """
+    words = []
+    sys.stderr.flush()
+    with subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                words.append(line)
+                sys.stderr.write(line)
+                sys.stderr.flush()
+        except BaseException:
+            # What is undone must have nobody at work in it.
+            process.kill()
+            raise
+    return process.returncode, "".join(words)
 
 
 def can_report(record: Record) -> bool:

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from stackenv.apply.store import check_name
-from stackenv.commands.create import report_created
+from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace, resolve_dots
+from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
 from stackenv.errors import UsageError
-from stackenv.output import print_line
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -29,7 +28,7 @@ from stackenv.output import print_line
 def adopt(
     environment: str, name: str | None, dry_run: bool, as_json: bool, shared: Path | None, **options: object
 ) -> None:
-    """Make a module for a venv or a conda environment that exists already.
+    """Make a module for an environment that exists already.
 
     A venv by its folder; a conda environment by its folder or its name. The module that the venv's
     Python came from is found by asking Lmod; further modules are those of -m, or those loaded now.
@@ -40,12 +39,14 @@ def adopt(
       stackenv adopt pandas        (a conda environment)
     """
     from stackenv.commands.adoption import AdoptRequest, read_former_record, require_not_adopted
+    from stackenv.commands.beneath import check_module_name
     from stackenv.commands.carrying_out import carry_out, making
 
     workplace = open_workplace(shared)
     if not dry_run:
         workplace.recover()
     prefix = find_environment(environment, workplace)
+    require_finished(prefix)
     former = read_former_record(prefix)
     # The path as typed, absolute: a link to another file system is how the user wants it named.
     chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix))
@@ -64,9 +65,9 @@ def adopt(
             from stackenv.commands.adopt_venv import plan_adopted_venv
 
             plan, record = plan_adopted_venv(request, workplace, former)
+        check_module_name(record, workplace)
         if dry_run:
-            for step in plan.steps:
-                print_line(step.sentence)
+            print_plan(plan, as_json)
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)

@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stackenv.apply.capture import capture_activation
-from stackenv.apply.files import write_file
+from stackenv.apply.files import write_file, write_new_file
 from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
+from stackenv.commands.beneath import require_no_personal
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.conda_environment import (
     describe_conda_environment_files,
@@ -30,18 +31,18 @@ from stackenv.render import render_module
 
 
 def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod) -> str:
-    """Return the module of conda: of `modules`, else loaded, else the highest there is; empty: none.
+    """Return the module of conda: of `modules`, else loaded, else one that is available; empty: none.
 
-    `names` are the distributions of the policy, the preferred first.
+    Without a version it is the one that Lmod takes for the default. `names` are the distributions of
+    the policy, the preferred first.
     """
     loaded = [module.full_name for module in lmod.read_loaded()]
     for module in (*modules, *loaded):
         if module.split("/")[0] in names:
-            return module if "/" in module else lmod.available(module)[-1]
+            return module
     for name in names:
-        found = [module for module in lmod.available(name) if module.startswith(f"{name}/")]
-        if found:
-            return found[-1]
+        if any(module.startswith(f"{name}/") for module in lmod.available(name)):
+            return name
     return ""
 
 
@@ -50,7 +51,8 @@ def load_conda_stack(modules: Sequence[str], workplace: Workplace, lmod: Lmod) -
     conda = choose_conda_module(workplace.policy.conda.names, modules, lmod)
     others = [name for name in modules if name.split("/")[0] != conda.split("/")[0]]
     try:
-        return load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
+        stack = load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
+        return require_no_personal(stack)
     except ModuleError as error:
         if modules:
             raise
@@ -165,7 +167,7 @@ def capture_record(record: Record, workplace: Workplace) -> Record:
 def finish_conda(record: Record, modulefile: Path, proof: Path) -> None:
     """Write the record, then the modulefile, by which the environment is complete."""
     write_file(Path(record.path, RECORD_FILE), write_record_text(record))
-    write_file(modulefile, render_module(describe_conda_environment_module(record)))
+    write_new_file(modulefile, render_module(describe_conda_environment_module(record)))
     proof.unlink(missing_ok=True)
 
 

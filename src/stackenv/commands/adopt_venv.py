@@ -10,6 +10,7 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.apply.venv import environment_of, proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
+from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.create_venv import finish
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.venv import LAYERS, constraints_url, describe_venv_files
@@ -24,13 +25,6 @@ from stackenv.model.environment import Python, Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER
 from stackenv.output import tell
-
-
-def list_asked_for(lmod: Lmod) -> tuple[str, ...]:
-    """Return the modules that the user has loaded, but the command's own."""
-    return tuple(
-        m.full_name for m in lmod.read_loaded() if m.asked_for and m.full_name.split("/")[0] != "stackenv"
-    )
 
 
 def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
@@ -55,7 +49,7 @@ def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record |
     """
     if request.modules:
         return require_stack(request, venv, lmod)
-    loaded = list_asked_for(lmod)
+    loaded = list_loaded(lmod)
     stack = load_gladly(venv, lmod, loaded) or load_gladly(venv, lmod, former.modules if former else ())
     if stack:
         return stack, name_python_module(stack)
@@ -74,7 +68,7 @@ def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack,
     StackenvError
         When they bring another Python.
     """
-    stack = load_stack(lmod, request.modules)
+    stack = require_no_personal(load_stack(lmod, request.modules))
     if stack.python and stack.python.executable == venv.executable:
         return stack, name_python_module(stack)
     module = find_python_module(lmod, venv.executable)

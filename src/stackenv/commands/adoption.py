@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.commands.workplace import Workplace
+from stackenv.commands.workplace import Workplace, tell_unfit
 from stackenv.describe.venv import is_venv_path
 from stackenv.errors import StackenvError, TakenError, UsageError
 from stackenv.model.environment import Record
@@ -36,6 +36,7 @@ class AdoptRequest:
             raise UsageError(
                 f"{str(self.prefix)!r} cannot be on PATH: a colon or a line splits it there", "move it"
             )
+        tell_unfit(self.prefix)
         if not os.access(self.prefix, os.W_OK):
             raise StackenvError(
                 f"{self.prefix} cannot be written, and its record lies in it; nothing was changed",

@@ -12,7 +12,7 @@ from pathlib import Path
 from stackenv.apply.carry_out import carry_out_plan
 from stackenv.apply.interruption import ignore_stopping, stopping_at_signals
 from stackenv.apply.scratch import Scratch
-from stackenv.commands.workplace import Workplace, read_command_words, require_empty
+from stackenv.commands.workplace import Workplace, read_command_words, require_empty, require_finished
 from stackenv.model.environment import Record
 from stackenv.model.plan import Plan, RemoveFolder, Step
 from stackenv.output import tell
@@ -91,6 +91,8 @@ class Arrangement:
             self.workplace.store.require_free(self.record.name, self.record.version)
         if self.record.owned:
             require_empty(Path(self.record.path))
+        else:
+            require_finished(Path(self.record.path))
         if self.workplace.shared:
             self.workplace.access.make_folder(self.workplace.store.root / self.record.name)
             if self.record.owned and Path(self.record.path).is_relative_to(self.workplace.shared):

@@ -10,6 +10,7 @@ import click
 from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.model.plan import Plan
 from stackenv.output import print_json, print_line, tell
 
 
@@ -40,7 +41,7 @@ from stackenv.output import print_json, print_line, tell
 @dry_run_option
 @json_option
 def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, **options: object) -> None:
-    """Make an environment on the loaded modules, and a module that brings both back.
+    """Make an environment on the loaded modules, as a module.
 
     Packages that the modules bring stay the modules': pip leaves them alone, unless --allow-shadow
     says otherwise. The environment is private to you, unless it is a project's (--shared).
@@ -57,8 +58,10 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     workplace.store.check_writable()
     if not dry_run:
         workplace.recover()
+    workplace.journal.require_unchanged(f"{request.name}/{request.version}")
     if request.path:
         request = replace(request, path=workplace.check_place(request.path, request.conda))
+    from stackenv.commands.beneath import check_module_name
     from stackenv.commands.carrying_out import carry_out, making
 
     with making(workplace) as workplace:
@@ -71,12 +74,21 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
 
             plan, record = plan_venv(request, workplace)
         workplace.check_place(Path(record.path), request.conda)
+        check_module_name(record, workplace)
         if dry_run:
-            for step in plan.steps:
-                print_line(step.sentence)
+            print_plan(plan, as_json)
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)
+
+
+def print_plan(plan: Plan, as_json: bool) -> None:
+    """Print what `plan` would do."""
+    if as_json:
+        print_json({"steps": [step.sentence for step in plan.steps]})
+        return
+    for step in plan.steps:
+        print_line(step.sentence)
 
 
 def report_created(workplace: Workplace, full_name: str, as_json: bool) -> None:

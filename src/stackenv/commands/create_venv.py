@@ -11,7 +11,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from stackenv.apply.files import write_file
+from stackenv.apply.files import write_file, write_new_file
+from stackenv.apply.pip_failure import NO_BUILD_ISOLATION
 from stackenv.apply.store import check_name
 from stackenv.apply.venv import (
     environment_of,
@@ -21,9 +22,8 @@ from stackenv.apply.venv import (
     proof_of,
     write_files,
 )
-from stackenv.commands.adoption import read_former_record
+from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.personal import IN_CHARGE
 from stackenv.describe.venv import constraints_url, describe_venv_files, describe_venv_module, is_venv_path
 from stackenv.errors import StackenvError, UsageError
 from stackenv.facts.compiled import list_needed_features
@@ -36,6 +36,8 @@ from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.output import tell
 from stackenv.render import render_module
+
+BUILD_TOOLS = ("setuptools", "wheel")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class CreateRequest:
             if not file.is_file():
                 raise UsageError(f"the requirements file {file} does not exist", f"ls -l {file}")
         if self.conda:
+            self._check_conda()
             return
         if self.channels:
             raise UsageError("--channel is conda's: a venv has none", "add --conda")
@@ -78,11 +81,34 @@ class CreateRequest:
         for package in self.packages:
             check_package(package)
 
-    def pip_arguments(self) -> tuple[str, ...]:
-        """Return what pip is to install, as it wants it; empty for nothing."""
-        files = [word for file in self.requirements for word in ("-r", str(file.absolute()))]
-        options = ["--no-build-isolation"] if self.no_build_isolation else []
-        return (*options, *files, *self.packages) if files or self.packages else ()
+    def _check_conda(self) -> None:
+        """Raise UsageError for an option that is of no use to a conda environment."""
+        given = {
+            "--allow-shadow": self.allow_shadow,
+            "--no-build-isolation": self.no_build_isolation,
+            "--os-python": self.os_python,
+            "--no-system-site-packages": not self.system_site_packages,
+        }
+        for option, value in given.items():
+            if value:
+                raise UsageError(
+                    f"{option} is a venv's: a conda environment has its own Python and packages",
+                    f"leave out --conda or {option}",
+                )
+
+    def pip_calls(self) -> tuple[tuple[str, ...], ...]:
+        """Return what pip is to install, as it wants it, one call after the other.
+
+        A build that is not isolated sees what was installed before it: what nearly all builds need,
+        then the packages as they were named. What it makes fits this stack, and must not be cached.
+        """
+        files = [("-r", str(file.absolute())) for file in self.requirements]
+        if not files and not self.packages:
+            return ()
+        if not self.no_build_isolation:
+            return (tuple(word for words in (*files, self.packages) for word in words),)
+        each = (*((package,) for package in self.packages), *files)
+        return (BUILD_TOOLS, *((NO_BUILD_ISOLATION, "--no-cache-dir", *words) for words in each))
 
 
 def check_package(text: str) -> None:
@@ -92,8 +118,12 @@ def check_package(text: str) -> None:
             f"{text!r} is an option, and no package", "options of pip go into a file: --requirements FILE"
         )
     # As pip has it, extras of a folder stand behind it in brackets.
-    if "://" in text or Path(re.sub(r"\[[^][]*\]$", "", text)).exists():
-        return
+    try:
+        if "://" in text or Path(re.sub(r"\[[^][]*\]$", "", text)).exists():
+            return
+    except OSError:
+        # Too long for a file's name, or behind a folder that cannot be read: then no path is meant.
+        pass
     try:
         Requirement(text)
     except InvalidRequirement as error:
@@ -102,24 +132,7 @@ def check_package(text: str) -> None:
 
 def choose_stack(request: CreateRequest, lmod: Lmod) -> Stack:
     """Return the stack of the modules that are named, or else loaded now."""
-    return load_stack(lmod, request.modules or list_loaded(lmod))
-
-
-def list_loaded(lmod: Lmod) -> tuple[str, ...]:
-    """Return the modules that the user has loaded, as far as an environment can stand on them.
-
-    In the place of a personal environment are the modules that it stands on itself.
-    """
-    personal = lmod.environ.get(IN_CHARGE, "")
-    names: list[str] = []
-    for module in lmod.read_loaded():
-        if module.asked_for and module.full_name == personal:
-            record = read_former_record(Path(lmod.environ.get("VIRTUAL_ENV", "/")))
-            names += record.modules if record and record.full_name == personal else ()
-        # The command itself comes by a module, which is no part of anybody's stack.
-        elif module.asked_for and module.full_name.split("/")[0] != "stackenv":
-            names.append(module.full_name)
-    return tuple(dict.fromkeys(names))
+    return require_no_personal(load_stack(lmod, request.modules or list_loaded(lmod)))
 
 
 def choose_python(request: CreateRequest, stack: Stack, lmod: Lmod) -> Python:
@@ -216,7 +229,7 @@ def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile:
     proof = proof_of(record.path, uuid.uuid4().hex)
     constraint = constraints_url(record.path) if record.pinned else ""
     environ = environment_of(record, stack.environ, constraint)
-    arguments = request.pip_arguments()
+    calls = request.pip_calls()
     report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
     below = f" of the module {python.module}" if python.module else ""
     return (
@@ -236,12 +249,12 @@ def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile:
         *(
             [
                 Step(
-                    f"install with pip: {' '.join(arguments)}",
-                    lambda: install_packages(record, arguments, environ, report),
+                    f"install with pip: {'; '.join(' '.join(words) for words in calls)}",
+                    lambda: install_packages(record, calls, environ, report),
                     (RemoveFile(str(report)),),
                 )
             ]
-            if arguments
+            if calls
             else []
         ),
         Step(
@@ -265,7 +278,7 @@ def finish(record: Record, environ: dict[str, str], report: Path, modulefile: Pa
     features = list_needed_features(packages, Path(record.path), environ)
     complete = replace(record, packages=packages, cpu_features=features)
     write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
-    write_file(modulefile, render_module(describe_venv_module(complete)))
+    write_new_file(modulefile, render_module(describe_venv_module(complete)))
     proof.unlink(missing_ok=True)
     report.unlink(missing_ok=True)
 

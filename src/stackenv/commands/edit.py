@@ -71,14 +71,15 @@ def edit(
     shared: Path | None,
     dry_run: bool,
 ) -> None:
-    """Change what an environment stands on, which packages it may shadow, or its module.
+    """Change what an environment stands on, or its module.
 
-    A venv keeps its Python: modules with another one are refused. Files that stackenv did not write
-    stay as they are.
+    A venv keeps its Python: modules of another generation, with another one, are refused. There it is
+    made anew: stackenv export biopy --format requirements > biopy.txt; load the new modules; stackenv
+    create biopy --version 2.0 -r biopy.txt. Files that stackenv did not write stay as they are.
 
     \b
     Example:
-      stackenv edit biopy --module SciPy-bundle/2023.11
+      stackenv edit biopy -m SciPy-bundle/2023.07 -m matplotlib/3.7.2
       stackenv edit biopy --allow-shadow numpy
       stackenv edit biopy/2.0 --default
     """
@@ -99,7 +100,7 @@ def edit(
 def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) -> Replacement:
     """Return the changes that `request` asks for."""
     from stackenv.apply.store import render_default
-    from stackenv.commands.replacement import read_own_record, see, write_environment
+    from stackenv.commands.replacement import keep_hand_edited, read_own_record, see, write_environment
     from stackenv.model.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
@@ -107,11 +108,13 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) 
     if request.changes_record:
         before = read_own_record(module)
         after = change_record(request, before, workplace)
+        told, kept = keep_hand_edited(module, module.path)
         sentences += [
+            *told,
             *describe_differences(before, after),
             f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
         ]
-        changes += write_environment(after, module.path)
+        changes += (*kept, *write_environment(after, module.path))
     default = workplace.store.default_path(module.name)
     if request.make_default:
         workplace.store.require_own_default(module.name)
@@ -162,13 +165,20 @@ def load_conda(modules: tuple[str, ...], workplace: Workplace) -> Stack:
 
 
 def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> Record:
-    """Return the record of the venv on `modules`, which are loaded afresh."""
+    """Return the record of the venv on `modules`, which are loaded afresh.
+
+    From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
+    a module runs it.
+    """
     from stackenv.facts.lmod import Lmod
     from stackenv.facts.stack import load_stack
 
-    entries = [*workplace.environ.get("MODULEPATH", "").split(":"), *record.modulepath.split(":")]
-    modulepath = ":".join(dict.fromkeys(filter(None, entries)))
-    stack = load_stack(Lmod.find({**workplace.environ, "MODULEPATH": modulepath}), modules)
+    if any(not module or module[0] in "/-." or ".." in module for module in modules):
+        raise StackenvError(
+            f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
+            f"stackenv edit {record.full_name} --module NAME/VERSION",
+        )
+    stack = load_stack(Lmod.find(workplace.environ), modules)
     require_same_python(record, stack)
     python = record.python
     if python and stack.python:

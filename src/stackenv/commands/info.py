@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +102,7 @@ def describe_record_of(record: Record, module: StoredModule, workplace: Workplac
         "modules": list(record.modules),
         "packages": [{"name": p.name, "version": p.version} for p in packages],
         "pinned": [{"name": n, "version": v, "module": m} for n, v, m in record.pinned],
-        "shadows": list_shadows(record, packages, workplace),
+        "shadows": list_shadows(record, packages, workplace, can_be_believed(module)),
         "allow_shadow": list(record.allow_shadow),
         "platform": {"machine": platform.machine, "os": platform.os, "cpu": platform.cpu},
         "made_by": list(record.made_by),
@@ -108,18 +110,20 @@ def describe_record_of(record: Record, module: StoredModule, workplace: Workplac
     }
 
 
-def list_shadows(record: Record, packages: tuple[Package, ...], workplace: Workplace) -> list[dict[str, str]]:
+def list_shadows(
+    record: Record, packages: tuple[Package, ...], workplace: Workplace, believed: bool
+) -> list[dict[str, str]]:
     """Return the environment's own packages that the stack has too, with both versions.
 
     The record tells what is held; only for what may be replaced the modules are loaded and asked. A
-    version of the stack that cannot be found is empty.
+    version of the stack that cannot be found is empty, and so it is unless the record is `believed`.
     """
     from packaging.utils import canonicalize_name
 
     below = {canonicalize_name(n): (v, m) for n, v, m in record.pinned}
     allowed = {canonicalize_name(name) for name in record.allow_shadow}
     if any(canonicalize_name(package.name) in allowed for package in packages):
-        below.update(ask_stack(record, workplace, allowed))
+        below.update(ask_stack(record, workplace, allowed) if believed else dict.fromkeys(allowed, ("", "")))
     found = []
     for package in packages:
         name = canonicalize_name(package.name)
@@ -128,6 +132,16 @@ def list_shadows(record: Record, packages: tuple[Package, ...], workplace: Workp
             row = {"version": package.version, "stack_version": version, "module": module}
             found.append({"name": package.name, **row})
     return found
+
+
+def can_be_believed(module: StoredModule) -> bool:
+    """Tell whether nobody else can have written the record of `module`: to load its modules runs code."""
+    try:
+        status = module.record_path.lstat()
+    except OSError:
+        return False
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & others
 
 
 def ask_stack(record: Record, workplace: Workplace, names: set[Any]) -> dict[Any, tuple[str, str]]:

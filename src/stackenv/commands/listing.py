@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -49,7 +50,13 @@ def listing(shared: Path | None, as_json: bool) -> None:
     """
     workplace = open_workplace(shared)
     workplace.recover()
-    found = [describe_module(module) for module in workplace.store.list_modules()]
+    try:
+        found = [describe_module(module) for module in workplace.store.list_modules()]
+    except OSError as error:
+        raise StackenvError(
+            f"{error.filename or workplace.store.root} cannot be read: {error.strerror}",
+            f"ls -ld {shlex.quote(str(error.filename or workplace.store.root))}",
+        ) from error
     if as_json:
         print_json(found)
         return

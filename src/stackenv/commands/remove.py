@@ -43,17 +43,21 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
       stackenv remove biopy
       stackenv remove biopy/1.0 --yes
     """
-    from stackenv.commands.replacement import carry_out, open_store, require_unused
+    from stackenv.apply.journal import JournalFullError
+    from stackenv.commands.replacement import carry_out, open_store, remove_without_journal, require_unused
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
     module = workplace.store.find(name)
-    replacement = plan_removal(module, environment, workplace)
+    replacement = plan_removal(module, environment, workplace, keep=not yes)
     if not dry_run:
         require_unused(module, workplace.environ)
         if not yes:
             ask(replacement, module)
-    carry_out(replacement, workplace, dry_run)
+    try:
+        carry_out(replacement, workplace, dry_run)
+    except JournalFullError as error:
+        remove_without_journal(replacement, workplace, error.message)
     if not dry_run:
         tell(f"{module.full_name} is gone")
 
@@ -78,17 +82,21 @@ def ask(replacement: Replacement, module: StoredModule) -> None:
         raise StackenvError("nothing was changed")
 
 
-def plan_removal(module: StoredModule, environment: bool, workplace: Workplace) -> Replacement:
+def plan_removal(
+    module: StoredModule, environment: bool, workplace: Workplace, keep: bool = True
+) -> Replacement:
     """Return the changes that remove `module`, and the environment where it goes too.
 
+    With `keep` what was changed by hand in the modulefile stays beside it.
     The modulefile is the first: nobody loads the module any more while the rest goes.
     """
     from stackenv.commands.replacement import see
     from stackenv.model.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store
-    changes: list[Change] = [RemoveFile(str(module.path))]
-    sentences = [f"remove the modulefile {module.path}"]
+    told, kept = plan_hand_edited(module, keep)
+    changes: list[Change] = [*kept, RemoveFile(str(module.path))]
+    sentences = [*told, f"remove the modulefile {module.path}"]
     default = store.default_path(module.name)
     if store.read_default(module.name) == module.version:
         changes.append(RemoveFile(str(default)))
@@ -110,6 +118,16 @@ def plan_removal(module: StoredModule, environment: bool, workplace: Workplace) 
     seen = see((module.path, module.record_path, default))
     changes.append(RemoveFolder(str(module.path.parent)))
     return Replacement(module.full_name, (*sentences, what), (*changes, *more), seen)
+
+
+def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return what happens to what was changed by hand in the modulefile: sentences, and changes."""
+    from stackenv.commands.replacement import keep_hand_edited
+
+    told, kept = keep_hand_edited(module, module.path)
+    if keep or not told:
+        return told, kept
+    return (f"{module.path} was changed by hand, and that goes with it (without --yes it is kept)",), ()
 
 
 def plan_environment(

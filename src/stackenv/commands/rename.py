@@ -58,7 +58,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         When there is a module of this name.
     """
     from stackenv.apply.store import parse_full_name, render_default
-    from stackenv.commands.replacement import read_own_record, see, write_environment
+    from stackenv.commands.replacement import keep_hand_edited, read_own_record, see, write_environment
     from stackenv.model.plan import Change, RemoveFile, RemoveFolder, Replacement, WriteFile
 
     store = workplace.store
@@ -68,8 +68,10 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         raise UsageError(f"{module.full_name} has this name already")
     path = store.require_free(name, version)
     record = replace(read_own_record(module), name=name, version=version)
-    changes: list[Change] = [*write_environment(record, path), RemoveFile(str(module.path))]
+    told, kept = keep_hand_edited(module, path)
+    changes: list[Change] = [*kept, *write_environment(record, path), RemoveFile(str(module.path))]
     sentences = [
+        *told,
         f"write the module {record.full_name}, and its name in {record.path}; the folder stays where it is",
         f"remove the modulefile {module.path}",
     ]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from stackenv.apply.carry_out import carry_out_replacement, read_text
+from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import is_users, rewrite_files
 from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.modules import describe_files, describe_module
 from stackenv.describe.personal import IN_CHARGE
-from stackenv.errors import StackenvError
+from stackenv.errors import BusyError, StackenvError
 from stackenv.facts.own_packages import read_own_packages
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
@@ -86,6 +89,36 @@ def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
     )
 
 
+def read_hand_edited(module: StoredModule) -> str:
+    """Return what the modulefile of `module` holds, if somebody has changed it by hand; else empty."""
+    text = read_text(module.path) or ""
+    first, _, body = text.partition("\n")
+    digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
+    return "" if not text or first.endswith(f" sha256:{digest}") else text
+
+
+def keep_hand_edited(module: StoredModule, modulefile: Path) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return how what was changed by hand in the modulefile of `module` is kept beside `modulefile`.
+
+    A sentence and a change; neither when nothing was changed by hand. Lmod takes only names that end in
+    .lua, and files of Tcl, for modules.
+    """
+    text = read_hand_edited(module)
+    if not text:
+        return (), ()
+    kept = next(path for path in name_originals(modulefile) if not os.path.lexists(path))
+    sentence = f"{module.path} was changed by hand: as it is now it is kept as {kept}"
+    return (sentence,), (
+        WriteFile(str(kept), text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")),
+    )
+
+
+def name_originals(modulefile: Path) -> Iterator[Path]:
+    """Yield the names for what `modulefile` held: VERSION.lua.orig, then with a number."""
+    first = modulefile.with_name(f"{modulefile.name}.orig")
+    return itertools.chain([first], (Path(f"{first}.{number}") for number in itertools.count(2)))
+
+
 def see(paths: Iterable[Path]) -> dict[str, str | None]:
     """Return what the files `paths` hold now."""
     return {str(path): read_text(path) for path in paths}
@@ -105,3 +138,29 @@ def carry_out(replacement: Replacement, workplace: Workplace, dry_run: bool) -> 
         return
     with workplace.access.applied():
         carry_out_replacement(replacement, workplace.journal, shlex.join(read_command_words()), tell)
+
+
+def remove_without_journal(replacement: Replacement, workplace: Workplace, why: str) -> None:
+    """Carry out `replacement`, which only removes, where the disk has no room for a journal.
+
+    Raises
+    ------
+    StackenvError
+        When somebody else changes the module, or has changed it since; when the disk refuses.
+    """
+    workplace.journal.require_unchanged(replacement.subject)
+    require_as_seen(replacement)
+    tell(f"{why}; to make room it is removed without one: do not interrupt it")
+    with workplace.access.applied():
+        for change in replacement.changes:
+            carry_out_change(change)
+
+
+def require_as_seen(replacement: Replacement) -> None:
+    """Raise BusyError when a file was changed since `replacement` was decided on."""
+    for path, text in replacement.seen.items():
+        if read_text(Path(path)) != text:
+            raise BusyError(
+                f"{path} was changed by another command just now; nothing was changed",
+                "look at it, and type the same again",
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -14,9 +15,16 @@ from stackenv.apply.journal import Journal
 from stackenv.apply.leftovers import read_interrupted, sweep
 from stackenv.apply.scratch import sweep_scratch
 from stackenv.apply.store import ModuleStore
-from stackenv.errors import StackenvError, TakenError, UsageError
+from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
+from stackenv.model.record import FOLDER
 from stackenv.output import tell
 from stackenv.policy import SitePolicy, find_policy_file, load_policy
+
+# A URL's user and password are all before the last @ in front of its path (RFC 3986, 3.2).
+URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+URL_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*")
+# The first three end what pip's programs write between double quotes, the last tcsh replaces.
+UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}
 
 
 @dataclass(frozen=True)
@@ -39,15 +47,25 @@ class Workplace:
 
     def recover(self) -> None:
         """Undo or finish what killed commands have left; tell what was done, and what could not be."""
-        interrupted = read_interrupted(self.store.root)
+        try:
+            interrupted = read_interrupted(self.store.root)
+            self._recover_journals()
+            sweep(self.store.root, interrupted)
+        except OSError as error:
+            raise StackenvError(
+                f"the folder of modules cannot be read: {error.filename or self.store.root}: "
+                f"{error.strerror}; nothing was changed",
+                f"ls -ld {shlex.quote(str(self.store.root))}",
+            ) from error
+        sweep_scratch()
+
+    def _recover_journals(self) -> None:
         try:
             with self.access.applied():
                 for sentence in self.journal.recover():
                     tell(sentence)
         except StackenvError as error:
             tell(f"what an interrupted command has left is not undone: {error}")
-        sweep(self.store.root, interrupted)
-        sweep_scratch()
 
     def check_place(self, path: Path, conda: bool = False) -> Path:
         """Return `path`, in which a new environment can be, without the dots in it.
@@ -64,6 +82,7 @@ class Workplace:
             raise UsageError(
                 f"{str(path)!r} cannot be on PATH: a colon or a line splits it there", "--path ANOTHER"
             )
+        require_fit(path)
         if self.is_purged(path):
             raise UsageError(
                 f"{path} is on storage that the site purges of old files: an environment would lose some",
@@ -169,6 +188,29 @@ def check_project(root: Path) -> Path:
     return root
 
 
+def require_fit(path: Path) -> None:
+    """Raise UsageError when not everything works at `path`: there is still a choice."""
+    found = [f"{character} ({whose})" for character, whose in UNFIT.items() if character in str(path)]
+    if found:
+        raise UsageError(
+            f"an environment at {str(path)!r} would not work as a whole; what is in the way: "
+            f"{', '.join(found)}; nothing was changed",
+            "--path ANOTHER",
+        )
+
+
+def tell_unfit(path: Path) -> None:
+    """Tell what does not work in the environment at `path`, which is there already."""
+    text = str(path)
+    if any(character in text for character in '"$`'):
+        tell(
+            f"WARNING: {text!r} has a character that the programs in its bin break on (pip, and what pip "
+            "installs): `python -m pip` works"
+        )
+    if "!" in text or ("{" in text and "}" in text):
+        tell(f"WARNING: {text!r} has a character that tcsh replaces: its module does not work in tcsh")
+
+
 def resolve_dots(path: Path) -> Path:
     """Return `path` absolute and without `..`, which only the file system knows how to follow.
 
@@ -178,8 +220,29 @@ def resolve_dots(path: Path) -> Path:
     return Path(os.path.realpath(path)) if ".." in path.parts else path
 
 
+def require_finished(prefix: Path) -> None:
+    """Raise BusyError while a command makes the environment at `prefix`, or what it left is not undone."""
+    try:
+        proofs = sorted((prefix / FOLDER).glob("unfinished-*"))
+    except OSError:
+        return
+    if proofs:
+        raise BusyError(
+            f"{prefix} is being made now by another stackenv, or that was interrupted; nothing was changed",
+            "wait until it is done; what was interrupted: stackenv list cleans up; if no stackenv works on "
+            f"it anywhere: rm {shlex.join(map(str, proofs))}",
+        )
+
+
 def require_empty(path: Path) -> None:
-    """Raise TakenError when there is something at `path` other than an empty folder."""
+    """Raise TakenError when there is something at `path` other than an empty folder.
+
+    Raises
+    ------
+    BusyError
+        When another command is making an environment there.
+    """
+    require_finished(path)
     try:
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             return
@@ -195,5 +258,10 @@ def require_empty(path: Path) -> None:
 
 
 def read_command_words() -> tuple[str, ...]:
-    """Return the command as it was typed."""
-    return ("stackenv", *sys.argv[1:])
+    """Return the command as it was typed, but for what is secret in its URLs: others may read it."""
+    return ("stackenv", *map(hide_credentials, sys.argv[1:]))
+
+
+def hide_credentials(text: str) -> str:
+    """Return `text` with `***` for user and password, and for the query, of each URL in it."""
+    return URL_QUERY.sub(r"\1?***", URL_USER.sub(r"\1***@", text))

@@ -23,6 +23,9 @@ PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
+# From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
+# environment's, nor after a look into each folder of the modules. `sitedir` is site.py's.
+IMPORT_OWN = f"import sys; sys.path.insert(0, sitedir); import {LAYERS}; sys.path.remove(sitedir)\n"
 
 
 def find_site_packages(prefix: str, python: Python) -> str:
@@ -64,7 +67,7 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
     }
     pth = (
         InstalledFile(f"{site_packages}/{LAYERS}.py", "libexec/layers.py", dialect="python", values=layers),
-        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"import {LAYERS}\n"),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=IMPORT_OWN),
         InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.finish()\n"),
     )
     # What a user's own pip.conf may say would put packages where this environment does not look.

@@ -1,0 +1,58 @@
+"""Journals that a killed command has left, and what the next one does about them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stackenv.apply.entry import Entry
+from stackenv.apply.journal import Journal
+from stackenv.apply.leftovers import read_interrupted, sweep
+from stackenv.apply.owner import GONE_AFTER_S, Owner
+from stackenv.model.plan import (
+    Change,
+)
+
+MEMBER = 74012
+
+
+def dead_owner() -> Owner:
+    """Return a process of this host that has ended."""
+    script = "import json; from stackenv.apply.owner import Owner; print(json.dumps(vars(Owner.current())))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return Owner(**json.loads(done.stdout))
+
+
+def leave(folder: Path, *changes: Change, complete_when: str = "") -> Path:
+    """Leave the journal of a command that has been killed over the module tool/1.0."""
+    path = folder / "modules/.stackenv/tool@1.0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(Entry("tool/1.0", "stackenv edit tool", dead_owner(), complete_when, changes).text())
+    path.chmod(0o644)
+    return path
+
+
+def recover(folder: Path) -> list[str]:
+    """Do what each command does first."""
+    modules = folder / "modules"
+    interrupted = read_interrupted(modules)
+    sentences = Journal(modules).recover()
+    sweep(modules, interrupted)
+    return sentences
+
+
+def age(path: Path) -> None:
+    long_ago = time.time() - 2 * GONE_AFTER_S
+    os.utime(path, (long_ago, long_ago))
+
+
+def require_root() -> None:
+    if os.geteuid() or not shutil.which("setpriv"):
+        pytest.skip("files of another user take root and setpriv")

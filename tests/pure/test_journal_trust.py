@@ -1,0 +1,256 @@
+"""A journal is carried out only where it is this user's, can be read, and stays within its places."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from journals import MEMBER, age, leave, recover, require_root
+
+from stackenv.apply.carry_out import carry_out_replacement
+from stackenv.apply.entry import parse_entry
+from stackenv.apply.journal import Journal
+from stackenv.errors import BusyError, StackenvError
+from stackenv.model.plan import (
+    Change,
+    MovePath,
+    RemoveFile,
+    RemoveTree,
+    Replacement,
+    WriteFile,
+)
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    """Make a file that no journal may touch."""
+    path = tmp_path / "precious/file"
+    path.parent.mkdir()
+    path.write_text("precious")
+    return path
+
+
+def test_an_own_journal_is_carried_out_within_the_modules(tmp_path: Path) -> None:
+    inside = tmp_path / "modules/tool/1.0.lua"
+    journal = leave(tmp_path, WriteFile(str(inside), "new"))
+    (sentence,) = recover(tmp_path)
+    assert sentence.endswith("is finished") and inside.read_text() == "new" and not journal.exists()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: RemoveFile(str(p)),
+        lambda p: WriteFile(str(p), "evil"),
+        lambda p: RemoveTree(str(p.parent), str(p)),
+        lambda p: RemoveTree(str(p.parent.parent), str(p)),
+        lambda p: MovePath(str(p.parent), str(p.parent.with_name("moved"))),
+        lambda p: MovePath(str(p.parent), str(p.parent.with_name(".precious.removing-1"))),
+    ],
+)
+def test_a_change_elsewhere_is_not_carried_out(
+    tmp_path: Path, precious: Path, make: Callable[[Path], Change]
+) -> None:
+    inside = tmp_path / "modules/tool/1.0.lua"
+    journal = leave(tmp_path, WriteFile(str(inside), "new"), make(precious))
+    (sentence,) = recover(tmp_path)
+    assert str(precious.parent) in sentence or str(tmp_path) in sentence
+    assert f"rm {journal}" in sentence
+    assert (precious.read_text(), journal.exists(), inside.exists()) == ("precious", True, False)
+
+
+def test_a_folder_of_modules_that_became_a_link_leads_nowhere(tmp_path: Path, precious: Path) -> None:
+    journal = leave(tmp_path, RemoveFile(str(tmp_path / "modules/tool/file")))
+    (tmp_path / "modules/tool").symlink_to(precious.parent)
+    recover(tmp_path)
+    assert precious.exists() and journal.exists()
+
+
+def test_an_environment_with_its_proof_is_one_of_the_places(tmp_path: Path) -> None:
+    environment = tmp_path / "env"
+    (environment / "stackenv").mkdir(parents=True)
+    (environment / "stackenv/unfinished-1").touch()
+    written = environment / "bin/activate.csh"
+    leave(tmp_path, WriteFile(str(written), "x"))
+    recover(tmp_path)
+    assert written.read_text() == "x"
+    tree = RemoveTree(str(environment), str(environment / "stackenv/unfinished-1"))
+    leave(tmp_path, RemoveFile(str(written)), tree)
+    recover(tmp_path)
+    assert not environment.exists()
+
+
+def test_a_journal_that_others_may_write_is_left_alone(tmp_path: Path) -> None:
+    inside = tmp_path / "modules/tool/1.0.lua"
+    journal = leave(tmp_path, WriteFile(str(inside), "new"))
+    journal.chmod(0o664)
+    (sentence,) = recover(tmp_path)
+    assert f"chmod go-w {journal}" in sentence and journal.exists() and not inside.exists()
+    with pytest.raises(StackenvError, match="others may write it"):
+        carry_out_replacement(Replacement("tool/1.0", (), (), {}), Journal(tmp_path / "modules"), "c", print)
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o000])
+def test_a_journal_is_written_so_that_nobody_else_may_write_it(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with Journal(tmp_path).changing("tool/1.0", "stackenv edit tool") as journal:
+            journal.note((RemoveFile(str(tmp_path / "x")),))
+            assert journal.path.stat().st_mode & 0o777 == 0o644
+            journal.note(())
+    finally:
+        os.umask(before)
+
+
+def test_links_are_no_journals(tmp_path: Path) -> None:
+    inside = tmp_path / "modules/tool/1.0.lua"
+    journal = leave(tmp_path, WriteFile(str(inside), "new"))
+    elsewhere = tmp_path / "elsewhere.json"
+    journal.rename(elsewhere)
+    journal.symlink_to(elsewhere)
+    recover(tmp_path)
+    assert not inside.exists() and journal.is_symlink()
+    journal.unlink()
+    folder = journal.parent
+    folder.rmdir()
+    real = tmp_path / "real"
+    real.mkdir()
+    elsewhere.rename(real / journal.name)
+    folder.symlink_to(real)
+    (sentence,) = recover(tmp_path)
+    assert "is a link" in sentence and not inside.exists()
+    with pytest.raises(StackenvError, match="is a link"):
+        carry_out_replacement(Replacement("a/1", (), (), {}), Journal(tmp_path / "modules"), "c", print)
+    assert [path.name for path in real.iterdir()] == [journal.name]
+
+
+WRONG = [
+    {"pid": "1"},
+    {"pid": True},
+    {"pid": 2**70},
+    {"pid": -1},
+    {"host": 1},
+    {"start": 1},
+    {"boot": []},
+    {"command": None},
+    {"subject": ["a"]},
+    {"complete_when": 0},
+    {"complete_when": "relative"},
+    {"changes": {}},
+    {"changes": "x"},
+    {"changes": [1]},
+    {"changes": [{"change": []}]},
+    {"changes": [{"change": "RemoveFile"}]},
+    {"changes": [{"change": "RemoveFile", "path": 1}]},
+    {"changes": [{"change": "RemoveFile", "path": "relative"}]},
+    {"changes": [{"change": "RemoveFile", "path": "/a/../b"}]},
+    {"changes": [{"change": "RemoveFile", "path": "/a\0b"}]},
+    {"changes": [{"change": "WriteFile", "path": "/a", "text": 1}]},
+    {"changes": [{"change": "WriteFile", "path": "/a", "text": "", "executable": "yes"}]},
+    {"stackenv": "another"},
+]
+
+
+@pytest.mark.parametrize("values", WRONG, ids=str)
+def test_a_field_of_another_type_is_no_journal(tmp_path: Path, values: dict[str, object]) -> None:
+    path = leave(tmp_path)
+    text = json.dumps({**json.loads(path.read_text()), **values})
+    assert parse_entry(path.read_text()).subject == "tool/1.0"
+    with pytest.raises(ValueError):
+        parse_entry(text)
+    path.write_text(text)
+    assert recover(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "[" * 100_000, "\xff"])
+def test_what_cannot_be_read_is_told_and_set_aside_when_it_is_old(tmp_path: Path, text: str) -> None:
+    path = leave(tmp_path)
+    path.write_bytes(text.encode("latin-1"))
+    assert recover(tmp_path) == []
+    journal, nothing = Journal(tmp_path / "modules"), Replacement("tool/1.0", (), (), {})
+    with pytest.raises(StackenvError, match="cannot be read as a journal") as caught:
+        carry_out_replacement(nothing, journal, "stackenv edit tool", print)
+    assert str(path) in caught.value.message and not isinstance(caught.value, BusyError)
+    assert str(os.getpid()) not in caught.value.message.replace(str(path), "")
+    age(path)
+    (sentence,) = recover(tmp_path)
+    assert f"{path}.broken" in sentence and not path.exists()
+    assert recover(tmp_path) == []
+    carry_out_replacement(nothing, journal, "stackenv edit tool", print)
+
+
+def test_another_users_unreadable_journal_is_not_set_aside(tmp_path: Path) -> None:
+    require_root()
+    path = leave(tmp_path)
+    path.write_text("{")
+    os.chown(path, MEMBER, MEMBER)
+    age(path)
+    (sentence,) = recover(tmp_path)
+    assert f"user {MEMBER}" in sentence and path.exists()
+
+
+def test_another_users_journal_is_told_and_left_to_them(tmp_path: Path) -> None:
+    require_root()
+    inside = tmp_path / "modules/tool/1.0.lua"
+    path = leave(tmp_path, WriteFile(str(inside), "new"))
+    os.chown(path, MEMBER, MEMBER)
+    (sentence,) = recover(tmp_path)
+    assert f"belongs to user {MEMBER}" in sentence and "the next stackenv of" in sentence
+    assert path.exists() and not inside.exists()
+    with pytest.raises(StackenvError, match=f"belongs to user {MEMBER}"):
+        carry_out_replacement(Replacement("tool/1.0", (), (), {}), Journal(tmp_path / "modules"), "c", print)
+
+
+def test_what_would_steer_the_terminal_is_not_printed(tmp_path: Path) -> None:
+    text = json.loads(leave(tmp_path).read_text())
+    entry = parse_entry(json.dumps({**text, "command": "a\x1b]0;x\x07\nb", "host": "h\x1b[2J"}))
+    assert (entry.command, entry.owner.host) == ("a?]0;x??b", "h?[2J")
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from stackenv.apply.journal import Journal
+from stackenv.model.plan import RemoveFile
+with Journal(Path(sys.argv[1])).changing("tool/1.0", "stackenv create tool") as journal:
+    journal.note((RemoveFile(sys.argv[1] + "/begun"),))
+    print("ready", flush=True)
+    sys.stdin.read()
+    journal.note(())
+"""
+
+
+@pytest.mark.parametrize("proc", [["--mount-proc"], []])
+def test_a_command_in_another_pid_namespace_is_alive(tmp_path: Path, proc: list[str]) -> None:
+    contained = ["unshare", "--pid", "--fork", *proc]
+    if os.geteuid() or subprocess.run([*contained, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no PID namespace can be made here")
+    (tmp_path / "begun").touch()
+    command = [*contained, sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as holder:
+        assert holder.stdout and holder.stdout.readline() == "ready\n"
+        journal = Journal(tmp_path)
+        assert journal.recover() == []
+        with pytest.raises(BusyError):
+            carry_out_replacement(Replacement("tool/1.0", (), (), {}), journal, "c", print)
+        assert (tmp_path / "begun").exists()
+        path = tmp_path / ".stackenv/tool@1.0.json"
+        age(path)
+        assert journal.recover() and not (tmp_path / "begun").exists()
+        holder.communicate("")
+
+
+def test_a_journal_from_before_boots_were_noted_counts_as_on_another_host(tmp_path: Path) -> None:
+    inside = tmp_path / "modules/tool/1.0.lua"
+    path = leave(tmp_path, WriteFile(str(inside), "new"))
+    data = json.loads(path.read_text())
+    del data["boot"], data["pid_namespace"]
+    path.write_text(json.dumps(data))
+    assert recover(tmp_path) == [] and not inside.exists()
+    age(path)
+    assert recover(tmp_path) != [] and inside.exists()

@@ -1,0 +1,152 @@
+"""Links and modulefiles that others put where a command works: neither followed nor replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from journals import MEMBER, leave, recover, require_root
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.access import Access
+from stackenv.apply.carry_out import carry_out_plan
+from stackenv.apply.files import write_new_file
+from stackenv.apply.journal import Journal
+from stackenv.apply.owner import file_server_time
+from stackenv.errors import TakenError
+from stackenv.model.plan import (
+    Plan,
+    RemoveFile,
+    RemoveTree,
+    Step,
+)
+
+
+def test_the_clock_follows_no_link(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    guessed = tmp_path / f".clock-{os.getpid()}-{threading.get_ident()}"
+    guessed.symlink_to(target)
+    assert abs(file_server_time(tmp_path) - time.time()) < 60
+    assert not target.exists() and [p.name for p in tmp_path.iterdir()] == [guessed.name]
+
+
+def test_the_group_gets_access_to_files_and_not_through_links(tmp_path: Path) -> None:
+    require_root()
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    (outside / "file").touch(mode=0o600)
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True, mode=0o700)
+    (tree / "deep/file").touch(mode=0o600)
+    (tree / "deep").chmod(0o700)
+    (tree / "deep/link").symlink_to(outside / "file")
+    (tree / "deep/folder").symlink_to(outside)
+    Access(MEMBER, writable=True).give_tree(tree)
+    found = {
+        p.name: (p.stat().st_gid, p.stat().st_mode & 0o7777) for p in (tree / "deep", tree / "deep/file")
+    }
+    assert found == {"deep": (MEMBER, 0o2770), "file": (MEMBER, 0o660)}
+    assert [(p.stat().st_gid, p.stat().st_mode & 0o777) for p in (outside, outside / "file")] == [
+        (os.getgid(), 0o700),
+        (os.getgid(), 0o600),
+    ]
+
+
+DELETE = (
+    "import sys; from pathlib import Path; from stackenv.apply.changes import *; delete(Path(sys.argv[1]))"
+)
+
+
+def test_a_removal_changes_no_mode_outside(tmp_path: Path) -> None:
+    require_root()
+    top = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
+    try:
+        outside, tree = top / "outside", top / "tree"
+        outside.mkdir()
+        (outside / "file").touch()
+        (tree / "closed/deeper").mkdir(parents=True)
+        (tree / "closed/link").symlink_to(outside)
+        (tree / "closed/to-file").symlink_to(outside / "file")
+        (tree / "closed/deeper/file").touch()
+        (tree / "unreadable/within").mkdir(parents=True)
+        for path in (top, *top.rglob("*")):
+            os.chown(path, MEMBER, MEMBER, follow_symlinks=False)
+        outside.chmod(0o555)
+        (outside / "file").chmod(0o444)
+        for path, mode in (("closed/deeper", 0o555), ("closed", 0o555), ("unreadable", 0)):
+            (tree / path).chmod(mode)
+        member = ["setpriv", "--reuid", str(MEMBER), "--regid", str(MEMBER), "--clear-groups"]
+        done = subprocess.run(
+            [*member, "--bounding-set=-all", sys.executable, "-c", DELETE, str(tree)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 and not tree.exists(), done.stderr
+        assert [p.stat().st_mode & 0o777 for p in (outside, outside / "file")] == [0o555, 0o444]
+    finally:
+        shutil.rmtree(top)
+
+
+def ours(environment: Path) -> str:
+    return f"-- {STACKENV_UUID} x\n-- record: {environment}/stackenv/record.json\n"
+
+
+def plan_of(folder: Path, between: str) -> Plan:
+    """Return a plan during whose second step somebody makes a modulefile of its name, with that text."""
+    environment, modulefile = folder / "env", folder / "modules/tool/1.0.lua"
+    proof = environment / "stackenv/unfinished-1"
+
+    def make() -> None:
+        proof.parent.mkdir(parents=True)
+        proof.touch()
+
+    def appear() -> None:
+        modulefile.parent.mkdir(parents=True)
+        modulefile.write_text(between)
+
+    steps = (
+        Step("make", make, (RemoveTree(str(environment), str(proof)),)),
+        Step("install", appear),
+        Step(
+            "write",
+            lambda: write_new_file(modulefile, ours(environment)),
+            (RemoveFile(str(modulefile)),),
+        ),
+    )
+    return Plan("tool/1.0", steps, str(modulefile))
+
+
+@pytest.mark.parametrize("between", ["-- mine\n", ours(Path("/another/env"))])
+def test_a_modulefile_that_appears_meanwhile_is_neither_replaced_nor_deleted(
+    tmp_path: Path, between: str
+) -> None:
+    with pytest.raises(TakenError, match="meanwhile"):
+        carry_out_plan(plan_of(tmp_path, between), Journal(tmp_path / "modules"), "c", print)
+    assert (tmp_path / "modules/tool/1.0.lua").read_text() == between
+    assert not (tmp_path / "env").exists()
+    assert [p.name for p in (tmp_path / "modules/tool").iterdir()] == ["1.0.lua"]
+
+
+@pytest.mark.parametrize(("whose", "kept"), [("ours", True), ("another's", False), ("user's", False)])
+def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
+    tmp_path: Path, whose: str, kept: bool
+) -> None:
+    environment, modulefile = tmp_path / "env", tmp_path / "modules/tool/1.0.lua"
+    proof = environment / "stackenv/unfinished-1"
+    for path in (proof, modulefile):
+        path.parent.mkdir(parents=True)
+    proof.touch()
+    texts = {"ours": ours(environment), "another's": ours(Path("/else")), "user's": "-- mine\n"}
+    modulefile.write_text(texts[whose])
+    changes = (RemoveFile(str(modulefile)), RemoveTree(str(environment), str(proof)))
+    leave(tmp_path, *changes, complete_when=str(modulefile))
+    (sentence,) = recover(tmp_path)
+    assert sentence.endswith("it is kept" if kept else "is undone")
+    assert (modulefile.read_text(), environment.exists()) == (texts[whose], kept)
