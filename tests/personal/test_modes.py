@@ -1,0 +1,179 @@
+"""Who wins: the environment's own packages, then the modules', in each way in which modules bring theirs.
+
+For each of the four stacks and each kind of environment one story is told, once: a fresh load, a package
+that the stack has, a newer one refused, then allowed, a purge, and the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from stacked import Stack
+from users import User, make_once, make_user
+
+SITE_PACKAGES = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+OWN, NEWER = "packaging", "24.2"
+# The first and the last see the base Python's packages, the others do not.
+MAKERS = {
+    "venv": "stackenv create it",
+    "plain venv": "stackenv create it --no-system-site-packages",
+    "virtualenv": "virtualenv -q --no-periodic-update --never-download -p $(command -v python) venvs/it",
+    "uv": "uv venv -q --system-site-packages -p python venvs/it",
+}
+WHO = """\
+import importlib, importlib.metadata, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = [importlib.import_module(name).__file__, importlib.metadata.version(name)]
+    except ImportError:
+        pass
+print(json.dumps(found))
+"""
+STORY = """\
+who() { out=$1; shift; python "$@" who.py numpy packaging > out/$out || exit 1; }
+list() { python "${@:2}" -m pip list -v --format json > out/$1 || exit 1; }
+pip() { out=$1; shift; python -m pip "$@" > out/$out 2>&1; echo "status $?" >> out/$out; }
+mkdir out
+module use ~/modules && module load it || exit 1
+who fresh; who fresh-s -s; who fresh-I -I; list fresh-list
+pip kept install packaging
+pip refused install packaging==24.2
+who refused-who
+stackenv edit it --allow-shadow packaging > out/edit 2>&1; echo "status $?" >> out/edit
+pip shadow install packaging==24.2
+who shadow-who; who shadow-who-s -s; who shadow-who-I -I
+list shadow-list; list shadow-list-s -s; list shadow-list-I -I
+module purge; module load it || exit 1
+who again; list again-list
+pip uninstall uninstall -y packaging
+who back; who back-s -s; list back-list
+pip nothing uninstall -y packaging
+pip freed install numpy==2.1.1
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the story of one environment has left in its folder of answers."""
+
+    user: User
+    kind: str
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.user.home}/venvs/it" + ("-1.0" if self.kind.endswith("venv") else "")
+
+    @property
+    def stack_folder(self) -> str:
+        return f"{self.user.stack.software}/{self.user.stack.bundle_module}/{SITE_PACKAGES}"
+
+    @property
+    def stack_version(self) -> str:
+        """The version of `OWN` that the bundle has: by the name of its metadata folder."""
+        return (
+            next(Path(self.stack_folder).glob(f"{OWN}-*.dist-info")).name.split("-")[1].removesuffix(".dist")
+        )
+
+    def text(self, name: str) -> str:
+        return (self.user.home / "out" / name).read_text()
+
+    def who(self, name: str) -> dict[str, tuple[str, str]]:
+        """Return from which folder each package is imported, and the version that its metadata tell."""
+        found = json.loads(self.text(name))
+        return {package: (str(Path(f).parents[1]), version) for package, (f, version) in found.items()}
+
+    def listed(self, name: str) -> tuple[str, str]:
+        """Return where `pip list` finds `OWN`, and its version; that it is told twice is a fault."""
+        (entry,) = (e for e in json.loads(self.text(name)) if e["name"] == OWN)
+        return str(Path(entry["location"]).resolve()), entry["version"]
+
+    @property
+    def stacks(self) -> tuple[str, str]:
+        return self.stack_folder, self.stack_version
+
+    @property
+    def environments(self) -> tuple[str, str]:
+        return f"{self.prefix}/{SITE_PACKAGES}", NEWER
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def told(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Return the story of one kind of environment on one stack."""
+    kind = request.param
+
+    def tell(folder: Path) -> None:
+        user = make_user(folder, stack)
+        (user.home / "who.py").write_text(WHO)
+        adopt = "" if MAKERS[kind].startswith("stackenv") else "&& stackenv adopt venvs/it"
+        made = user.run(f"module load {stack.bundle_module}; {MAKERS[kind]} {adopt}")
+        assert made.returncode == 0, made.stderr
+        story = user.run(STORY)
+        assert story.returncode == 0, story.stderr
+        assert "stackenv: the environment" not in story.stderr
+
+    return Told(make_user(make_once(tmp_path_factory, f"{stack.name}-{kind}", tell), stack), kind)
+
+
+def test_the_stacks_packages_are_there(told: Told) -> None:
+    for stage in ("fresh", "fresh-s"):
+        who = told.who(stage)
+        assert who["packaging"] == told.stacks
+        assert who["numpy"][0] == told.stack_folder
+    assert told.listed("fresh-list") == told.stacks
+
+
+def test_isolated_python_takes_nothing_from_elsewhere(told: Told) -> None:
+    """With -I PYTHONPATH is not read: the stack's packages need not be there."""
+    assert {folder for folder, _ in told.who("fresh-I").values()} <= {told.stack_folder}
+
+
+def test_pip_leaves_what_the_stack_has(told: Told) -> None:
+    text = told.text("kept")
+    assert f"Requirement already satisfied: {OWN} in {told.stack_folder}" in text
+    assert text.endswith("status 0\n")
+
+
+def test_pip_refuses_a_newer_one_and_names_the_constraint(told: Told) -> None:
+    text = told.text("refused")
+    assert f"The user requested (constraint) {OWN}=={told.stack_version}" in text
+    assert not text.endswith("status 0\n")
+    assert told.who("refused-who") == told.who("fresh")
+
+
+@pytest.mark.parametrize("options", ["", "-s", "-I"])
+def test_all_agree_that_the_allowed_newer_one_wins(told: Told, options: str) -> None:
+    assert told.text("edit").endswith("status 0\n")
+    assert told.text("shadow").endswith("status 0\n")
+    assert told.who(f"shadow-who{options}")[OWN] == told.environments
+    assert told.listed(f"shadow-list{options}") == told.environments
+
+
+def test_the_optimised_numpy_stays_beside_a_newer_package(told: Told) -> None:
+    assert told.who("shadow-who")["numpy"] == told.who("fresh")["numpy"]
+
+
+def test_all_is_as_before_after_a_purge_and_a_load(told: Told) -> None:
+    assert told.who("again") == told.who("shadow-who")
+    assert told.listed("again-list") == told.environments
+
+
+def test_uninstalling_falls_back_to_the_stacks(told: Told) -> None:
+    assert f"Successfully uninstalled {OWN}-{NEWER}" in told.text("uninstall")
+    assert told.who("back") == told.who("fresh")
+    assert told.who("back-s") == told.who("fresh-s")
+    assert told.listed("back-list") == told.stacks
+
+
+def test_the_stacks_own_copy_cannot_be_uninstalled(told: Told) -> None:
+    assert "outside environment" in told.text("nothing")
+    assert Path(told.stack_folder, OWN, "__init__.py").is_file()
+
+
+def test_what_was_not_allowed_stays_refused(told: Told) -> None:
+    assert "The user requested (constraint) numpy==" in told.text("freed")
+    assert not told.text("freed").endswith("status 0\n")

@@ -1,0 +1,78 @@
+"""What the environment's Python says when the modules beneath are not those that it was made on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stacked import Stack
+from users import User, make_once, make_user
+
+SAYS = "stackenv: the environment it/1.0 was made on "
+
+
+@pytest.fixture(scope="module")
+def owner(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> User:
+    def make(folder: Path) -> None:
+        user = make_user(folder, stack)
+        made = user.stackenv("create", "it", load=[stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+
+    return make_user(make_once(tmp_path_factory, f"notices-{stack.name}", make), stack)
+
+
+def notices(text: str) -> list[str]:
+    return [line for line in text.splitlines() if SAYS in line]
+
+
+def test_it_is_silent_when_all_is_right(owner: User) -> None:
+    used = owner.run("module use ~/modules; module load it; python -c pass; pip --version")
+    assert (used.returncode, used.stderr) == (0, "")
+
+
+def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
+    """In a whole tree of processes: Python, a shell that it starts, and Python again."""
+    nested = 'import subprocess, sys; subprocess.run(["sh", "-c", f"{sys.executable} -c pass"])'
+    used = owner.run(f". venvs/it-1.0/bin/activate; python -c '{nested}'")
+    (line,) = notices(used.stderr)
+    stack = owner.stack
+    assert f"{stack.bundle_module} (not loaded), {stack.python_module} (not loaded)" in line
+    assert line.endswith(f"; type: module use {owner.modules}; module load it/1.0")
+    cured = owner.run(
+        f". venvs/it-1.0/bin/activate; {line.rpartition('; type: ')[2]}; python -c 'import numpy'"
+    )
+    assert (cured.returncode, cured.stderr) == (0, "")
+
+
+def test_each_command_of_a_shell_says_it(owner: User) -> None:
+    used = owner.run(". venvs/it-1.0/bin/activate; python -c pass; python -c pass")
+    assert len(notices(used.stderr)) == 2
+
+
+@pytest.mark.parametrize("autoswap", ["no", "yes"])
+@pytest.mark.parametrize("which", ["bundle", "python"])
+def test_a_swap_of_what_is_beneath_is_named_with_the_cure(owner: User, which: str, autoswap: str) -> None:
+    """LMOD_DISABLE_SAME_NAME_AUTOSWAP both ways: a swap that is asked for is no automatic one."""
+    stack = owner.stack
+    old, new = {
+        "bundle": (stack.bundle_module, stack.next_bundle_module),
+        "python": (stack.python_module, stack.next_python_module),
+    }[which]
+    used = owner.run(
+        f"module use ~/modules; module load it; module swap {old} {new}; python -c pass",
+        LMOD_DISABLE_SAME_NAME_AUTOSWAP=autoswap,
+    )
+    (line,) = notices(used.stderr)
+    assert f"{old} (loaded: {new})" in line
+    cured = owner.run(
+        f"module use ~/modules; module load it; module swap {old} {new}\n"
+        f"{line.rpartition('; type: ')[2]}\npython -c 'import numpy; print(numpy.__file__)'",
+        LMOD_DISABLE_SAME_NAME_AUTOSWAP="no",
+    )
+    assert notices(cured.stderr) == []
+    assert cured.stdout.startswith(f"{stack.software}/{stack.bundle_module}/")
+
+
+def test_the_exit_status_and_the_output_are_the_programs(owner: User) -> None:
+    used = owner.run(". venvs/it-1.0/bin/activate; python -c 'print(1); raise SystemExit(3)'")
+    assert (used.returncode, used.stdout) == (3, "1\n")
