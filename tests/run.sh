@@ -18,4 +18,4 @@ export PATH
 find tests .ci -name '*.sh' -exec shellcheck --shell=sh --external-sources {} +
 shellcheck --shell=sh .ci/run
 shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash
-exec "$bin/python" -m pytest -n auto "$@"
+exec "$bin/python" -m pytest -n auto --dist loadfile "$@"

@@ -39,7 +39,7 @@ def adopt(
       stackenv adopt pandas        (a conda environment)
     """
     from stackenv.commands.adoption import AdoptRequest, read_former_record, require_not_adopted
-    from stackenv.commands.beneath import check_module_name
+    from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
 
     workplace = open_workplace(shared)
@@ -65,7 +65,7 @@ def adopt(
             from stackenv.commands.adopt_venv import plan_adopted_venv
 
             plan, record = plan_adopted_venv(request, workplace, former)
-        check_module_name(record, workplace)
+        require_loadable_name(record, workplace)
         if dry_run:
             print_plan(plan, as_json)
             return

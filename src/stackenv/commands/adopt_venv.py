@@ -14,7 +14,7 @@ from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.create_venv import finish
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.venv import LAYERS, constraints_url, describe_venv_files
-from stackenv.errors import ModuleError, StackenvError
+from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.python import ProbedPython
@@ -30,8 +30,8 @@ from stackenv.output import tell
 def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
     """Return the stack of `names` if they can be loaded and bring the Python beneath `venv`, else None."""
     try:
-        stack = load_stack(lmod, names) if names else None
-    except ModuleError:
+        stack = require_no_personal(load_stack(lmod, names)) if names else None
+    except (ModuleError, UsageError):
         return None
     return stack if stack and stack.python and stack.python.executable == venv.executable else None
 

@@ -56,10 +56,10 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
             continue
         record = read_loaded_record(module, lmod.environ)
         names += record.modules if record else ()
+        taken = f"taken are those that it stands on ({', '.join(record.modules) or 'none'})" if record else ""
         tell(
             f"{module.full_name}, which is loaded, is the module of an environment: "
-            + (f"taken are those that it stands on ({', '.join(record.modules) or 'none'})" if record else "")
-            + ("" if record else "it is left out, and its record cannot be read")
+            f"{taken or 'it is left out, and its record cannot be read'}"
         )
     return tuple(dict.fromkeys(names))
 
@@ -113,14 +113,15 @@ def tell_of_same_name(record: Record, workplace: Workplace) -> None:
     except StackenvError:
         # What cannot be asked is no reason to refuse the environment.
         return
+    exact = "" if record.full_name in same else f"; {record.full_name} is exact"
     if same:
         tell(
             f"WARNING: there is a module of this name already, {', '.join(same)}: which one `module load "
-            f"{record.name}` gives depends on the order of `module use`; {record.full_name} is exact"
+            f"{record.name}` gives depends on the order of `module use`{exact}"
         )
 
 
-def check_module_name(record: Record, workplace: Workplace) -> None:
+def require_loadable_name(record: Record, workplace: Workplace) -> None:
     """Refuse a name that a module beneath `record` has; tell of any other module that has it.
 
     Raises

@@ -61,7 +61,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     workplace.journal.require_unchanged(f"{request.name}/{request.version}")
     if request.path:
         request = replace(request, path=workplace.check_place(request.path, request.conda))
-    from stackenv.commands.beneath import check_module_name
+    from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
 
     with making(workplace) as workplace:
@@ -74,7 +74,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
 
             plan, record = plan_venv(request, workplace)
         workplace.check_place(Path(record.path), request.conda)
-        check_module_name(record, workplace)
+        require_loadable_name(record, workplace)
         if dry_run:
             print_plan(plan, as_json)
             return

@@ -22,6 +22,8 @@ from stackenv.policy import SitePolicy, find_policy_file, load_policy
 
 # A URL's user and password are all before the last @ in front of its path (RFC 3986, 3.2).
 URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+# How conda has the token in a channel's URL.
+URL_TOKEN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*?/t/)[^/?#\s]+")
 URL_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*")
 # The first three end what pip's programs write between double quotes, the last tcsh replaces.
 UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}
@@ -263,5 +265,5 @@ def read_command_words() -> tuple[str, ...]:
 
 
 def hide_credentials(text: str) -> str:
-    """Return `text` with `***` for user and password, and for the query, of each URL in it."""
-    return URL_QUERY.sub(r"\1?***", URL_USER.sub(r"\1***@", text))
+    """Return `text` with `***` for user and password, token and query of each URL in it."""
+    return URL_QUERY.sub(r"\1?***", URL_TOKEN.sub(r"\1***", URL_USER.sub(r"\1***@", text)))

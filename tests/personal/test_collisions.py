@@ -1,0 +1,188 @@
+"""Environments that get in each other's way: loaded ones, names of modules, ones that are being made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from built import BuiltModules
+from condas import CONDA
+from stacked import Stack
+from test_adopt_conda import make_environment
+from test_interrupted import SLOW, Running, wait_until
+from trees import describe_tree
+from users import User, make_user
+
+LOAD = "module use ~/modules; module load biopy"
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
+    """Return a user with the module biopy, on the bundle, and a venv on the same Python."""
+    user = make_user(tmp_path_factory.mktemp("collisions"), one_stack)
+    made = user.stackenv("create", "biopy", load=[one_stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    venv = user.run(f"module load {one_stack.python_module}; python -m venv --without-pip venvs/mine")
+    assert venv.returncode == 0, venv.stderr
+    return user
+
+
+def read_modules(prefix: Path) -> list[str]:
+    return json.loads((prefix / "stackenv/record.json").read_text())["modules"]
+
+
+def test_over_a_loaded_environment_another_stands_on_the_modules_beneath_it(owner: User) -> None:
+    made = owner.run(f"{LOAD}; module load {owner.stack.other_module}; stackenv create over")
+    assert made.returncode == 0, made.stderr
+    assert "biopy/1.0, which is loaded, is the module of an environment: taken are those" in made.stderr
+    beneath = [owner.stack.bundle_module, owner.stack.other_module]
+    assert read_modules(owner.home / "venvs/over-1.0") == beneath
+    used = owner.run(
+        "module use ~/modules; module load over; python -c 'import numpy, sys; print(sys.prefix)'"
+    )
+    assert used.stdout.strip() == f"{owner.home}/venvs/over-1.0", used.stderr
+
+
+def test_the_same_for_one_that_is_adopted(owner: User) -> None:
+    adopted = owner.run(f"{LOAD}; stackenv adopt venvs/mine")
+    assert adopted.returncode == 0, adopted.stderr
+    assert read_modules(owner.home / "venvs/mine") == [owner.stack.bundle_module]
+    used = owner.run(
+        "module use ~/modules; module load mine; python -c 'import numpy, sys; print(sys.prefix)'"
+    )
+    assert used.stdout.strip() == f"{owner.home}/venvs/mine", used.stderr
+
+
+def test_a_module_of_another_folder_is_known_too_also_without_its_mark(owner: User, tmp_path: Path) -> None:
+    shutil.copytree(owner.modules, tmp_path / "others")
+    come = f"module use {tmp_path}/others; module load biopy; unset STACKENV_ENVIRONMENT VIRTUAL_ENV"
+    made = owner.run(f"{come}; stackenv create elsewhere")
+    assert made.returncode == 0, made.stderr
+    assert read_modules(owner.home / "venvs/elsewhere-1.0") == [owner.stack.bundle_module]
+
+
+@pytest.mark.parametrize("named", ["biopy", "biopy/1.0"])
+@pytest.mark.parametrize("command", ["create it", "create it --conda", "adopt venvs/mine it"])
+def test_an_environment_is_none_to_name_as_a_module_beneath(owner: User, command: str, named: str) -> None:
+    venv = owner.home / "venvs/mine"
+    if (venv / "stackenv").exists():
+        assert owner.stackenv("remove", "mine", "--yes").returncode == 0
+    before = describe_tree(owner.home)
+    refused = owner.run(f"module use ~/modules; stackenv {command} -m {named}")
+    assert refused.returncode == 2, refused.stderr
+    assert "biopy/1.0 is the module of an environment, and no other can stand on it" in refused.stderr
+    assert f"-m {owner.stack.bundle_module}" in refused.stderr
+    assert describe_tree(owner.home) == before
+
+
+@pytest.mark.parametrize("which", ["bundle_module", "python_module"])
+@pytest.mark.parametrize("command", ["create {name}", "create {name} --dry-run", "adopt venvs/plain {name}"])
+def test_the_name_of_a_module_beneath_is_refused(user: User, which: str, command: str) -> None:
+    module = getattr(user.stack, which)
+    name = module.split("/")[0]
+    made = user.run(f"module load {user.stack.python_module}; python -m venv --without-pip venvs/plain")
+    assert made.returncode == 0, made.stderr
+    before = describe_tree(user.home)
+    refused = user.stackenv(*command.format(name=name).split(), load=[user.stack.bundle_module])
+    assert refused.returncode == 2, refused.stderr
+    assert f"{name} is the name of {module}, which the environment stands on" in refused.stderr
+    assert describe_tree(user.home) == before
+
+
+def test_the_name_of_another_module_is_told_and_that_of_ones_own_is_not(owner: User) -> None:
+    name = owner.stack.other_module.split("/")[0]
+    made = owner.run(f"module load {owner.stack.bundle_module}; stackenv create {name} --version 99")
+    assert made.returncode == 0, made.stderr
+    assert f"WARNING: there is a module of this name already, {owner.stack.other_module}" in made.stderr
+    exact = owner.run(
+        f"module use ~/modules; module load {name}/99; python -c 'import sys; print(sys.prefix)'"
+    )
+    assert exact.stdout.strip() == f"{owner.home}/venvs/{name}-99", exact.stderr
+    own = owner.run(
+        f"module use ~/modules; module load {owner.stack.bundle_module};"
+        " stackenv create biopy --version 2.0 --dry-run"
+    )
+    assert own.returncode == 0 and "WARNING" not in own.stderr, own.stderr
+
+
+@pytest.fixture
+def making(user: User, tmp_path: Path) -> Iterator[Running]:
+    """Return a create whose build of a package has begun, and does not end."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "setup.py").write_text(SLOW.format(marker=str(folder / "started")))
+    running = Running(user, "create", "it", "--no-build-isolation", str(folder))
+    wait_until(lambda: (folder / "started").exists() or running.process.poll() is not None)
+    assert running.process.poll() is None, running.log.read_text()
+    yield running
+    if running.process.poll() is None:
+        running.kill()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("adopt", "venvs/it-1.0", "other"),
+        ("create", "other", "--path", "venvs/it-1.0"),
+        ("create", "it"),
+        ("create", "it", "--dry-run"),
+    ],
+)
+def test_what_is_being_made_is_left_to_who_makes_it(
+    user: User, making: Running, arguments: tuple[str, ...]
+) -> None:
+    prefix = user.home / "venvs/it-1.0"
+    before = describe_tree(prefix)
+    refused = user.stackenv(*arguments, load=[user.stack.bundle_module])
+    assert refused.returncode == 8, refused.stderr
+    assert "is being made now" in refused.stderr or "is being changed now" in refused.stderr
+    assert "stackenv adopt" not in refused.stderr
+    assert making.process.poll() is None
+    assert describe_tree(prefix) == before and not (user.modules / "other").exists()
+
+
+def test_what_was_left_half_made_is_adopted_by_nobody_and_undone_by_the_next(
+    user: User, making: Running
+) -> None:
+    prefix = user.home / "venvs/it-1.0"
+    making.kill()
+    told = user.stackenv("adopt", str(prefix), "other", "--dry-run", load=[user.stack.bundle_module])
+    assert told.returncode == 8 and "stackenv list cleans up" in told.stderr
+    refused = user.stackenv("adopt", str(prefix), "other", load=[user.stack.bundle_module])
+    assert refused.returncode == 2 and "is undone" in refused.stderr, refused.stderr
+    assert not os.path.lexists(prefix) and not (user.modules / "other").exists()
+
+
+def write_modules(folder: Path, built: BuiltModules) -> str:
+    """Write a tree in which conda's module is there twice, and the lower version is the default."""
+    name, version = CONDA.split("/")
+    places = (Path(place, f"{CONDA}.lua") for place in built.modulepath.split(":"))
+    (found,) = (path for path in places if path.is_file())
+    (folder / name).mkdir(parents=True)
+    for number in (version, "9999.01"):
+        shutil.copy(found, folder / name / f"{number}.lua")
+    (folder / name / ".modulerc.lua").write_text(f'module_version("{CONDA}", "default")\n')
+    return str(folder)
+
+
+@pytest.mark.parametrize("named", [["-m", "Anaconda3"], []])
+def test_condas_module_without_a_version_is_the_one_that_lmod_takes(
+    user: User, tmp_path: Path, built_modules: BuiltModules, named: list[str]
+) -> None:
+    prefix = make_environment(user.home / "stats")
+    tree = write_modules(tmp_path / "tree", built_modules)
+    adopted = user.stackenv("adopt", str(prefix), *named, MODULEPATH=tree)
+    assert adopted.returncode == 0, adopted.stderr
+    assert read_modules(prefix) == [CONDA]
+
+
+def test_condas_module_that_is_not_there_is_said_in_lmods_words(user: User) -> None:
+    prefix = make_environment(user.home / "stats")
+    refused = user.stackenv("adopt", str(prefix), "-m", "Anaconda3")
+    assert refused.returncode == 7, refused.stderr
+    assert "Anaconda3" in refused.stderr and "module spider Anaconda3" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,230 @@
+"""What is said when something is refused, and what is not written down where others read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from stacked import Stack
+from test_adopt_conda import make_environment
+from trees import describe_tree
+from users import STACKENV, User, make_user
+
+from stackenv.cli import COMMANDS
+
+NOBODY = 74021
+SECRET = "hunter2"
+
+
+@pytest.fixture
+def nobody(one_stack: Stack) -> Iterator[User]:
+    """Return a user who is not root, with a folder of modules that is there."""
+    if os.geteuid() or not shutil.which("setpriv"):
+        pytest.skip("to become another user takes root and setpriv")
+    # pytest's own folders let no other user in.
+    with tempfile.TemporaryDirectory(prefix="stackenv-messages-") as folder:
+        user = make_user(Path(folder), one_stack)
+        user.modules.mkdir()
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        yield user
+
+
+@pytest.mark.parametrize("command", ["list", "info it", "create it --os-python", "adopt ."])
+def test_a_folder_of_modules_that_cannot_be_read_is_named(nobody: User, command: str) -> None:
+    make_environment(nobody.home / "stats")
+    nobody.modules.chmod(0)
+    become = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --bounding-set=-all"
+    arguments = command.replace(" .", " ./stats")
+    refused = nobody.run(f"{become} {STACKENV} {arguments}")
+    assert refused.returncode == 1, refused.stderr
+    assert str(nobody.modules) in refused.stderr
+    assert "output" not in refused.stderr and "Traceback" not in refused.stderr
+    if command == "list":
+        assert "Permission denied" in refused.stderr and f"ls -ld {nobody.modules}" in refused.stderr
+
+
+def test_a_package_whose_name_is_too_long_for_a_file_is_left_to_pip(user: User) -> None:
+    name = "x" * 300
+    refused = user.stackenv("create", "it", name, load=[user.stack.bundle_module])
+    assert refused.returncode == 10, refused.stderr
+    assert name in refused.stderr and "output could not be written" not in refused.stderr
+
+
+def test_a_path_that_is_too_long_is_named_with_the_systems_words(user: User) -> None:
+    refused = user.stackenv("adopt", "./" + "x" * 300)
+    assert refused.returncode == 1, refused.stderr
+    assert f"{'x' * 300}: File name too long" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["list --json", "--help", "export it"])
+def test_an_output_that_cannot_be_written_is_still_told_as_that(user: User, command: str) -> None:
+    if command == "export it":
+        assert user.stackenv("create", "it", load=[user.stack.bundle_module]).returncode == 0
+    full = user.run(f"stackenv {command} >/dev/full")
+    assert full.returncode == 1
+    assert "the output could not be written: No space left on device" in full.stderr
+    assert "Traceback" not in full.stderr and "Exception ignored" not in full.stderr
+
+
+UNFIT = {"!": "oh!no", "`": "a`b", "$": "a$b", '"': 'the "best"'}
+
+
+@pytest.mark.parametrize("character", UNFIT)
+@pytest.mark.parametrize("kind", [[], ["--conda"]])
+def test_a_new_environment_is_not_put_where_not_everything_works(
+    user: User, character: str, kind: list[str]
+) -> None:
+    before = describe_tree(user.home)
+    refused = user.stackenv(
+        "create", "it", *kind, "--path", UNFIT[character], load=[user.stack.bundle_module]
+    )
+    assert refused.returncode == 2, refused.stderr
+    assert f"{character} (" in refused.stderr and "--path ANOTHER" in refused.stderr
+    assert describe_tree(user.home) == before
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("oh!no", "does not work in tcsh"),
+        ("{a,b}", "does not work in tcsh"),
+        ("a$b", "python -m pip"),
+        ("a`b", "python -m pip"),
+        ('the "best"', "python -m pip"),
+        ("it's (mine) & ü", ""),
+    ],
+)
+def test_an_environment_that_is_there_is_adopted_with_a_warning(user: User, folder: str, words: str) -> None:
+    prefix = make_environment(user.home / folder)
+    adopted = user.stackenv("adopt", str(prefix), "it")
+    assert adopted.returncode == 0, adopted.stderr
+    assert ("WARNING" in adopted.stderr) == bool(words) and words in adopted.stderr
+
+
+@pytest.mark.parametrize("folder", ["a:b", "a\nb"])
+def test_what_no_list_can_hold_is_refused_when_adopted_too(user: User, folder: str) -> None:
+    make_environment(user.home / folder)
+    refused = user.stackenv("adopt", f"./{folder}", "it")
+    assert refused.returncode == 2 and "cannot be on PATH" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["create it biopython", "adopt ./stats"])
+def test_a_dry_run_in_json_is_json_with_the_same_steps(user: User, command: str) -> None:
+    make_environment(user.home / "stats")
+    load = [user.stack.bundle_module]
+    plain, answer = (
+        user.stackenv(*command.split(), "--dry-run", *json_option, load=load)
+        for json_option in ([], ["--json"])
+    )
+    assert (plain.returncode, answer.returncode) == (0, 0), plain.stderr + answer.stderr
+    unique = re.compile("[0-9a-f]{32}")
+    data = json.loads(answer.stdout)
+    assert list(data) == ["steps"]
+    assert [unique.sub("", s) for s in data["steps"]] == unique.sub("", plain.stdout).splitlines()
+    assert len(data["steps"]) > 1
+
+
+@pytest.mark.parametrize(
+    "option", ["--allow-shadow=numpy", "--no-build-isolation", "--os-python", "--no-system-site-packages"]
+)
+def test_an_option_of_venvs_is_refused_for_a_conda_environment(user: User, option: str) -> None:
+    refused = user.stackenv("create", "it", "--conda", option)
+    assert refused.returncode == 2, refused.stderr
+    assert f"{option.partition('=')[0]} is a venv's" in refused.stderr
+
+
+@pytest.fixture
+def index(user: User) -> Iterator[tuple[str, list[str]]]:
+    """Serve the wheels; yield host and port, and what the journals say whenever a file is asked for."""
+    journals: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            journals.extend(path.read_text() for path in (user.modules / ".stackenv").glob("*.json"))
+            super().do_GET()
+
+    served = partial(Handler, directory=user.stack.wheels)
+    with ThreadingHTTPServer(("127.0.0.1", 0), served) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}", journals
+        server.shutdown()
+
+
+def test_passwords_and_tokens_are_neither_in_the_recorded_command_nor_in_the_journal(
+    user: User, index: tuple[str, list[str]]
+) -> None:
+    place, journals = index
+    wheel = next(Path(user.stack.wheels).glob("six-*.whl")).name
+    url = f"http://me:{SECRET}@{place}/{wheel}?token={SECRET}"
+    made = user.stackenv("create", "it", f"six @ {url}", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    words = json.loads((user.home / "venvs/it-1.0/stackenv/record.json").read_text())["made_by"]
+    hidden = f"six @ http://***@{place}/{wheel}?***"
+    assert words == ["stackenv", "create", "it", hidden]
+    assert journals and all(hidden in text and SECRET not in text for text in journals)
+
+
+def test_the_token_in_a_channel_of_conda_is_not_in_the_recorded_command(user: User) -> None:
+    prefix = make_environment(user.home / "stats")
+    note = f"of https://conda.example/t/{SECRET}/mine and more"
+    adopted = user.stackenv("adopt", str(prefix), "--description", note)
+    assert adopted.returncode == 0, adopted.stderr
+    words = json.loads((prefix / "stackenv/record.json").read_text())["made_by"]
+    assert words[-1] == "of https://conda.example/t/***/mine and more"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cure"),
+    [
+        (("install", "biopython>1"), "pip install 'biopython>1'"),
+        (("install",), "pip install PACKAGE"),
+        (("activate", "biopy"), "module load biopy"),
+        (("activate",), "module load NAME"),
+    ],
+)
+def test_commands_of_other_programs_are_answered_with_what_to_type(
+    user: User, arguments: tuple[str, ...], cure: str
+) -> None:
+    told = user.stackenv(*arguments)
+    assert told.returncode == 2
+    assert f"`stackenv {arguments[0]}` is no command" in told.stderr
+    assert cure in told.stderr and ("module load" in told.stderr)
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_the_help_cuts_no_text_and_begins_with_what_users_type(user: User, columns: str) -> None:
+    told = user.stackenv("--help", COLUMNS=columns)
+    _, _, commands = told.stdout.partition("\nCommands:\n")
+    assert told.returncode == 0 and commands and "..." not in commands
+    assert all(re.search(rf"^  {name}  ", told.stdout, re.MULTILINE) for name in COMMANDS)
+    assert "stackenv create biopy biopython" in told.stdout
+
+
+def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
+    load = [user.stack.bundle_module]
+    assert user.stackenv("create", "it", load=load).returncode == 0
+    (example,) = re.findall(r"stackenv edit biopy (-m .*)", user.stackenv("edit", "--help").stdout)
+    # The shape of the example, with the names of this site: the same generation, and one more.
+    words = example.split()
+    assert words[0::2] == ["-m", "-m"]
+    names = ["-m", user.stack.bundle_module, "-m", user.stack.other_module]
+    edited = user.stackenv("edit", "it", *names)
+    assert edited.returncode == 0, edited.stderr
+    other = user.stackenv("edit", "it", "-m", user.stack.next_bundle_module)
+    assert other.returncode == 1 and "stackenv export it/1.0 --format requirements" in other.stderr
+    moved = user.run(
+        "stackenv export it --format requirements > it.txt;"
+        f" module purge; module load {user.stack.next_bundle_module};"
+        " stackenv create it --version 2.0 -r it.txt"
+    )
+    assert moved.returncode == 0, moved.stderr
