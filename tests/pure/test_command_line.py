@@ -74,13 +74,21 @@ def test_the_version_is_the_packages() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["install"], ["activate"], ["site", "frobnicate"], ["site", "render"], ["--frob"], []],
+    [["frobnicate"], ["site", "frobnicate"], ["site", "render"], ["--frob"], []],
     ids=" ".join,
 )
 def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: stackenv")
+
+
+@pytest.mark.parametrize("word", ["install", "activate"])
+def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) -> None:
+    done = run(word, "biopy")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"`stackenv {word}` is no command" in done.stderr
+    assert "module" in done.stderr.partition("hint: ")[2]
 
 
 def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,10 @@ from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
 from stackenv.errors import UsageError
+
+if TYPE_CHECKING:
+    from stackenv.commands.adoption import AdoptRequest
+    from stackenv.model.environment import Record
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -38,7 +43,7 @@ def adopt(
       stackenv adopt ~/venvs/venv-for-demo
       stackenv adopt pandas        (a conda environment)
     """
-    from stackenv.commands.adoption import AdoptRequest, read_former_record, require_not_adopted
+    from stackenv.commands.adoption import read_former_record, require_not_adopted
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
 
@@ -48,12 +53,7 @@ def adopt(
     prefix = find_environment(environment, workplace)
     require_finished(prefix)
     former = read_former_record(prefix)
-    # The path as typed, absolute: a link to another file system is how the user wants it named.
-    chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix))
-    if options["version"] is None:
-        options["version"] = former.version if former and former.name == chosen else "1.0"
-    request = AdoptRequest(prefix=prefix, name=chosen, **options).with_former(former)  # type: ignore[arg-type]
-    check_name(request.version, "version")
+    request = build_request(prefix, name, options, former)
     workplace.store.check_writable()
     require_not_adopted(workplace, prefix, former)
     with making(workplace) as workplace:
@@ -71,6 +71,27 @@ def adopt(
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)
+
+
+def build_request(
+    prefix: Path, name: str | None, options: dict[str, object], former: Record | None
+) -> AdoptRequest:
+    """Return what was typed, and what `former`, an older record of the environment, knows besides.
+
+    Raises
+    ------
+    UsageError
+        When name or version cannot be a module's.
+    """
+    from stackenv.commands.adoption import AdoptRequest
+
+    # The path as typed, absolute: a link to another file system is how the user wants it named.
+    chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix))
+    if options["version"] is None:
+        options["version"] = former.version if former and former.name == chosen else "1.0"
+    request = AdoptRequest(prefix=prefix, name=chosen, **options).with_former(former)  # type: ignore[arg-type]
+    check_name(request.version, "version")
+    return request
 
 
 def find_environment(text: str, workplace: Workplace) -> Path:

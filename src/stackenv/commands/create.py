@@ -77,9 +77,9 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
         require_loadable_name(record, workplace)
         if dry_run:
             print_plan(plan, as_json)
-            return
-        carry_out(plan, record, workplace)
-        report_created(workplace, record.full_name, as_json)
+        else:
+            carry_out(plan, record, workplace)
+            report_created(workplace, record.full_name, as_json)
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
