@@ -18,7 +18,6 @@ from stackenv.facts.module_table import (
     TableReader,
     read_changes,
     read_loaded_modules,
-    read_reverse_map,
 )
 
 ANSWER = 'import os\nos.environ["A"] = "1";\n'
@@ -223,19 +222,6 @@ def test_what_is_no_literal_table_is_refused_and_the_names_are_read_instead(text
         LoadedModule("a/1", "/m/a/1.lua", asked_for=True, sticky=False, order=1),
         LoadedModule("b/2", "", asked_for=True, sticky=False, order=2),
     )
-
-
-def test_spiders_map_is_the_end_of_its_output() -> None:
-    answer = '{"xlibmap":[],"timestampFn":false,"reverseMapT":{"\\/a\\tb":{"kind":"bin","pkg":"Py\\/3"}}}'
-    assert read_reverse_map(f'{{"reverseMapT":{{}}}}\nprinted{{"x":{answer}\n\n') == {"/a\tb": ("Py/3",)}
-    assert read_reverse_map('{"reverseMapT":[],"xlibmap":[]}\n') == {}
-
-
-@pytest.mark.parametrize(
-    "output", ["", "{}", '{"reverseMapT":', '{"reverseMapT":{"/a":{"kind":"bin"}}}', "[1]\n"]
-)
-def test_output_without_a_map_is_no_map(output) -> None:
-    assert read_reverse_map(output) is None
 
 
 @pytest.mark.parametrize("name", ["", "-t", "--help", "a b", "a\nb"])

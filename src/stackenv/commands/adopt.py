@@ -16,6 +16,7 @@ from stackenv.errors import UsageError
 if TYPE_CHECKING:
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.model.environment import Record
+    from stackenv.model.plan import Plan
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -57,20 +58,24 @@ def adopt(
     workplace.store.check_writable()
     require_not_adopted(workplace, prefix, former)
     with making(workplace) as workplace:
-        if (prefix / "conda-meta").is_dir():
-            from stackenv.commands.adopt_conda import plan_adopted_conda
-
-            plan, record = plan_adopted_conda(request, workplace, former)
-        else:
-            from stackenv.commands.adopt_venv import plan_adopted_venv
-
-            plan, record = plan_adopted_venv(request, workplace, former)
+        plan, record = plan_adopted(request, workplace, former)
         require_loadable_name(record, workplace)
         if dry_run:
             print_plan(plan, as_json)
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)
+
+
+def plan_adopted(request: AdoptRequest, workplace: Workplace, former: Record | None) -> tuple[Plan, Record]:
+    """Return the plan that gives the environment its module, and its record as far as it is known."""
+    if (request.prefix / "conda-meta").is_dir():
+        from stackenv.commands.adopt_conda import plan_adopted_conda
+
+        return plan_adopted_conda(request, workplace, former)
+    from stackenv.commands.adopt_venv import plan_adopted_venv
+
+    return plan_adopted_venv(request, workplace, former)
 
 
 def build_request(

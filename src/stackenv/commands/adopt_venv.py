@@ -124,7 +124,7 @@ def plan_adopted_venv(
         modulepath=stack.modulepath,
         python=Python(probed.version, venv.executable, module),
         platform=probe_platform(),
-        pinned=stack.pinned(request.allow_shadow) if module else (),
+        pinned=stack.pinned(request.allow_shadow, venv.sees_base_packages) if module else (),
         allow_shadow=request.allow_shadow,
         user_site=request.user_site,
         owned=False,

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -232,6 +233,11 @@ def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile:
     calls = request.pip_calls()
     report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
     below = f" of the module {python.module}" if python.module else ""
+    install = Step(
+        f"install with pip: {'; '.join(' '.join(words) for words in calls)}",
+        lambda: install_packages(record, calls, environ, report),
+        (RemoveFile(str(report)),),
+    )
     return (
         Step(
             f"make the folder {path}",
@@ -246,17 +252,7 @@ def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile:
             f"put the packages in order, and hold {len(record.pinned)} packages of the stack",
             lambda: write_files(describe_venv_files(record)),
         ),
-        *(
-            [
-                Step(
-                    f"install with pip: {'; '.join(' '.join(words) for words in calls)}",
-                    lambda: install_packages(record, calls, environ, report),
-                    (RemoveFile(str(report)),),
-                )
-            ]
-            if calls
-            else []
-        ),
+        *([install] if calls else []),
         Step(
             f"write the modulefile {modulefile}",
             lambda: finish(record, environ, report, modulefile, Path(proof)),
@@ -292,6 +288,6 @@ def read_report(path: Path) -> dict[tuple[str, str], Package]:
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         download = item.get("download_info", {})
         hashes = download.get("archive_info", {}).get("hashes", {})
-        source = download.get("url", "").rpartition("/")[2]
+        source = urlsplit(download.get("url", "")).path.rpartition("/")[2]
         found[(name.lower(), version)] = Package(name, version, "", source, hashes.get("sha256", ""))
     return found

@@ -170,20 +170,23 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
     a module runs it.
     """
+    from stackenv.commands.beneath import require_no_personal
     from stackenv.facts.lmod import Lmod
     from stackenv.facts.stack import load_stack
+    from stackenv.facts.venv import read_venv
 
     if any(not module or module[0] in "/-." or ".." in module for module in modules):
         raise StackenvError(
             f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
             f"stackenv edit {record.full_name} --module NAME/VERSION",
         )
-    stack = load_stack(Lmod.find(workplace.environ), modules)
+    stack = require_no_personal(load_stack(Lmod.find(workplace.environ), modules))
     require_same_python(record, stack)
     python = record.python
     if python and stack.python:
         python = replace(python, module=stack.python.module)
-    pinned = stack.pinned(record.allow_shadow)
+    sees_base = read_venv(Path(record.path)).sees_base_packages
+    pinned = stack.pinned(record.allow_shadow, sees_base)
     return put_on(replace(record, python=python, pinned=pinned), stack)
 
 

@@ -30,9 +30,10 @@ DESCRIPTION = re.compile(r'^whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 @shared_option
 @json_option
 def info(name: str, shared: Path | None, as_json: bool) -> None:
-    """Show what a personal module stands on, what it holds, and how it was made.
+    """Show what one personal module is made of.
 
-    Of several versions the one that `stackenv edit --default` has chosen is shown.
+    What it stands on, what it holds, and how it was made. Of several versions the one that
+    `stackenv edit --default` has chosen is shown.
 
     \b
     Example:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @shared_option
 @dry_run_option
 def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
-    """Give a module another name; without a version, NEW keeps that of OLD.
+    """Give a module another name.
 
-    The environment's folder stays where it is: a venv does not move. A module that is in use in this
-    shell is refused.
+    Without a version, NEW keeps that of OLD. The environment's folder stays where it is: a venv does not
+    move. A module that is in use in this shell is refused.
 
     \b
     Example:
@@ -58,6 +58,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         When there is a module of this name.
     """
     from stackenv.apply.store import parse_full_name, render_default
+    from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.replacement import keep_hand_edited, read_own_record, see, write_environment
     from stackenv.model.plan import Change, RemoveFile, RemoveFolder, Replacement, WriteFile
 
@@ -68,6 +69,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         raise UsageError(f"{module.full_name} has this name already")
     path = store.require_free(name, version)
     record = replace(read_own_record(module), name=name, version=version)
+    require_loadable_name(record, workplace)
     told, kept = keep_hand_edited(module, path)
     changes: list[Change] = [*kept, *write_environment(record, path), RemoveFile(str(module.path))]
     sentences = [

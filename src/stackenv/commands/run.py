@@ -20,7 +20,9 @@ from stackenv.errors import UsageError
 @click.argument("name", metavar="NAME[/VERSION]")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND...")
 def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
-    """Run one command in an environment; the status and the signals are the command's.
+    """Run one command in an environment.
+
+    The exit status and the signals are the command's.
 
     The modules that are loaded in this shell are purged first, sticky ones aside, so that the command
     finds the environment alone. It needs no function `module`: in a job, by cron, by ssh.

@@ -18,7 +18,7 @@ HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
 
 @click.group(epilog=EXIT_STATUS)
 def site() -> None:
-    """For the site's admins: the policy, the modulefile, the EasyBuild hooks.
+    """For admins: policy, modulefile, EasyBuild hooks.
 
     \b
     Example:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, zip_longest
 from typing import Union
@@ -31,8 +29,6 @@ DELETED = re.compile(rf"del os\.environ\[({LUA_QUOTED})\];?(?:\n|$)")
 HEAD = re.compile(r"[^\n]*import os(?:\n|$)")
 STATUS = re.compile(r"[^\n]*_mlstatus = (True|False)(?:\n|$)")
 LINE = re.compile(r"[^\n]*(?:\n|$)")
-# The keys come in no order (l_rptReverseMapTJson in libexec/spider, 8.6.19).
-REVERSE_MAP = re.compile(r'\{"(?:reverseMapT|timestampFn|xlibmap)":')
 
 CONSTANTS = {"true": True, "false": False, "nil": None}
 
@@ -163,22 +159,6 @@ def read_changes(output: str) -> tuple[dict[str, str | None], bool | None]:
     except TableError:
         return {}, None
     return changes, succeeded
-
-
-def read_reverse_map(output: str) -> dict[str, tuple[str, ...]] | None:
-    """Return the map that spider's `output`, as latin-1, ends with; None when there is none.
-
-    What modules have printed stands before it, on the same line if it did not end.
-    """
-    line = os.fsdecode(output.rstrip("\n").rpartition("\n")[2].encode("latin-1"))
-    for start in REVERSE_MAP.finditer(line):
-        with suppress(ValueError):
-            # An empty table of Lua becomes an empty list.
-            entries = json.loads(line[start.start() :], strict=False).get("reverseMapT") or {}
-            modules = {folder: entry.get("pkg") for folder, entry in entries.items()}
-            if all(isinstance(module, str) for module in modules.values()):
-                return {folder: (module,) for folder, module in modules.items()}
-    return None
 
 
 def read_quoted(quoted: str) -> str:
