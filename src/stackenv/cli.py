@@ -22,10 +22,12 @@ COMMANDS = {
     "export": "stackenv.commands.export:export",
     "info": "stackenv.commands.info:info",
     "list": "stackenv.commands.listing:listing",
+    "pack": "stackenv.commands.pack:pack",
     "remove": "stackenv.commands.remove:remove",
     "rename": "stackenv.commands.rename:rename",
     "run": "stackenv.commands.run:run",
     "site": "stackenv.commands.site:site",
+    "unpack": "stackenv.commands.unpack:unpack",
 }
 
 # What others call a command, what stands behind it when nothing does, and what to type here.

@@ -51,16 +51,59 @@ def carry_out_replacement(
         for subject in replacement.also:
             stack.enter_context(journal.changing(subject, command))
         open_journal = stack.enter_context(journal.changing(replacement.subject, command))
-        for path, text in replacement.seen.items():
-            if read_text(Path(path)) != text:
-                raise BusyError(
-                    f"{path} was changed by another command just now; nothing was changed",
-                    "look at it, and type the same again",
-                )
+        require_as_seen(replacement)
         for sentence in replacement.sentences:
             tell(sentence)
         open_journal.note(replacement.changes)
         open_journal.carry_out(replacement.changes)
+
+
+def carry_out_exchange(
+    plan: Plan,
+    exchange: Callable[[], Replacement],
+    journal: Journal,
+    command: str,
+    tell: Callable[[str], None],
+) -> None:
+    """Carry out the steps of `plan`, then what puts their result in the place of what was there.
+
+    Until the last step is done all of it is undone when it fails or is interrupted; from then on it is
+    finished.
+
+    Raises
+    ------
+    BusyError
+        When another command changes the module, or has changed it since it was decided on.
+    StackenvError
+        What the failing step raised, after the undo; when the disk refuses the exchange.
+    """
+    undo: list[Change] = []
+    with journal.changing(plan.subject, command, plan.complete_when) as open_journal:
+        try:
+            for step in plan.steps:
+                tell(step.sentence)
+                undo = [*step.undo, *undo]
+                open_journal.note(undo)
+                step.carry_out()
+            replacement = exchange()
+            require_as_seen(replacement)
+        except BaseException:
+            open_journal.carry_out(undo)
+            raise
+        for sentence in replacement.sentences:
+            tell(sentence)
+        open_journal.commit(replacement.changes)
+        open_journal.carry_out(replacement.changes)
+
+
+def require_as_seen(replacement: Replacement) -> None:
+    """Raise BusyError when a file was changed since `replacement` was decided on."""
+    for path, text in replacement.seen.items():
+        if read_text(Path(path)) != text:
+            raise BusyError(
+                f"{path} was changed by another command just now; nothing was changed",
+                "look at it, and type the same again",
+            )
 
 
 def read_text(path: Path) -> str | None:

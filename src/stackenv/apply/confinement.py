@@ -53,6 +53,11 @@ def is_aside(name: str, original: str = "") -> bool:
     return name.startswith(f".{original}") and ".removing" in name[len(original) :]
 
 
+def is_staged(name: str, final: str) -> bool:
+    """Tell whether `name` is what a folder that becomes `final` is called while it is made."""
+    return name.startswith(f".{final}.staged-")
+
+
 def find_outside(changes: Iterable[Change], modules: Path) -> str:
     """Return what of `changes` lies neither below `modules` nor in an environment; empty: nothing."""
     changes = tuple(changes)
@@ -76,7 +81,8 @@ def is_inside(change: Change, modules: Path, sources: Iterable[str] = ()) -> boo
     if isinstance(change, MovePath):
         source, target = Path(change.source), Path(change.target)
         known = is_environment(source) or not os.path.lexists(source)
-        return source.parent == target.parent and known and is_aside(target.name, source.name)
+        renamed = is_aside(target.name, source.name) or is_staged(source.name, target.name)
+        return source.parent == target.parent and known and renamed
     path = Path(change.path)
     real = real_place(path)
     if Path(os.path.realpath(modules)) in real.parents or any(map(is_environment, real.parents)):

@@ -229,6 +229,11 @@ class OpenJournal:
         write_entry(self.path, self.entry)
         self.settled = not changes
 
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Write what is to be finished, no more undone, if this process is killed after now."""
+        self.entry = replace(self.entry, complete_when="")
+        self.note(changes)
+
     def carry_out(self, changes: Iterable[Change]) -> None:
         """Carry out `changes` one after the other, and cross each out."""
         left = list(changes)

@@ -47,6 +47,7 @@ def adopt(
     from stackenv.commands.adoption import read_former_record, require_not_adopted
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
+    from stackenv.commands.replacement import require_unpacked
 
     workplace = open_workplace(shared)
     if not dry_run:
@@ -54,6 +55,8 @@ def adopt(
     prefix = find_environment(environment, workplace)
     require_finished(prefix)
     former = read_former_record(prefix)
+    if former:
+        require_unpacked(former)
     request = build_request(prefix, name, options, former)
     workplace.store.check_writable()
     require_not_adopted(workplace, prefix, former)

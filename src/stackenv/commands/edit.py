@@ -31,8 +31,12 @@ class EditRequest:
     description: str | None
 
     @property
+    def changes_environment(self) -> bool:
+        return bool(self.modules or self.allow_shadow or self.forbid_shadow)
+
+    @property
     def changes_record(self) -> bool:
-        return bool(self.modules or self.allow_shadow or self.forbid_shadow or self.description is not None)
+        return self.changes_environment or self.description is not None
 
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
@@ -100,13 +104,21 @@ def edit(
 def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) -> Replacement:
     """Return the changes that `request` asks for."""
     from stackenv.apply.store import render_default
-    from stackenv.commands.replacement import keep_hand_edited, read_own_record, see, write_environment
+    from stackenv.commands.replacement import (
+        keep_hand_edited,
+        read_own_record,
+        require_unpacked,
+        see,
+        write_environment,
+    )
     from stackenv.model.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
     changes: list[Change] = []
     if request.changes_record:
         before = read_own_record(module)
+        if request.changes_environment:
+            require_unpacked(before)
         after = change_record(request, before, workplace)
         told, kept = keep_hand_edited(module, module.path)
         sentences += [

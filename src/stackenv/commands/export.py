@@ -11,11 +11,14 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.output import print_line
 
 if TYPE_CHECKING:
     from stackenv.model.environment import Record
 
+# Of an environment that cannot be looked into, written down when it was packed.
+PACKED_FORMATS = {"requirements": REQUIREMENTS, "environment": ENVIRONMENT}
 # What installs packages into a conda environment beside conda (PEP 627, INSTALLER).
 PIP_INSTALLERS = frozenset({"pip", "uv"})
 
@@ -43,6 +46,9 @@ def export(name: str, form: str, shared: Path | None) -> None:
     workplace = open_workplace(shared)
     workplace.recover()
     record = workplace.store.find(name, default=True).read_record()
+    if record.packed and form in PACKED_FORMATS:
+        print_line(Path(record.path, PACKED_FORMATS[form]).read_text(encoding="utf-8").rstrip("\n"))
+        return
     print_line(FORMATS[form](record, workplace).rstrip("\n"))
 
 

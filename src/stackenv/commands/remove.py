@@ -134,7 +134,7 @@ def plan_environment(
     module: StoredModule, environment: bool, workplace: Workplace
 ) -> tuple[str, tuple[Change, ...]]:
     """Return what happens to the environment of `module`: a sentence, and the changes."""
-    from stackenv.commands.replacement import read_own_record
+    from stackenv.commands.replacement import read_own_record, require_unpacked
 
     prefix = Path(module.prefix)
     if not prefix.is_dir():
@@ -148,6 +148,8 @@ def plan_environment(
         return delete_environment(module, (workplace.store.root, Path(workplace.environ.get("HOME", "/"))))
     if record is None:
         return f"leave the environment {prefix} as it is, for nothing tells who made it: {problem}", ()
+    # Its files are in the image, and that is in stackenv's folder.
+    require_unpacked(record)
     return leave_environment(record)
 
 

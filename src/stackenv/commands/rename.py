@@ -59,7 +59,13 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     """
     from stackenv.apply.store import parse_full_name, render_default
     from stackenv.commands.beneath import require_loadable_name
-    from stackenv.commands.replacement import keep_hand_edited, read_own_record, see, write_environment
+    from stackenv.commands.replacement import (
+        keep_hand_edited,
+        read_own_record,
+        require_unpacked,
+        see,
+        write_environment,
+    )
     from stackenv.model.plan import Change, RemoveFile, RemoveFolder, Replacement, WriteFile
 
     store = workplace.store
@@ -68,7 +74,9 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     if (name, version) == (module.name, module.version):
         raise UsageError(f"{module.full_name} has this name already")
     path = store.require_free(name, version)
-    record = replace(read_own_record(module), name=name, version=version)
+    before = read_own_record(module)
+    require_unpacked(before)
+    record = replace(before, name=name, version=version)
     require_loadable_name(record, workplace)
     told, kept = keep_hand_edited(module, path)
     changes: list[Change] = [*kept, *write_environment(record, path), RemoveFile(str(module.path))]

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.apply.carry_out import carry_out_replacement, read_text
+from stackenv.apply.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import is_users, rewrite_files
 from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.modules import describe_files, describe_module
 from stackenv.describe.personal import IN_CHARGE
-from stackenv.errors import BusyError, StackenvError
+from stackenv.errors import StackenvError
 from stackenv.facts.own_packages import read_own_packages
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
@@ -50,6 +50,15 @@ def read_own_record(module: StoredModule) -> Record:
         f"if nobody needs the copy of the modulefile: rm {shlex.quote(str(module.path))}; an environment "
         f"that was copied is adopted by: stackenv adopt {shlex.quote(module.prefix)} NEW_NAME",
     )
+
+
+def require_unpacked(record: Record) -> None:
+    """Raise StackenvError when the environment of `record` is packed: what was asked for would change it."""
+    if record.packed:
+        raise StackenvError(
+            f"{record.full_name} is packed and cannot be changed; nothing was changed",
+            f"type first: stackenv unpack {record.full_name}",
+        )
 
 
 def describe_use(module: StoredModule, environ: Mapping[str, str]) -> str:
@@ -154,13 +163,3 @@ def remove_without_journal(replacement: Replacement, workplace: Workplace, why: 
     with workplace.access.applied():
         for change in replacement.changes:
             carry_out_change(change)
-
-
-def require_as_seen(replacement: Replacement) -> None:
-    """Raise BusyError when a file was changed since `replacement` was decided on."""
-    for path, text in replacement.seen.items():
-        if read_text(Path(path)) != text:
-            raise BusyError(
-                f"{path} was changed by another command just now; nothing was changed",
-                "look at it, and type the same again",
-            )

@@ -9,6 +9,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
 from stackenv.commands.workplace import open_workplace
+from stackenv.describe.packed import ENTRANCE
 from stackenv.errors import UsageError
 
 
@@ -41,7 +42,11 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
     workplace = open_workplace(shared)
     workplace.recover()
     module = workplace.store.find(name, default=True)
-    modulepath = f"{workplace.store.root}:{module.read_record().modulepath}"
+    record = module.read_record()
+    if record.packed and record.packed.way == "namespace":
+        # One mount for the command and all that it starts, also where it is none of the environment's.
+        words = (f"{record.path}/{ENTRANCE}", "run", *words)
+    modulepath = f"{workplace.store.root}:{record.modulepath}"
     lmod = find_lmod(workplace.environ)
     sys.stdout.flush()
     launch(describe_launch(lmod, module.full_name, str(module.path), modulepath, words), workplace.environ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from stackenv.describe.packed import describe_mount
 from stackenv.facts.platform import ELF_MACHINES
 from stackenv.model import Family, ModuleSpec, Operation
 from stackenv.model.environment import Record
@@ -111,7 +112,7 @@ def describe_common(
                 Family("stackenv"),
                 *(o for m in record.modules for o in (RequireModules((m,), missing), DependOn(m))),
             ),
-            "environment": (*environment, TakeCharge(IN_CHARGE, name)),
+            "environment": (*describe_mount(record), *environment, TakeCharge(IN_CHARGE, name)),
             "commands": commands,
         },
         comment=f"record: {record.path}/{RECORD_FILE}",

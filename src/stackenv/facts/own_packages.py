@@ -23,6 +23,8 @@ def read_site_packages(prefix: Path) -> list[importlib.metadata.Distribution]:
 def read_own_packages(record: Record) -> tuple[Package, ...]:
     """Return the packages of the environment of `record` as it is now, with what the record knows of them."""
     prefix = Path(record.path)
+    if record.packed:
+        return record.packages
     if record.kind == "conda":
         return read_packages(prefix)
     known = {(package.name, package.version): package for package in record.packages}

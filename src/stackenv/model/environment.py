@@ -48,6 +48,36 @@ class Python:
 
 
 @dataclass(frozen=True)
+class PackedImage:
+    """The one file that an environment is packed into.
+
+    Parameters
+    ----------
+    identity
+        Of this packing; a file in the image has it in its name.
+    size_bytes, sha256
+        Of the image.
+    entries
+        How many files, links and folders are in it.
+    tree_sha256
+        Of all their names, modes, sizes and contents (`stackenv.facts.tree`).
+    way
+        `session`, a mount of a job or login at a place of its own, or `namespace`, one at the
+        environment's own path that only the command itself sees.
+    mounts
+        The folder on each node below which the first kind are made.
+    """
+
+    identity: str
+    size_bytes: int
+    sha256: str
+    entries: int
+    tree_sha256: str
+    way: str
+    mounts: str
+
+
+@dataclass(frozen=True)
 class Record:
     """What is known of one environment and its module: enough to build it again.
 
@@ -81,6 +111,8 @@ class Record:
         True when stackenv made the folder, and may delete it.
     made_by
         The command's words, as typed.
+    packed
+        The image that the environment is in; None while it is a folder of files.
     """
 
     name: str
@@ -102,6 +134,7 @@ class Record:
     description: str = ""
     made_by: tuple[str, ...] = ()
     activation: Mapping[str, object] | None = None
+    packed: PackedImage | None = None
 
     @property
     def full_name(self) -> str:

@@ -61,6 +61,17 @@ class RequireCpuFeatures:
 
 
 @dataclass(frozen=True)
+class MountImage:
+    """Have the image of a packed environment mounted by its script `entrance`; refuse in its words.
+
+    Where the file `mark` exists the environment is at its own path already. Unload tries the unmount.
+    """
+
+    entrance: str
+    mark: str
+
+
+@dataclass(frozen=True)
 class DependOn:
     """Have Lmod load the module `name`, and unload it again when nobody else needs it."""
 
@@ -184,6 +195,7 @@ PersonalOperation = Union[
     RequireModules,
     RequirePlatform,
     RequireCpuFeatures,
+    MountImage,
     DependOn,
     TakeFromPath,
     TakeCharge,

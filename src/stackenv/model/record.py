@@ -11,6 +11,8 @@ pinned          name, version, module of what the constraints file holds
 allow_shadow, user_site
 cpu_features    what packages compiled here need of the CPU, by the names of /proc/cpuinfo
 activation      what a conda environment's own activation does, captured; null for a venv
+packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
+                environment is packed into; null, or absent, while it is a folder of files
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError
-from stackenv.model.environment import Package, Platform, Python, Record
+from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
 
 RECORD_VERSION = 1
 # Where it is, below the environment's prefix.
@@ -72,4 +74,5 @@ def build_record(data: Mapping[str, Any]) -> Record:
     values["platform"] = Platform(**data["platform"])
     values["packages"] = tuple(Package(**package) for package in data["packages"])
     values["pinned"] = tuple((name, version, module) for name, version, module in data["pinned"])
+    values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
     return Record(**values)

@@ -9,6 +9,7 @@ from stackenv.policy.path_template import Literal, PathTemplate, Variable
 from stackenv.policy.settings import (
     ChannelPolicy,
     CondaPolicy,
+    PackPolicy,
     PersonalPolicy,
     ProofPolicy,
     SitePolicy,
@@ -20,6 +21,7 @@ __all__ = [
     "ChannelPolicy",
     "CondaPolicy",
     "Literal",
+    "PackPolicy",
     "PathTemplate",
     "PersonalPolicy",
     "ProofPolicy",

@@ -101,7 +101,7 @@ def load_policy(path: Path) -> SitePolicy:
     faults.extend(_consistency_faults(merged, path, {fault.key for fault in faults}))
     if faults:
         raise policy_error(faults)
-    return SitePolicy(path, values["version"], values["conda"], values["personal"])
+    return SitePolicy(path, values["version"], values["conda"], values["personal"], values["pack"])
 
 
 def _is_there(path: Path) -> bool:

@@ -20,6 +20,7 @@ from stackenv.policy.path_template import parse_path_template, parse_relative_fo
 from stackenv.policy.settings import (
     ChannelPolicy,
     CondaPolicy,
+    PackPolicy,
     PersonalPolicy,
     ProofPolicy,
     StoragePlace,
@@ -36,7 +37,7 @@ CONDA_DISTRIBUTIONS = (
     "Mambaforge",
 )
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
-RESERVED_SECTIONS = ("python", "jobs", "kernels", "pack", "limits")
+RESERVED_SECTIONS = ("python", "jobs", "kernels", "limits")
 _TIMEOUT_LIMIT_S = 3600
 
 # conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
@@ -51,6 +52,7 @@ POLICY_KEY_OF_CONDARC_KEY = {
     "pkgs_path": "packages in conda.storage",
 }
 # Longer keys would be written in YAML's "? key" form, which has no line for #!final.
+_NODE_FOLDER = re.compile(r"/[A-Za-z0-9._+/-]*")
 _CONDARC_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
@@ -107,6 +109,13 @@ def _parsed(parse: Callable[[str], Any], allowed: str, value: Any) -> Any:
     # voluptuous would put "not a valid value" in the place of a ValueError's message.
     except ValueError as error:
         raise Invalid(str(error)) from error
+
+
+def _node_folder(value: Any) -> Any:
+    # Below it sh makes folders, and looks for them in /proc/mounts, where a space is an octal number.
+    if not isinstance(value, str) or not _NODE_FOLDER.fullmatch(value) or ".." in Path(value).parts:
+        raise Invalid(not_allowed(value, "an absolute path of letters, digits and . _ + - /"))
+    return value.rstrip("/") or "/"
 
 
 def _templates(value: Any) -> Path | None:
@@ -239,10 +248,14 @@ PERSONAL_FIELDS: dict[Any, Any] = {
     Required("modules"): partial(_parsed, parse_path_template, _FOLDER),
     Required("environments"): All(_list_of(_parent, "folders"), _not_empty),
 }
+PACK_FIELDS: dict[Any, Any] = {
+    Required("mounts"): _node_folder,
+}
 POLICY_FIELDS: dict[Any, Any] = {
     Required("version"): _version,
     Required("conda"): _section(CONDA_FIELDS, CondaPolicy),
     Required("personal"): _section(PERSONAL_FIELDS, PersonalPolicy),
+    Required("pack"): _section(PACK_FIELDS, PackPolicy),
     **{Maybe(name): _reserved for name in RESERVED_SECTIONS},
 }
 POLICY_SCHEMA = Schema(_section(POLICY_FIELDS, dict))
@@ -257,5 +270,6 @@ KEYS_OF_SECTION = {
         ("conda.channels", CHANNEL_FIELDS),
         ("conda.proof", PROOF_FIELDS),
         ("personal", PERSONAL_FIELDS),
+        ("pack", PACK_FIELDS),
     )
 }

@@ -89,6 +89,19 @@ class PersonalPolicy:
 
 
 @dataclass(frozen=True)
+class PackPolicy:
+    """The section ``pack`` of a policy: environments in one file.
+
+    Parameters
+    ----------
+    mounts
+        A folder of each node's own, below which images are mounted.
+    """
+
+    mounts: str
+
+
+@dataclass(frozen=True)
 class SitePolicy:
     """A policy file, laid over the shipped default and checked.
 
@@ -102,9 +115,12 @@ class SitePolicy:
         The section of the conda modules.
     personal
         The section of the personal modules.
+    pack
+        The section of packed environments.
     """
 
     path: Path
     version: int
     conda: CondaPolicy
     personal: PersonalPolicy
+    pack: PackPolicy

@@ -10,6 +10,7 @@ import jinja2
 from stackenv.model.personal_operations import (
     DependOn,
     Extensions,
+    MountImage,
     PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
@@ -23,7 +24,7 @@ from stackenv.model.personal_operations import (
     Whatis,
 )
 from stackenv.render.cpu import render_require_cpu_features
-from stackenv.render.dialect import quote_csh
+from stackenv.render.dialect import quote_csh, quote_sh
 from stackenv.render.lua_string import quote_lua
 from stackenv.render.sources import fill_placeholders, read_source, strip_comments
 
@@ -83,6 +84,16 @@ def render_require_platform(operation: RequirePlatform, _: jinja2.Environment) -
 """
     body = (machine if operation.elf_machine else "") + (system if operation.os else "")
     return f'if mode() == "load" then\n{body}end' if body else ""
+
+
+def render_mount_image(operation: MountImage, _: jinja2.Environment) -> str:
+    entrance, mark = quote_sh(operation.entrance), quote_lua(operation.mark)
+    return f"""\
+if mode() == "load" and not isFile({mark}) then
+  local said, succeeded = capture({quote_lua(f"{entrance} mount 2>&1")})
+  if not succeeded then LmodError((said:gsub("^stackenv: ", ""):gsub("%s+$", ""))) end
+end
+if mode() == "unload" then capture({quote_lua(f"{entrance} unmount 2>&1")}) end"""
 
 
 def render_depend_on(operation: DependOn, _: jinja2.Environment) -> str:
@@ -223,6 +234,7 @@ PERSONAL_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     RequireModules: render_require_modules,
     RequirePlatform: render_require_platform,
     RequireCpuFeatures: render_require_cpu_features,
+    MountImage: render_mount_image,
     DependOn: render_depend_on,
     TakeFromPath: render_take_from_path,
     TakeCharge: render_take_charge,

@@ -1,0 +1,180 @@
+"""Run a command where a packed environment is at its own path, for this command and its children alone.
+
+    python -I enter_namespace.py NAME SQUASHFUSE SOURCE PREFIX MARK COMMAND [ARGUMENT...]
+
+SOURCE, an image or a folder, is mounted over PREFIX in a mount namespace of the command's own: other
+jobs of the user never see it, and cannot lose it. This process becomes the command. squashfuse and what
+waits beside it are no children of it, and end when nobody is in the namespace any more.
+
+For the Python of a node: 3.6 and later, the standard library only.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 47, 2, 4
+CAP_SYS_ADMIN = 21
+CAPABILITY_VERSION_3 = 0x20080522
+LOOK_EVERY_S = 2.0
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def refuse(name, sentence):
+    """Say why, and end with the status of a module that cannot be loaded."""
+    sys.stderr.write(
+        "stackenv: %s: %s. Ways out: another node; for good, with room for its files: stackenv unpack %s\n"
+        % (name, sentence, name)
+    )
+    sys.exit(7)
+
+
+def check(result, what):
+    """Raise OSError when the call has failed."""
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, "%s: %s" % (what, os.strerror(number)))
+
+
+def enter_namespace():
+    """Go into a mount namespace; users who are not root need a user namespace around it."""
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        check(LIBC.unshare(CLONE_NEWNS), "unshare")
+        check(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
+        return
+    check(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS), "user namespaces are not to be had")
+    # user_namespaces(7): without `deny` the map of groups cannot be written.
+    for path, text in (("setgroups", "deny"), ("uid_map", "%d %d 1"), ("gid_map", "%d %d 1")):
+        number = user if path == "uid_map" else group
+        with open("/proc/self/" + path, "w") as stream:
+            stream.write(text % (number, number) if "%" in text else text)
+
+
+def keep_capability():
+    """Let what is started next mount: an execve by an ordinary user drops all but ambient capabilities."""
+    if os.geteuid() == 0:
+        return
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)()
+    check(LIBC.capget(header, data), "capget")
+    # Effective, permitted and inheritable of the first 32 capabilities, then of the others.
+    data[2] |= 1 << CAP_SYS_ADMIN
+    check(LIBC.capset(header, data), "capset")
+    words = [ctypes.c_ulong(n) for n in (PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0)]
+    check(LIBC.prctl(PR_CAP_AMBIENT, *words), "prctl")
+
+
+def drop_capability():
+    """Have the command start as the ordinary user that it was."""
+    if os.geteuid() != 0:
+        words = [ctypes.c_ulong(n) for n in (PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)]
+        check(LIBC.prctl(PR_CAP_AMBIENT, *words), "prctl")
+
+
+def start_squashfuse(name, squashfuse, image, prefix, mark):
+    """Mount `image` over `prefix`; return the squashfuse that holds it, in the foreground of its own."""
+    environ = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
+    process = subprocess.Popen(
+        [squashfuse, "-f", "-o", "ro", image, prefix],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environ,
+        cwd="/",
+        start_new_session=True,
+    )
+    while not os.path.exists(os.path.join(prefix, mark)):
+        if process.poll() is not None:
+            words = process.stderr.read().decode("utf-8", "replace").strip()
+            return None, "the image cannot be mounted here, %s says: %s" % (squashfuse, words)
+        time.sleep(0.002)
+    return process, ""
+
+
+def is_anybody_here(own):
+    """Tell whether a process other than `own` is in this mount namespace."""
+    here = os.readlink("/proc/self/ns/mnt")
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) not in own:
+            try:
+                if os.readlink("/proc/%s/ns/mnt" % entry) == here:
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def hold(arguments, answer):
+    """Mount, tell `answer` how it went, and stay beside squashfuse until nobody is here any more."""
+    process, problem = start_squashfuse(*arguments)
+    os.write(answer, problem.encode("utf-8", "replace") or b"\0")
+    if process is None:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nothing, descriptor)
+    os.closerange(3, 256)
+    while process.poll() is None and is_anybody_here((os.getpid(), process.pid)):
+        time.sleep(LOOK_EVERY_S)
+    process.terminate()
+
+
+def mount_image(arguments):
+    """Mount the image by a process that is no child of this one; return what went wrong, or nothing."""
+    answer, given = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(answer)
+        if os.fork() == 0:
+            os.setsid()
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            try:
+                hold(arguments, given)
+            except BaseException as error:
+                os.write(given, repr(error).encode())
+            os._exit(0)
+        os._exit(0)
+    os.close(given)
+    os.waitpid(child, 0)
+    with os.fdopen(answer, "rb") as stream:
+        told = stream.read(4096) or b"what mounts it has ended"
+    return "" if told == b"\0" else told.decode("utf-8", "replace")
+
+
+def main(name, squashfuse, source, prefix, mark, *command):
+    """Become `command`."""
+    here = os.getcwd()
+    try:
+        enter_namespace()
+        if os.path.isdir(source):
+            bind = ctypes.c_ulong(MS_BIND)
+            check(LIBC.mount(os.fsencode(source), os.fsencode(prefix), None, bind, None), "mount")
+            problem = ""
+        else:
+            keep_capability()
+            problem = mount_image((name, squashfuse, source, prefix, mark))
+            drop_capability()
+    except OSError as error:
+        problem = "a mount of its own cannot be made here: %s" % error.strerror
+    if problem:
+        refuse(name, problem)
+    # The same folder, also where it is now below the mount.
+    os.chdir(here)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.stderr.write("stackenv: %s: %s: %s\n" % (name, command[0], error.strerror))
+        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,158 @@
+"""Images: made, extracted and looked into, by the programs of squashfs-tools and squashfuse."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stackenv.errors import StackenvError
+
+# Fewer than a login node has, which others use too.
+MOST_PROCESSORS = 8
+# mksquashfs' own level for zstd is 15: a third of the speed, for 2 % of the size (tests/bench/packed.py).
+ZSTD_LEVEL = 6
+
+
+def find_program(name: str, package: str) -> str:
+    """Return the path of the program `name`, of the distribution's `package`.
+
+    Raises
+    ------
+    StackenvError
+        When this node has none.
+    """
+    found = shutil.which(name) or shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+    if found:
+        return found
+    raise StackenvError(
+        f"there is no {name} on {os.uname().nodename}; nothing was changed",
+        f"try it on another node (a login node?), or ask the site for the package {package}",
+    )
+
+
+def list_compressors(mksquashfs: str) -> list[str]:
+    """Return what `mksquashfs` was built to compress with."""
+    done = subprocess.run([mksquashfs, "-help"], capture_output=True, text=True, check=False)
+    _, _, text = (done.stdout + done.stderr).partition("Compressors available")
+    lines = text.splitlines()[1:]
+    return [
+        line.split()[0] for line in lines if line.strip() and line[0].isspace() and line.strip()[0] != "-"
+    ]
+
+
+def choose_compression(mksquashfs: str) -> tuple[str, ...]:
+    """Return the options that have `mksquashfs` compress with zstd, or with gzip where it is not built in."""
+    if "zstd" in list_compressors(mksquashfs):
+        return ("-comp", "zstd", "-Xcompression-level", str(ZSTD_LEVEL))
+    return ("-comp", "gzip")
+
+
+def run_tool(words: Sequence[str], what: str) -> None:
+    """Run a program that shows its progress on a terminal; its own words follow when it fails.
+
+    Raises
+    ------
+    StackenvError
+        When it fails.
+    """
+    environ = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
+    shown = sys.stderr.isatty()
+    output = sys.stderr.fileno() if shown else subprocess.PIPE
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, env=environ, check=False
+    )
+    if done.returncode != 0:
+        told = (done.stderr or b"") + (b"" if shown else done.stdout or b"")
+        lines = told.decode("utf-8", "replace").strip().splitlines()
+        raise StackenvError(
+            f"{what} failed (status {done.returncode}): {' | '.join(lines[-5:]) or 'without a word'}",
+            "look at the free space and the quota: df -h; quota",
+        )
+
+
+def make_image(folder: Path, image: Path) -> None:
+    """Make the file `image` of all that is in `folder`; durable when it returns.
+
+    Raises
+    ------
+    StackenvError
+        When mksquashfs is not here, or fails.
+    """
+    mksquashfs = find_program("mksquashfs", "squashfs-tools")
+    processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
+    quiet = [] if sys.stderr.isatty() else ["-no-progress"]
+    options = ["-noappend", "-processors", str(processors), *choose_compression(mksquashfs), *quiet]
+    run_tool([mksquashfs, str(folder), str(image), *options], f"packing {folder} into {image}")
+    with image.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def extract_image(image: Path, folder: Path) -> None:
+    """Make the new `folder` of all that is in `image`.
+
+    Raises
+    ------
+    StackenvError
+        When unsquashfs is not here, or fails.
+    """
+    unsquashfs = find_program("unsquashfs", "squashfs-tools")
+    processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
+    quiet = [] if sys.stderr.isatty() else ["-no-progress"]
+    run_tool(
+        [unsquashfs, "-processors", str(processors), *quiet, "-force", "-dest", str(folder), str(image)],
+        f"unpacking {image} into {folder}",
+    )
+
+
+@contextlib.contextmanager
+def opened_image(image: Path) -> Iterator[Path]:
+    """Within the block what `image` holds can be read in the folder given; without FUSE, it is extracted.
+
+    Raises
+    ------
+    StackenvError
+        When it can be neither mounted nor extracted.
+    """
+    with tempfile.TemporaryDirectory(prefix="stackenv-image-") as scratch:
+        place = Path(scratch, "image")
+        place.mkdir()
+        if mount(image, place):
+            try:
+                yield place
+            finally:
+                unmount(place)
+        else:
+            extract_image(image, place)
+            yield place
+
+
+def mount(image: Path, place: Path) -> bool:
+    """Mount `image` at `place`; return whether that was possible."""
+    for name in ("squashfuse_ll", "squashfuse"):
+        program = shutil.which(name)
+        if program:
+            words = [program, "-o", "ro", str(image), str(place)]
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+            return done.returncode == 0 and place.is_mount()
+    return False
+
+
+def unmount(place: Path) -> None:
+    """Take the mount at `place` away."""
+    for words in (["fusermount3", "-u"], ["fusermount", "-u"], ["umount"], ["fusermount3", "-u", "-z"]):
+        if not place.is_mount():
+            return
+        if shutil.which(words[0]):
+            subprocess.run([*words, str(place)], capture_output=True, check=False)

@@ -1,0 +1,243 @@
+"""`stackenv pack`: an environment of many files into one, behind the same module."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import StackenvError
+from stackenv.output import print_line, tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.facts.tree import TreeEntry
+    from stackenv.model.environment import PackedImage, Record
+    from stackenv.model.plan import Change, Plan, Replacement
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@shared_option
+@dry_run_option
+def pack(name: str, shared: Path | None, dry_run: bool) -> None:
+    """Make one file of an environment, behind the same module.
+
+    The environment becomes a SquashFS image, which is mounted when its module is loaded or a command of
+    its bin is run: once for a job or a login session, on each node. It cannot be changed until it is
+    unpacked. Its files are deleted when the image has been read and compared with them, one by one; jobs
+    that use them at that moment fail, so pack when none is running.
+
+    \b
+    Example:
+      stackenv pack biopy
+    """
+    from stackenv.commands.replacement import open_store, read_own_record, require_unused
+
+    workplace = open_workplace(shared)
+    open_store(workplace, dry_run)
+    module = workplace.store.find(name, default=True)
+    record = read_own_record(module)
+    if record.packed:
+        raise StackenvError(f"{module.full_name} is packed already", f"stackenv unpack {module.full_name}")
+    require_unused(module, workplace.environ)
+    packing = Packing.begin(module, record, workplace)
+    if dry_run:
+        for sentence in packing.sentences():
+            print_line(sentence)
+        return
+    packing.carry_out()
+
+
+@dataclass
+class Packing:
+    """One packing under way: what is known when it begins, and what its steps find out."""
+
+    module: StoredModule
+    record: Record
+    workplace: Workplace
+    identity: str
+    way: str
+    packed: Record | None = None
+    tree: dict[str, TreeEntry] | None = None
+
+    @classmethod
+    def begin(cls, module: StoredModule, record: Record, workplace: Workplace) -> Packing:
+        """Return the packing of `record`, of which nothing is done yet.
+
+        Raises
+        ------
+        StackenvError
+            When this node lacks the programs, or the folder cannot be exchanged.
+        """
+        from stackenv.apply.packing import choose_way
+        from stackenv.apply.squashfs import find_program
+
+        find_program("mksquashfs", "squashfs-tools")
+        real = Path(record.path).resolve()
+        if not os.access(real.parent, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
+                f"ls -ld {shlex.quote(str(real.parent))}",
+            )
+        return cls(module, record, workplace, uuid.uuid4().hex, choose_way(record))
+
+    @property
+    def real(self) -> Path:
+        return Path(self.record.path).resolve()
+
+    @property
+    def staged(self) -> Path:
+        return self.real.with_name(f".{self.real.name}.staged-{self.identity[:8]}")
+
+    @property
+    def proof(self) -> Path:
+        return self.staged / f"stackenv/unfinished-{self.identity}"
+
+    def sentences(self) -> list[str]:
+        """Return what is going to be done."""
+        return [*(step.sentence for step in self.plan().steps), *self.exchange_sentences()]
+
+    def exchange_sentences(self) -> tuple[str, ...]:
+        return (
+            f"put the image in the place of {self.record.path}, write {self.module.path}, delete the files",
+        )
+
+    def plan(self) -> Plan:
+        """Return the steps that make the image, and what belongs beside it."""
+        from stackenv.describe.packed import describe_marks
+        from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
+
+        marks = describe_marks(self.record, self.identity)
+        steps = (
+            Step(f"compile what is not compiled yet in {self.record.path}", self.compile),
+            Step(
+                "mark the environment with the image's number",
+                self.mark,
+                tuple(RemoveFile(mark.path) for mark in marks),
+            ),
+            Step(
+                f"make one file of all that is in {self.record.path}",
+                self.make_image,
+                (RemoveTree(str(self.staged), str(self.proof)),),
+            ),
+            Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
+            Step("write beside the image what is read without it", self.write_shell),
+        )
+        return Plan(self.module.full_name, steps, str(self.module.path))
+
+    def carry_out(self) -> None:
+        """Pack the environment, whole or not at all."""
+        from stackenv.apply.carry_out import carry_out_exchange
+        from stackenv.commands.carrying_out import making
+        from stackenv.commands.workplace import read_command_words
+
+        with making(self.workplace):
+            command = shlex.join(read_command_words())
+            carry_out_exchange(self.plan(), self.exchange, self.workplace.journal, command, tell)
+        assert self.packed and self.packed.packed
+        image = self.packed.packed
+        tell(
+            f"{self.module.full_name} is packed: {image.entries} files, links and folders are one file of "
+            f"{image.size_bytes / 1e6:.1f} MB; load it as before; to change it: stackenv unpack "
+            f"{self.module.full_name}"
+        )
+
+    def compile(self) -> None:
+        from stackenv.apply.launcher import describe_launch
+        from stackenv.apply.packing import compile_packages, describe_compilation
+        from stackenv.facts.lmod import find_lmod
+
+        words = describe_compilation(self.record)
+        if words:
+            modulepath = f"{self.workplace.store.root}:{self.record.modulepath}"
+            lmod = find_lmod(self.workplace.environ)
+            compile_packages(
+                describe_launch(lmod, self.module.full_name, str(self.module.path), modulepath, words)
+            )
+
+    def mark(self) -> None:
+        from stackenv.apply.packing import write_files
+        from stackenv.describe.packed import describe_marks
+
+        write_files(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
+
+    def make_image(self) -> None:
+        from stackenv.apply.squashfs import make_image
+        from stackenv.describe.packed import IMAGE
+
+        self.workplace.access.make_folder(self.staged)
+        self.proof.parent.mkdir()
+        self.proof.touch()
+        make_image(self.real, self.staged / IMAGE)
+
+    def verify(self) -> None:
+        from stackenv.apply.packing import describe_image, read_image, require_same
+        from stackenv.describe.packed import IMAGE
+        from stackenv.facts.tree import hash_tree, read_tree
+
+        image = self.staged / IMAGE
+        found = read_image(image)
+        require_same(read_tree(self.real), found, "the image does not hold what the environment has")
+        mounts = self.workplace.policy.pack.mounts
+        packed = describe_image(image, self.identity, self.way, mounts, len(found), hash_tree(found))
+        self.packed = self._describe_packed(packed)
+
+    def _describe_packed(self, image: PackedImage) -> Record:
+        from stackenv.facts.own_packages import read_own_packages
+
+        return replace(self.record, packages=read_own_packages(self.record), packed=image)
+
+    def write_shell(self) -> None:
+        from stackenv.apply.packing import write_shell
+        from stackenv.commands.export import render_environment, render_requirements
+        from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
+
+        assert self.packed
+        texts = {
+            REQUIREMENTS: render_requirements(self.record, self.workplace),
+            ENVIRONMENT: render_environment(self.record, self.workplace),
+        }
+        write_shell(self.packed, texts, self.staged)
+        if self.workplace.access.group is not None:
+            self.workplace.access.give_tree(self.staged)
+
+    def exchange(self) -> Replacement:
+        from stackenv.commands.replacement import see
+
+        assert self.packed
+        sentences, changes = exchange_folders(self.module, self.packed, self.real, self.staged, self.proof)
+        from stackenv.model.plan import Replacement
+
+        return Replacement(
+            self.module.full_name, (*sentences, *self.exchange_sentences()), changes, see([self.module.path])
+        )
+
+
+def exchange_folders(
+    module: StoredModule, record: Record, real: Path, staged: Path, proof: Path
+) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return how `staged` takes the place of the environment `real`, which goes: sentences, and changes."""
+    from stackenv.commands.replacement import keep_hand_edited
+    from stackenv.describe.modules import describe_module
+    from stackenv.model.plan import MovePath, RemoveFile, RemoveTree, WriteFile
+    from stackenv.model.record import RECORD_FILE
+    from stackenv.render import render_module
+
+    aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
+    sentences, kept = keep_hand_edited(module, module.path)
+    return sentences, (
+        *kept,
+        RemoveFile(str(proof)),
+        MovePath(str(real), str(aside)),
+        MovePath(str(staged), str(real)),
+        WriteFile(str(module.path), render_module(describe_module(record))),
+        RemoveTree(str(aside), str(aside / RECORD_FILE)),
+    )

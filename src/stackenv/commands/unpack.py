@@ -1,0 +1,201 @@
+"""`stackenv unpack`: a packed environment as files again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import StackenvError, TakenError
+from stackenv.output import print_line, tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.model.environment import Record
+    from stackenv.model.plan import Plan, Replacement
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="Leave it packed, and put its files below this one: $TMPDIR, where the module looks first.",
+)
+@shared_option
+@dry_run_option
+def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -> None:
+    """Make files of a packed environment again, to change it.
+
+    With --to it stays packed, and its files are on the node as well: for a job on a node where nothing can
+    be mounted. They are the job's to delete; most sites delete $TMPDIR with the job.
+
+    \b
+    Example:
+      stackenv unpack biopy
+      stackenv unpack biopy --to "$TMPDIR"; module load biopy
+    """
+    from stackenv.commands.replacement import open_store, read_own_record, require_unused
+
+    workplace = open_workplace(shared)
+    if folder is None:
+        open_store(workplace, dry_run)
+    module = workplace.store.find(name, default=True)
+    record = read_own_record(module)
+    if record.packed is None:
+        raise StackenvError(f"{module.full_name} is not packed", f"stackenv pack {module.full_name}")
+    if folder is None:
+        require_unused(module, workplace.environ)
+    unpacking = Unpacking(module, record, workplace, uuid.uuid4().hex)
+    if dry_run:
+        for sentence in unpacking.sentences(folder):
+            print_line(sentence)
+    elif folder is None:
+        unpacking.carry_out()
+    else:
+        unpacking.extract_to(folder.absolute())
+
+
+@dataclass
+class Unpacking:
+    """One unpacking under way."""
+
+    module: StoredModule
+    record: Record
+    workplace: Workplace
+    number: str
+
+    @property
+    def real(self) -> Path:
+        return Path(self.record.path).resolve()
+
+    @property
+    def staged(self) -> Path:
+        return self.real.with_name(f".{self.real.name}.staged-{self.number[:8]}")
+
+    @property
+    def proof(self) -> Path:
+        return self.staged / f"stackenv/unfinished-{self.number}"
+
+    @property
+    def unpacked(self) -> Record:
+        return replace(self.record, packed=None)
+
+    def sentences(self, folder: Path | None) -> list[str]:
+        """Return what is going to be done."""
+        if folder:
+            assert self.record.packed
+            return [f"unpack {self.record.packed.entries} files, links and folders below {folder}"]
+        return [*(step.sentence for step in self.plan().steps), *self.exchange().sentences]
+
+    def plan(self) -> Plan:
+        """Return the steps that make the folder of files."""
+        from stackenv.model.plan import Plan, RemoveTree, Step
+
+        assert self.record.packed
+        steps = (
+            Step(f"look whether the image of {self.module.full_name} is as it was made", self.look),
+            Step(
+                f"unpack {self.record.packed.entries} files, links and folders beside {self.record.path}",
+                self.extract,
+                (RemoveTree(str(self.staged), str(self.proof)),),
+            ),
+            Step("compare them with what was packed: names, modes, sizes, contents, links", self.verify),
+        )
+        return Plan(self.module.full_name, steps, str(self.module.path))
+
+    def look(self) -> None:
+        from stackenv.apply.packing import require_image
+
+        require_image(self.record)
+
+    def extract(self) -> None:
+        from stackenv.apply.squashfs import extract_image
+        from stackenv.describe.packed import IMAGE
+
+        self.workplace.access.make_folder(self.staged)
+        self.proof.parent.mkdir()
+        self.proof.touch()
+        extract_image(Path(self.record.path, IMAGE), self.staged)
+
+    def verify(self) -> None:
+        from stackenv.apply.packing import write_unpacked
+
+        self._compare(self.staged)
+        write_unpacked(self.record, self.staged)
+        if self.workplace.access.group is not None:
+            self.workplace.access.give_tree(self.staged)
+
+    def _compare(self, folder: Path) -> None:
+        from stackenv.facts.tree import hash_tree, read_tree
+
+        assert self.record.packed
+        tree = read_tree(folder)
+        tree.pop(str(self.proof.relative_to(self.staged)), None)
+        if hash_tree(tree) != self.record.packed.tree_sha256:
+            raise StackenvError(
+                f"what was unpacked to {folder} is not what was packed ({len(tree)} entries, of "
+                f"{self.record.packed.entries}); the image stays as it is",
+                "look at the disk: df -h; df -i",
+            )
+
+    def exchange(self) -> Replacement:
+        from stackenv.commands.pack import exchange_folders
+        from stackenv.commands.replacement import see
+        from stackenv.model.plan import Replacement
+
+        told, changes = exchange_folders(self.module, self.unpacked, self.real, self.staged, self.proof)
+        sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
+        return Replacement(self.module.full_name, (*told, sentence), changes, see([self.module.path]))
+
+    def carry_out(self) -> None:
+        """Make files of the environment, whole or not at all."""
+        from stackenv.apply.carry_out import carry_out_exchange
+        from stackenv.commands.carrying_out import making
+        from stackenv.commands.workplace import read_command_words
+
+        with making(self.workplace):
+            command = shlex.join(read_command_words())
+            carry_out_exchange(self.plan(), self.exchange, self.workplace.journal, command, tell)
+        tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
+
+    def extract_to(self, folder: Path) -> None:
+        """Put the files below `folder`, whole or not at all; the environment stays packed.
+
+        Raises
+        ------
+        TakenError
+            When they are there already.
+        """
+        from stackenv.apply.interruption import stopping_at_signals
+        from stackenv.apply.squashfs import extract_image
+        from stackenv.describe.packed import IMAGE
+
+        assert self.record.packed
+        target = folder / f"stackenv-{self.record.packed.identity}"
+        draft = folder / f".stackenv-{self.record.packed.identity}.{os.getpid()}"
+        if not folder.is_dir():
+            raise StackenvError(f"there is no folder {folder}", '--to "$TMPDIR"')
+        if target.exists():
+            raise TakenError(f"{target} is there already", f"module load {self.module.full_name}")
+        self.look()
+        with stopping_at_signals():
+            try:
+                extract_image(Path(self.record.path, IMAGE), draft)
+                self._compare(draft)
+                draft.rename(target)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        tell(f"{self.module.full_name} is unpacked to {target}, and stays packed")
+        if Path(os.environ.get("TMPDIR", "/tmp")) != folder:
+            tell(f"the module looks in $TMPDIR alone: export TMPDIR={shlex.quote(str(folder))}")

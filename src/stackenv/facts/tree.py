@@ -1,0 +1,111 @@
+"""What a folder holds, entry by entry: to tell whether two are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Callable
+
+from stackenv.errors import StackenvError
+
+BLOCK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """A file, link or folder.
+
+    `mode` is kind and permissions, as `ls -l` has them; `size_bytes` that of a file; `contents` the
+    SHA-256 of a file, the target of a link.
+    """
+
+    mode: str
+    size_bytes: int = 0
+    contents: str = ""
+
+
+def read_tree(folder: Path, advance: Callable[[int], None] = lambda _: None) -> dict[str, TreeEntry]:
+    """Return all that is in `folder`, itself included, by the path below it.
+
+    `advance` hears the bytes of each entry when it was read.
+
+    Raises
+    ------
+    StackenvError
+        When something cannot be read, or is neither file, link nor folder.
+    """
+    entries = {}
+    for name in list_names(str(folder)):
+        path = os.path.join(folder, name)  # noqa: PTH118 (tens of thousands of them)
+        try:
+            entries[name] = read_entry(path)
+        except OSError as error:
+            raise StackenvError(f"{path} cannot be read: {error.strerror}", f"ls -ld {path}") from error
+        advance(entries[name].size_bytes)
+    return entries
+
+
+def list_names(folder: str) -> Iterator[str]:
+    """Yield the paths below `folder` of all that is in it, and `.`; no link is followed."""
+
+    def refuse(error: OSError) -> None:
+        raise StackenvError(f"{error.filename} cannot be read: {error.strerror}", f"ls -ld {error.filename}")
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        below = os.path.relpath(place, folder)
+        yield below
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]  # noqa: PTH114, PTH118
+        for name in (*files, *links):
+            yield os.path.normpath(os.path.join(below, name))  # noqa: PTH118
+
+
+def read_entry(path: str) -> TreeEntry:
+    """Return what is at `path`."""
+    status = os.lstat(path)
+    mode = stat.filemode(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
+        return TreeEntry(mode, 0, os.readlink(path))  # noqa: PTH115
+    if stat.S_ISDIR(status.st_mode):
+        return TreeEntry(mode)
+    if not stat.S_ISREG(status.st_mode):
+        raise StackenvError(
+            f"{path} is neither a file, a link nor a folder; nothing was changed", f"remove it: rm {path}"
+        )
+    return TreeEntry(mode, status.st_size, hash_file(path))
+
+
+def hash_file(path: str) -> str:
+    """Return the SHA-256 of the file `path`, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hash_tree(entries: Mapping[str, TreeEntry]) -> str:
+    """Return one SHA-256 for `entries`: equal when all of them are."""
+    digest = hashlib.sha256()
+    for name in sorted(entries):
+        words = (name, *map(str, astuple(entries[name])))
+        digest.update("\0".join(words).encode("utf-8", "surrogateescape") + b"\0\0")
+    return digest.hexdigest()
+
+
+def list_differences(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry]) -> list[str]:
+    """Return a sentence for each entry that `wanted` and `found` do not have alike."""
+    sentences = []
+    for name in sorted({*wanted, *found}):
+        before, after = wanted.get(name), found.get(name)
+        if before is None:
+            sentences.append(f"{name} is new")
+        elif after is None:
+            sentences.append(f"{name} is missing")
+        elif before != after:
+            what = "mode" if before.mode != after.mode else "contents"
+            sentences.append(f"{name} has another {what}" if what == "mode" else f"{name} has other {what}")
+    return sentences
