@@ -16,6 +16,8 @@ prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
 prepare_checkout=$(dirname "$prepare_tests")
 prepare_work=$prepare_checkout/.work
 prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck git python3 python3-venv python3-dev gcc make'
+prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3"
+prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
 prepare_python=''
 prepare_python_identity=''
 
@@ -43,6 +45,18 @@ prepare_has() {
     python3 | python3-venv | python3-dev)
         [ -n "$prepare_python" ] || prepare_choose_python
         ;;
+    squashfs-tools)
+        command -v mksquashfs >/dev/null 2>&1
+        ;;
+    fuse3)
+        command -v fusermount3 >/dev/null 2>&1
+        ;;
+    munge)
+        command -v munged >/dev/null 2>&1
+        ;;
+    slurm-client)
+        command -v sbatch >/dev/null 2>&1
+        ;;
     lmod)
         [ -x "${LMOD_CMD:-/usr/share/lmod/lmod/libexec/lmod}" ]
         ;;
@@ -61,8 +75,9 @@ prepare_refuse() {
     cat >&2 <<EOF
 prepare: nothing was changed. As root, on Debian or Ubuntu:
   apt-get update && apt-get install -y --no-install-recommends $1
-or on RHEL and its kin (Lmod, fish and ShellCheck are in EPEL: dnf install -y epel-release):
-  dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make
+or on RHEL and its kin (Lmod, fish, ShellCheck and Slurm are in EPEL: dnf install -y epel-release):
+  dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make \\
+    squashfs-tools squashfuse fuse3 munge slurm slurm-slurmctld slurm-slurmd
 EOF
     return 3
 }

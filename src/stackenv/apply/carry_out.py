@@ -68,7 +68,7 @@ def carry_out_exchange(
     """Carry out the steps of `plan`, then what puts their result in the place of what was there.
 
     Until the last step is done all of it is undone when it fails or is interrupted; from then on it is
-    finished.
+    finished. So `plan.complete_when` must be a file that never exists.
 
     Raises
     ------

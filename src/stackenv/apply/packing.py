@@ -96,7 +96,7 @@ def write_shell(record: Record, texts: Mapping[str, str], folder: Path) -> None:
     `texts` are the requirements and the environment.yml, by the names of their files.
     """
     source = Path(record.path)
-    own = [str(p.relative_to(source)) for p in (source / FOLDER).iterdir() if not is_mark(p.name)]
+    own = [f"{FOLDER}/{p.name}" for p in (source / FOLDER).iterdir() if not is_mark(p.name)]
     for name in (*KEPT, *own):
         copy(source / name, folder / name)
     history = folder / "conda-meta/history"

@@ -131,7 +131,7 @@ class Packing:
             Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
             Step("write beside the image what is read without it", self.write_shell),
         )
-        return Plan(self.module.full_name, steps, str(self.module.path))
+        return Plan(self.module.full_name, steps, f"{self.proof}.never")
 
     def carry_out(self) -> None:
         """Pack the environment, whole or not at all."""

@@ -112,7 +112,7 @@ class Unpacking:
             ),
             Step("compare them with what was packed: names, modes, sizes, contents, links", self.verify),
         )
-        return Plan(self.module.full_name, steps, str(self.module.path))
+        return Plan(self.module.full_name, steps, f"{self.proof}.never")
 
     def look(self) -> None:
         from stackenv.apply.packing import require_image

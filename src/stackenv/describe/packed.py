@@ -1,13 +1,12 @@
-"""What leads into an environment that is packed into one file: its scripts, and what its module does."""
+"""What leads into an environment that is packed into one file, and what tells of which one it is."""
 
 from __future__ import annotations
 
 import sys
 
 from stackenv import STACKENV_UUID
-from stackenv.model import InstalledFile, Operation
+from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
-from stackenv.model.personal_operations import MountImage
 from stackenv.model.record import FOLDER
 
 IMAGE = f"{FOLDER}/environment.squashfs"
@@ -15,6 +14,8 @@ ENTRANCE = f"{FOLDER}/packed"
 ENTER = f"{FOLDER}/enter_namespace.py"
 # In the image: by the first a mount is known as this environment's, the second is for people.
 MARK, NOTE = f"{FOLDER}/packed-{{}}", f"{FOLDER}/packed.txt"
+# uv shows the line of a constraints file that it cannot read, before it does anything.
+UV_REFUSAL = f"{FOLDER}/uv-refusal.txt"
 # Written beside the image, since nothing in it can be read where it is not mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
 
@@ -41,7 +42,9 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
         "WAY": record.packed.way,
         "PYTHON": sys.executable,
     }
+    refusal = f"{record.full_name} is packed and cannot be changed; type first: stackenv unpack "
     return (
+        InstalledFile(f"{record.path}/{UV_REFUSAL}", text=f"the environment {refusal}{record.full_name}\n"),
         InstalledFile(f"{record.path}/{ENTRANCE}", "libexec/packed", values=values, executable=True),
         InstalledFile(
             f"{record.path}/{ENTER}",
@@ -50,11 +53,3 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
             values={},
         ),
     )
-
-
-def describe_mount(record: Record) -> tuple[Operation, ...]:
-    """Return what the module of `record` does beyond that of an environment that is not packed."""
-    if record.packed is None:
-        return ()
-    mark = MARK.format(record.packed.identity)
-    return (MountImage(f"{record.path}/{ENTRANCE}", f"{record.path}/{mark}"),)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from urllib.parse import quote
 
-from stackenv.describe.packed import describe_mount
+from stackenv.describe.packed import ENTRANCE, MARK, UV_REFUSAL
 from stackenv.facts.platform import ELF_MACHINES
 from stackenv.model import Family, ModuleSpec, Operation
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
     DependOn,
     Extensions,
+    MountImage,
+    PrependWord,
     RequireCpuFeatures,
     RequireModules,
     RequirePath,
@@ -50,6 +53,25 @@ def describe_about(record: Record) -> str:
 def describe_load(record: Record) -> str:
     """Return what to type to load the module, in any shell."""
     return f"module use {shlex.quote(record.module_folder)}; module load {record.full_name}"
+
+
+def describe_file_url(path: str) -> str:
+    """Return `path` as a file: URL (RFC 8089), which pip and uv do not split at spaces.
+
+    With one slash: Lmod turns more into one (8.6.19).
+    """
+    return f"file:{quote(path)}"
+
+
+def describe_mount(record: Record) -> tuple[Operation, ...]:
+    """Return what the module of `record` does because it is packed, if it is."""
+    if record.packed is None:
+        return ()
+    refusal = describe_file_url(f"{record.path}/{UV_REFUSAL}")
+    return (
+        MountImage(f"{record.path}/{ENTRANCE}", f"{record.path}/{MARK.format(record.packed.identity)}"),
+        PrependWord("UV_CONSTRAINT", refusal, IN_CHARGE, record.full_name),
+    )
 
 
 def describe_cure(record: Record, what: str) -> str:

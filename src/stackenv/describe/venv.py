@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
 
 from stackenv import STACKENV_UUID
-from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure, describe_load
+from stackenv.describe.personal import (
+    IN_CHARGE,
+    describe_common,
+    describe_cure,
+    describe_file_url,
+    describe_load,
+)
 from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.model.environment import Python, Record
 from stackenv.model.personal_operations import (
@@ -34,11 +39,8 @@ def find_site_packages(prefix: str, python: Python) -> str:
 
 
 def constraints_url(prefix: str) -> str:
-    """Return the constraints file as a file: URL (RFC 8089), which pip and uv do not split at spaces.
-
-    With one slash: Lmod turns more into one (8.6.19).
-    """
-    return f"file:{quote(f'{prefix}/{CONSTRAINTS_FILE}')}"
+    """Return the constraints file as a URL."""
+    return describe_file_url(f"{prefix}/{CONSTRAINTS_FILE}")
 
 
 def describe_constraints(record: Record) -> str:
@@ -96,7 +98,8 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     url = constraints_url(prefix)
     constraints: tuple[Operation, ...] = tuple(
         PrependWord(variable, url, IN_CHARGE, name)
-        for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT")
+        # Packed, it has another for uv.
+        for variable in (("PIP_CONSTRAINT",) if record.packed else ("PIP_CONSTRAINT", "UV_CONSTRAINT"))
         if record.pinned
     )
     environment: tuple[Operation, ...] = (

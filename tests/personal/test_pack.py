@@ -1,0 +1,245 @@
+"""`stackenv pack` and `unpack`: nothing is lost, and the module stays what it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
+from stacked import Stack, open_stack
+from trees import describe_tree
+from users import User
+
+CHECK = "import Bio, numpy; print(Bio.__file__); print(numpy.__file__)"
+
+
+class Packed(NamedTuple):
+    """A user with a packed environment, its files before, and what `pack` has said."""
+
+    user: User
+    before: dict[str, tuple[str, str]]
+    told: str
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterator[Packed]:
+    """Return what the module's tests look at."""
+    require_fuse()
+    folder = tmp_path_factory.mktemp("packed")
+    with unmounting(folder):
+        user = make_packing_user(folder, one_stack)
+        made = user.stackenv("create", "bio", "biopython", load=[one_stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+        before = describe_tree(user.home / "venvs/bio-1.0")
+        done = user.stackenv("pack", "bio")
+        assert done.returncode == 0, done.stderr
+        yield Packed(user, before, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def owner(packed: Packed) -> User:
+    return packed.user
+
+
+def load(user: User, commands: str, name: str = "bio", **environ: str) -> subprocess.CompletedProcess[str]:
+    return user.run(f"module use {user.modules}; module load {name} || exit 70; {commands}", **environ)
+
+
+def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packed) -> None:
+    prefix = packed.user.home / "venvs/bio-1.0"
+    files = [p for p in prefix.rglob("*") if not p.is_dir() and not p.is_symlink()]
+    names = {str(p.relative_to(prefix)) for p in files}
+    assert len(packed.before) > 500
+    assert {"stackenv/environment.squashfs", "stackenv/record.json", "stackenv/constraints.txt"} < names
+    assert {"pip.conf", "pyvenv.cfg", "bin/activate", "stackenv/requirements.txt"} < names
+    assert len(names) < 20
+    image = json.loads((prefix / "stackenv/record.json").read_text())["packed"]
+    assert image["size_bytes"] == (prefix / "stackenv/environment.squashfs").stat().st_size
+    assert f"{image['entries']} files, links and folders are one file" in packed.told
+
+
+def test_own_packages_and_those_of_the_stack_are_found_as_before(owner: User) -> None:
+    done = load(owner, f"python -c '{CHECK}' && module unload bio && command -v python")
+    own, stack, _ = done.stdout.splitlines()
+    assert own.startswith(str(owner.home.parent / "node")), done.stderr
+    assert stack.startswith(owner.stack.software)
+    assert not list_mounts(owner.home.parent)
+
+
+def test_scripts_of_its_bin_and_its_python_by_path_find_the_image(owner: User) -> None:
+    done = load(owner, 'pip --version; "$VIRTUAL_ENV/bin/python" -c "import sys; print(sys.prefix)"')
+    pip, prefix = done.stdout.splitlines()
+    assert str(owner.home.parent / "node") in pip, done.stderr
+    assert prefix.startswith(str(owner.home.parent / "node"))
+
+
+def test_activate_works_as_the_guide_has_it(owner: User) -> None:
+    done = owner.run(
+        f"module load {owner.stack.bundle_module}; source venvs/bio-1.0/bin/activate; python -c '{CHECK}'; "
+        "deactivate; command -v python"
+    )
+    assert str(owner.home.parent / "node") in done.stdout, done.stderr
+    assert "venvs" not in done.stdout.splitlines()[-1]
+
+
+def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
+    shown = json.loads(owner.stackenv("info", "bio", "--json").stdout)
+    assert "biopython" in [package["name"] for package in shown["packages"]]
+    assert "biopython==" in owner.stackenv("export", "bio", "--format", "requirements").stdout
+    assert "biopython==" in owner.stackenv("export", "bio", "--format", "environment").stdout
+    assert "packed:" in owner.stackenv("export", "bio").stdout
+    before = list_squashfuses(owner.home)
+    assert owner.stackenv("list").stdout.startswith("bio/1.0\tvenv")
+    found = owner.run(f"module use {owner.modules}; module -t spider biopython 2>&1; module show bio 2>&1")
+    assert "bio/1.0" in found.stdout
+    assert list_squashfuses(owner.home) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install pandas",
+        "pip3 -q install --user pandas",
+        "python -m pip uninstall -y biopython",
+        "python -Im pip install -U pip",
+        "python -W ignore -X utf8 -m pip install pandas",
+    ],
+)
+def test_pip_is_refused_with_the_cure(owner: User, command: str) -> None:
+    done = load(owner, command)
+    assert done.returncode == 1
+    assert done.stderr.startswith("stackenv: bio/1.0 is packed and cannot be changed: nothing was done (pip")
+    assert done.stderr.endswith("Type first: stackenv unpack bio/1.0\n")
+    assert not (owner.home / ".local").exists()
+
+
+@pytest.mark.parametrize("command", ["pip list", "python -c 'print(\"-m pip install\")'", "pip --version"])
+def test_what_only_reads_is_not_refused(owner: User, command: str) -> None:
+    assert load(owner, command).returncode == 0
+
+
+def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
+    before = describe_tree(owner.home / "venvs")
+    done = load(owner, "uv pip install pandas")
+    assert done.returncode != 0
+    assert "is packed and cannot be changed; type first: stackenv unpack bio/1.0" in done.stderr
+    assert describe_tree(owner.home / "venvs") == before
+    assert not (owner.home / ".local").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rename", "bio", "other"),
+        ("edit", "bio", "--allow-shadow", "numpy"),
+        ("pack", "bio"),
+        ("adopt", "venvs/bio-1.0", "again"),
+    ],
+)
+def test_what_would_change_it_is_refused_with_the_cure(owner: User, arguments: tuple[str, ...]) -> None:
+    before = describe_tree(owner.home)
+    refused = owner.stackenv(*arguments)
+    assert refused.returncode in (1, 9)
+    assert "stackenv unpack bio/1.0" in refused.stderr or "has a module already" in refused.stderr
+    assert describe_tree(owner.home) == before
+
+
+@pytest.fixture
+def packer(tmp_path: Path) -> Iterator[User]:
+    """Return a user with an environment that is not packed yet."""
+    require_fuse()
+    with unmounting(tmp_path):
+        user = make_packing_user(tmp_path, open_stack("eb5-pythonpath"))
+        made = user.stackenv("create", "bio", "biopython", load=[user.stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+        yield user
+
+
+def test_unpacked_it_is_what_it_was(packer: User) -> None:
+    prefix = packer.home / "venvs/bio-1.0"
+    odd = prefix / "share/ä 'odd' name"
+    odd.parent.mkdir(exist_ok=True)
+    odd.write_text("contents")
+    odd.chmod(0o640)
+    (prefix / "share/link").symlink_to("nowhere at all")
+    packer.run(f"{prefix}/bin/python -m compileall -q {prefix}/lib")
+    before = describe_tree(prefix), (packer.modules / "bio/1.0.lua").read_text()
+    assert packer.stackenv("pack", "bio").returncode == 0
+    assert (packer.modules / "bio/1.0.lua").read_text() != before[1]
+    done = packer.stackenv("unpack", "bio")
+    assert done.returncode == 0, done.stderr
+    after = describe_tree(prefix)
+    changed = {n for n in {*before[0], *after} if before[0].get(n) != after.get(n) and "__pycache__" not in n}
+    assert changed <= {"stackenv/record.json"}
+    assert (packer.modules / "bio/1.0.lua").read_text() == before[1]
+    assert load(packer, "pip install pandas").returncode == 0
+
+
+def test_a_dry_run_changes_nothing(packer: User) -> None:
+    before = describe_tree(packer.home)
+    done = packer.stackenv("pack", "bio", "--dry-run")
+    assert done.returncode == 0
+    assert "make one file of all that is in" in done.stdout
+    assert describe_tree(packer.home) == before
+
+
+def test_remove_takes_the_image_too(packer: User) -> None:
+    assert packer.stackenv("pack", "bio").returncode == 0
+    done = packer.stackenv("remove", "bio", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not list((packer.home / "venvs").iterdir())
+
+
+def test_an_adopted_one_is_not_removed_with_its_image(packer: User) -> None:
+    assert packer.stackenv("remove", "bio", "--yes").returncode == 0
+    packer.run(f"module load {packer.stack.bundle_module}; python -m venv --system-site-packages venvs/mine")
+    adopted = packer.stackenv("adopt", "venvs/mine", "mine", load=[packer.stack.bundle_module])
+    assert adopted.returncode == 0, adopted.stderr
+    assert packer.stackenv("pack", "mine").returncode == 0
+    refused = packer.stackenv("remove", "mine", "--yes")
+    assert refused.returncode == 1
+    assert "stackenv unpack mine/1.0" in refused.stderr
+    assert (packer.home / "venvs/mine/stackenv/environment.squashfs").is_file()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("truncate", "is truncated"),
+        ("flip", "is damaged"),
+        ("another", "is that of another environment, "),
+        ("remove", "is gone, or cannot be read"),
+    ],
+)
+def test_an_image_that_is_not_the_right_one_is_refused_with_which(
+    packer: User, damage: str, words: str
+) -> None:
+    assert packer.stackenv("pack", "bio").returncode == 0
+    image = packer.home / "venvs/bio-1.0/stackenv/environment.squashfs"
+    if damage == "truncate":
+        with image.open("r+b") as stream:
+            stream.truncate(image.stat().st_size - 5000)
+    elif damage == "flip":
+        contents = bytearray(image.read_bytes())
+        contents[len(contents) // 2] ^= 4
+        image.write_bytes(contents)
+    elif damage == "another":
+        assert packer.stackenv("create", "two", load=[packer.stack.bundle_module]).returncode == 0
+        assert packer.stackenv("pack", "two").returncode == 0
+        image.write_bytes((packer.home / "venvs/two-1.0/stackenv/environment.squashfs").read_bytes())
+    else:
+        image.unlink()
+    done = load(packer, "true")
+    assert done.returncode == 70
+    assert words in done.stderr.replace("\n", " "), done.stderr
+    if damage == "another":
+        assert "two/1.0" in done.stderr
+    refused = packer.stackenv("unpack", "bio")
+    assert refused.returncode == 1
+    assert "nothing was changed" in refused.stderr
+    assert image.exists() is (damage != "remove")
+    assert not list_mounts(packer.home.parent)

@@ -1,0 +1,254 @@
+"""The mounts of packed environments: one for a job or session, found, lost, refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
+from stacked import Stack
+from users import User
+
+IMPORT = "python -c 'import Bio; print(Bio.__file__)'"
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterator[User]:
+    """Return a user with a packed environment, in a home with a space in its name."""
+    require_fuse()
+    folder = tmp_path_factory.mktemp("mounts")
+    with unmounting(folder):
+        user = make_packing_user(folder, one_stack)
+        place = user.home / "my venvs/bio"
+        made = user.stackenv(
+            "create", "bio", "biopython", "--path", str(place), load=[one_stack.bundle_module]
+        )
+        assert made.returncode == 0, made.stderr
+        done = user.stackenv("pack", "bio")
+        assert done.returncode == 0, done.stderr
+        yield user
+
+
+@pytest.fixture
+def node(owner: User) -> Iterator[Path]:
+    """Return the folder of a node on which nothing is mounted yet."""
+    folder = owner.home.parent / "node"
+    yield folder
+    for pid in list_squashfuses(folder):
+        os.kill(pid, signal.SIGKILL)
+    for place in list_mounts(folder):
+        subprocess.run(["umount", "-l", place], check=True)
+    shutil.rmtree(folder / f"stackenv-{os.geteuid()}", ignore_errors=True)
+
+
+def load(user: User, commands: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return user.run(f"module use {user.modules}; module load bio || exit 70; {commands}", **environ)
+
+
+def in_job(number: int, step: str = "") -> dict[str, str]:
+    """Return what Slurm sets in the job `number`, and in a step of it."""
+    return {"SLURM_JOB_ID": str(number), **({"SLURM_STEP_ID": step} if step else {})}
+
+
+def test_loads_at_once_mount_once(owner: User, node: Path) -> None:
+    both = (
+        f"export SLURM_JOB_ID=7; module use {owner.modules}; for i in 1 2 3 4 5 6; do "
+        f"( module load bio && {IMPORT} ) & done; wait"
+    )
+    done = owner.run(both)
+    assert len(set(done.stdout.splitlines())) == 1, done.stderr
+    assert len(done.stdout.splitlines()) == 6
+    assert len(list_mounts(node)) == len(list_squashfuses(node)) == 1
+
+
+def test_each_job_and_step_has_its_mount_and_a_step_takes_the_batch_steps(owner: User, node: Path) -> None:
+    step = load(owner, IMPORT, **in_job(1, "0"))
+    batch = load(owner, IMPORT, **in_job(1))
+    later = load(owner, IMPORT, **in_job(1, "1"))
+    other = load(owner, IMPORT, **in_job(2))
+    places = [Path(done.stdout).parts[len(node.parts) + 1] for done in (step, batch, later, other)]
+    assert places == ["job-1-0", "job-1-batch", "job-1-batch", "job-2-batch"]
+    assert len(list_squashfuses(node)) == 3
+
+
+class Shell:
+    """A bash with the module loaded, that waits for its commands."""
+
+    def __init__(self, user: User, **environ: str) -> None:
+        init = Path(user.environ["LMOD_CMD"]).parents[1] / "init/bash"
+        self.process = subprocess.Popen(
+            ["bash", "--norc", "--noprofile"],
+            env={**user.environ, **environ},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.run(f'. "{init}"; module use {user.modules}; module load bio')
+
+    def run(self, command: str) -> str:
+        """Return what `command` prints, without the line that says it is done."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{command}\necho; echo DONE\n")
+        self.process.stdin.flush()
+        lines = list(iter(self.process.stdout.readline, "DONE\n"))
+        return "".join(lines).strip()
+
+    def close(self) -> None:
+        self.process.communicate("exit\n")
+
+
+@pytest.fixture
+def open_shell(owner: User, node: Path) -> Iterator[Callable[..., Shell]]:
+    shells: list[Shell] = []
+
+    def open_one(**environ: str) -> Shell:
+        shells.append(Shell(owner, **environ))
+        return shells[-1]
+
+    yield open_one
+    for shell in shells:
+        shell.close()
+
+
+def kill(pids: list[int]) -> None:
+    """Kill processes as a batch system does, and wait until they are gone."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_the_end_of_one_job_leaves_the_mount_of_another_to_a_process_that_uses_it(
+    node: Path, open_shell: Callable[..., Shell]
+) -> None:
+    first = open_shell(**in_job(1))
+    first.run(IMPORT)
+    of_first = list_squashfuses(node)
+    second = open_shell(**in_job(2))
+    second.run(
+        "exec 5< <(python -c 'import Bio, time; time.sleep(2); import Bio.Seq; print(Bio.Seq)'); sleep 1"
+    )
+    kill(of_first)
+    assert "job-2-batch" in second.run("cat <&5")
+    assert "job-2-batch" in second.run(IMPORT)
+
+
+def test_a_mount_that_a_killed_squashfuse_has_left_is_made_again(owner: User, node: Path) -> None:
+    assert load(owner, IMPORT, **in_job(3)).returncode == 0
+    kill(list_squashfuses(node))
+    assert len(list_mounts(node)) == 1
+    again = load(owner, IMPORT, **in_job(3))
+    assert again.returncode == 0, again.stderr
+    assert len(list_squashfuses(node)) == len(list_mounts(node)) == 1
+
+
+def test_a_mount_lost_after_the_load_is_made_again_by_the_next_command(
+    node: Path, open_shell: Callable[..., Shell]
+) -> None:
+    shell = open_shell(**in_job(4))
+    shell.run(IMPORT)
+    kill(list_squashfuses(node))
+    assert "job-4-batch" in shell.run(IMPORT)
+
+
+def test_another_shell_of_the_session_may_unload_it(node: Path, open_shell: Callable[..., Shell]) -> None:
+    one, two = open_shell(**in_job(5)), open_shell(**in_job(5))
+    one.run(IMPORT)
+    two.run("module unload bio")
+    assert not list_mounts(node)
+    assert "job-5-batch" in one.run(IMPORT)
+
+
+def test_unload_leaves_a_mount_that_is_in_use(node: Path, open_shell: Callable[..., Shell]) -> None:
+    one, two = open_shell(**in_job(6)), open_shell(**in_job(6))
+    place = Path(one.run(IMPORT)).parents[3]
+    one.run(f"cd {place}")
+    assert two.run("module unload bio") == ""
+    assert len(list_mounts(node)) == 1
+    one.run("cd /")
+
+
+def test_what_a_crash_before_the_mount_leaves_is_no_hindrance(owner: User, node: Path) -> None:
+    done = load(owner, IMPORT, **in_job(8))
+    place = Path(done.stdout).parents[3]
+    kill(list_squashfuses(node))
+    subprocess.run(["umount", "-l", place.parent], check=False)
+    for found in list_mounts(node):
+        subprocess.run(["umount", "-l", found], check=True)
+    (node / f"stackenv-{os.geteuid()}/job-8-batch").mkdir(exist_ok=True)
+    again = load(owner, IMPORT, **in_job(8))
+    assert again.stdout == done.stdout, again.stderr
+
+
+def test_without_a_batch_system_the_mount_is_the_sessions(owner: User, node: Path) -> None:
+    place = Path(load(owner, IMPORT).stdout).parts[len(node.parts) + 1]
+    session = Path("/proc/self/sessionid").read_text().strip()
+    named = f"login-{session}" if session != "4294967295" else f"processes-{os.getsid(0)}"
+    assert place == named
+
+
+def test_the_folder_of_mounts_is_the_users_alone(owner: User, node: Path) -> None:
+    load(owner, IMPORT)
+    assert (node / f"stackenv-{os.geteuid()}").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebody_else_in_its_place_is_refused(owner: User, node: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    folder = node / "stackenv-0"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    refused = load(owner, "true")
+    assert refused.returncode == 70
+    assert "belongs to somebody else" in refused.stderr.replace("\n", " ")
+    assert not list_mounts(node)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "words"),
+    [
+        (["/usr/bin/squashfuse", "/usr/bin/squashfuse_ll"], "there is no squashfuse"),
+        (["/dev/fuse"], "squashfuse_ll says: "),
+    ],
+)
+def test_a_node_without_fuse_is_said_with_the_ways_out_and_one_of_them_is_taken(
+    owner: User, node: Path, tmp_path: Path, hidden: list[str], words: str
+) -> None:
+    if os.geteuid():
+        pytest.skip("only root can hide a program from its own processes")
+    script = tmp_path / "load.sh"
+    script.write_text(
+        "".join(f"mount --bind /dev/null {path} || exit 80\n" for path in hidden if Path(path).exists())
+        + f'. "$1"; module use {owner.modules}; module load bio || exit 70; {IMPORT}\n'
+    )
+    init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init/bash"
+    on_the_node = f"unshare --mount bash --norc --noprofile {script} {init}"
+    refused = owner.run(on_the_node)
+    told = " ".join(refused.stderr.split())
+    assert refused.returncode == 70, told
+    assert words in told
+    assert 'stackenv unpack bio/1.0 --to "$TMPDIR"' in told
+    assert "for good: stackenv unpack bio/1.0" in told
+    unpacked = owner.stackenv("unpack", "bio", "--to", owner.environ["TMPDIR"])
+    assert unpacked.returncode == 0, unpacked.stderr
+    done = owner.run(on_the_node)
+    assert done.stdout.startswith(owner.environ["TMPDIR"]), done.stderr
+    assert not list_mounts(node)
+    shutil.rmtree(next(Path(owner.environ["TMPDIR"]).glob("stackenv-*")))
