@@ -122,7 +122,8 @@ def hold(arguments, answer):
     os.closerange(3, 256)
     while process.poll() is None and is_anybody_here((os.getpid(), process.pid)):
         time.sleep(LOOK_EVERY_S)
-    process.terminate()
+    # It has the ignored signals from here, and there is nothing that it could lose.
+    process.kill()
 
 
 def mount_image(arguments):

@@ -22,7 +22,7 @@ switch ( $argv[1]:q )
     case remove:
     case uninstall:
         unset __se_arguments
-        __PYTHON__ -I __CONDA__ $argv:q
+        __CONDA_RUN__ $argv:q
         if ( $status != 0 ) exit $status
         if ( ! $?CONDA_SHLVL ) exit 0
         if ( $CONDA_SHLVL == 0 ) exit 0

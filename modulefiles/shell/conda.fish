@@ -9,7 +9,7 @@ function conda
             __CONDA_RUN__ $argv
             return
         case install update upgrade remove uninstall
-            __PYTHON__ -I __CONDA__ $argv
+            __CONDA_RUN__ $argv
             or return
             # What runs at activation may have been installed or removed just now.
             test "$CONDA_SHLVL" -gt 0 2>/dev/null

@@ -11,7 +11,7 @@ conda() {
             return
             ;;
         install | update | upgrade | remove | uninstall)
-            __PYTHON__ -I __CONDA__ "$@" || return
+            __CONDA_RUN__ "$@" || return
             # What runs at activation may have been installed or removed just now.
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
             set -- reactivate

@@ -1,0 +1,148 @@
+"""Packed conda environments: at their own path, for a command and its children alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from built import POLICY, BuiltModules
+from condas import CONDA, make_conda_user
+from packing import list_mounts, list_squashfuses, require_fuse, unmounting
+from stacked import Stack
+from trees import describe_tree
+from users import User
+
+
+@pytest.fixture(scope="module")
+def owner(
+    tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules
+) -> Iterator[User]:
+    """Return a user with two packed conda environments: a stand-in, and one that conda made."""
+    require_fuse()
+    folder = tmp_path_factory.mktemp("packed-conda")
+    with unmounting(folder):
+        user = make_conda_user(folder, one_stack, built_modules)
+        (folder / "node").mkdir()
+        (folder / "site.yaml").write_text(f"{POLICY}\npack:\n  mounts: {folder}/node\n")
+        made = user.stackenv("create", "real", "--conda", "activating", "python")
+        assert made.returncode == 0, made.stderr
+        for name in ("one", "real"):
+            done = user.stackenv("pack", name)
+            assert done.returncode == 0, done.stderr
+        yield user
+
+
+def prefix_of(owner: User, name: str = "one") -> Path:
+    return owner.home / "conda/envs" / ("real-1.0" if name == "real" else name)
+
+
+def load(user: User, commands: str, name: str = "one", **environ: str) -> subprocess.CompletedProcess[str]:
+    return user.run(f"module use {user.modules}; module load {name} || exit 70; {commands}", **environ)
+
+
+def wait_for_the_end_of_squashfuse(folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while list_squashfuses(folder):
+        assert time.monotonic() < deadline, "squashfuse outlives its namespace"
+        time.sleep(0.05)
+
+
+def test_its_commands_run_at_its_own_path_which_nobody_else_sees(owner: User) -> None:
+    prefix = prefix_of(owner, "real")
+    done = load(
+        owner, f"python -c 'import sys; print(sys.prefix)'; ls {prefix}/lib; printenv CONDA_PREFIX", "real"
+    )
+    assert done.stdout.splitlines() == [str(prefix), str(prefix)], done.stderr
+    assert "No such file or directory" in done.stderr
+    assert not list_mounts(owner.home)
+
+
+def test_what_its_activation_sets_is_set(owner: User) -> None:
+    done = load(owner, "python; printenv STACKENV_TEST_ONE; module unload one; printenv CONDA_PREFIX")
+    assert done.stdout.splitlines() == ["python of one", "1"], done.stderr
+
+
+def test_conda_activates_it_as_any_other(owner: User) -> None:
+    done = owner.run(f"module load {CONDA}; conda activate one && python; conda deactivate; conda env list")
+    assert done.stdout.startswith("python of one\n"), done.stderr
+    assert str(prefix_of(owner)) in done.stdout
+
+
+def test_run_has_one_mount_for_the_command_and_all_that_it_starts(owner: User) -> None:
+    script = "readlink /proc/self/ns/mnt; python; ls stackenv/environment.squashfs || python"
+    done = owner.stackenv("run", "one", "--", "bash", "-c", f"cd {prefix_of(owner)}; {script}")
+    outside = str(Path("/proc/self/ns/mnt").readlink())
+    namespace, *rest = done.stdout.splitlines()
+    assert namespace != outside
+    assert rest == ["python of one", "python of one"], done.stderr
+
+
+@pytest.mark.parametrize(("command", "status"), [("exit 3", 3), ("kill -TERM $$", -15), ("echo out", 0)])
+def test_the_status_and_the_signals_are_the_commands(owner: User, command: str, status: int) -> None:
+    done = owner.stackenv("run", "one", "--", "bash", "-c", command)
+    assert done.returncode in (status, 128 - status if status < 0 else status)
+
+
+def test_squashfuse_ends_behind_the_last_process_of_the_namespace(owner: User) -> None:
+    assert load(owner, "python").returncode == 0
+    wait_for_the_end_of_squashfuse(owner.home)
+
+
+def test_nothing_waits_for_squashfuse(owner: User) -> None:
+    # A pipe that squashfuse held open would end with it, seconds later.
+    before = time.monotonic()
+    done = load(owner, 'x=$(python); echo "$x"; python | cat; wait', "one")
+    assert done.stdout == "python of one\npython of one\n"
+    assert time.monotonic() - before < 60
+
+
+@pytest.mark.parametrize("command", ["install numpy", "remove --yes python", "update --all --yes"])
+def test_conda_is_refused_with_the_cure(owner: User, command: str) -> None:
+    before = describe_tree(prefix_of(owner))
+    done = load(owner, f"conda {command}")
+    assert done.returncode == 1
+    assert "one/1.0 is packed and cannot be changed" in done.stderr
+    assert "stackenv unpack one/1.0" in done.stderr
+    assert describe_tree(prefix_of(owner)) == before
+
+
+def test_a_user_who_is_not_root_needs_no_setuid_program(owner: User, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("this user is one already")
+    # /dev/fuse is open to all on clusters; here, in a namespace of the test's own.
+    script = tmp_path / "as_user.sh"
+    init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init/bash"
+    script.write_text(
+        f"mknod -m 666 {tmp_path}/fuse c 10 229 && mount --bind {tmp_path}/fuse /dev/fuse || exit 80\n"
+        "mount --bind /dev/null /usr/bin/fusermount3 || exit 81\n"
+        f'exec setpriv --reuid 4321 --regid 4321 --clear-groups bash -c \'. "{init}"; module use '
+        f"{owner.modules}; module load one && python && id -u && grep CapEff /proc/self/status && "
+        "python -c pass && cat /proc/self/uid_map'\n"
+    )
+    shared = subprocess.run(["chmod", "-R", "a+rwX", str(owner.home.parent)], check=True)
+    assert shared.returncode == 0
+    for folder in owner.home.parents:
+        if str(folder).startswith("/tmp/") and folder.stat().st_uid == 0:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    done = owner.run(f"unshare --mount bash {script}")
+    assert done.returncode == 0, done.stderr
+    said, user, capabilities, *_ = done.stdout.splitlines()
+    assert (said, user) == ("python of one", "4321")
+    assert capabilities.split()[1].strip("0") == ""
+
+
+def test_unpacked_it_is_what_it_was(owner: User) -> None:
+    done = owner.stackenv("unpack", "one")
+    assert done.returncode == 0, done.stderr
+    assert load(owner, "python").stdout == "python of one\n"
+    assert not (prefix_of(owner) / "stackenv/packed").exists()
+    assert owner.stackenv("pack", "one").returncode == 0
+    to = owner.stackenv("unpack", "one", "--to", owner.environ["TMPDIR"])
+    assert to.returncode == 0, to.stderr
+    wait_for_the_end_of_squashfuse(owner.home)
+    assert load(owner, "python").stdout == "python of one\n"
+    assert not list_squashfuses(owner.home)
