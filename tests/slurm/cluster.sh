@@ -1,0 +1,42 @@
+#!/bin/sh
+# Starts munged, slurmctld and a slurmd for each node, says `ready`, and ends them when stdin ends: also
+# when the tests are killed.
+#
+#   unshare --mount sh cluster.sh FOLDER NODE...
+#
+# Below FOLDER are slurm.conf, and passwd and profile.d, which stand in for /etc's here, for the daemons
+# and jobs: the home of root is one of the tests, and a login shell sets up what a site has it set up.
+set -eu
+folder=$1
+shift
+SLURM_CONF=$folder/slurm.conf
+export SLURM_CONF
+
+end_daemons() {
+    set --
+    for pid_file in "$folder"/run/*.pid; do
+        [ ! -f "$pid_file" ] || set -- "$@" "$(cat "$pid_file")"
+    done
+    [ "$#" -gt 0 ] || return 0
+    kill "$@" 2>/dev/null || :
+    waited=0
+    while kill -0 "$@" 2>/dev/null && [ "$waited" -lt 100 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+}
+trap end_daemons EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+mount --make-rprivate /
+mount --bind "$folder/passwd" /etc/passwd
+mount --bind "$folder/profile.d" /etc/profile.d
+munged --key-file="$folder/secret/key" --seed-file="$folder/secret/seed" --socket="$folder/run/munge" \
+    --pid-file="$folder/run/munged.pid" --log-file="$folder/log/munged"
+slurmctld
+for node in "$@"; do
+    slurmd -N "$node"
+done
+echo ready
+cat >/dev/null

@@ -1,0 +1,49 @@
+"""A real Slurm, and what its one user has: conda environments and personal modules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from built import WORK, BuiltModules
+from cluster import Cluster, find_hindrance, start_cluster
+from stacked import open_stack
+
+# What the guide has users make, from the modules of the site.
+MAKE = """\
+set -e
+module load Anaconda3
+conda create --yes --quiet --name pandas python >create.log
+conda create --yes --quiet --name other python >>create.log
+stackenv adopt pandas
+module purge
+module load {bundle}
+stackenv create biopy biopython
+"""
+WHERE = """\
+import os, sys
+print("ran in", os.path.basename(sys.prefix), *sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(built_modules: BuiltModules) -> Iterator[Cluster]:
+    """Start a Slurm; where that cannot be, skip on a laptop and fail in CI."""
+    hindrance = find_hindrance()
+    if hindrance:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no Slurm, and CI must try jobs: {hindrance}")
+        pytest.skip(f"no Slurm: {hindrance}")
+    stack = open_stack("eb5-pythonpath")
+    variables = {
+        "STACKENV_SITE_CONFIG": f"{WORK}/built/site.yaml",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": stack.wheels,
+    }
+    with start_cluster(f"{built_modules.modulepath}:{stack.modulepath}", variables) as cluster:
+        (cluster.home / "venvs").mkdir()
+        (cluster.home / "pandas_test.py").write_text(WHERE)
+        made = cluster.log_in(MAKE.format(bundle=stack.bundle_module))
+        assert made.returncode == 0, made.stdout + made.stderr
+        yield cluster
