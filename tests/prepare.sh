@@ -8,6 +8,7 @@
 #   prepare_python_environments [venv] [eb4] [eb5]     .work/venv, .work/eb4, .work/eb5
 #   prepare_distribution                               .work/distribution
 #   prepare_stack [eb5-pythonpath...]                  .work/stack, all four trees or these
+#   prepare_jupyter                                    .work/jupyter, a Jupyter and what is ipykernel's
 #
 # Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
 # was interrupted is made again. pip's settings are the user's.
@@ -215,6 +216,19 @@ prepare_stack() {
     prepare_logged prepare_build_stack trees $prepare_trees
 }
 
+prepare_make_jupyter() {
+    prepare_make_venv jupyter requirements-jupyter.txt &&
+        "$prepare_work/jupyter/bin/python" "$prepare_tests/kernels/build.py" --output "$prepare_work/jupyter"
+}
+
+prepare_jupyter() {
+    prepare_need_python || return
+    mkdir -p "$prepare_work" || return
+    prepare_inputs=$(prepare_hash tests/requirements-jupyter.txt tests/kernels/build.py tests/distribution/channel.py)
+    prepare_once "$prepare_work/jupyter/.stamp" "$prepare_inputs" \
+        'making .work/jupyter: a Jupyter, and ipykernel as wheels and in a channel' prepare_make_jupyter
+}
+
 case "${0##*/}" in
 prepare.sh)
     case "${1-}" in
@@ -222,6 +236,7 @@ prepare.sh)
         # shellcheck disable=SC2119 # without arguments: all of them
         prepare_system || exit
         prepare_python_environments || exit
+        prepare_jupyter || exit
         prepare_trees=''
         ;;
     demo)

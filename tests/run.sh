@@ -9,6 +9,7 @@ prepare_system
 prepare_python_environments venv eb4 eb5
 prepare_distribution
 prepare_stack
+prepare_jupyter
 bin=$PWD/.work/venv/bin
 PATH=$bin:$PATH
 export PATH

@@ -1,0 +1,56 @@
+"""Makes, beside a Jupyter, what a test installs without a network: the wheels of ipykernel, and a conda channel.
+
+The channel has the package ipykernel, which is those wheels, installed; its Python is that of the channel
+of tests/distribution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "distribution"))
+
+from channel import Package, write_index, write_package
+
+REQUIREMENTS = HERE.parent / "requirements-jupyter.txt"
+MINOR = "{}.{}".format(*sys.version_info)
+
+
+def pip(*words: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *words], check=True)
+
+
+def download(wheels: Path) -> None:
+    """Download the wheels that the requirements name."""
+    pip("download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", wheels, "-r", REQUIREMENTS)
+
+
+def write_channel(wheels: Path, channel: Path) -> None:
+    """Write a channel of one package, ipykernel with all that it needs."""
+    version = next(wheels.glob("ipykernel-*.whl")).name.split("-")[1]
+    package = Package("ipykernel", version, (f"python {MINOR}.*",))
+    with tempfile.TemporaryDirectory(prefix="stackenv-jupyter-") as scratch:
+        site_packages = Path(scratch, f"lib/python{MINOR}/site-packages")
+        offline = ("--quiet", "--no-index", "--find-links", wheels, "--no-deps")
+        pip("install", *offline, "--target", site_packages, "-r", REQUIREMENTS)
+        # Scripts of another prefix; a kernel needs none of them.
+        subprocess.run(["rm", "-rf", site_packages / "bin"], check=True)
+        write_index(channel, {package: write_package(package, Path(scratch), channel)})
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True, help="a folder")
+    output: Path = parser.parse_args().output.resolve()
+    download(output / "wheels")
+    write_channel(output / "wheels", output / "channel")
+
+
+if __name__ == "__main__":
+    main()
