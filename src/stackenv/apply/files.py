@@ -18,7 +18,7 @@ def current_umask() -> int:
     return mask
 
 
-def write_file(path: Path, text: str, executable: bool = False) -> None:
+def write_file(path: Path, text: str | bytes, executable: bool = False) -> None:
     """Make the file `path` hold `text`, with the mode that the umask leaves of 0666 or 0777.
 
     The text is written beside `path`, synced, and renamed over it, so that a reader, a full disk or
@@ -55,14 +55,14 @@ def write_new_file(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def written_beside(path: Path, text: str, executable: bool = False) -> Iterator[Path]:
+def written_beside(path: Path, text: str | bytes, executable: bool = False) -> Iterator[Path]:
     """Yield a file beside `path` that holds `text`, synced; it is gone after the block."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(handle, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123 (a descriptor)
-            stream.write(text)
+        with open(handle, "wb") as stream:  # noqa: PTH123 (a descriptor)
+            stream.write(text if isinstance(text, bytes) else text.encode("utf-8"))
             stream.flush()
             # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
             os.fchmod(handle, (0o777 if executable else 0o666) & ~current_umask())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
+from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import (
     IN_CHARGE,
     describe_common,
@@ -78,7 +79,12 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
         InstalledFile(f"{record.path}/{CONSTRAINTS_FILE}", text=describe_constraints(record)),
         InstalledFile(f"{record.path}/pip.conf", text=pip_conf),
     )
-    return (*(pth if with_pth else ()), *constraints, *describe_shell_files(record))
+    return (
+        *(pth if with_pth else ()),
+        *constraints,
+        *describe_shell_files(record),
+        describe_launch_file(record),
+    )
 
 
 def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:

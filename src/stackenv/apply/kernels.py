@@ -1,0 +1,216 @@
+"""The user's kernelspecs: which of them stackenv wrote, and how they are written and removed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.files import write_file
+from stackenv.describe.kernel import name_kernel, rename_kernelspec, write_kernelspec_text
+from stackenv.errors import StackenvError, TakenError
+from stackenv.model.environment import Record
+from stackenv.model.plan import Change, RemoveFile, RemoveFolder, WriteFile
+
+KERNEL_FILE = "kernel.json"
+FOLDER = "kernels"
+SHIPPED_LOGOS = Path(__file__).parent.parent / "templates" / "kernel"
+LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
+
+
+def find_kernels_folder(environ: Mapping[str, str]) -> Path:
+    """Return where the user's kernelspecs are (jupyter_core/paths.py, jupyter_data_dir).
+
+    JUPYTER_PLATFORM_DIRS leads to the same folder here, and JUPYTER_PREFER_ENV_PATH decides only in which
+    order folders are searched.
+
+    Raises
+    ------
+    StackenvError
+        When the variables name no absolute path.
+    """
+    data = environ.get("JUPYTER_DATA_DIR") or ""
+    if not data:
+        share = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '')}/.local/share"
+        data = f"{share}/jupyter" if environ.get("XDG_DATA_HOME") or environ.get("HOME") else ""
+    if not data.startswith("/"):
+        raise StackenvError(
+            f"the folder of Jupyter's kernels cannot be told: {data or 'HOME'!r} is no absolute path; "
+            "nothing was changed",
+            "set HOME, and JUPYTER_DATA_DIR and XDG_DATA_HOME to absolute paths, or not at all",
+        )
+    return Path(data, FOLDER)
+
+
+@dataclass(frozen=True)
+class StoredKernel:
+    """A kernelspec that stackenv wrote; `contents` is that of its kernel.json."""
+
+    folder: Path
+    text: str
+    contents: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        return self.folder / KERNEL_FILE
+
+    @property
+    def name(self) -> str:
+        """The kernel's name, as Jupyter compares it."""
+        return self.folder.name.lower()
+
+    @property
+    def display_name(self) -> str:
+        return str(self.contents["display_name"])
+
+    @property
+    def module(self) -> str:
+        return str(self.contents["metadata"]["stackenv"]["module"])
+
+    @property
+    def module_folder(self) -> str:
+        return str(self.contents["metadata"]["stackenv"]["module_folder"])
+
+    @property
+    def environment(self) -> str:
+        return str(self.contents["metadata"]["stackenv"]["environment"])
+
+    @property
+    def modulefile(self) -> Path:
+        return Path(self.module_folder, f"{self.module}.lua")
+
+    def is_of(self, prefix: str) -> bool:
+        """Tell whether it starts a kernel in the environment at `prefix`."""
+        return os.path.realpath(self.environment) == os.path.realpath(prefix)
+
+    def describe_removal(self) -> tuple[Change, ...]:
+        """Return the changes that remove it; what others have put beside it stays. By kernel.json, the
+        last, what an interrupted removal has left is still known as ours."""
+        own = [name for name in LOGOS if is_shipped_logo(self.folder / name)]
+        return (
+            *(RemoveFile(str(self.folder / name)) for name in own),
+            RemoveFile(str(self.path)),
+            RemoveFolder(str(self.folder)),
+        )
+
+
+def is_shipped_logo(path: Path) -> bool:
+    """Tell whether the file `path` is stackenv's logo, and nobody else's."""
+    try:
+        return path.read_bytes() == (SHIPPED_LOGOS / path.name).read_bytes()
+    except OSError:
+        return False
+
+
+def read_kernel(folder: Path) -> StoredKernel | None:
+    """Return the kernelspec in `folder`; None when there is none, or not one that stackenv wrote."""
+    try:
+        text = (folder / KERNEL_FILE).read_text(encoding="utf-8")
+        contents = json.loads(text)
+        kernel = StoredKernel(folder, text, contents)
+        if contents["metadata"]["stackenv"]["stackenv"] != STACKENV_UUID:
+            return None
+        paths = (kernel.module_folder, kernel.environment)
+        if not (kernel.display_name and kernel.module) or not all(p.startswith("/") for p in paths):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return kernel
+
+
+def list_kernels(environ: Mapping[str, str]) -> Iterator[StoredKernel]:
+    """Yield the kernelspecs of the user that stackenv wrote, by name; nothing where none can be."""
+    try:
+        folder = find_kernels_folder(environ)
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    yield from filter(None, (read_kernel(folder / name) for name in names))
+
+
+def find_kernels_of(prefix: str, environ: Mapping[str, str]) -> tuple[StoredKernel, ...]:
+    """Return the user's kernelspecs of the environment at `prefix`; none where that cannot be told."""
+    with contextlib.suppress(StackenvError, OSError):
+        return tuple(kernel for kernel in list_kernels(environ) if kernel.is_of(prefix))
+    return ()
+
+
+def choose_folder(record: Record, environ: Mapping[str, str]) -> Path:
+    """Return the folder of the kernelspec of `record`: the one that it has, else a new name's."""
+    for kernel in find_kernels_of(record.path, environ):
+        return kernel.folder
+    root, name = find_kernels_folder(environ), name_kernel(record)
+    try:
+        taken = {entry.name.lower() for entry in os.scandir(root)}
+    except (FileNotFoundError, NotADirectoryError):
+        taken = set()
+    # Another's, or of an environment that is gone: notebooks refer to it by its name.
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return root / next(n for n in names if n not in taken or is_leftover(root / n))
+
+
+def is_leftover(folder: Path) -> bool:
+    """Tell whether `folder` holds nothing but logos of ours: an interrupted `kernel add` was here."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return False
+    return all(is_shipped_logo(entry) for entry in entries)
+
+
+def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
+    """Write the kernelspec `contents` into `folder`: kernel.json last, by which Jupyter sees it.
+
+    Raises
+    ------
+    TakenError
+        When there is one that stackenv did not write.
+    StackenvError
+        When the disk refuses.
+    """
+    if os.path.lexists(folder / KERNEL_FILE) and read_kernel(folder) is None:
+        raise TakenError(
+            f"{folder / KERNEL_FILE} was not written by stackenv: it is left alone, and nothing was changed",
+            f"move it away: mv {folder} ANOTHER_FOLDER",
+        )
+    for name in LOGOS:
+        if not os.path.lexists(folder / name):
+            write_file(folder / name, (SHIPPED_LOGOS / name).read_bytes())
+    write_file(folder / KERNEL_FILE, write_kernelspec_text(contents))
+
+
+def remove_kernels(
+    prefix: str, environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
+    """Return how the user's kernels of the environment at `prefix` go: sentences, changes, files seen."""
+    kernels = find_kernels_of(prefix, environ)
+    return (
+        tuple(f"remove the Jupyter kernel {kernel.folder}" for kernel in kernels),
+        tuple(change for kernel in kernels for change in kernel.describe_removal()),
+        tuple(kernel.path for kernel in kernels),
+    )
+
+
+def rewrite_kernels(
+    before: Record, after: Record, environ: Mapping[str, str], shared: Path | None
+) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
+    """Return how the user's kernels of `before` become those of `after`: sentences, changes, files seen.
+
+    Their folders stay, by the names of which notebooks find them.
+    """
+    found = []
+    for kernel in find_kernels_of(before.path, environ):
+        text = write_kernelspec_text(rename_kernelspec(kernel.contents, before, after, shared))
+        if text != kernel.text:
+            found.append((kernel, text))
+    return (
+        tuple(f"write its name into the Jupyter kernel {kernel.folder}" for kernel, _ in found),
+        tuple(WriteFile(str(kernel.path), text) for kernel, text in found),
+        tuple(kernel.path for kernel, _ in found),
+    )

@@ -1,0 +1,204 @@
+"""`stackenv kernel`: kernels of Jupyter that run in environments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import StackenvError, UsageError
+from stackenv.output import print_json, print_line, print_table, tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.kernels import StoredKernel
+
+
+@click.group(epilog=EXIT_STATUS)
+def kernel() -> None:
+    """Kernels of Jupyter: an environment in a notebook.
+
+    A kernel starts with its environment's module loaded, and what that stands on, whatever modules or
+    environment Jupyter itself was started with. It needs ipykernel, in the environment or in its modules.
+
+    \b
+    Example:
+      stackenv kernel add biopy --install
+      stackenv kernel list
+    """
+
+
+@kernel.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@click.option("--display-name", help="What Jupyter shows, instead of module and modules.")
+@click.option("--install", is_flag=True, help="Install ipykernel into the environment, if it has none.")
+@shared_option
+@dry_run_option
+@json_option
+def add(
+    name: str, display_name: str | None, install: bool, shared: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Give an environment a kernel in Jupyter.
+
+    It is yours alone, of a project's environment too, and is found by each Jupyter that looks into your
+    Jupyter folder: ~/.local/share/jupyter, or JUPYTER_DATA_DIR. It stays right when the environment gets
+    another name or other modules; `stackenv remove` removes it too. Added again, it is written anew.
+
+    \b
+    Example:
+      stackenv kernel add biopy
+      stackenv kernel add biopy --install --display-name "Biology"
+    """
+    from stackenv.commands.kernel_add import KernelRequest, add_kernel, plan_kernel
+
+    workplace = open_workplace(shared)
+    request = KernelRequest(name, display_name, install)
+    request.check()
+    if not dry_run:
+        workplace.recover()
+        add_kernel(request, workplace, as_json)
+        return
+    sentences = plan_kernel(request, workplace).sentences
+    if as_json:
+        print_json({"steps": list(sentences)})
+        return
+    for sentence in sentences:
+        print_line(sentence)
+
+
+@kernel.command("list", epilog=EXIT_STATUS)
+@json_option
+def listing(as_json: bool) -> None:
+    """List the kernels that `kernel add` has made, and what is wrong with them.
+
+    \b
+    Example:
+      stackenv kernel list
+    """
+    from stackenv.apply.kernels import find_kernels_folder, list_kernels
+
+    workplace = open_workplace()
+    workplace.recover()
+    found = [describe_kernel(stored) for stored in list_kernels(workplace.environ)]
+    if as_json:
+        print_json(found)
+        return
+    rows = [(f["module"], f["state"], f["display_name"], f["folder"]) for f in found]
+    print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
+    for row in found:
+        if row["problem"]:
+            tell(f"{row['kernel']}: {row['problem']}; type: {row['cure']}")
+    if not found:
+        folder = find_kernels_folder(workplace.environ)
+        tell(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
+
+
+def describe_kernel(stored: StoredKernel) -> dict[str, str]:
+    """Return what `list` tells of `stored`; `problem` and `cure` are empty where `state` is ok."""
+    state, problem, cure = judge(stored)
+    return {
+        "kernel": stored.name,
+        "module": stored.module,
+        "display_name": stored.display_name,
+        "folder": str(stored.folder),
+        "environment": stored.environment,
+        "modulefile": str(stored.modulefile),
+        "state": state,
+        "problem": problem,
+        "cure": cure,
+    }
+
+
+def judge(stored: StoredKernel) -> tuple[str, str, str]:
+    """Return the state of `stored`, what is the matter, and what to type; no process is started."""
+    from stackenv.apply.store import ModuleStore
+    from stackenv.describe.launch import LAUNCH_FILE
+    from stackenv.model.record import RECORD_FILE, parse_record
+
+    remove = f"stackenv kernel remove {stored.name}"
+    prefix = Path(stored.environment)
+    if not prefix.is_dir():
+        return "environment gone", f"its environment {prefix} is gone", remove
+    for needed in (RECORD_FILE, LAUNCH_FILE, "bin/python"):
+        if not (prefix / needed).exists():
+            return "environment gone", f"{prefix / needed} is gone, without which it does not start", remove
+    try:
+        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
+    except (OSError, ValueError, StackenvError) as error:
+        return "environment gone", f"the record of its environment cannot be read: {error}", remove
+    modulefile = Path(record.module_folder, f"{record.full_name}.lua")
+    module = ModuleStore(Path(record.module_folder)).read(modulefile)
+    if module is None or not stored.is_of(module.prefix):
+        return "module gone", f"the module of its environment, {modulefile}, is gone", remove
+    if record.full_name != stored.module:
+        again = f"stackenv kernel add {record.full_name}"
+        return "renamed", f"its module is called {record.full_name} now, and it still starts", again
+    return "ok", "", ""
+
+
+@kernel.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@shared_option
+@dry_run_option
+def remove(name: str, shared: Path | None, dry_run: bool) -> None:
+    """Take a kernel out of Jupyter; its environment stays.
+
+    NAME is that of the module, which may be gone, or the kernel's own, as `kernel list --json` tells it.
+    Nothing is asked: `stackenv kernel add` makes it again. A kernel that is running goes on.
+
+    \b
+    Example:
+      stackenv kernel remove biopy
+    """
+    from stackenv.apply.carry_out import require_as_seen
+    from stackenv.apply.changes import carry_out_change
+    from stackenv.commands.replacement import see
+    from stackenv.model.plan import Replacement
+
+    workplace = open_workplace(shared)
+    if not dry_run:
+        workplace.recover()
+    stored = choose_kernel(name, workplace)
+    sentence = f"remove the Jupyter kernel {stored.folder}"
+    removal = Replacement(stored.module, (sentence,), stored.describe_removal(), see([stored.path]))
+    if dry_run:
+        print_line(sentence)
+        return
+    require_as_seen(removal)
+    # By kernel.json, the last to go, it is known until it is gone: nothing is left to undo.
+    for change in removal.changes:
+        carry_out_change(change)
+    tell(f"the kernel {stored.display_name!r} is gone; {stored.environment} stays as it is")
+
+
+def choose_kernel(name: str, workplace: Workplace) -> StoredKernel:
+    """Return the kernel that `name` means: its own name, or its module's, of this folder of modules first.
+
+    Raises
+    ------
+    StackenvError
+        When there is none.
+    UsageError
+        When there are several.
+    """
+    from stackenv.apply.kernels import find_kernels_folder, list_kernels
+
+    found = list(list_kernels(workplace.environ))
+    root = str(workplace.store.root)
+    meant = [k for k in found if name in (k.name, k.module, k.module.split("/")[0])]
+    exact = [k for k in meant if name == k.name]
+    here = [k for k in meant if k.module_folder == root]
+    for candidates in (exact, here, [] if workplace.shared else meant):
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise UsageError(
+                f"there are several kernels {name}: {', '.join(k.name for k in candidates)}",
+                f"say which one: stackenv kernel remove {candidates[0].name}",
+            )
+    raise StackenvError(
+        f"there is no kernel {name} of stackenv in {find_kernels_folder(workplace.environ)}",
+        "stackenv kernel list shows what there is; one that stackenv did not write: jupyter kernelspec list",
+    )

@@ -1,0 +1,110 @@
+"""The kernelspec by which Jupyter starts a kernel in an environment, as data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stackenv import STACKENV_UUID
+from stackenv.describe.launch import LAUNCH_FILE
+from stackenv.errors import StackenvError, UsageError
+from stackenv.model.environment import Record
+
+# What the names of kernels' folders are made of (jupyter_client/kernelspec.py); compared without case.
+UNFIT = re.compile(r"[^a-z0-9._-]")
+# What Jupyter takes for a placeholder in each word of argv (jupyter_client/manager.py, format_kernel_cmd).
+PLACEHOLDER = re.compile(r"\{[A-Za-z0-9_]+\}")
+CONNECTION_FILE = "{connection_file}"
+ARGUMENTS = ("-m", "ipykernel_launcher", "-f", CONNECTION_FILE)
+LONGEST_NAME = 200
+
+
+def name_kernel(record: Record) -> str:
+    """Return the name by which notebooks refer to the kernel of `record`, and that its folder has."""
+    return UNFIT.sub("-", f"stackenv-{record.name}-{record.version}".lower())
+
+
+def name_for_people(record: Record, shared: Path | None) -> str:
+    """Return what Jupyter shows: the module, the project that it is of, and what it stands on."""
+    base = ", ".join(record.modules) or (f"Python {record.python.version}" if record.python else record.kind)
+    if record.kind == "conda":
+        base = "conda" + (f", Python {record.python.version}" if record.python else "")
+    return f"{record.full_name}{f' of {shared.name}' if shared else ''} ({base})"
+
+
+def check_display_name(text: str) -> str:
+    """Return `text`; raise UsageError when Jupyter could not show it in a line."""
+    if text.strip() and text.isprintable() and len(text) <= LONGEST_NAME:
+        return text
+    raise UsageError(
+        f"{text!r} cannot be a kernel's name: nothing was changed",
+        f"at most {LONGEST_NAME} characters in one line, not only spaces",
+    )
+
+
+def describe_kernelspec(
+    record: Record, display_name: str, lmod: str, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the contents of kernel.json (Jupyter client documentation, "Kernel specs").
+
+    `own` is the kernelspec that the environment's ipykernel would write itself: it knows its options.
+
+    Raises
+    ------
+    StackenvError
+        When Jupyter would replace a part of a path.
+    """
+    arguments: Sequence[str] = [str(word) for word in own.get("argv", ())][1:]
+    if CONNECTION_FILE not in arguments:
+        arguments = ARGUMENTS
+    python = f"{record.path}/bin/python"
+    words = ("/bin/sh", f"{record.path}/{LAUNCH_FILE}", lmod, python)
+    for word in words:
+        if PLACEHOLDER.search(word):
+            raise StackenvError(
+                f"{word}: Jupyter replaces a word in braces, so that no kernel can be started there; nothing "
+                "was changed",
+                "an environment at a path without braces",
+            )
+    metadata = own.get("metadata")
+    return {
+        **own,
+        "argv": [*words, *arguments],
+        "display_name": display_name,
+        "language": "python",
+        "interrupt_mode": "signal",
+        "metadata": {**(metadata if isinstance(metadata, dict) else {}), **describe_origin(record)},
+    }
+
+
+def describe_origin(record: Record) -> dict[str, Any]:
+    """Return by what stackenv knows its own kernelspecs, and whose they are."""
+    return {
+        "stackenv": {
+            "stackenv": STACKENV_UUID,
+            "module": record.full_name,
+            "module_folder": record.module_folder,
+            "environment": record.path,
+        }
+    }
+
+
+def rename_kernelspec(
+    contents: Mapping[str, Any], before: Record, after: Record, shared: Path | None
+) -> dict[str, Any]:
+    """Return `contents`, the kernelspec of `before`, for `after`; a name of the user's own stays."""
+    name = contents["display_name"]
+    default = name_for_people(before, shared)
+    return {
+        **contents,
+        "display_name": name_for_people(after, shared) if name == default else name,
+        "metadata": {**contents["metadata"], **describe_origin(after)},
+    }
+
+
+def write_kernelspec_text(contents: Mapping[str, Any]) -> str:
+    """Return the text of kernel.json."""
+    return json.dumps(contents, indent=1, ensure_ascii=False) + "\n"

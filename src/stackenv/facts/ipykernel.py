@@ -1,0 +1,74 @@
+"""The ipykernel that an environment has, of its own or of its stack: asked by importing it there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackenv.errors import ModuleError, StackenvError
+
+PROBE = Path(__file__).parent / "probes" / "ipykernel_probe.py"
+TIMEOUT_S = 300
+NOT_LOADED = 7
+
+
+@dataclass(frozen=True)
+class IPyKernel:
+    """An ipykernel.
+
+    Parameters
+    ----------
+    version
+        Empty when it cannot be imported.
+    own
+        The kernelspec that it would install itself.
+    problem
+        Why it cannot be imported; empty when it is just not there.
+    """
+
+    version: str = ""
+    own: Mapping[str, Any] | None = None
+    problem: str = ""
+
+
+def probe_ipykernel(
+    start: Callable[[Sequence[str]], Sequence[str]], python: str, environ: Mapping[str, str]
+) -> IPyKernel:
+    """Return the ipykernel of `python`, which is run under `environ` by the words of `start`.
+
+    Raises
+    ------
+    ModuleError
+        When the environment's module cannot be loaded; in its own words.
+    StackenvError
+        When the Python does not run, hangs, or says nothing.
+    """
+    with tempfile.TemporaryDirectory(prefix="stackenv-probe-") as folder:
+        answer = Path(folder, "answer.json")
+        try:
+            done = subprocess.run(
+                start((python, str(PROBE), str(answer))),
+                env=dict(environ),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise StackenvError(f"{python} does not end: killed after {TIMEOUT_S} s") from None
+        if not answer.is_file() or not answer.stat().st_size:
+            words = (done.stderr + done.stdout).strip() or f"status {done.returncode}"
+            kind = ModuleError if done.returncode == NOT_LOADED else StackenvError
+            raise kind(f"{python} does not run in its environment: {words}; nothing was changed")
+        data = json.loads(answer.read_text(encoding="utf-8"))
+    if "error" in data:
+        return IPyKernel(problem="" if data["missing"] else str(data["error"]))
+    return IPyKernel(str(data["version"]), data["own"])
