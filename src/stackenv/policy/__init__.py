@@ -9,6 +9,7 @@ from stackenv.policy.path_template import Literal, PathTemplate, Variable
 from stackenv.policy.settings import (
     ChannelPolicy,
     CondaPolicy,
+    JobsPolicy,
     PackPolicy,
     PersonalPolicy,
     ProofPolicy,
@@ -20,6 +21,7 @@ __all__ = [
     "POLICY_VARIABLE",
     "ChannelPolicy",
     "CondaPolicy",
+    "JobsPolicy",
     "Literal",
     "PackPolicy",
     "PathTemplate",

@@ -101,7 +101,9 @@ def load_policy(path: Path) -> SitePolicy:
     faults.extend(_consistency_faults(merged, path, {fault.key for fault in faults}))
     if faults:
         raise policy_error(faults)
-    return SitePolicy(path, values["version"], values["conda"], values["personal"], values["pack"])
+    return SitePolicy(
+        path, values["version"], *(values[section] for section in ("conda", "personal", "pack", "jobs"))
+    )
 
 
 def _is_there(path: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -14,19 +13,30 @@ from voluptuous import All, Invalid, MultipleInvalid, Required, Schema
 from voluptuous import Optional as Maybe
 
 from stackenv.policy.channels import check_channels
-from stackenv.policy.faults import did_you_mean, nearest, not_allowed
+from stackenv.policy.faults import not_allowed
 from stackenv.policy.final_marks import NEVER_FINAL
 from stackenv.policy.path_template import parse_path_template, parse_relative_folder
 from stackenv.policy.settings import (
     ChannelPolicy,
     CondaPolicy,
+    JobsPolicy,
     PackPolicy,
     PersonalPolicy,
     ProofPolicy,
     StoragePlace,
 )
-
-Validator = Callable[[Any], Any]
+from stackenv.policy.values import (
+    Validator,
+    check_boolean,
+    check_mapping,
+    check_not_empty,
+    check_or_null,
+    check_parsed,
+    check_pattern,
+    check_text,
+    check_word,
+    list_of,
+)
 
 POLICY_VERSION = 1
 # easybuild-easyblocks, easybuild/easyblocks/a/anaconda.py: the block that installs these.
@@ -37,7 +47,7 @@ CONDA_DISTRIBUTIONS = (
     "Mambaforge",
 )
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
-RESERVED_SECTIONS = ("python", "jobs", "kernels", "limits")
+RESERVED_SECTIONS = ("python", "kernels", "limits")
 _TIMEOUT_LIMIT_S = 3600
 
 # conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
@@ -51,8 +61,11 @@ POLICY_KEY_OF_CONDARC_KEY = {
     "pkgs_dirs": "packages in conda.storage",
     "pkgs_path": "packages in conda.storage",
 }
-# Longer keys would be written in YAML's "? key" form, which has no line for #!final.
 _NODE_FOLDER = re.compile(r"/[A-Za-z0-9._+/-]*")
+# slurm.conf(5), PartitionName; sbatch(1), --time.
+_PARTITION = re.compile(r"[A-Za-z0-9_.+-]+")
+_TIME = re.compile(r"(?:\d+-)?\d+(?::\d{1,2}){0,2}|UNLIMITED")
+# Longer keys would be written in YAML's "? key" form, which has no line for #!final.
 _CONDARC_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
@@ -62,25 +75,6 @@ class UnknownKey(Invalid):
 
 def _unknown(_value: Any) -> Any:
     raise UnknownKey("unknown key")
-
-
-def _boolean(value: Any) -> Any:
-    if not isinstance(value, bool):
-        raise Invalid(not_allowed(value, "true or false"))
-    return value
-
-
-def _text(allowed: str, value: Any) -> Any:
-    if not isinstance(value, str) or not value:
-        raise Invalid(not_allowed(value, allowed))
-    return value
-
-
-def _one_of(words: Sequence[str], value: Any) -> Any:
-    if value not in words or not isinstance(value, str):
-        hint = did_you_mean(nearest(value, words)) if isinstance(value, str) else ""
-        raise Invalid(not_allowed(value, ", ".join(words)) + hint)
-    return value
 
 
 def _timeout(value: Any) -> Any:
@@ -102,15 +96,6 @@ def _reserved(value: Any) -> Any:
     return value
 
 
-def _parsed(parse: Callable[[str], Any], allowed: str, value: Any) -> Any:
-    text = _text(allowed, value)
-    try:
-        return parse(text)
-    # voluptuous would put "not a valid value" in the place of a ValueError's message.
-    except ValueError as error:
-        raise Invalid(str(error)) from error
-
-
 def _node_folder(value: Any) -> Any:
     # Below it sh makes folders, and looks for them in /proc/mounts, where a space is an octal number.
     if not isinstance(value, str) or not _NODE_FOLDER.fullmatch(value) or ".." in Path(value).parts:
@@ -122,55 +107,22 @@ def _templates(value: Any) -> Path | None:
     if value is None:
         return None
     allowed = "null or the absolute path of a folder that exists"
-    path = Path(_text(allowed, value))
+    path = Path(check_text(allowed, value))
     # os.path answers False where pathlib, before Python 3.12, raises: a folder it may not enter.
     if not path.is_absolute() or not os.path.isdir(path):  # noqa: PTH112
         raise Invalid(not_allowed(value, allowed))
     return path
 
 
-def _list_of(item: Validator, allowed: str) -> Validator:
-    # voluptuous' own list stops at the first item whose fault lies deeper than the item itself.
-    item_schema = Schema(item)
-
-    def check(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            raise Invalid(not_allowed(value, f"a list of {allowed}"))
-        items, faults = [], []
-        for position, entry in enumerate(value):
-            try:
-                items.append(item_schema(entry))
-            except MultipleInvalid as error:
-                error.prepend([position])
-                faults.extend(error.errors)
-        if faults:
-            raise MultipleInvalid(faults)
-        return tuple(items)
-
-    return check
-
-
-def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not value:
-        raise Invalid("found []; allowed: at least one folder")
-    return value
-
-
-def _mapping(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise Invalid(not_allowed(value, "a mapping"))
-    return value
-
-
 def _section(fields: dict[Any, Any], build: Callable[..., Any], *checks: Validator) -> Any:
     def construct(values: dict[str, Any]) -> Any:
         return build(**values)
 
-    return All(_mapping, {**fields, str: _unknown}, *checks, construct)
+    return All(check_mapping, {**fields, str: _unknown}, *checks, construct)
 
 
 def _final_key(value: Any) -> Any:
-    name = _text("a key of the written condarc", value)
+    name = check_text("a key of the written condarc", value)
     if name in NEVER_FINAL:
         raise Invalid(f"{name!r} is never final: {NEVER_FINAL[name]}; allowed: other keys")
     return name
@@ -195,7 +147,7 @@ def _pair_is_apart(place: dict[str, Any]) -> dict[str, Any]:
 
 def _condarc(value: Any) -> Any:
     faults = []
-    for key in _mapping(value):
+    for key in check_mapping(value):
         if key in POLICY_KEY_OF_CONDARC_KEY:
             instead = POLICY_KEY_OF_CONDARC_KEY[key]
             faults.append(Invalid(f"not allowed in conda.condarc; allowed: {instead}", [key]))
@@ -210,52 +162,63 @@ def _condarc(value: Any) -> Any:
 _PARENT = "a folder such as ${WORKSPACE} or /scratch/${USER}"
 _FOLDER = "a folder such as ${HOME}/modules"
 _BELOW = "a path below the parent, such as conda/envs"
-_parent: Validator = partial(_parsed, parse_path_template, _PARENT)
-_channels = _list_of(partial(_text, "a channel's name or URL"), "channels")
+_parent: Validator = partial(check_parsed, parse_path_template, _PARENT)
+_channels = list_of(partial(check_text, "a channel's name or URL"), "channels")
 
 PLACE_FIELDS: dict[Any, Any] = {
     Required("parent"): _parent,
-    Required("environments"): partial(_parsed, partial(parse_relative_folder, separators=":,"), _BELOW),
-    Required("packages"): partial(_parsed, partial(parse_relative_folder, separators=","), _BELOW),
+    Required("environments"): partial(check_parsed, partial(parse_relative_folder, separators=":,"), _BELOW),
+    Required("packages"): partial(check_parsed, partial(parse_relative_folder, separators=","), _BELOW),
 }
 CHANNEL_FIELDS: dict[Any, Any] = {
     Required("default"): _channels,
-    Required("replace_defaults"): _boolean,
+    Required("replace_defaults"): check_boolean,
     Required("denied"): _channels,
 }
 PROOF_FIELDS: dict[Any, Any] = {
-    Required("shells"): All(_list_of(partial(_one_of, SHELLS), "shells"), _bash_is_proved),
+    Required("shells"): All(list_of(partial(check_word, SHELLS), "shells"), _bash_is_proved),
     Required("timeout_s"): _timeout,
 }
 CONDA_FIELDS: dict[Any, Any] = {
-    Required("names"): _list_of(partial(_one_of, CONDA_DISTRIBUTIONS), "names"),
-    Required("base_on_path"): _boolean,
-    Required("storage"): _list_of(_section(PLACE_FIELDS, StoragePlace, _pair_is_apart), "mappings (or [])"),
-    Required("purged_storage"): _list_of(_parent, "folders"),
+    Required("names"): list_of(partial(check_word, CONDA_DISTRIBUTIONS), "names"),
+    Required("base_on_path"): check_boolean,
+    Required("storage"): list_of(_section(PLACE_FIELDS, StoragePlace, _pair_is_apart), "mappings (or [])"),
+    Required("purged_storage"): list_of(_parent, "folders"),
     Required("channels"): _section(CHANNEL_FIELDS, ChannelPolicy, check_channels),
     Required("condarc"): _condarc,
-    Required("final"): _list_of(_final_key, "keys"),
-    Required("init"): partial(_one_of, ("refuse", "warn", "allow")),
-    Required("user_site"): partial(_one_of, ("hide", "show")),
-    Required("pythonpath_notice"): _boolean,
-    Required("export_function"): _boolean,
-    Required("empty_package_cache"): _boolean,
-    Required("freeze_base"): _boolean,
+    Required("final"): list_of(_final_key, "keys"),
+    Required("init"): partial(check_word, ("refuse", "warn", "allow")),
+    Required("user_site"): partial(check_word, ("hide", "show")),
+    Required("pythonpath_notice"): check_boolean,
+    Required("export_function"): check_boolean,
+    Required("empty_package_cache"): check_boolean,
+    Required("freeze_base"): check_boolean,
     Required("proof"): _section(PROOF_FIELDS, ProofPolicy),
     Required("templates"): _templates,
 }
 PERSONAL_FIELDS: dict[Any, Any] = {
-    Required("modules"): partial(_parsed, parse_path_template, _FOLDER),
-    Required("environments"): All(_list_of(_parent, "folders"), _not_empty),
+    Required("modules"): partial(check_parsed, parse_path_template, _FOLDER),
+    Required("environments"): All(list_of(_parent, "folders"), check_not_empty),
 }
 PACK_FIELDS: dict[Any, Any] = {
     Required("mounts"): _node_folder,
+}
+JOBS_FIELDS: dict[Any, Any] = {
+    Required("partitions"): list_of(
+        partial(check_pattern, _PARTITION, "a partition's name: letters, digits and _ . + -"), "partitions"
+    ),
+    Required("time"): partial(
+        check_or_null, partial(check_pattern, _TIME, 'null, or a time in quotes: "2:00:00"')
+    ),
+    Required("account_hint"): partial(check_or_null, partial(check_text, "null, or one line of text")),
+    Required("header"): list_of(partial(check_text, "one line of the script"), "lines"),
 }
 POLICY_FIELDS: dict[Any, Any] = {
     Required("version"): _version,
     Required("conda"): _section(CONDA_FIELDS, CondaPolicy),
     Required("personal"): _section(PERSONAL_FIELDS, PersonalPolicy),
     Required("pack"): _section(PACK_FIELDS, PackPolicy),
+    Required("jobs"): _section(JOBS_FIELDS, JobsPolicy),
     **{Maybe(name): _reserved for name in RESERVED_SECTIONS},
 }
 POLICY_SCHEMA = Schema(_section(POLICY_FIELDS, dict))
@@ -271,5 +234,6 @@ KEYS_OF_SECTION = {
         ("conda.proof", PROOF_FIELDS),
         ("personal", PERSONAL_FIELDS),
         ("pack", PACK_FIELDS),
+        ("jobs", JOBS_FIELDS),
     )
 }

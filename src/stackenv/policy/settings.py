@@ -102,6 +102,28 @@ class PackPolicy:
 
 
 @dataclass(frozen=True)
+class JobsPolicy:
+    """The section ``jobs`` of a policy: what stands in the scripts of `stackenv job`.
+
+    Parameters
+    ----------
+    partitions
+        Asked for together where no others are; empty for Slurm's own choice.
+    time
+        In Slurm's notation; None for the partition's own.
+    account_hint
+        What people read who name no account; None for nothing.
+    header
+        Lines below the ``#SBATCH`` lines.
+    """
+
+    partitions: tuple[str, ...]
+    time: str | None
+    account_hint: str | None
+    header: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SitePolicy:
     """A policy file, laid over the shipped default and checked.
 
@@ -117,6 +139,8 @@ class SitePolicy:
         The section of the personal modules.
     pack
         The section of packed environments.
+    jobs
+        The section of job scripts.
     """
 
     path: Path
@@ -124,3 +148,4 @@ class SitePolicy:
     conda: CondaPolicy
     personal: PersonalPolicy
     pack: PackPolicy
+    jobs: JobsPolicy

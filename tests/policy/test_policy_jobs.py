@@ -1,0 +1,79 @@
+"""The section of job scripts: what a site may have written into them, and what could break one."""
+
+from __future__ import annotations
+
+import pytest
+
+from stackenv.policy import JobsPolicy, load_policy
+from stackenv.policy.loader import SHIPPED_POLICY_FILE
+
+BREAK = "contains a line break; allowed: one line of printable text"
+NAME = "a partition's name: letters, digits and _ . + -"
+TIME = 'null, or a time in quotes: "2:00:00"'
+
+
+@pytest.fixture
+def load_jobs(policy_file):
+    """Return a function that loads the section ``jobs`` out of its lines."""
+
+    def load_lines(text: str) -> JobsPolicy:
+        policy_file.write_text(f"version: 1\njobs:\n{text}", encoding="utf-8")
+        return load_policy(policy_file).jobs
+
+    return load_lines
+
+
+def test_the_default_leaves_all_to_slurm():
+    assert load_policy(SHIPPED_POLICY_FILE).jobs == JobsPolicy((), None, None, ())
+
+
+def test_ubelix_asks_for_the_partitions_of_its_guide():
+    jobs = load_policy(SHIPPED_POLICY_FILE.parent / "ubelix.yaml").jobs
+    assert jobs.partitions == ("epyc2", "bdw")
+    assert jobs.account_hint == "gratis, paygo, invest or teaching"
+
+
+def test_what_a_site_says_arrives(load_jobs):
+    jobs = load_jobs(
+        '  partitions: [gpu-a.1+x_y]\n  time: "1-00:00:00"\n  account_hint: "ask your PI: $5"\n'
+        "  header: ['#SBATCH --qos=job', 'ulimit -c 0']\n"
+    )
+    assert jobs == JobsPolicy(
+        ("gpu-a.1+x_y",), "1-00:00:00", "ask your PI: $5", ("#SBATCH --qos=job", "ulimit -c 0")
+    )
+
+
+@pytest.mark.parametrize("time", ["90", "02:30", "02:00:00", "1-12", "1-12:30", "1-12:30:00", "UNLIMITED"])
+def test_slurms_times_are_read(load_jobs, time):
+    assert load_jobs(f'  time: "{time}"\n').time == time
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("partitions: epyc2", "3: jobs.partitions: found the text 'epyc2'; allowed: a list of partitions"),
+        ("partitions: [a b]", f"3: jobs.partitions[0]: found the text 'a b'; allowed: {NAME}"),
+        (r'partitions: ["a\nb"]', f"3: jobs.partitions[0]: the text 'a\\nb' {BREAK}"),
+        (r'partitions: ["a\n"]', f"3: jobs.partitions[0]: the text 'a\\n' {BREAK}"),
+        ("time: 2:00:00", f"3: jobs.time: found the number 7200; allowed: {TIME}"),
+        ('time: "2 h"', f"3: jobs.time: found the text '2 h'; allowed: {TIME}"),
+        (r'time: "1\nexit"', f"3: jobs.time: the text '1\\nexit' {BREAK}"),
+        (
+            r'account_hint: "a\nrm x"',
+            f"3: jobs.account_hint: the text 'a\\nrm x' {BREAK}",
+        ),
+        ("header: ulimit", "3: jobs.header: found the text 'ulimit'; allowed: a list of lines"),
+        (
+            r'header: ["a", "b\nc"]',
+            f"3: jobs.header[1]: the text 'b\\nc' {BREAK}",
+        ),
+        ('header: [""]', "3: jobs.header[0]: found the text ''; allowed: one line of the script"),
+        (
+            "partition: [a]",
+            "3: jobs.partition: unknown key; allowed: partitions, time, account_hint, header; did you mean "
+            '"partitions"?',
+        ),
+    ],
+)
+def test_what_could_break_a_script_is_refused(faults, lines, fault):
+    assert faults(f"jobs:\n  {lines}\n") == [fault]
