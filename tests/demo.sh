@@ -1,7 +1,8 @@
 #!/bin/sh
 # The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site policy,
 # loaded in real shells without `conda init`, an environment made from a real channel, and an unload
-# that leaves no trace; then a user's environment on a stack that EasyBuild has built, and its module.
+# that leaves no trace; then a user's environment on a stack that EasyBuild has built, its module, and
+# the environment in one file.
 # Does all its own set-up, in the ignored folder .work.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
@@ -52,5 +53,6 @@ on_stack() {
 on_stack bash --norc --noprofile tests/demo/make.bash
 on_stack bash --norc --noprofile tests/demo/use.bash
 on_stack tcsh -f tests/demo/use.tcsh
+on_stack bash --norc --noprofile tests/demo/pack.bash
 echo
 echo "The demonstration is complete: no conda init, no trace; and numpy is the site's."

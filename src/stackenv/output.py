@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 
 def print_json(data: Any) -> None:
@@ -25,6 +25,21 @@ def tell(sentence: str) -> None:
     # That nobody listens any more is no reason to leave work half-done.
     with contextlib.suppress(OSError):
         print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def showing_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Within the block show on a terminal how much of `total` is done; the function given adds to it."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda more: progress.advance(task, more)
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

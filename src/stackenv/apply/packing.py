@@ -80,7 +80,9 @@ def require_same(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry]
 
 
 def describe_image(image: Path, identity: str, way: str, mounts: str, entries: int, tree: str) -> PackedImage:
-    """Return the description of the file `image`."""
+    """Return the description of the file `image`, which is durable when this returns."""
+    with image.open("rb") as stream:
+        os.fsync(stream.fileno())
     return PackedImage(identity, image.stat().st_size, hash_file(str(image)), entries, tree, way, mounts)
 
 

@@ -77,7 +77,7 @@ def run_tool(words: Sequence[str], what: str) -> None:
 
 
 def make_image(folder: Path, image: Path) -> None:
-    """Make the file `image` of all that is in `folder`; durable when it returns.
+    """Make the file `image` of all that is in `folder`.
 
     Raises
     ------
@@ -89,8 +89,6 @@ def make_image(folder: Path, image: Path) -> None:
     quiet = [] if sys.stderr.isatty() else ["-no-progress"]
     options = ["-noappend", "-processors", str(processors), *choose_compression(mksquashfs), *quiet]
     run_tool([mksquashfs, str(folder), str(image), *options], f"packing {folder} into {image}")
-    with image.open("rb") as stream:
-        os.fsync(stream.fileno())
 
 
 def extract_image(image: Path, folder: Path) -> None:

@@ -14,7 +14,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError
-from stackenv.output import print_line, tell
+from stackenv.output import print_line, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -181,11 +181,14 @@ class Packing:
     def verify(self) -> None:
         from stackenv.apply.packing import describe_image, read_image, require_same
         from stackenv.describe.packed import IMAGE
-        from stackenv.facts.tree import hash_tree, read_tree
+        from stackenv.facts.tree import hash_tree, list_names, read_tree
 
         image = self.staged / IMAGE
-        found = read_image(image)
-        require_same(read_tree(self.real), found, "the image does not hold what the environment has")
+        names = sum(1 for _ in list_names(str(self.real)))
+        with showing_progress("comparing", 2 * names) as advance:
+            found = read_image(image, advance)
+            wanted = read_tree(self.real, advance)
+        require_same(wanted, found, "the image does not hold what the environment has")
         mounts = self.workplace.policy.pack.mounts
         packed = describe_image(image, self.identity, self.way, mounts, len(found), hash_tree(found))
         self.packed = self._describe_packed(packed)

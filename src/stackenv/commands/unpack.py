@@ -15,7 +15,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, TakenError
-from stackenv.output import print_line, tell
+from stackenv.output import print_line, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -140,7 +140,8 @@ class Unpacking:
         from stackenv.facts.tree import hash_tree, read_tree
 
         assert self.record.packed
-        tree = read_tree(folder)
+        with showing_progress("comparing", self.record.packed.entries) as advance:
+            tree = read_tree(folder, advance)
         tree.pop(str(self.proof.relative_to(self.staged)), None)
         if hash_tree(tree) != self.record.packed.tree_sha256:
             raise StackenvError(

@@ -31,7 +31,7 @@ class TreeEntry:
 def read_tree(folder: Path, advance: Callable[[int], None] = lambda _: None) -> dict[str, TreeEntry]:
     """Return all that is in `folder`, itself included, by the path below it.
 
-    `advance` hears the bytes of each entry when it was read.
+    `advance` hears 1 for each entry that was read.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def read_tree(folder: Path, advance: Callable[[int], None] = lambda _: None) -> 
             entries[name] = read_entry(path)
         except OSError as error:
             raise StackenvError(f"{path} cannot be read: {error.strerror}", f"ls -ld {path}") from error
-        advance(entries[name].size_bytes)
+        advance(1)
     return entries
 
 
