@@ -187,6 +187,19 @@ def test_a_dry_run_changes_nothing(packer: User) -> None:
     assert describe_tree(packer.home) == before
 
 
+def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User) -> None:
+    before = describe_tree(packer.home / "venvs")
+    running = subprocess.Popen(
+        [packer.home / "venvs/bio-1.0/bin/python", "-c", "input()"], stdin=subprocess.PIPE
+    )
+    refused = packer.stackenv("pack", "bio")
+    running.communicate(b"\n")
+    assert refused.returncode == 8
+    assert f"{running.pid} " in refused.stderr
+    assert describe_tree(packer.home / "venvs") == before
+    assert packer.stackenv("pack", "bio").returncode == 0
+
+
 def test_remove_takes_the_image_too(packer: User) -> None:
     assert packer.stackenv("pack", "bio").returncode == 0
     done = packer.stackenv("remove", "bio", "--yes")

@@ -159,6 +159,15 @@ def test_a_mount_that_a_killed_squashfuse_has_left_is_made_again(owner: User, no
     assert len(list_squashfuses(node)) == len(list_mounts(node)) == 1
 
 
+def test_what_ended_jobs_have_left_is_swept_by_the_next_mount(owner: User, node: Path) -> None:
+    for number in (11, 12):
+        assert load(owner, IMPORT, **in_job(number)).returncode == 0
+    kill(list_squashfuses(node))
+    assert len(list_mounts(node)) == 2
+    assert load(owner, IMPORT, **in_job(13)).returncode == 0
+    assert [Path(place).parent.name for place in list_mounts(node)] == ["job-13-batch"]
+
+
 def test_a_mount_lost_after_the_load_is_made_again_by_the_next_command(
     node: Path, open_shell: Callable[..., Shell]
 ) -> None:

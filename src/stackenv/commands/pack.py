@@ -13,7 +13,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError
+from stackenv.errors import BusyError, StackenvError
 from stackenv.output import print_line, showing_progress, tell
 
 if TYPE_CHECKING:
@@ -48,12 +48,27 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     if record.packed:
         raise StackenvError(f"{module.full_name} is packed already", f"stackenv unpack {module.full_name}")
     require_unused(module, workplace.environ)
+    require_idle(record)
     packing = Packing.begin(module, record, workplace)
     if dry_run:
         for sentence in packing.sentences():
             print_line(sentence)
         return
     packing.carry_out()
+
+
+def require_idle(record: Record) -> None:
+    """Raise BusyError while processes of this user on this node use the environment of `record`."""
+    from stackenv.facts.processes import list_users
+
+    users = list_users(Path(record.path))
+    if users:
+        shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
+        raise BusyError(
+            f"{record.full_name} is in use by {len(users)} processes on this node, which would lose their "
+            f"files: {shown}; nothing was changed",
+            "end them, or wait; jobs on other nodes cannot be seen from here: squeue --me",
+        )
 
 
 @dataclass
