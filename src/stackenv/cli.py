@@ -21,6 +21,7 @@ COMMANDS = {
     "edit": "stackenv.commands.edit:edit",
     "export": "stackenv.commands.export:export",
     "info": "stackenv.commands.info:info",
+    "job": "stackenv.commands.job:job",
     "kernel": "stackenv.commands.kernel:kernel",
     "list": "stackenv.commands.listing:listing",
     "pack": "stackenv.commands.pack:pack",

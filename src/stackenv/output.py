@@ -20,6 +20,13 @@ def print_line(text: str) -> None:
     print(text)
 
 
+def print_text(text: str) -> None:
+    """Print `text` as it is, bytes that are no text included."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(text))
+    sys.stdout.buffer.flush()
+
+
 def tell(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
     # That nobody listens any more is no reason to leave work half-done.

@@ -9,6 +9,7 @@
 set -eu
 folder=$1
 shift
+nodes="$*"
 SLURM_CONF=$folder/slurm.conf
 export SLURM_CONF
 
@@ -23,6 +24,9 @@ end_daemons() {
     while kill -0 "$@" 2>/dev/null && [ "$waited" -lt 100 ]; do
         sleep 0.1
         waited=$((waited + 1))
+    done
+    for node in $nodes; do
+        find /sys/fs/cgroup/*/"slurm_$node" -depth -type d -exec rmdir {} + 2>/dev/null || :
     done
 }
 trap end_daemons EXIT

@@ -1,0 +1,127 @@
+"""`stackenv job`: a submission script for a command in an environment."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, shared_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.describe.job import JobRequest, describe_job
+from stackenv.errors import UsageError
+from stackenv.output import print_line, print_text, tell
+
+# sbatch takes words, quotes, backslashes and comments of an #SBATCH line apart; no value of Slurm's has
+# them. Whether the value is one that it knows, Slurm says.
+VALUE = re.compile(r"""[^\s"'\\#]+""")
+
+
+def check_value(_context: click.Context, option: click.Parameter, value: str | None) -> str:
+    """Return the value of an option of sbatch; empty when it was not given."""
+    if value is None:
+        return ""
+    if not VALUE.fullmatch(value) or not value.isprintable():
+        raise UsageError(
+            f"--{option.name} {value!r} cannot stand in a script for Slurm",
+            "a word without white space, quotes, backslash and #",
+        )
+    return value
+
+
+class JobCommand(click.Command):
+    """A command that knows its options from those behind the dashes, which may have the same names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `args`; raise UsageError unless there is a command, with nothing but dashes before it."""
+        dashes = args.index("--") if "--" in args else len(args)
+        behind = tuple(args[dashes + 1 :])
+        if ctx.resilient_parsing or {"-h", "--help"}.intersection(args[:dashes]):
+            return super().parse_args(ctx, args)
+        if not behind or not behind[0]:
+            raise UsageError(
+                "there is no command to run: it stands behind --", "stackenv job NAME -- python script.py"
+            )
+        rest = super().parse_args(ctx, args)
+        if len(ctx.params["command"]) < len(behind):
+            raise UsageError(
+                "there is no environment in front of --", f"stackenv job NAME -- {shlex.join(behind)}"
+            )
+        stray = ctx.params["command"][: -len(behind)]
+        if stray:
+            raise UsageError(
+                f"{shlex.join(stray)} in front of -- is no option of stackenv job",
+                f"stackenv job {ctx.params['name']} -- {shlex.join([*stray, *behind])}",
+            )
+        return rest
+
+
+@click.command(cls=JobCommand, epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+@click.option("--partition", "-p", metavar="P", callback=check_value, help="One or more, with commas.")
+@click.option("--account", "-A", metavar="A", callback=check_value, help="Who pays.")
+@click.option("--nodes", "-N", metavar="N", callback=check_value, help="On several, srun starts the command.")
+@click.option("--ntasks", "-n", type=click.IntRange(min=1), default=None, help="So many times by srun.")
+@click.option("--cpus", "-c", type=click.IntRange(min=1), default=1, help="For each task; and its threads.")
+@click.option("--mem", metavar="M", callback=check_value, help="Memory on each node, 8G say.")
+@click.option("--time", "-t", metavar="T", callback=check_value, help="2:00:00 say, or 1-12 (days-hours).")
+@click.option("--array", "-a", metavar="A", callback=check_value, help="One job for each number: 1-20.")
+@click.option("--submit", is_flag=True, help="Hand the script to sbatch; print the job's number instead.")
+@shared_option
+def job(
+    name: str,
+    command: tuple[str, ...],
+    ntasks: int | None,
+    cpus: int,
+    submit: bool,
+    shared: Path | None,
+    **asked: str,
+) -> None:
+    """Print a submission script that runs a command in an environment.
+
+    The script does not depend on what is loaded where it is submitted. The command is run as it stands
+    here: nothing in it is the script's. In an array it finds its number in SLURM_ARRAY_TASK_ID. Further
+    options of sbatch stand in front of the script.
+
+    \b
+    Example:
+      stackenv job biopy --cpus 4 --time 2:00:00 -- python script.py > job.sh; sbatch job.sh
+      stackenv job biopy --submit -- python script.py
+      stackenv job biopy --array 1-20 -- bash -c 'python script.py "$SLURM_ARRAY_TASK_ID"'
+      stackenv job biopy -- python script.py | sbatch --gpus=1
+    """
+    workplace = open_workplace(shared)
+    workplace.recover()
+    script = write_script(workplace, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
+    if not submit:
+        print_text(script)
+        return
+    from stackenv.apply.sbatch import submit as hand_over
+
+    taken = hand_over(script, workplace.environ)
+    if taken.words:
+        tell(f"Slurm says: {taken.words}")
+    clusters = f" --clusters={taken.cluster}" if taken.cluster else ""
+    output = f"slurm-{taken.job_id}_NUMBER.out" if asked["array"] else f"slurm-{taken.job_id}.out"
+    tell(f"submitted; to look at it: squeue --jobs={taken.job_id}{clusters}; its output: {output}")
+    print_line(taken.job_id)
+
+
+def write_script(workplace: Workplace, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
+    """Return the script of the job that is asked for."""
+    from stackenv.facts.lmod_package import find_lmod_package
+    from stackenv.render.job import render_job
+
+    module = workplace.store.find(name, default=True)
+    spec = describe_job(
+        module.read_record(),
+        str(workplace.store.root),
+        request,
+        workplace.policy.jobs,
+        find_lmod_package(workplace.environ),
+        command,
+    )
+    return render_job(spec)

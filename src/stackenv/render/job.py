@@ -1,0 +1,73 @@
+"""The text of a submission script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from stackenv.describe.job import JobSpec
+from stackenv.render.dialect import quote_sh
+
+# bash takes them for its own where they begin a command (bash(1), "Reserved Words").
+RESERVED_WORD = re.compile(
+    r"case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
+)
+
+# BASH_ENV, and what sbatch exports, define `module` in most jobs; --export=NONE and cron leave that to
+# the login's files, which a site may have elsewhere. The purge takes with it what was loaded, and
+# active, where the job was submitted; sticky modules stay.
+LOAD = """\
+# The module {name}, whatever is loaded where this is submitted.
+[ -n "${{LMOD_PKG-}}" ] || LMOD_PKG={package}
+command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
+module --quiet purge
+{beneath}module use {folder}
+module load {name} || exit
+"""
+# Where MODULEPATH has a folder, that keeps its place: there may be one for each kind of node.
+BENEATH = """\
+for folder in {folders}; do
+    case ":${{MODULEPATH-}}:" in *":$folder:"*) ;; *) module use --append "$folder" ;; esac
+done
+"""
+# srun reads SLURM_EXPORT_ENV, which sbatch --export=NONE leaves in the job: its tasks would have
+# nothing of what is loaded here. Since Slurm 22.05 it does not read SLURM_CPUS_PER_TASK.
+THREADS = """\
+# As many threads as CPUs; srun's tasks have the same CPUs, and what is loaded here.
+export SRUN_CPUS_PER_TASK="${{SLURM_CPUS_PER_TASK:-{cpus}}}" SLURM_EXPORT_ENV=ALL
+export {threads}
+"""
+
+
+def render_job(spec: JobSpec) -> str:
+    """Return the script; what Slurm reads of it comes before the first command."""
+    lines = ["#!/bin/bash", *(f"#SBATCH --{option}={value}" for option, value in spec.directives)]
+    if spec.account_hint:
+        lines.append(f"# --account: {spec.account_hint}")
+    lines += [*spec.header, "# Written by `stackenv job`. Change what you like; to submit it: sbatch FILE"]
+    parts = ("\n".join(lines) + "\n", render_load(spec), render_threads(spec), render_command(spec.command))
+    return "\n".join(parts)
+
+
+def render_load(spec: JobSpec) -> str:
+    """Return the lines that load the module, and end the job where that is not possible."""
+    folders = " ".join(map(quote_sh, spec.modulepath))
+    return LOAD.format(
+        name=quote_sh(spec.full_name),
+        package=quote_sh(spec.lmod_package),
+        beneath=BENEATH.format(folders=folders) if folders else "",
+        folder=quote_sh(spec.module_folder),
+    )
+
+
+def render_threads(spec: JobSpec) -> str:
+    """Return the lines that have programs start as many threads as there are CPUs for them."""
+    threads = " ".join(f'{name}="$SRUN_CPUS_PER_TASK"' for name in spec.threads)
+    return THREADS.format(cpus=spec.cpus, threads=threads)
+
+
+def render_command(words: Sequence[str]) -> str:
+    """Return the line, or lines, of the command: nothing in it is bash's."""
+    first, *others = words
+    quoted = f"'{first}'" if RESERVED_WORD.fullmatch(first) else quote_sh(first)
+    return " ".join([quoted, *map(quote_sh, others)]) + "\n"

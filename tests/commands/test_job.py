@@ -1,0 +1,273 @@
+"""`stackenv job`: the script that it prints, run by bash without a Slurm. On one: tests/slurm."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from built import LMOD
+from people import CHECKOUT, COMMAND, INIT, Person
+
+PACKAGE = str(Path(LMOD).parents[1])
+SITE = """\
+version: 1
+jobs:
+  partitions: [epyc2, bdw]
+  time: "1:00:00"
+  account_hint: "gratis, paygo, invest or teaching"
+  header: ["#SBATCH --qos=normal", "ulimit -c 0"]
+"""
+PLAIN = """\
+#!/bin/bash
+#SBATCH --job-name=biopy
+#SBATCH --cpus-per-task=1
+# Written by `stackenv job`. Change what you like; to submit it: sbatch FILE
+
+# The module biopy/1.0, whatever is loaded where this is submitted.
+[ -n "${LMOD_PKG-}" ] || LMOD_PKG=PACKAGE
+command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
+module --quiet purge
+for folder in MODULEPATH; do
+    case ":${MODULEPATH-}:" in *":$folder:"*) ;; *) module use --append "$folder" ;; esac
+done
+module use HOME/modules
+module load biopy/1.0 || exit
+
+# As many threads as CPUs; srun's tasks have the same CPUs, and what is loaded here.
+export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" SLURM_EXPORT_ENV=ALL
+export OMP_NUM_THREADS="$SRUN_CPUS_PER_TASK" OPENBLAS_NUM_THREADS="$SRUN_CPUS_PER_TASK" \
+MKL_NUM_THREADS="$SRUN_CPUS_PER_TASK" NUMEXPR_NUM_THREADS="$SRUN_CPUS_PER_TASK"
+
+python script.py
+"""
+FULL = """\
+#!/bin/bash
+#SBATCH --job-name=biopy
+#SBATCH --partition=gpu
+#SBATCH --account=paygo
+#SBATCH --nodes=2-4
+#SBATCH --ntasks=8
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=8G
+#SBATCH --time=1-12
+#SBATCH --array=1-20%5
+# Written"""
+# What words can hold that a shell, sbatch or Lmod takes for its own.
+HOSTILE = [
+    *(
+        "a b",
+        "",
+        "$HOME",
+        "'",
+        '"',
+        "\\",
+        "`id`",
+        "$(id)",
+        "a\nexit 9\n#SBATCH --partition=nowhere\n",
+        "*",
+        "~",
+    ),
+    *("!!", "=ls", "#x", "-n", "--", "&& exit 9", ";", "|", "ä", "\t", "{a,b}", "[a]", "<(id)", "$'x'"),
+]
+ARGUMENTS = "import json, sys; print(json.dumps(sys.argv[1:]))"
+WHERE = "import os, sys, tiny_own, tiny_stack; print(sys.prefix, os.environ['OMP_NUM_THREADS'])"
+
+
+def run_script(
+    person: Person, script: str, before: str = "", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `script` as Slurm does it, by its own first line, in a shell that has run `before`."""
+    path = person.home / "job.sh"
+    path.write_text(script)
+    path.chmod(0o755)
+    return subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", f"{before}\nexec ./job.sh"],
+        env={"HOME": str(person.home), "PATH": "/usr/bin:/bin", **environ},
+        cwd=person.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_script_word_by_word(owner: Person) -> None:
+    done = owner.stackenv("job", "biopy", "--", "python", "script.py")
+    expected = PLAIN
+    for name, value in {
+        "PACKAGE": PACKAGE,
+        "in MODULEPATH": f"in {owner.site.modulepath}",
+        "HOME": str(owner.home),
+    }.items():
+        expected = expected.replace(name, value)
+    assert (done.stdout, done.stderr) == (expected, "")
+
+
+def test_all_that_can_be_asked_for(owner: Person) -> None:
+    words = (
+        "--partition gpu --account paygo --nodes 2-4 --ntasks 8 --cpus 4 --mem 8G --time 1-12 --array 1-20%5"
+    )
+    script = owner.stackenv("job", "biopy/1.0", *words.split(), "--", "python", "script.py").stdout
+    assert script.startswith(FULL)
+    assert script.endswith("\nsrun python script.py\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "started"),
+    [
+        ((), "python x"),
+        (("--nodes", "1"), "python x"),
+        (("--nodes", "1", "--ntasks", "1"), "python x"),
+        (("--nodes", "2"), "srun python x"),
+        (("--ntasks", "2"), "srun python x"),
+    ],
+    ids=str,
+)
+def test_several_tasks_are_started_by_srun(owner: Person, options: tuple[str, ...], started: str) -> None:
+    script = owner.stackenv("job", "biopy", *options, "--", "python", "x").stdout
+    assert script.splitlines()[-1] == started
+
+
+def test_the_sites_defaults(owner: Person, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    changes = {"STACKENV_SITE_CONFIG": str(tmp_path / "site.yaml")}
+    script = owner.stackenv("job", "biopy", "--", "python", "x", **changes).stdout
+    assert script.splitlines()[1:8] == [
+        "#SBATCH --job-name=biopy",
+        "#SBATCH --partition=epyc2,bdw",
+        "#SBATCH --cpus-per-task=1",
+        "#SBATCH --time=1:00:00",
+        "# --account: gratis, paygo, invest or teaching",
+        "#SBATCH --qos=normal",
+        "ulimit -c 0",
+    ]
+    asked = ("--partition", "gpu", "--time", "5", "--account", "paygo")
+    script = owner.stackenv("job", "biopy", *asked, "--", "python", "x", **changes).stdout
+    assert script.splitlines()[2:6] == [
+        "#SBATCH --partition=gpu",
+        "#SBATCH --account=paygo",
+        "#SBATCH --cpus-per-task=1",
+        "#SBATCH --time=5",
+    ]
+    assert "gratis" not in script and "#SBATCH --qos=normal" in script
+
+
+def test_the_policy_of_ubelix_gives_the_partitions_of_its_guide(owner: Person) -> None:
+    changes = {"STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/ubelix.yaml")}
+    script = owner.stackenv("job", "biopy", "--", "python", "x", **changes).stdout
+    assert "\n#SBATCH --partition=epyc2,bdw\n" in script
+
+
+BEFORE = {
+    "nothing, without a MODULEPATH": "",
+    "Lmod": f'. "{INIT}"',
+    "Lmod, and another environment": f'. "{INIT}"; module use ~/modules; module load other',
+    "Lmod, and other modules": f'. "{INIT}"; module load Bundle/next Extra/1',
+}
+
+
+@pytest.mark.parametrize("before", list(BEFORE))
+def test_the_environment_is_the_one_whatever_was_loaded_before(owner: Person, before: str) -> None:
+    if not (owner.modules / "other").exists():
+        owner.create("other", module="Bundle/next")
+    script = owner.stackenv("job", "biopy", "--cpus", "3", "--", "python", "-c", WHERE).stdout
+    environ = {} if before.startswith("nothing") else {"MODULEPATH": owner.site.modulepath}
+    done = run_script(owner, script, BEFORE[before], **environ)
+    assert (done.stdout.split(), done.stderr) == ([str(owner.home / "venvs/biopy-1.0"), "3"], "")
+
+
+def test_the_folders_of_modules_keep_their_order(owner: Person) -> None:
+    script = owner.stackenv("job", "biopy", "--", "sh", "-c", "echo $MODULEPATH").stdout
+    done = run_script(owner, script, MODULEPATH=f"/first:{owner.site.modulepath}:/last")
+    assert done.stdout == f"{owner.modules}:/first:{owner.site.modulepath}:/last\n"
+
+
+def test_words_arrive_as_they_are(owner: Person) -> None:
+    script = owner.stackenv("job", "biopy", "--", "python", "-c", ARGUMENTS, *HOSTILE).stdout
+    done = run_script(owner, script)
+    assert (json.loads(done.stdout), done.stderr) == (HOSTILE, "")
+
+
+def test_bytes_that_are_no_text_arrive_as_they_are(owner: Person) -> None:
+    printed = subprocess.run(
+        [COMMAND, "job", "biopy", "--", "printf", "%s", b"\xff\xfe"],
+        env=owner.environ,
+        capture_output=True,
+        check=True,
+    )
+    path = owner.home / "bytes.sh"
+    path.write_bytes(printed.stdout)
+    assert subprocess.run(["bash", path], env=owner.environ, capture_output=True).stdout == b"\xff\xfe"
+
+
+@pytest.mark.parametrize("word", ["if", "while", "case", "{", "!", "A=1", "a;b"])
+def test_no_first_word_is_the_shells(owner: Person, word: str) -> None:
+    done = run_script(owner, owner.stackenv("job", "biopy", "--", word, "x").stdout)
+    assert done.returncode == 127
+    assert f"{word}: command not found" in done.stderr
+
+
+def test_a_module_that_does_not_load_ends_the_job(owner: Person) -> None:
+    script = owner.stackenv("job", "biopy", "--", "echo", "it ran").stdout
+    folder = owner.home / "venvs/biopy-1.0"
+    folder.rename(folder.with_name("aside"))
+    try:
+        done = run_script(owner, script)
+    finally:
+        folder.with_name("aside").rename(folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"its folder, {folder}, is gone" in " ".join(done.stderr.split())
+
+
+def test_a_node_without_lmod_ends_the_job(owner: Person) -> None:
+    script = owner.stackenv("job", "biopy", "--", "echo", "it ran").stdout
+    done = run_script(owner, script, LMOD_PKG="/nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/nowhere/init/bash: No such file or directory" in done.stderr
+
+
+BREAKING = ("", "a b", "a\nexit", "a'", 'a"', "a#", "a\\", "a\t", "\x1b[1m")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("time", value) for value in BREAKING),
+        *((option, "a\nexit") for option in ("partition", "account", "nodes", "mem", "array")),
+    ],
+)
+def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: str, value: str) -> None:
+    done = owner.stackenv("job", "biopy", f"--{option}", value, "--", "python", "x", status=2)
+    assert done.stdout == ""
+    assert f"--{option} {value!r} cannot stand in a script for Slurm" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("biopy",), "there is no command to run"),
+        (("biopy", "--"), "there is no command to run"),
+        (("biopy", "--", ""), "there is no command to run"),
+        (("biopy", "python", "-c", "x"), "there is no command to run"),
+        (("biopy", "python", "--", "x.py"), "stackenv job biopy -- python x.py"),
+        (("--", "python", "x.py"), "there is no environment in front of --"),
+        (("biopy", "--cpus", "0", "--", "python"), "0 is not in the range"),
+        (("biopy", "--ntasks", "0", "--", "python"), "0 is not in the range"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(owner: Person, words: tuple[str, ...], told: str) -> None:
+    done = owner.stackenv("job", *words, status=2)
+    assert told in done.stderr and done.stdout == ""
+
+
+def test_an_unknown_environment(owner: Person) -> None:
+    done = owner.stackenv("job", "nosuch", "--", "python", status=1)
+    assert "there is no module nosuch" in done.stderr
+
+
+def test_submitting_where_there_is_no_sbatch(owner: Person, tmp_path: Path) -> None:
+    done = owner.stackenv("job", "biopy", "--submit", "--", "python", status=1, PATH=str(tmp_path))
+    assert done.stderr.startswith("stackenv: the job was not submitted: there is no sbatch on PATH\n\nhint: ")

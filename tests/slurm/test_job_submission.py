@@ -1,0 +1,147 @@
+"""What `stackenv job` writes, handed to a real Slurm."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+from cluster import Cluster, Job
+
+RUN = "python ~/pandas_test.py"
+ACTIVE = "module load Anaconda3; conda activate other\n"
+# cron gives neither a profile nor BASH_ENV.
+CRON = 'env -i HOME="$HOME" PATH=/usr/bin:/bin SLURM_CONF="$SLURM_CONF"'
+HOSTILE = [
+    *(
+        "a b",
+        "",
+        "$HOME",
+        "'",
+        '"',
+        "\\",
+        "`id`",
+        "$(id)",
+        "a\nexit 9\n#SBATCH --partition=nowhere\n",
+        "*",
+        "~",
+    ),
+    *("!!", "=ls", "#x", "-n", "--", "&& exit 9", ";", "|", "ä", "\t", "{a,b}", "<(id)"),
+]
+ARGUMENTS = "import json, sys; print(json.dumps(sys.argv[1:]))"
+COUNTS = "$SLURM_PROCID of $SLURM_NTASKS, $SLURM_CPUS_PER_TASK CPUs, $OMP_NUM_THREADS threads"
+TASK = f'echo "{COUNTS}" $SLURMD_NODENAME'
+COUNTING = 'python -c \'import os; print("number", os.environ["SLURM_ARRAY_TASK_ID"])\''
+
+
+def submit(cluster: Cluster, typed: str) -> Job:
+    """Type what submits a job; return it when it has ended."""
+    answer = cluster.log_in(typed)
+    assert answer.returncode == 0, answer.stderr
+    return cluster.wait(answer.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--partition epyc2,bdw --time 0-02:00:00 --cpus 4 --mem 1G",
+        "--nodes 2 --ntasks 6 --cpus 2 --time 30",
+        "--nodes 1-2 --array 1-20%5 --account paygo",
+    ],
+)
+@pytest.mark.parametrize("name", ["biopy", "pandas"])
+def test_slurm_would_take_it(cluster: Cluster, name: str, options: str) -> None:
+    answer = cluster.log_in(f"stackenv job {name} {options} -- {RUN} | sbatch --test-only")
+    assert answer.returncode == 0
+    assert answer.stderr.startswith("sbatch: Job ") and " to start at " in answer.stderr, answer.stderr
+
+
+def test_submit_prints_the_number_and_how_to_look_at_it(cluster: Cluster) -> None:
+    answer = cluster.log_in(f"stackenv job biopy --submit -- {RUN}")
+    number = answer.stdout.strip()
+    assert answer.stdout == f"{number}\n" and number.isdigit()
+    assert answer.stderr == (
+        f"stackenv: submitted; to look at it: squeue --jobs={number}; its output: slurm-{number}.out\n"
+    )
+    job = cluster.wait(number)
+    assert (job.output, job.state) == ("ran in biopy-1.0\n", "COMPLETED")
+    assert (cluster.home / f"slurm-{number}.out").read_text() == job.output
+
+
+def test_of_an_array_each_job_has_its_output(cluster: Cluster) -> None:
+    answer = cluster.log_in(f"stackenv job biopy --array 1-20 --submit -- {COUNTING}")
+    number = answer.stdout.strip()
+    assert answer.stderr.endswith(f"; its output: slurm-{number}_NUMBER.out\n")
+    job = cluster.wait(number)
+    assert sorted(job.output.splitlines()) == sorted(f"number {n}" for n in range(1, 21))
+    assert (cluster.home / f"slurm-{number}_20.out").read_text() == "number 20\n"
+
+
+@pytest.mark.parametrize(("name", "ran"), [("biopy", "ran in biopy-1.0\n"), ("pandas", "ran in pandas\n")])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "stackenv job {name} --submit -- {run}",
+        f"{ACTIVE}stackenv job {{name}} --submit -- {{run}}",
+        "ml use ~/modules; ml biopy; stackenv job {name} --submit -- {run}",
+        f"{ACTIVE}stackenv job {{name}} -- {{run}} | sbatch --parsable --export=NONE",
+        f"stackenv job {{name}} -- {{run}} > ~/{{name}}.sh; {CRON} sbatch --parsable ~/{{name}}.sh",
+    ],
+    ids=["login", "active environment", "active module", "--export=NONE", "cron"],
+)
+def test_it_runs_in_the_environment(cluster: Cluster, name: str, ran: str, typed: str) -> None:
+    job = submit(cluster, typed.format(name=name, run=RUN))
+    assert (job.output, job.state) == (ran, "COMPLETED")
+
+
+@pytest.mark.parametrize("export", ["", "--export=NONE"])
+def test_tasks_on_two_nodes_have_the_environment_and_their_cpus(cluster: Cluster, export: str) -> None:
+    command = f"sh -c {shlex.quote(f'{TASK}; {RUN}')}"
+    job = submit(cluster, f"stackenv job biopy --nodes 2 --cpus 3 -- {command} | sbatch --parsable {export}")
+    lines = sorted(job.output.splitlines())
+    nodes = {line.split()[-1] for line in lines if "threads" in line}
+    assert nodes == set(cluster.nodes)
+    counted = [line.rpartition(" ")[0] for line in lines if "threads" in line]
+    assert counted == ["0 of 2, 3 CPUs, 3 threads", "1 of 2, 3 CPUs, 3 threads"]
+    assert lines.count("ran in biopy-1.0") == 2
+    assert job.state == "COMPLETED"
+
+
+def test_a_script_that_was_changed_by_hand_runs_its_further_steps(cluster: Cluster) -> None:
+    job = submit(cluster, f"{{ stackenv job biopy -- {RUN} one; echo '{RUN} two'; }} | sbatch --parsable")
+    assert job.output == "ran in biopy-1.0 one\nran in biopy-1.0 two\n"
+
+
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_words_arrive_as_they_are(cluster: Cluster, tasks: int) -> None:
+    command = shlex.join(["python", "-c", ARGUMENTS, *HOSTILE])
+    job = submit(cluster, f"stackenv job biopy --ntasks {tasks} --submit -- {command}")
+    assert [json.loads(line) for line in job.output.splitlines()] == [HOSTILE] * tasks
+
+
+def test_the_status_of_a_command_is_the_jobs(cluster: Cluster) -> None:
+    job = submit(cluster, "stackenv job biopy --submit -- python -c 'raise SystemExit(3)'")
+    assert (job.state, job.status) == ("FAILED", 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "word", "hint"),
+    [
+        ("--partition nowhere", "nowhere", "sinfo --summarize shows the partitions"),
+        ("--time soon", "--time", "without --submit the script is printed"),
+        ("--array x", "array", "without --submit the script is printed"),
+        ("--mem 1T", "Memory", "without --submit the script is printed"),
+    ],
+)
+def test_what_slurm_refuses_is_told_in_its_words(
+    cluster: Cluster, options: str, word: str, hint: str
+) -> None:
+    by_hand = cluster.log_in(f"stackenv job biopy {options} -- {RUN} | sbatch")
+    assert by_hand.returncode != 0 and word in by_hand.stderr
+    answer = cluster.log_in(f"stackenv job biopy {options} --submit -- {RUN}")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith(
+        f"stackenv: Slurm did not take the job (sbatch, status {by_hand.returncode}):\n"
+        f"{by_hand.stderr}\nhint: {hint}"
+    )
