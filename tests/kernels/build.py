@@ -1,4 +1,4 @@
-"""Makes, beside a Jupyter, what a test installs without a network: the wheels of ipykernel, and a conda channel.
+"""Makes, beside a Jupyter, what tests install without a network: ipykernel as wheels and in a conda channel.
 
 The channel has the package ipykernel, which is those wheels, installed; its Python is that of the channel
 of tests/distribution.
@@ -12,12 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "distribution"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "distribution"))
 
 from channel import Package, write_index, write_package
 
-REQUIREMENTS = HERE.parent / "requirements-jupyter.txt"
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements-jupyter.txt"
 MINOR = "{}.{}".format(*sys.version_info)
 
 

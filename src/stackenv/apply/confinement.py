@@ -8,7 +8,10 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from stackenv import STACKENV_UUID
 from stackenv.apply.entry import Entry
+from stackenv.apply.kernels import FOLDER as KERNELS
+from stackenv.apply.kernels import KERNEL_FILE, LOGOS, read_kernel
 from stackenv.apply.store import ModuleStore
 from stackenv.model.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE
@@ -87,11 +90,24 @@ def is_inside(change: Change, modules: Path, sources: Iterable[str] = ()) -> boo
     real = real_place(path)
     if Path(os.path.realpath(modules)) in real.parents or any(map(is_environment, real.parents)):
         return True
+    if is_of_kernel(change):
+        return True
     return isinstance(change, RemoveFile) and (
         not os.path.lexists(path)
         or bool(REPORT.fullmatch(path.name))
         or (path.is_symlink() and os.path.realpath(path) in sources)
     )
+
+
+def is_of_kernel(change: WriteFile | RemoveFile) -> bool:
+    """Tell whether `change` touches a kernelspec of Jupyter's that stackenv wrote, and nothing else."""
+    path = Path(change.path)
+    if path.parent.parent.name != KERNELS or path.name not in (KERNEL_FILE, *LOGOS):
+        return False
+    if isinstance(change, WriteFile) and (path.name != KERNEL_FILE or STACKENV_UUID not in change.text):
+        return False
+    # One that the user has removed meanwhile is made again, as the command had begun to.
+    return read_kernel(path.parent) is not None or not os.path.lexists(path)
 
 
 def is_complete(entry: Entry) -> bool:

@@ -103,6 +103,7 @@ def edit(
 
 def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) -> Replacement:
     """Return the changes that `request` asks for."""
+    from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import render_default
     from stackenv.commands.replacement import (
         keep_hand_edited,
@@ -115,6 +116,7 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) 
 
     sentences: list[str] = []
     changes: list[Change] = []
+    files: tuple[Path, ...] = ()
     if request.changes_record:
         before = read_own_record(module)
         if request.changes_environment:
@@ -126,13 +128,15 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) 
             *describe_differences(before, after),
             f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
         ]
-        changes += (*kept, *write_environment(after, module.path))
+        renamed, kernels, files = rewrite_kernels(before, after, workplace.environ, workplace.shared)
+        sentences += renamed
+        changes += (*kept, *write_environment(after, module.path), *kernels)
     default = workplace.store.default_path(module.name)
     if request.make_default:
         workplace.store.require_own_default(module.name)
         sentences.append(f"make {module.full_name} what `module load {module.name}` gives: {default}")
         changes.append(WriteFile(str(default), render_default(module.name, module.version)))
-    seen = see((module.path, module.record_path, *([default] if request.make_default else [])))
+    seen = see((module.path, module.record_path, *files, *([default] if request.make_default else [])))
     return Replacement(module.full_name, tuple(sentences), tuple(changes), seen)
 
 

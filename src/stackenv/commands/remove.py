@@ -35,8 +35,9 @@ MARKS = ("pyvenv.cfg", "conda-meta/history")
 def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
     """Delete a module, and its environment if stackenv made it.
 
-    An environment that was adopted stays, without what stackenv has put into it. A module that is in
-    use in this shell is refused, with --yes too: without its modulefile it could not be unloaded.
+    An environment that was adopted stays, without what stackenv has put into it. Your Jupyter kernel of it
+    goes too. A module that is in use in this shell is refused, with --yes too: without its modulefile it
+    could not be unloaded.
 
     \b
     Example:
@@ -90,6 +91,7 @@ def plan_removal(
     With `keep` what was changed by hand in the modulefile stays beside it.
     The modulefile is the first: nobody loads the module any more while the rest goes.
     """
+    from stackenv.apply.kernels import remove_kernels
     from stackenv.commands.replacement import see
     from stackenv.model.plan import RemoveFile, RemoveFolder, Replacement
 
@@ -114,10 +116,11 @@ def plan_removal(
             f"{module.prefix} is the environment of {names} too; nothing was changed",
             f"if those are copies that nobody needs: rm {files}",
         )
+    told, kernels, kernel_files = remove_kernels(module.prefix, workplace.environ)
     what, more = plan_environment(module, environment, workplace)
-    seen = see((module.path, module.record_path, default))
+    seen = see((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
-    return Replacement(module.full_name, (*sentences, what), (*changes, *more), seen)
+    return Replacement(module.full_name, (*sentences, *told, what), (*changes, *kernels, *more), seen)
 
 
 def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:

@@ -57,6 +57,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     TakenError
         When there is a module of this name.
     """
+    from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import parse_full_name, render_default
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.replacement import (
@@ -92,6 +93,8 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         if name == module.name or not default.exists():
             changes.append(WriteFile(str(default), render_default(name, version)))
             sentences.append(f"keep it what `module load {name}` gives")
-    changes.append(RemoveFolder(str(module.path.parent)))
-    seen = see((module.path, module.record_path, path, old_default, default))
+    renamed, kernels, files = rewrite_kernels(before, record, workplace.environ, workplace.shared)
+    changes += [RemoveFolder(str(module.path.parent)), *kernels]
+    sentences += renamed
+    seen = see((module.path, module.record_path, path, old_default, default, *files))
     return Replacement(module.full_name, tuple(sentences), tuple(changes), seen, (record.full_name,))

@@ -53,7 +53,8 @@ def probe_ipykernel(
         try:
             done = subprocess.run(
                 start((python, str(PROBE), str(answer))),
-                env=dict(environ),
+                # What is asked leaves no trace, in an environment that may be another's.
+                env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -1,0 +1,185 @@
+"""`stackenv kernel add`: where the kernel goes, what it is called, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jupyters import Jupyter
+from labs import NAME, adopt, kernels_of, listed, make_venv, read
+from people import COMMAND, Person
+from stacked import WORK
+
+ADD = ["kernel", "display_name", "module", "environment", "folder", "ipykernel"]
+LIST = "kernel module display_name folder environment modulefile state problem cure".split()  # noqa: SIM905
+
+
+def test_the_ipykernel_of_the_stack_is_enough(owner: Person, tmp_path: Path) -> None:
+    with Jupyter(tmp_path, owner.environ) as jupyter:
+        jupyter.start(NAME)
+        found = jupyter.run(
+            "import ipykernel, json, sys; print(json.dumps([ipykernel.__file__, sys.prefix]))"
+        )
+    assert found[0].startswith(str(WORK / "jupyter"))
+    assert found[1] == str(owner.home / "own/lab")
+
+
+def test_add_prints_the_folder_and_what_jupyter_shows(person: Person) -> None:
+    adopt(person)
+    done = person.stackenv("kernel", "add", "lab")
+    assert done.stdout == f"{kernels_of(person) / NAME}\n"
+    assert "'lab/1.0 (Jupyter/1)'" in done.stderr
+
+
+def test_the_json_keeps_its_shape(owner: Person) -> None:
+    done = owner.stackenv("kernel", "add", "lab", "--json")
+    assert list(json.loads(done.stdout)) == ADD
+    (found,) = listed(owner)
+    assert list(found) == LIST
+    assert (found["kernel"], found["state"], found["problem"]) == (NAME, "ok", "")
+    steps = owner.stackenv("kernel", "add", "lab", "--dry-run", "--json")
+    assert list(json.loads(steps.stdout)) == ["steps"]
+
+
+@pytest.mark.parametrize("words", [("add", "lab"), ("add", "lab", "--install"), ("remove", "lab")])
+def test_a_dry_run_changes_nothing(owner: Person, words: tuple[str, ...]) -> None:
+    before = owner.tree()
+    done = owner.stackenv("kernel", *words, "--dry-run")
+    assert str(kernels_of(owner) / NAME) in done.stdout
+    assert owner.tree() == before
+
+
+def test_added_again_it_is_written_anew_in_its_place(owner: Person) -> None:
+    owner.stackenv("kernel", "add", "lab", "--display-name", 'Biology "2" — ä')
+    assert read(owner)["display_name"] == 'Biology "2" — ä'
+    assert [path.name for path in kernels_of(owner).iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "two\nlines", "x" * 201])
+def test_a_display_name_that_is_none_is_refused(owner: Person, text: str) -> None:
+    done = owner.stackenv("kernel", "add", "lab", "--display-name", text, status=2)
+    assert "cannot be a kernel's name" in done.stderr
+
+
+def test_without_ipykernel_it_is_refused_with_what_to_type(person: Person) -> None:
+    adopt(person, "bare", "Bundle/1")
+    before = person.tree()
+    done = person.stackenv("kernel", "add", "bare", status=1)
+    assert "there is no ipykernel in bare/1.0, nor in the modules" in done.stderr
+    assert "hint: stackenv kernel add bare/1.0 --install" in done.stderr
+    assert person.tree() == before
+
+
+def test_half_an_ipykernel_is_refused_with_its_words(owner: Person) -> None:
+    packages = next((owner.home / "own/lab/lib").iterdir()) / "site-packages/ipykernel"
+    packages.mkdir()
+    (packages / "__init__.py").write_text("import no_such_thing\n")
+    done = owner.stackenv("kernel", "add", "lab", status=1)
+    assert "No module named 'no_such_thing'" in done.stderr
+
+
+def test_an_install_that_fails_makes_no_kernel(person: Person) -> None:
+    person.create("bare")
+    done = person.stackenv("kernel", "add", "bare", "--install", status=10)
+    assert "pip could not install ipykernel" in done.stderr
+    assert not kernels_of(person).exists()
+
+
+def test_a_module_that_cannot_be_loaded_is_refused_in_its_words(owner: Person) -> None:
+    modulepath = {"MODULEPATH": str(owner.home)}
+    record = owner.home / "own/lab/stackenv/record.json"
+    record.write_text(record.read_text().replace(owner.site.modulepath, str(owner.home)))
+    done = owner.stackenv("kernel", "add", "lab", status=7, **modulepath)
+    assert "lab/1.0 could not be loaded" in done.stderr
+
+
+def test_an_environment_without_python_is_refused(owner: Person) -> None:
+    (owner.home / "own/lab/bin/python").unlink()
+    done = owner.stackenv("kernel", "add", "lab", status=1)
+    assert "own/lab/bin/python does not exist, or leads to a Python that is gone" in done.stderr
+
+
+def test_a_foreign_kernelspec_of_the_same_name_stays(person: Person) -> None:
+    foreign = kernels_of(person) / NAME.upper() / "kernel.json"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('{"argv": [], "display_name": "mine", "language": "python"}')
+    adopt(person)
+    person.stackenv("kernel", "add", "lab")
+    assert json.loads(foreign.read_text())["display_name"] == "mine"
+    assert read(person, f"{NAME}-2")["display_name"] == "lab/1.0 (Jupyter/1)"
+    person.stackenv("kernel", "remove", "lab")
+    assert [path.name for path in kernels_of(person).iterdir()] == [NAME.upper()]
+    done = person.stackenv("kernel", "remove", NAME, status=1)
+    assert "there is no kernel" in done.stderr
+    assert foreign.is_file()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"metadata": {"stackenv": 1}}', '{"metadata": []}'])
+def test_what_is_no_kernelspec_of_ours_is_neither_listed_nor_an_error(owner: Person, text: str) -> None:
+    other = kernels_of(owner) / "other/kernel.json"
+    other.parent.mkdir()
+    other.write_text(text)
+    assert [found["kernel"] for found in listed(owner)] == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"), [("JUPYTER_DATA_DIR", "data"), ("XDG_DATA_HOME", "data/jupyter")]
+)
+def test_it_is_where_jupyter_looks(person: Person, tmp_path: Path, variable: str, folder: str) -> None:
+    adopt(person)
+    person.environ[variable] = str(tmp_path / "data")
+    done = person.stackenv("kernel", "add", "lab")
+    assert done.stdout == f"{tmp_path}/{folder}/kernels/{NAME}\n"
+    with Jupyter(tmp_path, person.environ) as jupyter:
+        assert jupyter.ask("list")[NAME]["resource_dir"] == done.stdout.strip()
+
+
+def test_a_folder_that_cannot_be_told_is_refused(owner: Person) -> None:
+    done = owner.stackenv("kernel", "add", "lab", status=1, JUPYTER_DATA_DIR="relative")
+    assert "'relative' is no absolute path" in done.stderr
+
+
+def test_names_with_odd_characters(person: Person, tmp_path: Path) -> None:
+    path = tmp_path / "o'dd \\ ä & (x)"
+    make_venv(person, path)
+    person.stackenv("adopt", str(path), "C++_Lab", "-m", "Jupyter/1", "--version", "1.0+x")
+    person.stackenv("kernel", "add", "C++_Lab")
+    (found,) = listed(person)
+    assert found["kernel"] == "stackenv-c--_lab-1.0-x"
+    with Jupyter(tmp_path, person.environ) as jupyter:
+        jupyter.start(found["kernel"])
+        assert jupyter.run("import json, sys; print(json.dumps(sys.prefix))") == str(path)
+
+
+def test_a_path_that_jupyter_would_change_is_refused(person: Person) -> None:
+    adopt(person, folder="{connection_file}")
+    done = person.stackenv("kernel", "add", "lab", status=1)
+    assert "Jupyter replaces a word in braces" in done.stderr
+
+
+def test_a_kernel_of_a_project_is_each_members_own(person: Person, tmp_path: Path) -> None:
+    project = tmp_path / "genomics"
+    project.mkdir()
+    path = project / "own/lab"
+    make_venv(person, path)
+    shared = ("--shared", str(project))
+    person.stackenv("adopt", str(path), "lab", "-m", "Jupyter/1", *shared)
+    adopt(person)
+    for arguments in ((), shared):
+        person.stackenv("kernel", "add", "lab", *arguments)
+    names = {found["display_name"]: found["kernel"] for found in listed(person)}
+    assert names == {"lab/1.0 (Jupyter/1)": NAME, "lab/1.0 of genomics (Jupyter/1)": f"{NAME}-2"}
+    person.stackenv("kernel", "remove", "lab", *shared)
+    assert [found["kernel"] for found in listed(person)] == [NAME]
+    person.stackenv("kernel", "remove", "lab", *shared, status=1)
+
+
+@pytest.mark.parametrize(("umask", "file", "folder"), [("077", 0o600, 0o700), ("027", 0o640, 0o750)])
+def test_it_is_as_private_as_the_umask_says(person: Person, umask: str, file: int, folder: int) -> None:
+    adopt(person)
+    done = person.shell(f'umask {umask}; "{COMMAND}" kernel add lab')
+    assert done.returncode == 0, done.stderr
+    made = kernels_of(person) / NAME
+    assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {file}
+    assert {made.stat().st_mode & 0o777, made.parent.stat().st_mode & 0o777} == {folder}

@@ -1,0 +1,159 @@
+"""What becomes of a kernel: `stackenv kernel remove` and `list`, and `remove`, `rename` and `edit`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jupyters import Jupyter
+from labs import MODULES, NAME, adopt, kernels_of, listed, read
+from people import COMMAND, Person
+
+
+def test_what_the_user_has_put_into_its_folder_stays(owner: Person) -> None:
+    folder = kernels_of(owner) / NAME
+    (folder / "kernel.js").write_text("// mine\n")
+    (folder / "logo-64x64.png").write_bytes(b"mine")
+    owner.stackenv("kernel", "add", "lab")
+    owner.stackenv("kernel", "remove", "lab")
+    assert sorted(path.name for path in folder.iterdir()) == ["kernel.js", "logo-64x64.png"]
+
+
+@pytest.mark.parametrize("name", [NAME, "lab", "lab/1.0"])
+def test_remove_takes_the_kernel_alone(owner: Person, name: str) -> None:
+    before = owner.tree()
+    done = owner.stackenv("kernel", "remove", name)
+    assert "is gone" in done.stderr
+    gone = {path for path in before if path.startswith(f".local/share/jupyter/kernels/{NAME}")}
+    assert owner.tree() == {path: text for path, text in before.items() if path not in gone}
+
+
+def test_the_environment_removed_its_kernel_is_too(owner: Person) -> None:
+    dry = owner.stackenv("remove", "lab", "--dry-run")
+    assert f"remove the Jupyter kernel {kernels_of(owner) / NAME}" in dry.stdout
+    owner.stackenv("remove", "lab", "--yes")
+    assert list(kernels_of(owner).iterdir()) == []
+    assert not (owner.home / "own/lab/stackenv").exists()
+
+
+def test_a_renamed_environment_keeps_its_kernel_for_the_notebooks(owner: Person, tmp_path: Path) -> None:
+    owner.stackenv("rename", "lab", "bench/2.0")
+    assert read(owner)["display_name"] == "bench/2.0 (Jupyter/1)"
+    (found,) = listed(owner)
+    assert (found["kernel"], found["module"], found["state"]) == (NAME, "bench/2.0", "ok")
+    with Jupyter(tmp_path, owner.environ) as jupyter:
+        jupyter.start(NAME)
+        assert jupyter.run(MODULES)[-1] == "bench/2.0"
+
+
+def test_a_display_name_of_the_users_own_stays(owner: Person) -> None:
+    owner.stackenv("kernel", "add", "lab", "--display-name", "Mine")
+    owner.stackenv("rename", "lab", "bench")
+    assert read(owner)["display_name"] == "Mine"
+
+
+def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(owner.site.modulepath, moved)
+    (moved / "Jupyter/1.lua").rename(moved / "Jupyter/2.lua")
+    owner.stackenv("edit", "lab", "-m", "Jupyter/2", MODULEPATH=str(moved))
+    assert read(owner)["display_name"] == "lab/1.0 (Jupyter/2)"
+    with Jupyter(tmp_path, owner.environ) as jupyter:
+        jupyter.start(NAME)
+        assert "Jupyter/2" in jupyter.run(MODULES)
+
+
+def test_a_kernel_of_before_the_name_was_taken_again_stays(owner: Person) -> None:
+    owner.stackenv("rename", "lab", "bench")
+    adopt(owner, folder="again")
+    owner.stackenv("kernel", "add", "lab")
+    assert {found["kernel"]: found["module"] for found in listed(owner)} == {
+        NAME: "bench/1.0",
+        f"{NAME}-2": "lab/1.0",
+    }
+
+
+def lose_folder(person: Person) -> None:
+    shutil.rmtree(person.home / "own/lab")
+
+
+def lose_record(person: Person) -> None:
+    (person.home / "own/lab/stackenv/record.json").unlink()
+
+
+def lose_python(person: Person) -> None:
+    (person.home / "own/lab/bin/python").unlink()
+
+
+def lose_module(person: Person) -> None:
+    (person.modules / "lab/1.0.lua").unlink()
+
+
+def spoil_record(person: Person) -> None:
+    (person.home / "own/lab/stackenv/record.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "state"),
+    [
+        (lose_folder, "environment gone"),
+        (lose_record, "environment gone"),
+        (lose_python, "environment gone"),
+        (spoil_record, "environment gone"),
+        (lose_module, "module gone"),
+    ],
+)
+def test_a_broken_kernel_is_listed_with_the_cure(
+    owner: Person, spoil: Callable[[Person], None], state: str
+) -> None:
+    spoil(owner)
+    (found,) = listed(owner)
+    assert (found["state"], found["cure"]) == (state, f"stackenv kernel remove {NAME}")
+    done = owner.stackenv("kernel", "list")
+    assert done.stdout.split("\t")[:2] == ["lab/1.0", state]
+    assert f"{found['problem']}; type: {found['cure']}" in done.stderr
+    owner.stackenv(*found["cure"].split()[1:])
+    assert listed(owner) == []
+
+
+def test_a_kernel_that_somebody_else_has_renamed_is_told_with_its_cure(owner: Person, tmp_path: Path) -> None:
+    owner.stackenv("rename", "lab", "bench", JUPYTER_DATA_DIR=str(tmp_path / "theirs"))
+    (found,) = listed(owner)
+    assert (found["state"], found["cure"]) == ("renamed", "stackenv kernel add bench/1.0")
+    with Jupyter(tmp_path, owner.environ) as jupyter:
+        jupyter.start(NAME)
+    owner.stackenv(*found["cure"].split()[1:])
+    assert [found["state"] for found in listed(owner)] == ["ok"]
+
+
+def test_without_any_it_says_how_to_make_one(person: Person) -> None:
+    done = person.stackenv("kernel", "list")
+    assert (done.stdout, "stackenv kernel add NAME makes one" in done.stderr) == ("", True)
+    assert person.stackenv("kernel", "list", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("words", [("remove", "lab", "--yes"), ("rename", "lab", "bench")])
+def test_killed_at_any_moment_it_is_finished_by_the_next_command(
+    owner: Person, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(owner.home, kept, symlinks=True)
+    states = set()
+    for number in range(1, 80, 3):
+        inject = f"inject=unlink,unlinkat,rename:signal=KILL:when={number}"
+        command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", inject, COMMAND, *words]
+        done = subprocess.run(command, env=owner.environ, cwd=owner.home, capture_output=True, check=False)
+        owner.stackenv("list")
+        kernels = [(found["module"], found["state"]) for found in listed(owner)]
+        modules = [found["module"] for found in json.loads(owner.stackenv("list", "--json").stdout)]
+        assert kernels == [(module, "ok") for module in modules]
+        states.add(tuple(modules))
+        if done.returncode == 0:
+            break
+        shutil.rmtree(owner.home)
+        shutil.copytree(kept, owner.home, symlinks=True)
+    assert states == {("lab/1.0",), ("bench/1.0",) if words[0] == "rename" else ()}
