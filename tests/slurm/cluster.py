@@ -88,6 +88,11 @@ class Cluster:
     def home(self) -> Path:
         return self.folder / "home"
 
+    @property
+    def local(self) -> Path:
+        """What each node, and the login node, has of its own below this path."""
+        return self.folder / "local"
+
     def log_in(self, script: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run `script` in a login bash, with nothing of the caller's environment, as at a login node."""
         clean = ("env", "-i", f"HOME={self.home}", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", "TERM=dumb")
@@ -186,7 +191,7 @@ def choose_ports(number: int) -> list[int]:
 def write_configuration(folder: Path, ports: list[int], nodes: tuple[str, ...]) -> str:
     """Write what the daemons read; return how they track a job's processes."""
     folder.chmod(0o755)
-    for name in ("run", "log", "state", "home", *(f"spool/{node}" for node in nodes)):
+    for name in ("run", "log", "state", "home", "local", *(f"spool/{node}" for node in nodes)):
         (folder / name).mkdir(parents=True, mode=0o755)
     (folder / "secret").mkdir(mode=0o700)
     key = folder / "secret/key"

@@ -6,6 +6,7 @@
 #
 # Below FOLDER are slurm.conf, and passwd and profile.d, which stand in for /etc's here, for the daemons
 # and jobs: the home of root is one of the tests, and a login shell sets up what a site has it set up.
+# FOLDER/local is on each node another folder, as a node's own disk is.
 set -eu
 folder=$1
 shift
@@ -40,7 +41,8 @@ munged --key-file="$folder/secret/key" --seed-file="$folder/secret/seed" --socke
     --pid-file="$folder/run/munged.pid" --log-file="$folder/log/munged"
 slurmctld
 for node in "$@"; do
-    slurmd -N "$node"
+    # shellcheck disable=SC2016 # that shell's own
+    unshare --mount sh -c 'mount --bind "$1/spool/$2" "$1/local" && exec slurmd -N "$2"' sh "$folder" "$node"
 done
 echo ready
 cat >/dev/null

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 
 import pytest
@@ -145,3 +146,29 @@ def test_what_slurm_refuses_is_told_in_its_words(
         f"stackenv: Slurm did not take the job (sbatch, status {by_hand.returncode}):\n"
         f"{by_hand.stderr}\nhint: {hint}"
     )
+
+
+@pytest.fixture
+def packed(cluster: Cluster) -> str:
+    """Return the name of an environment that is packed into one file, and mounted on a node's own disk."""
+    if not os.access("/dev/fuse", os.W_OK):
+        pytest.fail("no /dev/fuse") if os.environ.get("CI") == "true" else pytest.skip("no /dev/fuse")
+    policy = cluster.home / "mounts.yaml"
+    policy.write_text(f"version: 1\npack:\n  mounts: {cluster.local}\n")
+    made = cluster.log_in(
+        f"set -e; export STACKENV_SITE_CONFIG={policy}; module load SciPy-bundle\n"
+        "stackenv create image biopython; stackenv pack image"
+    )
+    assert made.returncode == 0, made.stderr
+    return "image"
+
+
+def test_tasks_on_two_nodes_have_a_packed_environment(cluster: Cluster, packed: str) -> None:
+    """Each node mounts the image on a disk of its own: the script has nothing for that."""
+    own = "Bio.__file__.startswith(sys.prefix)"
+    code = f"import os, sys, Bio; print(os.environ['SLURMD_NODENAME'], {own}, sys.prefix)"
+    job = submit(cluster, f"stackenv job {packed} --nodes 2 --submit -- python -c {shlex.quote(code)}")
+    found = [line.split() for line in job.output.splitlines()]
+    assert {node for node, _, _ in found} == set(cluster.nodes), job.output
+    assert all(own == "True" and place.startswith(f"{cluster.local}/stackenv-") for _, own, place in found)
+    assert job.state == "COMPLETED"
