@@ -26,10 +26,16 @@ DATA = """
     site-config/default.yaml
     site-config/ubelix.yaml
     templates/conda.lua.j2
+    templates/kernel/logo-32x32.png
+    templates/kernel/logo-64x64.png
+    templates/kernel/logo-svg.svg
     templates/libexec/activation.py
     templates/libexec/conda
     templates/libexec/conda-init
+    templates/libexec/enter_namespace.py
+    templates/libexec/launch
     templates/libexec/layers.py
+    templates/libexec/packed
     templates/libexec/pip
     templates/libexec/stackenv_dialect.py
     templates/personal.lua.j2
