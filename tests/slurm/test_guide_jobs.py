@@ -118,6 +118,9 @@ ROWS = {
         f"{BASH}python pandas_test.py\n", "ran in other", shell=ACTIVE
     ),
     "sh by --wrap, from a loaded shell": Row("", ADD, f"{WRAP} '{ACTIVATE}'", LOADED, failed=True),
+    "sh by --wrap that sources Lmod's init and loads, from a loaded shell": Row(
+        "", RAN, f"{WRAP} '{SOURCE['sh']}; {LOADED}; {ACTIVATE}'", LOADED
+    ),
     # dash, which is sh here, does not hand on the function that bash has exported.
     "bash by --wrap, from a loaded shell": Row(
         "", ADD, f"{WRAP} 'bash -c \"{ACTIVATE}\"'", LOADED, failed=True

@@ -35,7 +35,7 @@ done
 THREADS = """\
 # As many threads as CPUs; srun's tasks have the same CPUs, and what is loaded here.
 export SRUN_CPUS_PER_TASK="${{SLURM_CPUS_PER_TASK:-{cpus}}}" SLURM_EXPORT_ENV=ALL
-export {threads}
+{threads}
 """
 
 
@@ -62,7 +62,7 @@ def render_load(spec: JobSpec) -> str:
 
 def render_threads(spec: JobSpec) -> str:
     """Return the lines that have programs start as many threads as there are CPUs for them."""
-    threads = " ".join(f'{name}="$SRUN_CPUS_PER_TASK"' for name in spec.threads)
+    threads = "\n".join(f'export {name}="$SRUN_CPUS_PER_TASK"' for name in spec.threads)
     return THREADS.format(cpus=spec.cpus, threads=threads)
 
 
