@@ -66,12 +66,12 @@ def test_any_text(text):
 
 
 @given(st.lists(FRAGMENTS, max_size=20), st.booleans())
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 def test_any_mixture_of_yaml(fragments, has_version):
     check(("version: 1\n" * has_version + "".join(fragments)).encode())
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), DATA, max_size=5))
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_any_values_under_right_keys(conda):
     check(yaml.safe_dump({"version": 1, "conda": conda}, allow_unicode=True).encode())

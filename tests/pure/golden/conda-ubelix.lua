@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4039743480efc9f4798883a54ce4b85d941af9a1b5f1fc06827c9a46cb882c2b
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:3543ee3b52f75efd48b4bf57814e2785d4b1bf78cceda5d847be448cd4bffe34
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -121,7 +121,7 @@ if myShellType() == "sh" then
             return
             ;;
         install | update | upgrade | remove | uninstall)
-            /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/bin/conda "$@" || return
+            /software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda "$@" || return
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
             set -- reactivate
             ;;
@@ -162,7 +162,7 @@ function conda
             '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
             return
         case install update upgrade remove uninstall
-            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
+            '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
             or return
             test "$CONDA_SHLVL" -gt 0 2>/dev/null
             or return 0

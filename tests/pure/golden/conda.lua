@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4127dc64b271ac92f7fcc06195606b27e96a20a6b1b6808cb0bdfbd91ab6d403
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c8926073718f59e7d48a5aceda1d9ffcc126f0ddf715391f3cbb858107bd6f2b
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -120,7 +120,7 @@ if myShellType() == "sh" then
             return
             ;;
         install | update | upgrade | remove | uninstall)
-            /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/bin/conda "$@" || return
+            /software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda "$@" || return
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
             set -- reactivate
             ;;
@@ -161,7 +161,7 @@ function conda
             '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
             return
         case install update upgrade remove uninstall
-            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
+            '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
             or return
             test "$CONDA_SHLVL" -gt 0 2>/dev/null
             or return 0
