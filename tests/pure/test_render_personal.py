@@ -26,7 +26,7 @@ from stackenv.describe.conda_environment import (
     list_untold,
 )
 from stackenv.describe.venv import describe_venv_files, describe_venv_module
-from stackenv.model.environment import Package, Platform, Python, Record
+from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
 from stackenv.render import render_installed_file, render_module
 from stackenv.render.sources import fill_placeholders, open_templates, read_source
 
@@ -66,8 +66,11 @@ CONDA = replace(
     pinned=(),
     activation=ACTIVATION,
 )
+IMAGE = PackedImage("0a1b2c3d", 123456, "5" * 64, 4321, "6" * 64, "session", "/tmp")
+PACKED = replace(VENV, packed=IMAGE)
+PACKED_CONDA = replace(CONDA, packed=replace(IMAGE, way="namespace"))
 DESCRIBE = {"venv": describe_venv_module, "conda": describe_conda_environment_module}
-RECORDS = {"personal-venv": VENV, "personal-conda": CONDA}
+RECORDS = {"personal-venv": VENV, "personal-conda": CONDA, "personal-packed": PACKED}
 
 # What would end a string, a comment, a long bracket, a block or a template.
 HOSTILE = st.text(max_size=20) | st.sampled_from(
@@ -111,7 +114,7 @@ ACTIVATIONS = st.fixed_dictionaries(
 )
 RECORDS_OF_ANY_KIND = st.builds(
     replace,
-    st.sampled_from([VENV, CONDA]),
+    st.sampled_from([VENV, CONDA, PACKED, PACKED_CONDA]),
     name=NAMES,
     version=NAMES,
     path=PATHS,

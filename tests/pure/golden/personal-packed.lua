@@ -1,0 +1,273 @@
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:a77d0b2864db0fe928eb69d1224e8b5a8d895aec8c3fea8d49f8bd660dd525a7
+-- record: /home/user/venvs/biopy-1.0/stackenv/record.json
+whatis("Name: biopy")
+whatis("Version: 1.0")
+whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
+extensions("biopython/1.83")
+
+if mode() == "load" and not (isFile("/home/user/venvs/biopy-1.0/pyvenv.cfg") or isDir("/home/user/venvs/biopy-1.0/pyvenv.cfg")) then
+  LmodError("biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
+end
+if mode() == "load" then
+  local lua = io.open("/proc/self/exe", "rb")
+  local header = lua and lua:read(20) or ""
+  if lua then lua:close() end
+  if #header == 20 and header:byte(19) + 256 * header:byte(20) ~= 62 then
+    LmodError("biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export biopy/1.0 --format requirements")
+  end
+  local release = io.open("/etc/os-release")
+  local text = release and ("\n" .. release:read("*a")) or ""
+  if release then release:close() end
+  local id = text:match("\nID=[\"']?([^\"'\n]*)") or ""
+  local major = text:match("\nVERSION_ID=[\"']?(%d+)")
+  local platform = text:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)")
+  local found = platform and platform:gsub("^platform:", "") or major and id .. " " .. major
+  if found and found ~= "rocky 9" then
+    LmodError("biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export biopy/1.0 --format requirements")
+  end
+end
+
+family("stackenv")
+if mode() == "load" then
+  for _, name in ipairs({ "SciPy-bundle/2023.07-gfbf-2023a" }) do
+    if not isloaded(name) and not isAvail(name) then
+      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make the environment anew, from what `stackenv export biopy/1.0` prints"):gsub("%%s", (name:gsub("%%", "%%%%")))))
+    end
+  end
+end
+depends_on("SciPy-bundle/2023.07-gfbf-2023a")
+
+if mode() == "load" and not isFile("/home/user/venvs/biopy-1.0/stackenv/packed-0a1b2c3d") then
+  local said, succeeded = capture("/home/user/venvs/biopy-1.0/stackenv/packed mount 2>&1")
+  if not succeeded then LmodError((said:gsub("^stackenv: ", ""):gsub("%s+$", ""))) end
+end
+if mode() == "unload" then capture("/home/user/venvs/biopy-1.0/stackenv/packed unmount 2>&1") end
+if mode() == "unload" then
+  local now = os.getenv("UV_CONSTRAINT") or ""
+  local ours = (" " .. now .. " "):find(" " .. "file:/home/user/venvs/biopy-1.0/stackenv/uv-refusal.txt" .. " ", 1, true)
+  if ours and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
+    -- What the user has added since stays, but for values with //, of which Lmod makes one.
+    local whole = now == os.getenv("STACKENV_UV_CONSTRAINT") or now:find("//", 1, true)
+    if os.getenv("__LMOD_STACK_UV_CONSTRAINT") and whole then
+      pushenv("UV_CONSTRAINT", "")
+    else
+      prepend_path("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/uv-refusal.txt", " ")
+    end
+  end
+  if os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then setenv("STACKENV_UV_CONSTRAINT", "") end
+  if os.getenv("__LMOD_STACK_UV_CONSTRAINT") then setenv("__LMOD_STACK_UV_CONSTRAINT", "") end
+elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
+  local now = mode() == "load" and os.getenv("UV_CONSTRAINT") or ""
+  if now == "" then
+    pushenv("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/uv-refusal.txt")
+    setenv("STACKENV_UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/uv-refusal.txt")
+  -- Lmod 8.6 would have the shell run what follows a newline.
+  elseif not now:find("%c") then
+    if not os.getenv("__LMOD_STACK_UV_CONSTRAINT") then
+      unsetenv("__LMOD_STACK_UV_CONSTRAINT")
+      pushenv("UV_CONSTRAINT", now)
+    end
+    pushenv("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/uv-refusal.txt" .. " " .. now)
+    setenv("STACKENV_UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/uv-refusal.txt" .. " " .. now)
+  end
+end
+if mode() == "load" and (os.getenv("VIRTUAL_ENV") or "") ~= "" then setenv("STACKENV_VENV_BEFORE", os.getenv("VIRTUAL_ENV")) end
+if mode() == "unload" and os.getenv("STACKENV_VENV_BEFORE") then setenv("STACKENV_VENV_BEFORE", "") end
+if mode() == "unload" then
+  if os.getenv("__LMOD_STACK_VIRTUAL_ENV") and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
+    local _, left = os.getenv("__LMOD_STACK_VIRTUAL_ENV"):gsub(":", "")
+    local ours = os.getenv("VIRTUAL_ENV") == "/home/user/venvs/biopy-1.0"
+    if ours then pushenv("VIRTUAL_ENV", "/home/user/venvs/biopy-1.0") end
+    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
+    if left < 2 or not ours then setenv("__LMOD_STACK_VIRTUAL_ENV", "") end
+  end
+elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
+  local before = mode() == "load" and not os.getenv("__LMOD_STACK_VIRTUAL_ENV") and os.getenv("VIRTUAL_ENV")
+  if before then
+    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
+    unsetenv("__LMOD_STACK_VIRTUAL_ENV")
+    pushenv("VIRTUAL_ENV", before)
+  end
+  pushenv("VIRTUAL_ENV", "/home/user/venvs/biopy-1.0")
+end
+if mode() == "unload" then
+  if os.getenv("__LMOD_STACK_VIRTUAL_ENV_PROMPT") and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
+    local _, left = os.getenv("__LMOD_STACK_VIRTUAL_ENV_PROMPT"):gsub(":", "")
+    local ours = os.getenv("VIRTUAL_ENV_PROMPT") == "(biopy) "
+    if ours then pushenv("VIRTUAL_ENV_PROMPT", "(biopy) ") end
+    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
+    if left < 2 or not ours then setenv("__LMOD_STACK_VIRTUAL_ENV_PROMPT", "") end
+  end
+elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
+  local before = mode() == "load" and not os.getenv("__LMOD_STACK_VIRTUAL_ENV_PROMPT") and os.getenv("VIRTUAL_ENV_PROMPT")
+  if before then
+    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
+    unsetenv("__LMOD_STACK_VIRTUAL_ENV_PROMPT")
+    pushenv("VIRTUAL_ENV_PROMPT", before)
+  end
+  pushenv("VIRTUAL_ENV_PROMPT", "(biopy) ")
+end
+if mode() == "unload" then
+  if os.getenv("__LMOD_STACK_PYTHONHOME") and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
+    local _, left = os.getenv("__LMOD_STACK_PYTHONHOME"):gsub(":", "")
+    local ours = os.getenv("PYTHONHOME") == nil
+    if ours then pushenv("PYTHONHOME", false) end
+    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
+    if left < 2 or not ours then setenv("__LMOD_STACK_PYTHONHOME", "") end
+  end
+elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) and os.getenv("PYTHONHOME") ~= nil then
+  local before = mode() == "load" and not os.getenv("__LMOD_STACK_PYTHONHOME") and os.getenv("PYTHONHOME")
+  if before then
+    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
+    unsetenv("__LMOD_STACK_PYTHONHOME")
+    pushenv("PYTHONHOME", before)
+  end
+  pushenv("PYTHONHOME", false)
+end
+if mode() == "load" then
+  for _ = 1, 9 do
+    if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. "/home/user/venvs/biopy-1.0/bin" .. ":", 1, true) then break end
+    remove_path("PATH", "/home/user/venvs/biopy-1.0/bin")
+  end
+end
+prepend_path{"PATH", "/home/user/venvs/biopy-1.0/bin", priority = 100}
+if mode() == "unload" then
+  local now = os.getenv("PIP_CONSTRAINT") or ""
+  local ours = (" " .. now .. " "):find(" " .. "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " ", 1, true)
+  if ours and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
+    -- What the user has added since stays, but for values with //, of which Lmod makes one.
+    local whole = now == os.getenv("STACKENV_PIP_CONSTRAINT") or now:find("//", 1, true)
+    if os.getenv("__LMOD_STACK_PIP_CONSTRAINT") and whole then
+      pushenv("PIP_CONSTRAINT", "")
+    else
+      prepend_path("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ")
+    end
+  end
+  if os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then setenv("STACKENV_PIP_CONSTRAINT", "") end
+  if os.getenv("__LMOD_STACK_PIP_CONSTRAINT") then setenv("__LMOD_STACK_PIP_CONSTRAINT", "") end
+elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
+  local now = mode() == "load" and os.getenv("PIP_CONSTRAINT") or ""
+  if now == "" then
+    pushenv("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
+    setenv("STACKENV_PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
+  -- Lmod 8.6 would have the shell run what follows a newline.
+  elseif not now:find("%c") then
+    if not os.getenv("__LMOD_STACK_PIP_CONSTRAINT") then
+      unsetenv("__LMOD_STACK_PIP_CONSTRAINT")
+      pushenv("PIP_CONSTRAINT", now)
+    end
+    pushenv("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
+    setenv("STACKENV_PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
+  end
+end
+-- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.
+if mode() == "load" and not ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))
+    or mode() == "unload" and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0"
+    or mode() ~= "load" and mode() ~= "unload" then
+  setenv("STACKENV_ENVIRONMENT", "biopy/1.0")
+end
+
+if myShellType() == "sh" then
+  execute{cmd = [[
+if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
+    _OLD_VIRTUAL_PATH=":$PATH:"
+    if [ -n "${STACKENV_VENV_BEFORE-}" ] && [ "$STACKENV_VENV_BEFORE" != "${VIRTUAL_ENV-}" ]; then
+        while [ "$_OLD_VIRTUAL_PATH" != "${_OLD_VIRTUAL_PATH%%":$STACKENV_VENV_BEFORE/bin:"*}" ]; do
+            _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%%":$STACKENV_VENV_BEFORE/bin:"*}:${_OLD_VIRTUAL_PATH#*":$STACKENV_VENV_BEFORE/bin:"}"
+        done
+    fi
+    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
+    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
+fi
+_STACKENV_VENV=${VIRTUAL_ENV-}
+case "$(command -v deactivate 2>/dev/null || :)" in
+"" | /*)
+    _STACKENV_DEACTIVATE=biopy/1.0
+    eval 'deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
+    ;;
+esac]], modeA = {"load"}}
+end
+if myShellType() == "sh" then
+  execute{cmd = [[
+if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
+    case "$(typeset -f deactivate 2>/dev/null || :)" in
+    *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
+    "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;
+    esac
+    unset _STACKENV_DEACTIVATE
+fi
+if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -z "${VIRTUAL_ENV-}" ] && [ -n "${_STACKENV_VENV-}" ]; then
+    VIRTUAL_ENV=$_STACKENV_VENV
+    export VIRTUAL_ENV
+fi
+unset _STACKENV_VENV
+if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
+    case ":$PATH:" in
+    *":$VIRTUAL_ENV/bin:"*) ;;
+    *) PATH="$VIRTUAL_ENV/bin:$PATH" ;;
+    esac
+    _OLD_VIRTUAL_PATH=":$PATH:"
+    while [ "$_OLD_VIRTUAL_PATH" != "${_OLD_VIRTUAL_PATH%%":$VIRTUAL_ENV/bin:"*}" ]; do
+        _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%%":$VIRTUAL_ENV/bin:"*}:${_OLD_VIRTUAL_PATH#*":$VIRTUAL_ENV/bin:"}"
+    done
+    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
+    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
+fi]], modeA = {"unload"}}
+end
+if myShellType() == "csh" then
+  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/load.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/load.csh'", modeA = {"load"}}
+end
+if myShellType() == "csh" then
+  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; unset _STACKENV_DEACTIVATE _STACKENV_VENV; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+end
+if myShellType() == "fish" then
+  execute{cmd = [[
+if set -q _OLD_VIRTUAL_PATH
+    if set -q STACKENV_VENV_BEFORE; and test "$STACKENV_VENV_BEFORE" != "$VIRTUAL_ENV"
+        set -gx _OLD_VIRTUAL_PATH (string match -v -- "$STACKENV_VENV_BEFORE/bin" $PATH)
+    else
+        set -gx _OLD_VIRTUAL_PATH $PATH
+    end
+end
+set -g _STACKENV_VENV $VIRTUAL_ENV
+if not functions -q deactivate
+    function deactivate
+        if test "$argv[1]" != nondestructive
+            module unload $_STACKENV_DEACTIVATE
+        end
+    end
+    set -g _STACKENV_DEACTIVATE 'biopy/1.0'
+end]], modeA = {"load"}}
+end
+if myShellType() == "fish" then
+  execute{cmd = [[
+if set -q _STACKENV_DEACTIVATE
+    if functions -q deactivate; and functions deactivate | string match -q '*$_STACKENV_DEACTIVATE*'
+        functions -e deactivate
+    end
+    set -e _STACKENV_DEACTIVATE
+end
+if set -q _OLD_VIRTUAL_PATH; and not set -q VIRTUAL_ENV; and set -q _STACKENV_VENV[1]
+    set -gx VIRTUAL_ENV $_STACKENV_VENV
+end
+set -e _STACKENV_VENV
+if set -q _OLD_VIRTUAL_PATH; and set -q VIRTUAL_ENV
+    if not contains -- "$VIRTUAL_ENV/bin" $PATH
+        set -gx PATH "$VIRTUAL_ENV/bin" $PATH
+    end
+    set -gx _OLD_VIRTUAL_PATH (string match -v -- "$VIRTUAL_ENV/bin" $PATH)
+end]], modeA = {"unload"}}
+end
+
+help([[
+biopy/1.0: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a
+
+    environment  /home/user/venvs/biopy-1.0
+    modules      SciPy-bundle/2023.07-gfbf-2023a
+
+Use it, in a shell or in a job script:
+
+    module use /home/user/modules; module load biopy/1.0
+
+Leave it: deactivate, or module unload biopy. What it holds: stackenv info biopy/1.0
+]])
