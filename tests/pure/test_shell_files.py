@@ -25,7 +25,7 @@ COMMAND = describe_conda_module(INSTALLATION, POLICY).blocks["commands"][0]
 
 SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
 SH_FUNCTIONS = ("conda", "unload")
-PROGRAMS = ("conda", "conda-init", "pip")
+PROGRAMS = ("conda", "conda-init", "launch", "pip")
 OWN_SCRIPTS = tuple(
     str(path.relative_to(CHECKOUT))
     for path in (*sorted((CHECKOUT / "tests").glob("*.sh")), CHECKOUT / ".ci/run")

@@ -14,8 +14,8 @@ from stackenv.errors import UsageError
 from stackenv.output import tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
-    from stackenv.model.plan import Replacement
+    from stackenv.apply.store import ModuleStore, StoredModule
+    from stackenv.model.plan import Change, Replacement
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -58,7 +58,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         When there is a module of this name.
     """
     from stackenv.apply.kernels import rewrite_kernels
-    from stackenv.apply.store import parse_full_name, render_default
+    from stackenv.apply.store import parse_full_name
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.replacement import (
         keep_hand_edited,
@@ -67,7 +67,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         see,
         write_environment,
     )
-    from stackenv.model.plan import Change, RemoveFile, RemoveFolder, Replacement, WriteFile
+    from stackenv.model.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store
     name, version = parse_full_name(new)
@@ -86,15 +86,29 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         f"write the module {record.full_name}, and its name in {record.path}; the folder stays where it is",
         f"remove the modulefile {module.path}",
     ]
-    old_default, default = store.default_path(module.name), store.default_path(name)
-    if store.read_default(module.name) == module.version:
-        if name != module.name:
-            changes.append(RemoveFile(str(old_default)))
-        if name == module.name or not default.exists():
-            changes.append(WriteFile(str(default), render_default(name, version)))
-            sentences.append(f"keep it what `module load {name}` gives")
+    said, moved = move_default(module, name, version, store)
+    sentences += said
+    changes += moved
     renamed, kernels, files = rewrite_kernels(before, record, workplace.environ, workplace.shared)
     changes += [RemoveFolder(str(module.path.parent)), *kernels]
     sentences += renamed
-    seen = see((module.path, module.record_path, path, old_default, default, *files))
+    defaults = (store.default_path(module.name), store.default_path(name))
+    seen = see((module.path, module.record_path, path, *defaults, *files))
     return Replacement(module.full_name, tuple(sentences), tuple(changes), seen, (record.full_name,))
+
+
+def move_default(
+    module: StoredModule, name: str, version: str, store: ModuleStore
+) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return how `module`, if it is the default, stays it as `name` and `version`: sentences, changes."""
+    from stackenv.apply.store import render_default
+    from stackenv.model.plan import RemoveFile, WriteFile
+
+    if store.read_default(module.name) != module.version:
+        return (), ()
+    default = store.default_path(name)
+    gone = () if name == module.name else (RemoveFile(str(store.default_path(module.name))),)
+    if name != module.name and default.exists():
+        return (), gone
+    kept = WriteFile(str(default), render_default(name, version))
+    return (f"keep it what `module load {name}` gives",), (*gone, kept)

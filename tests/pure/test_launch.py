@@ -1,0 +1,108 @@
+"""The launcher's script, and the program in an environment that holds it: right to each sh."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from journals import leave, recover
+from test_render_personal import PATHS, VENV
+from test_shell_files import SH_SHELLS, complaints, shellcheck
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.kernels import write_kernel
+from stackenv.describe.kernel import describe_kernelspec
+from stackenv.describe.launch import describe_launch, describe_launch_file
+from stackenv.model.environment import Record
+from stackenv.model.plan import Change, RemoveFile, WriteFile
+from stackenv.render import render_installed_file
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+@pytest.mark.parametrize("dialect", ["sh", "dash"])
+def test_the_script_pleases_shellcheck(afresh: bool, dialect: str, tmp_path: Path) -> None:
+    script = describe_launch("", "", "", "", (), afresh)[2]
+    assert complaints(shellcheck(dialect), f"#!/bin/sh\n{script}", tmp_path) == ""
+
+
+@pytest.mark.parametrize("shell", SH_SHELLS)
+def test_each_posix_shell_parses_it(shell: str, tmp_path: Path) -> None:
+    assert complaints([shell, "-n"], describe_launch("", "", "", "", (), True)[2], tmp_path) == ""
+
+
+def test_it_needs_no_escapes_where_it_is_quoted() -> None:
+    script = describe_launch("", "", "", "", (), True)[2]
+    assert "'" not in script
+    assert script in render_installed_file(describe_launch_file(VENV))
+
+
+RECORDS = st.builds(
+    lambda path, folder, modulepath: Record(
+        **{**vars(VENV), "path": path, "module_folder": folder, "modulepath": modulepath}
+    ),
+    PATHS,
+    PATHS,
+    PATHS,
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(RECORDS)
+def test_whatever_the_paths_they_arrive_as_they_are(record: Record) -> None:
+    text = render_installed_file(describe_launch_file(record))
+    # The last command shows its words, instead of starting them.
+    shown = text.replace("exec /bin/sh", "printf '%s\\0'")
+    done = subprocess.run(
+        ["/bin/sh", "-c", shown, "launch", shutil.which("true"), "command", "a b"],
+        env={},
+        capture_output=True,
+        check=True,
+    )
+    modulefile = f"{record.module_folder}/{record.full_name}.lua"
+    words = done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
+    assert words[-5:-2] == [record.full_name, modulefile, f"{record.module_folder}:{record.modulepath}"]
+    assert words[-2:] == ["command", "a b"]
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Path:
+    """Return the kernel.json of a kernel of ours."""
+    folder = tmp_path / "jupyter/kernels/stackenv-tool-1.0"
+    write_kernel(folder, describe_kernelspec(VENV, "Tool", "/lmod", {}))
+    return folder / "kernel.json"
+
+
+def test_an_interrupted_command_finishes_what_it_does_to_a_kernel(kernel: Path) -> None:
+    folder, text = kernel.parents[3], kernel.read_text().replace("Tool", "Renamed")
+    leave(folder, WriteFile(str(kernel), text))
+    (sentence,) = recover(folder)
+    assert sentence.endswith("tool/1.0 is finished")
+    assert kernel.read_text() == text
+    logo = kernel.with_name("logo-svg.svg")
+    leave(folder, RemoveFile(str(logo)), RemoveFile(str(kernel)))
+    recover(folder)
+    assert not logo.exists()
+    assert not kernel.exists()
+
+
+@pytest.mark.parametrize("kind", ["another's", "another's text", "another file"])
+def test_no_journal_touches_what_is_no_kernel_of_ours(kernel: Path, kind: str) -> None:
+    folder = kernel.parents[3]
+    changes: dict[str, Change] = {
+        "another's": RemoveFile(str(kernel)),
+        "another's text": WriteFile(str(kernel), "{}"),
+        "another file": RemoveFile(str(kernel.with_name("kernel.js"))),
+    }
+    if kind == "another's":
+        kernel.write_text(kernel.read_text().replace(STACKENV_UUID, "mine"))
+    kernel.with_name("kernel.js").touch()
+    before = kernel.read_text()
+    leave(folder, changes[kind])
+    (sentence,) = recover(folder)
+    assert "it is left alone" in sentence
+    assert kernel.read_text() == before
+    assert kernel.with_name("kernel.js").exists()
