@@ -211,6 +211,20 @@ def test_no_first_word_is_the_shells(owner: Person, word: str) -> None:
     assert f"{word}: command not found" in done.stderr
 
 
+def test_a_record_cannot_write_into_the_script(owner: Person) -> None:
+    path = owner.home / "venvs/biopy-1.0/stackenv/record.json"
+    good, record = path.read_text(), json.loads(path.read_text())
+    script = owner.stackenv("job", "biopy", "--", "python", "x").stdout
+    try:
+        for key in ("name", "version", "module_folder"):
+            path.write_text(json.dumps({**record, key: "x\nexit 9"}))
+            assert owner.stackenv("job", "biopy", "--", "python", "x").stdout == script
+        path.write_text(json.dumps({**record, "modulepath": f"/a\nexit 9:b:{record['modulepath']}"}))
+        assert owner.stackenv("job", "biopy", "--", "python", "x").stdout == script
+    finally:
+        path.write_text(good)
+
+
 def test_a_module_that_does_not_load_ends_the_job(owner: Person) -> None:
     script = owner.stackenv("job", "biopy", "--", "echo", "it ran").stdout
     folder = owner.home / "venvs/biopy-1.0"

@@ -176,7 +176,6 @@ def start_cluster(modulepath: str, variables: Mapping[str, str]) -> Iterator[Clu
             raise RuntimeError(f"Slurm did not start:\n{read_logs(folder)}")
         wait_for_nodes(cluster)
         yield cluster
-        cluster.run_slurm("scancel", "--user=root")
 
 
 def choose_ports(number: int) -> list[int]:

@@ -14,7 +14,17 @@ nodes="$*"
 SLURM_CONF=$folder/slurm.conf
 export SLURM_CONF
 
+# What runs would go on without them.
+end_jobs() {
+    scancel --user=root && waited=0 || return 0
+    while [ -n "$(squeue --noheader)" ] && [ "$waited" -lt 100 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+}
+
 end_daemons() {
+    end_jobs 2>/dev/null
     set --
     for pid_file in "$folder"/run/*.pid; do
         [ ! -f "$pid_file" ] || set -- "$@" "$(cat "$pid_file")"

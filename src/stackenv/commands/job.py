@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -116,12 +117,12 @@ def write_script(workplace: Workplace, name: str, request: JobRequest, command: 
     from stackenv.render.job import render_job
 
     module = workplace.store.find(name, default=True)
-    spec = describe_job(
+    # Others may write the record of a project's environment: how the module is called, the store knows.
+    record = replace(
         module.read_record(),
-        str(workplace.store.root),
-        request,
-        workplace.policy.jobs,
-        find_lmod_package(workplace.environ),
-        command,
+        name=module.name,
+        version=module.version,
+        module_folder=str(workplace.store.root),
     )
-    return render_job(spec)
+    package = find_lmod_package(workplace.environ)
+    return render_job(describe_job(record, request, workplace.policy.jobs, package, command))

@@ -81,12 +81,7 @@ class JobSpec:
 
 
 def describe_job(
-    record: Record,
-    module_folder: str,
-    request: JobRequest,
-    policy: JobsPolicy,
-    lmod_package: str,
-    command: Sequence[str],
+    record: Record, request: JobRequest, policy: JobsPolicy, lmod_package: str, command: Sequence[str]
 ) -> JobSpec:
     """Return the script that runs `command` in the environment of `record`.
 
@@ -99,13 +94,15 @@ def describe_job(
         words = (f"{record.path}/{ENTRANCE}", "run", *words)
     if request.has_several_tasks:
         words = ("srun", *words)
-    folders = (folder for folder in record.modulepath.split(":") if folder not in ("", module_folder))
+    # Lmod 8.6 runs the second line of a folder's name as a command.
+    found = (f for f in record.modulepath.split(":") if f.startswith("/") and f.isprintable())
+    folders = (folder for folder in found if folder != record.module_folder)
     return JobSpec(
         directives=describe_directives(record.name, request, policy),
         account_hint="" if request.account else policy.account_hint or "",
         header=policy.header,
         full_name=record.full_name,
-        module_folder=module_folder,
+        module_folder=record.module_folder,
         modulepath=tuple(folders),
         lmod_package=lmod_package,
         threads=THREADS,
