@@ -168,6 +168,24 @@ def test_what_ended_jobs_have_left_is_swept_by_the_next_mount(owner: User, node:
     assert [Path(place).parent.name for place in list_mounts(node)] == ["job-13-batch"]
 
 
+def test_what_an_ended_session_of_processes_has_left_is_swept_unless_it_is_used(
+    owner: User, node: Path
+) -> None:
+    if Path("/proc/self/sessionid").read_text().strip() != "4294967295":
+        pytest.skip("a login's session is known here")
+    leave = f"module use {owner.modules}; module load bio; {IMPORT}"
+    init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init/bash"
+    owner.run(f"setsid --wait bash --norc --noprofile -c '. {init}; {leave.replace(chr(39), chr(34))}'")
+    (left,) = list_mounts(node)
+    using = subprocess.Popen(["sleep", "60"], cwd=left)
+    assert load(owner, IMPORT, **in_job(14)).returncode == 0
+    assert left in list_mounts(node)
+    using.kill()
+    using.wait()
+    assert load(owner, IMPORT, **in_job(15)).returncode == 0
+    assert left not in list_mounts(node)
+
+
 def test_a_mount_lost_after_the_load_is_made_again_by_the_next_command(
     node: Path, open_shell: Callable[..., Shell]
 ) -> None:

@@ -42,6 +42,7 @@ def packed(cluster: Cluster) -> Iterator[Cluster]:
         pytest.fail("no /dev/fuse") if os.environ.get("CI") == "true" else pytest.skip("no /dev/fuse")
     made = cluster.log_in(PACK.format(bundle="SciPy-bundle"))
     assert made.returncode == 0, made.stdout + made.stderr
+    (cluster.home / "say.py").write_text(SAY)
     yield cluster
     for line in Path("/proc/self/mounts").read_text().splitlines():
         place = line.split()[1]
@@ -109,6 +110,15 @@ def test_on_several_nodes_srun_needs_nothing_more(packed: Cluster, name: str) ->
     assert job.output.count("ran in ") == 2
 
 
+@pytest.mark.parametrize("name", ["inone", "big"])
+def test_a_generated_script_runs_it_on_two_nodes(packed: Cluster, name: str) -> None:
+    done = packed.log_in(f"stackenv job {name} --nodes 2 --submit -- python say.py")
+    assert done.returncode == 0, done.stderr
+    job = packed.wait(done.stdout.strip())
+    assert job.state == "COMPLETED", job.output
+    assert job.output.count("ran in ") == 2
+
+
 def test_an_array_of_20_mounts_at_once(packed: Cluster) -> None:
     job = packed.wait(submit(packed, f'{LOAD.format("inone")}python -c "{SAY}"\n', "--array=1-20"))
     assert job.state == "COMPLETED", job.output
@@ -117,7 +127,6 @@ def test_an_array_of_20_mounts_at_once(packed: Cluster) -> None:
 
 
 def test_a_job_from_a_shell_that_has_it_loaded_mounts_for_itself(packed: Cluster) -> None:
-    (packed.home / "say.py").write_text(SAY)
     wrap = "number=$(sbatch --parsable --wrap 'python say.py'); echo $number; module unload inone"
     done = packed.log_in(f"{LOAD.format('inone')}{wrap}")
     assert done.stdout.strip().isdigit(), done.stderr
