@@ -1,15 +1,19 @@
 """Run a command where a packed environment is at its own path, for this command and its children alone.
 
-    python -I enter_namespace.py NAME SQUASHFUSE SOURCE PREFIX MARK COMMAND [ARGUMENT...]
+    python -I enter_namespace.py NAME SQUASHFUSE SOURCE PREFIX MARK HOLDER COMMAND [ARGUMENT...]
 
-SOURCE, an image or a folder, is mounted over PREFIX in a mount namespace of the command's own: other
-jobs of the user never see it, and cannot lose it. This process becomes the command. squashfuse and what
-waits beside it are no children of it, and end when nobody is in the namespace any more.
+SOURCE, an image or a folder, is mounted over PREFIX in a mount namespace of the job's or session's own:
+others of the user never see it, and cannot lose it. This process becomes the command. The file HOLDER
+names the process that waits beside squashfuse: a later command of the same job joins its namespace, so
+that all of them share a mount, and can read each other's memory, as MPI does. Both are no children of the
+command, and end when nobody is in the namespace any more. Without HOLDER each command has its own.
 
 For the Python of a node: 3.6 and later, the standard library only.
 """
 
+import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import subprocess
@@ -110,9 +114,63 @@ def is_anybody_here(own):
     return False
 
 
-def hold(arguments, answer):
+def join_namespace(holder, prefix, mark):
+    """Go where the process that the file `holder` names is; return whether the environment is there."""
+    try:
+        with open(holder) as stream:
+            number = int(stream.read())
+        kinds = ("mnt",) if os.geteuid() == 0 else ("user", "mnt")
+        places = [os.open("/proc/%d/ns/%s" % (number, kind), os.O_RDONLY) for kind in kinds]
+    except (OSError, ValueError):
+        return False
+    for place, kind in zip(places, kinds):
+        if LIBC.setns(place, CLONE_NEWNS if kind == "mnt" else CLONE_NEWUSER) != 0:
+            return False
+    return can_read(os.path.join(prefix, mark))
+
+
+def can_read(path):
+    """Tell whether the file `path` can be read: without squashfuse the kernel knows no more than its name."""
+    try:
+        with open(path, "rb") as stream:
+            return bool(stream.read(1))
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def locked(holder):
+    """Keep others from joining or making the namespace of `holder` while the block runs."""
+    if not holder:
+        yield
+        return
+    descriptor = os.open(holder + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def wait_for_the_last(own, holder):
+    """Return when nobody but `own` is in the namespace, and nobody can join it any more."""
+    while True:
+        while is_anybody_here(own):
+            time.sleep(LOOK_EVERY_S)
+        with locked(holder):
+            if is_anybody_here(own):
+                continue
+            with contextlib.suppress(OSError):
+                os.unlink(holder)
+            return
+
+
+def hold(arguments, holder, answer):
     """Mount, tell `answer` how it went, and stay beside squashfuse until nobody is here any more."""
     process, problem = start_squashfuse(*arguments)
+    if process is not None and holder:
+        with open(holder, "w") as stream:
+            stream.write(str(os.getpid()))
     os.write(answer, problem.encode("utf-8", "replace") or b"\0")
     if process is None:
         return
@@ -120,13 +178,12 @@ def hold(arguments, answer):
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
     os.closerange(3, 256)
-    while process.poll() is None and is_anybody_here((os.getpid(), process.pid)):
-        time.sleep(LOOK_EVERY_S)
+    wait_for_the_last((os.getpid(), process.pid), holder)
     # It has the ignored signals from here, and there is nothing that it could lose.
     process.kill()
 
 
-def mount_image(arguments):
+def mount_image(arguments, holder):
     """Mount the image by a process that is no child of this one; return what went wrong, or nothing."""
     answer, given = os.pipe()
     child = os.fork()
@@ -137,7 +194,7 @@ def mount_image(arguments):
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
             try:
-                hold(arguments, given)
+                hold(arguments, holder, given)
             except BaseException as error:
                 os.write(given, repr(error).encode())
             os._exit(0)
@@ -149,25 +206,37 @@ def mount_image(arguments):
     return "" if told == b"\0" else told.decode("utf-8", "replace")
 
 
-def main(name, squashfuse, source, prefix, mark, *command):
-    """Become `command`."""
-    here = os.getcwd()
-    try:
+def enter(name, squashfuse, source, prefix, mark, holder):
+    """Go into a namespace where the environment is at `prefix`; return what is in the way, or nothing."""
+    with locked(holder):
+        if holder and join_namespace(holder, prefix, mark):
+            return ""
         enter_namespace()
         if os.path.isdir(source):
             bind = ctypes.c_ulong(MS_BIND)
             check(LIBC.mount(os.fsencode(source), os.fsencode(prefix), None, bind, None), "mount")
-            problem = ""
-        else:
-            keep_capability()
-            problem = mount_image((name, squashfuse, source, prefix, mark))
-            drop_capability()
+            return ""
+        keep_capability()
+        return mount_image((name, squashfuse, source, prefix, mark), holder)
+
+
+def main(name, squashfuse, source, prefix, mark, holder, *command):
+    """Become `command`."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""
+    try:
+        problem = enter(name, squashfuse, source, prefix, mark, holder)
+        drop_capability()
     except OSError as error:
         problem = "a mount of its own cannot be made here: %s" % error.strerror
     if problem:
         refuse(name, problem)
-    # The same folder, also where it is now below the mount.
-    os.chdir(here)
+    if here:
+        # The same folder, also where it is now below the mount.
+        with contextlib.suppress(OSError):
+            os.chdir(here)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:

@@ -18,6 +18,9 @@ MODULES = __MODULES__
 CONSTRAINTS = __CONSTRAINTS__
 USER_SITE = __USER_SITE__
 
+# What has pip install somewhere else, or nowhere.
+ELSEWHERE = {"--target", "-t", "--root", "--prefix", "--dry-run"}
+HELD = []
 ISOLATED_BUILD = "pip-build-env-"
 FINDERS_BEFORE = list(sys.meta_path)
 # Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
@@ -157,6 +160,24 @@ def constrain_pip():
         os.environ["PIP_CONSTRAINT"] = " ".join([CONSTRAINTS] + own)
 
 
+def keep_image():
+    """In a packed environment, hold a file of the image: what is in use is not unmounted.
+
+    A process of Python alone has nothing open there. pip is refused, which would fail in the midst.
+    """
+    packed = os.path.join(sys.prefix, "stackenv", "packed.txt")
+    try:
+        HELD.append(os.open(packed, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return
+    words = read_command()
+    elsewhere = {word.partition("=")[0] for word in words} & ELSEWHERE
+    if is_pip(words) and not elsewhere and {"install", "uninstall"} & set(words):
+        cure = "Type first: stackenv unpack " + NAME
+        tell(NAME + " is packed and cannot be changed: nothing was done (pip). " + cure)
+        os._exit(1)
+
+
 def is_pip(words):
     """Tell whether the command line `words` starts pip."""
     for before, word in zip(words, words[1:]):
@@ -184,6 +205,7 @@ def tell_what_differs():
 def start():
     """Do what the first .pth file asks for; a fault here must not keep the interpreter from starting."""
     try:
+        keep_image()
         order_packages()
         if USER_SITE == "hide":
             hide_user_site()

@@ -146,3 +146,34 @@ def test_unpacked_it_is_what_it_was(owner: User) -> None:
     wait_for_the_end_of_squashfuse(owner.home)
     assert load(owner, "python").stdout == "python of one\n"
     assert not list_squashfuses(owner.home)
+
+
+def test_commands_of_one_job_share_a_mount_and_a_namespace(owner: User) -> None:
+    wait_for_the_end_of_squashfuse(owner.home)
+    script = f"cd {prefix_of(owner, 'real')}; for i in 1 2 3 4 5 6; do "
+    look = 'python -c "import os, time; time.sleep(2); print(os.readlink(\\"/proc/self/ns/mnt\\"))"'
+    running = owner.run(
+        f"module use {owner.modules}; module load real; {script} {look} & done; sleep 1.5; "
+        "pgrep -cf '^[^ ]*squashfuse[^ ]* -f .*real-1.0' >&2; wait",
+        SLURM_JOB_ID="31",
+    )
+    spaces = running.stdout.splitlines()
+    assert len(spaces) == 6, running.stderr
+    assert len(set(spaces)) == 1
+    assert running.stderr == "1\n"
+    wait_for_the_end_of_squashfuse(owner.home)
+
+
+def test_a_venv_that_was_made_on_it_is_the_venv(owner: User) -> None:
+    done = load(
+        owner,
+        "python -m venv --without-pip ~/on-it; ~/on-it/bin/python -c 'import sys; print(sys.prefix)'",
+        "real",
+    )
+    assert done.stdout == f"{owner.home}/on-it\n", done.stderr
+
+
+def test_a_folder_that_is_gone_is_no_traceback(owner: User) -> None:
+    done = load(owner, "mkdir gone; cd gone; rmdir ../gone; python", "one")
+    assert done.stdout == "python of one\n"
+    assert "Traceback" not in done.stderr

@@ -279,3 +279,68 @@ def test_a_node_without_fuse_is_said_with_the_ways_out_and_one_of_them_is_taken(
     assert done.stdout.startswith(owner.environ["TMPDIR"]), done.stderr
     assert not list_mounts(node)
     shutil.rmtree(next(Path(owner.environ["TMPDIR"]).glob("stackenv-*")))
+
+
+def test_squashfuse_keeps_nothing_that_its_caller_has_open(owner: User, node: Path) -> None:
+    lock = owner.home / "lock"
+    opened = f"module use {owner.modules}; exec 8>{lock} 200>{lock}2; flock 8; flock 200; module load bio; "
+    done = owner.run(f"{opened} exec 8>&- 200>&-; flock -n {lock} echo free; flock -n {lock}2 echo free")
+    assert done.stdout == "free\nfree\n", done.stderr
+    assert list_mounts(node)
+
+
+def test_a_process_of_python_alone_keeps_its_mount(node: Path, open_shell: Callable[..., Shell]) -> None:
+    one, two = open_shell(**in_job(20)), open_shell(**in_job(20))
+    lazy = "import Bio, time; time.sleep(3); import Bio.SeqUtils.CheckSum as c; print(c)"
+    one.run(f"exec 5< <(python -c '{lazy}'); sleep 1")
+    two.run("module unload bio")
+    assert "job-20-batch" in one.run("cat <&5")
+
+
+def test_a_folder_of_mounts_that_is_a_link_recovers_too(owner: User, node: Path, tmp_path: Path) -> None:
+    real = node.with_name("real-node")
+    node.rename(real)
+    node.symlink_to(real)
+    try:
+        assert load(owner, IMPORT, **in_job(21)).returncode == 0
+        kill(list_squashfuses(real))
+        again = load(owner, IMPORT, **in_job(21))
+        assert again.returncode == 0, again.stderr
+        kill(list_squashfuses(real))
+    finally:
+        for place in list_mounts(real):
+            subprocess.run(["umount", "-l", place], check=True)
+        node.unlink()
+        real.rename(node)
+
+
+def test_a_link_in_the_temporary_folder_is_not_followed(owner: User, node: Path) -> None:
+    image = Path(load(owner, IMPORT, **in_job(22)).stdout).parents[4]
+    link = Path(owner.environ["TMPDIR"], f"stackenv-{image.name}")
+    link.symlink_to(image)
+    done = load(owner, IMPORT, **in_job(22))
+    link.unlink()
+    assert done.stdout.startswith(str(node))
+
+
+@pytest.mark.parametrize(
+    "tool", ["stat", "mkdir", "chmod", "flock", "sha256sum", "env", "head", "squashfuse_ll"]
+)
+def test_a_program_of_the_environment_is_not_taken_for_the_systems(
+    owner: User, node: Path, tmp_path: Path, tool: str
+) -> None:
+    (tmp_path / tool).symlink_to(owner.home / "my venvs/bio/stackenv/packed")
+    done = load(owner, f"PATH={tmp_path}:$PATH; timeout 20 {IMPORT}", **in_job(23))
+    assert "job-23-batch" in done.stdout, done.stderr
+    shutil.rmtree(node / f"stackenv-{os.geteuid()}", ignore_errors=True)
+
+
+def test_a_link_to_a_command_from_elsewhere_and_a_script_given_to_python_work(
+    owner: User, node: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mypy").symlink_to(owner.home / "my venvs/bio/bin/python")
+    assert load(owner, f"{tmp_path}/mypy -c 'import Bio; print(Bio.__file__)'").stdout.startswith(str(node))
+    assert load(owner, 'python "$(command -v pip)" --version').stdout.startswith("pip ")
+    sourced = load(owner, 'source "$VIRTUAL_ENV/bin/python"; echo still here')
+    assert sourced.stdout == "still here\n"
+    assert "cannot be sourced" in sourced.stderr
