@@ -107,6 +107,10 @@ def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
         "python -m pip uninstall -y biopython",
         "python -Im pip install -U pip",
         "python -W ignore -X utf8 -m pip install pandas",
+        "pip --proxy http://x --log /dev/null install --user pandas",
+        "python $(command -v pip) install pandas",
+        "python -c 'import subprocess, sys; sys.exit(subprocess.call([sys.executable, *sys.argv[1:]]))' "
+        "-m pip install pandas",
     ],
 )
 def test_pip_is_refused_with_the_cure(owner: User, command: str) -> None:

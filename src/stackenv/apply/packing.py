@@ -110,13 +110,32 @@ def write_shell(record: Record, texts: Mapping[str, str], folder: Path) -> None:
         write_file(folder / name, texts[name])
     (folder / "bin").mkdir(exist_ok=True)
     for entry in sorted((source / "bin").iterdir()) if (source / "bin").is_dir() else []:
-        if SOURCED.fullmatch(entry.name):
+        if entry.is_dir():
+            continue
+        if is_text_for_others(entry, record):
             copy(entry, folder / "bin" / entry.name)
-        elif not entry.is_dir() and os.access(entry, os.X_OK):
+        else:
             (folder / "bin" / entry.name).symlink_to(f"../{ENTRANCE}")
     for name in (".", "bin", FOLDER):
         shutil.copymode(source / name, folder / name) if (source / name).is_dir() else None
     write_file(folder / RECORD_FILE, write_record_text(record))
+
+
+def is_text_for_others(entry: Path, record: Record) -> bool:
+    """Tell whether `entry` of bin is read by a shell or a Python, which need not find it in the image.
+
+    Scripts with an interpreter of the environment, and in a venv that runs from any place all others.
+    The program that reads them leads to the image; a link to our script would have to be run.
+    """
+    assert record.packed is not None
+    if SOURCED.fullmatch(entry.name) or not os.access(entry, os.X_OK):
+        return True
+    if entry.is_symlink():
+        return False
+    with entry.open("rb") as stream:
+        head = stream.read(1024)
+    own = any(os.fsencode(f"{prefix}/bin/") in head for prefix in (record.path, Path(record.path).resolve()))
+    return head.startswith(b"#!") and (own or record.packed.way == "session")
 
 
 def is_mark(name: str) -> bool:
