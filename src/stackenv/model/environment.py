@@ -63,7 +63,7 @@ class PackedImage:
         Of all their names, modes, sizes and contents (`stackenv.facts.tree`).
     way
         `session`, a mount of a job or login at a place of its own, or `namespace`, one at the
-        environment's own path that only the command itself sees.
+        environment's own path, which only the commands of the job or session see.
     mounts
         The folder on each node below which the first kind are made.
     """
