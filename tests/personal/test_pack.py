@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
 from stacked import Stack, open_stack
 from trees import describe_tree
-from users import User
+from users import STACKENV, User
 
 CHECK = "import Bio, numpy; print(Bio.__file__); print(numpy.__file__)"
 
@@ -56,7 +58,7 @@ def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packe
     assert len(packed.before) > 500
     assert {"stackenv/environment.squashfs", "stackenv/record.json", "stackenv/constraints.txt"} < names
     assert {"pip.conf", "pyvenv.cfg", "bin/activate", "stackenv/requirements.txt"} < names
-    assert len(names) < 20
+    assert len(names) < 25
     image = json.loads((prefix / "stackenv/record.json").read_text())["packed"]
     assert image["size_bytes"] == (prefix / "stackenv/environment.squashfs").stat().st_size
     assert f"{image['entries']} files, links and folders are one file" in packed.told
@@ -191,17 +193,67 @@ def test_a_dry_run_changes_nothing(packer: User) -> None:
     assert describe_tree(packer.home) == before
 
 
-def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User) -> None:
+@pytest.mark.parametrize("start", ["exec venvs/bio-1.0/bin/python", "module load bio; exec python"])
+def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User, start: str) -> None:
     before = describe_tree(packer.home / "venvs")
+    init = Path(packer.environ["LMOD_CMD"]).parents[1] / "init/bash"
+    wait = f'. "{init}"; module use {packer.modules}; {start} -c "print(1, flush=True); input()"'
     running = subprocess.Popen(
-        [packer.home / "venvs/bio-1.0/bin/python", "-c", "input()"], stdin=subprocess.PIPE
+        ["bash", "-c", wait],
+        env=packer.environ,
+        cwd=packer.home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
+    assert running.stdout
+    running.stdout.readline()
     refused = packer.stackenv("pack", "bio")
     running.communicate(b"\n")
     assert refused.returncode == 8
     assert f"{running.pid} " in refused.stderr
     assert describe_tree(packer.home / "venvs") == before
     assert packer.stackenv("pack", "bio").returncode == 0
+
+
+def test_what_is_written_while_it_is_packed_is_not_lost(packer: User) -> None:
+    late = packer.home / "venvs/bio-1.0/late.txt"
+    with (packer.home / "log").open("w+") as log:
+        running = subprocess.Popen(
+            [STACKENV, "pack", "bio"], env=packer.environ, stderr=log, stdin=subprocess.DEVNULL
+        )
+        while running.poll() is None and "write beside" not in Path(log.name).read_text():
+            pass
+        with contextlib.suppress(OSError):
+            late.write_text("of a job on another node")
+        running.wait()
+    told = (packer.home / "log").read_text()
+    found = list((packer.home / "venvs").rglob("late.txt"))
+    assert [path.read_text() for path in found] == ["of a job on another node"], told
+    # Seen in time, or when the files were about to be deleted, or in the folder that came after.
+    assert (running.returncode == 8) == ("nothing was changed" in told)
+
+
+def test_labels_of_selinux_are_no_hindrance_to_an_ordinary_user(packer: User) -> None:
+    file = packer.home / "venvs/bio-1.0/pyvenv.cfg"
+    try:
+        os.setxattr(file, b"security.selinux", b"unconfined_u:object_r:user_home_t:s0")
+    except OSError as error:
+        pytest.skip(f"no labels here: {error}")
+    assert packer.stackenv("pack", "bio").returncode == 0
+    image = packer.home / "venvs/bio-1.0/stackenv/environment.squashfs"
+    shown = subprocess.run(["unsquashfs", "-stat", str(image)], capture_output=True, text=True, check=True)
+    assert "Xattrs are not stored" in shown.stdout
+    assert packer.stackenv("unpack", "bio").returncode == 0
+
+
+def test_what_somebody_has_put_beside_the_image_is_not_deleted(packer: User) -> None:
+    assert packer.stackenv("pack", "bio").returncode == 0
+    (packer.home / "venvs/bio-1.0/mine.txt").write_text("mine")
+    refused = packer.stackenv("unpack", "bio")
+    assert refused.returncode == 9
+    assert "mine.txt" in refused.stderr
+    assert (packer.home / "venvs/bio-1.0/mine.txt").read_text() == "mine"
+    assert (packer.home / "venvs/bio-1.0/stackenv/environment.squashfs").is_file()
 
 
 def test_remove_takes_the_image_too(packer: User) -> None:

@@ -64,11 +64,14 @@ def carry_out_exchange(
     journal: Journal,
     command: str,
     tell: Callable[[str], None],
+    find_problem: Callable[[], str],
 ) -> None:
     """Carry out the steps of `plan`, then what puts their result in the place of what was there.
 
     Until the last step is done all of it is undone when it fails or is interrupted; from then on it is
-    finished. So `plan.complete_when` must be a file that never exists.
+    finished. So `plan.complete_when` must be a file that never exists. The last change deletes what was
+    there: not when `find_problem` returns a sentence, which `tell` hears. (The successor of a killed
+    command does not ask.)
 
     Raises
     ------
@@ -92,8 +95,15 @@ def carry_out_exchange(
             raise
         for sentence in replacement.sentences:
             tell(sentence)
+        *exchanging, deletion = replacement.changes
         open_journal.commit(replacement.changes)
-        open_journal.carry_out(replacement.changes)
+        open_journal.carry_out(exchanging, behind=(deletion,))
+        problem = find_problem()
+        if problem:
+            tell(problem)
+            open_journal.note(())
+        else:
+            open_journal.carry_out((deletion,))
 
 
 def require_as_seen(replacement: Replacement) -> None:

@@ -234,8 +234,8 @@ class OpenJournal:
         self.entry = replace(self.entry, complete_when="")
         self.note(changes)
 
-    def carry_out(self, changes: Iterable[Change]) -> None:
-        """Carry out `changes` one after the other, and cross each out."""
+    def carry_out(self, changes: Iterable[Change], behind: Sequence[Change] = ()) -> None:
+        """Carry out `changes` one after the other, and cross each out; those `behind` them stay noted."""
         left = list(changes)
         while left:
             change = left.pop(0)
@@ -243,5 +243,5 @@ class OpenJournal:
                 carry_out_change(change)
             # What cannot be crossed out, on a full disk, is carried out once more at worst.
             with contextlib.suppress(StackenvError):
-                self.note(left)
-        self.settled = True
+                self.note([*left, *behind])
+        self.settled = not behind

@@ -138,6 +138,12 @@ def is_text_for_others(entry: Path, record: Record) -> bool:
     return head.startswith(b"#!") and (own or record.packed.way == "session")
 
 
+def list_strangers(prefix: Path) -> list[str]:
+    """Return what is in the packed environment at `prefix` beside what `write_shell` writes."""
+    known = {name.partition("/")[0] for name in KEPT} | {FOLDER, "bin"}
+    return sorted(entry.name for entry in prefix.iterdir() if entry.name not in known)
+
+
 def is_mark(name: str) -> bool:
     """Tell whether the file `name` of stackenv's folder says that a command is at work, or is the image's."""
     return name.startswith(("unfinished-", "packed-")) or name in (Path(NOTE).name, "__pycache__")

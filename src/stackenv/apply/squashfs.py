@@ -87,7 +87,15 @@ def make_image(folder: Path, image: Path) -> None:
     mksquashfs = find_program("mksquashfs", "squashfs-tools")
     processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
     quiet = [] if sys.stderr.isatty() else ["-no-progress"]
-    options = ["-noappend", "-processors", str(processors), *choose_compression(mksquashfs), *quiet]
+    # Labels of SELinux, which a node without it refuses to an ordinary user, are no part of an environment.
+    options = [
+        "-noappend",
+        "-no-xattrs",
+        "-processors",
+        str(processors),
+        *choose_compression(mksquashfs),
+        *quiet,
+    ]
     run_tool([mksquashfs, str(folder), str(image), *options], f"packing {folder} into {image}")
 
 
@@ -103,7 +111,17 @@ def extract_image(image: Path, folder: Path) -> None:
     processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
     quiet = [] if sys.stderr.isatty() else ["-no-progress"]
     run_tool(
-        [unsquashfs, "-processors", str(processors), *quiet, "-force", "-dest", str(folder), str(image)],
+        [
+            unsquashfs,
+            "-no-xattrs",
+            "-processors",
+            str(processors),
+            *quiet,
+            "-force",
+            "-dest",
+            str(folder),
+            str(image),
+        ],
         f"unpacking {image} into {folder}",
     )
 

@@ -7,7 +7,7 @@ import shlex
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,7 +18,6 @@ from stackenv.output import print_line, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
-    from stackenv.facts.tree import TreeEntry
     from stackenv.model.environment import PackedImage, Record
     from stackenv.model.plan import Change, Plan, Replacement
 
@@ -81,7 +80,8 @@ class Packing:
     identity: str
     way: str
     packed: Record | None = None
-    tree: dict[str, TreeEntry] | None = None
+    stamps: dict[str, tuple[int, int, int]] | None = None
+    aside: Path | None = None
 
     @classmethod
     def begin(cls, module: StoredModule, record: Record, workplace: Workplace) -> Packing:
@@ -156,7 +156,8 @@ class Packing:
 
         with making(self.workplace):
             command = shlex.join(read_command_words())
-            carry_out_exchange(self.plan(), self.exchange, self.workplace.journal, command, tell)
+            journal = self.workplace.journal
+            carry_out_exchange(self.plan(), self.exchange, journal, command, tell, self.find_problem)
         assert self.packed and self.packed.packed
         image = self.packed.packed
         tell(
@@ -196,8 +197,9 @@ class Packing:
     def verify(self) -> None:
         from stackenv.apply.packing import describe_image, read_image, require_same
         from stackenv.describe.packed import IMAGE
-        from stackenv.facts.tree import hash_tree, list_names, read_tree
+        from stackenv.facts.tree import hash_tree, list_names, read_stamps, read_tree
 
+        self.stamps = read_stamps(self.real)
         image = self.staged / IMAGE
         names = sum(1 for _ in list_names(str(self.real)))
         with showing_progress("comparing", 2 * names) as advance:
@@ -227,29 +229,65 @@ class Packing:
         if self.workplace.access.group is not None:
             self.workplace.access.give_tree(self.staged)
 
+    def find_changes(self, folder: Path) -> str:
+        """Return what was changed in the environment, now at `folder`, since it was compared; else empty."""
+        from stackenv.facts.tree import list_changes
+
+        changed = list_changes(self.stamps or {}, folder)
+        return ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+
+    def find_problem(self) -> str:
+        """Return why the files must not be deleted; empty when nobody has changed one of them."""
+        assert self.aside
+        changed = self.find_changes(self.aside)
+        return changed and (
+            f"WARNING: {changed}: changed while {self.module.full_name} was packed, and is not in the image. "
+            f"The files are not deleted: {self.aside}. Unpack, take from there what is missing, delete it"
+        )
+
     def exchange(self) -> Replacement:
         from stackenv.commands.replacement import see
+        from stackenv.model.plan import Replacement
 
         assert self.packed
-        sentences, changes = exchange_folders(self.module, self.packed, self.real, self.staged, self.proof)
-        from stackenv.model.plan import Replacement
+        changed = self.find_changes(self.real)
+        if changed:
+            raise BusyError(
+                f"{changed}: changed while {self.module.full_name} was packed; nothing was changed",
+                "type the same again when nobody installs into it",
+            )
+        self.aside = self.real.with_name(f".{self.real.name}.removing-{uuid.uuid4().hex[:8]}")
+        places = Places(self.real, self.staged, self.aside, self.proof)
+        sentences, changes = exchange_folders(self.module, self.packed, places)
 
         return Replacement(
             self.module.full_name, (*sentences, *self.exchange_sentences()), changes, see([self.module.path])
         )
 
 
+class Places(NamedTuple):
+    """Where an exchange takes place: the environment, the new one, where the old one goes, what proves."""
+
+    real: Path
+    staged: Path
+    aside: Path
+    proof: Path
+
+
 def exchange_folders(
-    module: StoredModule, record: Record, real: Path, staged: Path, proof: Path
+    module: StoredModule, record: Record, places: Places
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return how `staged` takes the place of the environment `real`, which goes: sentences, and changes."""
+    """Return how the new one takes the place of the environment, which goes: sentences, and changes.
+
+    The last change is the deletion.
+    """
     from stackenv.commands.replacement import keep_hand_edited
     from stackenv.describe.modules import describe_module
     from stackenv.model.plan import MovePath, RemoveFile, RemoveTree, WriteFile
     from stackenv.model.record import RECORD_FILE
     from stackenv.render import render_module
 
-    aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
+    real, staged, aside, proof = places
     sentences, kept = keep_hand_edited(module, module.path)
     return sentences, (
         *kept,

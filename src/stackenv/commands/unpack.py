@@ -151,11 +151,21 @@ class Unpacking:
             )
 
     def exchange(self) -> Replacement:
-        from stackenv.commands.pack import exchange_folders
+        from stackenv.apply.packing import list_strangers
+        from stackenv.commands.pack import Places, exchange_folders
         from stackenv.commands.replacement import see
         from stackenv.model.plan import Replacement
 
-        told, changes = exchange_folders(self.module, self.unpacked, self.real, self.staged, self.proof)
+        strangers = list_strangers(self.real)
+        if strangers:
+            raise TakenError(
+                f"there is something in {self.real} that stackenv did not put there, and that would go: "
+                f"{', '.join(strangers[:3])}; nothing was changed",
+                "move it elsewhere",
+            )
+        aside = self.real.with_name(f".{self.real.name}.removing-{self.number[:8]}")
+        places = Places(self.real, self.staged, aside, self.proof)
+        told, changes = exchange_folders(self.module, self.unpacked, places)
         sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
         return Replacement(self.module.full_name, (*told, sentence), changes, see([self.module.path]))
 
@@ -167,7 +177,7 @@ class Unpacking:
 
         with making(self.workplace):
             command = shlex.join(read_command_words())
-            carry_out_exchange(self.plan(), self.exchange, self.workplace.journal, command, tell)
+            carry_out_exchange(self.plan(), self.exchange, self.workplace.journal, command, tell, lambda: "")
         tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
 
     def extract_to(self, folder: Path) -> None:

@@ -78,6 +78,22 @@ def read_entry(path: str) -> TreeEntry:
     return TreeEntry(mode, status.st_size, hash_file(path))
 
 
+def read_stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Return size and times of change, in ns, of all below `folder`: equal while nobody changes anything."""
+    stamps = {}
+    for name in list_names(str(folder)):
+        if name != ".":
+            status = (folder / name).lstat()
+            stamps[name] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return stamps
+
+
+def list_changes(before: Mapping[str, tuple[int, int, int]], folder: Path) -> list[str]:
+    """Return what below `folder` is not as `read_stamps` has seen it `before`."""
+    now = read_stamps(folder)
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
 def hash_file(path: str) -> str:
     """Return the SHA-256 of the file `path`, in hexadecimal."""
     digest = hashlib.sha256()
