@@ -100,6 +100,13 @@ def test_nothing_waits_for_squashfuse(owner: User) -> None:
     assert time.monotonic() - before < 60
 
 
+def test_conda_lists_and_exports_its_packages(owner: User) -> None:
+    done = load(owner, "conda list; conda env export", "real")
+    assert done.returncode == 0, done.stderr
+    assert "activating" in done.stdout.partition("name:")[0]
+    assert "- activating=" in done.stdout.partition("dependencies:")[2]
+
+
 @pytest.mark.parametrize("command", ["install numpy", "remove --yes python", "update --all --yes"])
 def test_conda_is_refused_with_the_cure(owner: User, command: str) -> None:
     before = describe_tree(prefix_of(owner))

@@ -23,7 +23,7 @@ from stackenv.render import render_installed_file
 # Sourced by a shell, they change its own variables: they cannot run somewhere else.
 SOURCED = re.compile(r"(de)?activate(\W.*|_this\.py)?", re.IGNORECASE)
 # Small, and read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
-KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta/history", "conda-meta/state")
+KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
 SHOWN_DIFFERENCES = 5
 
 
