@@ -117,6 +117,17 @@ def test_conda_is_refused_with_the_cure(owner: User, command: str) -> None:
     assert describe_tree(prefix_of(owner)) == before
 
 
+def test_conda_may_change_another_environment_than_the_packed_one(owner: User) -> None:
+    made = owner.run(f"module load {CONDA}; conda create --yes --quiet --name plainenv plain")
+    assert made.returncode == 0, made.stderr
+    into = load(owner, "conda install --yes --quiet --name plainenv activating; conda list -n plainenv")
+    assert "is packed" not in into.stderr
+    assert "activating" in into.stdout
+    outside = owner.run(f"module load {CONDA}; conda install --yes -p {prefix_of(owner)} plain")
+    assert outside.returncode == 1
+    assert "stackenv unpack one/1.0" in outside.stderr
+
+
 def test_a_user_who_is_not_root_needs_no_setuid_program(owner: User, tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("this user is one already")
