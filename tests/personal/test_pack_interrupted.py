@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from packing import make_packing_user, require_fuse, unmounting
+from packing import list_mounts, make_packing_user, require_fuse, unmounting
 from stacked import open_stack
 from test_interrupted import Running
 from trees import describe_tree
@@ -60,6 +61,8 @@ def require_whole(user: User, command: str, before: dict[str, tuple[str, str]]) 
         for journals in ("modules/.stackenv",):
             before.pop(journals, None), after.pop(journals, None)
         assert after == before, listed.stderr
+    assert not [p.name for p in Path(user.environ["TMPDIR"]).iterdir() if p.name.startswith("stackenv-")]
+    assert not list_mounts(user.home.parent / "tmp")
     assert [p.name for p in (user.home / "venvs").iterdir()] == ["bio-1.0"], listed.stderr
     assert not list((user.modules / ".stackenv").glob("*"))
     done = user.run(

@@ -54,8 +54,10 @@ def choose_way(record: Record) -> str:
         return "namespace"
     for folder in Path(record.path).glob("lib/python3*/site-packages"):
         for pattern in ("*.pth", "*.egg-link", "__editable__*.py"):
-            if any(record.path in file.read_text(errors="replace") for file in folder.glob(pattern)):
-                return "namespace"
+            for file in folder.glob(pattern):
+                text = file.read_text(errors="replace")
+                if record.path in text or os.path.realpath(record.path) in text:
+                    return "namespace"
     return "session"
 
 
