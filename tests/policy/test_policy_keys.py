@@ -37,11 +37,12 @@ def test_another_version_hides_faults_that_may_be_none_there(faults):
     [
         (
             "pyton: {}\n",
-            '2: pyton: unknown key; allowed: version, conda, personal, pack, jobs; did you mean "python"?',
+            "2: pyton: unknown key; allowed: version, conda, personal, pack, jobs, limits; did you mean "
+            '"python"?',
         ),
         (
             "channels: {}\n",
-            "2: channels: unknown key; allowed: version, conda, personal, pack, jobs; did you mean "
+            "2: channels: unknown key; allowed: version, conda, personal, pack, jobs, limits; did you mean "
             '"conda.channels"?',
         ),
         (
@@ -69,7 +70,7 @@ def test_an_unknown_key_names_the_nearest_right_one(faults, text, fault):
     assert faults(text) == [fault]
 
 
-@pytest.mark.parametrize("name", ["python", "kernels", "limits"])
+@pytest.mark.parametrize("name", ["python", "kernels"])
 class TestReservedSections:
     @pytest.mark.parametrize("value", ["null", "{}", ""])
     def test_an_empty_one_is_no_fault(self, load, name, value):

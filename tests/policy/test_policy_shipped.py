@@ -33,8 +33,9 @@ def test_the_default_is_what_its_documentation_promises():
 def test_the_default_explains_every_key_in_the_comment_above_it():
     text = SHIPPED_POLICY_FILE.read_text(encoding="utf-8")
     for section, keys in KEYS_OF_SECTION.items():
-        # A place's keys are explained above the list of places.
-        pattern = r"(?m)^ *#  ? ? {} " if section == "conda.storage" else r"(?m)^ *#.*\n *{}:"
+        # Keys of a list's items are explained above the list.
+        in_list = section in ("conda.storage", "limits")
+        pattern = r"(?m)^ *#  ? ? {} " if in_list else r"(?m)^ *#.*\n *{}:"
         for key in set(keys) - set(RESERVED_SECTIONS):
             assert re.search(pattern.format(key), text), f"{section}.{key}"
 

@@ -102,7 +102,9 @@ def load_policy(path: Path) -> SitePolicy:
     if faults:
         raise policy_error(faults)
     return SitePolicy(
-        path, values["version"], *(values[section] for section in ("conda", "personal", "pack", "jobs"))
+        path,
+        values["version"],
+        *(values[section] for section in ("conda", "personal", "pack", "jobs", "limits")),
     )
 
 

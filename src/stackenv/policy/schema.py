@@ -15,11 +15,13 @@ from voluptuous import Optional as Maybe
 from stackenv.policy.channels import check_channels
 from stackenv.policy.faults import not_allowed
 from stackenv.policy.final_marks import NEVER_FINAL
+from stackenv.policy.limits import LIMIT_FIELDS, check_limit
 from stackenv.policy.path_template import parse_path_template, parse_relative_folder
 from stackenv.policy.settings import (
     ChannelPolicy,
     CondaPolicy,
     JobsPolicy,
+    LimitPolicy,
     PackPolicy,
     PersonalPolicy,
     ProofPolicy,
@@ -47,7 +49,7 @@ CONDA_DISTRIBUTIONS = (
     "Mambaforge",
 )
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
-RESERVED_SECTIONS = ("python", "kernels", "limits")
+RESERVED_SECTIONS = ("python", "kernels")
 _TIMEOUT_LIMIT_S = 3600
 
 # conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
@@ -219,6 +221,7 @@ POLICY_FIELDS: dict[Any, Any] = {
     Required("personal"): _section(PERSONAL_FIELDS, PersonalPolicy),
     Required("pack"): _section(PACK_FIELDS, PackPolicy),
     Required("jobs"): _section(JOBS_FIELDS, JobsPolicy),
+    Required("limits"): list_of(_section(LIMIT_FIELDS, LimitPolicy, check_limit), "mappings (or [])"),
     **{Maybe(name): _reserved for name in RESERVED_SECTIONS},
 }
 POLICY_SCHEMA = Schema(_section(POLICY_FIELDS, dict))
@@ -235,5 +238,6 @@ KEYS_OF_SECTION = {
         ("personal", PERSONAL_FIELDS),
         ("pack", PACK_FIELDS),
         ("jobs", JOBS_FIELDS),
+        ("limits", LIMIT_FIELDS),
     )
 }

@@ -124,6 +124,26 @@ class JobsPolicy:
 
 
 @dataclass(frozen=True)
+class LimitPolicy:
+    """A limit of the section ``limits``: how much a folder of users may hold.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    bytes, files
+        How much, and how many; None where there is no limit, or only the command tells it.
+    command
+        The words of the command that tells used and limit; None where the numbers are all.
+    """
+
+    path: PathTemplate
+    bytes: int | None
+    files: int | None
+    command: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class SitePolicy:
     """A policy file, laid over the shipped default and checked.
 
@@ -141,6 +161,8 @@ class SitePolicy:
         The section of packed environments.
     jobs
         The section of job scripts.
+    limits
+        How much users' folders may hold.
     """
 
     path: Path
@@ -149,3 +171,4 @@ class SitePolicy:
     personal: PersonalPolicy
     pack: PackPolicy
     jobs: JobsPolicy
+    limits: tuple[LimitPolicy, ...]
