@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 
 class StackenvError(Exception):
     """An error whose text is written for the person at the terminal.
@@ -68,6 +71,19 @@ class ModuleError(StackenvError):
 
 
 class InstallError(StackenvError):
-    """A package could not be installed (exit status 10)."""
+    """A package could not be installed (exit status 10); `reason` is what pip says of it, in a line."""
 
     status = 10
+
+    def __init__(self, message: str, hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
+class UnreachableError(InstallError):
+    """Where packages are to come from cannot be reached: it is no matter of this package or that."""
+
+
+def quote_word(path: str | Path) -> str:
+    """Return `path` as one word of sh: a hint is copied, and others choose the names in shared folders."""
+    return shlex.quote(str(path))

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
+REFRESH_S = 0.1
+
 
 def print_json(data: Any) -> None:
     """Print `data` as JSON."""
@@ -31,7 +33,25 @@ def tell(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
     # That nobody listens any more is no reason to leave work half-done.
     with contextlib.suppress(OSError):
+        # In a log that takes both, what was printed before stands before.
+        sys.stdout.flush()
         print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
+
+
+def format_bytes(number: float) -> str:
+    """Return `number` of bytes as people read it, in the units of disks and quotas (1 kB is 1000)."""
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if number < 999.5:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
+
+
+def shorten_list(items: Sequence[str], shown: int = 5) -> str:
+    """Return `items` in a row, the first `shown` of them when there are more."""
+    more = len(items) - shown
+    return ", ".join(items[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 @contextlib.contextmanager
@@ -47,6 +67,38 @@ def showing_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(title, total=total)
         yield lambda more: progress.advance(task, more)
+
+
+@contextlib.contextmanager
+def showing_count(title: str, what: str) -> Iterator[Callable[[int], None]]:
+    """Within the block show on a terminal how many of `what` were seen; the function given adds to it."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    import time
+
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn(f"{{task.completed:,.0f}} {what}"),
+    )
+    # No thread of its own: who is in the block may start processes by fork(2).
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task(title, total=None)
+        shown = 0.0
+
+        def advance(more: int) -> None:
+            nonlocal shown
+            progress.advance(task, more)
+            if time.monotonic() - shown > REFRESH_S:
+                progress.refresh()
+                shown = time.monotonic()
+
+        yield advance
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.apply.files import current_umask
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, quote_word
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Access:
                 self._give(path)
         except FileExistsError:
             if not path.is_dir():
-                raise StackenvError(f"{path} is no folder", f"ls -l {path}") from None
+                raise StackenvError(f"{path} is no folder", f"ls -l {quote_word(path)}") from None
         except OSError as error:
             raise StackenvError(
                 f"{path} could not be made: {error.strerror}; nothing was changed",
-                f"ls -ld {path.parent}; df -h {path.parent}",
+                f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
             ) from error
 
     def give_tree(self, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stackenv.apply.entry import Entry, FoundEntry, look_at
 from stackenv.apply.owner import GONE_AFTER_S, Owner, is_older
-from stackenv.errors import BusyError, StackenvError
+from stackenv.errors import BusyError, StackenvError, quote_word
 
 # Behind the name of a journal that is being recovered: by whom.
 RECOVERY = re.compile(r"(.+)\.(\d{1,9})\.(\d*)\.([0-9a-f-]*)\.(\d*)")
@@ -45,7 +45,7 @@ def tell_foreign(found: FoundEntry, path: Path) -> str:
 def tell_open(path: Path) -> str:
     return (
         f"{path} is yours and others may write it, so that it could say anything: it is left alone; if what "
-        f"stands in it is right: chmod go-w {path}; else: rm {path}"
+        f"stands in it is right: chmod go-w {quote_word(path)}; else: rm {quote_word(path)}"
     )
 
 
@@ -63,7 +63,7 @@ def refusal(subject: str, path: Path) -> StackenvError:
             f"{path} cannot be read as a journal, and while it is there {subject} cannot be changed; nothing "
             "was changed",
             f"it is set aside {GONE_AFTER_S // 60} minutes after its last change, by the next stackenv of "
-            f"{found.user_name}; if it is of no use: rm {path}",
+            f"{found.user_name}; if it is of no use: rm {quote_word(path)}",
         )
     if found is None or found.entry is None:
         return BusyError(f"{subject} was being changed just now; nothing was changed", "type the same again")

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from stackenv.apply.files import write_file
 from stackenv.errors import StackenvError
-from stackenv.model.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
+from stackenv.model.plan import (
+    Change,
+    MovePath,
+    RemoveFile,
+    RemoveFolder,
+    RemoveTree,
+    RestoreTree,
+    WriteFile,
+)
 
 
 def open_up(folder: Path) -> None:
@@ -85,13 +93,16 @@ def move_path(source: Path, target: Path) -> None:
         source.rename(target)
 
 
-def carry_out_change(change: Change) -> None:
+def carry_out_change(change: Change, ended_s: float | None = None) -> None:
     """Carry out one change.
+
+    Of a command that was killed `ended_s` says when it was last alive: what users have done since is not
+    undone.
 
     Raises
     ------
     StackenvError
-        When the disk refuses; the path is named.
+        When the disk refuses; the path is named. When there is work of a user that would be undone.
     """
     try:
         if isinstance(change, WriteFile):
@@ -104,6 +115,11 @@ def carry_out_change(change: Change) -> None:
             remove_folder(Path(change.path))
         elif isinstance(change, MovePath):
             move_path(Path(change.source), Path(change.target))
+        elif isinstance(change, RestoreTree):
+            # It deletes by what stands here.
+            from stackenv.apply.before_update import put_back
+
+            put_back(Path(change.path), Path(change.kept), ended_s)
     except OSError as error:
         place = error.filename or change
         raise StackenvError(

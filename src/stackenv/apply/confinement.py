@@ -9,16 +9,26 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
+from stackenv.apply.before_update import LISTING, PREFIX
 from stackenv.apply.entry import Entry
 from stackenv.apply.kernels import FOLDER as KERNELS
 from stackenv.apply.kernels import KERNEL_FILE, LOGOS, read_kernel
 from stackenv.apply.store import ModuleStore
-from stackenv.model.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
+from stackenv.model.plan import (
+    Change,
+    MovePath,
+    RemoveFile,
+    RemoveFolder,
+    RemoveTree,
+    RestoreTree,
+    WriteFile,
+)
 from stackenv.model.record import FOLDER, RECORD_FILE
 
 UNFINISHED = "unfinished-*"
 # By these a folder is an environment where it has no record yet, or no more: of a venv, of conda.
 MARKS = ("pyvenv.cfg", "conda-meta/history")
+BEFORE_UPDATE = re.compile(rf"{PREFIX}[0-9a-f]{{32}}")
 # What pip tells of an install goes into the temporary folder (commands.create_venv).
 REPORT = re.compile(r"stackenv-report-[0-9a-f]{32}\.json")
 
@@ -44,6 +54,8 @@ def real_place(path: Path) -> Path:
 
 def is_proof(path: Path, proof: Path) -> bool:
     """Tell whether `proof` is what proves, by its name, that the folder `path` is stackenv's."""
+    if is_kept(path):
+        return proof == path / LISTING
     below = Path(os.path.relpath(proof, path)).as_posix()
     of_stackenv = below if path.name != FOLDER else f"{FOLDER}/{below}"
     if of_stackenv == RECORD_FILE or Path(of_stackenv).match(f"{FOLDER}/{UNFINISHED}"):
@@ -59,6 +71,11 @@ def is_aside(name: str, original: str = "") -> bool:
 def is_staged(name: str, final: str) -> bool:
     """Tell whether `name` is what a folder that becomes `final` is called while it is made."""
     return name.startswith(f".{final}.staged-")
+
+
+def is_kept(path: Path) -> bool:
+    """Tell whether `path` is where an update keeps what it is about to replace."""
+    return path.parent.name == FOLDER and bool(BEFORE_UPDATE.fullmatch(path.name))
 
 
 def find_outside(changes: Iterable[Change], modules: Path) -> str:
@@ -79,6 +96,9 @@ def is_inside(change: Change, modules: Path, sources: Iterable[str] = ()) -> boo
     if isinstance(change, RemoveFolder):
         # Whatever folder it is, only an empty one goes.
         return True
+    if isinstance(change, RestoreTree):
+        path, kept = Path(change.path), Path(change.kept)
+        return kept.parent.parent == path and is_kept(kept) and is_environment(path)
     if isinstance(change, RemoveTree):
         return is_proof(Path(change.path), Path(change.proof))
     if isinstance(change, MovePath):

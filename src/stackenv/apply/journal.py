@@ -27,7 +27,7 @@ from stackenv.apply.confinement import find_outside, is_complete, spares_module
 from stackenv.apply.entry import Entry, look_at, read_entry
 from stackenv.apply.files import current_umask, write_file
 from stackenv.apply.owner import GONE_AFTER_S, Owner, beating, is_older, read_start
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, quote_word
 from stackenv.model.plan import Change
 
 __all__ = ["Entry", "Journal", "JournalFullError", "OpenJournal", "read_entry", "read_start"]
@@ -111,8 +111,8 @@ class Journal:
             kind = JournalFullError if error.errno in FULL else StackenvError
             raise kind(
                 f"{path} could not be made: {error.strerror}; nothing was changed",
-                f"look at the permissions and the free space: ls -ld {self.folder.parent}; "
-                f"df -h {self.folder.parent}",
+                f"look at the permissions and the free space: ls -ld {quote_word(self.folder.parent)}; "
+                f"df -h {quote_word(self.folder.parent)}",
             ) from error
         finally:
             with contextlib.suppress(OSError):
@@ -127,7 +127,9 @@ class Journal:
         """
         sentences = []
         if self.folder.is_symlink():
-            return [f"{self.folder} is a link, and nothing in it is looked at: ls -l {self.folder}"]
+            return [
+                f"{self.folder} is a link, and nothing in it is looked at: ls -l {quote_word(self.folder)}"
+            ]
         for path in sorted(self.folder.glob("*.json*")) if self.folder.is_dir() else []:
             if path.name.startswith("."):
                 # A draft: whoever was killed over it had not begun, or has a whole journal beside it.
@@ -156,11 +158,13 @@ class Journal:
         if outside:
             return [
                 f"{path}: an interrupted `{entry.command}` would change {outside}, which is neither a module "
-                f"nor in an environment: it is left alone; if nothing is to be done there: rm {path}"
+                f"nor in an environment: it is left alone; if nothing is to be done there: "
+                f"rm {quote_word(path)}"
             ]
         base = path.name.partition(".recovery.")[0]
         taken = path.with_name(f"{base}.recovery.{name_recovery(Owner.current())}")
         try:
+            ended_s = path.lstat().st_mtime
             path.rename(taken)
             # Fresh, for commands on other hosts: they must not take it over from this one.
             os.utime(taken, follow_symlinks=False)
@@ -169,10 +173,10 @@ class Journal:
         except OSError as error:
             return [f"an interrupted `{entry.command}` is still there: {path}: {error.strerror}"]
         if read_entry(taken) != entry:
-            return [f"{taken} was exchanged just now: it is left alone; ls -l {taken}"]
-        return self._finish(taken, entry)
+            return [f"{taken} was exchanged just now: it is left alone; ls -l {quote_word(taken)}"]
+        return self._finish(taken, entry, ended_s)
 
-    def _finish(self, taken: Path, entry: Entry) -> list[str]:
+    def _finish(self, taken: Path, entry: Entry, ended_s: float) -> list[str]:
         if is_complete(entry):
             taken.unlink()
             return [f"{entry.subject} was complete when `{entry.command}` was interrupted; it is kept"]
@@ -181,7 +185,7 @@ class Journal:
             with beating(taken):
                 for change in entry.changes:
                     if not spares_module(change, entry):
-                        carry_out_change(change)
+                        carry_out_change(change, ended_s)
             taken.unlink()
         except (StackenvError, OSError) as error:
             return [
@@ -196,7 +200,9 @@ class Journal:
 def require_folder(folder: Path) -> None:
     """Raise StackenvError when `folder` leads elsewhere: others may have put it there."""
     if folder.is_symlink():
-        raise StackenvError(f"{folder} is a link, and must be a folder; nothing was changed", f"rm {folder}")
+        raise StackenvError(
+            f"{folder} is a link, and must be a folder; nothing was changed", f"rm {quote_word(folder)}"
+        )
 
 
 def name_place(owner: Owner) -> str:

@@ -16,6 +16,7 @@ from stackenv.apply.leftovers import read_interrupted, sweep
 from stackenv.apply.scratch import sweep_scratch
 from stackenv.apply.store import ModuleStore
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
+from stackenv.facts.purged_storage import find_purged_storage
 from stackenv.model.record import FOLDER
 from stackenv.output import tell
 from stackenv.policy import SitePolicy, find_policy_file, load_policy
@@ -132,13 +133,7 @@ class Workplace:
 
     def is_purged(self, path: Path) -> bool:
         """Tell whether the site deletes old files at `path`."""
-        for template in self.policy.conda.purged_storage:
-            purged = template.expand(self.environ)
-            if purged and purged.startswith("/"):
-                for folder, place in ((purged, path), (os.path.realpath(purged), os.path.realpath(path))):
-                    if f"{place}/".startswith(f"{folder.rstrip('/')}/"):
-                        return True
-        return False
+        return bool(find_purged_storage(path, self.environ, self.policy))
 
     def describe_use(self) -> str:
         """Return the folder of modules as users type it behind `module use`."""

@@ -28,7 +28,8 @@ class InstalledFile:
     """A file that the modulefile needs beside the installation.
 
     `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
-    templates' folder with its placeholders replaced by `values`, quoted for `dialect`.
+    templates' folder with its placeholders replaced by `values`, quoted for `dialect`. Where it
+    `yields`, a file that stackenv did not write keeps its place.
     """
 
     path: str
@@ -37,3 +38,4 @@ class InstalledFile:
     dialect: str = "sh"
     values: Mapping[str, str] | None = None
     executable: bool = False
+    yields: bool = False

@@ -1,0 +1,56 @@
+"""What a hint has the reader type: others choose names in shared folders, and a hint is copied whole."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import stackenv
+from stackenv.errors import StackenvError
+from stackenv.facts.tree import read_tree
+
+SOURCES = sorted(Path(stackenv.__file__).parent.rglob("*.py"))
+COMMAND = re.compile(r"(?:^|[^\w-])(?:rm|mv|touch|ls|df|du|chmod|cd|cp)(?: -\w+| [a-z]+[-+=]\w+)* $")
+# Values that are words of sh already, where they are made.
+QUOTED = {"adopt.py": {"old", "new"}, "remove.py": {"files"}}
+
+
+def list_unquoted(text: str, quoted: set[str]) -> Iterator[str]:
+    """Yield the values that an f-string of the Python code `text` puts behind a command as they are."""
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for before, value in zip(node.values, node.values[1:]):
+            if not isinstance(before, ast.Constant) or not isinstance(value, ast.FormattedValue):
+                continue
+            words = ast.unparse(value.value)
+            if (
+                COMMAND.search(before.value)
+                and not re.search(r"quote|shlex\.join", words)
+                and words not in quoted
+            ):
+                yield f"{node.lineno}: {before.value[-20:]}{{{words}}}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_a_path_behind_a_command_is_one_word(source: Path) -> None:
+    assert list(list_unquoted(source.read_text(), QUOTED.get(source.name, set()))) == []
+
+
+def test_the_look_at_the_sources_finds_one() -> None:
+    assert list(list_unquoted('f"look: ls -ld {path.parent}; rm -r {x}"', set())) != []
+    assert list(list_unquoted('f"rm -r {shlex.quote(path)}; {path} is full"', set())) == []
+
+
+def test_a_name_that_is_a_command_is_not_run_by_who_copies_the_hint(tmp_path: Path) -> None:
+    odd = tmp_path / "x; touch y"
+    os.mkfifo(odd)
+    with pytest.raises(StackenvError) as caught:
+        read_tree(tmp_path)
+    assert shlex.split(caught.value.hint)[-2:] == ["rm", str(odd)]
