@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 from stackenv_dialect import DIALECTS  # noqa: E402
+from stackenv_pip_guard import lift  # noqa: E402
 
 # The module sets these, and unload unsets them; conda exports them again at each activation.
 SET_BY_THE_MODULE = frozenset(
@@ -180,6 +181,16 @@ def hide_user_site(environ):
     return [("unset", "STACKENV_USER_SITE"), *restored]
 
 
+def lift_pip_guard(environ):
+    """Return the operations that have pip work in an environment, and take that back outside.
+
+    The environment of a personal module has a pip.conf for this.
+    """
+    prefix = environ.get("CONDA_PREFIX", "")
+    above = level_of(environ) > read_before(environ)[0]
+    return lift(environ, prefix, above and prefix != environ.get("STACKENV_CONDA_ENV"))
+
+
 def change_prompt(environ, after):
     """Return the operation that puts the new environment's name in front of the prompt."""
     passed = environ.get("STACKENV_PROMPT", "")
@@ -244,6 +255,7 @@ def main():
     path = arrange_path(after, "base" in chosen)
     operations += [("export", "PATH", path)] if path != after.get("PATH", "") else []
     operations += hide_user_site(after) if "hide" in chosen else []
+    operations += lift_pip_guard(after)
     operations += change_prompt(environ, after)
     if dialect == "csh":
         operations = drop_newlines(operations)

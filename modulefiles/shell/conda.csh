@@ -13,6 +13,10 @@ switch ( $argv[1]:q )
         __CONDA_INIT__ $argv:q
         exit $status
     case run:
+    case env:
+    case create:
+    case rename:
+    case -*:
         unset __se_arguments
         __CONDA_RUN__ $argv:q
         exit $status

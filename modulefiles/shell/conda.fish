@@ -5,7 +5,7 @@ function conda
         case init
             __CONDA_INIT__ $argv
             return
-        case run
+        case run env create rename '-*'
             __CONDA_RUN__ $argv
             return
         case install update upgrade remove uninstall

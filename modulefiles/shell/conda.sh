@@ -6,7 +6,7 @@ conda() {
             __CONDA_INIT__ "$@"
             return
             ;;
-        run)
+        run | env | create | rename | -*)
             __CONDA_RUN__ "$@"
             return
             ;;

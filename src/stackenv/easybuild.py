@@ -164,7 +164,12 @@ def complete_installation(block: Any) -> None:
         return
     conda, installation = policy().conda, probe_block(block)
     with opened_for_writing(installation):
-        install_files(describe_installed_files(installation, conda), conda.templates)
+        for path in install_files(describe_installed_files(installation, conda), conda.templates):
+            print_warning(
+                "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf has "
+                "require-virtualenv, pip works in base only with `require-virtualenv = false` in that file",
+                path,
+            )
         if conda.empty_package_cache:
             empty_package_cache(installation)
         if conda.freeze_base:

@@ -75,7 +75,7 @@ def in_bash(script: str, environ: dict[str, str], **rest) -> subprocess.Complete
 
 def command_paths(command: click.Command, name: str) -> list[str]:
     """Return the commands that there are, as their pages are called."""
-    below = getattr(command, "commands", {}).items()
+    below = [(part, child) for part, child in getattr(command, "commands", {}).items() if not child.hidden]
     return [name, *(path for part, child in below for path in command_paths(child, f"{name}-{part}"))]
 
 

@@ -23,9 +23,19 @@ INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT)
 POLICY = load_policy(CHECKOUT / "site-config/default.yaml").conda
 COMMAND = describe_conda_module(INSTALLATION, POLICY).blocks["commands"][0]
 
+# Those of libexec/packed, which is not of the installation, but of an environment.
+PACKED = {
+    "NAME": "bio/1.0",
+    "PREFIX": "/home/user/venvs/bio-1.0",
+    "IMAGE": "0a1b2c3d",
+    "SIZE": "4096",
+    "DIGEST": "e3b0c442",
+    "MOUNTS": "/tmp",
+    "WAY": "session",
+}
 SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
 SH_FUNCTIONS = ("conda", "unload")
-PROGRAMS = ("conda", "conda-init", "launch", "pip")
+PROGRAMS = ("conda", "conda-init", "launch", "mount_image", "packed", "pip")
 OWN_SCRIPTS = tuple(
     str(path.relative_to(CHECKOUT))
     for path in (*sorted((CHECKOUT / "tests").glob("*.sh")), CHECKOUT / ".ci/run")
@@ -44,7 +54,9 @@ def require(program: str) -> None:
 
 def fill(source: str, dialect: str) -> str:
     """Return the file `source` of the templates' folder with the values of a plain installation."""
-    return fill_placeholders((TEMPLATES / source).read_text(encoding="utf-8"), COMMAND.values, dialect)
+    return fill_placeholders(
+        (TEMPLATES / source).read_text(encoding="utf-8"), {**COMMAND.values, **PACKED}, dialect
+    )
 
 
 def complaints(command: list[str], text: str, tmp_path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from environments import make_environment
+from guarded import make_guard
 from session import differences
 
 LOAD = "module load Anaconda3/2024.02-1"
@@ -84,7 +85,8 @@ def doomed(stack, session):
     return root
 
 
-def test_an_installation_that_is_gone_is_left_all_the_same(session, doomed) -> None:
+def test_an_installation_that_is_gone_is_left_all_the_same(session, doomed, tmp_path) -> None:
+    session.environ = {**session.environ, **make_guard(tmp_path / "etc")}
     for name in ("one", "two"):
         shutil.rmtree(doomed.parents[2] / f"home/conda/envs/{name}/etc", ignore_errors=True)
     result = (

@@ -51,32 +51,37 @@ def opened_for_writing(installation: CondaInstallation) -> Iterator[None]:
             folder.chmod(mode)
 
 
-def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> None:
-    """Write `files`, each whole; a file at the place of one of them that is not ours is an error.
+def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> tuple[str, ...]:
+    """Write `files`, each whole; return the paths of those that have yielded to a file that is not ours.
+
+    For those that do not yield, such a file is an error.
 
     Raises
     ------
     StackenvError
         When a file cannot be written, or one that stackenv did not write would be overwritten.
     """
+    foreign = [file for file in files if is_foreign(Path(file.path))]
+    for file in foreign:
+        if not file.yields:
+            raise StackenvError(
+                f"{file.path} is there and was not written by stackenv, so it is left alone",
+                "move it away, or its contents into the policy's conda.condarc",
+            )
     for file in files:
-        refuse_foreign_file(Path(file.path))
-    for file in files:
-        write_file(Path(file.path), render_installed_file(file, site_templates), file.executable)
+        if file not in foreign:
+            write_file(Path(file.path), render_installed_file(file, site_templates), file.executable)
+    return tuple(file.path for file in foreign)
 
 
-def refuse_foreign_file(path: Path) -> None:
-    """Raise StackenvError when `path` is there and stackenv did not write it.
+def is_foreign(path: Path) -> bool:
+    """Tell whether `path` is there and stackenv did not write it.
 
     Below libexec/stackenv everything is ours.
     """
     if "libexec/stackenv" in str(path) or not path.exists():
-        return
-    if STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace"):
-        raise StackenvError(
-            f"{path} is there and was not written by stackenv, so it is left alone",
-            "move it away, or its contents into the policy's conda.condarc",
-        )
+        return False
+    return STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace")
 
 
 def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:

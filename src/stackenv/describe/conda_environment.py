@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stackenv.describe.conda_module import NOT_GUARDED
 from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
 from stackenv.model import InstalledFile, ModuleSpec, Operation, TerminalNotices
@@ -90,4 +91,5 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
         InstalledFile(f"{record.path}/{SHIM}/{pip}", "libexec/pip", values={}, executable=True)
         for pip in ("pip", "pip3")
     )
-    return (*csh, *shims, describe_launch_file(record))
+    pip_conf = InstalledFile(f"{record.path}/pip.conf", text=NOT_GUARDED, yields=True)
+    return (*csh, *shims, pip_conf, describe_launch_file(record))

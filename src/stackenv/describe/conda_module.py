@@ -41,6 +41,13 @@ NOTICE_NO_PLACE = (
     "{name}: none of the places that this site gives to conda environments can be used now; they go "
     "where conda puts them by itself, the folder .conda in your home"
 )
+# pip reads it as the file of this very Python, behind /etc/pip.conf and the user's own.
+NOT_GUARDED = f"""\
+# {STACKENV_UUID}
+# pip does not know conda's Pythons as virtual: a guard in /etc/pip.conf would stop it here too.
+[global]
+require-virtualenv = false
+"""
 HELP = """\
 {module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
 
@@ -68,6 +75,7 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
         "CONDA_RUN": f"{root}/{LIBEXEC}/condabin/conda",
         "BASE_BIN": f"{root}/bin",
         "ACTIVATION": f"{root}/{LIBEXEC}/activation.py",
+        "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
         "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
         "INIT_POLICY": policy.init,
@@ -139,6 +147,8 @@ def describe_installed_files(
         InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
         InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
+        InstalledFile(f"{here}/stackenv_pip_guard.py", "libexec/pip_guard.py"),
+        InstalledFile(f"{installation.root}/pip.conf", text=NOT_GUARDED, yields=True),
         InstalledFile(
             f"{installation.root}/condarc.d/stackenv.yml",
             text=f"# {STACKENV_UUID}\n{describe_condarc(policy)}",

@@ -94,7 +94,7 @@ def describe_common(
         f"{name} was made on the module %s, which is not to be had here. Was it found with `module use`? "
         f"Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the site has "
         f"removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; otherwise make "
-        f"the environment anew, from what `stackenv export {name}` prints"
+        f"it anew: stackenv rebuild {name} --module ANOTHER"
     )
     platform = record.platform
     elsewhere = (

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.errors import InstallationError, UsageError
+from stackenv.errors import InstallationError, UsageError, quote_word
 
 # What a shell, a list variable or Lmod's own quoting of aliases would split or expand. Lmod writes
 # an alias of csh between single quotes without escaping (shells/Csh.lua, 8.6.19).
@@ -92,6 +92,6 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
         if not stat.S_ISREG(mode) or not os.access(path, os.X_OK):
             raise InstallationError(
                 f"{root} is no conda installation that can be used: {path} cannot be executed",
-                f"ls -l {path}",
+                f"ls -l {quote_word(path)}",
             )
     return CondaInstallation(name, module, root)

@@ -134,6 +134,10 @@ if mode() == "unload" and not isFile({quote_lua(f"{operation.root}/bin/python")}
       setenv("STACKENV_USER_SITE", "")
       setenv("PYTHONNOUSERSITE", "")
     end
+    if os.getenv("STACKENV_PIP_GUARD") then
+      setenv("STACKENV_PIP_GUARD", "")
+      setenv("PIP_REQUIRE_VIRTUALENV", "")
+    end
     LmodMessage({quote_lua(message)})
   end
 end"""

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:3543ee3b52f75efd48b4bf57814e2785d4b1bf78cceda5d847be448cd4bffe34
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:71ef9ab5759ed7f701d54978826142e03a050ea0da5f9130f62f482c0551e37b
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -116,7 +116,7 @@ if myShellType() == "sh" then
             /software/Anaconda3/2024.02-1/libexec/stackenv/conda-init "$@"
             return
             ;;
-        run)
+        run | env | create | rename | -*)
             /software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda "$@"
             return
             ;;
@@ -158,7 +158,7 @@ function conda
         case init
             '/software/Anaconda3/2024.02-1/libexec/stackenv/conda-init' $argv
             return
-        case run
+        case run env create rename '-*'
             '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
             return
         case install update upgrade remove uninstall
@@ -250,6 +250,10 @@ if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python")
     if os.getenv("STACKENV_USER_SITE") then
       setenv("STACKENV_USER_SITE", "")
       setenv("PYTHONNOUSERSITE", "")
+    end
+    if os.getenv("STACKENV_PIP_GUARD") then
+      setenv("STACKENV_PIP_GUARD", "")
+      setenv("PIP_REQUIRE_VIRTUALENV", "")
     end
     LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
   end

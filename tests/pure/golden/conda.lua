@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c8926073718f59e7d48a5aceda1d9ffcc126f0ddf715391f3cbb858107bd6f2b
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:363e1518c90c07202c0de09e48015ac2df73c3c9d654779cc580bf4426a79404
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -115,7 +115,7 @@ if myShellType() == "sh" then
             /software/Anaconda3/2024.02-1/libexec/stackenv/conda-init "$@"
             return
             ;;
-        run)
+        run | env | create | rename | -*)
             /software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda "$@"
             return
             ;;
@@ -157,7 +157,7 @@ function conda
         case init
             '/software/Anaconda3/2024.02-1/libexec/stackenv/conda-init' $argv
             return
-        case run
+        case run env create rename '-*'
             '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
             return
         case install update upgrade remove uninstall
@@ -249,6 +249,10 @@ if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python")
     if os.getenv("STACKENV_USER_SITE") then
       setenv("STACKENV_USER_SITE", "")
       setenv("PYTHONNOUSERSITE", "")
+    end
+    if os.getenv("STACKENV_PIP_GUARD") then
+      setenv("STACKENV_PIP_GUARD", "")
+      setenv("PIP_REQUIRE_VIRTUALENV", "")
     end
     LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
   end

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:e16b85b31e48c0531c4fa12b795cf2c7de52e4c03a88af728092d443569f16d9
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:b59c8861bbf8b2c34e9d285da913066eb2b27c2ea08d59b686d56e0413a26f8c
 -- record: /conda/envs/myenv/stackenv/record.json
 whatis("Name: myenv")
 whatis("Version: 1.0")
@@ -31,7 +31,7 @@ family("stackenv")
 if mode() == "load" then
   for _, name in ipairs({ "Anaconda3/2024.02-1" }) do
     if not isloaded(name) and not isAvail(name) then
-      LmodError((("myenv/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise make the environment anew, from what `stackenv export myenv/1.0` prints"):gsub("%%s", (name:gsub("%%", "%%%%")))))
+      LmodError((("myenv/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild myenv/1.0 --module ANOTHER"):gsub("%%s", (name:gsub("%%", "%%%%")))))
     end
   end
 end

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:a77d0b2864db0fe928eb69d1224e8b5a8d895aec8c3fea8d49f8bd660dd525a7
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:e09349820d85affac2536b5731eb9fbffa73f38fc1e8b0102672ec35b4948d47
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
@@ -31,7 +31,7 @@ family("stackenv")
 if mode() == "load" then
   for _, name in ipairs({ "SciPy-bundle/2023.07-gfbf-2023a" }) do
     if not isloaded(name) and not isAvail(name) then
-      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make the environment anew, from what `stackenv export biopy/1.0` prints"):gsub("%%s", (name:gsub("%%", "%%%%")))))
+      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild biopy/1.0 --module ANOTHER"):gsub("%%s", (name:gsub("%%", "%%%%")))))
     end
   end
 end

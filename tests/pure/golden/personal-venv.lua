@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:30060a64feca3698533c8cfaa9e6af22c278cd897625064dd5199d67b8a4a5ae
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:688adb63fa1cb891de66122e88d67c53116c35df1404bd5fd0d99811e638e62a
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
@@ -31,7 +31,7 @@ family("stackenv")
 if mode() == "load" then
   for _, name in ipairs({ "SciPy-bundle/2023.07-gfbf-2023a" }) do
     if not isloaded(name) and not isAvail(name) then
-      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make the environment anew, from what `stackenv export biopy/1.0` prints"):gsub("%%s", (name:gsub("%%", "%%%%")))))
+      LmodError((("biopy/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild biopy/1.0 --module ANOTHER"):gsub("%%s", (name:gsub("%%", "%%%%")))))
     end
   end
 end

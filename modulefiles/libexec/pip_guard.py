@@ -1,0 +1,96 @@
+"""Let pip work in conda's environments where a file such as /etc/pip.conf wants a virtual one.
+
+pip does not know conda's Pythons as virtual (pypa/pip #4367, closed), so that `require-virtualenv =
+true` would stop it in them too. Asked here is what pip would find in its own files, in its own order
+(pip/_internal/configuration.py); only where that stops it is anything set. Imported by activation.py;
+run as
+
+    python -I stackenv_pip_guard.py CONDA [ARGUMENT...]
+
+it starts `conda`, whose `run` and `env` have pip work in environments that are not active.
+"""
+
+import configparser
+import os
+import sys
+
+NAME = "PIP_REQUIRE_VIRTUALENV"
+# The option has two names, each a variable to pip.
+NAMES = (NAME, "PIP_REQUIRE_VENV")
+KEYS = frozenset(["require-virtualenv", "require-venv"])
+MARKER = "STACKENV_PIP_GUARD"
+TRUE = frozenset(["1", "true", "yes", "on", "t", "y"])
+
+
+def list_shared_files(environ):
+    """Return the files of the system and of the user, as pip reads them: the last one wins."""
+    home = environ.get("HOME") or os.path.expanduser("~")
+    folders = [folder for folder in environ.get("XDG_CONFIG_DIRS", "").split(":") if folder]
+    files = [os.path.join(folder, "pip/pip.conf") for folder in folders or ["/etc/xdg"]]
+    files.append("/etc/pip.conf")
+    if not os.path.exists(environ.get("PIP_CONFIG_FILE", "")):
+        config = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+        files += [os.path.join(home, ".pip/pip.conf"), os.path.join(config, "pip/pip.conf")]
+    return files
+
+
+def read_key(path):
+    """Yield the section and the value of each line of the file `path` that says when pip is stopped."""
+    parser = configparser.RawConfigParser()
+    try:
+        with open(path, encoding="utf-8") as stream:
+            parser.read_file(stream)
+    except (OSError, ValueError, configparser.Error):
+        # pip itself will say what is wrong with it.
+        return
+    for section in ("global", "install"):
+        if parser.has_section(section):
+            for key, value in parser.items(section):
+                if key.replace("_", "-") in KEYS and value:
+                    yield section, value
+
+
+def is_stopped(environ, prefix):
+    """Tell whether a file of the system or the user stops pip in `prefix`, and no nearer one says more."""
+    if environ.get("PIP_CONFIG_FILE") == os.devnull:
+        return False
+    shared = list_shared_files(environ)
+    nearer = [os.path.join(prefix, "pip.conf")] if prefix else []
+    nearer += [environ["PIP_CONFIG_FILE"]] if environ.get("PIP_CONFIG_FILE") else []
+    found = {}
+    for path in shared + nearer:
+        for section, value in read_key(path):
+            found[section] = (value, path in shared)
+    # A command's own section wins over [global], whichever file it is in.
+    value, is_shared = found.get("install", found.get("global", ("", False)))
+    return is_shared and value.lower() in TRUE
+
+
+def lift(environ, prefix, active):
+    """Return the operations that have pip work in the environment `prefix` while it is `active`.
+
+    A user's own variables win, and stay; what was set here is taken back.
+    """
+    saved = environ.get(MARKER)
+    own = saved is None and any(environ.get(name) for name in NAMES)
+    needed = active and not own and is_stopped(environ, prefix)
+    if needed == (saved is not None):
+        return []
+    if needed:
+        was = "unset" if NAME not in environ else "empty"
+        return [("export", MARKER, was), ("export", NAME, "false")]
+    restored = []
+    if environ.get(NAME) == "false":
+        restored = [("unset", NAME)] if saved == "unset" else [("export", NAME, "")]
+    return [("unset", MARKER)] + restored
+
+
+def main():
+    for operation in lift(os.environ, "", True):
+        if operation[0] == "export":
+            os.environ[operation[1]] = operation[2]
+    os.execv(sys.executable, [sys.executable, "-I"] + sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""A site's guard in /etc/pip.conf stops the OS Python, and neither conda's environments nor the user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from guarded import OS_PYTHON, REFUSED, REFUSED_STATUS, make_guard, make_python_environment
+from session import differences
+from stacked import open_stack
+
+LOAD = "module load Anaconda3/2024.02-1"
+UNLOAD = "module unload Anaconda3"
+INSTALL = "python -m pip install --no-deps six"
+OS_INSTALL = f"{OS_PYTHON} -m pip install --no-deps --target tried six"
+NAME = "PIP_REQUIRE_VIRTUALENV"
+
+
+@pytest.fixture(scope="session")
+def modules():
+    return open_stack("eb5-pythonpath")
+
+
+@pytest.fixture
+def prefix(stack, modules) -> Path:
+    return make_python_environment(stack.environments / "real", modules)
+
+
+@pytest.fixture
+def guarded(session, prefix, modules, tmp_path):
+    """A session on a site with the guard in force."""
+    if subprocess.run([OS_PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
+        message = f"{OS_PYTHON} has no pip"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    guard = make_guard(tmp_path / "etc")
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": modules.wheels}
+    return replace(session, environ={**session.environ, **guard, **wheels})
+
+
+def test_pip_works_in_an_environment_and_the_os_python_is_refused(guarded, prefix) -> None:
+    result = (
+        guarded.snapshot("before")
+        .check(OS_INSTALL, LOAD)
+        .snapshot("loaded")
+        .check(OS_INSTALL, "conda activate real", INSTALL)
+        .snapshot("active")
+        .check("conda activate --stack one", "conda deactivate", "conda deactivate")
+        .snapshot("left")
+        .check(OS_INSTALL, "conda activate real", UNLOAD)
+        .snapshot("after")
+        .check(OS_INSTALL)
+        .run()
+    )
+    refused = REFUSED_STATUS
+    assert result.statuses == [refused, 0, refused, 0, 0, 0, 0, 0, refused, 0, 0, refused], result.stderr
+    assert result.stderr.count(REFUSED) == 4
+    assert (prefix / "lib/python3.11/site-packages/six.py").is_file()
+    assert result.snapshots["active"].environment[NAME] == "false"
+    assert NAME not in result.snapshots["loaded"].environment
+    assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_a_reload_keeps_it_and_an_empty_value_comes_back(guarded, prefix) -> None:
+    result = (
+        guarded.export(NAME, "")
+        .snapshot("before")
+        .check(LOAD, "conda activate real", LOAD, INSTALL, "conda deactivate", UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.statuses == [0] * 6, result.stderr
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [("bash", NAME), ("tcsh", NAME), ("fish", NAME), ("dash", "PIP_REQUIRE_VENV")],
+    indirect=["dialect"],
+)
+def test_the_users_own_variable_is_kept(guarded, name: str) -> None:
+    result = (
+        guarded.export(name, "1")
+        .snapshot("before")
+        .check(LOAD, "conda activate real")
+        .snapshot("active")
+        .check(INSTALL, "conda deactivate", UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.statuses == [0, 0, REFUSED_STATUS, 0, 0], result.stderr
+    active = result.snapshots["active"].environment
+    assert active[name] == "1" and active.keys() & {NAME, "PIP_REQUIRE_VENV"} == {name}
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize("dialect", ["ksh", "tcsh", "fish"], indirect=True)
+def test_what_the_user_sets_meanwhile_stays(guarded, prefix) -> None:
+    guarded.check(LOAD, "conda activate real").export(NAME, "1").check(INSTALL, "conda deactivate", UNLOAD)
+    result = guarded.snapshot("after").run()
+    assert result.statuses == [0, 0, REFUSED_STATUS, 0, 0], result.stderr
+    after = result.snapshots["after"].environment
+    assert after[NAME] == "1" and "STACKENV_PIP_GUARD" not in after
+
+
+@pytest.mark.parametrize("dialect", ["bash", "tcsh", "fish"], indirect=True)
+def test_conda_run_and_conda_env_have_pip_work(guarded, prefix, tmp_path) -> None:
+    wanted = tmp_path / "environment.yml"
+    wanted.write_text("name: real\nchannels: [nodefaults]\ndependencies:\n  - pip:\n      - pytz\n")
+    result = (
+        guarded.export("CONDA_OFFLINE", "1")
+        .check(LOAD, f"conda run --name real {INSTALL}")
+        .check(f"conda env update --name real --file {wanted}")
+        .snapshot("after")
+        .run()
+    )
+    assert result.statuses == [0, 0, 0], result.stdout + result.stderr
+    packages = prefix / "lib/python3.11/site-packages"
+    assert (packages / "six.py").is_file() and (packages / "pytz").is_dir()
+    assert NAME not in result.snapshots["after"].environment
+
+
+@pytest.mark.parametrize("dialect", ["dash"], indirect=True)
+def test_without_a_guard_nothing_is_set(session, prefix) -> None:
+    result = session.check(LOAD, "conda activate real").snapshot("active").run()
+    active = result.snapshots["active"].environment
+    assert active["CONDA_DEFAULT_ENV"] == "real"
+    assert [name for name in active if name.startswith("PIP_") or name == "STACKENV_PIP_GUARD"] == []
+
+
+@pytest.mark.parametrize("dialect", ["bash"], indirect=True)
+@pytest.mark.parametrize(
+    ("file", "section", "status"),
+    [
+        (".config/pip/pip.conf", "install", 0),
+        (".pip/pip.conf", "global", 0),
+        # That of the environment itself is somebody's word on this very environment.
+        ("conda/envs/real/pip.conf", "global", REFUSED_STATUS),
+    ],
+)
+def test_a_file_of_the_users_own_does_not_stop_pip_either(
+    session, stack, prefix, modules, file, section, status
+) -> None:
+    path = stack.home / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"[{section}]\nrequire_venv = yes\n")
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": modules.wheels}
+    at_home = replace(session, environ={**session.environ, **wheels})
+    result = at_home.check(LOAD, "conda activate real", INSTALL).run()
+    assert result.statuses == [0, 0, status], result.stderr
+
+
+@pytest.mark.parametrize("dialect", ["bash"], indirect=True)
+def test_venvs_and_the_base_work_without_a_word_from_the_module(guarded, prefix, stack) -> None:
+    # The base of the tests has a pyvenv.cfg; the file that the hook has put into it is tried in one without.
+    (prefix / "pip.conf").write_bytes(Path(stack.root("2024.02-1"), "pip.conf").read_bytes())
+    result = (
+        guarded.check(f"{prefix}/bin/{INSTALL}", f"{prefix}/bin/python -m venv {stack.home}/venv")
+        .check(f"{stack.home}/venv/bin/{INSTALL}")
+        .export(NAME, "1")
+        .check(f"{prefix}/bin/{INSTALL}")
+        .run()
+    )
+    assert result.statuses == [0, 0, 0, REFUSED_STATUS], result.stderr
+
+
+@pytest.mark.parametrize("dialect", ["bash"], indirect=True)
+def test_a_broken_file_is_for_pip_to_tell(guarded, prefix, stack) -> None:
+    (stack.home / ".config/pip").mkdir(parents=True)
+    (stack.home / ".config/pip/pip.conf").write_text("require-virtualenv = true\n")
+    result = guarded.check(LOAD, "conda activate real", INSTALL).run()
+    assert result.statuses[:2] == [0, 0] and result.statuses[2] not in (0, REFUSED_STATUS)
+    assert "stackenv" not in result.stderr and "no section headers" in result.stderr
