@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packing import make_packing_user, require_fuse, unmounting
 from shell_sessions import DIALECTS, Dialect
 from stacked import STACKS, Stack, open_stack
 from users import User, make_user
@@ -28,6 +30,17 @@ def one_stack() -> Stack:
 def user(tmp_path: Path, one_stack: Stack) -> User:
     """Return a user of one stack, with a home of their own."""
     return make_user(tmp_path, one_stack)
+
+
+@pytest.fixture
+def packer(tmp_path: Path, one_stack: Stack) -> Iterator[User]:
+    """Return a user with an environment that is not packed yet."""
+    require_fuse()
+    with unmounting(tmp_path):
+        user = make_packing_user(tmp_path, one_stack)
+        made = user.stackenv("create", "bio", "biopython", load=[one_stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+        yield user
 
 
 @pytest.fixture(params=list(DIALECTS))

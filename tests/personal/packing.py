@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,3 +61,66 @@ def unmounting(folder: Path) -> Iterator[None]:
     finally:
         for place in list_mounts(folder):
             subprocess.run(["umount", "-l", place], capture_output=True, check=False)
+
+
+def empty_node(folder: Path) -> None:
+    """Kill each squashfuse of the node at `folder`, and take away its mounts and what was beside them."""
+    for pid in list_squashfuses(folder):
+        os.kill(pid, signal.SIGKILL)
+    for place in list_mounts(folder):
+        subprocess.run(["umount", "-l", place], check=True)
+    shutil.rmtree(folder / f"stackenv-{os.geteuid()}", ignore_errors=True)
+
+
+class Shell:
+    """A bash with the module loaded, that waits for its commands."""
+
+    def __init__(self, user: User, **environ: str) -> None:
+        init = Path(user.environ["LMOD_CMD"]).parents[1] / "init/bash"
+        self.process = subprocess.Popen(
+            ["bash", "--norc", "--noprofile"],
+            env={**user.environ, **environ},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.run(f'. "{init}"; module use {user.modules}; module load bio')
+
+    def run(self, command: str) -> str:
+        """Return what `command` prints, without the line that says it is done."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{command}\necho; echo DONE\n")
+        self.process.stdin.flush()
+        lines = list(iter(self.process.stdout.readline, "DONE\n"))
+        return "".join(lines).strip()
+
+    def close(self) -> None:
+        self.process.communicate("exit\n")
+
+
+def kill(pids: list[int]) -> None:
+    """Kill processes as a batch system does, and wait until they are gone."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def load(user: User, commands: str, name: str = "bio", **environ: str) -> subprocess.CompletedProcess[str]:
+    return user.run(f"module use {user.modules}; module load {name} || exit 70; {commands}", **environ)
+
+
+def in_job(number: int, step: str = "") -> dict[str, str]:
+    """Return what Slurm sets in the job `number`, and in a step of it."""
+    return {"SLURM_JOB_ID": str(number), **({"SLURM_STEP_ID": step} if step else {})}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
-from stacked import Stack, open_stack
+from packing import list_mounts, list_squashfuses, load, make_packing_user, require_fuse, unmounting
+from stacked import Stack
 from trees import describe_tree
-from users import STACKENV, User
+from users import User
 
 CHECK = "import Bio, numpy; print(Bio.__file__); print(numpy.__file__)"
 
@@ -45,10 +41,6 @@ def packed(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterat
 @pytest.fixture(scope="module")
 def owner(packed: Packed) -> User:
     return packed.user
-
-
-def load(user: User, commands: str, name: str = "bio", **environ: str) -> subprocess.CompletedProcess[str]:
-    return user.run(f"module use {user.modules}; module load {name} || exit 70; {commands}", **environ)
 
 
 def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packed) -> None:
@@ -154,127 +146,6 @@ def test_what_would_change_it_is_refused_with_the_cure(owner: User, arguments: t
     assert describe_tree(owner.home) == before
 
 
-@pytest.fixture
-def packer(tmp_path: Path) -> Iterator[User]:
-    """Return a user with an environment that is not packed yet."""
-    require_fuse()
-    with unmounting(tmp_path):
-        user = make_packing_user(tmp_path, open_stack("eb5-pythonpath"))
-        made = user.stackenv("create", "bio", "biopython", load=[user.stack.bundle_module])
-        assert made.returncode == 0, made.stderr
-        yield user
-
-
-def test_unpacked_it_is_what_it_was(packer: User) -> None:
-    prefix = packer.home / "venvs/bio-1.0"
-    odd = prefix / "share/ä 'odd' name"
-    odd.parent.mkdir(exist_ok=True)
-    odd.write_text("contents")
-    odd.chmod(0o640)
-    (prefix / "share/link").symlink_to("nowhere at all")
-    packer.run(f"{prefix}/bin/python -m compileall -q {prefix}/lib")
-    before = describe_tree(prefix), (packer.modules / "bio/1.0.lua").read_text()
-    assert packer.stackenv("pack", "bio").returncode == 0
-    assert (packer.modules / "bio/1.0.lua").read_text() != before[1]
-    done = packer.stackenv("unpack", "bio")
-    assert done.returncode == 0, done.stderr
-    after = describe_tree(prefix)
-    changed = {n for n in {*before[0], *after} if before[0].get(n) != after.get(n) and "__pycache__" not in n}
-    assert changed <= {"stackenv/record.json"}
-    assert (packer.modules / "bio/1.0.lua").read_text() == before[1]
-    assert load(packer, "pip install pandas").returncode == 0
-
-
-def test_a_dry_run_changes_nothing(packer: User) -> None:
-    before = describe_tree(packer.home)
-    done = packer.stackenv("pack", "bio", "--dry-run")
-    assert done.returncode == 0
-    assert "make one file of all that is in" in done.stdout
-    assert describe_tree(packer.home) == before
-
-
-@pytest.mark.parametrize("start", ["exec venvs/bio-1.0/bin/python", "module load bio; exec python"])
-def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User, start: str) -> None:
-    before = describe_tree(packer.home / "venvs")
-    init = Path(packer.environ["LMOD_CMD"]).parents[1] / "init/bash"
-    wait = f'. "{init}"; module use {packer.modules}; {start} -c "print(1, flush=True); input()"'
-    running = subprocess.Popen(
-        ["bash", "-c", wait],
-        env=packer.environ,
-        cwd=packer.home,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert running.stdout
-    running.stdout.readline()
-    refused = packer.stackenv("pack", "bio")
-    running.communicate(b"\n")
-    assert refused.returncode == 8
-    assert f"{running.pid} " in refused.stderr
-    assert describe_tree(packer.home / "venvs") == before
-    assert packer.stackenv("pack", "bio").returncode == 0
-
-
-def test_what_is_written_while_it_is_packed_is_not_lost(packer: User) -> None:
-    late = packer.home / "venvs/bio-1.0/late.txt"
-    with (packer.home / "log").open("w+") as log:
-        running = subprocess.Popen(
-            [STACKENV, "pack", "bio"], env=packer.environ, stderr=log, stdin=subprocess.DEVNULL
-        )
-        while running.poll() is None and "write beside" not in Path(log.name).read_text():
-            pass
-        with contextlib.suppress(OSError):
-            late.write_text("of a job on another node")
-        running.wait()
-    told = (packer.home / "log").read_text()
-    found = list((packer.home / "venvs").rglob("late.txt"))
-    assert [path.read_text() for path in found] == ["of a job on another node"], told
-    # Seen in time, or when the files were about to be deleted, or in the folder that came after.
-    assert (running.returncode == 8) == ("nothing was changed" in told)
-
-
-def test_labels_of_selinux_are_no_hindrance_to_an_ordinary_user(packer: User) -> None:
-    file = packer.home / "venvs/bio-1.0/pyvenv.cfg"
-    try:
-        os.setxattr(file, b"security.selinux", b"unconfined_u:object_r:user_home_t:s0")
-    except OSError as error:
-        pytest.skip(f"no labels here: {error}")
-    assert packer.stackenv("pack", "bio").returncode == 0
-    image = packer.home / "venvs/bio-1.0/stackenv/environment.squashfs"
-    shown = subprocess.run(["unsquashfs", "-stat", str(image)], capture_output=True, text=True, check=True)
-    assert "Xattrs are not stored" in shown.stdout
-    assert packer.stackenv("unpack", "bio").returncode == 0
-
-
-def test_what_somebody_has_put_beside_the_image_is_not_deleted(packer: User) -> None:
-    assert packer.stackenv("pack", "bio").returncode == 0
-    (packer.home / "venvs/bio-1.0/mine.txt").write_text("mine")
-    refused = packer.stackenv("unpack", "bio")
-    assert refused.returncode == 9
-    assert "mine.txt" in refused.stderr
-    assert (packer.home / "venvs/bio-1.0/mine.txt").read_text() == "mine"
-    assert (packer.home / "venvs/bio-1.0/stackenv/environment.squashfs").is_file()
-
-
-def test_remove_takes_the_image_too(packer: User) -> None:
-    assert packer.stackenv("pack", "bio").returncode == 0
-    done = packer.stackenv("remove", "bio", "--yes")
-    assert done.returncode == 0, done.stderr
-    assert not list((packer.home / "venvs").iterdir())
-
-
-def test_an_adopted_one_is_not_removed_with_its_image(packer: User) -> None:
-    assert packer.stackenv("remove", "bio", "--yes").returncode == 0
-    packer.run(f"module load {packer.stack.bundle_module}; python -m venv --system-site-packages venvs/mine")
-    adopted = packer.stackenv("adopt", "venvs/mine", "mine", load=[packer.stack.bundle_module])
-    assert adopted.returncode == 0, adopted.stderr
-    assert packer.stackenv("pack", "mine").returncode == 0
-    refused = packer.stackenv("remove", "mine", "--yes")
-    assert refused.returncode == 1
-    assert "stackenv unpack mine/1.0" in refused.stderr
-    assert (packer.home / "venvs/mine/stackenv/environment.squashfs").is_file()
-
-
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -312,3 +183,18 @@ def test_an_image_that_is_not_the_right_one_is_refused_with_which(
     assert "nothing was changed" in refused.stderr
     assert image.exists() is (damage != "remove")
     assert not list_mounts(packer.home.parent)
+
+
+def test_moved_it_is_told_to_go_back_and_what_is_typed_then_works(packer: User) -> None:
+    assert packer.stackenv("pack", "bio").returncode == 0
+    old, new = packer.home / "venvs/bio-1.0", packer.home / "elsewhere"
+    old.rename(new)
+    assert "stackenv adopt" in packer.stackenv("unpack", "bio").stderr
+    refused = packer.stackenv("adopt", str(new), "bio")
+    assert refused.returncode == 1 and f"mv {new} {old};" in refused.stderr, refused.stderr
+    typed = refused.stderr.partition("hint: ")[2].strip().replace("to have it elsewhere, then: ", "")
+    done = packer.run(typed)
+    assert done.returncode == 0, done.stderr
+    assert not old.exists() and load(packer, "python -c 'import Bio; print(Bio.__file__)'").stdout.startswith(
+        f"{new}/"
+    )

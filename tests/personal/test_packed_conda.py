@@ -30,6 +30,10 @@ def owner(
         (folder / "site.yaml").write_text(f"{POLICY}\npack:\n  mounts: {folder}/node\n")
         made = user.stackenv("create", "real", "--conda", "activating", "python")
         assert made.returncode == 0, made.stderr
+        site = next((user.home / "conda/envs/real-1.0/lib").glob("python3*/site-packages"))
+        (site / "pip_put_it_there.py").touch()
+        (user.home / "plain.yml").write_text("dependencies: [plain]\n")
+        (user.home / "named.yml").write_text("name: real-1.0\ndependencies: [plain]\n")
         for name in ("one", "real"):
             done = user.stackenv("pack", name)
             assert done.returncode == 0, done.stderr
@@ -117,6 +121,105 @@ def test_conda_is_refused_with_the_cure(owner: User, command: str) -> None:
     assert describe_tree(prefix_of(owner)) == before
 
 
+NAMED = [
+    "conda install --yes -n one plain",
+    "conda install -yn one plain",
+    "conda --no-plugins install --yes --name=one plain",
+    "conda -v remove --yes --prefix={at} python",
+    "cd {at}/..; conda update --yes -p one --all",
+    "conda env update -n=one -f plain.yml",
+    "conda env update -p {at} -f plain.yml",
+    "conda env config vars set -n one A=1",
+    "conda rename -n one other-name",
+    "conda rename -n third one --force --yes",
+    "bash -c 'unset -f conda; conda install --yes -n one plain'",
+]
+DELETED = [
+    "conda env remove --yes -n one",
+    "conda remove --yes -n one --all",
+    "conda create --yes -n one plain",
+    "conda create --yes -p {at} --clone third",
+]
+
+
+@pytest.mark.parametrize("command", NAMED + DELETED)
+def test_conda_is_refused_however_the_environment_is_named(owner: User, command: str) -> None:
+    before = describe_tree(owner.home / "conda/envs")
+    done = owner.run(f"module load {CONDA}; {command.format(at=prefix_of(owner))}")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "stackenv: one/1.0 is packed and cannot be changed: nothing was done (conda "
+    )
+    assert "Type first: stackenv unpack one/1.0" in done.stderr
+    assert ("to delete it: stackenv remove one/1.0" in done.stderr) is (command in DELETED)
+    assert describe_tree(owner.home / "conda/envs") == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "conda env update -f named.yml",
+        "conda activate real-1.0; conda env update -f plain.yml",
+        "$CONDA_EXE install --yes -n real-1.0 plain",
+        "$CONDA_EXE remove --yes -n real-1.0 pip",
+    ],
+)
+def test_what_only_conda_can_find_out_conda_refuses_in_our_words(owner: User, command: str) -> None:
+    before = describe_tree(owner.home / "conda/envs")
+    done = owner.run(f"module load {CONDA}; {command}")
+    assert done.returncode == 1
+    assert "real/1.0 is packed and cannot be changed; type first: stackenv unpack real/1.0" in done.stderr
+    assert describe_tree(owner.home / "conda/envs") == before
+
+
+def test_a_name_that_a_condarc_leads_to_is_refused_too(owner: User, tmp_path: Path) -> None:
+    (tmp_path / "far").symlink_to(prefix_of(owner))
+    (owner.home / ".condarc").write_text(f"envs_dirs: [{tmp_path}]\n")
+    done = owner.run(f"module load {CONDA}; conda env remove --yes -n far")
+    (owner.home / ".condarc").unlink()
+    assert done.returncode == 1
+    assert "stackenv unpack one/1.0" in done.stderr
+    assert prefix_of(owner).is_dir()
+
+
+@pytest.mark.parametrize("shell", ["tcsh", "fish"])
+@pytest.mark.parametrize("command", ["conda -v install --yes -n one plain", "conda rename -n one other-name"])
+def test_other_shells_refuse_too(owner: User, shell: str, command: str) -> None:
+    init = Path(owner.environ["LMOD_CMD"]).parents[1] / "init"
+    done = subprocess.run(
+        [shell],
+        env=owner.environ,
+        cwd=owner.home,
+        input=f"source {init}/{shell}\nmodule load {CONDA}\n{command}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "stackenv unpack one/1.0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["conda install --help", "conda env config vars list -n one", "conda list -n one"]
+)
+def test_conda_may_look_at_it(owner: User, command: str) -> None:
+    done = load(owner, command)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_clone_is_made_of_what_is_in_the_image(owner: User) -> None:
+    clone = owner.home / "conda/envs/clone"
+    made = owner.run(f"module load {CONDA}; conda create --yes --quiet -n clone --clone real-1.0")
+    assert made.returncode == 0, made.stderr
+    assert not (clone / "stackenv/environment.squashfs").exists()
+    assert not (clone / "conda-meta/pinned").exists()
+    used = owner.run(
+        f"module load {CONDA}; conda activate clone; conda install --yes --quiet plain || exit 71; "
+        "plain-tool; python -c 'import pip_put_it_there, sys; print(sys.prefix)'"
+    )
+    assert used.stdout.endswith(f"plain-tool 1.0\n{clone}\n"), used.stderr
+
+
 def test_conda_may_change_another_environment_than_the_packed_one(owner: User) -> None:
     made = owner.run(f"module load {CONDA}; conda create --yes --quiet --name plainenv plain")
     assert made.returncode == 0, made.stderr
@@ -172,7 +275,7 @@ def test_commands_of_one_job_share_a_mount_and_a_namespace(owner: User) -> None:
     look = 'python -c "import os, time; time.sleep(2); print(os.readlink(\\"/proc/self/ns/mnt\\"))"'
     running = owner.run(
         f"module use {owner.modules}; module load real; {script} {look} & done; sleep 1.5; "
-        "pgrep -cf '^[^ ]*squashfuse[^ ]* -f .*real-1.0' >&2; wait",
+        f"pgrep -cf '^[^ ]*squashfuse[^ ]* -f .*{owner.home}/.*real-1.0' >&2; wait",
         SLURM_JOB_ID="31",
     )
     spaces = running.stdout.splitlines()

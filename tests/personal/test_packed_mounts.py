@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
+from packing import (
+    Shell,
+    empty_node,
+    in_job,
+    kill,
+    list_mounts,
+    list_squashfuses,
+    load,
+    make_packing_user,
+    require_fuse,
+    unmounting,
+)
 from stacked import Stack
 from users import User
 
@@ -40,20 +49,7 @@ def node(owner: User) -> Iterator[Path]:
     """Return the folder of a node on which nothing is mounted yet."""
     folder = owner.home.parent / "node"
     yield folder
-    for pid in list_squashfuses(folder):
-        os.kill(pid, signal.SIGKILL)
-    for place in list_mounts(folder):
-        subprocess.run(["umount", "-l", place], check=True)
-    shutil.rmtree(folder / f"stackenv-{os.geteuid()}", ignore_errors=True)
-
-
-def load(user: User, commands: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return user.run(f"module use {user.modules}; module load bio || exit 70; {commands}", **environ)
-
-
-def in_job(number: int, step: str = "") -> dict[str, str]:
-    """Return what Slurm sets in the job `number`, and in a step of it."""
-    return {"SLURM_JOB_ID": str(number), **({"SLURM_STEP_ID": step} if step else {})}
+    empty_node(folder)
 
 
 def test_loads_at_once_mount_once(owner: User, node: Path) -> None:
@@ -77,33 +73,6 @@ def test_each_job_and_step_has_its_mount_and_a_step_takes_the_batch_steps(owner:
     assert len(list_squashfuses(node)) == 3
 
 
-class Shell:
-    """A bash with the module loaded, that waits for its commands."""
-
-    def __init__(self, user: User, **environ: str) -> None:
-        init = Path(user.environ["LMOD_CMD"]).parents[1] / "init/bash"
-        self.process = subprocess.Popen(
-            ["bash", "--norc", "--noprofile"],
-            env={**user.environ, **environ},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.run(f'. "{init}"; module use {user.modules}; module load bio')
-
-    def run(self, command: str) -> str:
-        """Return what `command` prints, without the line that says it is done."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(f"{command}\necho; echo DONE\n")
-        self.process.stdin.flush()
-        lines = list(iter(self.process.stdout.readline, "DONE\n"))
-        return "".join(lines).strip()
-
-    def close(self) -> None:
-        self.process.communicate("exit\n")
-
-
 @pytest.fixture
 def open_shell(owner: User, node: Path) -> Iterator[Callable[..., Shell]]:
     shells: list[Shell] = []
@@ -115,24 +84,6 @@ def open_shell(owner: User, node: Path) -> Iterator[Callable[..., Shell]]:
     yield open_one
     for shell in shells:
         shell.close()
-
-
-def kill(pids: list[int]) -> None:
-    """Kill processes as a batch system does, and wait until they are gone."""
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while any(is_alive(pid) for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def test_the_end_of_one_job_leaves_the_mount_of_another_to_a_process_that_uses_it(

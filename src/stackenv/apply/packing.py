@@ -14,6 +14,7 @@ from stackenv.apply.files import write_file
 from stackenv.apply.squashfs import opened_image
 from stackenv.describe.packed import ENTRANCE, ENVIRONMENT, IMAGE, MARK, NOTE, REQUIREMENTS, describe_entrance
 from stackenv.errors import StackenvError
+from stackenv.facts.own_path import find_own_path
 from stackenv.facts.tree import TreeEntry, hash_file, list_differences, read_tree
 from stackenv.model import InstalledFile
 from stackenv.model.environment import PackedImage, Record
@@ -44,21 +45,21 @@ def compile_packages(words: Sequence[str]) -> None:
     subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
-def choose_way(record: Record) -> str:
-    """Return how the environment of `record` can be used when it is packed, as `PackedImage.way`.
+def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]:
+    """Return how an environment can be used when it is packed (`PackedImage.way`), and what to tell of it.
 
-    A venv runs from any place, but for packages that were told its own (`pip install --editable` of
-    sources inside it). conda writes the path into what it installs.
+    A venv, in which `tree` is, runs from any place, but for what was told its own. conda writes the path
+    into what it installs.
     """
     if record.kind != "venv":
-        return "namespace"
-    for folder in Path(record.path).glob("lib/python3*/site-packages"):
-        for pattern in ("*.pth", "*.egg-link", "__editable__*.py"):
-            for file in folder.glob(pattern):
-                text = file.read_text(errors="replace")
-                if record.path in text or os.path.realpath(record.path) in text:
-                    return "namespace"
-    return "session"
+        return "namespace", ""
+    name = find_own_path(record.path, tree)
+    if not name:
+        return "session", ""
+    return "namespace", (
+        f"{name} holds the environment's path: its commands will get its files at that path, in a namespace "
+        "of their own, and others will not see them"
+    )
 
 
 def write_files(files: Iterable[InstalledFile], record: Record, folder: Path) -> None:

@@ -26,12 +26,9 @@ class Scratch:
     @classmethod
     def make(cls) -> Scratch:
         """Make the folder, for this process and what it starts."""
-        me = Owner.current()
-        folder = tempfile.mkdtemp(
-            prefix=f"stackenv-{me.host}-{me.boot}-{me.pid_namespace}-{me.pid}-{me.start}-"
-        )
-        tempfile.tempdir = folder
-        return cls(Path(folder))
+        folder = make_folder(None)
+        tempfile.tempdir = str(folder)
+        return cls(folder)
 
     def drop(self) -> None:
         """Remove the folder."""
@@ -39,10 +36,16 @@ class Scratch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def sweep_scratch() -> None:
-    """Remove the temporary folders of this user's killed commands on this host."""
-    top = Path(tempfile.gettempdir())
-    for folder in top.iterdir():
+def make_folder(top: Path | None) -> Path:
+    """Make a temporary folder of this process in `top`, or where such folders are."""
+    me = Owner.current()
+    prefix = f"stackenv-{me.host}-{me.boot}-{me.pid_namespace}-{me.pid}-{me.start}-"
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=top))
+
+
+def sweep_scratch(top: Path | None = None) -> None:
+    """Remove what this user's killed commands on this host have left in `top`, or in the temporary folder."""
+    for folder in (top or Path(tempfile.gettempdir())).iterdir():
         found = NAME.fullmatch(folder.name)
         if not found:
             continue

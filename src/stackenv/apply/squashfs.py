@@ -68,8 +68,15 @@ def run_tool(words: Sequence[str], what: str) -> None:
     environ = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
     shown = sys.stderr.isatty()
     output = sys.stderr.fileno() if shown else subprocess.PIPE
+    # Behind a command that was killed it would go on writing, into what the next one takes away.
     done = subprocess.run(
-        words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, env=environ, check=False
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        env=environ,
+        check=False,
+        preexec_fn=end_with_parent,
     )
     if done.returncode != 0:
         told = (done.stderr or b"") + (b"" if shown else done.stdout or b"")
@@ -153,9 +160,9 @@ def opened_image(image: Path) -> Iterator[Path]:
             yield place
 
 
-def end_with_parent() -> None:
-    """Have this process told to stop when its parent is killed (PR_SET_PDEATHSIG, prctl(2))."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Have this process sent the signal `number` when its parent is killed (PR_SET_PDEATHSIG, prctl(2))."""
+    ctypes.CDLL(None).prctl(1, number)
 
 
 def mount(image: Path, place: Path) -> subprocess.Popen[bytes] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.errors import StackenvError, TakenError, UsageError
+from stackenv.errors import StackenvError, TakenError, UsageError, quote_word
 from stackenv.model.environment import Record
 from stackenv.model.record import RECORD_FILE, parse_record
 
@@ -118,10 +118,15 @@ class ModuleStore:
         """Return the module of the file `path`; None when stackenv did not write it."""
         try:
             with path.open(encoding="utf-8") as stream:
-                first, second = stream.readline(), stream.readline()
+                return self.parse(path, stream.readline() + stream.readline())
         except (OSError, ValueError):
             return None
-        found = RECORD_LINE.fullmatch(second.rstrip("\n"))
+
+    @staticmethod
+    def parse(path: Path, text: str) -> StoredModule | None:
+        """Return the module whose file, `path`, begins with `text`; None when stackenv did not write it."""
+        first, second, *_ = (*text.split("\n", 2), "", "")
+        found = RECORD_LINE.fullmatch(second)
         if not first.startswith(f"-- {STACKENV_UUID} ") or not found:
             return None
         return StoredModule(path.parent.name, path.name[: -len(".lua")], path, found.group(1))
@@ -215,12 +220,13 @@ class ModuleStore:
         folder = self.root
         while not folder.exists() and folder != folder.parent:
             if folder.is_symlink():
-                raise StackenvError(f"{folder} is a link to nothing", f"ls -l {folder}")
+                raise StackenvError(f"{folder} is a link to nothing", f"ls -l {quote_word(folder)}")
             folder = folder.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or is_read_only(folder):
             raise StackenvError(
                 f"the folder of modules, {self.root}, cannot be written: {folder}; nothing was changed",
-                f"ls -ld {folder}; or have the site name another folder in the policy (personal.modules)",
+                f"ls -ld {quote_word(folder)}; "
+                "or have the site name another folder in the policy (personal.modules)",
             )
 
 

@@ -18,7 +18,7 @@ from stackenv.output import print_line, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
-    from stackenv.model.environment import PackedImage, Record
+    from stackenv.model.environment import Record
     from stackenv.model.plan import Change, Plan, Replacement
 
 
@@ -78,7 +78,6 @@ class Packing:
     record: Record
     workplace: Workplace
     identity: str
-    way: str
     packed: Record | None = None
     stamps: dict[str, tuple[int, int, int]] | None = None
     aside: Path | None = None
@@ -92,7 +91,6 @@ class Packing:
         StackenvError
             When this node lacks the programs, or the folder cannot be exchanged.
         """
-        from stackenv.apply.packing import choose_way
         from stackenv.apply.squashfs import find_program
 
         find_program("mksquashfs", "squashfs-tools")
@@ -102,7 +100,7 @@ class Packing:
                 f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
                 f"ls -ld {shlex.quote(str(real.parent))}",
             )
-        return cls(module, record, workplace, uuid.uuid4().hex, choose_way(record))
+        return cls(module, record, workplace, uuid.uuid4().hex)
 
     @property
     def real(self) -> Path:
@@ -195,8 +193,9 @@ class Packing:
         make_image(self.real, self.staged / IMAGE)
 
     def verify(self) -> None:
-        from stackenv.apply.packing import describe_image, read_image, require_same
+        from stackenv.apply.packing import choose_way, describe_image, read_image, require_same
         from stackenv.describe.packed import IMAGE
+        from stackenv.facts.own_packages import read_own_packages
         from stackenv.facts.tree import hash_tree, list_names, read_stamps, read_tree
 
         self.stamps = read_stamps(self.real)
@@ -206,14 +205,12 @@ class Packing:
             found = read_image(image, advance)
             wanted = read_tree(self.real, advance)
         require_same(wanted, found, "the image does not hold what the environment has")
+        way, reason = choose_way(self.record, wanted)
+        if reason:
+            tell(reason)
         mounts = self.workplace.policy.pack.mounts
-        packed = describe_image(image, self.identity, self.way, mounts, len(found), hash_tree(found))
-        self.packed = self._describe_packed(packed)
-
-    def _describe_packed(self, image: PackedImage) -> Record:
-        from stackenv.facts.own_packages import read_own_packages
-
-        return replace(self.record, packages=read_own_packages(self.record), packed=image)
+        packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))
+        self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 
     def write_shell(self) -> None:
         from stackenv.apply.packing import write_shell

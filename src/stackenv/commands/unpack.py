@@ -189,18 +189,26 @@ class Unpacking:
             When they are there already.
         """
         from stackenv.apply.interruption import stopping_at_signals
+        from stackenv.apply.scratch import make_folder, sweep_scratch
         from stackenv.apply.squashfs import extract_image
         from stackenv.describe.packed import IMAGE
 
         assert self.record.packed
         target = folder / f"stackenv-{self.record.packed.identity}"
-        draft = folder / f".stackenv-{self.record.packed.identity}.{os.getpid()}"
         if not folder.is_dir():
             raise StackenvError(f"there is no folder {folder}", '--to "$TMPDIR"')
         if target.exists():
             raise TakenError(f"{target} is there already", f"module load {self.module.full_name}")
         self.look()
         with stopping_at_signals():
+            # Its name tells whose it is: the next command takes it away when this one is killed.
+            try:
+                sweep_scratch(folder)
+                draft = make_folder(folder)
+            except OSError as error:
+                raise StackenvError(
+                    f"{folder} cannot be written: {error.strerror}; nothing was changed", '--to "$TMPDIR"'
+                ) from error
             try:
                 extract_image(Path(self.record.path, IMAGE), draft)
                 self._compare(draft)

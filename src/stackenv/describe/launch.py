@@ -35,12 +35,26 @@ if [ -n "${LOADEDMODULES-}" ]; then
 fi
 """
 
+# What tells that an environment is active, whoever has activated it: a module, conda's own init, a venv.
+OF_ACTIVE = (
+    *("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"),
+    *("CONDA_PROMPT_MODIFIER", "CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_CONDA", "_CE_M"),
+)
+# Where Python looks for itself and for packages.
+OF_PYTHON = ("PYTHONPATH", "EBPYTHONPREFIXES", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE")
+# How a server has its own Python run, and what that is not to see.
+OF_SERVER = (
+    *("PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONSAFEPATH", "PYTHONOPTIMIZE", "PYTHONSTARTUP"),
+    "PYTHONINSPECT",
+)
+
 # For a command that a server starts: what the server has active, and where its Python looks, is none of
-# the command's business. Nothing is deactivated by conda: that would run its packages' scripts. The
-# recorded folders of modules come first, whatever order the server has them in.
+# the command's business. Nothing is deactivated by conda: that would run its packages' scripts. Sticky
+# modules keep their libraries. The recorded folders of modules come first, whatever order the server has
+# them in.
 FORGET = r"""
 stackenv_leave() {
-    while :; do
+    while [ -n "$1" ]; do
         case ":$PATH:" in
         *":$1/bin:"*) ;;
         *) return 0 ;;
@@ -50,18 +64,20 @@ stackenv_leave() {
         PATH=${PATH#:} PATH=${PATH%:}
     done
 }
-for stackenv_active in \
-    "${VIRTUAL_ENV-}" "${CONDA_PREFIX-}" "${CONDA_PREFIX_1-}" "${CONDA_PREFIX_2-}" "${CONDA_PREFIX_3-}"; do
-    [ -z "$stackenv_active" ] || stackenv_leave "$stackenv_active"
+stackenv_leave "${VIRTUAL_ENV-}"
+stackenv_leave "${CONDA_PREFIX-}"
+stackenv_level=1
+while eval "[ -n \"\${CONDA_PREFIX_$stackenv_level-}\" ]"; do
+    eval "stackenv_leave \"\$CONDA_PREFIX_$stackenv_level\""
+    unset "CONDA_PREFIX_$stackenv_level"
+    : $((stackenv_level += 1))
 done
-unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT
-unset CONDA_PREFIX CONDA_PREFIX_1 CONDA_PREFIX_2 CONDA_PREFIX_3 CONDA_DEFAULT_ENV CONDA_SHLVL
-unset CONDA_PROMPT_MODIFIER CONDA_EXE CONDA_PYTHON_EXE _CE_CONDA _CE_M
-unset PYTHONPATH EBPYTHONPREFIXES PYTHONHOME PYTHONPLATLIBDIR PYTHONEXECUTABLE PYTHONNOUSERSITE
+unset @NAMES@
+[ -n "${LOADEDMODULES-}" ] || unset LD_PRELOAD LD_LIBRARY_PATH
 MODULEPATH=$stackenv_paths${MODULEPATH:+:$MODULEPATH} stackenv_paths=""
-unset stackenv_active
+unset stackenv_level
 unset -f stackenv_leave
-"""
+""".replace("@NAMES@", " ".join((*OF_ACTIVE, *OF_PYTHON, *OF_SERVER)))
 
 # The folders go in front of MODULEPATH in their order, the first of them also where it is there already,
 # because another folder with a module of this name must not win. The variables are unset again before

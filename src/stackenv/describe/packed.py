@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 from stackenv import STACKENV_UUID
@@ -11,11 +12,14 @@ from stackenv.model.record import FOLDER
 
 IMAGE = f"{FOLDER}/environment.squashfs"
 ENTRANCE = f"{FOLDER}/packed"
-ENTER = f"{FOLDER}/enter_namespace.py"
+MOUNT, ENTER = f"{FOLDER}/mount_image", f"{FOLDER}/enter_namespace.py"
 # In the image: by the first a mount is known as this environment's, the second is for people.
 MARK, NOTE = f"{FOLDER}/packed-{{}}", f"{FOLDER}/packed.txt"
 # uv shows the line of a constraints file that it cannot read, before it does anything.
 UV_REFUSAL = f"{FOLDER}/uv-refusal.txt"
+# conda shows what it cannot read in the first, before it changes anything, whichever way an environment was
+# named to it; from 25.5 on (CEP 22) it shows the message in the second, for what needs no solver too.
+CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
 # Written beside the image, since nothing in it can be read where it is not mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
 
@@ -42,14 +46,21 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
         "WAY": record.packed.way,
         "PYTHON": sys.executable,
     }
-    refusal = f"{record.full_name} is packed and cannot be changed; type first: stackenv unpack "
     return (
-        InstalledFile(f"{record.path}/{UV_REFUSAL}", text=f"the environment {refusal}{record.full_name}\n"),
+        *describe_refusals(record),
         InstalledFile(f"{record.path}/{ENTRANCE}", "libexec/packed", values=values, executable=True),
-        InstalledFile(
-            f"{record.path}/{ENTER}",
-            "libexec/enter_namespace.py",
-            dialect="python",
-            values={},
-        ),
+        InstalledFile(f"{record.path}/{MOUNT}", "libexec/mount_image", values={}),
+        InstalledFile(f"{record.path}/{ENTER}", "libexec/enter_namespace.py", dialect="python", values={}),
     )
+
+
+def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files at which the installers of others stop, and that show why and what to type."""
+    refusal = (
+        f"the environment {record.full_name} is packed and cannot be changed; type first: stackenv unpack "
+        f"{record.full_name}"
+    )
+    texts = {UV_REFUSAL: f"{refusal}\n"}
+    if record.kind != "venv":
+        texts.update(zip(CONDA_REFUSALS, (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")))
+    return tuple(InstalledFile(f"{record.path}/{name}", text=text) for name, text in texts.items())

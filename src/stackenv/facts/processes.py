@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,24 +21,31 @@ class Process:
     command: str
 
 
-def list_users(folder: Path) -> list[Process]:
+def list_users(folder: Path, inherited: bool = False) -> list[Process]:
     """Return the other processes of this user, on this node, that work with something below `folder`.
 
+    Of those that this command was started by only what they run: a Jupyter whose terminal it was typed in,
+    but not the shell that stands there.
+
     By what they run, where they are, what they have mapped or open, what their command line names; a
-    Python also by the environment that was active when it was started.
+    Python also by the environment that was active when it was started. With `inherited` any process by
+    that: a script of a shell may start its Python yet, though an editor never will.
     """
     real = f"{os.path.realpath(folder)}/"
-    own = list_ancestors(os.getpid())
+    ancestors = list_ancestors(os.getpid())
     found = []
     for entry in sorted(Path("/proc").iterdir()):
-        if not entry.name.isdigit() or int(entry.name) in own:
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         # Processes end while they are looked at, and those of others cannot be.
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
             if entry.stat().st_uid != os.geteuid() or any(h in w for h in HOLDERS for w in words[:4]):
                 continue
-            if any(f"{path}/".startswith(real) for path in list_paths(entry, words)):
+            started = int(entry.name) in ancestors
+            # A venv's Python runs the program of its base: it knows its venv by the name it is started by.
+            paths = [words[0], *list_run(entry)] if started else list_paths(entry, words, inherited)
+            if any(f"{path}/".startswith(real) for path in paths):
                 found.append(Process(int(entry.name), " ".join(filter(str.isprintable, filter(None, words)))))
     return found
 
@@ -55,23 +62,37 @@ def list_ancestors(pid: int) -> set[int]:
     return found
 
 
-def list_paths(process: Path, words: list[str]) -> Iterator[str]:
-    """Yield the paths that `process`, a folder of /proc started as `words`, has to do with."""
-    executable = (process / "exe").readlink()
-    yield str(executable)
-    here = str((process / "cwd").readlink())
-    yield here
-    yield from (os.path.normpath(os.path.join(here, word)) for word in words)  # noqa: PTH118
-    # A shell or an editor that inherits them has nothing to do with the environment.
-    if executable.name.startswith("python"):
-        for entry in (process / "environ").read_bytes().decode("utf-8", "surrogateescape").split("\0"):
-            name, _, value = entry.partition("=")
-            if name in ACTIVE:
-                yield os.path.realpath(value)
+def find_active(folder: Path, environ: Mapping[str, str]) -> str:
+    """Return the variable of `environ` by which an environment below `folder` is active; empty without."""
+    real = f"{os.path.realpath(folder)}/"
+    return next((n for n in ACTIVE if environ.get(n) and is_below(environ[n], real)), "")
+
+
+def is_below(path: str, real: str) -> bool:
+    return f"{os.path.realpath(path)}/".startswith(real)
+
+
+def list_run(process: Path) -> Iterator[str]:
+    """Yield the program that `process` runs, and the files that it has mapped: libraries, extensions."""
+    yield str((process / "exe").readlink())
     for line in (process / "maps").read_text(errors="surrogateescape").splitlines():
         _, slash, path = line.partition("/")
         if slash:
             yield f"/{path}"
+
+
+def list_paths(process: Path, words: list[str], inherited: bool) -> Iterator[str]:
+    """Yield the paths that `process`, a folder of /proc started as `words`, has to do with."""
+    executable = (process / "exe").readlink()
+    here = str((process / "cwd").readlink())
+    yield here
+    yield from (os.path.normpath(os.path.join(here, word)) for word in words)  # noqa: PTH118
+    if inherited or executable.name.startswith("python"):
+        for entry in (process / "environ").read_bytes().decode("utf-8", "surrogateescape").split("\0"):
+            name, _, value = entry.partition("=")
+            if name in ACTIVE:
+                yield os.path.realpath(value)
+    yield from list_run(process)
     for descriptor in (process / "fd").iterdir():
         with contextlib.suppress(OSError):
             yield str(descriptor.readlink())

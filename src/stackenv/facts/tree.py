@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Callable
 
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, quote_word
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -44,7 +44,9 @@ def read_tree(folder: Path, advance: Callable[[int], None] = lambda _: None) -> 
         try:
             entries[name] = read_entry(path)
         except OSError as error:
-            raise StackenvError(f"{path} cannot be read: {error.strerror}", f"ls -ld {path}") from error
+            raise StackenvError(
+                f"{path} cannot be read: {error.strerror}", f"ls -ld {quote_word(path)}"
+            ) from error
         advance(1)
     return entries
 
@@ -53,7 +55,9 @@ def list_names(folder: str) -> Iterator[str]:
     """Yield the paths below `folder` of all that is in it, and `.`; no link is followed."""
 
     def refuse(error: OSError) -> None:
-        raise StackenvError(f"{error.filename} cannot be read: {error.strerror}", f"ls -ld {error.filename}")
+        raise StackenvError(
+            f"{error.filename} cannot be read: {error.strerror}", f"ls -ld {quote_word(error.filename)}"
+        )
 
     for place, folders, files in os.walk(folder, onerror=refuse):
         below = os.path.relpath(place, folder)
@@ -73,7 +77,8 @@ def read_entry(path: str) -> TreeEntry:
         return TreeEntry(mode)
     if not stat.S_ISREG(status.st_mode):
         raise StackenvError(
-            f"{path} is neither a file, a link nor a folder; nothing was changed", f"remove it: rm {path}"
+            f"{path} is neither a file, a link nor a folder; nothing was changed",
+            f"remove it: rm {quote_word(path)}",
         )
     return TreeEntry(mode, status.st_size, hash_file(path))
 

@@ -1,0 +1,61 @@
+"""Which files of a venv hold its path, so that they break where it is at another."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
+
+from stackenv.facts.tree import TreeEntry
+from stackenv.model.record import FOLDER
+
+# What stays beside an image: the names in bin, which lead into it, and what stackenv has written. Behind
+# a longer name it is another path.
+STAYS = re.compile(rb"/(bin|stackenv|pip\.conf|pyvenv\.cfg)(?![\w-])|[\w-]")
+# Read where the environment was, or, as what Python has compiled and what pip notes down, by nobody who
+# would open what it names.
+TOP_FILES = frozenset(["pyvenv.cfg", "pip.conf"])
+NOTES = re.compile(
+    r".*\.pyc|.*\.dist-info/(RECORD|direct_url\.json)|bin/(de)?activate(\W.*|_this\.py)?", re.I
+)
+SMALL_BYTES = 1 << 20
+
+
+def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
+    """Return the first file or link that would break at another path than `record_path`; else empty.
+
+    `tree` is what is in the environment, as `stackenv.facts.tree` reads it.
+    """
+    prefixes = {os.fsencode(path) for path in (record_path, os.path.realpath(record_path))}
+    for name, entry in sorted(tree.items()):
+        if name in TOP_FILES or PurePath(name).parts[:1] == (FOLDER,) or NOTES.fullmatch(name):
+            continue
+        if entry.mode.startswith("l"):
+            found = holds(os.fsencode(entry.contents), prefixes)
+        else:
+            found = entry.size_bytes > 0 and file_holds(Path(record_path, name), entry.size_bytes, prefixes)
+        if found:
+            return name
+    return ""
+
+
+def file_holds(path: Path, size_bytes: int, prefixes: Iterable[bytes]) -> bool:
+    """Tell whether the file `path` holds one of `prefixes`, in text or in what a compiler has made."""
+    with path.open("rb") as stream:
+        if size_bytes < SMALL_BYTES:
+            return holds(stream.read(), prefixes)
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as contents:
+            return holds(contents, prefixes)
+
+
+def holds(contents: bytes | mmap.mmap, prefixes: Iterable[bytes]) -> bool:
+    """Tell whether `contents` lead to one of `prefixes` itself, or to what of it is only in the image."""
+    for prefix in prefixes:
+        place = contents.find(prefix)
+        while place >= 0:
+            if not STAYS.match(contents, place + len(prefix)):
+                return True
+            place = contents.find(prefix, place + 1)
+    return False

@@ -1,0 +1,52 @@
+"""Commands that are killed, with all that they have started, when they begin a certain step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from users import STACKENV, User
+
+
+def kill_at(user: User, sentence: str, arguments: tuple[str, ...], after_s: float = 0.0) -> str:
+    """Run `stackenv ARGUMENTS` and kill it, as a batch system does, when it says `sentence`.
+
+    It may be faster, and be done. Returns its words.
+    """
+    _, words = signal_at(user, sentence, arguments, signal.SIGKILL, after_s)
+    return words
+
+
+def stop_at(user: User, sentence: str, arguments: tuple[str, ...]) -> tuple[int, str]:
+    """Run `stackenv ARGUMENTS` and type Control-C when it says `sentence`; return its status and words."""
+    return signal_at(user, sentence, arguments, signal.SIGINT, 0.0)
+
+
+def signal_at(
+    user: User, sentence: str, arguments: tuple[str, ...], number: signal.Signals, after_s: float
+) -> tuple[int, str]:
+    """Send the signal `number` to the command and all that it has started; return its status and words."""
+    with subprocess.Popen(
+        [STACKENV, *arguments],
+        env=user.environ,
+        cwd=user.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        words, sent = "", False
+        for line in process.stderr:
+            words += line
+            if sentence in line and not sent:
+                sent = True
+                time.sleep(after_s)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+    assert sent, words
+    return process.returncode, words

@@ -1,0 +1,123 @@
+"""`stackenv pack` and `unpack`: what they leave alone, what they refuse, and that nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from packing import load
+from trees import describe_tree
+from users import STACKENV, User
+
+
+def test_unpacked_it_is_what_it_was(packer: User) -> None:
+    prefix = packer.home / "venvs/bio-1.0"
+    odd = prefix / "share/ä 'odd' name"
+    odd.parent.mkdir(exist_ok=True)
+    odd.write_text("contents")
+    odd.chmod(0o640)
+    (prefix / "share/link").symlink_to("nowhere at all")
+    packer.run(f"{prefix}/bin/python -m compileall -q {prefix}/lib")
+    before = describe_tree(prefix), (packer.modules / "bio/1.0.lua").read_text()
+    assert packer.stackenv("pack", "bio").returncode == 0
+    assert (packer.modules / "bio/1.0.lua").read_text() != before[1]
+    done = packer.stackenv("unpack", "bio")
+    assert done.returncode == 0, done.stderr
+    after = describe_tree(prefix)
+    changed = {n for n in {*before[0], *after} if before[0].get(n) != after.get(n) and "__pycache__" not in n}
+    assert changed <= {"stackenv/record.json"}
+    assert (packer.modules / "bio/1.0.lua").read_text() == before[1]
+    assert load(packer, "pip install pandas").returncode == 0
+
+
+def test_a_dry_run_changes_nothing(packer: User) -> None:
+    before = describe_tree(packer.home)
+    done = packer.stackenv("pack", "bio", "--dry-run")
+    assert done.returncode == 0
+    assert "make one file of all that is in" in done.stdout
+    assert describe_tree(packer.home) == before
+
+
+@pytest.mark.parametrize("start", ["exec venvs/bio-1.0/bin/python", "module load bio; exec python"])
+def test_one_that_is_in_use_on_this_node_is_not_packed(packer: User, start: str) -> None:
+    before = describe_tree(packer.home / "venvs")
+    init = Path(packer.environ["LMOD_CMD"]).parents[1] / "init/bash"
+    wait = f'. "{init}"; module use {packer.modules}; {start} -c "print(1, flush=True); input()"'
+    running = subprocess.Popen(
+        ["bash", "-c", wait],
+        env=packer.environ,
+        cwd=packer.home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert running.stdout
+    running.stdout.readline()
+    refused = packer.stackenv("pack", "bio")
+    running.communicate(b"\n")
+    assert refused.returncode == 8
+    assert f"{running.pid} " in refused.stderr
+    assert describe_tree(packer.home / "venvs") == before
+    assert packer.stackenv("pack", "bio").returncode == 0
+
+
+def test_what_is_written_while_it_is_packed_is_not_lost(packer: User) -> None:
+    late = packer.home / "venvs/bio-1.0/late.txt"
+    with (packer.home / "log").open("w+") as log:
+        running = subprocess.Popen(
+            [STACKENV, "pack", "bio"], env=packer.environ, stderr=log, stdin=subprocess.DEVNULL
+        )
+        while running.poll() is None and "write beside" not in Path(log.name).read_text():
+            pass
+        with contextlib.suppress(OSError):
+            late.write_text("of a job on another node")
+        running.wait()
+    told = (packer.home / "log").read_text()
+    found = list((packer.home / "venvs").rglob("late.txt"))
+    assert [path.read_text() for path in found] == ["of a job on another node"], told
+    # Seen in time, or when the files were about to be deleted, or in the folder that came after.
+    assert (running.returncode == 8) == ("nothing was changed" in told)
+
+
+def test_labels_of_selinux_are_no_hindrance_to_an_ordinary_user(packer: User) -> None:
+    file = packer.home / "venvs/bio-1.0/pyvenv.cfg"
+    try:
+        os.setxattr(file, b"security.selinux", b"unconfined_u:object_r:user_home_t:s0")
+    except OSError as error:
+        pytest.skip(f"no labels here: {error}")
+    assert packer.stackenv("pack", "bio").returncode == 0
+    image = packer.home / "venvs/bio-1.0/stackenv/environment.squashfs"
+    shown = subprocess.run(["unsquashfs", "-stat", str(image)], capture_output=True, text=True, check=True)
+    assert "Xattrs are not stored" in shown.stdout
+    assert packer.stackenv("unpack", "bio").returncode == 0
+
+
+def test_what_somebody_has_put_beside_the_image_is_not_deleted(packer: User) -> None:
+    assert packer.stackenv("pack", "bio").returncode == 0
+    (packer.home / "venvs/bio-1.0/mine.txt").write_text("mine")
+    refused = packer.stackenv("unpack", "bio")
+    assert refused.returncode == 9
+    assert "mine.txt" in refused.stderr
+    assert (packer.home / "venvs/bio-1.0/mine.txt").read_text() == "mine"
+    assert (packer.home / "venvs/bio-1.0/stackenv/environment.squashfs").is_file()
+
+
+def test_remove_takes_the_image_too(packer: User) -> None:
+    assert packer.stackenv("pack", "bio").returncode == 0
+    done = packer.stackenv("remove", "bio", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not list((packer.home / "venvs").iterdir())
+
+
+def test_an_adopted_one_is_not_removed_with_its_image(packer: User) -> None:
+    assert packer.stackenv("remove", "bio", "--yes").returncode == 0
+    packer.run(f"module load {packer.stack.bundle_module}; python -m venv --system-site-packages venvs/mine")
+    adopted = packer.stackenv("adopt", "venvs/mine", "mine", load=[packer.stack.bundle_module])
+    assert adopted.returncode == 0, adopted.stderr
+    assert packer.stackenv("pack", "mine").returncode == 0
+    refused = packer.stackenv("remove", "mine", "--yes")
+    assert refused.returncode == 1
+    assert "stackenv unpack mine/1.0" in refused.stderr
+    assert (packer.home / "venvs/mine/stackenv/environment.squashfs").is_file()
