@@ -86,6 +86,14 @@ def test_an_install_that_fails_makes_no_kernel(person: Person) -> None:
     assert not kernels_of(person).exists()
 
 
+def test_without_a_pip_the_install_is_refused_with_what_to_type(person: Person) -> None:
+    adopt(person, "bare", "Bundle/1")
+    done = person.stackenv("kernel", "add", "bare", "--install", status=10)
+    assert "bare/1.0 has no pip" in done.stderr
+    assert "hint: ml bare/1.0; python -m ensurepip; then the same again" in done.stderr
+    assert not kernels_of(person).exists()
+
+
 def test_a_module_that_cannot_be_loaded_is_refused_in_its_words(owner: Person) -> None:
     modulepath = {"MODULEPATH": str(owner.home)}
     record = owner.home / "own/lab/stackenv/record.json"

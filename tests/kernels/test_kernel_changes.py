@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from findings import read_findings
 from jupyters import Jupyter
 from labs import MODULES, NAME, adopt, kernels_of, listed, read
 from people import COMMAND, Person
@@ -67,6 +68,23 @@ def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person
         assert "Jupyter/2" in jupyter.run(MODULES)
 
 
+def test_modules_without_an_ipykernel_are_warned_of_and_told_with_the_cure(owner: Person) -> None:
+    done = owner.stackenv("edit", "lab", "-m", "Bundle/1")
+    install = "stackenv kernel add lab/1.0 --install"
+    assert f"WARNING: its kernel has no ipykernel then, and does not start: {install}" in done.stderr
+    (found,) = listed(owner)
+    assert (found["state"], found["cure"]) == ("no ipykernel", install)
+    before = owner.tree()
+    checked = read_findings(owner.stackenv("check", "--json", status=1).stdout)
+    assert [(f["rule"], f["mend"], f["cure"]) for f in checked] == [("kernels", install, [])]
+    owner.stackenv("check", "--fix", "--yes", status=1)
+    owner.stackenv("clean", "--yes")
+    assert owner.tree() == before
+    again = owner.stackenv("edit", "lab", "-m", "Jupyter/1")
+    assert "WARNING" not in again.stderr
+    assert [found["state"] for found in listed(owner)] == ["ok"]
+
+
 def test_a_kernel_of_before_the_name_was_taken_again_stays(owner: Person) -> None:
     owner.stackenv("rename", "lab", "bench")
     adopt(owner, folder="again")
@@ -97,13 +115,24 @@ def spoil_record(person: Person) -> None:
     (person.home / "own/lab/stackenv/record.json").write_text("{")
 
 
+def test_of_a_kernel_that_is_a_link_the_link_goes(owner: Person) -> None:
+    elsewhere = owner.home / "on-scratch"
+    (kernels_of(owner) / NAME).rename(elsewhere)
+    (kernels_of(owner) / NAME).symlink_to(elsewhere)
+    before = owner.tree()
+    owner.stackenv("kernel", "remove", "lab")
+    assert list(kernels_of(owner).iterdir()) == []
+    assert {path: text for path, text in before.items() if "on-scratch" in path} == {
+        path: text for path, text in owner.tree().items() if "on-scratch" in path
+    }
+
+
 @pytest.mark.parametrize(
     ("spoil", "state"),
     [
         (lose_folder, "environment gone"),
         (lose_record, "environment gone"),
         (lose_python, "environment gone"),
-        (spoil_record, "environment gone"),
         (lose_module, "module gone"),
     ],
 )
@@ -117,6 +146,16 @@ def test_a_broken_kernel_is_listed_with_the_cure(
     assert done.stdout.split("\t")[:2] == ["lab/1.0", state]
     assert f"{found['problem']}; type: {found['cure']}" in done.stderr
     owner.stackenv(*found["cure"].split()[1:])
+    assert listed(owner) == []
+
+
+def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner: Person) -> None:
+    spoil_record(owner)
+    (found,) = listed(owner)
+    assert found["state"] == "record unreadable"
+    first, _, then = found["cure"].partition("; if nobody needs the kernel: ")
+    assert (first, then) == ("stackenv check", f"stackenv kernel remove {NAME}")
+    owner.stackenv(*then.split()[1:])
     assert listed(owner) == []
 
 

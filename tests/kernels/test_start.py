@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def test_a_kernel_ends_with_its_jupyter(biologist: User, tmp_path: Path) -> None
     with Jupyter(tmp_path, biologist.environ) as jupyter:
         pid = jupyter.start(NAME)["pid"]
     assert list_session(pid) == []
+
+
+def test_a_kernel_ends_when_its_jupyter_is_killed(biologist: User, tmp_path: Path) -> None:
+    with Jupyter(tmp_path, biologist.environ) as jupyter:
+        pid = jupyter.start(NAME)["pid"]
+        jupyter.process.kill()
+        deadline = time.monotonic() + 60
+        # A zombie has ended, and is its parent's to bury.
+        while [stat for stat in list_session(pid) if stat.rpartition(")")[2].split()[0] != "Z"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def test_nothing_is_printed_by_a_start(biologist: User, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import itertools
 import json
 import os
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any
 from stackenv import STACKENV_UUID
 from stackenv.apply.files import write_file
 from stackenv.describe.kernel import name_kernel, rename_kernelspec, write_kernelspec_text
-from stackenv.errors import StackenvError, TakenError
+from stackenv.errors import StackenvError, TakenError, quote_word
+from stackenv.facts.ipykernel import may_have_ipykernel
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, RemoveFile, RemoveFolder, WriteFile
 
@@ -85,13 +88,27 @@ class StoredKernel:
     def modulefile(self) -> Path:
         return Path(self.module_folder, f"{self.module}.lua")
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether somebody has copied it from another of stackenv's, to change it: then it is theirs."""
+        return str(self.contents["metadata"]["stackenv"].get("kernel", self.name)).lower() != self.name
+
+    @property
+    def named_by_user(self) -> bool:
+        """Whether what Jupyter shows is the user's choice."""
+        told = self.contents["metadata"]["stackenv"].get("named_by_user")
+        # Before that was noted: stackenv's own names begin so.
+        return bool(told) if told is not None else not self.display_name.startswith(f"{self.module} ")
+
     def is_of(self, prefix: str) -> bool:
         """Tell whether it starts a kernel in the environment at `prefix`."""
         return os.path.realpath(self.environment) == os.path.realpath(prefix)
 
     def describe_removal(self) -> tuple[Change, ...]:
         """Return the changes that remove it; what others have put beside it stays. By kernel.json, the
-        last, what an interrupted removal has left is still known as ours."""
+        last, what an interrupted removal has left is still known as ours. Of a link the link alone."""
+        if self.folder.is_symlink():
+            return (RemoveFile(str(self.folder)),)
         own = [name for name in LOGOS if is_shipped_logo(self.folder / name)]
         return (
             *(RemoveFile(str(self.folder / name)) for name in own),
@@ -137,7 +154,7 @@ def list_kernels(environ: Mapping[str, str]) -> Iterator[StoredKernel]:
 def find_kernels_of(prefix: str, environ: Mapping[str, str]) -> tuple[StoredKernel, ...]:
     """Return the user's kernelspecs of the environment at `prefix`; none where that cannot be told."""
     with contextlib.suppress(StackenvError, OSError):
-        return tuple(kernel for kernel in list_kernels(environ) if kernel.is_of(prefix))
+        return tuple(k for k in list_kernels(environ) if k.is_of(prefix) and not k.is_copy)
     return ()
 
 
@@ -156,12 +173,20 @@ def choose_folder(record: Record, environ: Mapping[str, str]) -> Path:
 
 
 def is_leftover(folder: Path) -> bool:
-    """Tell whether `folder` holds nothing but logos of ours: an interrupted `kernel add` was here."""
+    """Tell whether `folder` holds only logos of ours, or drafts: an interrupted `kernel add` was here."""
     try:
         entries = list(folder.iterdir())
     except OSError:
         return False
-    return all(is_shipped_logo(entry) for entry in entries)
+    return all(is_shipped_logo(entry) or is_draft(entry) for entry in entries)
+
+
+def is_draft(path: Path) -> bool:
+    """Tell whether `path` is what `stackenv.apply.files` writes beside a file before it takes its place."""
+    names = "|".join(map(re.escape, (KERNEL_FILE, *LOGOS)))
+    return (
+        bool(re.fullmatch(rf"\.({names})\.[a-z0-9_]{{8}}", path.name)) and path.lstat().st_uid == os.geteuid()
+    )
 
 
 def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
@@ -177,8 +202,10 @@ def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
     if os.path.lexists(folder / KERNEL_FILE) and read_kernel(folder) is None:
         raise TakenError(
             f"{folder / KERNEL_FILE} was not written by stackenv: it is left alone, and nothing was changed",
-            f"move it away: mv {folder} ANOTHER_FOLDER",
+            f"move it away: mv {quote_word(folder)} ANOTHER_FOLDER",
         )
+    for draft in filter(is_draft, folder.iterdir() if folder.is_dir() else ()):
+        draft.unlink()
     for name in LOGOS:
         if not os.path.lexists(folder / name):
             write_file(folder / name, (SHIPPED_LOGOS / name).read_bytes())
@@ -188,8 +215,21 @@ def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
 def remove_kernels(
     prefix: str, environ: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
-    """Return how the user's kernels of the environment at `prefix` go: sentences, changes, files seen."""
+    """Return how the user's kernels of the environment at `prefix` go: sentences, changes, files seen.
+
+    Raises
+    ------
+    StackenvError
+        When one cannot be removed.
+    """
     kernels = find_kernels_of(prefix, environ)
+    for kernel in kernels:
+        if not os.access(kernel.folder, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"its Jupyter kernel {kernel.folder} cannot be removed: the folder cannot be written; "
+                "nothing was changed",
+                f"ls -ld {shlex.quote(str(kernel.folder))}",
+            )
     return (
         tuple(f"remove the Jupyter kernel {kernel.folder}" for kernel in kernels),
         tuple(change for kernel in kernels for change in kernel.describe_removal()),
@@ -205,12 +245,20 @@ def rewrite_kernels(
     Their folders stay, by the names of which notebooks find them.
     """
     found = []
-    for kernel in find_kernels_of(before.path, environ):
+    kernels = find_kernels_of(before.path, environ)
+    for kernel in kernels:
         text = write_kernelspec_text(rename_kernelspec(kernel.contents, before, after, shared))
         if text != kernel.text:
             found.append((kernel, text))
+    # In another folder there may be nothing yet.
+    stays = kernels and before.path == after.path
+    lost = stays and may_have_ipykernel(before) and not may_have_ipykernel(after)
+    cure = f"stackenv kernel add {after.full_name} --install"
     return (
-        tuple(f"write its name into the Jupyter kernel {kernel.folder}" for kernel, _ in found),
+        (
+            *(f"write its name into the Jupyter kernel {kernel.folder}" for kernel, _ in found),
+            *((f"WARNING: its kernel has no ipykernel then, and does not start: {cure}",) if lost else ()),
+        ),
         tuple(WriteFile(str(kernel.path), text) for kernel, text in found),
         tuple(kernel.path for kernel, _ in found),
     )

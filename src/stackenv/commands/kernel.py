@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.commands.options import EXIT_STATUS, CommandGroup, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json, print_line, print_table, tell
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from stackenv.apply.kernels import StoredKernel
 
 
-@click.group(epilog=EXIT_STATUS)
+@click.group(cls=CommandGroup, epilog=EXIT_STATUS)
 def kernel() -> None:
     """Kernels of Jupyter: an environment in a notebook.
 
@@ -97,7 +98,9 @@ def listing(as_json: bool) -> None:
 
 def describe_kernel(stored: StoredKernel) -> dict[str, str]:
     """Return what `list` tells of `stored`; `problem` and `cure` are empty where `state` is ok."""
-    state, problem, cure = judge(stored)
+    from stackenv.apply.kernel_state import judge_kernel
+
+    state, problem, cure = judge_kernel(stored)
     return {
         "kernel": stored.name,
         "module": stored.module,
@@ -109,33 +112,6 @@ def describe_kernel(stored: StoredKernel) -> dict[str, str]:
         "problem": problem,
         "cure": cure,
     }
-
-
-def judge(stored: StoredKernel) -> tuple[str, str, str]:
-    """Return the state of `stored`, what is the matter, and what to type; no process is started."""
-    from stackenv.apply.store import ModuleStore
-    from stackenv.describe.launch import LAUNCH_FILE
-    from stackenv.model.record import RECORD_FILE, parse_record
-
-    remove = f"stackenv kernel remove {stored.name}"
-    prefix = Path(stored.environment)
-    if not prefix.is_dir():
-        return "environment gone", f"its environment {prefix} is gone", remove
-    for needed in (RECORD_FILE, LAUNCH_FILE, "bin/python"):
-        if not (prefix / needed).exists():
-            return "environment gone", f"{prefix / needed} is gone, without which it does not start", remove
-    try:
-        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
-    except (OSError, ValueError, StackenvError) as error:
-        return "environment gone", f"the record of its environment cannot be read: {error}", remove
-    modulefile = Path(record.module_folder, f"{record.full_name}.lua")
-    module = ModuleStore(Path(record.module_folder)).read(modulefile)
-    if module is None or not stored.is_of(module.prefix):
-        return "module gone", f"the module of its environment, {modulefile}, is gone", remove
-    if record.full_name != stored.module:
-        again = f"stackenv kernel add {record.full_name}"
-        return "renamed", f"its module is called {record.full_name} now, and it still starts", again
-    return "ok", "", ""
 
 
 @kernel.command(epilog=EXIT_STATUS)
@@ -187,17 +163,22 @@ def choose_kernel(name: str, workplace: Workplace) -> StoredKernel:
 
     found = list(list_kernels(workplace.environ))
     root = str(workplace.store.root)
-    meant = [k for k in found if name in (k.name, k.module, k.module.split("/")[0])]
-    exact = [k for k in meant if name == k.name]
+    exact = [k for k in found if name.lower() == k.name]
+    meant = [k for k in found if name in (k.module, k.module.split("/")[0]) and not k.is_copy]
     here = [k for k in meant if k.module_folder == root]
-    for candidates in (exact, here, [] if workplace.shared else meant):
+    for candidates in (exact, here):
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
             raise UsageError(
                 f"there are several kernels {name}: {', '.join(k.name for k in candidates)}",
-                f"say which one: stackenv kernel remove {candidates[0].name}",
+                f"say which one: stackenv kernel remove {shlex.quote(candidates[0].name)}",
             )
+    if meant:
+        raise StackenvError(
+            f"there is no kernel of {name} in {root}; {meant[0].name} is of {meant[0].modulefile}",
+            f"if that is meant: stackenv kernel remove {shlex.quote(meant[0].name)}",
+        )
     raise StackenvError(
         f"there is no kernel {name} of stackenv in {find_kernels_folder(workplace.environ)}",
         "stackenv kernel list shows what there is; one that stackenv did not write: jupyter kernelspec list",

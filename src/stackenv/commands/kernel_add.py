@@ -8,11 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackenv.apply.kernels import choose_folder, write_kernel
+from stackenv.apply.kernels import StoredKernel, choose_folder, read_kernel, write_kernel
 from stackenv.apply.store import StoredModule
 from stackenv.commands.replacement import read_own_record, require_unpacked
 from stackenv.commands.workplace import Workplace
-from stackenv.describe.kernel import check_display_name, describe_kernelspec, name_for_people
+from stackenv.describe.kernel import (
+    check_display_name,
+    describe_kernelspec,
+    keep_own,
+    mark_kernelspec,
+    name_for_people,
+)
 from stackenv.describe.launch import describe_launch, describe_launch_file
 from stackenv.errors import InstallError, StackenvError
 from stackenv.facts.ipykernel import IPyKernel, probe_ipykernel
@@ -37,13 +43,15 @@ class KernelRequest:
 
 @dataclass(frozen=True)
 class PlannedKernel:
-    """A kernel that can be made; `folder` is the kernelspec's."""
+    """A kernel that can be made; `folder` is the kernelspec's, `before` what is in it already."""
 
     module: StoredModule
     record: Record
     lmod: str
     folder: Path
     display_name: str
+    named_by_user: bool
+    before: StoredKernel | None
     ipykernel: IPyKernel
 
     @property
@@ -73,12 +81,17 @@ def plan_kernel(request: KernelRequest, workplace: Workplace) -> PlannedKernel:
     module = workplace.store.find(request.name, default=True)
     record = read_own_record(module)
     require_python(record)
+    folder = choose_folder(record, workplace.environ)
+    before = read_kernel(folder)
+    chosen = request.display_name or (before.display_name if before and before.named_by_user else None)
     planned = PlannedKernel(
         module,
         record,
         find_lmod(workplace.environ),
-        choose_folder(record, workplace.environ),
-        request.display_name or name_for_people(record, workplace.shared),
+        folder,
+        chosen or name_for_people(record, workplace.shared),
+        chosen is not None,
+        before,
         IPyKernel(),
     )
     # What is wrong with the path, before anything is installed.
@@ -132,10 +145,13 @@ def add_kernel(request: KernelRequest, workplace: Workplace, as_json: bool) -> N
     if not found.version:
         found = install(planned, workplace)
     contents = describe_kernelspec(planned.record, planned.display_name, planned.lmod, found.own or {})
+    if planned.before:
+        contents = keep_own(contents, planned.before.contents)
     for sentence in planned.sentences[-1:]:
         tell(sentence)
-    write_launch_file(planned.record)
-    write_kernel(planned.folder, contents)
+    with workplace.access.applied():
+        write_launch_file(planned.record)
+    write_kernel(planned.folder, mark_kernelspec(contents, planned.folder.name, planned.named_by_user))
     report(planned, found, contents, as_json)
 
 
@@ -217,6 +233,11 @@ def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
     within = {name: value for name, value in workplace.environ.items() if name not in ELSEWHERE}
     status, said = run_aloud(planned.start(words), {**within, "PIP_USER": "0"})
+    if status and "No module named pip" in said:
+        raise InstallError(
+            f"{planned.record.full_name} has no pip; no kernel was made",
+            f"ml {planned.record.full_name}; python -m ensurepip; then the same again",
+        )
     if status:
         raise explain_failure(planned.record, ("ipykernel",), said, status)
 
@@ -228,12 +249,12 @@ def install_with_conda(planned: PlannedKernel, workplace: Workplace) -> None:
     # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it (facts: poisoned PYTHONPATH).
     conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")
     copy = ("--copy",) if workplace.shared else ()
-    words = (*conda, "install", "--yes", "--prefix", planned.record.path, *copy, "ipykernel")
-    status, _ = run_aloud(planned.start(words), workplace.environ)
+    words = (*conda, "install", "--yes", "--freeze-installed", "--prefix", planned.record.path)
+    status, _ = run_aloud(planned.start((*words, *copy, "ipykernel")), workplace.environ)
     if status:
         raise InstallError(
-            f"conda could not install ipykernel into {planned.record.path} (status {status}); what it says "
-            "stands above; no kernel was made",
+            f"conda could not install ipykernel into {planned.record.path} and leave the rest as it is "
+            f"(status {status}); what it says stands above; no kernel was made",
             f"ml {planned.record.full_name}; conda install --prefix {shlex.quote(planned.record.path)} "
-            "--channel CHANNEL ipykernel; then the same again",
+            "ipykernel, which shows what else it would change, and asks; then the same again",
         )

@@ -100,9 +100,40 @@ def rename_kernelspec(
     default = name_for_people(before, shared)
     return {
         **contents,
+        "argv": [move_word(str(word), before.path, after.path) for word in contents["argv"]],
         "display_name": name_for_people(after, shared) if name == default else name,
-        "metadata": {**contents["metadata"], **describe_origin(after)},
+        "metadata": {
+            **contents["metadata"],
+            "stackenv": {**contents["metadata"]["stackenv"], **describe_origin(after)["stackenv"]},
+        },
     }
+
+
+def move_word(word: str, before: str, after: str) -> str:
+    """Return `word`, a path in the environment `before`, for the one at `after`."""
+    return f"{after}{word[len(before) :]}" if word.startswith(f"{before}/") else word
+
+
+def keep_own(contents: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `contents` with what the user has added to `before`, the same kernelspec until now.
+
+    Further keys, variables of `env` and further metadata; how it starts is stackenv's to say.
+    """
+    kept = {name: value for name, value in before.items() if name not in contents}
+    metadata = {**before["metadata"], **contents["metadata"]}
+    env = {**as_mapping(contents.get("env")), **as_mapping(before.get("env"))}
+    return {**contents, **kept, **({"env": env} if env else {}), "metadata": metadata}
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Return `value` if it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def mark_kernelspec(contents: Mapping[str, Any], folder: str, named_by_user: bool) -> dict[str, Any]:
+    """Return `contents` with the name of its folder, by which a copy is known, and who has named it."""
+    own = {**contents["metadata"]["stackenv"], "kernel": folder, "named_by_user": named_by_user}
+    return {**contents, "metadata": {**contents["metadata"], "stackenv": own}}
 
 
 def write_kernelspec_text(contents: Mapping[str, Any]) -> str:

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stackenv.errors import ModuleError, StackenvError
+from packaging.utils import canonicalize_name
 
+from stackenv.errors import ModuleError, StackenvError
+from stackenv.model.environment import Record
+
+NAME = "ipykernel"
 PROBE = Path(__file__).parent / "probes" / "ipykernel_probe.py"
 TIMEOUT_S = 300
 NOT_LOADED = 7
@@ -73,3 +77,15 @@ def probe_ipykernel(
     if "error" in data:
         return IPyKernel(problem="" if data["missing"] else str(data["error"]))
     return IPyKernel(str(data["version"]), data["own"])
+
+
+def may_have_ipykernel(record: Record) -> bool:
+    """Tell whether the environment of `record` can have an ipykernel; asked of the disk, not by a process.
+
+    What is packed, and what the user has outside of environments, is not looked into.
+    """
+    if record.packed or record.user_site or NAME in record.allow_shadow:
+        return True
+    if any(canonicalize_name(name) == NAME for name, _, _ in record.pinned):
+        return True
+    return any(Path(record.path).glob(f"lib*/python3*/site-packages/{NAME}-*-info"))

@@ -1,0 +1,47 @@
+"""Whether a kernel can start: judged by what is on the disk; no process is started."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from stackenv.apply.kernels import StoredKernel
+from stackenv.apply.store import ModuleStore
+from stackenv.describe.launch import LAUNCH_FILE
+from stackenv.errors import StackenvError
+from stackenv.facts.ipykernel import may_have_ipykernel
+from stackenv.model.record import RECORD_FILE, parse_record
+
+
+def judge_kernel(stored: StoredKernel) -> tuple[str, str, str]:
+    """Return the state of `stored`, what is the matter, and what to type; no process is started."""
+    remove = f"stackenv kernel remove {shlex.quote(stored.name)}"
+    prefix = Path(stored.environment)
+    if not prefix.is_dir() and not prefix.parent.is_dir():
+        what = f"neither its environment {prefix} is there, nor the folder that it was in"
+        return "environment away", what, f"is that on another file system? ls -ld {shlex.quote(str(prefix))}"
+    if not prefix.is_dir():
+        return "environment gone", f"its environment {prefix} is gone", remove
+    for needed in (RECORD_FILE, LAUNCH_FILE, "bin/python"):
+        if not (prefix / needed).exists():
+            return "environment gone", f"{prefix / needed} is gone, without which it does not start", remove
+    try:
+        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
+    except (OSError, ValueError, StackenvError) as error:
+        look = f"stackenv check; if nobody needs the kernel: {remove}"
+        return "record unreadable", f"the record of its environment cannot be read: {error}", look
+    modulefile = Path(record.module_folder, f"{record.full_name}.lua")
+    if not modulefile.parent.parent.is_dir():
+        what = f"the folder of its module, {record.module_folder}, is not there"
+        look = f"is that on another file system? ls -ld {shlex.quote(record.module_folder)}"
+        return "environment away", what, look
+    module = ModuleStore(Path(record.module_folder)).read(modulefile)
+    if module is None or not stored.is_of(module.prefix):
+        return "module gone", f"the module of its environment, {modulefile}, is gone", remove
+    again = f"stackenv kernel add {shlex.quote(record.full_name)}"
+    if not may_have_ipykernel(record):
+        what = f"there is no ipykernel in {prefix}, nor in the modules that it stands on"
+        return "no ipykernel", what, f"{again} --install"
+    if record.full_name != stored.module:
+        return "renamed", f"its module is called {record.full_name} now, and it still starts", again
+    return "ok", "", ""

@@ -1,0 +1,76 @@
+"""A kernel of a packed environment: it mounts for itself, and what it leaves the next load takes away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jupyters import CHANNEL, WHEELS, Jupyter
+from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
+from stacked import Stack, open_stack
+from users import User
+
+WHERE = "import json, sys, {0}; print(json.dumps([{0}.__file__, sys.prefix]))"
+
+
+@pytest.fixture
+def packer(tmp_path: Path, stack: Stack) -> Iterator[User]:
+    """Return a user whose mounts are below the test's folder."""
+    require_fuse()
+    with unmounting(tmp_path):
+        user = make_packing_user(tmp_path, stack)
+        user.environ["PIP_FIND_LINKS"] += f" {WHEELS}"
+        yield user
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
+
+
+def test_of_a_venv(packer: User, tmp_path: Path) -> None:
+    for arguments in (("create", "lab", "biopython"), ("kernel", "add", "lab", "--install"), ("pack", "lab")):
+        done = packer.stackenv(*arguments, load=[packer.stack.bundle_module])
+        assert done.returncode == 0, done.stderr
+    with Jupyter(tmp_path, packer.environ) as jupyter:
+        jupyter.start("stackenv-lab-1.0")
+        file, _ = jupyter.run(WHERE.format("Bio"))
+        # Below the node's mounts, not in the folder that holds the image.
+        assert file.startswith(f"{tmp_path}/node/"), file
+        assert jupyter.run(WHERE.format("numpy"))[0].startswith(f"{packer.stack.software}/SciPy-bundle/")
+        ours = list_mounts(tmp_path)
+        assert len(ours) == len(list_squashfuses(tmp_path)) == 1 and file.startswith(f"{ours[0]}/")
+    # Outside a job nothing ends with the kernel: the next load finds that its session has ended.
+    assert packer.run("module use ~/modules; module load lab").returncode == 0
+    wait_until(lambda: not set(ours) & set(list_mounts(tmp_path)))
+
+
+def test_of_a_conda_environment(tmp_path: Path) -> None:
+    require_fuse()
+    from built import POLICY, build_modules
+
+    built = build_modules()
+    with unmounting(tmp_path):
+        user = make_packing_user(tmp_path, open_stack("eb5-pythonpath"))
+        policy = Path(user.environ["STACKENV_SITE_CONFIG"])
+        policy.write_text(f"{POLICY}pack:\n  mounts: {tmp_path}/node\n")
+        (user.home / ".condarc").write_text(f"channels: [{CHANNEL}]\n")
+        user.environ["MODULEPATH"] = built.modulepath
+        for arguments in (
+            ("create", "genes", "--conda", "python", "pandas"),
+            ("kernel", "add", "genes", "--install"),
+            ("pack", "genes"),
+        ):
+            done = user.stackenv(*arguments)
+            assert done.returncode == 0, done.stderr
+        with Jupyter(tmp_path, user.environ) as jupyter:
+            jupyter.start("stackenv-genes-1.0")
+            file, prefix = jupyter.run(WHERE.format("ipykernel"))
+            # At its own path, which only the kernel's namespace sees as a folder of files.
+            assert prefix == str(user.home / "conda/envs/genes-1.0") and file.startswith(f"{prefix}/lib/")
+            assert not Path(file).exists()
+        wait_until(lambda: not list_squashfuses(tmp_path))
