@@ -52,6 +52,12 @@ GetEnvTimeout=60
 PartitionName=epyc2 Nodes=ALL Default=YES MaxTime=1-0
 PartitionName=bdw Nodes=ALL MaxTime=1-0
 """
+# For an array of 20: none goes on before all run, and have time for that.
+BARRIER = """\
+touch "up.$SLURM_ARRAY_TASK_ID"
+for _ in $(seq 600); do set -- up.*; [ "$#" -lt 20 ] || break; sleep 0.1; done
+[ "$#" -eq 20 ] || exit 71
+"""
 # What the packages of Lmod and of a site put there (EPEL: z00_lmod.sh and 00-modulepath.sh).
 PROFILE = """\
 export SLURM_CONF={folder}/slurm.conf

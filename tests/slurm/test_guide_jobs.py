@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from cluster import Cluster
+from cluster import BARRIER, Cluster
 
 # The guide's submission script, word by word, below a first line that Slurm demands.
 DIRECTIVES = """\
@@ -149,7 +149,7 @@ ROWS = {
         ON_BOTH.replace("srun", f"{INHERIT}srun"), command=NONE, times=2
     ),
     # Arrays
-    "an array of 20": Row(f"{BASH}{ARRAY}{LOADED}\n{ACTIVATE}\n", times=20),
+    "an array of 20": Row(f"{BASH}{ARRAY}{BARRIER}{LOADED}\n{ACTIVATE}\n", times=20),
     "an array of 20 from an active environment": Row(f"{BASH}{ARRAY}{ACTIVATE}\n", shell=ACTIVE, times=20),
     # Other shells
     "zsh": Row(f"#!/bin/zsh\n{LOADED}\n{ACTIVATE}\n", NO_MODULE["zsh"], failed=True),
@@ -180,7 +180,9 @@ ROWS = {
         "", RAN_PERSONAL, f"{WRAP} 'python pandas_test.py'", PERSONAL
     ),
     "personal, from an active conda environment": Row(PERSONAL_SCRIPT, RAN_PERSONAL, shell=ACTIVE),
-    "personal, an array of 20": Row(PERSONAL_SCRIPT.replace(BASH, BASH + ARRAY), RAN_PERSONAL, times=20),
+    "personal, an array of 20": Row(
+        PERSONAL_SCRIPT.replace(BASH, BASH + ARRAY + BARRIER), RAN_PERSONAL, times=20
+    ),
     "personal, srun on two nodes": Row(PERSONAL_ON_BOTH, RAN_PERSONAL, times=2),
     "personal, zsh": Row(PERSONAL_SCRIPT.replace(BASH, f"#!/bin/zsh\n{SOURCE['zsh']}\n"), RAN_PERSONAL),
     "personal, tcsh": Row(PERSONAL_SCRIPT.replace(BASH, f"#!/bin/tcsh\n{SOURCE['tcsh']}\n"), RAN_PERSONAL),
@@ -221,6 +223,8 @@ def test_a_job(cluster: Cluster, typed: dict[str, subprocess.CompletedProcess[st
 
 
 def test_a_jobs_processes_are_tracked_as_on_a_cluster(cluster: Cluster) -> None:
-    """By control groups, and where this machine lets nobody make them, by who started whom."""
+    """By control groups of the first kind, and where nobody can make them here, by who started whom."""
     job = cluster.wait(cluster.log_in("sbatch --parsable --wrap 'cat /proc/self/cgroup'").stdout.strip())
     assert ("/slurm_node" in job.output) == (cluster.proctrack == "cgroup")
+    if cluster.proctrack != "cgroup":
+        pytest.skip("the tests' Slurm knows control groups v1 only: here it went by who has started whom")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 
 import pytest
-from cluster import Cluster, Job
+from cluster import BARRIER, Cluster, Job
 
 RUN = "python ~/pandas_test.py"
 ACTIVE = "module load Anaconda3; conda activate other\n"
@@ -63,20 +64,36 @@ def test_submit_prints_the_number_and_how_to_look_at_it(cluster: Cluster) -> Non
     number = answer.stdout.strip()
     assert answer.stdout == f"{number}\n" and number.isdigit()
     assert answer.stderr == (
-        f"stackenv: submitted; to look at it: squeue --jobs={number}; its output: slurm-{number}.out\n"
+        f"stackenv: submitted; to look at it: squeue --jobs={number}; its output: "
+        f"{cluster.home}/slurm-{number}.out\n"
     )
     job = cluster.wait(number)
     assert (job.output, job.state) == ("ran in biopy-1.0\n", "COMPLETED")
     assert (cluster.home / f"slurm-{number}.out").read_text() == job.output
 
 
-def test_of_an_array_each_job_has_its_output(cluster: Cluster) -> None:
-    answer = cluster.log_in(f"stackenv job biopy --array 1-20 --submit -- {COUNTING}")
+def test_the_output_is_told_wherever_it_goes(cluster: Cluster) -> None:
+    (cluster.home / "the logs").mkdir()
+    answer = cluster.log_in(f"export SBATCH_OUTPUT='the logs/%j.txt'; stackenv job biopy --submit -- {RUN}")
     number = answer.stdout.strip()
-    assert answer.stderr.endswith(f"; its output: slurm-{number}_NUMBER.out\n")
+    file = cluster.home / f"the logs/{number}.txt"
+    assert answer.stderr.endswith(f"; its output: {file}\n")
+    cluster.wait(number)
+    assert file.read_text() == "ran in biopy-1.0\n"
+
+
+def test_the_jobs_of_an_array_run_at_once_and_each_has_its_output(cluster: Cluster) -> None:
+    folder = cluster.home / "counted"
+    folder.mkdir()
+    typed = f"stackenv job biopy --array 1-20 --submit -- bash -c {shlex.quote(BARRIER + COUNTING)}"
+    answer = cluster.log_in(typed, folder)
+    number = answer.stdout.strip()
+    # As scontrol tells it: of the array, or of a job of it that runs already.
+    told = re.fullmatch(r".*; its output: (\S+)_(?:NUMBER|\d+)\.out\n", answer.stderr)
+    assert told and told.group(1) == f"{folder}/slurm-{number}"
     job = cluster.wait(number)
     assert sorted(job.output.splitlines()) == sorted(f"number {n}" for n in range(1, 21))
-    assert (cluster.home / f"slurm-{number}_20.out").read_text() == "number 20\n"
+    assert (folder / f"slurm-{number}_20.out").read_text() == "number 20\n"
 
 
 @pytest.mark.parametrize(("name", "ran"), [("biopy", "ran in biopy-1.0\n"), ("pandas", "ran in pandas\n")])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
+from cluster import BARRIER, Cluster
 
 LOAD = "module use ~/modules; module load {} || exit 70\n"
 SAY = "import sys; print('ran in', sys.prefix)"
@@ -120,7 +120,7 @@ def test_a_generated_script_runs_it_on_two_nodes(packed: Cluster, name: str) -> 
 
 
 def test_an_array_of_20_mounts_at_once(packed: Cluster) -> None:
-    job = packed.wait(submit(packed, f'{LOAD.format("inone")}python -c "{SAY}"\n', "--array=1-20"))
+    job = packed.wait(submit(packed, f'{BARRIER}{LOAD.format("inone")}python -c "{SAY}"\n', "--array=1-20"))
     assert job.state == "COMPLETED", job.output
     places = [line for line in job.output.splitlines() if line.startswith("ran in ")]
     assert len(places) == len(set(places)) == 20

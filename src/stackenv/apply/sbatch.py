@@ -2,30 +2,90 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from stackenv.errors import StackenvError
 
 # The job's number, and the cluster where there are several (sbatch(1), --parsable).
 ANSWER = re.compile(r"(\d+)(?:;(\S+))?")
+# What is told in passing is not waited for longer.
+TELL_S = 10
+OUTPUT = re.compile(r"^ *StdOut=(/.+)$", re.MULTILINE)
+# How scontrol writes the number of an array's job that has none yet (slurm.h, NO_VAL).
+NO_NUMBER = "4294967294"
+# What Slurm, or the site, sets for all jobs; the other SLURM_ variables in a job are that one's own.
+OF_ALL_JOBS = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_MPI_TYPE")
+# sbatch takes them before the script's lines (sbatch(1), "INPUT ENVIRONMENT VARIABLES").
+STRONGER = {
+    "partition": ("SBATCH_PARTITION",),
+    "account": ("SBATCH_ACCOUNT",),
+    "mem": ("SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU", "SBATCH_MEM_PER_NODE"),
+    "time": ("SBATCH_TIMELIMIT",),
+    "array": ("SBATCH_ARRAY_INX",),
+}
+# By what Slurm says, the first that fits (slurm_strerror(3)): an account's refusal names partitions too.
+LIMIT = (
+    "this is more than Slurm lets you have: sinfo --format='%P %l' shows the partitions' times, sacctmgr "
+    "show associations user=$USER your limits, squeue --user=$USER what you have there; ask for less"
+)
+ACCOUNT = "sacctmgr show associations user=$USER shows your accounts; stackenv job --account A"
+QOS = (
+    "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job ... | sbatch --qos=Q"
+)
+PARTITION = "sinfo --summarize shows the partitions; stackenv job --partition P"
+CURES = (
+    (("policy", "usage threshold", "time limit"), LIMIT),
+    (("account",), ACCOUNT),
+    (("qos",), QOS),
+    (("partition",), PARTITION),
+)
+# It would have sbatch wait for the job's end.
+IN_THE_WAY = ("SBATCH_WAIT",)
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A job that Slurm has taken: its number, its cluster where there are several, what Slurm said."""
+    """A job that Slurm has taken: its number, its cluster where there are several, what Slurm said.
+
+    `output` is the file that it writes, or will; empty where that is not known.
+    """
 
     job_id: str
     cluster: str
     words: str
+    output: str
 
 
-def submit(script: str, environ: Mapping[str, str]) -> Submitted:
-    """Have sbatch take `script`.
+def list_stronger(environ: Mapping[str, str], typed: Collection[str]) -> tuple[str, ...]:
+    """Return the variables of `environ` that sbatch takes instead of the options `typed`."""
+    return tuple(name for option in typed for name in STRONGER.get(option, ()) if name in environ)
+
+
+def choose_environ(environ: Mapping[str, str], typed: Collection[str]) -> dict[str, str]:
+    """Return the variables under which sbatch makes a job of what was typed, and of nothing else.
+
+    In a job sbatch hands that one's on, and the new job takes them for its own. Elsewhere they are the
+    user's.
+    """
+    dropped = (*list_stronger(environ, typed), *IN_THE_WAY)
+    in_job = "SLURM_JOB_ID" in environ
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in dropped and not (in_job and name.startswith("SLURM_") and name not in OF_ALL_JOBS)
+    }
+
+
+def submit(
+    script: str, environ: Mapping[str, str], typed: Collection[str] = (), account_hint: str = ""
+) -> Submitted:
+    """Have sbatch take `script`; the options `typed` in it hold against the variables of `environ`.
 
     Raises
     ------
@@ -38,12 +98,9 @@ def submit(script: str, environ: Mapping[str, str]) -> Submitted:
             "the job was not submitted: there is no sbatch on PATH",
             "log in to a node of the cluster; without --submit the script is printed",
         )
+    chosen = choose_environ(environ, typed)
     done = subprocess.run(
-        [sbatch, "--parsable"],
-        input=os.fsencode(script),
-        env=dict(environ),
-        capture_output=True,
-        check=False,
+        [sbatch, "--parsable"], input=os.fsencode(script), env=chosen, capture_output=True, check=False
     )
     words = os.fsdecode(done.stderr).strip()
     # A site's filter may say something on stdout too; the number is the last.
@@ -52,15 +109,33 @@ def submit(script: str, environ: Mapping[str, str]) -> Submitted:
     if done.returncode or not answer:
         raise StackenvError(
             f"Slurm did not take the job (sbatch, status {done.returncode}):\n{words or 'it says nothing'}",
-            find_cure(words),
+            find_cure(words, account_hint),
         )
-    return Submitted(answer.group(1), answer.group(2) or "", words)
+    job_id, cluster = answer.group(1), answer.group(2) or ""
+    return Submitted(job_id, cluster, words, find_output(job_id, cluster, chosen))
 
 
-def find_cure(words: str) -> str:
+def find_output(job_id: str, cluster: str, environ: Mapping[str, str]) -> str:
+    """Return where the output of the job goes; empty when Slurm does not tell."""
+    clusters = (f"--clusters={cluster}",) if cluster else ()
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            ["scontrol", *clusters, "show", "job", job_id],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TELL_S,
+            check=False,
+        )
+        found = OUTPUT.search(os.fsdecode(done.stdout))
+        return found.group(1).replace(NO_NUMBER, "NUMBER") if found else ""
+    return ""
+
+
+def find_cure(words: str, account_hint: str = "") -> str:
     """Return what to type next when Slurm has refused with `words`."""
-    if "partition" in words.lower():
-        return "sinfo --summarize shows the partitions; stackenv job --partition P"
-    if "account" in words.lower():
-        return "sacctmgr show associations user=$USER shows your accounts; stackenv job --account A"
+    said = words.lower()
+    for signs, cure in CURES:
+        if any(sign in said for sign in signs):
+            return f"{account_hint}; {cure}" if cure is ACCOUNT and account_hint else cure
     return "without --submit the script is printed: stackenv job ... > job.sh, change it, then sbatch job.sh"

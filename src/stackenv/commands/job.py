@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def job(
 
     The script does not depend on what is loaded where it is submitted. The command is run as it stands
     here: nothing in it is the script's. In an array it finds its number in SLURM_ARRAY_TASK_ID. Further
-    options of sbatch stand in front of the script.
+    options of sbatch stand in front of the script; with nodes and tasks that are said there, and not here,
+    the command is started once, as mpirun wants it.
 
     \b
     Example:
@@ -97,17 +99,32 @@ def job(
     workplace = open_workplace(shared)
     workplace.recover()
     script = write_script(workplace, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
-    if not submit:
-        print_text(script)
+    typed = [option for option, value in asked.items() if value]
+    if submit:
+        hand_over(script, typed, workplace)
         return
-    from stackenv.apply.sbatch import submit as hand_over
+    tell_stronger(typed, workplace)
+    print_text(script)
 
-    taken = hand_over(script, workplace.environ)
+
+def tell_stronger(typed: Collection[str], workplace: Workplace) -> None:
+    """Tell what sbatch will take from here instead of, or beside, what stands in the script."""
+    from stackenv.apply.sbatch import list_stronger
+
+    for name in list_stronger(workplace.environ, typed):
+        tell(f"{name} is set here, and sbatch takes it before the script: unset {name}, or --submit")
+
+
+def hand_over(script: str, typed: Collection[str], workplace: Workplace) -> None:
+    """Submit `script`; print its number, and tell how to look at it."""
+    from stackenv.apply.sbatch import submit
+
+    taken = submit(script, workplace.environ, typed, workplace.policy.jobs.account_hint or "")
     if taken.words:
         tell(f"Slurm says: {taken.words}")
     clusters = f" --clusters={taken.cluster}" if taken.cluster else ""
-    output = f"slurm-{taken.job_id}_NUMBER.out" if asked["array"] else f"slurm-{taken.job_id}.out"
-    tell(f"submitted; to look at it: squeue --jobs={taken.job_id}{clusters}; its output: {output}")
+    output = f"; its output: {taken.output}" if taken.output else ""
+    tell(f"submitted; to look at it: squeue --jobs={taken.job_id}{clusters}{output}")
     print_line(taken.job_id)
 
 

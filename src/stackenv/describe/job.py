@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stackenv.describe.launch import OF_ACTIVE, OF_PYTHON
 from stackenv.describe.packed import ENTRANCE
 from stackenv.model.environment import Record
 from stackenv.policy import JobsPolicy
 
 # What starts as many threads as the node has CPUs, unless it is told: OpenMP, the libraries below numpy,
-# and numexpr.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# and numexpr, which takes no more than the last allows, 64 where nobody says so.
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+    "NUMEXPR_MAX_THREADS",
+)
+# What srun reads, sbatch hands on from the job that it is typed in, and Slurm sets anew only in a job that
+# has asked for it. Without the first a step has the memory of its job, without the others a task a node.
+MEMORY = ("SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE")
+TASKS = ("SLURM_NTASKS", "SLURM_NPROCS")
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,20 @@ class JobRequest:
     array: str = ""
 
     @property
+    def node_count(self) -> int:
+        """The number of nodes, where `nodes` leaves no choice; else 0."""
+        ends = self.nodes.split("-")
+        numbers = {int(end) for end in ends if end.isdecimal()}
+        return numbers.pop() if len(numbers) == 1 and all(end.isdecimal() for end in ends) else 0
+
+    @property
+    def task_count(self) -> int:
+        """The number of tasks, where that is known; else 0. Slurm does not tell it to srun by itself."""
+        return self.ntasks or (self.node_count if self.node_count > 1 else 0)
+
+    @property
     def has_several_tasks(self) -> bool:
-        return self.nodes not in ("", "1") or self.ntasks > 1
+        return self.ntasks > 1 or (bool(self.nodes) and self.node_count != 1)
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,12 @@ class JobSpec:
         Where the modules beneath it were found.
     lmod_package
         The folder of Lmod, for where the job's own shell has no `module`.
+    handed_on
+        Names of variables of another job's, in which this one may be submitted.
+    array
+        Whether an array was asked for.
+    left
+        Names of variables that tell what is active where it is submitted.
     threads
         Names of variables that take a number of threads.
     cpus
@@ -75,6 +101,9 @@ class JobSpec:
     module_folder: str
     modulepath: tuple[str, ...]
     lmod_package: str
+    handed_on: tuple[str, ...]
+    array: bool
+    left: tuple[str, ...]
     threads: tuple[str, ...]
     cpus: int
     command: tuple[str, ...]
@@ -105,10 +134,20 @@ def describe_job(
         module_folder=record.module_folder,
         modulepath=tuple(folders),
         lmod_package=lmod_package,
+        handed_on=describe_handed_on(request),
+        array=bool(request.array),
+        left=(*OF_ACTIVE, *OF_PYTHON),
         threads=THREADS,
         cpus=request.cpus,
         command=words,
     )
+
+
+def describe_handed_on(request: JobRequest) -> tuple[str, ...]:
+    """Return the variables of another job's that are none of this one's, since nobody has asked for them."""
+    own = "SLURM_MEM_PER_NODE" if request.mem else ""
+    memory = tuple(name for name in MEMORY if name != own)
+    return (*memory, *(TASKS if request.has_several_tasks and not request.task_count else ()))
 
 
 def describe_directives(name: str, request: JobRequest, policy: JobsPolicy) -> tuple[tuple[str, str], ...]:
@@ -118,7 +157,7 @@ def describe_directives(name: str, request: JobRequest, policy: JobsPolicy) -> t
         ("partition", request.partition or ",".join(policy.partitions)),
         ("account", request.account),
         ("nodes", request.nodes),
-        ("ntasks", str(request.ntasks or "")),
+        ("ntasks", str(request.task_count or "")),
         ("cpus-per-task", str(request.cpus)),
         ("mem", request.mem),
         ("time", request.time or policy.time or ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from stackenv.describe.job import JobSpec
@@ -13,6 +14,29 @@ RESERVED_WORD = re.compile(
     r"case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
 )
 
+# Slurm sets none of these anew in a job that has no steps yet, or is none of an array. A job of an array
+# that was asked for in front of the script (sbatch --array) keeps its number.
+HANDED_ON = """\
+# What the job in which this may be submitted has handed on.
+unset "${{!SLURM_STEP@}}" "${{!SLURM_CPU_BIND@}}" {names}
+"""
+NUMBER = """\
+if [ -n "${SLURM_ARRAY_TASK_ID-}" ] &&
+    scontrol --oneliner show job "$SLURM_JOB_ID" | grep -qv ArrayTaskId=; then
+    unset "${!SLURM_ARRAY_@}"
+fi
+"""
+# As the launcher of kernels does it (stackenv.describe.launch), in bash.
+LEAVE = """\
+# What is active where this is submitted, and where its Python looks.
+for active in VIRTUAL_ENV "${{!CONDA_PREFIX@}}"; do
+    while [[ -n ${{!active-}} && :$PATH: == *":${{!active}}/bin:"* ]]; do
+        PATH=:$PATH: && PATH=${{PATH/":${{!active}}/bin:"/:}} && PATH=${{PATH#:}} && PATH=${{PATH%:}}
+    done
+done
+unset "${{!CONDA_PREFIX_@}}" \\
+    {names}
+"""
 # BASH_ENV, and what sbatch exports, define `module` in most jobs; --export=NONE and cron leave that to
 # the login's files, which a site may have elsewhere. The purge takes with it what was loaded, and
 # active, where the job was submitted; sticky modules stay.
@@ -21,7 +45,7 @@ LOAD = """\
 [ -n "${{LMOD_PKG-}}" ] || LMOD_PKG={package}
 command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
 module --quiet purge
-{beneath}module use {folder}
+{leave}{beneath}module use {folder}
 module load {name} || exit
 """
 # Where MODULEPATH has a folder, that keeps its place: there may be one for each kind of node.
@@ -45,8 +69,20 @@ def render_job(spec: JobSpec) -> str:
     if spec.account_hint:
         lines.append(f"# --account: {spec.account_hint}")
     lines += [*spec.header, "# Written by `stackenv job`. Change what you like; to submit it: sbatch FILE"]
-    parts = ("\n".join(lines) + "\n", render_load(spec), render_threads(spec), render_command(spec.command))
+    parts = (
+        "\n".join(lines) + "\n",
+        render_inherited(spec),
+        render_load(spec),
+        render_threads(spec),
+        render_command(spec.command),
+    )
     return "\n".join(parts)
+
+
+def render_inherited(spec: JobSpec) -> str:
+    """Return the lines that forget what a job has of where it is submitted."""
+    number = "" if spec.array else NUMBER
+    return HANDED_ON.format(names=" ".join(spec.handed_on)) + number
 
 
 def render_load(spec: JobSpec) -> str:
@@ -55,6 +91,7 @@ def render_load(spec: JobSpec) -> str:
     return LOAD.format(
         name=quote_sh(spec.full_name),
         package=quote_sh(spec.lmod_package),
+        leave=LEAVE.format(names=" \\\n    ".join(textwrap.wrap(" ".join(spec.left), 100))),
         beneath=BENEATH.format(folders=folders) if folders else "",
         folder=quote_sh(spec.module_folder),
     )

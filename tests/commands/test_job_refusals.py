@@ -1,0 +1,68 @@
+"""`stackenv job`: what is refused before there is a job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from people import Person
+
+
+def test_a_record_cannot_write_into_the_script(owner: Person) -> None:
+    path = owner.home / "venvs/biopy-1.0/stackenv/record.json"
+    good, record = path.read_text(), json.loads(path.read_text())
+    script = owner.stackenv("job", "biopy", "--", "python", "x").stdout
+    try:
+        for key in ("name", "version", "module_folder"):
+            path.write_text(json.dumps({**record, key: "x\nexit 9"}))
+            assert owner.stackenv("job", "biopy", "--", "python", "x").stdout == script
+        path.write_text(json.dumps({**record, "modulepath": f"/a\nexit 9:b:{record['modulepath']}"}))
+        assert owner.stackenv("job", "biopy", "--", "python", "x").stdout == script
+    finally:
+        path.write_text(good)
+
+
+BREAKING = ("", "a b", "a\nexit", "a'", 'a"', "a#", "a\\", "a\t", "\x1b[1m")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("time", value) for value in BREAKING),
+        *((option, "a\nexit") for option in ("partition", "account", "nodes", "mem", "array")),
+    ],
+)
+def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: str, value: str) -> None:
+    done = owner.stackenv("job", "biopy", f"--{option}", value, "--", "python", "x", status=2)
+    assert done.stdout == ""
+    assert f"--{option} {value!r} cannot stand in a script for Slurm" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("biopy",), "there is no command to run"),
+        (("biopy", "--"), "there is no command to run"),
+        (("biopy", "--", ""), "there is no command to run"),
+        (("biopy", "python", "-c", "x"), "there is no command to run"),
+        (("biopy", "python", "--", "x.py"), "stackenv job biopy -- python x.py"),
+        (("--", "python", "x.py"), "there is no environment in front of --"),
+        (("biopy", "--cpus", "0", "--", "python"), "0 is not in the range"),
+        (("biopy", "--ntasks", "0", "--", "python"), "0 is not in the range"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(owner: Person, words: tuple[str, ...], told: str) -> None:
+    done = owner.stackenv("job", *words, status=2)
+    assert told in done.stderr and done.stdout == ""
+
+
+def test_an_unknown_environment(owner: Person) -> None:
+    done = owner.stackenv("job", "nosuch", "--", "python", status=1)
+    assert "there is no module nosuch" in done.stderr
+
+
+def test_submitting_where_there_is_no_sbatch(owner: Person, tmp_path: Path) -> None:
+    done = owner.stackenv("job", "biopy", "--submit", "--", "python", status=1, PATH=str(tmp_path))
+    assert done.stderr.startswith("stackenv: the job was not submitted: there is no sbatch on PATH\n\nhint: ")

@@ -1,0 +1,124 @@
+"""`stackenv job`, typed in a job or beside variables of sbatch: what is submitted is what was typed."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+
+SHOWN = shlex.quote('echo "$SLURM_PROCID of $SLURM_NTASKS"')
+IN_ARRAY = shlex.quote("echo ${SLURM_ARRAY_TASK_ID-none} ${SLURM_STEP_ID-none}")
+# What srun would take from the job around.
+AROUND = {
+    "a step": "srun --quiet -n1 -N1",
+    "an allocation": "salloc --quiet -n4",
+    "memory for each CPU": "salloc --quiet --mem-per-cpu=100M -n1",
+}
+SUBMIT = {"--submit": "--submit -- {}", "sbatch": "-- {} | sbatch --parsable"}
+# slurm_errno.h
+INVALID_ACCOUNT, ACCOUNTING_POLICY, INVALID_PARTITION, INVALID_QOS = 2045, 2050, 2000, 2066
+
+
+@pytest.mark.parametrize("how", list(SUBMIT))
+@pytest.mark.parametrize("options", ["--nodes 2", "--nodes 2 --mem 200M", "--nodes 2-3"])
+@pytest.mark.parametrize("around", list(AROUND))
+def test_submitted_from_a_job_it_is_as_from_a_login(
+    cluster: Cluster, around: str, options: str, how: str
+) -> None:
+    typed = f"stackenv job biopy {options} {SUBMIT[how].format(f'bash -c {SHOWN}')}"
+    answer = cluster.log_in(f"{AROUND[around]} bash -c {shlex.quote(typed)}")
+    assert answer.returncode == 0, answer.stderr
+    job = cluster.wait(answer.stdout.split()[-1])
+    assert (sorted(job.output.splitlines()), job.state) == (["0 of 2", "1 of 2"], "COMPLETED"), job.output
+
+
+@pytest.mark.parametrize(("options", "number"), [("", "none"), ("--array=7", "7")])
+def test_a_job_that_a_job_of_an_array_submits_has_its_own_number_or_none(
+    cluster: Cluster, options: str, number: str
+) -> None:
+    """Also of an array that is asked for in front of the script, not of stackenv."""
+    folder = cluster.home / f"array{number}"
+    folder.mkdir()
+    inner = f"stackenv job biopy -- bash -c {IN_ARRAY} | sbatch --wait --output=inner {options}"
+    (folder / "outer.sh").write_text(f"#!/bin/bash\nsrun bash -c {shlex.quote(inner)}\n")
+    done = cluster.log_in("sbatch --wait --array=5 outer.sh", folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "inner").read_text() == f"{number} none\n"
+
+
+def test_submitted_from_a_job_of_an_array_it_is_none(cluster: Cluster) -> None:
+    folder = cluster.home / "array-submit"
+    folder.mkdir()
+    typed = f"number=$(stackenv job biopy --submit -- bash -c {IN_ARRAY}) && echo $number >inner\n"
+    (folder / "outer.sh").write_text(f"#!/bin/bash\n{typed}")
+    assert cluster.log_in("sbatch --wait --array=5 outer.sh", folder).returncode == 0
+    assert cluster.wait((folder / "inner").read_text().strip()).output == "none none\n"
+
+
+def show(cluster: Cluster, number: str) -> str:
+    shown = cluster.run_slurm("scontrol", "show", "job", number)
+    cluster.wait(number)
+    return shown
+
+
+def test_what_is_typed_wins_over_variables_and_what_is_not_typed_is_theirs(cluster: Cluster) -> None:
+    around = "export SBATCH_PARTITION=bdw SBATCH_TIMELIMIT=7 SBATCH_MEM_PER_CPU=10 SBATCH_WAIT=1"
+    typed = f"{around}; stackenv job biopy --partition epyc2 --mem 100M --submit -- true"
+    answer = cluster.log_in(typed)
+    assert answer.returncode == 0, answer.stderr
+    shown = show(cluster, answer.stdout.strip())
+    assert "Partition=epyc2" in shown and "MinMemoryNode=100M" in shown
+    assert "TimeLimit=00:07:00" in shown
+
+
+def test_a_variable_that_wins_over_a_printed_script_is_told(cluster: Cluster) -> None:
+    typed = "export SBATCH_PARTITION=bdw; stackenv job biopy --partition epyc2 -- true"
+    answer = cluster.log_in(f"{typed} | sbatch --parsable")
+    assert "Partition=bdw" in show(cluster, answer.stdout.strip())
+    assert "stackenv: SBATCH_PARTITION is set here, and sbatch takes it before the script" in answer.stderr
+
+
+def test_tasks_that_only_sbatch_knows_of_are_for_the_command_to_start(cluster: Cluster) -> None:
+    """As mpirun wants it; the README says so."""
+    answer = cluster.log_in(f"stackenv job biopy -- bash -c {SHOWN} | sbatch --parsable -n 2")
+    assert cluster.wait(answer.stdout.strip()).output == "0 of 2\n"
+
+
+def tell_error(number: int) -> str:
+    """Return the sentence that this machine's Slurm has for an error."""
+    sbatch = shutil.which("sbatch")
+    assert sbatch
+    linked = subprocess.run(["ldd", sbatch], capture_output=True, text=True, check=True).stdout
+    library = ctypes.CDLL(re.findall(r"=> (\S*/libslurm\S*)", linked)[0])
+    library.slurm_strerror.restype = ctypes.c_char_p
+    return library.slurm_strerror(number).decode()
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (
+            INVALID_ACCOUNT,
+            "gratis, paygo or teaching; sacctmgr show associations user=$USER shows your accounts",
+        ),
+        (ACCOUNTING_POLICY, "this is more than Slurm lets you have"),
+        (INVALID_PARTITION, "sinfo --summarize shows the partitions"),
+        (INVALID_QOS, "sacctmgr show associations user=$USER format=account,qos shows yours"),
+    ],
+)
+def test_a_refusal_has_its_own_cure(cluster: Cluster, tmp_path: Path, number: int, hint: str) -> None:
+    """A stand-in for sbatch says what Slurm says: the Slurm of the tests keeps no accounts."""
+    (tmp_path / "site.yaml").write_text("version: 1\njobs:\n  account_hint: gratis, paygo or teaching\n")
+    words = f"sbatch: error: Batch job submission failed: {tell_error(number)}"
+    (tmp_path / "sbatch").write_text(f"#!/bin/sh\necho {shlex.quote(words)} >&2\nexit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    around = f"export PATH={tmp_path}:$PATH STACKENV_SITE_CONFIG={tmp_path}/site.yaml"
+    answer = cluster.log_in(f"{around}; stackenv job biopy --submit -- true")
+    assert answer.returncode == 1
+    assert f"{words}\n\nhint: {hint}" in answer.stderr
