@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -51,3 +53,40 @@ def read_packages(prefix: Path) -> tuple[Package, ...]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return tuple(found)
+
+
+def read_file_names(prefix: Path) -> frozenset[str]:
+    """Return the files of all packages of the conda environment at `prefix`, as conda-meta records them."""
+    found: set[str] = set()
+    for file in (prefix / "conda-meta").glob("*.json"):
+        try:
+            found.update(map(str, json.loads(file.read_text(encoding="utf-8")).get("files") or ()))
+        except (OSError, ValueError, AttributeError, TypeError):
+            continue
+    return frozenset(found)
+
+
+def list_environments(environ: Mapping[str, str], policy: CondaPolicy) -> Iterator[Path]:
+    """Yield the conda environments that this user has, as `conda env list` finds them, but no base.
+
+    A base has a conda of its own (condabin), and its folder `envs` may be one of those that are searched.
+    """
+    register = Path(environ.get("HOME", "/nonexistent"), ".conda/environments.txt")
+    try:
+        lines = register.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        lines = []
+    candidates = [Path(line.strip()) for line in lines if line.startswith("/")]
+    for folder in list_environment_folders(environ, policy):
+        with contextlib.suppress(OSError):
+            candidates += sorted(entry for entry in folder.iterdir() if entry.name[0] != ".")
+    seen = set()
+    for prefix in candidates:
+        real = os.path.realpath(prefix)
+        if real in seen:
+            continue
+        seen.add(real)
+        with contextlib.suppress(OSError):
+            mine = prefix.stat().st_uid == os.geteuid()
+            if mine and (prefix / "conda-meta/history").is_file() and not (prefix / "condabin").exists():
+                yield prefix

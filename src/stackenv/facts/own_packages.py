@@ -4,20 +4,108 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from stackenv.facts.conda_environment import read_packages
+from packaging.utils import canonicalize_name
+
+from stackenv.facts.conda_environment import read_file_names, read_packages
 from stackenv.model.environment import Package, Record
 
 
+class InstalledDistribution(importlib.metadata.PathDistribution):
+    """What is installed, read whatever its bytes: a setup.py of old wrote its author's name in Latin-1."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.place = path
+
+    def read_text(self, filename: str | os.PathLike[str]) -> str | None:
+        """Return the text of one file of the metadata; None when there is no such file."""
+        try:
+            return (self.place / filename).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            # "" is the metadata itself where that is a file: without it there is none, and nothing raised.
+            return None if filename else ""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it says its name and its version."""
+        return all(key in self.metadata and self.metadata[key] for key in ("Name", "Version"))
+
+
+class LinkedDistribution(InstalledDistribution):
+    """What `setup.py develop` has installed: a line in `link`, NAME.egg-link, leads to the sources.
+
+    pip before 25 installs a project that has only a setup.py so, when told --editable, and so does any pip
+    with a setuptools before 64. It tells of itself what PEP 610 has pip note of editable packages today.
+
+    Parameters
+    ----------
+    link
+        The file.
+    """
+
+    def __init__(self, link: Path) -> None:
+        lines = link.read_text(encoding="utf-8", errors="surrogateescape").splitlines() or [""]
+        self.name_of_link, self.sources = link.stem, Path(lines[0].strip())
+        # The second line leads from there to the setup.py, which is elsewhere when the sources are in src.
+        self.project = Path(os.path.normpath(self.sources / (lines[1].strip() if len(lines) > 1 else "")))
+        name = canonicalize_name(link.stem)
+        found = (p for p in self.sources.glob("*.egg-info") if canonicalize_name(p.stem) == name)
+        super().__init__(next(found, self.sources / f"{link.stem}.egg-info"))
+
+    def read_text(self, filename: str | os.PathLike[str]) -> str | None:
+        """Return the text of one file of the metadata; None when there is no such file."""
+        if filename == "INSTALLER":
+            return "pip"
+        if filename == "direct_url.json":
+            return json.dumps({"url": self.project.as_uri(), "dir_info": {"editable": True}})
+        text = super().read_text(filename)
+        if text is None and filename == "PKG-INFO":
+            # The sources are gone: that it was installed is known still.
+            return f"Metadata-Version: 1.0\nName: {self.name_of_link}\nVersion: 0+unknown\n"
+        return text
+
+
+def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]:
+    """Return what is in the site-packages at `prefix`, with its metadata, or with the link to its sources."""
+    links = (p for p in sorted(prefix.glob("lib/python3*/site-packages/*.egg-link")) if is_link_to_sources(p))
+    return [
+        *((path, InstalledDistribution(path)) for path in list_metadata(prefix)),
+        *((path, LinkedDistribution(path)) for path in links),
+    ]
+
+
+def is_link_to_sources(path: Path) -> bool:
+    """Tell whether the egg-link `path` can be read, and names a folder from the root."""
+    try:
+        return path.read_bytes().startswith(b"/")
+    except OSError:
+        return False
+
+
 def read_site_packages(prefix: Path) -> list[importlib.metadata.Distribution]:
-    """Return the distributions in the site-packages of the environment at `prefix`, by name."""
-    folders = [str(folder) for folder in prefix.glob("lib/python3*/site-packages")]
-    named = {d.metadata["Name"]: d for d in importlib.metadata.distributions(path=folders)}
-    return [named[name] for name in sorted(filter(None, named), key=str.casefold)]
+    """Return the distributions in the site-packages of the environment at `prefix`, by name.
+
+    Not those whose metadata are lost, or say no name or version.
+    """
+    named = {d.metadata["Name"]: d for _, d in read_distributions(prefix) if d.is_named}
+    return [named[name] for name in sorted(named, key=str.casefold)]
+
+
+def list_metadata(prefix: Path) -> list[Path]:
+    """Return where the packages in the site-packages at `prefix` have their metadata.
+
+    Not what begins with ~: so pip renames what it is about to take away, and leaves it when it is killed.
+    """
+    kinds = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")
+    found = (path for kind in kinds for path in prefix.glob(f"lib/python3*/site-packages/{kind}"))
+    return sorted(path for path in found if "/site-packages/~" not in str(path))
 
 
 def read_own_packages(record: Record) -> tuple[Package, ...]:
@@ -37,17 +125,35 @@ def read_own_packages(record: Record) -> tuple[Package, ...]:
     )
 
 
-def list_requirements(prefix: Path, installers: frozenset[str] | None = None) -> list[tuple[str, str]]:
+def list_requirements(prefix: Path) -> list[tuple[str, str]]:
     """Return name and requirement of each package in the site-packages of `prefix`, as pip freeze has it.
 
-    `installers` limits them to what these programs have installed (PEP 627, INSTALLER).
+    Not of those that conda has put there.
     """
-    found = []
-    for distribution in read_site_packages(prefix):
-        installer = (distribution.read_text("INSTALLER") or "").strip()
-        if installers is None or installer in installers:
-            found.append((distribution.metadata["Name"], describe_requirement(distribution)))
-    return found
+    of_conda = read_file_names(prefix)
+    return [
+        (distribution.metadata["Name"], describe_requirement(distribution))
+        for distribution in read_site_packages(prefix)
+        if not is_of_conda(distribution, prefix, of_conda)
+    ]
+
+
+def is_of_conda(
+    distribution: importlib.metadata.Distribution, prefix: Path, of_conda: frozenset[str]
+) -> bool:
+    """Tell whether conda has installed `distribution` at `prefix`, where it has the files `of_conda`.
+
+    What pip, poetry or pdm have put there since is in none of conda's own lists.
+    """
+    if (distribution.read_text("INSTALLER") or "").strip() == "conda":
+        return True
+    place = getattr(distribution, "place", None)
+    if place is None or not place.is_relative_to(prefix):
+        return False
+    name = str(place.relative_to(prefix))
+    return name in of_conda or any(
+        f"{name}/{file}" in of_conda for file in ("METADATA", "RECORD", "PKG-INFO")
+    )
 
 
 def describe_requirement(distribution: importlib.metadata.Distribution) -> str:
@@ -56,19 +162,24 @@ def describe_requirement(distribution: importlib.metadata.Distribution) -> str:
     origin = read_origin(distribution.read_text("direct_url.json"))
     if not origin.get("url"):
         return f"{name}=={distribution.version}"
-    if "vcs_info" in origin:
-        version = origin["vcs_info"]
-        return f"{name} @ {version['vcs']}+{origin['url']}@{version['commit_id']}"
-    return f"{name} @ {origin['url']}"
+    inside = f"#subdirectory={origin['subdirectory']}" if origin.get("subdirectory") else ""
+    version = origin.get("vcs_info", {})
+    if version.get("vcs") and version.get("commit_id"):
+        return f"{name} @ {version['vcs']}+{origin['url']}@{version['commit_id']}{inside}"
+    return f"{name} @ {origin['url']}{inside}"
 
 
 def read_origin(text: str | None) -> Mapping[str, Any]:
-    """Return what direct_url.json says; empty when it is not there or says nothing that can be read."""
+    """Return what direct_url.json (PEP 610) says; empty when it is not there, or is not of that form."""
     try:
         data = json.loads(text or "{}")
-    except ValueError:
+        urlsplit(data.get("url", ""))
+        texts = (data.get("url", ""), data.get("subdirectory", ""))
+        mappings = (data.get("dir_info", {}), data.get("vcs_info", {}))
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {}
-    return data if isinstance(data, dict) else {}
+    right = all(isinstance(text, str) for text in texts) and all(isinstance(m, dict) for m in mappings)
+    return data if right else {}
 
 
 def list_channels(prefix: Path) -> list[str]:

@@ -32,7 +32,7 @@ def probe_python(executable: str, environ: Mapping[str, str]) -> ProbedPython:
     """Run `executable` under `environ` and return what it says.
 
     The user site is left out (-s); PYTHONPATH counts, for modules bring their packages by it, and
-    PYTHONHOME does not, for the environment's module unsets it.
+    PYTHONHOME does not, for the environment's module unsets it. A look leaves no compiled files behind.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def probe_python(executable: str, environ: Mapping[str, str]) -> ProbedPython:
         try:
             done = subprocess.run(
                 [executable, "-s", str(PROBE), str(answer)],
-                env={**asked, "STACKENV_TOLD": "probe"},
+                env={**asked, "STACKENV_TOLD": "probe", "PYTHONDONTWRITEBYTECODE": "1"},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from stackenv.errors import ModuleError, StackenvError
 from stackenv.facts.lmod import Lmod, order_module
+from stackenv.facts.own_packages import read_site_packages
 from stackenv.facts.python import ProbedPython, probe_python
 from stackenv.facts.stack import find_module_python
 
@@ -40,8 +40,7 @@ def read_configuration(path: Path) -> dict[str, str]:
 
 def list_requirements(prefix: Path) -> list[str]:
     """Return the packages in the site-packages of `prefix`, as NAME==VERSION, without running anything."""
-    folders = [str(folder) for folder in prefix.glob("lib/python3*/site-packages")]
-    found = {f"{d.metadata['Name']}=={d.version}" for d in importlib.metadata.distributions(path=folders)}
+    found = {f"{d.metadata['Name']}=={d.version}" for d in read_site_packages(prefix)}
     return sorted(entry for entry in found if not entry.startswith(("pip==", "setuptools==", "wheel==")))
 
 
@@ -99,8 +98,7 @@ def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
         When it does not run; the hint says how to make it anew.
     """
     try:
-        # A look must not leave compiled files behind.
-        return probe_python(f"{venv.prefix}/bin/python", {**environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        return probe_python(f"{venv.prefix}/bin/python", environ)
     except StackenvError as error:
         anew = describe_anew(venv.requirements)
         raise StackenvError(error.message, f"if its Python was changed, {anew}") from error

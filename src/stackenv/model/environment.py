@@ -113,6 +113,8 @@ class Record:
         The command's words, as typed.
     packed
         The image that the environment is in; None while it is a folder of files.
+    replaces
+        The prefix of the environment in whose place it was made anew; empty when there was none.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Record:
     made_by: tuple[str, ...] = ()
     activation: Mapping[str, object] | None = None
     packed: PackedImage | None = None
+    replaces: str = ""
 
     @property
     def full_name(self) -> str:

@@ -46,9 +46,17 @@ class MovePath:
     target: str
 
 
-Change = Union[WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath]
+@dataclass(frozen=True)
+class RestoreTree:
+    """Make the environment at `path` what it was when its folder `kept` was made; then delete `kept`."""
+
+    path: str
+    kept: str
+
+
+Change = Union[WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath, RestoreTree]
 CHANGES: Mapping[str, Callable[..., Change]] = {
-    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath)
+    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath, RestoreTree)
 }
 
 

@@ -13,13 +13,14 @@ cpu_features    what packages compiled here need of the CPU, by the names of /pr
 activation      what a conda environment's own activation does, captured; null for a venv
 packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
                 environment is packed into; null, or absent, while it is a folder of files
+replaces        the prefix of the environment that was made anew as this one; empty, or absent, if none
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from stackenv import STACKENV_UUID
@@ -30,6 +31,8 @@ RECORD_VERSION = 1
 # Where it is, below the environment's prefix.
 FOLDER = "stackenv"
 RECORD_FILE = f"{FOLDER}/record.json"
+# Of the fields of the record and of what is in it, by their annotations.
+TYPES = {"str": str, "int": int, "bool": bool}
 
 
 def describe_record(record: Record) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def parse_record(text: str, origin: str) -> Record:
         if data["record_version"] != RECORD_VERSION:
             raise ValueError(f"of version {data['record_version']}, and this stackenv reads {RECORD_VERSION}")
         return build_record(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StackenvError(
             f"{origin} is no record that can be used: {error}",
             "the environment can be adopted again: stackenv adopt PATH NAME",
@@ -68,11 +71,35 @@ def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
     known = {field.name for field in fields(Record)}
     values = {name: value for name, value in data.items() if name in known}
-    for name in ("modules", "stack", "allow_shadow", "cpu_features", "made_by"):
-        values[name] = tuple(values[name])
+    for name in ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned"):
+        if not isinstance(data[name], list):
+            raise TypeError(f"{name} is no list")
+        values[name] = tuple(data[name])
     values["python"] = Python(**data["python"]) if data["python"] else None
     values["platform"] = Platform(**data["platform"])
     values["packages"] = tuple(Package(**package) for package in data["packages"])
     values["pinned"] = tuple((name, version, module) for name, version, module in data["pinned"])
     values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
-    return Record(**values)
+    values["replaces"] = str(data.get("replaces") or "")
+    record = Record(**values)
+    require_types(record)
+    return record
+
+
+def require_types(value: Any) -> None:
+    """Raise TypeError when `value`, or what is in it, has a field that is not of its annotation's type.
+
+    Others can have written the record: what is a number where a text is meant must not surprise later.
+    """
+    for field in fields(value):
+        found = getattr(value, field.name)
+        wanted = TYPES.get(str(field.type))
+        if wanted and (type(found) is not wanted or "\0" in str(found)):
+            raise TypeError(f"{field.name} is {found!r}")
+        for item in found if isinstance(found, tuple) else (found,):
+            if is_dataclass(item):
+                require_types(item)
+            elif isinstance(found, tuple):
+                texts = item if isinstance(item, tuple) else (item,)
+                if not all(isinstance(text, str) and "\0" not in text for text in texts):
+                    raise TypeError(f"{field.name} has {item!r}")

@@ -1,12 +1,14 @@
 """Write what this Python is and which packages it finds to the file that the first argument names.
 
 As JSON: version, executable (real path), prefix, base_prefix, venv and ensurepip (can they be
-imported), packages (name, version, location), in the order in which imports look.
+imported), packages (name, version, location), in the order in which imports look,
+those of one folder by name (a folder's own order is not the same on each file system).
 """
 
 import importlib.util
 import json
 import os
+import re
 import sys
 
 
@@ -19,14 +21,22 @@ def list_packages():
     for entry in sys.path:
         if not os.path.isdir(entry):
             continue
+        here = []
         for distribution in metadata.distributions(path=[entry]):
-            name = distribution.metadata["Name"]
+            try:
+                name, version = distribution.metadata["Name"], distribution.version
+            except (UnicodeDecodeError, KeyError):
+                # A setup.py of old wrote its author's name in Latin-1; the folder is NAME-VERSION.
+                words = os.path.basename(str(getattr(distribution, "_path", ""))).split("-")
+                name, version = words[0], words[1] if words[1:] else ""
+                version = re.sub(r"\.(dist|egg)$", "", version)
             key = (name or "").lower().replace("_", "-").replace(".", "-")
-            if not name or not distribution.version or key in seen:
+            if not name or not version or key in seen:
                 continue
             seen.add(key)
             location = os.path.realpath(str(distribution.locate_file("")))
-            found.append({"name": name, "version": distribution.version, "location": location})
+            here.append((key, {"name": name, "version": version, "location": location}))
+        found += [package for _, package in sorted(here, key=lambda pair: pair[0])]
     return found
 
 

@@ -1,0 +1,70 @@
+"""A record that others have written, or damaged: refused with what is wrong, whatever it holds."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stackenv.errors import StackenvError
+from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
+from stackenv.model.record import describe_record, parse_record, write_record_text
+
+RECORD = Record(
+    "bio",
+    "1.0",
+    "venv",
+    "/home/user/venvs/bio-1.0",
+    "/home/user/modules",
+    ("Bundle/1",),
+    ("Python/3.11", "Bundle/1"),
+    "/modules",
+    Python("3.11.3", "/sw/bin/python3.11", "Python/3.11"),
+    Platform("x86_64", "rocky 9", "zen2"),
+    (Package("numpy", "1.26", "/site-packages", "numpy-1.26.whl", "0" * 64),),
+    (("scipy", "1.11", "Bundle/1"),),
+    ("scipy",),
+    ("avx2",),
+    made_by=("stackenv", "create", "bio"),
+    packed=PackedImage("0a1b", 5, "0" * 64, 3, "0" * 64, "session", "/tmp"),
+    replaces="/home/user/venvs/old",
+)
+# What may hold anything, since nobody reads it as a text, or what is a text whatever it was.
+FREE = ("activation", "replaces")
+
+
+def list_places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where in `data` something is: keys and indexes from the outside in."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from list_places(value, (*path, key))
+
+
+DATA = json.loads(json.dumps(describe_record(RECORD)))
+PLACES = [place for place in list_places(DATA) if place[0] not in FREE]
+
+
+def test_what_is_written_is_read() -> None:
+    assert parse_record(write_record_text(RECORD), "it") == RECORD
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+def test_another_type_is_refused_wherever_it_is(place: tuple[Any, ...]) -> None:
+    for other in (5, 1.5, True, None, [], ["x"], {}, {"x": "y"}, "x"):
+        data = copy.deepcopy(DATA)
+        holder = data
+        for key in place[:-1]:
+            holder = holder[key]
+        if type(other) is type(holder[place[-1]]) or other == holder[place[-1]]:
+            continue
+        holder[place[-1]] = other
+        # No Python, no image: that is null or left out.
+        if place in (("python",), ("packed",)) and not other:
+            continue
+        with pytest.raises(StackenvError) as raised:
+            parse_record(json.dumps(data), "/the/record.json")
+        assert raised.value.message.startswith("/the/record.json is no record that can be used: ")
