@@ -1,0 +1,206 @@
+"""`stackenv check`: what is wrong, why it hurts, and how it is mended."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.errors import StackenvError, UsageError
+from stackenv.output import print_json, print_line, tell
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
+    from stackenv.model.finding import Finding
+
+# What the findings of the account stand below.
+ACCOUNT = "your account"
+# Subject of each group of findings, and the findings.
+Found = list[tuple[str, list["Finding"]]]
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="[NAME[/VERSION]]", required=False)
+@click.option("--fix", is_flag=True, help="Mend what can be mended: each cure is shown first, and asked.")
+@yes_option
+@shared_option
+@dry_run_option
+@json_option
+def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Look for what is wrong: in one environment, or in all of them and in your account.
+
+    Each finding says what it is, where, why it hurts, and what to type. With NAME each file of that
+    environment is read and compared with what was installed; without, their presence alone. Nothing is
+    changed without --fix; --fix --dry-run shows what it would do. The status is 1 while something is broken
+    or can be taken over by others, and when a cure has failed.
+
+    \b
+    Example:
+      stackenv check
+      stackenv check biopy
+      stackenv check --fix
+    """
+    if as_json and fix:
+        raise UsageError("--json goes without --fix: nobody could be asked", "stackenv check --json")
+    if not fix and (yes or dry_run):
+        raise UsageError("nothing is changed without --fix", "leave out --yes and --dry-run, or add --fix")
+    workplace = open_workplace(shared)
+    if not dry_run:
+        workplace.recover()
+    found, failed = look(name, workplace), False
+    if fix:
+        failed = not mend(found, workplace, yes, dry_run)
+        if dry_run:
+            return
+        found = look(name, workplace)
+    if as_json:
+        print_json([{"subject": subject, **asdict_finding(f)} for subject, fs in found for f in fs])
+    else:
+        print_found(found, can_fix=not fix)
+    end(found, failed)
+
+
+doctor = copy.copy(check)
+doctor.name, doctor.hidden = "doctor", True
+
+
+def look(name: str | None, workplace: Workplace) -> Found:
+    """Return what is found in the environment `name`, or in all environments and the account."""
+    from stackenv.facts.account import Account
+    from stackenv.facts.checked_environment import StackLoader
+    from stackenv.output import showing_progress
+    from stackenv.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
+
+    store = workplace.store
+    modules = [store.find(name, default=True)] if name else list(store.list_modules())
+    loader, found = StackLoader(workplace.environ), []
+    with showing_progress("looking", len(modules) + 1) as advance:
+        for module in modules:
+            subject = describe_subject(module, workplace, loader, thorough=bool(name))
+            found.append((module.full_name, list(apply_rules(ENVIRONMENT_RULES, subject))))
+            advance(1)
+        if not name and not workplace.shared:
+            account = Account(Path(workplace.environ.get("HOME", "/")), workplace.environ, workplace.policy)
+            found.append((ACCOUNT, list(apply_rules(ACCOUNT_RULES, account))))
+    return found
+
+
+def describe_subject(
+    module: StoredModule, workplace: Workplace, loader: StackLoader, thorough: bool
+) -> CheckedEnvironment:
+    """Return what the rules look at; the record is read, and nothing else."""
+    from stackenv.commands.info import can_be_believed
+    from stackenv.commands.replacement import read_own_record
+    from stackenv.facts.checked_environment import CheckedEnvironment
+
+    record, problem, cure = None, "", ""
+    try:
+        record = read_own_record(module)
+    except StackenvError as error:
+        problem, cure = error.message, error.hint
+    return CheckedEnvironment(
+        full_name=module.full_name,
+        modulefile=module.path,
+        prefix=Path(module.prefix),
+        record=record,
+        problem=problem,
+        cure=cure,
+        shared=workplace.shared is not None,
+        believed=can_be_believed(module),
+        environ=workplace.environ,
+        policy=workplace.policy,
+        loader=loader,
+        thorough=thorough,
+    )
+
+
+def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
+    """Carry out the cures of `found`, each when it was agreed to; a cure of several findings once.
+
+    Return whether none has failed.
+
+    Raises
+    ------
+    UsageError
+        When nobody is there to answer.
+    """
+    from stackenv.apply.mending import carry_out_action
+
+    done, whole = set(), True
+    for subject, findings in found:
+        for finding in findings:
+            if not finding.cure or finding.cure in done:
+                continue
+            done.add(finding.cure)
+            if dry_run:
+                for action in finding.cure:
+                    print_line(action.sentence)
+                continue
+            if not agree(subject, finding, yes):
+                continue
+            try:
+                for action in finding.cure:
+                    carry_out_action(action, workplace.environ)
+            except (StackenvError, OSError) as error:
+                tell(f"not mended: {error}")
+                whole = False
+    if not done:
+        tell("nothing of what was found can be mended without you deciding; what to type stands with each")
+    return whole
+
+
+def agree(subject: str, finding: Finding, yes: bool) -> bool:
+    """Tell what the cure of `finding` will do; return whether it is wanted."""
+    tell(f"{subject}: {finding.what}")
+    for action in finding.cure:
+        tell(f"  {action.sentence}")
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody can be asked whether that is wanted: the input is no terminal; nothing was changed",
+            "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it",
+        )
+    return click.confirm("Do that?", err=True)
+
+
+def asdict_finding(finding: Finding) -> dict[str, Any]:
+    """Return `finding` as plain data; its cure is what would be done, in sentences."""
+    data = {name: value for name, value in asdict(finding).items() if name != "cure"}
+    return {**data, "cure": [action.sentence for action in finding.cure]}
+
+
+def print_found(found: Found, can_fix: bool) -> None:
+    """Print what was found, for people."""
+    for subject, findings in found:
+        if findings:
+            print_line(f"{subject}:")
+        for finding in findings:
+            print_line(f"  {finding.level}: {finding.what} [{finding.rule}]")
+            for title, text in (("where", finding.where), ("why", finding.why), ("type", finding.mend)):
+                if text:
+                    print_line(f"    {title + ':':6} {text}")
+    every = [finding for _, findings in found for finding in findings]
+    environments = sum(subject != ACCOUNT for subject, _ in found)
+    looked = f"{environments} environment{'' if environments == 1 else 's'}"
+    looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
+    if not every:
+        print_line(f"nothing is wrong: {looked}")
+    elif can_fix and any(finding.cure for finding in every):
+        tell("stackenv check --fix shows what can be mended, and asks before each")
+
+
+def end(found: Sequence[tuple[str, list[Finding]]], failed: bool) -> None:
+    """End with status 1 when something grave is in `found`, or when a cure has `failed`."""
+    from stackenv.model.finding import GRAVE
+
+    if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,174 @@
+"""Which personal modules, of whomever, lean on a module: by their first lines and their records alone."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.store import ModuleStore, StoredModule
+from stackenv.facts.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
+from stackenv.model.record import RECORD_VERSION
+
+# The two lines that lead to the record; a path has at most 4096 bytes (PATH_MAX).
+BEGINNING_BYTES = 16384
+LONGEST_TEXT = 4096
+MOST_MODULES = 1000
+LONGEST_NUMBER = 18
+ABSENT = (FileNotFoundError, NotADirectoryError)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a record says about modules: those asked for, and those that came with them."""
+
+    asked_for: tuple[str, ...]
+    beneath: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LeaningModule:
+    """A personal module that leans on a module that is asked about; all of it can be shown on a terminal.
+
+    Parameters
+    ----------
+    owner
+        The name of the modulefile's owner; the number where there is no name.
+    module, modulefile, environment
+        Its full name, its file, and the folder of its environment.
+    leans_on, beneath
+        The modules that match: those the environment was made on, and those that came with them.
+    written_s
+        When the record was last written.
+    """
+
+    owner: str
+    module: str
+    modulefile: str
+    environment: str
+    leans_on: tuple[str, ...]
+    beneath: tuple[str, ...]
+    written_s: float
+
+
+@dataclass
+class Survey:
+    """What is found out about the modules that match `patterns`.
+
+    `unread` is what may not be read, and why; `seen` are the modulefiles, by device and inode.
+    """
+
+    patterns: Sequence[str]
+    found: list[LeaningModule] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+    looked_at: int = 0
+    seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def look_into(self, root: Path) -> None:
+        """Look at the personal modules in the folder `root`."""
+        for name in self.list_names(root):
+            for file in self.list_names(root / name):
+                if file.endswith(".lua"):
+                    self.look_at(root / name / file)
+
+    def list_names(self, folder: Path) -> list[str]:
+        """Return the names in `folder`; none where there is no such folder, or it cannot be read."""
+        try:
+            return list_untrusted(folder)
+        except ABSENT:
+            return []
+        except OSError as error:
+            self.miss(folder, error.strerror or str(error))
+            return []
+
+    def look_at(self, path: Path) -> None:
+        """Note the module of the modulefile `path` when its record has a module that matches."""
+        try:
+            modulefile = read_untrusted(path, BEGINNING_BYTES)
+            module = ModuleStore.parse(path, modulefile.text)
+            # Several paths may lead to one folder: /home is a link at some sites.
+            if module is None or modulefile.identity in self.seen:
+                return
+            self.seen.add(modulefile.identity)
+            self.looked_at += 1
+            path = module.record_path
+            record = read_untrusted(path)
+            self.note(module, modulefile, record, read_needs(record.text))
+        except OSError as error:
+            self.miss(path, error.strerror or str(error))
+        except (ValueError, RecursionError):
+            self.miss(path, "no record that can be used")
+
+    def note(self, module: StoredModule, file: UntrustedFile, record: UntrustedFile, needs: Needs) -> None:
+        """Note `module` when one of its `needs` matches."""
+        leans_on = tuple(make_printable(name) for name in needs.asked_for if self.matches(name))
+        beneath = tuple(make_printable(name) for name in needs.beneath if self.matches(name))
+        if leans_on or beneath:
+            shown = (module.full_name, str(module.path), module.prefix)
+            full_name, path, prefix = map(make_printable, shown)
+            owner = name_user(file.owner)
+            self.found.append(
+                LeaningModule(owner, full_name, path, prefix, leans_on, beneath, record.written_s)
+            )
+
+    def matches(self, full_name: str) -> bool:
+        """Tell whether one of the patterns means the module `full_name`; NAME means each version of it."""
+        return any(
+            fnmatch.fnmatchcase(full_name, pattern) or fnmatch.fnmatchcase(full_name, f"{pattern}/*")
+            for pattern in self.patterns
+        )
+
+    def miss(self, path: Path, why: str) -> None:
+        """Note that `path` could not be read."""
+        self.unread[make_printable(str(path))] = make_printable(why)
+
+
+def read_needs(text: str) -> Needs:
+    """Return what the record `text`, which anybody may have written, says about modules.
+
+    Raises
+    ------
+    ValueError
+        When it is no record of the version that this stackenv reads, or what it says about modules is none
+        of their names.
+    """
+    data = json.loads(text, parse_int=read_number)
+    if not isinstance(data, dict) or data.get("stackenv") != STACKENV_UUID:
+        raise ValueError("not written by stackenv")
+    if data.get("record_version") != RECORD_VERSION:
+        raise ValueError("of another version")
+    asked_for, stack, python = data.get("modules"), data.get("stack"), data.get("python")
+    module = python.get("module", "") if isinstance(python, dict) else ""
+    asked_for, stack = check_names(asked_for), check_names(stack)
+    of_python = check_names([module] if module else [])
+    beneath = (name for name in (*stack, *of_python) if name not in asked_for)
+    return Needs(tuple(dict.fromkeys(asked_for)), tuple(dict.fromkeys(beneath)))
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Return `names`, a list of texts that are neither many nor long."""
+    if not isinstance(names, list) or len(names) > MOST_MODULES:
+        raise ValueError("no list of modules")
+    if not all(isinstance(name, str) and len(name) <= LONGEST_TEXT for name in names):
+        raise ValueError("no names of modules")
+    return tuple(names)
+
+
+def read_number(digits: str) -> int:
+    """Return the number; one of millions of digits would take minutes (Python 3.9)."""
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError("no number of a record")
+    return int(digits)
+
+
+def name_user(number: int) -> str:
+    """Return the name of the user `number`, or the number."""
+    try:
+        return make_printable(pwd.getpwuid(number).pw_name)
+    except KeyError:
+        return str(number)

@@ -1,0 +1,53 @@
+"""A user's account as it is looked at: home, environment variables, start-up files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from stackenv.facts.start_files import StartFile, list_start_files
+from stackenv.policy import SitePolicy
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the rules of the account look at; nothing here is changed.
+
+    Parameters
+    ----------
+    home
+        The home folder.
+    environ
+        The environment variables of the caller.
+    policy
+        The policy in force.
+    """
+
+    home: Path
+    environ: Mapping[str, str]
+    policy: SitePolicy
+
+    @cached_property
+    def start_files(self) -> tuple[StartFile, ...]:
+        """The start-up files of the user's shells."""
+        return tuple(list_start_files(self.home, self.environ))
+
+    def condarc_files(self) -> Iterator[Path]:
+        """Yield the user's own files of conda's configuration that exist, in conda's order.
+
+        By conda/base/constants.py, SEARCH_PATH, and $CONDARC, of which conda takes only certain names.
+        """
+        config = Path(self.environ.get("XDG_CONFIG_HOME") or self.home / ".config")
+        places = [
+            config / "conda/.condarc",
+            config / "conda/condarc",
+            self.home / ".conda/.condarc",
+            self.home / ".conda/condarc",
+            self.home / ".condarc",
+        ]
+        named = self.environ.get("CONDARC", "")
+        if named and (Path(named).name in (".condarc", "condarc") or Path(named).suffix in (".yml", ".yaml")):
+            places.append(Path(named))
+        yield from (place for place in places if place.is_file())

@@ -1,0 +1,142 @@
+"""An environment as it is looked at: each fact is found out when a rule first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from stackenv.errors import StackenvError
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.stack import Stack, load_stack
+from stackenv.facts.venv import Venv, read_venv
+from stackenv.model.environment import Package, Record
+from stackenv.policy import SitePolicy
+
+
+@dataclass
+class StackLoader:
+    """Loads modules, each set of them once: environments often stand on the same."""
+
+    environ: Mapping[str, str]
+    loaded: dict[tuple[str, tuple[str, ...], bool], Stack] = field(default_factory=dict)
+
+    def load(self, modulepath: str, modules: tuple[str, ...], with_python: bool) -> Stack:
+        """Return the stack of `modules`; raise as `load_stack` does."""
+        key = (modulepath, modules, with_python)
+        if key not in self.loaded:
+            environ = {**self.environ, "MODULEPATH": modulepath}
+            self.loaded[key] = load_stack(Lmod.find(environ).purged(), modules, with_python)
+        return self.loaded[key]
+
+    @cached_property
+    def modules(self) -> dict[str, str]:
+        """The newest version of each module that there is, by full name, by its name."""
+        return {name.split("/")[0]: name for name in Lmod.find(self.environ).available("")}
+
+
+@dataclass
+class CheckedEnvironment:
+    """One environment and its module, for the rules; nothing here is changed.
+
+    Parameters
+    ----------
+    full_name
+        Of the module.
+    modulefile
+        Its file.
+    prefix
+        The folder of the environment.
+    record
+        What is recorded; None when that cannot be read, and `problem` says why.
+    problem, cure
+        Empty when the record can be read; otherwise what is the matter, and what to type.
+    shared
+        Whether it is a project's, whose group may change it.
+    believed
+        Whether nobody else can have written the record: to load its modules runs code.
+    environ
+        The environment variables of the caller.
+    policy
+        The policy in force.
+    loader
+        Shared by all environments of one check.
+    thorough
+        Whether one environment was asked for: then all its files are read, too.
+    """
+
+    full_name: str
+    modulefile: Path
+    prefix: Path
+    record: Record | None
+    problem: str
+    cure: str
+    shared: bool
+    believed: bool
+    environ: Mapping[str, str]
+    policy: SitePolicy
+    loader: StackLoader
+    thorough: bool
+
+    @property
+    def modulepath(self) -> str:
+        """Where its modules are looked for: where they were found, if nobody else can have written that."""
+        own = self.environ.get("MODULEPATH", "")
+        return self.record.modulepath if self.record and self.believed else own
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The modules of the record, loaded now.
+
+        Raises
+        ------
+        ModuleError
+            When they cannot be loaded.
+        StackenvError
+            When their Python does not run.
+        """
+        assert self.record is not None
+        return self.loader.load(self.modulepath, self.record.modules, self.record.kind == "venv")
+
+    @property
+    def loaded_stack(self) -> Stack | None:
+        """The stack; None when it cannot be loaded, of which one rule tells why."""
+        try:
+            return self.stack
+        except StackenvError:
+            return None
+
+    @cached_property
+    def venv(self) -> Venv | None:
+        """The venv; None when it cannot be read, of which one rule tells why."""
+        try:
+            return read_venv(self.prefix)
+        except StackenvError:
+            return None
+
+    @cached_property
+    def stack_packages(self) -> tuple[Package, ...]:
+        """What a venv finds in its modules; nothing when they cannot be loaded."""
+        stack = self.loaded_stack
+        if stack is None or self.record is None or self.record.kind != "venv":
+            return ()
+        sees_base = self.venv is None or self.venv.sees_base_packages
+        return tuple(package for package in stack.packages if sees_base or not stack.is_base(package))
+
+    @cached_property
+    def distributions(self) -> list[Distribution]:
+        """What is installed into the environment's own site-packages; nothing while it is packed."""
+        from stackenv.facts.own_packages import read_site_packages
+
+        packed = self.record is not None and self.record.packed
+        return [] if packed else read_site_packages(self.prefix)
+
+    @cached_property
+    def packages(self) -> tuple[Package, ...]:
+        """The environment's own packages as they are now."""
+        from stackenv.facts.own_packages import read_own_packages
+
+        assert self.record is not None
+        return read_own_packages(self.record)

@@ -1,0 +1,103 @@
+"""The limits of users' folders: by the policy's numbers, or by the command that it names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.policy import LimitPolicy
+
+TIMEOUT_S = 20
+SHOWN_CHARACTERS = 200
+FORM = "four whole numbers (bytes used, bytes allowed, files used, files allowed), - for one it does not tell"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much the folder `path` may hold, and holds as far as a command tells; None is unknown, or no limit.
+
+    `problem` says what is wrong with the command; empty when nothing is.
+    """
+
+    path: Path
+    bytes_used: int | None = None
+    bytes_limit: int | None = None
+    files_used: int | None = None
+    files_limit: int | None = None
+    problem: str = ""
+
+
+def probe_limits(limits: tuple[LimitPolicy, ...], environ: Mapping[str, str]) -> tuple[Limit, ...]:
+    """Return the limits whose folders are there; their commands are run, one after the other."""
+    found = []
+    for limit in limits:
+        path = limit.path.expand(environ) or ""
+        if path.startswith("/") and os.path.isdir(path):  # noqa: PTH112 (pathlib raises where it may not look)
+            found.append(probe_limit(limit, Path(path), environ))
+    return tuple(found)
+
+
+def probe_limit(limit: LimitPolicy, path: Path, environ: Mapping[str, str]) -> Limit:
+    """Return the limit of the folder `path`: what its command tells, else the policy's numbers."""
+    stated = Limit(path, bytes_limit=limit.bytes, files_limit=limit.files)
+    if not limit.command:
+        return stated
+    try:
+        bytes_used, bytes_limit, files_used, files_limit = ask((*limit.command, str(path)), environ)
+    except ValueError as error:
+        return replace(stated, problem=f"{' '.join(limit.command)} {path}: {error}")
+    return Limit(path, bytes_used, bytes_limit or limit.bytes, files_used, files_limit or limit.files)
+
+
+def ask(words: tuple[str, ...], environ: Mapping[str, str]) -> list[int | None]:
+    """Return the four numbers that the command `words` prints.
+
+    Raises
+    ------
+    ValueError
+        When it fails, does not end, or prints something else; the message is its problem.
+    """
+    try:
+        process = subprocess.Popen(
+            words,
+            env=dict(environ),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # So that what it has started ends with it, too.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ValueError(f"cannot be run: {error.strerror}") from error
+    ended = False
+    try:
+        printed, complaints = process.communicate(timeout=TIMEOUT_S)
+        ended = True
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"did not end within {TIMEOUT_S} s") from None
+    finally:
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode:
+        said = " ".join(complaints.split())[-SHOWN_CHARACTERS:]
+        raise ValueError(f"status {process.returncode}{': ' if said else ''}{said}")
+    return read_numbers(printed)
+
+
+def read_numbers(printed: str) -> list[int | None]:
+    """Return the numbers that a command has `printed`; raise ValueError when they are not of the form."""
+    words = printed.split()
+    if len(words) != 4 or not all(w == "-" or (w.isascii() and w.isdigit() and len(w) < 20) for w in words):
+        shown = " ".join(printed.split())[:SHOWN_CHARACTERS]
+        raise ValueError(f"printed {shown!r}; wanted: {FORM}")
+    return [None if word == "-" else int(word) for word in words]

@@ -1,0 +1,86 @@
+"""What a check has found: the fault, where it is, why it hurts, and how it is mended."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Literal, Union
+
+# broken: something does not work, or will not; insecure: others can take it over; warning: it works, and
+# costs or surprises; unchecked: nobody could look.
+Level = Literal["broken", "insecure", "warning", "unchecked"]
+# With one of these the status of `stackenv check` is 1.
+GRAVE: frozenset[Level] = frozenset({"broken", "insecure"})
+
+
+BACKUP = ".stackenv-backup"
+
+
+def name_backup(path: str) -> str:
+    """Return where what the file `path` held is kept: beside it, and read by no shell.
+
+    Of a folder like ~/.bashrc.d shells read each file, but hidden ones.
+    """
+    folder, _, name = path.rpartition("/")
+    hidden = "." if folder.endswith(".d") and not name.startswith(".") else ""
+    return f"{folder}/{hidden}{name}{BACKUP}"
+
+
+@dataclass(frozen=True)
+class RewriteFile:
+    """Make the user's own file `path`, which holds `old`, hold `new`; what it held is kept beside it."""
+
+    path: str
+    old: bytes
+    new: bytes
+
+    @property
+    def sentence(self) -> str:
+        lines = self.old.count(b"\n") - self.new.count(b"\n")
+        less = f", {lines} lines shorter" if lines > 0 else ""
+        return f"write {self.path} anew{less}; as it is now it is kept as {name_backup(self.path)}"
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """Run the program `words`; `stackenv` as the first of them is the one that runs now."""
+
+    words: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return shlex.join(self.words)
+
+
+Action = Union[RewriteFile, RunCommand]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault.
+
+    Parameters
+    ----------
+    rule
+        Which rule has found it: its row in `stackenv.rules`.
+    level
+        How bad it is.
+    what
+        The fault, in a sentence.
+    where
+        The file (with `:line` where one line is at fault), folder, variable or module that has it.
+    why
+        What it does to the user.
+    mend
+        What to type or to do.
+    cure
+        What `stackenv check --fix` does, in this order; empty when only the user can decide.
+    """
+
+    rule: str
+    level: Level
+    what: str
+    where: str
+    why: str
+    mend: str
+    cure: tuple[Action, ...] = ()

@@ -1,0 +1,78 @@
+"""What can be wrong: one fault a file, one row a rule.
+
+A rule is a module with the function `find`, which takes what is looked at and yields the findings:
+`CheckedEnvironment` for the rules of an environment, `Account` for those of the account. It reads, and
+changes nothing. What it cannot find out it raises as StackenvError or OSError: it is told as `unchecked`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stackenv.errors import StackenvError
+from stackenv.model.finding import Finding
+
+# In the order in which they are told: what stands first is often the cause of what follows.
+ENVIRONMENT_RULES = {
+    "environment-gone": "stackenv.rules.environment_gone",
+    "modules-gone": "stackenv.rules.modules_gone",
+    "python-changed": "stackenv.rules.python_changed",
+    "platform": "stackenv.rules.platform_changed",
+    "open-to-others": "stackenv.rules.open_to_others",
+    "missing-files": "stackenv.rules.missing_files",
+    "extensions": "stackenv.rules.extensions",
+    "numpy-bounds": "stackenv.rules.numpy_bounds",
+    "inconsistent": "stackenv.rules.inconsistent",
+    "shadows": "stackenv.rules.shadows",
+    "generic-packages": "stackenv.rules.generic_packages",
+    "stale": "stackenv.rules.stale",
+    "modulefile-changed": "stackenv.rules.modulefile_changed",
+    "purged-storage": "stackenv.rules.purged_storage",
+}
+ACCOUNT_RULES = {
+    "conda-init": "stackenv.rules.conda_init",
+    "condarc": "stackenv.rules.condarc",
+    "condarc-policy": "stackenv.rules.condarc_policy",
+    "conda-envs-variables": "stackenv.rules.conda_envs_variables",
+    "conda-at-login": "stackenv.rules.conda_at_login",
+    "rc-variables": "stackenv.rules.rc_variables",
+    "pip-user": "stackenv.rules.pip_user",
+    "user-site": "stackenv.rules.user_site",
+    "storage-split": "stackenv.rules.storage_split",
+    "storage-purged": "stackenv.rules.storage_purged",
+    "kernels": "stackenv.rules.kernels",
+    "lmod-cache": "stackenv.rules.lmod_cache",
+}
+
+
+def apply_rules(rules: Mapping[str, str], subject: Any) -> Iterator[Finding]:
+    """Yield what `rules`, a table of this module, find in `subject`."""
+    for name, place in rules.items():
+        try:
+            yield from importlib.import_module(place).find(subject)
+        except Exception as error:
+            # What others have written may be odd in ways that nobody has thought of: one rule fails, not all.
+            yield describe_unchecked(name, error)
+
+
+def describe_unchecked(rule: str, error: Exception) -> Finding:
+    """Return the finding that nobody could look."""
+    where = str(getattr(error, "filename", None) or "")
+    hint = error.hint if isinstance(error, StackenvError) else ""
+    return Finding(
+        rule,
+        "unchecked",
+        f"this could not be checked: {describe_error(error)}",
+        where,
+        "what is wrong there, if anything, is not told",
+        hint or "mend that and check again",
+    )
+
+
+def describe_error(error: Exception) -> str:
+    """Return what `error` says, with its kind where it was written for nobody."""
+    if isinstance(error, StackenvError):
+        return error.message
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,91 @@
+"""`stackenv check`: what it prints, its statuses, and how it mends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from findings import read_findings
+from people import Person, make_person, make_site
+
+FINDING = ["subject", "rule", "level", "what", "where", "why", "mend", "cure"]
+
+
+def check(person: Person, *arguments: str, status: int = 0, **changes: str) -> list[dict[str, str]]:
+    return read_findings(person.stackenv("check", *arguments, "--json", status=status, **changes).stdout)
+
+
+def test_says_that_nothing_is_wrong(person: Person) -> None:
+    person.create("biopy")
+    done = person.stackenv("check", "biopy")
+    assert done.stdout == "nothing is wrong: 1 environment\n"
+    assert person.stackenv("doctor", "biopy").stdout == done.stdout
+
+
+def test_changes_nothing(person: Person) -> None:
+    person.create("biopy")
+    modulefile = person.modules / "biopy/1.0.lua"
+    modulefile.write_text(modulefile.read_text() + "-- by hand\n")
+    before = person.tree()
+    check(person)
+    person.stackenv("check", "--fix", "--dry-run")
+    assert person.tree() == before
+
+
+def test_a_modulefile_changed_by_hand_is_found_and_written_anew(person: Person) -> None:
+    person.create("biopy")
+    modulefile = person.modules / "biopy/1.0.lua"
+    as_written = modulefile.read_text()
+    modulefile.write_text(as_written + "-- by hand\n")
+    (found,) = check(person, "biopy")
+    assert (found["rule"], found["level"]) == ("modulefile-changed", "warning")
+    assert list(found) == FINDING
+    person.stackenv("check", "--fix", "--yes")
+    assert modulefile.read_text() == as_written
+    assert (person.modules / "biopy/1.0.lua.orig").read_text() == as_written + "-- by hand\n"
+    assert check(person) == []
+
+
+def test_modules_that_are_gone_name_those_that_take_their_place(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    person.create("biopy")
+    Path(person.site.modulepath, "Bundle/1.lua").unlink()
+    (found,) = check(person, status=1)
+    assert (found["rule"], found["level"]) == ("modules-gone", "broken")
+    assert "Bundle/1" in found["what"]
+    assert found["mend"] == "stackenv rebuild biopy/1.0 -m Bundle/2"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("channels: [a\nb: 1\n", ":2"),
+        ("- a list\n", ":1"),
+        ("a: 'open\n", ":2"),
+        ("a: 1\n# caf\xe9\n", ":2"),
+        ("channels: [a]\nb: 1\nchannels: [c]\n", ":3"),
+        ("x: 2024-99-99\n", ""),
+        ("x: " + 3000 * "[", ""),
+    ],
+)
+def test_a_condarc_that_cannot_be_read(person: Person, text: str, line: str) -> None:
+    condarc = person.home / ".condarc"
+    condarc.write_text(text, encoding="latin-1")
+    (found,) = check(person, status=1)
+    assert (found["subject"], found["rule"]) == ("your account", "condarc")
+    assert found["where"] == f"{condarc}{line}"
+
+
+def test_fix_asks(person: Person) -> None:
+    person.create("biopy")
+    modulefile = person.modules / "biopy/1.0.lua"
+    modulefile.write_text(modulefile.read_text() + "-- by hand\n")
+    before = person.tree()
+    done = person.stackenv("check", "--fix", status=2)
+    assert "nobody can be asked" in done.stderr
+    assert person.tree() == before
+
+
+def test_usage(person: Person) -> None:
+    assert "--fix" in person.stackenv("check", "--yes", status=2).stderr
+    assert "--json" in person.stackenv("check", "--json", "--fix", status=2).stderr

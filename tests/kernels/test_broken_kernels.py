@@ -1,0 +1,70 @@
+"""Kernels that do not start any more: found by `stackenv check`, ours taken away, others' told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from jupyters import PYTHON
+from labs import NAME, kernels_of
+from people import Person
+from stacked import WORK
+
+
+def find(person: Person) -> list[dict[str, str]]:
+    found = json.loads(person.stackenv("check", "--json", status=None).stdout)
+    return [finding for finding in found if finding["rule"] == "kernels"]
+
+
+def test_a_kernel_that_starts_is_no_fault(owner: Person) -> None:
+    assert find(owner) == []
+
+
+def test_a_kernel_whose_environment_is_gone(owner: Person) -> None:
+    shutil.rmtree(owner.home / "own/lab")
+    (found,) = find(owner)
+    assert (found["level"], found["subject"]) == ("broken", "your account")
+    assert found["where"] == str(kernels_of(owner) / NAME / "kernel.json")
+    assert found["mend"] == f"stackenv kernel remove {NAME}"
+    before = owner.tree()
+    owner.stackenv("check", "--fix", "--yes", status=None)
+    assert find(owner) == []
+    kept = {path: text for path, text in before.items() if NAME not in path}
+    assert {path: owner.tree().get(path) for path in kept if "modules/" not in path} == {
+        path: text for path, text in kept.items() if "modules/" not in path
+    }
+
+
+def test_a_kernel_of_somebody_else_s_making(person: Person) -> None:
+    venv = person.home / "own"
+    subprocess.run([PYTHON, "-I", "-m", "venv", "--without-pip", venv], check=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": ""})).relative_to("/")
+    install = [venv / "bin/python", "-m", "ipykernel", "install", "--user", "--name", "own"]
+    environ = {**person.environ, "PYTHONPATH": str(WORK / "jupyter" / packages)}
+    subprocess.run(install, env=environ, check=True, capture_output=True)
+    assert find(person) == []
+    shutil.rmtree(venv)
+    (found,) = find(person)
+    folder = kernels_of(person) / "own"
+    assert (found["where"], found["cure"]) == (str(folder / "kernel.json"), [])
+    assert str(venv / "bin/python") in found["what"]
+    before = person.tree()
+    person.stackenv("check", "--fix", "--yes", status=1)
+    assert person.tree() == before
+    typed = found["mend"].rpartition("; without jupyter: ")[2]
+    subprocess.run(["sh", "-c", typed], check=True)
+    assert find(person) == []
+
+
+def test_a_kernel_s_file_that_cannot_be_read(person: Person) -> None:
+    folder = kernels_of(person) / "odd"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text("{")
+    (folder.parent / "bash").mkdir()
+    (folder.parent / "bash/kernel.json").write_text('{"argv": ["python", "-m", "bash_kernel"]}')
+    (folder.parent / "a file").touch()
+    (found,) = find(person)
+    assert found["where"] == str(folder / "kernel.json")

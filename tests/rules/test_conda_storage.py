@@ -1,0 +1,103 @@
+"""conda's packages on another file system than its environments, or where old files are deleted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from built import CHANNEL
+from checking import find, find_one
+from people import Person
+
+SPLIT, PURGED = "storage-split", "storage-purged"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on another file system than the homes."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK) or shared.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system to write to")
+    folder = Path(tempfile.mkdtemp(dir=shared))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def count_names(person: Person, conda: Path, name: str, **changes: str) -> int:
+    """Make an environment; return how many names a file of its has: one is a copy."""
+    prefix = person.home / "conda/envs" / name
+    subprocess.run(
+        [
+            conda / "bin/conda",
+            "create",
+            "-y",
+            "-q",
+            "-p",
+            prefix,
+            "--override-channels",
+            "-c",
+            CHANNEL,
+            "plain",
+        ],
+        env={**person.environ, **changes},
+        check=True,
+        capture_output=True,
+    )
+    files = [path for path in prefix.rglob("*") if path.is_file() and "conda-meta" not in path.parts]
+    assert files
+    return max(path.stat().st_nlink for path in files)
+
+
+def test_packages_on_another_file_system(person: Person, own_conda: Path, elsewhere: Path) -> None:
+    packages = str(elsewhere / "pkgs")
+    (person.home / ".bashrc").write_text(f"export CONDA_PKGS_DIRS={packages}\n")
+    found = find_one(person, SPLIT, CONDA_PKGS_DIRS=packages)
+    assert found["level"] == "warning"
+    assert found["where"].endswith(f"CONDA_PKGS_DIRS ({person.home}/.bashrc:1)")
+    assert count_names(person, own_conda, "copied", CONDA_PKGS_DIRS=packages) == 1
+    assert find(person, SPLIT) == []
+    # What the site's module sets.
+    assert count_names(person, own_conda, "linked", CONDA_PKGS_DIRS=f"{person.home}/conda/pkgs") > 1
+
+
+def test_environments_on_another_file_system(person: Person, elsewhere: Path) -> None:
+    found = find_one(person, SPLIT, CONDA_ENVS_PATH=str(elsewhere))
+    assert "unset CONDA_ENVS_PATH" in found["mend"]
+    both = {"CONDA_ENVS_PATH": str(elsewhere / "envs"), "CONDA_PKGS_DIRS": str(elsewhere / "pkgs")}
+    assert find(person, SPLIT, **both) == []
+
+
+def test_a_variable_that_leads_to_purged_storage(person: Person, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    (scratch / "envs").mkdir(parents=True)
+    (person.home / "by-link").symlink_to(scratch)
+    (person.home / ".zshrc").write_text("export CONDA_ENVS_PATH=~/by-link/envs\n")
+    variables = {"SCRATCH": str(scratch), "CONDA_ENVS_PATH": f"{person.home}/by-link/envs"}
+    found = find_one(person, PURGED, **variables)
+    assert found["where"] == f"CONDA_ENVS_PATH, {person.home}/.zshrc:1"
+    assert str(scratch) in found["why"]
+    del variables["CONDA_ENVS_PATH"]
+    assert find(person, PURGED, **variables) == []
+
+
+def test_packages_and_environments_that_are_there(person: Person, own_conda: Path) -> None:
+    assert count_names(person, own_conda, "genes", CONDA_PKGS_DIRS=f"{person.home}/conda/pkgs") > 1
+    assert find(person, PURGED, SCRATCH="/nowhere") == []
+    packages, environment = find(person, PURGED, SCRATCH=f"{person.home}/conda")
+    assert packages["where"] == f"{person.home}/conda/pkgs"
+    assert environment["where"] == f"{person.home}/conda/envs/genes"
+    assert environment["mend"].endswith(f"conda create --clone {person.home}/conda/envs/genes --name genes")
+    # Of a folder that holds more than packages nobody is told to delete it.
+    (person.home / "conda/pkgs/results").mkdir()
+    (told,) = (
+        f for f in find(person, PURGED, SCRATCH=f"{person.home}/conda") if f["where"] == packages["where"]
+    )
+    assert told["mend"].endswith(f"env CONDA_PKGS_DIRS={packages['where']} conda clean --all")
+    (person.home / "conda/pkgs/results").rmdir()
+    subprocess.run(["sh", "-c", packages["mend"].rpartition(": ")[2]], check=True)
+    assert len(find(person, PURGED, SCRATCH=f"{person.home}/conda")) == 1

@@ -1,0 +1,272 @@
+"""The faults of an environment, made for real: found, mended, and nothing else touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from findings import read_findings
+from homes import bring_back, keep_home
+from people import COMMAND, MINOR, VERSION, Person, Site, make_person, make_site, make_wheel
+
+
+def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[str, str]]:
+    """Return what `rule` finds in the environment biopy, looked at thoroughly, or by `words`."""
+    done = person.stackenv("check", *(words or ("biopy",)), "--json", status=None, **changes)
+    return [finding for finding in json.loads(done.stdout) if finding["rule"] == rule]
+
+
+def find_one(person: Person, rule: str, *words: str, **changes: str) -> dict[str, str]:
+    (finding,) = find(person, rule, *words, **changes)
+    return finding
+
+
+def purelib(person: Person) -> Path:
+    return person.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
+
+
+def mend(person: Person) -> None:
+    person.stackenv("check", "biopy", "--fix", "--yes", status=None)
+
+
+def differences(person: Person, before: dict[str, str], *but: str) -> set[str]:
+    """Return what is another file than `before`, apart from paths with one of `but` in them."""
+    after = person.tree()
+    paths = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+    return {path for path in paths if not any(word in path for word in but)}
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory, site: Site) -> tuple[Person, Path]:
+    """Return a person with the environment biopy, and a copy of the home."""
+    person = make_person(tmp_path_factory.mktemp("environment"), site)
+    person.create("biopy", "tiny-own==1.0")
+    return person, keep_home(person.home)
+
+
+@pytest.fixture
+def biologist(origin: tuple[Person, Path]) -> Iterator[Person]:
+    """Return the person, with the home as it was made."""
+    person, kept = origin
+    yield person
+    bring_back(person.home, kept)
+
+
+def test_a_healthy_one_has_no_finding(biologist: Person) -> None:
+    biologist.stackenv("check", "biopy")
+    assert read_findings(biologist.stackenv("check", "--json").stdout) == []
+    assert json.loads(biologist.stackenv("check", "biopy", "--json").stdout) == []
+
+
+def test_a_folder_that_is_gone(biologist: Person) -> None:
+    shutil.rmtree(biologist.home / "venvs/biopy-1.0")
+    found = find_one(biologist, "environment-gone")
+    assert found["level"] == "broken" and "stackenv remove biopy/1.0 --yes" in found["mend"]
+    assert [f["rule"] for f in read_findings(biologist.stackenv("check", "--json", status=1).stdout)] == [
+        "environment-gone"
+    ]
+
+
+def test_a_file_system_that_is_away_is_told_apart(biologist: Person) -> None:
+    (biologist.home / "venvs").rename(biologist.home / "away")
+    found = find_one(biologist, "environment-gone")
+    assert "on this node only" in found["why"] and "remove" not in found["mend"]
+
+
+def test_a_record_that_cannot_be_read(biologist: Person) -> None:
+    record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
+    record.write_text("{")
+    found = find_one(biologist, "environment-gone")
+    assert found["where"] == str(record) and "stackenv adopt" in found["mend"]
+
+
+def test_a_python_that_is_gone(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    person.create("biopy")
+    python = person.site.software / f"Python/{VERSION}/bin/python{MINOR}"
+    python.rename(python.with_name("gone"))
+    found = find_one(person, "python-changed")
+    assert found["level"] == "broken" and str(python) in found["what"]
+    assert found["mend"] == "stackenv rebuild biopy/1.0"
+
+
+def test_a_python_that_leads_elsewhere(biologist: Person) -> None:
+    link = biologist.home / "venvs/biopy-1.0/bin/python"
+    link.unlink()
+    link.symlink_to("/usr/bin/python3")
+    assert "/usr/bin/python3" in find_one(biologist, "python-changed")["what"]
+
+
+def test_another_operating_system(biologist: Person) -> None:
+    record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
+    data = json.loads(record.read_text())
+    data["platform"]["os"] = "el8"
+    record.write_text(json.dumps(data))
+    found = find_one(biologist, "platform")
+    assert found["level"] == "broken" and "el8" in found["what"]
+
+
+def test_a_cpu_that_lacks_what_was_compiled_for(biologist: Person) -> None:
+    record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
+    data = json.loads(record.read_text())
+    data["cpu_features"] = ["avx512_no_cpu_has_this"]
+    record.write_text(json.dumps(data))
+    assert "avx512_no_cpu_has_this" in find_one(biologist, "platform")["what"]
+
+
+def test_what_a_purge_of_old_files_leaves_is_found_and_mended(biologist: Person) -> None:
+    before = biologist.tree()
+    old = time.time() - 31 * 86400
+    module = purelib(biologist) / "tiny_own.py"
+    os.utime(module, (old, old))
+    for path in (biologist.home / "venvs").rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_atime < time.time() - 30 * 86400:
+            path.unlink()
+    assert not module.exists()
+    found = find_one(biologist, "missing-files")
+    assert (found["level"], found["where"]) == ("broken", str(module))
+    assert "tiny-own==1.0 (1)" in found["what"]
+    mend(biologist)
+    assert module.exists() and find(biologist, "missing-files") == []
+    # pip writes when it installed; nothing else of the environment, and nothing of the home, is touched.
+    assert differences(biologist, before, "__pycache__", "tiny_own-1.0.dist-info/", ".cache") == set()
+
+
+def test_a_changed_byte_is_found_by_the_hash_of_record(biologist: Person) -> None:
+    module = purelib(biologist) / "tiny_own.py"
+    contents = module.read_bytes()
+    module.write_bytes(contents.replace(b"V", b"v", 1))
+    assert module.stat().st_size == len(contents)
+    found = find_one(biologist, "missing-files")
+    assert (found["level"], found["where"]) == ("warning", str(module))
+    mend(biologist)
+    assert module.read_bytes() == contents and find(biologist, "missing-files") == []
+
+
+def test_a_need_that_is_not_met(biologist: Person) -> None:
+    metadata = purelib(biologist) / "tiny_own-1.0.dist-info/METADATA"
+    metadata.write_text(
+        metadata.read_text()
+        + "Requires-Dist: tiny-stack>=2\nRequires-Dist: absent\nRequires-Dist: none; python_version<'3'\n"
+    )
+    found = find_one(biologist, "inconsistent")
+    assert "tiny-own 1.0 needs tiny-stack>=2, and 1.0 is there" in found["what"]
+    assert "needs absent, which is not there" in found["what"] and "none" not in found["what"]
+
+
+def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
+    make_wheel(biologist.site.wheels, "numpy", "1.21")
+    biologist.stackenv("run", "biopy", "--", "python", "-m", "pip", "install", "-q", "numpy==1.21")
+    metadata = purelib(biologist) / "tiny_own-1.0.dist-info/METADATA"
+    metadata.write_text(metadata.read_text() + "Requires-Dist: numpy>=1.22,<2\n")
+    found = find_one(biologist, "numpy-bounds")
+    assert "tiny-own 1.0 needs numpy<2,>=1.22, and 1.21 is there" in found["what"]
+    assert find(biologist, "inconsistent") == []
+
+
+def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
+    make_wheel(biologist.site.wheels, "tiny-stack", "0.5")
+    before = biologist.tree()
+    install = ("python", "-m", "pip", "install", "-q", "--no-deps", "tiny-stack==0.5")
+    biologist.stackenv(
+        "run", "biopy", "--", "env", "-u", "PIP_CONSTRAINT", "PIP_CONFIG_FILE=/dev/null", *install
+    )
+    found = find_one(biologist, "shadows")
+    assert found["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
+    assert time.strftime("since %Y-%m-%d", time.gmtime()) in found["what"]
+    mend(biologist)
+    assert find(biologist, "shadows") == []
+    assert differences(biologist, before, "__pycache__", ".cache") == set()
+
+
+def test_what_may_be_hidden_is_no_finding(person: Person) -> None:
+    person.create("biopy", "tiny-stack==2.0", "--allow-shadow", "tiny-stack")
+    assert find(person, "shadows") == []
+
+
+@pytest.mark.parametrize("where", ["bin", "stackenv/record.json", f"lib/python{MINOR}/site-packages", ""])
+def test_what_others_can_write_is_closed(biologist: Person, where: str) -> None:
+    path = biologist.home / "venvs/biopy-1.0" / where
+    mode = path.stat().st_mode
+    path.chmod(mode | stat.S_IWOTH)
+    found = find_one(biologist, "open-to-others")
+    assert (found["level"], found["where"]) == ("insecure", str(path))
+    biologist.stackenv("check", "biopy", status=1)
+    mend(biologist)
+    assert path.stat().st_mode == mode & ~stat.S_IWGRP and find(biologist, "open-to-others") == []
+
+
+def test_a_modulefile_that_others_can_write(biologist: Person) -> None:
+    modulefile = biologist.modules / "biopy/1.0.lua"
+    modulefile.chmod(0o666)
+    assert find_one(biologist, "open-to-others")["where"] == str(modulefile)
+
+
+def test_what_belongs_to_somebody_else(biologist: Person) -> None:
+    os.chown(biologist.home / "venvs/biopy-1.0/bin", 4711, -1)
+    found = find_one(biologist, "open-to-others")
+    assert "4711" in found["what"] and found["level"] == "insecure"
+
+
+def test_constraints_that_are_not_current_are_written_anew(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    person.create("biopy", "tiny-own==1.0")
+    before = person.tree()
+    bundle = person.site.software / "Bundle/1/lib"
+    metadata = bundle / "tiny_stack-1.0.dist-info/METADATA"
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.0.1"))
+    (bundle / "tiny_stack-1.0.dist-info").rename(bundle / "tiny_stack-1.0.1.dist-info")
+    found = find_one(person, "stale")
+    assert "tiny-stack is held at 1.0, and Bundle/1 has 1.0.1" in found["what"]
+    mend(person)
+    assert find(person, "stale") == []
+    constraints = person.home / "venvs/biopy-1.0/stackenv/constraints.txt"
+    assert "tiny-stack==1.0.1" in constraints.read_text().replace("_", "-")
+    changed = differences(person, before, "__pycache__")
+    assert changed and all("/stackenv/" in path or path == "modules/biopy/1.0.lua" for path in changed)
+
+
+def test_a_file_of_stackenvs_that_somebody_has_changed(biologist: Person) -> None:
+    before = biologist.tree()
+    constraints = biologist.home / "venvs/biopy-1.0/stackenv/constraints.txt"
+    constraints.write_text("numpy==0\n")
+    assert str(constraints) in find_one(biologist, "stale")["what"]
+    mend(biologist)
+    assert differences(biologist, before, "__pycache__", "record.json") == set()
+
+
+def test_storage_that_the_site_purges(person: Person, tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text(f"version: 1\nconda:\n  purged_storage: [{tmp_path}/scratch]\n")
+    (tmp_path / "scratch").mkdir()
+    person.create("biopy", "--path", str(tmp_path / "scratch/biopy"))
+    found = find_one(person, "purged-storage", STACKENV_SITE_CONFIG=str(policy))
+    assert str(tmp_path / "scratch") in found["what"]
+
+
+def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    person.create("biopy", "tiny-own==1.0")
+    Path(person.site.modulepath, "Bundle/1.lua").unlink()
+    found = json.loads(person.stackenv("check", "biopy", "--json", status=1).stdout)
+    assert [finding["rule"] for finding in found] == ["modules-gone"]
+
+
+def test_looking_at_many_starts_few_processes(person: Person, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        person.create(name)
+    counts = []
+    for words in (("check", "a"), ("check",)):
+        trace = tmp_path / "trace"
+        script = ["strace", "-f", "-qq", "-e", "trace=execve", "-e", "status=successful", "-o", str(trace)]
+        done = person.shell(f'{" ".join(script)} "{COMMAND}" {" ".join(words)}')
+        assert done.returncode == 0, done.stderr
+        counts.append(len(trace.read_text().splitlines()))
+    # One stack for all: Lmod and its Python are asked once.
+    assert counts[1] <= counts[0] + 2

@@ -1,0 +1,155 @@
+"""Environments on stacks that EasyBuild has built, and of the real conda: no false alarm, and real faults."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
+
+from built import POLICY, BuiltModules
+from findings import read_findings
+from stacked import STACKS, Stack, open_stack
+from users import User, make_user
+
+
+def check(user: User, *words: str) -> list[dict[str, str]]:
+    done = user.stackenv("check", *words, "--json")
+    assert done.stdout, done.stderr
+    return read_findings(done.stdout)
+
+
+def run(user: User, *arguments: str, load: tuple[str, ...] = ()) -> None:
+    done = user.stackenv(*arguments, load=load)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(params=STACKS)
+def any_stack(request: pytest.FixtureRequest) -> Stack:
+    return open_stack(request.param)
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> User:
+    return make_user(tmp_path, open_stack("eb5-pythonpath"))
+
+
+@pytest.fixture
+def conda_user(user: User, built_modules: BuiltModules) -> User:
+    """Return a user with the conda environment it, and its module."""
+    policy = user.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    run(user, "create", "it", "--conda", "activating")
+    return user
+
+
+def test_healthy_venvs_have_no_finding(tmp_path: Path, any_stack: Stack) -> None:
+    user = make_user(tmp_path, any_stack)
+    run(user, "create", "biopy", "biopython", load=(any_stack.bundle_module,))
+    project = user.home / "source"
+    (project / "src/mine").mkdir(parents=True)
+    (project / "src/mine/__init__.py").write_text("")
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "mine"\nversion = "1"\n'
+    )
+    for words in (
+        ("python", "-m", "pip", "install", "-q", "-e", str(project)),
+        ("python", "-c", "import Bio, numpy, mine"),
+    ):
+        run(user, "run", "biopy", "--", *words)
+    for maker in (
+        "python -m venv --system-site-packages",
+        "virtualenv -q --system-site-packages",
+        "uv venv -q",
+    ):
+        name = maker.split()[0].replace("python", "venv")
+        made = user.run(f"module load {any_stack.bundle_module} && {maker} ~/own/{name}")
+        assert made.returncode == 0, made.stderr
+        run(user, "adopt", str(user.home / "own" / name), name, load=(any_stack.bundle_module,))
+        assert check(user, name) == []
+    assert check(user, "biopy") == []
+    assert check(user) == []
+
+
+def test_a_compiled_package_that_is_damaged_does_not_import(user: User) -> None:
+    run(user, "create", "biopy", "biopython", load=(user.stack.bundle_module,))
+    extension = next((user.home / "venvs/biopy-1.0").glob("lib/python3*/site-packages/Bio/*.so"))
+    extension.write_bytes(b"\0" * extension.stat().st_size)
+    found = {finding["rule"]: finding for finding in check(user, "biopy")}
+    assert found["extensions"]["level"] == "broken"
+    assert f"Bio.{extension.name.split('.')[0]} cannot be imported" in found["extensions"]["what"]
+    user.stackenv("check", "biopy", "--fix", "--yes")
+    assert check(user, "biopy") == []
+
+
+def test_one_that_crashes_is_told_and_the_others_are_tried(user: User) -> None:
+    run(user, "create", "biopy", "biopython", load=(user.stack.bundle_module,))
+    package = next((user.home / "venvs/biopy-1.0").glob("lib/python3*/site-packages/Bio"))
+    (package / "__init__.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n")
+    found = {finding["rule"]: finding for finding in check(user, "biopy")}
+    assert "killed by signal 11" in found["extensions"]["what"]
+    # An import runs it, as a load does: not what others can have written.
+    (user.home / "venvs/biopy-1.0/stackenv/record.json").chmod(0o660)
+    assert "extensions" not in {finding["rule"] for finding in check(user, "biopy")}
+
+
+def test_a_healthy_conda_environment_has_no_finding(conda_user: User) -> None:
+    assert check(conda_user, "it") == []
+
+
+def test_what_modules_offer_optimised_is_told_of_a_conda_environment(conda_user: User) -> None:
+    modules = conda_user.home / "site/SciPy-bundle"
+    modules.mkdir(parents=True)
+    (modules / "2023.07.lua").write_text('setenv("X", "1")\n')
+    conda_user.environ["MODULEPATH"] += f":{modules.parent}"
+    meta = conda_user.home / "conda/envs/it-1.0/conda-meta/numpy-1.26.4-0.json"
+    meta.write_text(json.dumps({"name": "numpy", "version": "1.26.4", "files": []}))
+    (found,) = check(conda_user, "it")
+    assert (found["rule"], found["level"]) == ("generic-packages", "warning")
+    assert "numpy 1.26.4" in found["what"] and "SciPy-bundle/2023.07" in found["what"]
+
+
+def test_an_activation_that_has_changed_is_captured_again(conda_user: User) -> None:
+    script = conda_user.home / "conda/envs/it-1.0/etc/conda/activate.d/mine.sh"
+    script.write_text("export STACKENV_TEST_NEW=1\n")
+    (found,) = check(conda_user, "it")
+    assert found["rule"] == "stale" and "activation" in found["what"]
+    mended = conda_user.stackenv("check", "it", "--fix", "--yes")
+    assert check(conda_user, "it") == [], mended.stderr
+    done = conda_user.run("module use ~/modules; module load it && echo $STACKENV_TEST_NEW")
+    assert done.stdout == "1\n", done.stderr
+
+
+def test_a_file_of_condas_that_is_gone_is_brought_back(conda_user: User) -> None:
+    prefix = conda_user.home / "conda/envs/it-1.0"
+    (note,) = (prefix / "conda-meta").glob("activating-*.json")
+    file = prefix / next(name for name in json.loads(note.read_text())["files"] if "activate.d" in name)
+    file.unlink()
+    found = {finding["rule"]: finding for finding in check(conda_user, "it")}
+    assert found["missing-files"]["where"] == str(file)
+    assert "conda install --yes --force-reinstall activating" in found["missing-files"]["mend"]
+    conda_user.stackenv("check", "it", "--fix", "--yes")
+    assert file.exists()
+    assert check(conda_user, "it") == []
+
+
+def test_a_changed_byte_in_a_file_of_condas_is_found_and_brought_back(conda_user: User) -> None:
+    prefix = conda_user.home / "conda/envs/it-1.0"
+    (note,) = (prefix / "conda-meta").glob("activating-*.json")
+    entries = json.loads(note.read_text())["paths_data"]["paths"]
+    file = next(prefix / e["_path"] for e in entries if "sha256" in e and not e.get("prefix_placeholder"))
+    contents = file.read_bytes()
+    # What conda has linked into the environment is one file with that in its cache.
+    file.unlink()
+    file.write_bytes(bytes([contents[0] ^ 1]) + contents[1:])
+    found = {finding["rule"]: finding for finding in check(conda_user, "it")}
+    assert (found["missing-files"]["level"], found["missing-files"]["where"]) == ("warning", str(file))
+    assert "missing-files" not in {finding["rule"] for finding in check(conda_user)}
+    conda_user.stackenv("check", "it", "--fix", "--yes")
+    assert file.read_bytes() == contents
+    assert check(conda_user, "it") == []

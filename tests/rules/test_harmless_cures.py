@@ -1,0 +1,90 @@
+"""No cure makes something worse: what works by what is found is told, and left as it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from people import MINOR, Person
+
+from stackenv.rules.missing_files import list_conda_faults
+
+SITE = f"lib/python{MINOR}/site-packages"
+
+
+def find_one(person: Person, rule: str) -> dict[str, str]:
+    found = json.loads(person.stackenv("check", "biopy", "--json", status=None).stdout)
+    (finding,) = (finding for finding in found if finding["rule"] == rule)
+    return finding
+
+
+def install(site: Path, name: str, version: str, *lines: str, files: str = "") -> None:
+    """Write the metadata of a package, as pip does."""
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    text = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines])
+    (info / "METADATA").write_text(f"{text}\n")
+    (info / "INSTALLER").write_text("pip\n")
+    (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{files}")
+
+
+def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
+    site = person.create("biopy") / SITE
+    install(site, "tiny-stack", "2.0")
+    install(site, "content", "1.0", "Requires-Dist: tiny-stack>=1; extra == 'x'", "Requires-Dist: tiny-stack")
+    assert find_one(person, "shadows")["cure"] != []
+    install(site, "needing", "1.0", "Requires-Dist: tiny-stack>=2")
+    found = find_one(person, "shadows")
+    assert found["cure"] == []
+    assert found["mend"].startswith("needing needs tiny-stack>=2, which 1.0 is not; ")
+    assert "stackenv edit biopy/1.0 --allow-shadow tiny-stack" in found["mend"]
+
+
+def test_what_pip_has_put_in_the_place_of_conda_s_is_no_fault(tmp_path: Path) -> None:
+    files = [f"{SITE}/foo.py", f"{SITE}/foo-1.0.dist-info/METADATA", "bin/foo", "share/foo/data"]
+    note = tmp_path / "conda-meta/foo-1.0-0.json"
+    note.parent.mkdir()
+    note.write_text(json.dumps({"name": "foo", "version": "1.0", "files": files}))
+    assert len(list(list_conda_faults(tmp_path, True))) == 4
+    install(tmp_path / SITE, "foo", "2.0")
+    assert list(list_conda_faults(tmp_path, True)) == [("foo=1.0", tmp_path / "share/foo/data", False)]
+
+
+def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, tmp_path: Path) -> None:
+    site = person.create("biopy") / SITE
+    code, driver = tmp_path / "gpu.c", tmp_path / "libcuda.so.1"
+    code.write_text("int PyInit_gpu(void) { return 0; }\n")
+    extension = site / f"gpu{sysconfig.get_config_var('EXT_SUFFIX')}"
+    shared = ["gcc", "-shared", "-fPIC", str(code)]
+    subprocess.run([*shared, "-Wl,-soname,libcuda.so.1", "-o", driver], check=True)
+    subprocess.run([*shared, "-Wl,--no-as-needed", str(driver), "-o", extension], check=True)
+    driver.unlink()
+    install(site, "gpu", "1.0", files=f"{extension.name},,\n")
+    found = find_one(person, "extensions")
+    assert (found["level"], found["cure"]) == ("unchecked", [])
+    assert "libcuda.so.1: cannot open shared object file" in found["what"]
+    assert person.stackenv("check", "biopy").returncode == 0
+
+
+def test_one_odd_record_leaves_the_other_rules_their_say(person: Person) -> None:
+    site = person.create("biopy") / SITE
+    install(site, "odd", "1.0", files="a,b,c,d\nodd.py,sha256=x,many\n")
+    install(site, "tiny-stack", "2.0")
+    assert find_one(person, "shadows")["level"] == "warning"
+    assert find_one(person, "missing-files")["level"] == "unchecked"
+
+
+def test_a_cure_that_fails_is_told_with_the_status(person: Person) -> None:
+    site = person.create("biopy") / SITE
+    info = "tiny_stack-2.0.dist-info"
+    install(site, "tiny-stack", "2.0", files=f"{info}/RECORD,,\n{info}/INSTALLER,,\n")
+    main = site / "pip/__main__.py"
+    words = main.read_text()
+    main.write_text("raise SystemExit('no space left')\n")
+    failed = person.stackenv("check", "--fix", "--yes", status=1)
+    assert "not mended: " in failed.stderr and "no space left" in failed.stderr
+    assert "warning: tiny-stack 2.0 hides 1.0" in failed.stdout
+    main.write_text(words)
+    assert person.stackenv("check", "--fix", "--yes").stdout.startswith("nothing is wrong")
