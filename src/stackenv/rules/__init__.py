@@ -44,6 +44,7 @@ ACCOUNT_RULES = {
     "storage-purged": "stackenv.rules.storage_purged",
     "kernels": "stackenv.rules.kernels",
     "lmod-cache": "stackenv.rules.lmod_cache",
+    "quota": "stackenv.rules.quota",
 }
 
 

@@ -1,0 +1,120 @@
+"""File systems that are full, in bytes or in files: small ones, filled; and limits that a command tells."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from checking import find, find_one
+from people import Person
+
+RULE = "quota"
+
+
+@pytest.fixture
+def mount(person: Person) -> Iterator[Callable[[str], Path]]:
+    """Return what mounts a file system over the home, the smaller the better."""
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("a full disk takes a mount, and that takes root")
+    mounted = []
+
+    def mount_over_home(options: str) -> Path:
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(person.home)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr}")
+        mounted.append(person.home)
+        return person.home
+
+    yield mount_over_home
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path, size_bytes: int) -> None:
+    """Write files of this size into `folder` until no more can be written."""
+    with pytest.raises(OSError) as raised:
+        for number in range(100_000):
+            with (folder / f"{number}").open("wb", buffering=0) as stream:
+                left = size_bytes
+                while left:
+                    left -= stream.write(b"x" * left)
+    assert raised.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(
+    ("options", "size_bytes", "unit"), [("size=4m", 4096, "B of"), ("size=64m,nr_inodes=400", 0, "files of")]
+)
+def test_a_full_home(
+    person: Person, mount: Callable[[str], Path], options: str, size_bytes: int, unit: str
+) -> None:
+    home = mount(options)
+    assert person.stackenv("check").stdout == "nothing is wrong: 0 environments and your account\n"
+    fill(home, size_bytes)
+    found = find_one(person, RULE)
+    assert (found["level"], found["where"], found["cure"]) == ("broken", str(home), [])
+    assert "is full: 0 " in found["what"]
+    assert unit in found["what"]
+    assert found["mend"].startswith("stackenv usage")
+    before = person.tree()
+    person.stackenv("check", "--fix", "--yes", status=1)
+    assert person.tree() == before
+    # As the finding's mend has it: both work on a full disk.
+    person.stackenv("usage")
+    person.stackenv("clean", "--dry-run")
+    for number in range(20):
+        (home / f"{number}").unlink()
+    assert [f["level"] for f in find(person, RULE)] == ["warning"]
+    for path in home.glob("*0"):
+        path.unlink()
+    assert find(person, RULE) == []
+
+
+def test_a_full_package_cache(person: Person, mount: Callable[[str], Path], tmp_path: Path) -> None:
+    home = mount("size=4m")
+    fill(home, 1 << 16)
+    other = tmp_path / "other"
+    other.mkdir()
+    found = find(person, RULE, HOME=str(other), CONDA_PKGS_DIRS=str(home / "pkgs/below"))
+    assert str(home) in [f["where"] for f in found]
+    assert str(home) not in [f["where"] for f in find(person, RULE, HOME=str(other))]
+
+
+@pytest.mark.parametrize(
+    ("printed", "levels"),
+    [
+        ("5 1000000000000 10 1000000", []),
+        ("1000000000000 1000000000000 10 1000000", ["broken"]),
+        ("5 - 999999 1000000", ["broken"]),
+        ("999000000000 1000000000000 960000 1000000", ["warning", "warning"]),
+        ("nonsense", ["unchecked"]),
+    ],
+)
+def test_what_the_site_s_command_tells(
+    person: Person, tmp_path: Path, printed: str, levels: list[str]
+) -> None:
+    command = tmp_path / "quota-of"
+    command.write_text(f"#!/bin/sh\necho {printed}\n")
+    command.chmod(0o755)
+    policy = tmp_path / "limited.yaml"
+    policy.write_text(f'version: 1\nlimits:\n  - {{path: "${{HOME}}", command: ["{command}"]}}\n')
+    found = find(person, RULE, STACKENV_SITE_CONFIG=str(policy))
+    found = [f for f in found if "file system of" not in f["what"]]
+    assert [f["level"] for f in found] == levels
+    assert all(f["where"] == str(person.home) for f in found)
+
+
+def test_places_that_nobody_writes_to_may_be_full(person: Person, mount: Callable[[str], Path]) -> None:
+    home = mount("size=4m")
+    other = home.parent / "other"
+    other.mkdir()
+    fill(home, 1 << 16)
+    remount = ["mount", "-o", "remount,ro", str(home)]
+    subprocess.run(remount, check=True)
+    changes = {"HOME": str(other), "CONDA_ENVS_PATH": str(home / "envs")}
+    assert str(home) not in [f["where"] for f in find(person, RULE, **changes)]
