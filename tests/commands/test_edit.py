@@ -39,7 +39,7 @@ def test_another_python_is_refused_and_nothing_changed(owner: Person) -> None:
     done = owner.stackenv("edit", "kept", "--module", "Bundle/next", status=1)
     assert "Python/next" in done.stderr
     assert "a venv keeps its Python" in done.stderr
-    assert "stackenv create NEW_NAME -m Bundle/next -r requirements.txt" in done.stderr
+    assert "stackenv rebuild kept/1.0 -m Bundle/next" in done.stderr
     assert owner.tree() == before
 
 

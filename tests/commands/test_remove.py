@@ -49,6 +49,13 @@ def test_what_it_will_delete_is_counted(owner: Person) -> None:
     assert line.endswith(f"{megabytes:.1f} MB")
 
 
+def test_what_was_not_installed_there_is_told(owner: Person) -> None:
+    place = owner.create("lived-in")
+    (place / "data").mkdir()
+    line = owner.stackenv("remove", "lived-in", "--dry-run").stdout.splitlines()[1]
+    assert line.endswith("; with what was not installed: data")
+
+
 def test_without_a_terminal_nothing_is_removed(owner: Person) -> None:
     before = owner.tree()
     assert "stackenv remove biopy/1.0 --yes" in owner.stackenv("remove", "biopy", status=2).stderr

@@ -100,7 +100,7 @@ def test_what_is_adopted_twice_or_dry_changes_nothing(user: User) -> None:
     assert user.stackenv("adopt", "stats").returncode == 0
     after = describe_tree(prefix)
     assert {path: after[path] for path in inside} == inside
-    assert {path.split("/")[0] for path in after.keys() - inside.keys()} == {"stackenv"}
+    assert {path.split("/")[0] for path in after.keys() - inside.keys()} == {"pip.conf", "stackenv"}
     before = describe_tree(user.home)
     again = user.stackenv("adopt", "./stats/", "other")
     assert again.returncode == 9 and "has a module already: stats/1.0" in again.stderr

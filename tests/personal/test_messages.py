@@ -206,7 +206,9 @@ def test_the_help_cuts_no_text_and_begins_with_what_users_type(user: User, colum
     told = user.stackenv("--help", COLUMNS=columns)
     _, _, commands = told.stdout.partition("\nCommands:\n")
     assert told.returncode == 0 and commands and "..." not in commands
-    assert all(re.search(rf"^  {name}  ", told.stdout, re.MULTILINE) for name in COMMANDS)
+    # Other names for a command work, and are not shown.
+    shown = COMMANDS.keys() - {"doctor", "upgrade"}
+    assert all(re.search(rf"^  {name}  ", told.stdout, re.MULTILINE) for name in shown)
     assert "stackenv create biopy biopython" in told.stdout
 
 
@@ -221,7 +223,8 @@ def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
     edited = user.stackenv("edit", "it", *names)
     assert edited.returncode == 0, edited.stderr
     other = user.stackenv("edit", "it", "-m", user.stack.next_bundle_module)
-    assert other.returncode == 1 and "stackenv export it/1.0 --format requirements" in other.stderr
+    assert other.returncode == 1
+    assert f"stackenv rebuild it/1.0 -m {user.stack.next_bundle_module}\n" in other.stderr
     moved = user.run(
         "stackenv export it --format requirements > it.txt;"
         f" module purge; module load {user.stack.next_bundle_module};"

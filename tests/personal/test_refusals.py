@@ -103,7 +103,7 @@ def test_a_module_that_is_gone_is_named_with_the_folder_it_was_found_in(tmp_path
     record = read_own_record(owner, name)
     assert f"the module {record.modules[0]}" in said
     assert f"MODULEPATH={record.modulepath}" in said
-    assert f"stackenv export {name}/1.0" in said
+    assert f"stackenv rebuild {name}/1.0 --module" in said
 
 
 def test_one_of_several_that_is_refused_leaves_the_shell_as_it_was(tmp_path, owner, gone) -> None:

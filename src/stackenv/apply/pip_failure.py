@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.errors import InstallError
+from stackenv.errors import InstallError, UnreachableError
 from stackenv.model.environment import Record
 
 NO_BUILD_ISOLATION = "--no-build-isolation"
@@ -17,6 +17,11 @@ CONSTRAINT_IN_CONFLICT = re.compile(r"The user requested \(constraint\) ([A-Za-z
 BUILD_FAILED = re.compile(
     r"Failed to build|Failed building wheel|subprocess-exited-with-error|metadata-generation-failed"
 )
+# The last of its attempts has failed (pip's urllib3), or a file that was named by its URL.
+NO_CONNECTION = re.compile(r"Retrying \(Retry\(total=0\b|Max retries exceeded with url")
+ERROR = re.compile(r"^ *(?:ERROR|error): (.+)$", re.MULTILINE)
+# What says no more than that there was an error.
+GENERAL = ("Could not find a version", "ResolutionImpossible", "subprocess-exited", "metadata-generation")
 MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]([\w.]+)")
 
 
@@ -57,7 +62,19 @@ def explain_failure(record: Record, arguments: Sequence[str], log: str, status: 
                     f"the same command with {NO_BUILD_ISOLATION}; what else the build needs, beyond "
                     "setuptools and wheel, must then be named as packages before this one",
                 )
+    if NO_CONNECTION.search(log):
+        return UnreachableError(
+            f"pip could not reach from here where {wanted} is to come from; what it says stands above",
+            "on many sites only the login nodes reach the internet: type the same command there",
+        )
     return InstallError(
         f"pip could not install {wanted} (status {status}); what it says stands above",
         "mend that and type the same command again; nothing is left of this attempt",
+        find_reason(log),
     )
+
+
+def find_reason(log: str) -> str:
+    """Return the line of pip's words, `log`, that tells most; empty when none does."""
+    lines = [line.strip() for line in ERROR.findall(log)]
+    return next((line for line in lines if not line.startswith(GENERAL)), "")

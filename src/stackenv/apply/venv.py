@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from stackenv.apply.files import write_file
 from stackenv.describe.venv import find_site_packages
-from stackenv.errors import StackenvError, TakenError
+from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER
@@ -46,7 +46,8 @@ def make_folder(path: Path, proof: Path) -> None:
         proof.touch(exist_ok=False)
     except OSError as error:
         raise StackenvError(
-            f"{path} could not be made: {error.strerror}", f"ls -ld {path.parent}; df -h {path.parent}"
+            f"{path} could not be made: {error.strerror}",
+            f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
         ) from error
 
 
@@ -76,7 +77,8 @@ def make_venv(
     if done.returncode:
         words = (done.stdout + done.stderr).strip() or f"status {done.returncode}"
         raise StackenvError(
-            f"{python.executable} could not make a venv: {words}", f"df -h {path}; df -i {path}"
+            f"{python.executable} could not make a venv: {words}",
+            f"df -h {quote_word(path)}; df -i {quote_word(path)}",
         )
 
 

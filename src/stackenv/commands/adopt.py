@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from stackenv.apply.store import check_name
 from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
-from stackenv.errors import UsageError
+from stackenv.errors import StackenvError, UsageError
 
 if TYPE_CHECKING:
     from stackenv.commands.adoption import AdoptRequest
@@ -56,6 +58,7 @@ def adopt(
     require_finished(prefix)
     former = read_former_record(prefix)
     if former:
+        require_in_place(former, prefix)
         require_unpacked(former)
     request = build_request(prefix, name, options, former)
     workplace.store.check_writable()
@@ -68,6 +71,24 @@ def adopt(
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)
+
+
+def require_in_place(former: Record, prefix: Path) -> None:
+    """Raise StackenvError when the packed environment `former` is not where it was packed."""
+    if not former.packed or os.path.realpath(former.path) == os.path.realpath(prefix):
+        return
+    old, new = shlex.quote(former.path), shlex.quote(str(prefix))
+    if os.path.lexists(former.path):
+        raise StackenvError(
+            f"{prefix} is a copy of {former.full_name}, packed in {former.path}; nothing was changed",
+            f"stackenv unpack {former.full_name}; copy that, and adopt the copy",
+        )
+    raise StackenvError(
+        f"{prefix} is {former.full_name}, packed at {former.path} and moved since: packed, it works there "
+        "alone; nothing was changed",
+        f"mv {new} {old}; to have it elsewhere, then: stackenv unpack {former.full_name}; mv {old} {new}; "
+        f"stackenv adopt {new} {former.name}",
+    )
 
 
 def plan_adopted(request: AdoptRequest, workplace: Workplace, former: Record | None) -> tuple[Plan, Record]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stackenv.apply.capture import capture_activation
 from stackenv.apply.files import write_file, write_new_file
+from stackenv.apply.own_files import is_users
 from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import require_no_personal
@@ -19,10 +20,12 @@ from stackenv.describe.conda_environment import (
     list_untold,
 )
 from stackenv.errors import ModuleError, StackenvError
+from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.conda_environment import list_environment_folders, read_packages
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
+from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
@@ -124,9 +127,35 @@ def conda_module_steps(
     record: Record, workplace: Workplace, modulefile: Path, proof: str
 ) -> tuple[Step, ...]:
     """Return the steps from a conda environment that is there to its modulefile."""
-
-    files = describe_conda_environment_files(record)
     captured: list[Record] = []
+    return (
+        *capture_steps(record, workplace, proof, captured),
+        Step(
+            f"write the modulefile {modulefile}",
+            lambda: finish_conda(captured[0], modulefile, Path(proof)),
+            (RemoveFile(str(modulefile)),),
+        ),
+    )
+
+
+def keep_users_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files of `record` without those at whose place the user has an own one; tell of each."""
+    kept = []
+    for file in describe_conda_environment_files(record):
+        if is_users(file, record.path) or (file.yields and Path(file.path).is_symlink()):
+            tell(f"{file.path} is your own and stays as it is")
+        else:
+            kept.append(file)
+    return tuple(kept)
+
+
+def capture_steps(
+    record: Record, workplace: Workplace, proof: str, captured: list[Record]
+) -> tuple[Step, ...]:
+    """Return the steps that write stackenv's files, and put the complete record into `captured`."""
+    files = keep_users_files(record)
+
+    listed = "".join(f", {Path(file.path).name}" for file in files if file.yields)
 
     def prepare() -> None:
         Path(proof).parent.mkdir(exist_ok=True)
@@ -135,7 +164,7 @@ def conda_module_steps(
 
     return (
         Step(
-            f"write into {record.path}: the folder {FOLDER}",
+            f"write into {record.path}: the folder {FOLDER}{listed}",
             prepare,
             # What stackenv made goes as a whole, by the undo of the step that made it.
             () if record.owned else undo_files((file.path for file in files), record.path, proof),
@@ -143,11 +172,6 @@ def conda_module_steps(
         Step(
             "capture what its activation does",
             lambda: captured.append(capture_record(record, workplace)),
-        ),
-        Step(
-            f"write the modulefile {modulefile}",
-            lambda: finish_conda(captured[0], modulefile, Path(proof)),
-            (RemoveFile(str(modulefile)),),
         ),
     )
 
@@ -160,7 +184,11 @@ def capture_record(record: Record, workplace: Workplace) -> Record:
         tell(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
     for name in list_untold(asdict(captured)):
         tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
-    activation = {**asdict(captured), "environment_name": name_environment(prefix, workplace)}
+    activation = {
+        **asdict(captured),
+        "environment_name": name_environment(prefix, workplace),
+        "scripts_sha256": hash_activation(prefix),
+    }
     return replace(record, python=find_python(prefix), packages=read_packages(prefix), activation=activation)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -36,6 +38,13 @@ from stackenv.output import print_json, print_line, tell
 @click.option("--user-site", is_flag=True, help="See ~/.local too, behind the environment's packages.")
 @click.option("--no-build-isolation", is_flag=True, help="Builds from source see the stack's packages.")
 @click.option("--os-python", is_flag=True, help="Take the operating system's Python.")
+@click.option(
+    "--from",
+    "from_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Make again what `stackenv export` has written to FILE, here or on another machine.",
+)
 @click.option("--description", default="", help="One line for `module spider` and `stackenv list`.")
 @shared_option
 @dry_run_option
@@ -50,6 +59,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     Example:
       module load SciPy-bundle
       stackenv create biopy biopython
+      stackenv create biopy --from biopy.yaml
       module use ~/modules; module load biopy
     """
     request = CreateRequest(name=name, packages=packages, **options)  # type: ignore[arg-type]
@@ -64,8 +74,14 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
 
+    again = None
     with making(workplace) as workplace:
-        if request.conda:
+        if request.from_file:
+            from stackenv.commands.create_from import plan_from
+
+            plan, again = plan_from(request, workplace)
+            record = again.record
+        elif request.conda:
             from stackenv.commands.create_conda import plan_conda
 
             plan, record = plan_conda(request, workplace)
@@ -73,13 +89,16 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
             from stackenv.commands.create_venv import plan_venv
 
             plan, record = plan_venv(request, workplace)
-        workplace.check_place(Path(record.path), request.conda)
+        workplace.check_place(Path(record.path), record.kind == "conda")
         require_loadable_name(record, workplace)
         if dry_run:
             print_plan(plan, as_json)
         else:
             carry_out(plan, record, workplace)
-            report_created(workplace, record.full_name, as_json)
+            for sentence in again.outcome.sentences() if again else ():
+                tell(sentence)
+            differences = again.outcome.describe() if again else {}
+            report_created(workplace, record.full_name, as_json, differences)
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
@@ -91,7 +110,12 @@ def print_plan(plan: Plan, as_json: bool) -> None:
         print_line(step.sentence)
 
 
-def report_created(workplace: Workplace, full_name: str, as_json: bool) -> None:
+def report_created(
+    workplace: Workplace,
+    full_name: str,
+    as_json: bool,
+    differences: Mapping[str, object] = MappingProxyType({}),
+) -> None:
     """Print what is ready now, and what to type to use it."""
     module = workplace.store.find(full_name)
     others = [m for m in workplace.store.list_modules() if m.name == module.name]
@@ -107,6 +131,7 @@ def report_created(workplace: Workplace, full_name: str, as_json: bool) -> None:
                 "modules": list(record.modules),
                 "packages": {p.name: p.version for p in record.packages},
                 "use": use,
+                **differences,
             }
         )
         return

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from stackenv.apply.files import write_file, write_new_file
 from stackenv.apply.pip_failure import NO_BUILD_ISOLATION
 from stackenv.apply.store import check_name
-from stackenv.apply.venv import (
-    environment_of,
-    install_packages,
-    make_folder,
-    make_venv,
-    proof_of,
-    write_files,
-)
+from stackenv.apply.venv import environment_of, install_packages, proof_of
 from stackenv.commands.beneath import list_loaded, require_no_personal
+from stackenv.commands.making_venv import complete_record, making_steps, read_report
 from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import constraints_url, describe_venv_files, describe_venv_module, is_venv_path
-from stackenv.errors import StackenvError, UsageError
-from stackenv.facts.compiled import list_needed_features
+from stackenv.describe.venv import constraints_url, describe_venv_module, is_venv_path
+from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
-from stackenv.facts.python import probe_python
 from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
-from stackenv.model.environment import Package, Python, Record
-from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
+from stackenv.model.environment import Python, Record
+from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.output import tell
 from stackenv.render import render_module
@@ -61,6 +51,7 @@ class CreateRequest:
     os_python: bool = False
     description: str = ""
     shared: Path | None = None
+    from_file: Path | None = None
 
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
@@ -68,7 +59,10 @@ class CreateRequest:
         check_name(self.version, "version")
         for file in self.requirements:
             if not file.is_file():
-                raise UsageError(f"the requirements file {file} does not exist", f"ls -l {file}")
+                raise UsageError(f"the requirements file {file} does not exist", f"ls -l {quote_word(file)}")
+        if self.from_file:
+            self._check_from()
+            return
         if self.conda:
             self._check_conda()
             return
@@ -81,6 +75,24 @@ class CreateRequest:
             )
         for package in self.packages:
             check_package(package)
+
+    def _check_from(self) -> None:
+        """Raise UsageError for what the file of --from says already."""
+        given = {
+            "PACKAGES": self.packages,
+            "--requirements": self.requirements,
+            "--conda": self.conda,
+            "--python": self.python_version,
+            "--os-python": self.os_python,
+            "--no-build-isolation": self.no_build_isolation,
+            "--no-system-site-packages": not self.system_site_packages,
+        }
+        for option, value in given.items():
+            if value:
+                raise UsageError(
+                    f"{option} goes without --from: the file says what there is to be",
+                    "install more afterwards: ml NAME; pip install PACKAGE",
+                )
 
     def _check_conda(self) -> None:
         """Raise UsageError for an option that is of no use to a conda environment."""
@@ -225,33 +237,17 @@ def plan_venv(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Recor
 
 def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
     """Return the steps that make the venv of `record` and its modulefile."""
-    assert record.python is not None
-    python, path = record.python, Path(record.path)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    constraint = constraints_url(record.path) if record.pinned else ""
-    environ = environment_of(record, stack.environ, constraint)
+    environ = environment_of(record, stack.environ, constraints_url(record.path) if record.pinned else "")
     calls = request.pip_calls()
     report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
-    below = f" of the module {python.module}" if python.module else ""
     install = Step(
         f"install with pip: {'; '.join(' '.join(words) for words in calls)}",
         lambda: install_packages(record, calls, environ, report),
         (RemoveFile(str(report)),),
     )
     return (
-        Step(
-            f"make the folder {path}",
-            lambda: make_folder(path, Path(proof)),
-            (RemoveTree(str(path), proof),),
-        ),
-        Step(
-            f"make a venv with Python {python.version}{below}",
-            lambda: make_venv(path, python, record.name, request.system_site_packages, stack.environ),
-        ),
-        Step(
-            f"put the packages in order, and hold {len(record.pinned)} packages of the stack",
-            lambda: write_files(describe_venv_files(record)),
-        ),
+        *making_steps(record, stack, proof, request.system_site_packages),
         *([install] if calls else []),
         Step(
             f"write the modulefile {modulefile}",
@@ -263,31 +259,8 @@ def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile:
 
 def finish(record: Record, environ: dict[str, str], report: Path, modulefile: Path, proof: Path) -> None:
     """Write the record, then the modulefile, by which the environment is complete."""
-    probed = probe_python(f"{record.path}/bin/python", environ)
-    prefix = f"{Path(record.path).resolve()}/"
-    told = read_report(report)
-    packages = tuple(
-        replace(told.get((p.name.lower(), p.version), p), name=p.name, version=p.version, location=p.location)
-        for p in probed.packages
-        if f"{p.location}/".startswith(prefix)
-    )
-    features = list_needed_features(packages, Path(record.path), environ)
-    complete = replace(record, packages=packages, cpu_features=features)
+    complete = complete_record(record, environ, read_report(report))
     write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
     write_new_file(modulefile, render_module(describe_venv_module(complete)))
     proof.unlink(missing_ok=True)
     report.unlink(missing_ok=True)
-
-
-def read_report(path: Path) -> dict[tuple[str, str], Package]:
-    """Return what pip's report (its `--report`, format 1) tells of each package it installed."""
-    if not path.is_file():
-        return {}
-    found = {}
-    for item in json.loads(path.read_text(encoding="utf-8")).get("install", []):
-        name, version = item["metadata"]["name"], item["metadata"]["version"]
-        download = item.get("download_info", {})
-        hashes = download.get("archive_info", {}).get("hashes", {})
-        source = urlsplit(download.get("url", "")).path.rpartition("/")[2]
-        found[(name.lower(), version)] = Package(name, version, "", source, hashes.get("sha256", ""))
-    return found

@@ -29,6 +29,7 @@ class EditRequest:
     forbid_shadow: tuple[str, ...]
     make_default: bool
     description: str | None
+    refresh: bool
 
     @property
     def changes_environment(self) -> bool:
@@ -36,7 +37,7 @@ class EditRequest:
 
     @property
     def changes_record(self) -> bool:
-        return self.changes_environment or self.description is not None
+        return self.changes_environment or self.description is not None or self.refresh
 
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
@@ -63,6 +64,7 @@ def fold(name: str) -> str:
 @click.option("--forbid-shadow", multiple=True, metavar="PACKAGE", help="Stays the stack's again.")
 @click.option("--default", "make_default", is_flag=True, help="`module load NAME` gives this version.")
 @click.option("--description", help="One line for `module spider` and `stackenv list`.")
+@click.option("--refresh", is_flag=True, help="Ask modules and conda again; write all of stackenv's anew.")
 @shared_option
 @dry_run_option
 def edit(
@@ -72,14 +74,16 @@ def edit(
     forbid_shadow: tuple[str, ...],
     make_default: bool,
     description: str | None,
+    refresh: bool,
     shared: Path | None,
     dry_run: bool,
 ) -> None:
     """Change what an environment stands on, or its module.
 
     A venv keeps its Python: modules of another generation, with another one, are refused. There it is
-    made anew: stackenv export biopy --format requirements > biopy.txt; load the new modules; stackenv
-    create biopy --version 2.0 -r biopy.txt. Files that stackenv did not write stay as they are.
+    made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
+    brings modulefile and constraints in line with the modules, and with what a conda environment's own
+    activation does by now.
 
     \b
     Example:
@@ -89,20 +93,20 @@ def edit(
     """
     from stackenv.commands.replacement import carry_out, describe_use, open_store
 
-    request = EditRequest(modules, allow_shadow, forbid_shadow, make_default, description)
+    request = EditRequest(modules, allow_shadow, forbid_shadow, make_default, description, refresh)
     request.check()
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
     module = workplace.store.find(name)
-    replacement = plan_edit(request, module, workplace)
+    replacement = plan_edit(request, module, workplace, dry_run)
     carry_out(replacement, workplace, dry_run)
     leave = describe_use(module, workplace.environ)
     if leave and not dry_run:
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
 
 
-def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) -> Replacement:
-    """Return the changes that `request` asks for."""
+def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> Replacement:
+    """Return the changes that `request` asks for; with `dry_run` no activation is run to find them."""
     from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import render_default
     from stackenv.commands.replacement import (
@@ -122,6 +126,8 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace) 
         if request.changes_environment:
             require_unpacked(before)
         after = change_record(request, before, workplace)
+        if request.refresh:
+            after = ask_again(after, workplace, dry_run)
         told, kept = keep_hand_edited(module, module.path)
         sentences += [
             *told,
@@ -167,6 +173,18 @@ def change_record(request: EditRequest, record: Record, workplace: Workplace) ->
     return replace(record, pinned=held)
 
 
+def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
+    """Return `record` with what its modules hold now, or with what its conda activation does now."""
+    from stackenv.commands.adopt_conda import capture_record
+
+    if record.kind == "venv":
+        return restack(record, record.modules, workplace)
+    if record.packed or dry_run:
+        tell(f"{record.full_name}: what its activation does is not captured now")
+        return record
+    return capture_record(record, workplace)
+
+
 def put_on(record: Record, stack: Stack) -> Record:
     """Return `record` with the modules of `stack`."""
     return replace(record, modules=stack.modules, stack=stack.loaded, modulepath=stack.modulepath)
@@ -200,7 +218,7 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     require_same_python(record, stack)
     python = record.python
     if python and stack.python:
-        python = replace(python, module=stack.python.module)
+        python = replace(python, module=stack.python.module, version=stack.python.version)
     sees_base = read_venv(Path(record.path)).sees_base_packages
     pinned = stack.pinned(record.allow_shadow, sees_base)
     return put_on(replace(record, python=python, pinned=pinned), stack)
@@ -208,8 +226,10 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
 
 def require_same_python(record: Record, stack: Stack) -> None:
     """Raise StackenvError when the venv of `record` cannot stand on `stack`."""
+    from stackenv.facts.venv import read_venv
+
     assert record.python is not None
-    executable = str(Path(record.path, "bin/python").resolve())
+    executable = read_venv(Path(record.path)).executable
     if stack.python is None and not record.python.module:
         return
     if stack.python and stack.python.executable == executable:
@@ -225,8 +245,8 @@ def require_same_python(record: Record, stack: Stack) -> None:
     raise StackenvError(
         f"{record.full_name} is a venv of {own}, and the modules {', '.join(stack.modules) or '(none)'} "
         f"{brought}: a venv keeps its Python; nothing was changed",
-        f"make it anew: stackenv export {record.full_name} --format requirements > requirements.txt; "
-        f"stackenv create NEW_NAME {' '.join(f'-m {m}' for m in stack.modules)} -r requirements.txt",
+        f"make it anew: stackenv rebuild {record.full_name} "
+        f"{' '.join(f'-m {m}' for m in stack.modules) or '-m MODULE'}",
     )
 
 

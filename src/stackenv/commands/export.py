@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.commands.workplace import Workplace, hide_credentials, open_workplace
 from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.output import print_line
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # Of an environment that cannot be looked into, written down when it was packed.
 PACKED_FORMATS = {"requirements": REQUIREMENTS, "environment": ENVIRONMENT}
-# What installs packages into a conda environment beside conda (PEP 627, INSTALLER).
-PIP_INSTALLERS = frozenset({"pip", "uv"})
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -69,12 +67,24 @@ def render_comments(record: Record) -> str:
 
 
 def render_record(record: Record, _: Workplace) -> str:
-    """Return the record, with the packages that there are now."""
+    """Return the record, with the packages that there are now, and with what else is needed to make it again.
+
+    That is `requirements`, what pip takes for packages that no index has and for those in a conda
+    environment, and `channels`, those of conda's packages.
+    """
+    from stackenv.commands.wanted_packages import read_contents
     from stackenv.facts.own_packages import read_own_packages
     from stackenv.model.record import write_record_text
 
     current = replace(record, packages=read_own_packages(record))
-    return render_yaml(json.loads(write_record_text(current)))
+    data = json.loads(write_record_text(current))
+    contents = read_contents(record)
+    lines = [wanted.line for wanted in contents.pip if not wanted.why]
+    special = [line for line in lines if record.kind == "conda" or " @ " in line]
+    for name, found in (("requirements", special), ("channels", list(contents.channels))):
+        if found:
+            data[name] = list(map(hide_credentials, found))
+    return render_yaml(data)
 
 
 def list_pip_packages(record: Record) -> list[str]:
@@ -82,8 +92,7 @@ def list_pip_packages(record: Record) -> list[str]:
     from stackenv.describe.personal import IN_EVERY_VENV
     from stackenv.facts.own_packages import list_requirements
 
-    installers = PIP_INSTALLERS if record.kind == "conda" else None
-    found = list_requirements(Path(record.path), installers)
+    found = list_requirements(Path(record.path))
     return [requirement for name, requirement in found if name not in IN_EVERY_VENV]
 
 

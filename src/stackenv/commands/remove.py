@@ -138,6 +138,8 @@ def plan_environment(
 ) -> tuple[str, tuple[Change, ...]]:
     """Return what happens to the environment of `module`: a sentence, and the changes."""
     from stackenv.commands.replacement import read_own_record, require_unpacked
+    from stackenv.facts.foreign_files import list_foreign
+    from stackenv.output import shorten_list
 
     prefix = Path(module.prefix)
     if not prefix.is_dir():
@@ -148,7 +150,11 @@ def plan_environment(
     except StackenvError as error:
         problem = error.message
     if environment or (record and record.owned):
-        return delete_environment(module, (workplace.store.root, Path(workplace.environ.get("HOME", "/"))))
+        kept = (workplace.store.root, Path(workplace.environ.get("HOME", "/")))
+        sentence, changes = delete_environment(module, kept)
+        foreign = list_foreign(record) if record else []
+        also = f"; with what was not installed: {shorten_list(foreign)}" if foreign else ""
+        return sentence + also, changes
     if record is None:
         return f"leave the environment {prefix} as it is, for nothing tells who made it: {problem}", ()
     # Its files are in the image, and that is in stackenv's folder.
@@ -215,7 +221,7 @@ def require_deletable(path: Path, real: Path, kept: tuple[Path, ...]) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StackenvError(
                 f"{path} cannot be deleted: {folder} cannot be written; nothing was changed",
-                f"ls -ld {folder}",
+                f"ls -ld {shlex.quote(str(folder))}",
             )
 
 

@@ -1,0 +1,204 @@
+"""The plan of `stackenv create --from`: what `stackenv export` has written down, made anew."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from stackenv.apply.files import write_new_file
+from stackenv.apply.store import StoredModule
+from stackenv.apply.venv import proof_of
+from stackenv.commands.create_venv import CreateRequest
+from stackenv.commands.new_faults import list_new_faults
+from stackenv.commands.rebuild_steps import draft_rebuilt, load_modules
+from stackenv.commands.rebuilding import Rebuilding, advise
+from stackenv.commands.wanted_packages import (
+    CHANNEL,
+    CONDA_SPEC,
+    Contents,
+    leave_out_usual,
+    list_recorded,
+    want_line,
+    want_of_conda,
+)
+from stackenv.commands.workplace import Workplace
+from stackenv.describe.modules import describe_module, require_kind
+from stackenv.errors import ModuleError, StackenvError, UsageError
+from stackenv.model.environment import Record
+from stackenv.model.plan import Plan, RemoveFile, Step
+from stackenv.model.record import parse_record
+from stackenv.output import tell
+from stackenv.render import render_module
+
+LARGEST_FILE_BYTES = 10_000_000
+# Where nothing is: the environment that the record speaks of is on another machine.
+NOWHERE = "/dev/null/exported"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a file of `stackenv export` says; nothing of it is believed but what was checked."""
+
+    record: Record
+    contents: Contents
+
+
+def read_exported(file: Path) -> Exported:
+    """Return what `stackenv export` has written to `file`.
+
+    Raises
+    ------
+    UsageError
+        When it is none: the hint says what takes such a file.
+    """
+    import yaml
+
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise ValueError(f"it has more than {LARGEST_FILE_BYTES // 1_000_000} MB")
+        text = file.read_text(encoding="utf-8")
+        # An alias of aliases could fill the memory; export writes none.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ValueError("it has YAML aliases")
+        data = yaml.safe_load(text)
+        record = parse_record(json.dumps(data), str(file))
+        require_kind(record)
+        require_texts(record)
+        return Exported(record, read_contents(record, data))
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror}", f"ls -l {shlex.quote(str(file))}"
+        ) from error
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError, StackenvError) as error:
+        words = error.message if isinstance(error, StackenvError) else str(error)
+        raise UsageError(
+            f"{file} is not what `stackenv export NAME` writes: {words}",
+            "a file of requirements: stackenv create NAME -r FILE; of conda's: conda env create --file FILE",
+        ) from error
+
+
+def require_texts(record: Record) -> None:
+    """Raise ValueError when a text that goes into a modulefile, or to a terminal, is none."""
+    names = (*record.modules, *record.allow_shadow)
+    for text in (record.description, *names, *(t for p in record.packages for t in (p.name, p.version))):
+        if not isinstance(text, str) or not text.isprintable():
+            raise ValueError(f"{text!r} is no text of one line")
+    if not isinstance(record.user_site, bool):
+        raise ValueError(f"user_site is {record.user_site!r}")
+
+
+def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
+    """Return what the environment is to have: packages of an index or a channel, and of nowhere else.
+
+    Raises
+    ------
+    ValueError
+        When something is no package.
+    """
+    lines, channels = (
+        [str(item) for item in data.get(name) or () if str(item).isprintable()]
+        for name in ("requirements", "channels")
+    )
+    told = [want_line(line, believed=False) for line in lines]
+    if record.kind == "conda":
+        for package in record.packages:
+            if not CONDA_SPEC.fullmatch(f"{package.name}={package.version}"):
+                raise ValueError(f"{package.name!r} {package.version!r} is no package of conda's")
+        conda = tuple(want_of_conda(p.name, p.version) for p in record.packages)
+        return Contents(leave_out_usual(told), conda, tuple(channels))
+    special = {canonicalize_name(wanted.name) for wanted in told}
+    listed = [w for w in list_recorded(record) if canonicalize_name(w.name) not in special]
+    for wanted in listed:
+        if not wanted.arguments and " that pip could be asked for" in wanted.why:
+            raise ValueError(wanted.why)
+    return Contents(leave_out_usual((*listed, *told)))
+
+
+def choose_channels(contents: Contents, request: CreateRequest, workplace: Workplace) -> Contents:
+    """Return `contents` with the channels of `request`, and those of the file that are mere names."""
+    usual = workplace.policy.conda.channels.default
+    untaken = [
+        c for c in contents.channels if not CHANNEL.fullmatch(c) and c not in (*usual, *request.channels)
+    ]
+    if untaken:
+        tell(
+            f"the file names channels that may lead anywhere; they are not taken: {', '.join(untaken)}; if "
+            "you trust them: --channel URL"
+        )
+    named = (c for c in contents.channels if CHANNEL.fullmatch(c))
+    return replace(contents, channels=tuple(dict.fromkeys((*request.channels, *named))))
+
+
+def plan_from(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Rebuilding]:
+    """Return the plan that makes the environment of the exported record, and its making under way.
+
+    Raises
+    ------
+    ModuleError
+        When a module of the record is not here; the hint names others.
+    """
+    assert request.from_file
+    exported = read_exported(request.from_file)
+    old = replace(
+        exported.record,
+        name=request.name,
+        version=request.version,
+        path=NOWHERE,
+        owned=False,
+        packed=None,
+        description=request.description or exported.record.description,
+        allow_shadow=(*exported.record.allow_shadow, *request.allow_shadow),
+        user_site=exported.record.user_site or request.user_site,
+    )
+    modulefile = workplace.store.require_free(request.name, request.version)
+    modules = request.modules or old.modules
+    try:
+        stack = load_modules(old, modules, workplace)
+    except ModuleError as error:
+        again = advise(old.full_name, modules, workplace).replace(
+            f"stackenv rebuild {old.full_name}",
+            f"stackenv create {request.name} --from {shlex.quote(str(request.from_file))}",
+        )
+        raise ModuleError(error.message, again) from error
+    path = request.path or choose_path(request, old, workplace)
+    record = replace(draft_rebuilt(old, stack, workplace, path), owned=True)
+    module = StoredModule(request.name, request.version, modulefile, record.path)
+    proof = proof_of(record.path, uuid.uuid4().hex)
+    contents = choose_channels(exported.contents, request, workplace)
+    making = Rebuilding(module, old, record, stack, proof, workplace, contents)
+    return Plan(record.full_name, making_steps(making), str(modulefile)), making
+
+
+def making_steps(making: Rebuilding) -> tuple[Step, ...]:
+    """Return the steps that make the environment and, last, its modulefile."""
+    modulefile = making.module.path
+
+    def look() -> None:
+        for fault in list_new_faults(making.old, making.record, making.module, making.workplace):
+            tell(f"{fault.level}: {fault.what}; {fault.cure}")
+
+    def finish() -> None:
+        write_new_file(modulefile, render_module(describe_module(making.record)))
+        Path(making.proof).unlink(missing_ok=True)
+
+    return (
+        *making.making_steps(),
+        Step("look whether all of it works", look),
+        Step(f"write the modulefile {modulefile}", finish, (RemoveFile(str(modulefile)),)),
+    )
+
+
+def choose_path(request: CreateRequest, old: Record, workplace: Workplace) -> Path:
+    """Return the folder of the new environment: the site's place."""
+    from stackenv.commands.create_conda import choose_conda_folder
+
+    if old.kind == "conda":
+        return choose_conda_folder(request, workplace)
+    return workplace.choose_environment_folder(f"{request.name}-{request.version}")

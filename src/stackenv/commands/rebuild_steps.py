@@ -1,0 +1,148 @@
+"""How an environment is made anew: on which modules, where, and, for a venv, by which steps."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stackenv.apply.files import write_file
+from stackenv.apply.venv import environment_of
+from stackenv.commands.adopt_conda import draft_conda_record, load_conda_stack
+from stackenv.commands.adoption import AdoptRequest
+from stackenv.commands.beneath import require_no_personal
+from stackenv.commands.making_venv import complete_record, making_steps
+from stackenv.commands.outcome import split_off_stack
+from stackenv.commands.wanted_installs import install_with_pip, read_reports
+from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.describe.venv import constraints_url
+from stackenv.errors import StackenvError
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.platform import probe_platform
+from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.facts.venv import read_configuration
+from stackenv.model.environment import Record
+from stackenv.model.plan import Step
+from stackenv.model.record import RECORD_FILE, write_record_text
+
+if TYPE_CHECKING:
+    from stackenv.commands.rebuilding import Rebuilding
+
+
+def load_modules(old: Record, modules: tuple[str, ...], workplace: Workplace) -> Stack:
+    """Return the stack of `modules`, from the user's own MODULEPATH: in a project others write the record.
+
+    Raises
+    ------
+    ModuleError
+        When one cannot be loaded.
+    StackenvError
+        When one is no name of a module in MODULEPATH.
+    """
+    if any(not module or module[0] in "/-." or ".." in module for module in modules):
+        raise StackenvError(
+            f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
+            "module spider shows the names; then type the same with: --module NAME/VERSION",
+        )
+    lmod = Lmod.find(workplace.environ)
+    if old.kind == "conda":
+        return load_conda_stack(modules, workplace, lmod)
+    return require_no_personal(load_stack(lmod, modules))
+
+
+def draft_rebuilt(old: Record, stack: Stack, workplace: Workplace, path: Path | None = None) -> Record:
+    """Return the record of the new environment as far as it is known before it is made.
+
+    Without `path` it gets a folder of its own beside those that there are.
+    """
+    if old.kind == "conda":
+        request = AdoptRequest(path or choose_conda_prefix(old, workplace), old.name, version=old.version)
+        record = draft_conda_record(request, workplace, stack, owned=True)
+        return replace(record, user_site=old.user_site, description=old.description)
+    on_os_python = old.python is not None and not old.python.module and stack.python is None
+    lmod = Lmod.find(workplace.environ)
+    python = require_os_python(stack) if on_os_python else require_python(stack, lmod)
+    return replace(
+        old,
+        path=str(path or choose_prefix(old, workplace)),
+        module_folder=str(workplace.store.root),
+        modules=stack.modules,
+        stack=stack.loaded,
+        modulepath=stack.modulepath,
+        python=python,
+        platform=probe_platform(),
+        packages=(),
+        pinned=stack.pinned(old.allow_shadow, sees_system(old)),
+        cpu_features=(),
+        owned=True,
+        made_by=read_command_words(),
+        packed=None,
+        replaces="",
+    )
+
+
+def choose_prefix(old: Record, workplace: Workplace) -> Path:
+    """Return a new folder: NAME-VERSION with the first free number.
+
+    Beside the old one where stackenv made that, and may; otherwise at the site's place.
+    """
+    parent = Path(old.path).parent
+    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not workplace.is_purged(parent)
+    for number in itertools.count(2):
+        name = f"{old.name}-{old.version}-{number}"
+        path = parent / name if beside else workplace.choose_environment_folder(name)
+        if not os.path.lexists(path):
+            return workplace.check_place(path)
+    raise AssertionError("there is always a next number")
+
+
+def choose_conda_prefix(old: Record, workplace: Workplace) -> Path:
+    """Return a new folder for a conda environment, as `choose_prefix` does."""
+    from stackenv.commands.create_conda import choose_conda_folder
+    from stackenv.commands.create_venv import CreateRequest
+
+    parent = Path(old.path).parent
+    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not workplace.is_purged(parent)
+    for number in itertools.count(2):
+        version = f"{old.version}-{number}"
+        request = CreateRequest(old.name, version=version, shared=workplace.shared)
+        path = parent / f"{old.name}-{version}" if beside else choose_conda_folder(request, workplace)
+        if not os.path.lexists(path):
+            return workplace.check_place(path, conda=True)
+    raise AssertionError("there is always a next number")
+
+
+def sees_system(record: Record) -> bool:
+    """Tell whether the venv of `record` was made with --system-site-packages; yes when nothing tells."""
+    try:
+        found = read_configuration(Path(record.path, "pyvenv.cfg"))
+    except (OSError, ValueError):
+        return True
+    return found.get("include-system-site-packages", "true").lower() == "true"
+
+
+def venv_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
+    """Return the steps that make the new venv with its packages and record."""
+    record, stack, outcome = rebuilding.record, rebuilding.stack, rebuilding.outcome
+    environ = environment_of(record, stack.environ, constraints_url(record.path) if record.pinned else "")
+    reports = Path(rebuilding.workplace.environ["TMPDIR"], "reports")
+    outcome.left_to_stack.clear()
+    wanted = split_off_stack(rebuilding.contents.pip, record.pinned, outcome)
+
+    def finish() -> None:
+        complete = complete_record(record, environ, read_reports(reports))
+        outcome.settle(wanted, complete.packages, stack)
+        write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
+        rebuilding.record = complete
+
+    install = Step(
+        f"install with pip: {' '.join(w.name for w in wanted)}",
+        lambda: install_with_pip(record, wanted, environ, reports, outcome, rebuilding.isolated),
+    )
+    return (
+        *making_steps(record, stack, rebuilding.proof, sees_system(rebuilding.old)),
+        *([install] if wanted else []),
+        Step(f"write the record in {record.path}", finish),
+    )

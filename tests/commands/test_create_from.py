@@ -1,0 +1,130 @@
+"""`stackenv create --from`: what was exported is made again, on another machine too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from built import POLICY, BuiltModules
+from people import Person, make_wheel
+
+
+def export(person: Person, name: str) -> Path:
+    file = person.home.parent / f"{name}.yaml"
+    file.write_text(person.stackenv("export", name).stdout)
+    return file
+
+
+def test_at_another_home(new_person: Callable[[], Person]) -> None:
+    here, there = new_person(), new_person()
+    here.create("biopy", "tiny-own==1.0", "--description", "Biology")
+    file = export(here, "biopy")
+    done = there.stackenv("create", "again", "--from", str(file))
+    assert done.stdout == "ml use ~/modules; ml again\n"
+    info = json.loads(there.stackenv("info", "again", "--json").stdout)
+    assert (info["modules"], info["description"]) == (["Bundle/1"], "Biology")
+    assert info["environment"] == str(there.home / "venvs/again-1.0")
+    assert {"name": "tiny-own", "version": "1.0"} in info["packages"]
+    assert json.loads(there.stackenv("check", "again", "--json").stdout) == []
+
+
+def test_on_other_modules(new_person: Callable[[], Person]) -> None:
+    here, there = new_person(), new_person()
+    here.create("biopy", "tiny-own==1.0", "tiny-new")
+    done = there.stackenv("create", "biopy", "--from", str(export(here, "biopy")), "-m", "Bundle/2")
+    assert "tiny-new 1.0: of Bundle/2 now, 1.0" in done.stderr
+    assert json.loads(there.stackenv("info", "biopy", "--json").stdout)["modules"] == ["Bundle/2"]
+
+
+def test_modules_that_are_not_here_are_named_with_others(new_person: Callable[[], Person]) -> None:
+    here, there = new_person(), new_person()
+    here.create("biopy")
+    file = export(here, "biopy")
+    file.write_text(file.read_text().replace("Bundle/1", "Bundle/0.9"))
+    before = there.tree()
+    failed = there.stackenv("create", "biopy", "--from", str(file), status=7)
+    assert "Bundle/0.9" in failed.stderr
+    assert f"stackenv create biopy --from {file} -m Bundle/2" in failed.stderr
+    assert there.tree() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "numpy==1.26\n",
+        "a: &a [x]\nb: [*a]\n",
+        "{",
+        "stackenv: 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94\n",
+        "- 1\n",
+    ],
+)
+def test_what_is_no_export_is_told(person: Person, text: str) -> None:
+    file = person.home / "file.yaml"
+    file.write_text(text)
+    before = person.tree()
+    failed = person.stackenv("create", "it", "--from", str(file), status=2)
+    assert "is not what `stackenv export NAME` writes" in failed.stderr and "-r FILE" in failed.stderr
+    assert person.tree() == before
+
+
+def test_nothing_in_the_file_becomes_an_option_or_a_path(new_person: Callable[[], Person]) -> None:
+    here, there = new_person(), new_person()
+    here.create("biopy", "tiny-own==1.0")
+    text = export(here, "biopy").read_text()
+    before = there.tree()
+    for old, new in (
+        ("name: tiny-own", "name: --index-url=http://evil"),
+        ("- Bundle/1", "- /tmp/evil"),
+        ("- Bundle/1", "- ../evil"),
+        ("kind: venv", "kind: ../x"),
+    ):
+        file = there.home.parent / "evil.yaml"
+        assert old in text
+        file.write_text(text.replace(old, new))
+        there.stackenv("create", "it", "--from", str(file), status=None)
+        failed = there.stackenv("create", "it", "--from", str(file), status=None)
+        assert failed.returncode in (1, 2, 7), failed.stderr
+        assert there.tree() == before
+
+
+@pytest.mark.parametrize("name", ["tiny-own @ {url}#", "tiny-own[more]", "tiny-own>0,"])
+def test_no_name_in_the_file_leads_pip_elsewhere(new_person: Callable[[], Person], name: str) -> None:
+    here, there = new_person(), new_person()
+    here.create("biopy", "tiny-own==1.0")
+    evil = make_wheel(there.home.parent / "evil", "tiny-own", "9.0")
+    file = there.home.parent / "evil.yaml"
+    text = export(here, "biopy").read_text()
+    assert "name: tiny-own\n" in text
+    file.write_text(text.replace("name: tiny-own\n", f"name: '{name.format(url=evil.as_uri())}'\n"))
+    before = there.tree()
+    failed = there.stackenv("create", "it", "--from", str(file), status=2)
+    assert "nothing that pip could be asked for" in failed.stderr
+    assert there.tree() == before
+
+
+def test_a_dry_run_changes_nothing(owner: Person) -> None:
+    file = export(owner, "biopy")
+    before = owner.tree()
+    done = owner.stackenv("create", "again", "--from", str(file), "--dry-run")
+    assert "make a venv" in done.stdout
+    assert owner.tree() == before
+
+
+def test_what_the_file_says_already_is_refused(owner: Person) -> None:
+    file = export(owner, "biopy")
+    for words in (("tiny-own",), ("--conda",), ("--python", "3.12")):
+        assert "--from" in owner.stackenv("create", "it", *words, "--from", str(file), status=2).stderr
+
+
+def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> None:
+    policy = person.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    person.stackenv("create", "--conda", "it", "activating")
+    file = export(person, "it")
+    person.stackenv("create", "again", "--from", str(file))
+    first, again = (json.loads(person.stackenv("info", n, "--json").stdout) for n in ("it", "again"))
+    assert (again["kind"], again["packages"]) == ("conda", first["packages"])
+    assert again["environment"] == str(person.home / "conda/envs/again-1.0")

@@ -1,0 +1,189 @@
+"""`stackenv rebuild`: the same environment on other modules, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from built import POLICY, BuiltModules
+from people import COMMAND, INIT, Person, make_person, make_site, make_wheel
+
+RESULT = [
+    *("module", "environment", "former", "modules"),
+    *("kept", "left_to_stack", "changed", "missing", "left_behind"),
+]
+
+
+@pytest.fixture
+def biologist(person: Person) -> Person:
+    """Return a person with the environment biopy, of the first generation."""
+    person.create("biopy", "tiny-own==1.0", "--description", "Biology")
+    return person
+
+
+def look(person: Person, script: str) -> str:
+    done = person.shell(f"module load biopy && {script}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+WHAT = 'python -c "import sys, tiny_own, tiny_stack; print(tiny_own.VERSION, tiny_stack.VERSION, sys.prefix)"'
+
+
+def test_a_newer_generation(biologist: Person) -> None:
+    old, new = biologist.home / "venvs/biopy-1.0", biologist.home / "venvs/biopy-1.0-2"
+    before = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
+    done = biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next", "--json")
+    result = json.loads(done.stdout)
+    assert list(result) == RESULT
+    assert (result["environment"], result["former"]) == (str(new), str(old))
+    assert (result["modules"], result["missing"], result["changed"]) == (["Bundle/next"], [], [])
+    assert look(biologist, WHAT) == f"1.0 2.0 {new}"
+    (listed,) = json.loads(biologist.stackenv("list", "--json").stdout)
+    assert (listed["description"], listed["modules"]) == ("Biology", ["Bundle/next"])
+    # The old one is as it was, and `clean` knows it.
+    after = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
+    assert after == before
+    (item,) = json.loads(biologist.stackenv("clean", "--json").stdout)
+    assert (item["class"], item["places"]) == ("old-rebuilds", [str(old)])
+    biologist.stackenv("clean", "--yes")
+    assert not old.exists() and look(biologist, WHAT) == f"1.0 2.0 {new}"
+
+
+def test_again_on_the_same_modules(biologist: Person) -> None:
+    biologist.stackenv("rebuild", "biopy")
+    biologist.stackenv("rebuild", "biopy")
+    assert look(biologist, WHAT).endswith("/venvs/biopy-1.0-3")
+    assert json.loads(biologist.stackenv("check", "biopy", "--json").stdout) == []
+
+
+def test_what_could_not_be_had_is_listed(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    wheels = [make_wheel(person.site.wheels, name, "1.0") for name in ("tiny-gone", "tiny-moved")]
+    person.create("biopy", "tiny-own==1.0", "tiny-gone", "tiny-moved", "tiny-new", module="Bundle/1")
+    for wheel in wheels:
+        wheel.unlink()
+    make_wheel(person.site.wheels, "tiny-moved", "2.0")
+    done = person.stackenv("rebuild", "biopy", "-m", "Bundle/2")
+    assert "tiny-gone 1.0: could not be had" in done.stdout
+    assert "tiny-moved 1.0: could only be had as 2.0" in done.stdout
+    assert "tiny-new 1.0: of Bundle/2 now, 1.0" in done.stdout
+    assert look(person, WHAT).startswith("1.0 2.0")
+
+
+def test_modules_that_are_gone_name_others(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    person.create("biopy", "tiny-own==1.0")
+    Path(person.site.modulepath, "Bundle/1.lua").unlink()
+    before = person.tree()
+    failed = person.stackenv("rebuild", "biopy", status=7)
+    assert "stackenv rebuild biopy/1.0 -m Bundle/2" in failed.stderr
+    assert person.tree() == before
+    person.stackenv("rebuild", "biopy", "-m", "Bundle/2")
+    assert look(person, WHAT).startswith("1.0 2.0")
+
+
+def test_from_the_record_alone_when_the_packages_are_purged(biologist: Person) -> None:
+    for path in (biologist.home / "venvs/biopy-1.0/lib").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.unlink()
+    biologist.stackenv("rebuild", "biopy")
+    assert look(biologist, WHAT).startswith("1.0 1.0")
+
+
+def test_a_dry_run_changes_nothing(biologist: Person) -> None:
+    before = biologist.tree()
+    done = biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next", "--dry-run")
+    assert "make a venv with Python" in done.stdout and "stackenv clean" in done.stdout
+    assert biologist.tree() == before
+
+
+def test_what_does_not_check_out_is_not_switched_to(tmp_path: Path) -> None:
+    person = make_person(tmp_path, make_site(tmp_path / "site"))
+    person.create("biopy", "tiny-own==1.0")
+    before = person.tree()
+    # The same package, by the same name, was built for another numpy by now; pip is told not to look.
+    add_need(make_wheel(person.site.wheels, "tiny-own", "1.0"), "numpy>=9")
+    failed = person.stackenv("rebuild", "biopy", status=6, PIP_NO_DEPS="1")
+    assert "tiny-own 1.0 needs numpy>=9" in failed.stderr and "--force" in failed.stderr
+    assert person.tree() == before
+    person.stackenv("rebuild", "biopy", "--force", PIP_NO_DEPS="1")
+    assert look(person, WHAT).endswith("/venvs/biopy-1.0-2")
+
+
+def add_need(wheel: Path, need: str) -> None:
+    """Write Requires-Dist into the metadata of `wheel`."""
+    import zipfile
+
+    with zipfile.ZipFile(wheel) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, contents in files.items():
+            more = f"Requires-Dist: {need}\n".encode() if name.endswith("METADATA") else b""
+            archive.writestr(name, contents + more)
+
+
+@pytest.mark.parametrize("when", [1, 2, 3, 5, 8, 12, 16, 20])
+def test_killed_at_any_step_nothing_is_lost(biologist: Person, when: int) -> None:
+    killed = subprocess.run(
+        [
+            *("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,link,unlink"),
+            *("-e", f"inject=rename,link,unlink:signal=KILL:when={when}"),
+            *(COMMAND, "rebuild", "biopy", "-m", "Bundle/next"),
+        ],
+        env=biologist.environ,
+        cwd=biologist.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    said = biologist.stackenv("list").stderr
+    old, new = biologist.home / "venvs/biopy-1.0", biologist.home / "venvs/biopy-1.0-2"
+    if killed.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        assert new.exists() == (f"of {new}" in look(biologist, "echo of $VIRTUAL_ENV")), said
+    assert old.is_dir()
+    assert look(biologist, WHAT).startswith("1.0 ")
+    assert [path.name for path in (biologist.modules / ".stackenv").iterdir()] == []
+    biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next")
+    assert look(biologist, WHAT).startswith("1.0 2.0 ")
+    left = [i["places"][0] for i in json.loads(biologist.stackenv("clean", "--json").stdout)]
+    assert str(old) in left
+
+
+def test_an_adopted_one_gets_one_of_stackenvs(person: Person) -> None:
+    path = person.adopt("mine")
+    person.stackenv("rebuild", "mine", "-m", "Bundle/2")
+    assert path.is_dir()
+    (listed,) = json.loads(person.stackenv("list", "--json").stdout)
+    assert listed["environment"] == str(person.home / "venvs/mine-1.0-2")
+    # Not stackenv's to delete.
+    assert json.loads(person.stackenv("clean", "--json").stdout) == []
+
+
+@pytest.fixture
+def conda_person(person: Person, built_modules: BuiltModules) -> Person:
+    """Return a person with the real module of Anaconda3."""
+    policy = person.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    return person
+
+
+def test_a_conda_environment(conda_person: Person) -> None:
+    person = conda_person
+    person.stackenv("create", "--conda", "it", "activating")
+    before = json.loads(person.stackenv("info", "it", "--json").stdout)
+    result = json.loads(person.stackenv("rebuild", "it", "--json").stdout)
+    assert result["environment"] == str(person.home / "conda/envs/it-1.0-2")
+    after = json.loads(person.stackenv("info", "it", "--json").stdout)
+    assert (after["packages"], after["modules"]) == (before["packages"], before["modules"])
+    script = f'. "{INIT}"; module use ~/modules; module load it && echo $CONDA_PREFIX'
+    done = subprocess.run(
+        ["bash", "-c", script], env=person.environ, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == result["environment"], done.stderr
+    classes = [item["class"] for item in json.loads(person.stackenv("clean", "--json").stdout)]
+    assert "old-rebuilds" in classes

@@ -1,0 +1,298 @@
+"""What `stackenv rebuild` finds in an environment, where it puts the new one, and what it needs for that."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from built import CHECKOUT, POLICY, WORK, BuiltModules
+from people import Person, make_wheel, write_module
+
+sys.path.insert(0, str(CHECKOUT / "tests/distribution"))
+
+from channel import Package, write_index, write_package
+
+
+def make_project(folder: Path, name: str) -> Path:
+    """Write a project of one module, which pip builds with setuptools."""
+    folder.mkdir()
+    (folder / f"{name}.py").write_text("HERE = __file__\n")
+    (folder / "setup.py").write_text(
+        f"from setuptools import setup\nsetup(name={name!r}, version='1.0', py_modules=[{name!r}])\n"
+    )
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools", "wheel"]\nbuild-backend = "setuptools.build_meta"\n'
+    )
+    return folder
+
+
+def list_requirements(person: Person, name: str = "biopy") -> list[str]:
+    text = person.stackenv("export", name, "--format", "requirements").stdout
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person) -> None:
+    project = make_project(person.home / "my project", "mine")
+    wheel = make_wheel(person.home / "my wheels", "from-file", "1.0")
+    person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
+    person.create("biopy", str(wheel), "wheel")
+    install = f"pip install --no-build-isolation -e '{project}'"
+    installed = person.shell(f"module load biopy && {install}")
+    assert installed.returncode == 0, installed.stderr
+    before = list_requirements(person)
+    result = json.loads(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    assert (result["missing"], result["changed"]) == ([], [])
+    assert list_requirements(person) == before
+    code = "import mine, from_file; print(mine.HERE)"
+    done = person.stackenv("run", "biopy", "--", "python", "-c", code)
+    assert done.stdout == f"{project}/mine.py\n"
+    # Exported, the file and the folder are told, and not looked for.
+    file = person.home / "it.yaml"
+    file.write_text(person.stackenv("export", "biopy").stdout)
+    again = json.loads(person.stackenv("create", "again", "--from", str(file), "--json").stdout)
+    assert [missing["name"] for missing in again["missing"]] == ["from-file", "mine"]
+    assert all("pip install" in missing["why"] for missing in again["missing"])
+
+
+def test_a_stack_whose_metadata_are_not_utf8_is_held_as_another(person: Person, tmp_path: Path) -> None:
+    packages = tmp_path / "latin/lib"
+    packages.mkdir(parents=True)
+    text = b"Metadata-Version: 1.0\nName: latin\nVersion: 1.5\nAuthor: Ren\xe9\n"
+    (packages / "latin-1.5-py3.11.egg-info").write_bytes(text)
+    own = replace(person.site, modulepath=str(tmp_path / "modules"))
+    write_module(own, "Latin/1", tmp_path / "latin", 'depends_on("Bundle/1")', "PYTHONPATH", "lib")
+    modulepath = f"{own.modulepath}:{person.site.modulepath}"
+    person.stackenv("create", "biopy", "-m", "Latin/1", MODULEPATH=modulepath)
+    record = json.loads((person.home / "venvs/biopy-1.0/stackenv/record.json").read_text())
+    assert ["latin", "1.5", "Latin/1"] in record["pinned"]
+
+
+def test_what_setup_py_develop_has_linked_is_made_again_or_missed(person: Person) -> None:
+    person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
+    prefix = person.create("biopy", "setuptools==65.5.0", "wheel")
+    projects = [make_project(person.home / f"my {name}", name) for name in ("kept", "deleted")]
+    for project in projects:
+        done = person.shell(f"module load biopy && cd '{project}' && python setup.py develop --no-deps")
+        assert done.returncode == 0, done.stderr
+    assert len(list(prefix.glob("lib/python3*/site-packages/*.egg-link"))) == 2
+    assert f"kept @ {projects[0].as_uri()}" in list_requirements(person)
+    shutil.rmtree(projects[1])
+    result = json.loads(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    assert "kept" in {p["name"] for p in result["kept"]}
+    assert [p["name"] for p in result["missing"]] == ["deleted"]
+    done = person.stackenv("run", "biopy", "--", "python", "-c", "import kept; print(kept.HERE)")
+    assert done.stdout == f"{projects[0]}/kept.py\n"
+
+
+def test_sources_in_the_old_environment_stay_there_and_are_told(person: Person) -> None:
+    person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
+    prefix = person.create("biopy", "wheel")
+    # Where pip puts what it clones for --editable.
+    (prefix / "src").mkdir()
+    project = make_project(prefix / "src/mine", "mine")
+    install = f"pip install --no-build-isolation --no-deps -e '{project}'"
+    assert person.shell(f"module load biopy && {install}").returncode == 0
+    (prefix / "pip.conf").write_text("[global]\ntimeout = 7\n")
+    result = json.loads(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    assert result["left_behind"] == ["pip.conf", "src"]
+    person.stackenv("clean", "--yes")
+    done = person.stackenv("run", "biopy", "--", "python", "-c", "import mine; print(mine.HERE)")
+    assert done.stdout == f"{project}/mine.py\n"
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        ({"dir_info": []}, "odd==1.0"),
+        ({"url": "https://h/x.git", "vcs_info": {}}, "odd @ https://h/x.git"),
+        ({"url": "file://[x"}, "odd==1.0"),
+        ({"url": 5}, "odd==1.0"),
+        (
+            {"url": "https://h/x", "vcs_info": {"vcs": "git", "commit_id": "ab"}, "subdirectory": "python"},
+            "odd @ git+https://h/x@ab#subdirectory=python",
+        ),
+    ],
+)
+def test_odd_origins_end_no_command(person: Person, origin: dict[str, object], line: str) -> None:
+    prefix = person.create("biopy")
+    (site,) = prefix.glob("lib/python3*/site-packages")
+    (site / "odd-1.0.dist-info").mkdir()
+    (site / "odd-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (site / "odd-1.0.dist-info/direct_url.json").write_text(json.dumps(origin))
+    assert list_requirements(person) == [line]
+    for words in (("rebuild", "biopy", "--dry-run"), ("check", "biopy"), ("export", "biopy")):
+        assert "Traceback" not in person.stackenv(*words, status=None).stderr
+
+
+def test_a_package_of_which_a_purge_has_left_the_folder_is_wanted_too(person: Person) -> None:
+    prefix = person.create("biopy", "tiny-own==1.0", "tiny-new")
+    (folder,) = prefix.glob("lib/*/site-packages/tiny_own-1.0.dist-info")
+    for file in folder.iterdir():
+        file.unlink()
+    result = json.loads(person.stackenv("rebuild", "biopy", "--json").stdout)
+    assert {p["name"]: p["version"] for p in result["kept"]} == {"tiny-own": "1.0", "tiny-new": "1.0"}
+
+
+def test_without_a_way_to_the_index_nothing_is_changed(person: Person, tmp_path: Path) -> None:
+    person.create("biopy", "tiny-own==1.0")
+    before = person.tree()
+    unreachable = {
+        "PIP_NO_INDEX": "",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_FIND_LINKS": str(tmp_path),
+        "PIP_INDEX_URL": "http://127.0.0.1:1/simple",
+        "PIP_RETRIES": "1",
+    }
+    failed = person.stackenv("rebuild", "biopy", status=10, **unreachable)
+    assert "login nodes reach the internet" in failed.stderr
+    assert "tried by itself" not in failed.stderr
+    assert person.tree() == before
+    # An index that has none of them is no better.
+    failed = person.stackenv("rebuild", "biopy", status=10, PIP_FIND_LINKS=str(tmp_path))
+    assert "none of the 1 packages could be had: No matching distribution" in failed.stderr
+    assert person.tree() == before
+
+
+def test_beside_the_old_one_and_found_there_by_clean(person: Person) -> None:
+    place = person.home / "elsewhere"
+    person.stackenv("create", "biopy", "-m", "Bundle/1", "--path", str(place / "mine"))
+    person.stackenv("rebuild", "biopy", "-m", "Bundle/2")
+    done = person.stackenv("rebuild", "biopy", "-m", "Bundle/next")
+    assert f"stays in {place / 'biopy-1.0-2'} until stackenv clean" in done.stderr
+    assert stat.S_IMODE((place / "biopy-1.0-3").stat().st_mode) == 0o700
+    found = json.loads(person.stackenv("clean", "--json").stdout)
+    old = [str(place / name) for name in ("biopy-1.0-2", "mine")]
+    assert [(item["class"], item["places"]) for item in found] == [("old-rebuilds", [p]) for p in old]
+    person.stackenv("clean", "--yes")
+    assert [path.name for path in place.iterdir()] == ["biopy-1.0-3"]
+
+
+def test_of_a_project_its_group_can_use_it(person: Person) -> None:
+    if os.geteuid():
+        pytest.skip("to give a folder to a group takes root")
+    project, group = person.home / "project", 74001
+    project.mkdir()
+    os.chown(project, -1, group)
+    project.chmod(0o2770)
+    person.stackenv("create", "biopy", "-m", "Bundle/1", "tiny-own", "--shared", str(project))
+    person.stackenv("rebuild", "biopy", "-m", "Bundle/2", "--shared", str(project))
+    new = project / "venvs/biopy-1.0-2"
+    closed = [
+        path
+        for path in (new, *new.rglob("*"), project / "modules/biopy/1.0.lua")
+        if not path.is_symlink() and (path.stat().st_gid, path.stat().st_mode & 0o040) != (group, 0o040)
+    ]
+    assert closed == []
+
+
+def test_one_that_somebody_changes_meanwhile_is_left_alone(person: Person) -> None:
+    """The edit comes from a wheel's own build, in the midst of the rebuilding."""
+    person.environ["PIP_FIND_LINKS"] += f" {WORK / 'stack/wheels'}"
+    person.create("biopy", "tiny-own==1.0", "wheel")
+    modulefile = person.modules / "biopy/1.0.lua"
+    mark = "-- by hand\n"
+    project = make_project(person.home / "project", "mine")
+    setup = (project / "setup.py").read_text()
+    installed = person.shell(f"module load biopy && pip install --no-build-isolation '{project}'")
+    assert installed.returncode == 0, installed.stderr
+    edit = f"file = open({str(modulefile)!r}, 'a')\nfile.write({mark!r})\nfile.close()\n"
+    (project / "setup.py").write_text(edit + setup)
+    done = person.stackenv("rebuild", "biopy", "--no-build-isolation")
+    kept = modulefile.with_name("1.0.lua.orig")
+    assert f"was changed by hand: as it is now it is kept as {kept}" in done.stderr
+    assert kept.read_text().endswith(mark)
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Path:
+    """Return a channel of the test's own, with packages that the site's channel has not."""
+    return write_channel(tmp_path / "channel", ("moving", "1.0"), ("goner", "1.0"))
+
+
+def write_channel(folder: Path, *packages: tuple[str, str]) -> Path:
+    """Write the channel `folder` with `packages` of one file each, by name and version."""
+    shutil.rmtree(folder, ignore_errors=True)
+    records = {}
+    for name, version in packages:
+        package = Package(name, version, noarch="generic")
+        tree = folder.parent / f"{name}-{version}"
+        shutil.rmtree(tree, ignore_errors=True)
+        (tree / "share").mkdir(parents=True)
+        (tree / "share" / name).write_text(version)
+        records[package] = write_package(package, tree, folder)
+    write_index(folder, records)
+    return folder
+
+
+@pytest.fixture
+def conda_person(person: Person, built_modules: BuiltModules) -> Person:
+    """Return a person with the real module of Anaconda3."""
+    policy = person.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    person.environ.update(
+        MODULEPATH=built_modules.modulepath,
+        STACKENV_SITE_CONFIG=str(policy),
+        CONDA_PKGS_DIRS=str(person.home / "pkgs"),
+        PIP_FIND_LINKS=f"{person.site.wheels} {WORK / 'stack/wheels'}",
+    )
+    return person
+
+
+def test_conda_packages_that_are_withdrawn_and_those_of_pip(conda_person: Person, channel: Path) -> None:
+    person = conda_person
+    words = ("moving", "goner", "plain", "python", "pip")
+    person.stackenv("create", "it", "--conda", "-c", channel.as_uri(), *words)
+    installed = person.shell("module load it && python -m pip install tiny-own==1.0", PIP_NO_INDEX="1")
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    write_channel(channel, ("moving", "2.0"))
+    # As poetry does it; there is nowhere to have it from.
+    (site,) = (person.home / "conda/envs/it-1.0").glob("lib/python3*/site-packages")
+    (site / "verse-1.0.dist-info").mkdir()
+    (site / "verse-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: verse\nVersion: 1.0\n")
+    (site / "verse-1.0.dist-info/INSTALLER").write_text("poetry 1.8.3\n")
+    # What conda has kept of the index, for as long as its files tell no other time.
+    shutil.rmtree(person.home / "pkgs")
+    result = json.loads(person.stackenv("rebuild", "it", "--json").stdout)
+    assert result["changed"] == [{"name": "moving", "was": "1.0", "is": "2.0"}]
+    missing = {m["name"]: m["why"] for m in result["missing"]}
+    assert missing.keys() == {"goner", "verse"} and missing["goner"] == "no channel has it"
+    assert {"name": "tiny-own", "version": "1.0"} in result["kept"]
+    code = "import tiny_own, sys; print(tiny_own.VERSION, sys.prefix)"
+    done = person.stackenv("run", "it", "--", "python", "-c", code)
+    assert done.stdout == f"1.0 {result['environment']}\n"
+
+
+def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_there(
+    conda_person: Person, channel: Path
+) -> None:
+    person = conda_person
+    person.stackenv("create", "it", "--conda", "-c", channel.as_uri(), "moving", "python", "pip")
+    installed = person.shell("module load it && python -m pip install tiny-own==1.0", PIP_NO_INDEX="1")
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    file = person.home / "it.yaml"
+    file.write_text(person.stackenv("export", "it").stdout)
+    # A channel that is a URL is not followed because a file says so.
+    told = person.stackenv("create", "again", "--from", str(file), "--dry-run")
+    assert f"not taken: {channel.as_uri()}; if you trust them: --channel URL" in told.stderr
+    words = ("--from", str(file), "--channel", channel.as_uri())
+    result = json.loads(person.stackenv("create", "again", *words, "--json").stdout)
+    assert {"tiny-own", "moving", "python"} <= {kept["name"] for kept in result["kept"]}
+    assert (result["missing"], result["changed"]) == ([], [])
+
+
+def test_without_a_way_to_the_channels_nothing_is_changed(conda_person: Person, channel: Path) -> None:
+    person = conda_person
+    person.stackenv("create", "it", "--conda", "-c", channel.as_uri(), "moving", "plain")
+    shutil.rmtree(person.home / "pkgs")
+    shutil.rmtree(channel)
+    before = person.tree()
+    failed = person.stackenv("rebuild", "it", status=10)
+    assert "conda reaches no channel from here" in failed.stderr
+    after = {path: text for path, text in person.tree().items() if path.split("/")[0] != "pkgs"}
+    assert after == before

@@ -1,0 +1,162 @@
+"""`rebuild` and `create --from`, killed at each step: there is the old one, or the new one, and no less."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from built import POLICY, BuiltModules
+from killing import kill_at, stop_at
+from stacked import Stack
+from trees import describe_tree
+from users import User, make_user
+
+SWITCH = "stays until stackenv clean"
+# By their beginnings, in their order; a test compares them with what a dry run prints.
+VENV = (
+    "see whether it/1.0 is as it was",
+    "make the folder ",
+    "make a venv with Python ",
+    "put the packages in order",
+    "install with pip: six",
+    "write the record in ",
+    "look whether all of it works",
+    "let ",
+)
+CONDA = (
+    "see whether it/1.0 is as it was",
+    "make the folder ",
+    "install with conda: ",
+    "write into ",
+    "capture what its activation does",
+    "write the record in ",
+    "look whether all of it works",
+    "let ",
+)
+# Without the first, which each create has.
+FROM = (*VENV[1:-1], "write the modulefile ")
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
+    """Return a user with the environment it/1.0 of the first generation, and what is exported of it."""
+    owner = make_user(tmp_path_factory.mktemp("rebuild-interrupted"), one_stack)
+    made = owner.stackenv("create", "it", "six", "-m", one_stack.bundle_module)
+    assert made.returncode == 0, made.stderr
+    file = owner.home.parent / "it.yaml"
+    file.write_text(owner.stackenv("export", "it").stdout)
+    return owner
+
+
+@pytest.fixture(scope="module")
+def conda_owner(
+    tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules
+) -> User:
+    """Return a user with the conda environment it/1.0."""
+    owner = make_user(tmp_path_factory.mktemp("rebuild-interrupted-conda"), one_stack)
+    policy = owner.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    owner.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    made = owner.stackenv("create", "it", "--conda", "activating")
+    assert made.returncode == 0, made.stderr
+    return owner
+
+
+def describe_home(user: User) -> dict[str, tuple[str, str]]:
+    """Return what is in the home, but for what Python and conda keep for themselves."""
+    found = describe_tree(user.home)
+    own = ("__pycache__", ".conda", "conda/pkgs", ".cache")
+    return {path: entry for path, entry in found.items() if not any(name in path for name in own)}
+
+
+def require_all_steps(user: User, steps: tuple[str, ...], *arguments: str) -> None:
+    """Fail unless `steps` are all that a dry run of `stackenv ARGUMENTS` prints."""
+    printed = user.stackenv(*arguments, "--dry-run").stdout.splitlines()
+    assert len(printed) == len(steps), printed
+    assert all(line.startswith(step) for line, step in zip(printed, steps)), printed
+
+
+def require_whole(user: User, before: dict[str, tuple[str, str]], old: Path, variable: str) -> str:
+    """Fail unless the next command leaves all as it was, or the new one whole; return its prefix."""
+    listed = user.stackenv("list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    (entry,) = json.loads(listed.stdout)
+    loaded = user.run(f'module use ~/modules; module load it && echo "${variable}"; python -c "import six"')
+    assert loaded.stdout.strip() == entry["environment"], loaded.stderr
+    assert not list((user.modules / ".stackenv").iterdir())
+    assert list((user.home.parent / "tmp").iterdir()) == []
+    now = describe_home(user)
+    if entry["environment"] == str(old):
+        assert now == before
+    assert {path: now.get(path) for path in before if path != "modules/it/1.0.lua"} == {
+        path: before[path] for path in before if path != "modules/it/1.0.lua"
+    }
+    return entry["environment"]
+
+
+def test_the_steps_are_all_of_them(owner: User) -> None:
+    require_all_steps(owner, VENV, "rebuild", "it", "-m", owner.stack.next_bundle_module)
+    file = str(owner.home.parent / "it.yaml")
+    require_all_steps(owner, FROM, "create", "again", "--from", file)
+
+
+@pytest.mark.parametrize("step", FROM)
+def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> None:
+    before = describe_home(owner)
+    kill_at(owner, step, ("create", "again", "--from", str(owner.home.parent / "it.yaml")))
+    listed = owner.stackenv("list", "--json")
+    names = [entry["module"] for entry in json.loads(listed.stdout)]
+    if "again/1.0" in names:
+        # It was faster than the kill.
+        assert owner.stackenv("remove", "again", "--yes").returncode == 0
+    else:
+        assert "was interrupted; what it had begun with again/1.0 is undone" in listed.stderr or (
+            step == "make the folder "
+        )
+    assert describe_home(owner) == before
+
+
+@pytest.mark.parametrize("step", VENV[:-1])
+def test_before_the_switch_all_is_as_it_was(owner: User, step: str) -> None:
+    before, old = describe_home(owner), owner.home / "venvs/it-1.0"
+    kill_at(owner, step, ("rebuild", "it", "-m", owner.stack.next_bundle_module), after_s=0.03)
+    assert require_whole(owner, before, old, "VIRTUAL_ENV") == str(old)
+
+
+def test_control_c_undoes_at_once(owner: User) -> None:
+    before = describe_home(owner)
+    status, words = stop_at(
+        owner, "install with pip", ("rebuild", "it", "-m", owner.stack.next_bundle_module)
+    )
+    assert status == 130, words
+    assert words.splitlines()[-1] == "stackenv: interrupted by SIGINT; what was begun is undone"
+    assert describe_home(owner) == before
+
+
+def test_at_the_switch_it_is_finished_or_undone_and_then_made(owner: User) -> None:
+    before, old = describe_home(owner), owner.home / "venvs/it-1.0"
+    words = ("rebuild", "it", "-m", owner.stack.next_bundle_module)
+    kill_at(owner, SWITCH, words)
+    prefix = require_whole(owner, before, old, "VIRTUAL_ENV")
+    if prefix == str(old):
+        done = owner.stackenv(*words)
+        assert done.returncode == 0, done.stderr
+    assert not list((owner.home / "venvs/it-1.0-2/stackenv").glob("unfinished-*"))
+    assert json.loads(owner.stackenv("check", "it", "--json").stdout) == []
+    (item,) = json.loads(owner.stackenv("clean", "--json").stdout)
+    assert (item["class"], item["places"]) == ("old-rebuilds", [str(old)])
+
+
+def test_conda_steps_are_all_of_them(conda_owner: User) -> None:
+    require_all_steps(conda_owner, CONDA, "rebuild", "it")
+
+
+@pytest.mark.parametrize("step", CONDA)
+def test_conda_is_as_it_was_or_new(conda_owner: User, step: str) -> None:
+    before = describe_home(conda_owner)
+    (entry,) = json.loads(conda_owner.stackenv("list", "--json").stdout)
+    old = Path(entry["environment"])
+    kill_at(conda_owner, SWITCH if step == "let " else step, ("rebuild", "it"))
+    now = require_whole(conda_owner, before, old, "CONDA_PREFIX")
+    assert now == str(old) or step == "let "
