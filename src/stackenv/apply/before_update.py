@@ -1,0 +1,271 @@
+"""What an update is about to touch, kept until the update stands, and put back when it fails.
+
+Neither pip nor conda takes back what it had begun when it is killed. So before they start all that they
+are going to touch is listed, and copied into stackenv's folder of the environment. To put it back: what is
+not in the list was added, and goes; what is missing or changed comes back. Copies and no hard links, since
+a file may be written in place; renamed back, so that a full disk is in nobody's way.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Callable
+
+from stackenv import STACKENV_UUID
+from stackenv.apply.changes import delete, open_up, remove_tree
+from stackenv.apply.files import write_file
+from stackenv.errors import StackenvError, quote_word
+from stackenv.model.record import FOLDER
+
+# A folder of this name in stackenv's of the environment, with the list, and the copies by number.
+PREFIX = "before-update-"
+LISTING = "listing.json"
+COPIES = "copies"
+# The first says that a user has worked on since; by the second that user wants it undone all the same.
+WORKED_ON, UNDO = "worked-on", "undo"
+# A command's heart beats every 20 s (owner.py), on clocks of several machines.
+TOLERANCE_S = 60
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file, link or folder as it was; of a file `copy` is the number of its copy, -1 without one."""
+
+    mode: int
+    size_bytes: int = 0
+    changed_ns: int = 0
+    inode: int = 0
+    target: str = ""
+    copy: int = -1
+
+    @classmethod
+    def look_at(cls, path: str) -> Listed:
+        """Return what is at `path`, without a copy."""
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            return cls(status.st_mode, target=os.readlink(path))  # noqa: PTH115 (tens of thousands of them)
+        if stat.S_ISREG(status.st_mode):
+            return cls(status.st_mode, status.st_size, status.st_mtime_ns, status.st_ino)
+        return cls(status.st_mode)
+
+
+def name_kept(prefix: str, identity: str) -> Path:
+    """Return the folder in which the copies of one update of the environment at `prefix` are."""
+    return Path(prefix, FOLDER, f"{PREFIX}{identity}")
+
+
+def list_entries(prefix: Path, patterns: Iterable[str]) -> Iterator[str]:
+    """Yield the paths below `prefix` of all that the glob patterns match and that is in it, outer ones first.
+
+    Raises
+    ------
+    StackenvError
+        When a pattern leads out of the environment.
+    """
+    seen = set()
+    real = os.path.realpath(prefix)
+    for pattern in patterns:
+        for found in sorted(glob.glob(f"{glob.escape(str(prefix))}/{pattern}")):  # noqa: PTH207
+            parent = os.path.realpath(os.path.dirname(found))  # noqa: PTH120
+            if not f"{parent}/".startswith(f"{real}/") or ".." in Path(pattern).parts:
+                raise StackenvError(
+                    f"{found} leads out of the environment {prefix}; it is not touched",
+                    f"ls -l {quote_word(Path(found).parent)}",
+                )
+            for path in walk(found):
+                name = os.path.relpath(path, prefix)
+                if name not in seen:
+                    seen.add(name)
+                    yield name
+
+
+def walk(path: str) -> Iterator[str]:
+    """Yield `path` and all below it; no link is followed."""
+    yield path
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+        for place, folders, files in os.walk(path):
+            yield from (f"{place}/{name}" for name in (*folders, *files))
+
+
+def keep(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[[str], bool]) -> None:
+    """List what the glob patterns match below `prefix`, with copies of the files that `is_copied` tells.
+
+    Raises
+    ------
+    StackenvError
+        When something cannot be read, or there is no room for the copies; the environment is untouched.
+    """
+    patterns = tuple(dict.fromkeys(patterns))
+    entries: dict[str, Listed] = {}
+    try:
+        (kept / COPIES).mkdir(parents=True, mode=0o700)
+        for name in list_entries(prefix, patterns):
+            # pip removes the folders that an uninstall leaves empty.
+            for folder in reversed(list(Path(name).parents)[:-1]):
+                if str(folder) not in entries:
+                    entries[str(folder)] = Listed.look_at(str(prefix / folder))
+            path = os.path.join(prefix, name)  # noqa: PTH118
+            found = Listed.look_at(path)
+            if stat.S_ISREG(found.mode) and is_copied(name):
+                shutil.copy2(path, kept / COPIES / str(len(entries)))
+                found = Listed(**{**asdict(found), "copy": len(entries)})
+            entries[name] = found
+    except OSError as error:
+        raise StackenvError(
+            f"what is going to be replaced in {prefix} could not be kept: {error.filename or kept}: "
+            f"{error.strerror}",
+            f"df -h {quote_word(prefix)}; df -i {quote_word(prefix)}",
+        ) from error
+    listing = {
+        "stackenv": STACKENV_UUID,
+        "patterns": patterns,
+        "entries": {n: asdict(e) for n, e in entries.items()},
+    }
+    write_file(kept / LISTING, json.dumps(listing))
+
+
+def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None:
+    """Return the patterns and the entries of the list `path`; None when it was never finished."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        return tuple(data["patterns"]), {name: Listed(**entry) for name, entry in data["entries"].items()}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StackenvError(
+            f"{path} cannot be read as a list of files: {error}", f"ls -l {quote_word(path)}"
+        ) from error
+
+
+def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
+    """Make the environment at `prefix` again what it was when `kept` was made; then delete that.
+
+    Can be carried out again when it was interrupted. Without a finished list nothing was begun. `ended_s`
+    says when the update was killed, if it was.
+
+    Raises
+    ------
+    StackenvError
+        When somebody has worked on in it since it was killed; nothing is changed then. When a file was
+        changed that nobody expected to be; all else is back.
+    OSError
+        When the disk refuses.
+    """
+    found = read_listing(kept / LISTING)
+    if found and ended_s is not None:
+        require_untouched(prefix, kept, found[0], ended_s)
+    lost: list[str] = []
+    if found:
+        patterns, entries = found
+        for name in list(list_entries(prefix, patterns)):
+            if name not in entries and os.path.lexists(prefix / name):
+                delete(prefix / name)
+        for name, entry in entries.items():
+            check_inside(prefix, name)
+            if not put_entry_back(prefix / name, entry, kept / COPIES / str(entry.copy)):
+                lost.append(name)
+        restore_modes(prefix, entries)
+    delete(kept / COPIES)
+    # Of a list that was being written; without a list, remove_tree would leave a folder with a file in it.
+    for draft in kept.glob(f".{LISTING}.*"):
+        delete(draft)
+    remove_tree(kept, kept / LISTING)
+    if lost:
+        more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+        raise StackenvError(
+            f"{prefix} is as it was, but for {', '.join(lost[:SHOWN])}{more}: changed meanwhile, and by "
+            "nothing that the update was to replace",
+            "if it does not work any more, install the package that these belong to anew",
+        )
+
+
+def require_untouched(prefix: Path, kept: Path, patterns: Iterable[str], ended_s: float) -> None:
+    """Raise StackenvError when something was written at `prefix` after the update had been killed.
+
+    By the files' own times: compiled files aside, which any Python writes. Not when the user has said by
+    the file `UNDO` that it is to be undone all the same.
+    """
+    if (kept / UNDO).exists():
+        return
+    newer = next(iter(list_newer(prefix, patterns, ended_s + TOLERANCE_S)), "")
+    if not newer and not (kept / WORKED_ON).exists():
+        return
+    # The journal's time is a new one from now on.
+    (kept / WORKED_ON).touch()
+    example = f", {newer} for one" if newer else ""
+    raise StackenvError(
+        f"{prefix} was changed after that{example}, and is left as it is",
+        f"if it works as it is: rm -r {quote_word(kept)}; to undo the update and what was done after "
+        f"it: touch {quote_word(kept / UNDO)}; then: stackenv list",
+    )
+
+
+def list_newer(prefix: Path, patterns: Iterable[str], since_s: float) -> Iterator[str]:
+    """Yield the files that the glob patterns match below `prefix` and that were written after `since_s`."""
+    for name in list_entries(prefix, patterns):
+        if name.endswith(".pyc") or "__pycache__" in name.split("/"):
+            continue
+        status = os.lstat(prefix / name)
+        if stat.S_ISREG(status.st_mode) and status.st_mtime > since_s:
+            yield name
+
+
+def check_inside(prefix: Path, name: str) -> None:
+    """Raise StackenvError when `name` leads out of `prefix`: others may have written the list."""
+    real = os.path.realpath(prefix)
+    if ".." in Path(name).parts or not f"{os.path.realpath((prefix / name).parent)}/".startswith(f"{real}/"):
+        raise StackenvError(f"{prefix / name} leads out of the environment; it is not touched")
+
+
+def put_entry_back(path: Path, entry: Listed, copy: Path) -> bool:
+    """Make `path` again what `entry` says; return False when that cannot be done."""
+    now = Listed.look_at(str(path)) if os.path.lexists(path) else None
+    if now and stat.S_IFMT(now.mode) != stat.S_IFMT(entry.mode):
+        delete(path)
+        now = None
+    if stat.S_ISDIR(entry.mode):
+        path.mkdir(exist_ok=True)
+        return True
+    if stat.S_ISLNK(entry.mode):
+        if now is None or now.target != entry.target:
+            path.unlink(missing_ok=True)
+            path.symlink_to(entry.target)
+        return True
+    if now and (now.size_bytes, now.changed_ns, now.inode) == (
+        entry.size_bytes,
+        entry.changed_ns,
+        entry.inode,
+    ):
+        return True
+    if entry.copy >= 0 and copy.is_file():
+        try:
+            copy.replace(path)
+        except PermissionError:
+            # A package has installed its folder without write permission; its mode comes back at the end.
+            open_up(path.parent)
+            copy.replace(path)
+        return True
+    # Renamed back already, by one who was interrupted; or never copied.
+    return (
+        now is not None
+        and entry.copy >= 0
+        and (now.size_bytes, now.changed_ns) == (entry.size_bytes, entry.changed_ns)
+    )
+
+
+def restore_modes(prefix: Path, entries: Mapping[str, Listed]) -> None:
+    """Give files and folders the permissions that they had; inner ones first."""
+    for name, entry in reversed(list(entries.items())):
+        path = prefix / name
+        if not stat.S_ISLNK(entry.mode) and os.path.lexists(path):
+            wanted = stat.S_IMODE(entry.mode)
+            if stat.S_IMODE(path.lstat().st_mode) != wanted:
+                path.chmod(wanted)

@@ -1,0 +1,239 @@
+"""What pip would update in a venv, and the update: fetched first, then put in, then looked at."""
+
+from __future__ import annotations
+
+import configparser
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from importlib.metadata import Distribution
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.utils import canonicalize_name
+
+from stackenv.apply.squashfs import end_with_parent
+from stackenv.apply.venv import ELSEWHERE
+from stackenv.describe.venv import find_site_packages
+from stackenv.errors import InstallError
+from stackenv.model.environment import Record
+from stackenv.model.update import PackageChange
+
+# Their programs get names with versions behind them, which no metadata tells.
+VERSIONED = {"pip": ("bin/pip*",), "setuptools": ("bin/easy_install*",)}
+# Folders that pip uninstalls get such a name beside them until it is done (pip/_internal/utils/temp_dir.py).
+RENAMED = "~*"
+LONGEST = 400
+
+
+class PipError(InstallError):
+    """pip has failed; `words` is all that it said."""
+
+    def __init__(self, message: str, words: str) -> None:
+        super().__init__(message)
+        self.words = words
+
+
+def run_pip(record: Record, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Run the pip of the venv of `record`; return what it says.
+
+    Raises
+    ------
+    PipError
+        When it fails; its own words, in short, are the message.
+    InstallError
+        When it cannot even be started.
+    """
+    # What the user has set for other installs must not lead this one out of the environment.
+    within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
+    python = f"{record.path}/bin/python"
+    try:
+        done = subprocess.run(
+            [python, "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments],
+            # pip compiles what it installs by itself; what a look imports must not be compiled.
+            env={**within, "PIP_USER": "0", "PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # What the next command puts back must have nobody at work in it.
+            preexec_fn=partial(end_with_parent, signal.SIGKILL),
+            check=False,
+        )
+    except OSError as error:
+        raise InstallError(
+            f"its Python {python} cannot be started: {error.strerror}", f"stackenv rebuild {record.full_name}"
+        ) from error
+    if done.returncode:
+        raise PipError(shorten(done.stdout) or f"status {done.returncode}", done.stdout)
+    return done.stdout
+
+
+def shorten(words: str) -> str:
+    """Return the lines of `words` that say what went wrong, in one line."""
+    lines = [" ".join(filter(str.isprintable, line.split())) for line in words.splitlines()]
+    errors = [line.partition("ERROR:")[2].strip() for line in lines if line.startswith("ERROR:")]
+    # Of an error that pip did not expect, what Python says stands in the last line.
+    chosen = list(filter(None, lines))[-1:] if errors == ["Exception:"] else errors or lines[-3:]
+    text = "; ".join(filter(None, chosen))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def ask_pip(
+    record: Record, requirement: str, environ: Mapping[str, str], report: Path, own: Mapping[str, str]
+) -> tuple[PackageChange, ...]:
+    """Return what pip would install to update `requirement`; nothing is changed.
+
+    `own` are the versions of the environment's packages now, by canonical name; `report` is a file that
+    pip writes, which needs pip 22.2.
+
+    Raises
+    ------
+    PipError
+        When pip finds no way.
+    """
+    arguments = ("install", "--quiet", "--upgrade", "--dry-run", "--report", str(report), requirement)
+    run_pip(record, arguments, environ)
+    found = []
+    for item in json.loads(report.read_text(encoding="utf-8")).get("install", []):
+        name, version = item["metadata"]["name"], item["metadata"]["version"]
+        download = item.get("download_info", {})
+        exact = f"{name} @ {download['url']}" if item.get("is_direct") else f"{name}=={version}"
+        found.append(
+            PackageChange(
+                name,
+                own.get(canonicalize_name(name), ""),
+                version,
+                exact,
+                urlsplit(download.get("url", "")).path.rpartition("/")[2],
+                download.get("archive_info", {}).get("hashes", {}).get("sha256", ""),
+            )
+        )
+    return tuple(found)
+
+
+def fetch_wheels(
+    record: Record, changes: Iterable[PackageChange], environ: Mapping[str, str], folder: Path
+) -> None:
+    """Put wheels of what `changes` install into `folder`; what has none is built.
+
+    Raises
+    ------
+    PipError
+        When that fails; the environment is untouched.
+    """
+    requirements = [change.requirement for change in changes if change.after]
+    run_pip(record, ("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), *requirements), environ)
+
+
+def install_wheels(
+    record: Record, changes: Iterable[PackageChange], environ: Mapping[str, str], folder: Path
+) -> None:
+    """Install exactly what `changes` say, from the wheels in `folder`.
+
+    By name and version: what is installed by its path counts as installed from there (PEP 610).
+
+    Raises
+    ------
+    PipError
+        When that fails.
+    """
+    requirements = [f"{change.name}=={change.after}" for change in changes if change.after]
+    run_pip(
+        record,
+        ("install", "--quiet", "--no-deps", "--no-index", "--find-links", str(folder), *requirements),
+        {name: value for name, value in environ.items() if name != "PIP_FIND_LINKS"},
+    )
+
+
+def list_inconsistencies(record: Record, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return what `pip check` finds wrong, line by line."""
+    try:
+        run_pip(record, ("check",), environ)
+    except PipError as error:
+        return frozenset(line.strip() for line in error.words.splitlines() if " require" in line)
+    return frozenset()
+
+
+def list_touched(record: Record, replaced: Iterable[Distribution], wheels: Path) -> tuple[str, ...] | None:
+    """Return glob patterns, below the environment, of all that pip touches when it installs `wheels`.
+
+    None when that cannot be told: for one of the distributions that are `replaced` lists no files.
+    """
+    assert record.python is not None
+    site = os.path.relpath(find_site_packages(record.path, record.python), record.path)
+    touched = [f"{glob.escape(site)}/{RENAMED}"]
+    for distribution in replaced:
+        if distribution.read_text("RECORD") is None:
+            return None
+        names = [os.path.normpath(f"{site}/{file}") for file in distribution.files or ()]
+        touched += [unit for name in names for unit in name_units(name, site)]
+    for wheel in sorted(wheels.glob("*.whl")):
+        touched += (unit for name in list_wheel(wheel, site) for unit in name_units(name, site))
+        touched += VERSIONED.get(wheel.name.partition("-")[0], ())
+    # What does not exist yet is told by the outermost folder that does not exist either.
+    return tuple(dict.fromkeys(outermost(Path(record.path), pattern) for pattern in touched))
+
+
+def name_units(name: str, site: str) -> Iterator[str]:
+    """Yield the glob patterns for the file `name`: in site-packages the package as a whole."""
+    if name.startswith("../") or name.startswith("/"):
+        return
+    inner = name[len(site) + 1 :].split("/") if name.startswith(f"{site}/") else []
+    if not inner:
+        yield glob.escape(name)
+        yield from (glob.escape(str(folder)) + f"/{RENAMED}" for folder in list(Path(name).parents)[:-1])
+        yield RENAMED
+    elif inner[0] == "__pycache__":
+        yield f"{glob.escape(site)}/__pycache__/{glob.escape(inner[-1].split('.')[0])}.*"
+    else:
+        yield f"{glob.escape(site)}/{glob.escape(inner[0])}"
+        if len(inner) == 1 and name.endswith(".py"):
+            yield f"{glob.escape(site)}/__pycache__/{glob.escape(inner[0][:-3])}.*"
+
+
+def outermost(prefix: Path, pattern: str) -> str:
+    """Return `pattern`, or the first folder in it that is not there below `prefix`."""
+    parts = pattern.split("/")
+    for number in range(1, len(parts)):
+        head = "/".join(parts[:number])
+        if not glob.glob(f"{glob.escape(str(prefix))}/{head}"):  # noqa: PTH207
+            return head
+    return pattern
+
+
+def list_wheel(wheel: Path, site: str) -> Iterator[str]:
+    """Yield where the files of `wheel` go, below the environment (binary distribution format, PEP 427)."""
+    scripts = ""
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            data = re.fullmatch(r"[^/]+\.data/([^/]+)/(.+)", name)
+            if data and data[1] == "headers":
+                yield "include/site"
+                continue
+            place = {"scripts": "bin", "data": "."}.get(data[1], site) if data else site
+            yield os.path.normpath(f"{place}/{data[2] if data else name}")
+            if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", name):
+                scripts = archive.read(name).decode("utf-8", "replace")
+    for script in list_scripts(scripts):
+        yield f"bin/{script}"
+
+
+def list_scripts(entry_points: str) -> Iterator[str]:
+    """Yield the programs that the text of an entry_points.txt tells of."""
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    try:
+        parser.read_string(entry_points)
+    except configparser.Error:
+        return
+    for section in ("console_scripts", "gui_scripts"):
+        if parser.has_section(section):
+            yield from parser.options(section)

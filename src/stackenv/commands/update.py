@@ -1,0 +1,295 @@
+"""`stackenv update`: one package, in each environment that has it."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+import click
+
+from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
+from stackenv.errors import InstallError, StackenvError, UsageError
+from stackenv.model.update import Prospect
+from stackenv.output import print_json, print_table, showing_progress, tell
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+    from stackenv.commands.update_conda import CondaUpdate
+    from stackenv.commands.update_targets import StackShelf, Target
+    from stackenv.commands.update_venv import VenvUpdate
+
+    Update = Union[VenvUpdate, CondaUpdate]
+
+# What stands in the table where there is no version.
+UNKNOWN, SAME = "unknown", "-"
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("package")
+@click.option("--in", "names", multiple=True, metavar="NAME", help="In this environment; several times.")
+@click.option("--all", "everywhere", is_flag=True, help="In each environment that has the package.")
+@yes_option
+@shared_option
+@dry_run_option
+@json_option
+def update(
+    package: str,
+    names: tuple[str, ...],
+    everywhere: bool,
+    yes: bool,
+    shared: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Update a package in each environment that has it.
+
+    First a table shows what would happen where; then the environments are updated one after the other. One
+    that fails is put back as it was, and the others go on. What the modules bring stays theirs. With --all
+    your conda environments without a module are updated too, base never. An environment that must be left
+    alone is told with the reason, and counts as a failure when it was named by --in.
+
+    \b
+    Example:
+      stackenv update pandas --all --dry-run
+      stackenv update 'numpy<2' --in biopy --in genes
+    """
+    from stackenv.commands.carrying_out import making
+    from stackenv.commands.replacement import open_store
+    from stackenv.commands.update_targets import find_targets, list_targets, parse_package
+
+    requirement = parse_package(package)
+    if names and everywhere:
+        raise UsageError("--in and --all exclude each other", f"stackenv update {shlex.quote(package)} --all")
+    looking = dry_run or not (names or everywhere)
+    workplace = open_workplace(shared)
+    open_store(workplace, looking)
+    targets = find_targets(names, workplace) if names else list(list_targets(workplace))
+    with making(workplace) as inside:
+        prospects, updates = look_at(targets, requirement, inside, looking, bool(names))
+        if not as_json or not looking:
+            show(prospects, as_json)
+        if not looking and updates:
+            if not yes:
+                ask(updates, package)
+            prospects = carry_out_updates(prospects, updates, inside)
+            tell_what_to_reload(prospects, workplace)
+    if as_json:
+        print_json([describe_prospect(prospect) for prospect in prospects])
+    report(prospects, package, looking and not dry_run, bool(names))
+
+
+def look_at(
+    targets: Sequence[Target],
+    requirement: Requirement,
+    workplace: Workplace,
+    looking: bool,
+    named: bool,
+) -> tuple[list[Prospect], dict[str, Update]]:
+    """Return what the update would do to those of `targets` that have the package, and the updates due.
+
+    The updates are by the environments' names. Of `named` targets those without the package count too.
+    """
+    from stackenv.commands.update_targets import StackShelf
+
+    shelf = StackShelf(workplace)
+    prospects, updates = [], {}
+    with showing_progress(f"looking for {requirement.name}", len(targets)) as advance:
+        for target in targets:
+            prospect, update = look_at_one(target, requirement, shelf, looking)
+            if prospect is None and named:
+                prospect = Prospect(
+                    target.name,
+                    target.prefix,
+                    target.kind,
+                    state="refused",
+                    problem=f"there is no {requirement.name} in {target.name}",
+                    cure=f"ml {target.name}; pip install {requirement.name}" if target.module else "",
+                )
+            if prospect:
+                prospects.append(prospect)
+            if update:
+                updates[target.name] = update
+            advance(1)
+    return prospects, updates
+
+
+def look_at_one(
+    target: Target, requirement: Requirement, shelf: StackShelf, looking: bool
+) -> tuple[Prospect | None, Update | None]:
+    """Return what the update means for one environment; its kinds have a module each."""
+    if target.problem:
+        problem, cure = target.problem.message, target.problem.hint
+        return Prospect(
+            target.name, target.prefix, target.kind, state="refused", problem=problem, cure=cure
+        ), None
+    if target.kind == "venv":
+        from stackenv.commands.update_venv import look_at_venv
+
+        return look_at_venv(target, requirement, shelf)
+    from stackenv.commands.update_conda import look_at_conda
+
+    return look_at_conda(target, requirement, shelf, looking)
+
+
+def show(prospects: Sequence[Prospect], aside: bool) -> None:
+    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why."""
+    rows = [
+        (
+            prospect.name,
+            prospect.now or UNKNOWN,
+            prospect.then or UNKNOWN,
+            prospect.module or SAME,
+            "; ".join(change.sentence for change in prospect.further) or SAME,
+        )
+        for prospect in prospects
+    ]
+    if aside:
+        for row in rows:
+            tell("  ".join(row))
+    elif rows:
+        print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
+    for prospect in prospects:
+        if prospect.problem:
+            cure = f"; type: {prospect.cure}" if prospect.cure else ""
+            tell(f"{prospect.name} is left alone: {prospect.problem}{cure}")
+
+
+def ask(updates: dict[str, Update], package: str) -> None:
+    """Ask whether the updates are meant.
+
+    Raises
+    ------
+    UsageError
+        When nobody is there to answer.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"nobody can be asked whether {package} is to be updated in {', '.join(updates)}: the input is "
+            "no terminal; nothing was changed",
+            shlex.join([*read_command_words(), "--yes"]),
+        )
+    if not click.confirm(f"Update {package} in {len(updates)} of them?", err=True):
+        raise StackenvError("nothing was changed")
+
+
+def carry_out_updates(
+    prospects: Sequence[Prospect], updates: dict[str, Update], workplace: Workplace
+) -> list[Prospect]:
+    """Carry out `updates` one after the other; return what has come of each."""
+    from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
+
+    results = []
+    for prospect in prospects:
+        update = updates.get(prospect.name)
+        if update:
+            try:
+                # Anew for each: what fails is undone with the signals ignored.
+                with stopping_at_signals():
+                    carry_out_update(update, workplace)
+                prospect = replace(prospect, state="updated")
+                tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
+            except InterruptedCommandError:
+                raise
+            except (StackenvError, OSError) as error:
+                message, cure = getattr(error, "message", str(error)), getattr(error, "hint", "")
+                prospect = replace(prospect, state="failed", problem=message, cure=cure)
+                tell(f"{prospect.name} is as it was: {message}")
+        results.append(prospect)
+    return results
+
+
+def carry_out_update(update: Update, workplace: Workplace) -> None:
+    """Carry out one update, whole or not at all."""
+    from stackenv.apply.carry_out import carry_out_exchange
+    from stackenv.apply.interruption import ignore_stopping
+    from stackenv.model.plan import Step
+
+    def heard(step: Step) -> Step:
+        def carry_out_heard() -> None:
+            try:
+                step.carry_out()
+            except BaseException:
+                # The undo that follows must come to its end.
+                ignore_stopping()
+                raise
+
+        return replace(step, carry_out=carry_out_heard)
+
+    plan = update.plan()
+    plan = replace(plan, steps=tuple(map(heard, plan.steps)))
+    for folder in (workplace.store.root, workplace.journal.folder):
+        workplace.access.make_folder(folder)
+    command = shlex.join(read_command_words())
+    carry_out_exchange(plan, update.exchange, workplace.journal, command, tell, lambda: "")
+
+
+def tell_what_to_reload(prospects: Sequence[Prospect], workplace: Workplace) -> None:
+    """Tell which of the updated environments this shell has loaded as they were."""
+    loaded = workplace.environ.get("LOADEDMODULES", "").split(":")
+    for prospect in prospects:
+        if prospect.state == "updated" and prospect.name in loaded:
+            tell(
+                f"this shell has {prospect.name} loaded; programs that run keep the old version until they "
+                f"end; for what its activation sets: ml {prospect.name}"
+            )
+
+
+def describe_prospect(prospect: Prospect) -> dict[str, object]:
+    """Return what `--json` tells of one environment."""
+    return {
+        "environment": prospect.name,
+        "path": prospect.prefix,
+        "kind": prospect.kind,
+        "now": prospect.now,
+        "then": prospect.then,
+        "pinned_by": prospect.module,
+        "state": prospect.state,
+        "with_it": [
+            {"name": change.name, "before": change.before, "after": change.after}
+            for change in prospect.further
+        ],
+        "problem": prospect.problem,
+        "cure": prospect.cure,
+    }
+
+
+def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: bool) -> None:
+    """Say what is still to be said at the end.
+
+    Raises
+    ------
+    UsageError
+        When there is something to update, and nobody has said where.
+    InstallError
+        When an update has failed, or an environment that was named could not be updated.
+    """
+    due = [prospect.name for prospect in prospects if prospect.state == "due"]
+    if not prospects:
+        tell(f"no environment has {package}")
+    elif not due and not any(prospect.state in ("updated", "failed") for prospect in prospects):
+        tell(f"there is nothing to update; {package} stays as it is")
+    if due and unsaid:
+        quoted = shlex.quote(package)
+        raise UsageError(
+            f"it is not said in which of them {package} is to be updated; nothing was changed",
+            f"stackenv update {quoted} --all; or in one: stackenv update {quoted} --in {shlex.quote(due[0])}",
+        )
+    failed = [p for p in prospects if p.state == "failed" or (named and p.state == "refused")]
+    if failed:
+        cures = dict.fromkeys(f"{p.name}: {p.cure}" for p in failed if p.cure)
+        raise InstallError(
+            f"{package} was not updated in {', '.join(p.name for p in failed)}; "
+            + ("; ".join(p.problem for p in failed)),
+            "\n      ".join(cures),
+        )
+
+
+upgrade = copy.copy(update)
+upgrade.name, upgrade.hidden = "upgrade", True

@@ -1,0 +1,209 @@
+"""How `stackenv update` updates a package in a conda environment, and what that would do."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from stackenv.apply.before_update import LISTING, keep, name_kept
+from stackenv.apply.carry_out import require_as_seen
+from stackenv.apply.conda_update import (
+    ask_conda,
+    describe_request,
+    list_replaced,
+    list_touched,
+    read_changes,
+    update_with_conda,
+)
+from stackenv.commands.adopt_conda import capture_record, find_conda, load_conda_stack
+from stackenv.commands.replacement import keep_hand_edited, see, write_environment
+from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
+from stackenv.commands.workplace import Workplace
+from stackenv.errors import InstallError, StackenvError, quote_word
+from stackenv.facts.conda_environment import read_packages
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.own_packages import read_site_packages
+from stackenv.facts.stack import Stack
+from stackenv.model.environment import Record
+from stackenv.model.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step
+from stackenv.model.record import FOLDER
+from stackenv.model.update import Prospect
+
+
+def look_at_conda(
+    target: Target, requirement: Requirement, shelf: StackShelf, looking: bool
+) -> tuple[Prospect | None, CondaUpdate | None]:
+    """Return what an update of `requirement` means for the environment, and, where it is due, the update.
+
+    Nothing is changed, and when somebody is only `looking`, not even conda's cache. Neither when the
+    package is not there.
+    """
+    found = next(
+        (p for p in read_packages(Path(target.prefix)) if is_same_package(p.name, requirement)), None
+    )
+    if found is None:
+        return find_pips(target, requirement), None
+    prospect = Prospect(target.name, target.prefix, "conda", found.version)
+    # conda's own spelling of the name.
+    exact = Requirement(f"{found.name}{requirement.specifier}")
+    try:
+        refuse_conda(target, requirement)
+        stack = load_conda(target, shelf)
+        conda, environ = find_conda(stack), dict(stack.environ)
+        with tempfile.TemporaryDirectory(prefix="conda-") as folder:
+            cache = {"CONDA_PKGS_DIRS": f"{folder}/pkgs"} if looking else {}
+            words = describe_request(exact, target.prefix)
+            changes = read_changes(ask_conda(conda, words, {**environ, **cache}))
+    except InstallError as error:
+        cure = f"to see all of it: conda {shlex.join(describe_request(exact, target.prefix))} --dry-run"
+        return replace(prospect, state="refused", problem=error.message, cure=cure), None
+    except StackenvError as error:
+        return replace(prospect, state="refused", problem=error.message, cure=error.hint), None
+    first = [c for c in changes if c.name == found.name and c.after != found.version]
+    if not first:
+        return replace(prospect, then=found.version, state="current"), None
+    prospect = replace(
+        prospect, changes=(*first, *(c for c in changes if c not in first)), then=first[0].after
+    )
+    return prospect, CondaUpdate(target, prospect, exact, conda, environ, shelf.workplace)
+
+
+def find_pips(target: Target, requirement: Requirement) -> Prospect | None:
+    """Return what to say of a package that pip has put into the environment; None when it is not there."""
+    for distribution in read_site_packages(Path(target.prefix)):
+        name = distribution.metadata["Name"]
+        if is_same_package(name, requirement):
+            enter = f"ml {target.name}" if target.module else f"conda activate {target.prefix}"
+            return Prospect(
+                target.name,
+                target.prefix,
+                "conda",
+                distribution.version,
+                state="refused",
+                problem=f"{name} was put there by pip, and not by conda",
+                cure=f"{enter}; pip install --upgrade {requirement.name}",
+            )
+    return None
+
+
+def refuse_conda(target: Target, requirement: Requirement) -> None:
+    """Raise StackenvError when the environment must not, or cannot, be changed."""
+    prefix = Path(target.prefix)
+    if requirement.extras:
+        raise StackenvError("what stands in brackets behind a name is pip's: conda has no extras")
+    if target.record and target.record.packed:
+        raise StackenvError(f"{target.name} is packed", f"stackenv unpack {target.name}")
+    if (prefix / "condabin").exists() and target.record is None:
+        raise StackenvError(f"{prefix} has a conda of its own: base is the site's, or yours to update")
+    if target.module is None and (prefix / FOLDER / "record.json").is_file():
+        raise StackenvError(
+            f"{prefix} has a module in another folder of modules",
+            "if it is that of a project: stackenv update PACKAGE --shared FOLDER --all",
+        )
+    unwritable = find_unwritable(target, ("conda-meta", "bin", "lib", FOLDER))
+    if unwritable or not os.access(prefix / "conda-meta/history", os.W_OK):
+        unwritable = unwritable or str(prefix / "conda-meta/history")
+        raise StackenvError(f"{unwritable} cannot be written by you", f"ls -ld {quote_word(unwritable)}")
+
+
+def load_conda(target: Target, shelf: StackShelf) -> Stack:
+    """Return the stack of the environment's conda module; where it has none, that of the site's."""
+    if target.record and target.module and target.record.modules:
+        stack = shelf.load(target.module, target.record, with_python=False)
+        if stack.environ.get("CONDA_EXE"):
+            return stack
+    key = ("conda", ())
+    if key not in shelf.loaded:
+        workplace = shelf.workplace
+        shelf.loaded[key] = load_conda_stack((), workplace, Lmod.find(workplace.environ).purged())
+    return shelf.loaded[key]
+
+
+@dataclass
+class CondaUpdate:
+    """One update under way."""
+
+    target: Target
+    prospect: Prospect
+    requirement: Requirement
+    conda: str
+    environ: Mapping[str, str]
+    workplace: Workplace
+    kept: Path = field(init=False)
+    seen: Mapping[str, str | None] = field(init=False)
+    captured: list[Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.kept = name_kept(self.target.prefix, uuid.uuid4().hex)
+        module = self.target.module
+        self.seen = see((module.path, module.record_path)) if module else {}
+
+    @property
+    def subject(self) -> str:
+        """What the journal calls it: a module, or what looks like one and is told by its path."""
+        if self.target.module:
+            return self.target.module.full_name
+        prefix = Path(self.target.prefix)
+        number = hashlib.sha256(os.path.realpath(prefix).encode("utf-8", "surrogateescape")).hexdigest()
+        return f"conda-environment/{re.sub(r'[^A-Za-z0-9_.+-]', '_', prefix.name)}-{number[:12]}"
+
+    def plan(self) -> Plan:
+        """Return the steps until all is as it is to be, but record and modulefile."""
+        name, path = self.target.name, Path(self.target.prefix)
+        # A hard link into the user's own package cache would keep its owner's group and mode.
+        copy = ["--copy"] if self.workplace.shared else []
+        words = [*describe_request(self.requirement, str(path)), *copy]
+        steps = [
+            Step(
+                f"{name}: keep what is going to be replaced, in {self.kept}",
+                self.keep,
+                (RestoreTree(str(path), str(self.kept)), RemoveFolder(str(path / FOLDER))),
+            ),
+            Step(f"{name}: conda {' '.join(words)}", lambda: self.install(words)),
+        ]
+        if self.target.record:
+            steps.append(Step(f"{name}: capture what its activation does", self.capture))
+        if self.workplace.access.group is not None:
+            give = Step(
+                f"{name}: give the group of {self.workplace.shared} access",
+                lambda: self.workplace.access.give_tree(path),
+            )
+            steps.append(give)
+        return Plan(self.subject, tuple(steps), f"{self.kept}.never")
+
+    def keep(self) -> None:
+        prefix = Path(self.target.prefix)
+        require_as_seen(Replacement(self.subject, (), (), self.seen))
+        replaced = list_replaced(prefix, self.prospect.changes)
+        keep(prefix, self.kept, list_touched(prefix), replaced.__contains__)
+
+    def install(self, words: list[str]) -> None:
+        update_with_conda(self.conda, words, self.environ)
+
+    def capture(self) -> None:
+        assert self.target.record
+        self.captured.append(capture_record(self.target.record, self.workplace))
+
+    def exchange(self) -> Replacement:
+        """Return the changes that bring record and modulefile in line, and delete what was kept."""
+        module = self.target.module
+        deletion = RemoveTree(str(self.kept), str(self.kept / LISTING))
+        if module is None:
+            folder = RemoveFolder(f"{self.target.prefix}/{FOLDER}")
+            return Replacement(self.subject, (), (deletion, folder), self.seen)
+        told, hand_edited = keep_hand_edited(module, module.path)
+        return Replacement(
+            self.subject,
+            (*told, f"{self.target.name}: write the record and the modulefile {module.path}"),
+            (*hand_edited, *write_environment(self.captured[0], module.path), deletion),
+            self.seen,
+        )

@@ -1,0 +1,163 @@
+"""Which environments `stackenv update` is about, and what is said of those that it must leave alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from stackenv.apply.store import NAME, StoredModule
+from stackenv.commands.info import can_be_believed
+from stackenv.commands.replacement import read_own_record
+from stackenv.commands.workplace import Workplace
+from stackenv.errors import StackenvError, UsageError
+from stackenv.facts.conda_environment import find_named_environment, list_environments
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.stack import Stack, load_stack
+from stackenv.model.environment import Record
+
+PLAIN_MODULE = re.compile(rf"{NAME.pattern}(/{NAME.pattern})*")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One environment; `module` and `record` are None for a conda environment that has no module.
+
+    `problem` is why its record cannot be used; empty when it can.
+    """
+
+    name: str
+    prefix: str
+    kind: str
+    module: StoredModule | None = None
+    record: Record | None = None
+    problem: StackenvError | None = None
+
+    @property
+    def named(self) -> str:
+        """What conda, or a user, calls it."""
+        return self.record.full_name if self.record else self.prefix
+
+
+@dataclass
+class StackShelf:
+    """Loads modules for environments, the same ones once."""
+
+    workplace: Workplace
+    loaded: dict[tuple[str, tuple[str, ...]], Stack] = field(default_factory=dict)
+
+    def load(self, module: StoredModule, record: Record, with_python: bool = True) -> Stack:
+        """Return the stack of `record`, of modules from where they were found.
+
+        In a project others may have written that: to load a module runs it. So there they are looked for
+        in the user's own MODULEPATH.
+
+        Raises
+        ------
+        StackenvError
+            When they cannot be loaded.
+        """
+        if not all(map(PLAIN_MODULE.fullmatch, record.modules)):
+            raise StackenvError(f"the record of {record.full_name} names what is no module: {record.modules}")
+        believed = can_be_believed(module)
+        path = record.modulepath if believed else self.workplace.environ.get("MODULEPATH", "")
+        key = (f"{path} {with_python}", record.modules)
+        if key not in self.loaded:
+            environ = {**self.workplace.environ, "MODULEPATH": path}
+            self.loaded[key] = load_stack(Lmod.find(environ).purged(), record.modules, with_python)
+        return self.loaded[key]
+
+
+def parse_package(text: str) -> Requirement:
+    """Return the package that is to be updated, with the versions that are asked for.
+
+    Raises
+    ------
+    UsageError
+        When it is none, or more than a name and versions.
+    """
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        raise UsageError(
+            f"{text!r} is no package with versions, as pip writes them: {error}",
+            "for example: stackenv update 'numpy<2' --all",
+        ) from error
+    if requirement.url or requirement.marker:
+        raise UsageError(
+            f"{text!r} is more than the name of a package and versions",
+            f"stackenv update {requirement.name} --all",
+        )
+    return requirement
+
+
+def list_targets(workplace: Workplace) -> Iterator[Target]:
+    """Yield each environment that has a module here, and the user's conda environments that have none."""
+    prefixes = set()
+    for module in workplace.store.list_modules():
+        prefixes.add(os.path.realpath(module.prefix))
+        yield describe_target(module)
+    if workplace.shared is None:
+        for prefix in list_environments(workplace.environ, workplace.policy.conda):
+            if os.path.realpath(prefix) not in prefixes:
+                yield Target(str(prefix), str(prefix), "conda")
+
+
+def describe_target(module: StoredModule) -> Target:
+    """Return the environment of `module`, also when its record cannot be used."""
+    try:
+        record = read_own_record(module)
+    except StackenvError as error:
+        return Target(module.full_name, module.prefix, "", module, problem=error)
+    return Target(module.full_name, record.path, record.kind, module, record)
+
+
+def find_targets(names: Sequence[str], workplace: Workplace) -> list[Target]:
+    """Return the environments that are named: by a module, or by conda's name or path.
+
+    Raises
+    ------
+    StackenvError
+        When there is none of a name, or several.
+    """
+    found = {}
+    for name in names:
+        target = find_target(name, workplace)
+        found[os.path.realpath(target.prefix)] = target
+    return list(found.values())
+
+
+def find_target(name: str, workplace: Workplace) -> Target:
+    """Return the environment that is called `name`."""
+    if "/" in name and Path(name).is_dir():
+        real = os.path.realpath(name)
+        known = [target for target in list_targets(workplace) if os.path.realpath(target.prefix) == real]
+        if known:
+            return known[0]
+        if (Path(name) / "conda-meta/history").is_file():
+            return Target(real, real, "conda")
+        raise StackenvError(f"{name} has no module, and is no conda environment", f"stackenv adopt {name}")
+    try:
+        return describe_target(workplace.store.find(name, default=True))
+    except StackenvError:
+        conda = workplace.policy.conda
+        prefix = None if "/" in name else find_named_environment(name, workplace.environ, conda)
+        if prefix is None:
+            raise
+        return find_target(str(prefix), workplace)
+
+
+def is_same_package(name: str, requirement: Requirement) -> bool:
+    """Tell whether `name` is the package of `requirement`, as indexes compare names."""
+    return canonicalize_name(name) == canonicalize_name(requirement.name)
+
+
+def find_unwritable(target: Target, places: Sequence[str]) -> str:
+    """Return the first folder of the environment that this user cannot write; empty when there is none."""
+    folders = [Path(target.prefix), *(Path(target.prefix, place) for place in places)]
+    return next((str(f) for f in folders if f.is_dir() and not os.access(f, os.W_OK | os.X_OK)), "")

@@ -1,0 +1,227 @@
+"""How `stackenv update` updates a package in a venv, and what that would do."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from stackenv.apply.before_update import LISTING, keep, name_kept
+from stackenv.apply.carry_out import require_as_seen
+from stackenv.apply.pip_failure import find_pinned
+from stackenv.apply.pip_update import (
+    PipError,
+    ask_pip,
+    fetch_wheels,
+    install_wheels,
+    list_inconsistencies,
+    list_touched,
+)
+from stackenv.apply.store import StoredModule
+from stackenv.apply.venv import can_report, environment_of
+from stackenv.commands.replacement import keep_hand_edited, see, write_environment
+from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
+from stackenv.commands.workplace import Workplace, hide_credentials
+from stackenv.describe.venv import constraints_url, find_site_packages
+from stackenv.errors import InstallError, StackenvError, quote_word
+from stackenv.facts.compiled import list_needed_features
+from stackenv.facts.own_packages import read_origin, read_own_packages, read_site_packages
+from stackenv.model.environment import Package, Record
+from stackenv.model.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
+from stackenv.model.record import FOLDER
+from stackenv.model.update import Prospect
+
+
+def look_at_venv(
+    target: Target, requirement: Requirement, shelf: StackShelf
+) -> tuple[Prospect | None, VenvUpdate | None]:
+    """Return what an update of `requirement` means for the venv, and, where it is due, the update.
+
+    Nothing is changed. Neither when the package is not there.
+    """
+    record, module = target.record, target.module
+    assert record and module
+    own: dict[str, str] = {canonicalize_name(p.name): p.version for p in read_own_packages(record)}
+    now = own.get(canonicalize_name(requirement.name), "")
+    held = next((pin for pin in record.pinned if is_same_package(pin[0], requirement)), None)
+    if not now and not held:
+        return None, None
+    prospect = Prospect(target.name, target.prefix, "venv", now or held[1] if held else now)
+    if held:
+        return hold(prospect, record, requirement, held), None
+    try:
+        refuse_venv(target, requirement)
+        stack = shelf.load(module, record)
+        constraint = constraints_url(record.path) if record.pinned else ""
+        environ = environment_of(record, stack.environ, constraint)
+        handle, report = tempfile.mkstemp(suffix=".json")
+        os.close(handle)
+        changes = ask_pip(record, str(requirement), environ, Path(report), own)
+    except PipError as error:
+        return refuse_as_pip(prospect, record, requirement, error), None
+    except StackenvError as error:
+        return replace(prospect, state="refused", problem=error.message, cure=error.hint), None
+    first = [c for c in changes if is_same_package(c.name, requirement) and c.after != now]
+    if not first:
+        return replace(prospect, then=now, state="current"), None
+    ordered = (*first, *(c for c in changes if c not in first))
+    prospect = replace(prospect, then=first[0].after, changes=ordered)
+    return prospect, VenvUpdate(module, record, prospect, environ, shelf.workplace)
+
+
+def hold(
+    prospect: Prospect, record: Record, requirement: Requirement, held: tuple[str, str, str]
+) -> Prospect:
+    """Return `prospect` for a package that the modules bring and hold."""
+    name = requirement.name
+    return replace(
+        prospect,
+        then=prospect.now,
+        module=held[2],
+        state="held",
+        problem=f"{name} {held[1]} is that of the module {held[2]}, and stays",
+        cure=f"stackenv rebuild {record.full_name} -m MODULE, with a newer generation; or, for a generic "
+        f"build in this environment alone: stackenv edit {record.full_name} --allow-shadow {name}; "
+        f"ml {record.full_name}; pip install --upgrade {name}",
+    )
+
+
+def refuse_venv(target: Target, requirement: Requirement) -> None:
+    """Raise StackenvError when the package must not, or cannot, be updated in the venv."""
+    record = target.record
+    assert record and record.python
+    name, full_name = requirement.name, record.full_name
+    if record.packed:
+        raise StackenvError(f"{full_name} is packed", f"stackenv unpack {full_name}")
+    site = os.path.relpath(find_site_packages(record.path, record.python), record.path)
+    unwritable = find_unwritable(target, ("bin", site, FOLDER))
+    if unwritable:
+        raise StackenvError(f"{unwritable} cannot be written by you", f"ls -ld {quote_word(unwritable)}")
+    found = find_distributions(Path(record.path))
+    origin = read_origin(found[canonicalize_name(name)].read_text("direct_url.json"))
+    if origin.get("url"):
+        url = hide_credentials(str(origin["url"]))
+        raise StackenvError(
+            f"{name} was installed from {url}, and not from an index: that would replace it",
+            f"if that is meant: ml {full_name}; pip install --upgrade {name}",
+        )
+    if "pip" not in found:
+        raise StackenvError(f"{full_name} has no pip", f"ml {full_name}; python -m ensurepip")
+    if not can_report(record):
+        raise StackenvError(
+            f"its pip, {found['pip'].version}, cannot tell what it would do: 22.2 can",
+            f"ml {full_name}; pip install --upgrade pip",
+        )
+
+
+def find_distributions(prefix: Path) -> dict[str, Distribution]:
+    """Return what is in the site-packages of `prefix`, by canonical name."""
+    return {canonicalize_name(d.metadata["Name"]): d for d in read_site_packages(prefix)}
+
+
+def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, error: PipError) -> Prospect:
+    """Return `prospect` for a package for which pip finds no way."""
+    pinned = find_pinned(record, [str(requirement)], error.words)
+    cure = f"ml {record.full_name}; pip install --upgrade --dry-run {str(requirement)!r}"
+    if pinned:
+        names = ", ".join(f"{name} {version} ({module})" for name, version, module in pinned)
+        return replace(
+            prospect,
+            state="refused",
+            module=pinned[0][2],
+            problem=f"pip finds no version that goes with what the modules bring: {names}",
+            cure="stackenv edit "
+            + " ".join([record.full_name, *(f"--allow-shadow {name}" for name, _, _ in pinned)]),
+        )
+    return replace(prospect, state="refused", problem=f"pip: {error.message}", cure=cure)
+
+
+@dataclass
+class VenvUpdate:
+    """One update under way."""
+
+    module: StoredModule
+    record: Record
+    prospect: Prospect
+    environ: Mapping[str, str]
+    workplace: Workplace
+    kept: Path = field(init=False)
+    wheels: Path = field(init=False)
+    seen: Mapping[str, str | None] = field(init=False)
+    before: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.kept = name_kept(self.record.path, uuid.uuid4().hex)
+        self.seen = see((self.module.path, self.module.record_path))
+
+    def plan(self) -> Plan:
+        """Return the steps until all is as it is to be, but record and modulefile."""
+        name, path = self.record.full_name, Path(self.record.path)
+        many = f" and {len(self.prospect.further)} further packages" if self.prospect.further else ""
+        what = f"{self.prospect.changes[0].name} {self.prospect.then}{many}"
+        steps = [
+            Step(f"{name}: fetch {what}", self.fetch),
+            Step(
+                f"{name}: keep what is going to be replaced, in {self.kept}",
+                self.keep,
+                (RestoreTree(str(path), str(self.kept)),),
+            ),
+            Step(f"{name}: install {what}", self.install),
+            Step(f"{name}: look whether everything in it has what it needs", self.look),
+        ]
+        if self.workplace.access.group is not None:
+            give = Step(
+                f"{name}: give the group of {self.workplace.shared} access",
+                lambda: self.workplace.access.give_tree(path),
+            )
+            steps.append(give)
+        return Plan(name, tuple(steps), f"{self.kept}.never")
+
+    def fetch(self) -> None:
+        require_as_seen(Replacement(self.record.full_name, (), (), self.seen))
+        self.before = list_inconsistencies(self.record, self.environ)
+        self.wheels = Path(tempfile.mkdtemp(prefix="wheels-"))
+        fetch_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
+
+    def keep(self) -> None:
+        assert self.record.python
+        found = find_distributions(Path(self.record.path))
+        changed = [found.get(canonicalize_name(change.name)) for change in self.prospect.changes]
+        touched = list_touched(self.record, filter(None, changed), self.wheels)
+        site = os.path.relpath(find_site_packages(self.record.path, self.record.python), self.record.path)
+        keep(Path(self.record.path), self.kept, touched or (site, "bin", "include"), lambda _: True)
+
+    def install(self) -> None:
+        install_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
+
+    def look(self) -> None:
+        """Raise InstallError when something lacks now what it had before."""
+        wrong = sorted(list_inconsistencies(self.record, self.environ) - self.before)
+        if wrong:
+            raise InstallError(f"with it something else would not work any more: {'; '.join(wrong)}")
+
+    def exchange(self) -> Replacement:
+        """Return the changes that bring record and modulefile in line, and delete what was kept."""
+        known = (Package(c.name, c.after, "", c.source, c.sha256) for c in self.prospect.changes)
+        after = replace(self.record, packages=(*self.record.packages, *known))
+        packages = read_own_packages(after)
+        features = list_needed_features(packages, Path(after.path), self.environ)
+        after = replace(after, packages=packages, cpu_features=features)
+        told, hand_edited = keep_hand_edited(self.module, self.module.path)
+        return Replacement(
+            after.full_name,
+            (*told, f"{after.full_name}: write the record and the modulefile {self.module.path}"),
+            (
+                *hand_edited,
+                *write_environment(after, self.module.path),
+                RemoveTree(str(self.kept), str(self.kept / LISTING)),
+            ),
+            self.seen,
+        )

@@ -1,0 +1,295 @@
+"""`stackenv update`: one package in each venv that has it, the others as they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from stacked import open_stack
+from trees import describe_tree, list_files
+from users import STACKENV, User, make_user
+from wheels import break_wheel, make_wheel
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
+    """Return a user with four environments, whose home each test gets as it is now.
+
+    `one` has tiny-lib 1.0, and a packaging other than its modules'; `two` has tiny-lib 1.0 with tiny-app,
+    which takes no newer one; `held` has nothing of its own; `bare` has tiny-lib, and no pip.
+    """
+    folder = tmp_path_factory.mktemp("update")
+    user = make_user(folder, open_stack("eb5-pythonpath"))
+    make_wheel(folder / "wheels", "tiny-lib", "1.0")
+    make_wheel(folder / "wheels", "tiny-app", "1.0", ["tiny-lib<2"])
+    user.environ["PIP_FIND_LINKS"] += f" {folder / 'wheels'}"
+    load = [user.stack.bundle_module]
+    for arguments in (
+        ("one", "tiny-lib", "packaging==23.2", "--allow-shadow", "packaging"),
+        ("two", "tiny-app"),
+        ("held", "six"),
+        ("bare", "tiny-lib"),
+    ):
+        made = user.stackenv("create", *arguments, load=load)
+        assert made.returncode == 0, made.stderr
+    python = user.home / "venvs/bare-1.0/bin/python"
+    gone = user.run(f"ml {load[0]}; {python} -m pip uninstall -q -y pip")
+    assert gone.returncode == 0, gone.stderr
+    make_wheel(folder / "wheels", "tiny-lib", "2.0")
+    make_wheel(folder / "wheels", "tiny-lib", "2.1", ["tiny-new"])
+    make_wheel(folder / "wheels", "tiny-new", "0.5")
+    shutil.copytree(user.home, folder / "before", symlinks=True)
+    return user
+
+
+def stamp_tree(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Return mode, size and time of change of all files below `folder`."""
+    found = {str(path.relative_to(folder)): path.lstat() for path in folder.rglob("*") if not path.is_dir()}
+    return {name: (status.st_mode, status.st_size, status.st_mtime_ns) for name, status in found.items()}
+
+
+@pytest.fixture
+def user(origin: User) -> User:
+    """Return the user, with their home as it was made."""
+    before = origin.home.parent / "before"
+    for place in ("modules", *(f"venvs/{path.name}" for path in (before / "venvs").iterdir())):
+        if stamp_tree(origin.home / place) != stamp_tree(before / place):
+            shutil.rmtree(origin.home / place)
+            shutil.copytree(before / place, origin.home / place, symlinks=True)
+    return origin
+
+
+def ask_version(user: User, name: str, package: str) -> str:
+    """Return the version that a program finds which runs in the module `name`."""
+    code = f"import importlib.metadata as m; print(m.version({package!r}))"
+    done = user.run(f'module use ~/modules; module load {name} && python -c "{code}"')
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def require_nothing_beside(user: User) -> None:
+    """See that neither copies, journals nor temporary files are left."""
+    assert not list(user.home.glob("venvs/*/stackenv/before-*"))
+    assert list((user.modules / ".stackenv").iterdir()) == []
+    assert list((user.home.parent / "tmp").iterdir()) == []
+
+
+def without_journals(tree: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    return {name: entry for name, entry in tree.items() if name != "modules/.stackenv"}
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    return {line.split("\t")[0]: line.split("\t")[1:] for line in text.splitlines()}
+
+
+@pytest.mark.parametrize(("arguments", "status"), [((), 2), (("--dry-run",), 0), (("--all", "--dry-run"), 0)])
+def test_the_table_shows_what_would_happen_and_nothing_is_changed(
+    user: User, arguments: tuple[str, ...], status: int
+) -> None:
+    before = describe_tree(user.home)
+    told = user.stackenv("update", "tiny-lib", *arguments)
+    assert told.returncode == status, told.stderr
+    assert rows(told.stdout) == {
+        "bare/1.0": ["1.0", "unknown", "-", "-"],
+        "one/1.0": ["1.0", "2.1", "-", "tiny-new 0.5 is added"],
+        "two/1.0": ["1.0", "2.1", "-", "tiny-new 0.5 is added"],
+    }
+    assert (
+        "bare/1.0 is left alone: bare/1.0 has no pip; type: ml bare/1.0; python -m ensurepip" in told.stderr
+    )
+    assert ("stackenv update tiny-lib --all" in told.stderr) == (status == 2)
+    assert describe_tree(user.home) == before
+    assert list((user.home.parent / "tmp").iterdir()) == []
+
+
+def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -> None:
+    before = without_journals(describe_tree(user.home))
+    told = user.stackenv("update", "packaging", "--all", "--dry-run")
+    module = user.stack.bundle_module
+    assert rows(told.stdout) == {
+        "bare/1.0": ["23.1", "23.1", module, "-"],
+        "held/1.0": ["23.1", "23.1", module, "-"],
+        "one/1.0": ["23.2", "24.2", "-", "-"],
+        "two/1.0": ["23.1", "23.1", module, "-"],
+    }
+    assert "stackenv edit held/1.0 --allow-shadow packaging" in told.stderr
+    done = user.stackenv("update", "packaging", "--in", "held", "--yes")
+    assert done.returncode == 0 and "there is nothing to update" in done.stderr
+    assert without_journals(describe_tree(user.home)) == before
+
+
+def test_one_fails_and_is_as_it_was_and_the_others_are_updated(user: User) -> None:
+    before = {name: describe_tree(user.home / "venvs" / name) for name in ("two-1.0", "bare-1.0", "held-1.0")}
+    modules = {n: (user.modules / n).read_bytes() for n in ("two/1.0.lua", "bare/1.0.lua", "held/1.0.lua")}
+    done = user.stackenv("update", "tiny-lib", "--all", "--yes")
+    assert done.returncode == 10, done.stderr
+    assert "one/1.0 is updated: tiny-lib 1.0 -> 2.1" in done.stderr
+    assert "two/1.0 is as it was: " in done.stderr
+    assert "tiny-app 1.0 has requirement tiny-lib<2, but you have tiny-lib 2.1" in done.stderr
+    assert [ask_version(user, "one", p) for p in ("tiny-lib", "tiny-new")] == ["2.1", "0.5"]
+    assert {name: describe_tree(user.home / "venvs" / name) for name in before} == before
+    assert {name: (user.modules / name).read_bytes() for name in modules} == modules
+    assert not (user.home / "venvs/one-1.0/share/tiny_lib/1.0.txt").exists()
+    require_nothing_beside(user)
+
+
+def test_one_without_its_python_is_told_and_the_others_are_updated(user: User) -> None:
+    gone = user.home / "venvs/two-1.0/bin"
+    for python in gone.glob("python*"):
+        python.unlink()
+    looked = user.stackenv("update", "tiny-lib", "--all", "--dry-run")
+    assert looked.returncode == 0, looked.stderr
+    assert f"two/1.0 is left alone: its Python {gone}/python cannot be started" in looked.stderr
+    assert "type: stackenv rebuild two/1.0" in looked.stderr
+    user.stackenv("update", "tiny-lib", "--all", "--yes")
+    assert ask_version(user, "one", "tiny-lib") == "2.1"
+
+
+def test_record_and_module_know_the_new_version(user: User) -> None:
+    done = user.stackenv("update", "packaging", "--in", "one", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert ask_version(user, "one", "packaging") == "24.2"
+    record = json.loads((user.home / "venvs/one-1.0/stackenv/record.json").read_text())
+    (package,) = (p for p in record["packages"] if p["name"] == "packaging")
+    assert (package["version"], package["source"]) == ("24.2", "packaging-24.2-py3-none-any.whl")
+    assert len(package["sha256"]) == 64
+    assert "packaging/24.2" in (user.modules / "one/1.0.lua").read_text()
+    spider = user.run("module use ~/modules; module spider packaging/24.2")
+    assert "one/1.0" in spider.stdout + spider.stderr
+    require_nothing_beside(user)
+
+
+def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
+    done = user.stackenv("update", "tiny-lib>=1.5,<2.1", "--in", "one", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert ask_version(user, "one", "tiny-lib") == "2.0"
+    assert json.loads(done.stdout) == [
+        {
+            "environment": "one/1.0",
+            "path": str(user.home / "venvs/one-1.0"),
+            "kind": "venv",
+            "now": "1.0",
+            "then": "2.0",
+            "pinned_by": "",
+            "state": "updated",
+            "with_it": [],
+            "problem": "",
+            "cure": "",
+        }
+    ]
+    back = user.stackenv("upgrade", "tiny-lib==1.0", "--in", "one", "--yes")
+    assert "tiny-lib 2.0 -> 1.0" in back.stderr and ask_version(user, "one", "tiny-lib") == "1.0"
+    again = user.stackenv("update", "tiny-lib==1.0", "--in", "one", "--yes")
+    assert again.returncode == 0 and "there is nothing to update" in again.stderr
+
+
+@pytest.mark.parametrize("package", ["tiny-lib @ file:///x", "tiny-lib; python_version > '3'", "-r", ""])
+def test_what_is_more_than_a_name_and_versions_is_refused(user: User, package: str) -> None:
+    refused = user.stackenv("update", "--all", "--", package)
+    assert refused.returncode == 2 and "hint: " in refused.stderr
+
+
+def test_an_environment_without_the_package_is_not_given_it(user: User) -> None:
+    before = without_journals(describe_tree(user.home))
+    refused = user.stackenv("update", "tiny-lib", "--in", "held", "--yes")
+    assert refused.returncode == 10 and "there is no tiny-lib in held/1.0" in refused.stderr
+    done = user.stackenv("update", "no-such-package", "--all", "--yes")
+    assert done.returncode == 0 and "no environment has no-such-package" in done.stderr
+    assert without_journals(describe_tree(user.home)) == before
+
+
+def test_nobody_there_to_be_asked_is_an_error_of_usage(user: User) -> None:
+    before = without_journals(describe_tree(user.home))
+    refused = user.stackenv("update", "tiny-lib", "--in", "one")
+    assert refused.returncode == 2
+    assert "hint: stackenv update tiny-lib --in one --yes" in refused.stderr
+    assert without_journals(describe_tree(user.home)) == before
+
+
+@pytest.mark.parametrize(("typed", "status", "version"), [("n\n", 1, "1.0"), ("y\n", 0, "2.1")])
+def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str) -> None:
+    outer, inner = pty.openpty()
+    words = [STACKENV, "update", "tiny-lib", "--in", "one"]
+    with subprocess.Popen(words, env=user.environ, stdin=inner, stdout=inner, stderr=inner) as process:
+        os.close(inner)
+        os.write(outer, typed.encode())
+        shown = b""
+        try:
+            while part := os.read(outer, 4096):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+        os.close(outer)
+    assert process.returncode == status, shown
+    assert b"Update tiny-lib in 1 of them?" in shown and b"PINNED BY" in shown
+    assert ask_version(user, "one", "tiny-lib") == version
+
+
+def test_an_install_that_breaks_is_undone_and_told_in_pips_words(user: User, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "tiny-lib", "3.0", files={"tiny_lib/zz.txt": "whole and good"})
+    break_wheel(wheel, "whole and good")
+    before = without_journals(describe_tree(user.home))
+    links = f"{user.environ['PIP_FIND_LINKS']} {tmp_path}"
+    done = user.stackenv("update", "tiny-lib", "--in", "one", "--yes", PIP_FIND_LINKS=links)
+    assert done.returncode == 10, done.stderr
+    assert "one/1.0 is as it was: " in done.stderr and "Bad CRC-32" in done.stderr
+    assert without_journals(describe_tree(user.home)) == before
+    require_nothing_beside(user)
+
+
+def test_what_was_not_installed_from_an_index_is_not_replaced(user: User, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "tiny-lib", "0.1")
+    done = user.run(f"ml use ~/modules; ml one; pip install -q {wheel}")
+    assert done.returncode == 0, done.stderr
+    before = without_journals(describe_tree(user.home))
+    told = user.stackenv("update", "tiny-lib", "--in", "one", "--yes")
+    assert told.returncode == 10
+    assert f"tiny-lib was installed from file://{wheel}, and not from an index" in told.stderr
+    assert without_journals(describe_tree(user.home)) == before
+
+
+def test_a_shell_that_has_it_loaded_finds_the_new_version_and_is_told(user: User) -> None:
+    done = user.run(
+        f'ml use ~/modules; ml one; "{STACKENV}" update tiny-lib --in one --yes && tiny-lib; deactivate'
+    )
+    assert done.stdout.splitlines()[-1] == "2.1", done.stderr
+    assert "this shell has one/1.0 loaded" in done.stderr
+
+
+def test_a_modulefile_that_was_changed_by_hand_is_kept_beside(user: User) -> None:
+    path = user.modules / "one/1.0.lua"
+    path.write_text(path.read_text() + 'setenv("MINE", "1")\n')
+    text = path.read_text()
+    done = user.stackenv("update", "tiny-lib", "--in", "one", "--yes")
+    assert done.returncode == 0 and f"it is kept as {path}.orig" in done.stderr, done.stderr
+    assert Path(f"{path}.orig").read_text() == text and "MINE" not in path.read_text()
+
+
+def test_a_change_of_the_environment_under_way_keeps_it_out_and_the_others_go_on(user: User) -> None:
+    holding = (
+        "import sys, time; from pathlib import Path; from stackenv.apply.journal import Journal\n"
+        f"with Journal(Path({str(user.modules)!r})).changing('one/1.0', 'test'):\n"
+        "    print('held', flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [Path(STACKENV).with_name("python"), "-c", holding], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout and holder.stdout.readline() == "held\n"
+        done = user.stackenv("update", "packaging", "--in", "one", "--yes")
+        holder.kill()
+    assert done.returncode == 10 and f"is being changed now by process {holder.pid}" in done.stderr
+    assert ask_version(user, "one", "packaging") == "23.2"
+
+
+def test_pip_itself_is_updated(user: User) -> None:
+    done = user.stackenv("update", "pip", "--in", "one", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert ask_version(user, "one", "pip") == "25.2"
+    assert "pip 25.2 from" in user.run("ml use ~/modules; ml one; pip --version").stdout
+    require_nothing_beside(user)
+    assert not [name for name in list_files(user.home / "venvs/one-1.0") if "/~" in name]

@@ -1,0 +1,197 @@
+"""`stackenv update` of conda environments, with a module and without: the real conda, also killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from built import CHECKOUT, POLICY, BuiltModules
+from stacked import open_stack
+from trees import describe_tree
+from users import User, make_user
+
+sys.path.insert(0, str(CHECKOUT / "tests/distribution"))
+
+from channel import Package, write_index, write_package
+
+MADE = ("genes/1.0", "plain")
+# Kills conda, or first what started it, when its package is linked and nothing is written down yet.
+POST_LINK = """\
+#!/bin/sh
+case $TEST_KILL in
+both) read -r _ _ _ parent _ < /proc/$PPID/stat; kill -9 $parent $PPID; sleep 60 ;;
+conda) kill -9 $PPID; sleep 60 ;;
+fail) exit 1 ;;
+esac
+"""
+
+
+def write_packages(folder: Path) -> str:
+    """Write a channel with tool 1.0 and 2.0, of which the latter brings a folder, a library and a script."""
+    records = {}
+    for version in ("1.0", "2.0"):
+        tool = Package("tool", version, ("library",) if version == "2.0" else (), "generic")
+        files = {"bin/tool": f"#!/bin/sh\necho tool {version}\n", f"share/tool/{version}/data.txt": version}
+        files["share/tool/same-size.txt"] = version
+        files["etc/conda/activate.d/tool.sh"] = f"export TOOL={version}\n"
+        if version == "2.0":
+            files["bin/.tool-post-link.sh"] = POST_LINK
+        records[tool] = write_one(tool, files, folder)
+    library = Package("library", "1.0", (), "generic")
+    records[library] = write_one(library, {"lib/library/data.txt": "library\n"}, folder)
+    write_index(folder / "channel", records)
+    return f"file://{folder / 'channel'}"
+
+
+def write_one(package: Package, files: dict[str, str], folder: Path) -> dict[str, object]:
+    tree = folder / f"{package.name}-{package.version}"
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+        (tree / name).chmod(0o755 if name.startswith("bin/") else 0o644)
+    return write_package(package, tree, folder / "channel")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> User:
+    """Return a user with tool 1.0 in the module genes and in plain, which has no module; and with `other`."""
+    folder = tmp_path_factory.mktemp("update-conda")
+    user = make_user(folder, open_stack("eb5-pythonpath"))
+    policy = folder / "site.yaml"
+    policy.write_text(POLICY)
+    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    channel = write_packages(folder)
+    made = user.stackenv("create", "--conda", "genes", "-c", channel, "tool=1.0", "activating")
+    assert made.returncode == 0, made.stderr
+    others = user.run(
+        f"module load Anaconda3 && conda create -q -y -n plain -c {channel} tool=1.0 &&"
+        " conda create -q -y -n other activating"
+    )
+    assert others.returncode == 0, others.stderr
+    shutil.copytree(user.home, folder / "before", symlinks=True)
+    return user
+
+
+@pytest.fixture
+def user(origin: User) -> User:
+    """Return the user, with their home as it was made."""
+    shutil.rmtree(origin.home)
+    shutil.copytree(origin.home.parent / "before", origin.home, symlinks=True)
+    return origin
+
+
+def path_of(user: User, name: str) -> Path:
+    return user.home / "conda/envs" / {"genes/1.0": "genes-1.0"}.get(name, name)
+
+
+def look_at(user: User) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return what is in the environments and the modules; conda's cache may grow."""
+    trees = {folder: describe_tree(user.home / folder) for folder in ("conda/envs", "modules")}
+    trees["modules"].pop(".stackenv", None)
+    # Touched by conda itself whenever it looks for environments.
+    trees["conda/envs"].pop(".conda_envs_dir_test", None)
+    return trees
+
+
+def require_nothing_beside(user: User) -> None:
+    assert not list(user.home.glob("conda/envs/*/stackenv/before-*"))
+    assert not (path_of(user, "plain") / "stackenv").exists()
+    assert not list(user.home.glob("conda/envs/*/**/*.c~"))
+    assert not list((user.modules / ".stackenv").glob("*"))
+    assert list((user.home.parent / "tmp").iterdir()) == []
+
+
+def test_a_dry_run_shows_those_with_a_module_and_those_without_and_changes_nothing(user: User) -> None:
+    before = describe_tree(user.home)
+    told = user.stackenv("update", "tool", "--all", "--dry-run")
+    assert told.returncode == 0, told.stderr
+    assert [line.split("\t") for line in told.stdout.splitlines()] == [
+        ["genes/1.0", "1.0", "2.0", "-", "library 1.0 is added"],
+        [str(path_of(user, "plain")), "1.0", "2.0", "-", "library 1.0 is added"],
+    ]
+    assert describe_tree(user.home) == before
+    assert list((user.home.parent / "tmp").iterdir()) == []
+
+
+def test_all_are_updated_and_record_module_and_activation_are_the_new_ones(user: User) -> None:
+    other = describe_tree(path_of(user, "other"))
+    done = user.stackenv("update", "tool", "--all", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(row["state"], row["kind"], row["with_it"]) for row in json.loads(done.stdout)] == [
+        ("updated", "conda", [{"name": "library", "before": "", "after": "1.0"}])
+    ] * 2
+    used = user.run("module use ~/modules; module load genes && tool && echo $TOOL")
+    assert used.stdout == "tool 2.0\n2.0\n", used.stderr
+    used = user.run("module load Anaconda3 && conda activate plain && tool && conda list | grep -c library")
+    assert used.stdout == "tool 2.0\n1\n", used.stderr
+    assert "tool/2.0" in (user.modules / "genes/1.0.lua").read_text()
+    assert describe_tree(path_of(user, "other")) == other
+    require_nothing_beside(user)
+
+
+def test_one_is_named_by_its_module_another_by_what_conda_calls_it(user: User) -> None:
+    done = user.stackenv("update", "tool", "--in", "plain", "--yes")
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(next((path_of(user, n) / "conda-meta").glob("tool-*")).read_text()) for n in MADE]
+    assert [answer["version"] for answer in answers] == ["1.0", "2.0"]
+    again = user.stackenv(
+        "update", "tool==2.0", "--in", "genes", "--in", str(path_of(user, "plain")), "--yes"
+    )
+    assert again.returncode == 0 and "genes/1.0 is updated: tool 1.0 -> 2.0" in again.stderr, again.stderr
+
+
+def test_what_cannot_be_had_is_told_in_condas_words(user: User) -> None:
+    before = look_at(user)
+    told = user.stackenv("update", "tool>=7", "--in", "genes", "--yes")
+    assert told.returncode == 10
+    assert "conda: " in told.stderr and "tool[version='>=7']" in told.stderr.replace('"', "'")
+    assert look_at(user) == before
+
+
+def test_pips_packages_are_left_to_pip(user: User) -> None:
+    site = path_of(user, "plain") / "lib/python3.11/site-packages/six-1.0.dist-info"
+    site.mkdir(parents=True)
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: six\nVersion: 1.0\n")
+    told = user.stackenv("update", "six", "--all", "--yes")
+    assert "six was put there by pip, and not by conda; type: conda activate " in told.stderr
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("way", ["fail", "conda", "both"])
+def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -> None:
+    before = look_at(user)
+    named = name if "/" in name else str(path_of(user, name))
+    done = user.stackenv("update", "tool", "--in", named, "--yes", TEST_KILL=way)
+    if way == "both":
+        assert done.returncode == -9 and look_at(user) != before
+        assert "is undone" in user.stackenv("list").stderr
+    else:
+        assert done.returncode == 10, done.stderr
+        assert "is as it was: conda: " in done.stderr, done.stderr
+        assert ("post-link" in done.stderr) == (way == "fail"), done.stderr
+    assert look_at(user) == before
+    require_nothing_beside(user)
+    done = user.stackenv("update", "tool", "--in", named, "--yes")
+    assert done.returncode == 0 and (path_of(user, name) / "share/tool/2.0/data.txt").exists(), done.stderr
+
+
+@pytest.mark.parametrize("file", ["bin/tool", "share/tool/same-size.txt", "conda-meta/tool-1.0-0.json"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_killed_at_a_file_it_is_as_it_was(user: User, file: str, number: int) -> None:
+    before = look_at(user)
+    path = path_of(user, "genes/1.0") / file
+    calls = "rename,link,linkat,unlink"
+    done = user.run(
+        f"strace -f -qq -o {user.home.parent}/trace -P {path} -e trace={calls} "
+        f"-e inject={calls}:signal=KILL:when={number} stackenv update tool --in genes --yes"
+    )
+    if done.returncode == 0:
+        assert number == 2 and "killed by SIGKILL" not in (user.home.parent / "trace").read_text()
+        return
+    assert "killed by SIGKILL" in (user.home.parent / "trace").read_text()
+    user.stackenv("list")
+    assert look_at(user) == before
+    require_nothing_beside(user)
