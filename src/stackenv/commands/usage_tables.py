@@ -1,0 +1,120 @@
+"""The tables of `stackenv usage`: for people with bars and units, into a pipe with plain numbers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stackenv.output import format_bytes, print_line, print_table
+
+if TYPE_CHECKING:
+    from stackenv.facts.disk_usage import TreeUsage
+    from stackenv.facts.limits import Limit
+    from stackenv.facts.storage_places import Place
+
+BAR_COLUMNS = 20
+# Below so many columns of a terminal there is no room for bars.
+LEAST_COLUMNS = 100
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A place, and what it takes."""
+
+    place: Place
+    usage: TreeUsage
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of a limit's bytes, or of its files: what the places there take, what all takes, what is allowed.
+
+    None is unknown, or no limit.
+    """
+
+    listed: int
+    used: int | None
+    allowed: int | None
+
+
+def print_measured(measured: Sequence[Measured], order: str) -> None:
+    """Print the table of places with its sum."""
+    if not measured:
+        return
+    total = sum(m.usage.counted_bytes for m in measured), sum(m.usage.counted_inodes for m in measured)
+    if not sys.stdout.isatty():
+        rows = [describe_row(found) for found in measured]
+        print_table((), [*rows, ("total", "-", str(total[0]), "-", str(total[1]), "-", "-")])
+        return
+    from stackenv.facts.storage_places import TITLES
+
+    bars = draw_bars([m.usage.all_bytes if order == "bytes" else m.usage.all_inodes for m in measured])
+    shown = [
+        (
+            TITLES[found.place.kind],
+            found.place.name,
+            format_bytes(found.usage.all_bytes),
+            format_bytes(found.usage.shared_bytes) if found.usage.shared_bytes else "-",
+            f"{found.usage.all_inodes:,}",
+            format_day(found.usage.last_use) or "-",
+            *bar,
+        )
+        for found, bar in zip(measured, bars)
+    ]
+    sums = ("total", "", format_bytes(total[0]), "", f"{total[1]:,}", "")
+    blank = ("",) * len(bars[0])
+    titles = ("KIND", "NAME", "SIZE", "SHARED", "FILES", "USED", *blank)
+    print_table(titles, [*shown, (*sums, *blank)])
+
+
+def describe_row(found: Measured) -> tuple[str, ...]:
+    """Return kind, name, size, what of it is shared, files, what of them is shared, and last use."""
+    usage = found.usage
+    figures = (usage.all_bytes, usage.shared_bytes, usage.all_inodes, usage.shared_inodes)
+    return (found.place.kind, found.place.name, *map(str, figures), format_day(usage.last_use) or "-")
+
+
+def draw_bars(figures: Sequence[int]) -> list[tuple[str, ...]]:
+    """Return a bar for each of `figures`, the longest for the largest; nothing where there is no room."""
+    import shutil
+
+    if shutil.get_terminal_size().columns < LEAST_COLUMNS:
+        return [()] * len(figures)
+    sign = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"
+    most = max(*figures, 1)
+    return [(sign * -(-BAR_COLUMNS * figure // most),) for figure in figures]
+
+
+def print_limits(limits: Sequence[Limit], shares: Sequence[tuple[Share, Share]]) -> None:
+    """Print of each limit what is used, and how much of that is in the places above."""
+    for_people = sys.stdout.isatty()
+    rows = []
+    for limit, both in zip(limits, shares):
+        for what, share in zip(("size", "files"), both):
+            if share.allowed is None and share.used is None:
+                continue
+            write = str if not for_people else format_bytes if what == "size" else "{:,}".format
+            allowed = "-" if share.allowed is None else write(share.allowed)
+            listed, used = (
+                write_part(part, share.allowed, write(part) if part is not None else "-")
+                for part in (share.listed, share.used)
+            )
+            rows.append(("limit", str(limit.path), what, listed, used, allowed))
+    if rows and for_people:
+        print_line("")
+        print_table(("LIMIT OF", "", "THESE", "ALL", "ALLOWED"), [row[1:] for row in rows])
+    elif rows:
+        print_table((), rows)
+
+
+def write_part(part: int | None, whole: int | None, text: str) -> str:
+    """Return `text`, that of `part`, with how many percent of `whole` it is."""
+    return text if part is None or not whole else f"{text} ({100 * part / whole:.1f}%)"
+
+
+def format_day(timestamp: float | None) -> str:
+    """Return the day of `timestamp`; more exactly no file system tells it."""
+    return "" if timestamp is None else time.strftime("%Y-%m-%d", time.localtime(timestamp))

@@ -1,0 +1,223 @@
+"""`stackenv usage`: which folders it finds, what it says they take, and of which limits."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from occupied import fill, fill_home, make_conda, measure, write_policy
+from people import COMMAND, Person
+
+from stackenv.commands.usage_tables import draw_bars
+
+NOBODY = 74023
+PLACE = """
+    kind name path bytes files shared_bytes shared_files freed_bytes freed_files last_use unreadable
+""".split()  # noqa: SIM905 (names read better as words)
+
+
+def run_on_terminal(person: Person, *arguments: str, columns: int = 120, **changes: str) -> str:
+    """Return what the command shows on a terminal of `columns`."""
+    here, there = pty.openpty()
+    os.set_blocking(here, False)
+    environ = {**person.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **changes}
+    process = subprocess.Popen([COMMAND, *arguments], env=environ, stdin=there, stdout=there, stderr=there)
+    os.close(there)
+    shown = b""
+    while select.select([here], [], [], 60)[0]:
+        try:
+            more = os.read(here, 65536)
+        except OSError:
+            break
+        shown += more
+    os.close(here)
+    assert process.wait(60) == 0, shown
+    return shown.decode()
+
+
+def test_each_folder_of_the_account_is_found_by_its_kind(person: Person) -> None:
+    person.create("biopy", "tiny-own")
+    fill_home(person)
+    subprocess.run(
+        ["/usr/bin/env", "python3", "-m", "venv", "--without-pip", person.home / "venvs/bare"], check=True
+    )
+    places = {(p["kind"], p["name"]) for p in measure(person)["places"]}
+    assert places == {
+        ("environment", "biopy/1.0"),
+        ("environment", "~/venvs/bare"),
+        ("environment", "~/conda/envs/genes"),
+        ("environment", "~/old/place"),
+        ("conda-packages", "~/conda/pkgs"),
+        ("pip-cache", "~/.cache/pip"),
+        ("jupyter", "~/.local/share/jupyter"),
+        ("local", "~/.local"),
+    }
+
+
+def test_the_sum_is_what_du_says_of_all_of_them(person: Person) -> None:
+    person.create("biopy", "tiny-own")
+    fill_home(person)
+    found = measure(person)
+    roots = [place["path"] for place in found["places"]]
+    for key, option in (("bytes", "-B1"), ("files", "--inodes")):
+        done = subprocess.run(["du", "-sc", option, *roots], capture_output=True, text=True, check=True)
+        assert found["total"][key] == int(done.stdout.splitlines()[-1].split()[0])
+
+
+def test_what_environments_share_with_the_package_cache_is_told_apart(person: Person) -> None:
+    fill_home(person)
+    shared = {p["name"]: p["shared_files"] for p in measure(person)["places"] if p["shared_files"]}
+    assert shared == {"~/conda/pkgs": 8, "~/conda/envs/genes": 8, "~/old/place": 5}
+
+
+def test_json_keeps_its_shape(person: Person) -> None:
+    fill_home(person)
+    changes = write_policy(person, 'limits: [{path: "${HOME}", bytes: 1 TB}]\n')
+    found = measure(person, **changes)
+    assert list(found) == ["places", "total", "limits"]
+    assert [list(place) for place in found["places"]] == [PLACE] * len(found["places"])
+    assert list(found["total"]) == ["bytes", "files"]
+    (limit,) = found["limits"]
+    assert list(limit) == ["path", "bytes", "files", "problem"]
+    assert list(limit["bytes"]) == list(limit["files"]) == ["listed", "used", "allowed"]
+
+
+@pytest.mark.parametrize(("order", "first"), [("bytes", "~/large"), ("files", "~/many")])
+def test_the_largest_is_first(person: Person, order: str, first: str) -> None:
+    fill(person.home / "large", 1, 500_000)
+    fill(person.home / "many", 30, 10)
+    changes = {"CONDA_PKGS_DIRS": f"{person.home}/large,{person.home}/many"}
+    assert measure(person, "--sort", order, **changes)["places"][0]["name"] == first
+
+
+def test_variables_and_configuration_say_where_caches_are(person: Person) -> None:
+    home = person.home
+    for name in ("a/pip", "b/uv", "c/pkgs", "d/envs", "e/jupyter", "base"):
+        fill(home / name, 1)
+    make_conda(home / "d/envs/named", [])
+    (home / ".condarc").write_text("pkgs_dirs: [~/c/pkgs]\nenvs_dirs:\n  - $HOME/d/envs\n")
+    (home / ".config/pip").mkdir(parents=True)
+    (home / ".config/pip/pip.conf").write_text("[global]\ncache-dir = ~/a/pip\n")
+    changes = {
+        "UV_CACHE_DIR": f"{home}/b/uv",
+        "JUPYTER_DATA_DIR": f"{home}/e/jupyter",
+        "PYTHONUSERBASE": f"{home}/base",
+    }
+    places = {(p["kind"], p["name"]) for p in measure(person, **changes)["places"]}
+    assert places == {
+        ("pip-cache", "~/a/pip"),
+        ("uv-cache", "~/b/uv"),
+        ("conda-packages", "~/c/pkgs"),
+        ("environment", "~/d/envs/named"),
+        ("jupyter", "~/e/jupyter"),
+        ("local", "~/base"),
+    }
+    pip = measure(person, **changes, PIP_CACHE_DIR=f"{home}/b/uv")["places"]
+    assert ("pip-cache", "~/b/uv") in {(p["kind"], p["name"]) for p in pip}
+
+
+def test_a_broken_condarc_is_no_failure(person: Person) -> None:
+    fill_home(person)
+    expected = measure(person)
+    (person.home / ".condarc").write_text("pkgs_dirs: [\n")
+    assert measure(person)["total"] == expected["total"]
+
+
+def test_the_environments_of_a_project_are_those_of_all_its_members(person: Person) -> None:
+    project = person.home / "project"
+    project.mkdir()
+    person.create("common", "--shared", str(project))
+    found = measure(person, "--shared", str(project))
+    assert [(p["kind"], p["name"]) for p in found["places"]] == [("environment", "common/1.0")]
+    # What is left of conda's there, too.
+    make_conda(project / "envs/old", [])
+    found = measure(person, "--shared", str(project))
+    assert [p["name"] for p in found["places"]] == ["common/1.0", str(project / "envs/old")]
+
+
+def test_nothing_is_changed(person: Person) -> None:
+    person.create("biopy")
+    fill_home(person)
+    before = person.tree()
+    person.stackenv("usage")
+    assert person.tree() == before
+
+
+def test_an_account_without_any_is_told_how_to_begin(person: Person) -> None:
+    done = person.stackenv("usage")
+    assert done.stdout == ""
+    assert "stackenv create NAME makes an environment" in done.stderr
+
+
+def test_into_a_pipe_go_plain_numbers(person: Person) -> None:
+    fill_home(person)
+    changes = write_policy(person, 'limits: [{path: "${HOME}", files: 1000}]\n')
+    rows = [line.split("\t") for line in person.stackenv("usage", **changes).stdout.splitlines()]
+    found = measure(person, **changes)
+    assert [row[1] for row in rows[:-2]] == [place["name"] for place in found["places"]]
+    assert [int(row[2]) for row in rows[:-2]] == [place["bytes"] for place in found["places"]]
+    total = found["total"]
+    assert rows[-2] == ["total", "-", str(total["bytes"]), "-", str(total["files"]), "-", "-"]
+    share = f"{total['files']} ({total['files'] / 10:.1f}%)"
+    assert rows[-1] == ["limit", str(person.home), "files", share, "-", "1000"]
+
+
+def test_a_terminal_shows_bars_units_and_percent(person: Person) -> None:
+    fill_home(person)
+    changes = write_policy(person, 'limits: [{path: "${HOME}", bytes: 1 MB, files: 1 k}]\n')
+    shown = run_on_terminal(person, "usage", **changes)
+    assert "█" * 20 in shown
+    assert "kB" in shown
+    total = measure(person)["total"]
+    assert f"({total['files'] / 10:.1f}%)" in shown
+    assert f"({total['bytes'] / 10_000:.1f}%)" in shown
+
+
+def test_no_color_means_no_colour_and_a_small_terminal_no_bars(person: Person) -> None:
+    fill_home(person)
+    shown = run_on_terminal(person, "usage", columns=60, NO_COLOR="1")
+    assert "█" not in shown
+    assert "\x1b[1m" not in shown
+    assert "\x1b[3" not in shown
+    assert "total" in shown
+
+
+def test_an_output_that_has_no_blocks_gets_bars_of_another_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    monkeypatch.setenv("COLUMNS", "120")
+    assert draw_bars([10, 1, 0]) == [("#" * 20,), ("##",), ("",)]
+
+
+def test_what_cannot_be_read_is_counted_and_told(person: Person) -> None:
+    if os.geteuid() or not shutil.which("setpriv"):
+        pytest.skip("to become another user takes root and setpriv")
+    # pytest's own folders let no other user in.
+    with tempfile.TemporaryDirectory(prefix="stackenv-usage-") as folder:
+        home = Path(folder, "home")
+        fill(home / ".local/open", 2)
+        fill(home / ".local/closed", 3)
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        (home / ".local/closed").chmod(0)
+        become = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
+        done = subprocess.run(
+            [*become, "--bounding-set=-all", COMMAND, "usage", "--json"],
+            env={**person.environ, "HOME": str(home), "TMPDIR": folder},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    (place,) = json.loads(done.stdout)["places"]
+    assert (place["name"], place["files"], place["unreadable"]) == ("~/.local", 5, 1)
+    assert "1 files or folders cannot be read" in done.stderr

@@ -1,0 +1,102 @@
+"""`stackenv usage`: the limits of folders, by the policy's numbers and by what the site's command tells."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from occupied import fill_home, measure, write_policy
+from people import Person
+
+from stackenv.facts import limits
+
+
+def write_command(person: Person, body: str) -> Path:
+    path = person.home.parent / "quota-of"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
+    fill_home(person)
+    command = write_command(person, f'[ "$1" = -q ] && [ "$2" = "{person.home}" ] && echo 500 2000 30 -')
+    text = f'limits: [{{path: "${{HOME}}", bytes: 1 kB, files: 60, command: ["{command}", -q]}}]\n'
+    (limit,) = measure(person, **write_policy(person, text))["limits"]
+    total = measure(person)["total"]
+    assert limit["bytes"] == {"listed": total["bytes"], "used": 500, "allowed": 2000}
+    assert limit["files"] == {"listed": total["files"], "used": 30, "allowed": 60}
+    assert limit["problem"] == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("echo no such user >&2; exit 3", "status 3: no such user"),
+        ("echo 12 GB of 1 TB", "printed '12 GB of 1 TB'; wanted: four whole numbers"),
+        ("echo 1 2 3", "printed '1 2 3'; wanted: four whole numbers"),
+        ("exec 2>/dev/null; no-such-program", "status 127"),
+    ],
+)
+def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: str) -> None:
+    fill_home(person)
+    command = write_command(person, body)
+    text = f'limits: [{{path: "${{HOME}}", files: 60, command: ["{command}"]}}]\n'
+    done = person.stackenv("usage", "--json", **write_policy(person, text))
+    (limit,) = json.loads(done.stdout)["limits"]
+    assert problem in limit["problem"] and problem in done.stderr
+    assert limit["files"]["used"] is None and limit["files"]["allowed"] == 60
+
+
+def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TIMEOUT_S", 2)
+    started = person.home / "started"
+    command = write_command(person, f'sleep 300 & echo $! > "{started}"; exit 0')
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match=re.escape("did not end within 2 s")):
+        limits.ask((str(command),), person.environ)
+    assert time.monotonic() - begin < 30
+    stat = Path(f"/proc/{started.read_text().strip()}/stat")
+    # A killed process is gone a moment later.
+    while time.monotonic() - begin < 30:
+        with contextlib.suppress(OSError):
+            if ") Z " not in stat.read_text():
+                time.sleep(0.05)
+                continue
+        return
+    pytest.fail(f"process {stat.parent.name} is still there")
+
+
+def test_a_command_that_is_not_there_is_a_warning(person: Person) -> None:
+    text = 'limits: [{path: "${HOME}", command: [/nonexistent/quota]}]\n'
+    done = person.stackenv("usage", **write_policy(person, text))
+    assert "/nonexistent/quota" in done.stderr and "No such file or directory" in done.stderr
+
+
+def test_a_limit_of_a_folder_that_is_not_there_is_left_out(person: Person) -> None:
+    text = 'limits: [{path: "${WORKSPACE}", bytes: 1}, {path: /nonexistent/x, bytes: 1}]\n'
+    assert measure(person, **write_policy(person, text))["limits"] == []
+
+
+def test_a_place_counts_to_the_nearest_limit(person: Person) -> None:
+    fill_home(person)
+    shutil.rmtree(person.home / "old")
+    text = 'limits: [{path: "${HOME}", files: 1 M}, {path: "${HOME}/conda", files: 1 M}]\n'
+    found = measure(person, **write_policy(person, text))
+    home, conda = (limit["files"]["listed"] for limit in found["limits"])
+    assert home + conda == found["total"]["files"]
+    done = subprocess.run(
+        ["du", "-sc", "--inodes", person.home / "conda/envs/genes", person.home / "conda/pkgs"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert conda == int(done.stdout.splitlines()[-1].split()[0])
