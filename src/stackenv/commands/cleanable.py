@@ -1,0 +1,270 @@
+"""What `stackenv clean` finds, by class: one function and one row of `FINDERS` each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from stackenv.commands.workplace import Workplace
+from stackenv.errors import StackenvError
+from stackenv.facts.disk_usage import measure_trees
+from stackenv.facts.leftover_environments import Leftover, list_leftovers, read_own_record
+from stackenv.facts.processes import find_active, list_users
+from stackenv.model.finding import RunCommand
+from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
+from stackenv.output import shorten_list
+
+PIP_TIMEOUT_S = 60
+
+
+def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
+    """Return `item` with what its places hold, and with why it stays if processes here use them.
+
+    `environ` is that of the shell, whose /proc tells only what it was started with.
+    """
+    usage = measure_trees({place: Path(place) for place in item.places})
+    watched = [Path(place) for place in item.watched or item.places]
+    users = [user for place in watched for user in list_users(place, inherited=True)]
+    active = next(filter(None, (find_active(place, environ) for place in watched)), "")
+    kept = item.kept
+    if active and not kept:
+        kept = (
+            f"in use in this shell, {active} is {environ[active]}: unload its module, or deactivate it, first"
+        )
+    elif users and not kept:
+        kept = f"in use on this node by process {users[0].pid}: {users[0].command[:60]}"
+    return replace(
+        item,
+        size_bytes=sum(tree.freed_bytes for tree in usage.values()),
+        inodes=sum(tree.freed_inodes for tree in usage.values()),
+        kept=kept,
+    )
+
+
+def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
+    """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
+    from stackenv.commands.adopt_conda import load_conda_stack
+    from stackenv.facts.conda_cache import find_soft_linked, list_unused
+    from stackenv.facts.lmod import Lmod
+    from stackenv.facts.storage_places import list_conda_prefixes
+
+    stack = load_conda_stack((), workplace, Lmod.find(workplace.environ))
+    conda = stack.environ.get("CONDA_EXE", "")
+    if not conda or not Path(conda).is_file():
+        return
+    cache = list_unused(conda, stack.environ)
+    linked = find_soft_linked(list_conda_prefixes(workplace.environ, workplace.policy))
+    kept = f"{linked} is made of symbolic links into the cache, and would break" if linked else ""
+    python = str(Path(conda).parent / "python")
+    for kind, what, places, options, why in (
+        ("conda-archives", "archives of conda packages", cache.archives, ("--tarballs",), ""),
+        ("conda-packages", "conda packages that nothing links to", cache.packages, ("--packages",), kept),
+        ("conda-indexes", "indexes and logs of conda", cache.indexes, ("--index-cache", "--logfiles"), ""),
+    ):
+        if places:
+            action = RunCommand((python, "-I", "-B", conda, "clean", "--yes", *options))
+            folders = tuple(sorted({str(Path(place).parent) for place in places}))
+            yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, folders, why)
+
+
+def find_pip_cache(workplace: Workplace) -> Iterator[Reclaimable]:
+    """Yield pip's cache, which a pip empties that takes the same folder for it."""
+    from stackenv.facts.storage_places import find_pip_cache_folder
+
+    folder = find_pip_cache_folder(workplace.environ)
+    if folder is None or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    python = find_pip(pythons_of(workplace), folder, workplace.environ)
+    actions = (RunCommand((python, "-I", "-B", "-m", "pip", "cache", "purge")),) if python else ()
+    kept = "" if python else "no pip was found that uses it: load a Python module and type the same again"
+    place = (str(folder),)
+    yield Reclaimable("pip-cache", "cache of pip", place, 0, 0, actions, workplace.environ, place, kept)
+
+
+def pythons_of(workplace: Workplace) -> Iterator[str]:
+    """Yield the Pythons that may have a pip: the one on PATH, those of the venvs, stackenv's own."""
+    found = shutil.which("python3", path=workplace.environ.get("PATH", ""))
+    if found:
+        yield found
+    prefixes = [Path(module.prefix) for module in workplace.store.list_modules()]
+    venvs = [prefix for prefix in prefixes if any(prefix.glob("lib/python3*/site-packages/pip"))]
+    # The newest of them stands for all: each costs a process.
+    if venvs:
+        yield str(max(venvs, key=read_pip_version) / "bin/python")
+    yield sys.executable
+
+
+def read_pip_version(prefix: Path) -> Version:
+    """Return the version of the pip in the environment at `prefix`; 0 when none is told."""
+    for folder in prefix.glob("lib/python3*/site-packages/pip-*.dist-info"):
+        with contextlib.suppress(InvalidVersion):
+            return Version(folder.name[len("pip-") : -len(".dist-info")])
+    return Version("0")
+
+
+def find_pip(pythons: Iterable[str], folder: Path, environ: Mapping[str, str]) -> str:
+    """Return which of `pythons` has the newest pip of those with their cache in `folder`; empty: none.
+
+    An older pip leaves what a newer one has cached (http-v2, since pip 23.3).
+    """
+    found = []
+    for python in pythons:
+        said, version = (ask_pip(python, words, environ) for words in (("cache", "dir"), ("--version",)))
+        match = re.match(r"pip (\S+) ", version)
+        if match and said and Path(said).is_dir() and Path(said).samefile(folder):
+            with contextlib.suppress(InvalidVersion):
+                found.append((Version(match.group(1)), python))
+    return max(found)[1] if found else ""
+
+
+def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return what the pip of `python` answers to `words`; empty when it fails."""
+    try:
+        done = subprocess.run(
+            [python, "-I", "-B", "-m", "pip", *words],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PIP_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout.strip()
+
+
+def find_modules_without_environment(workplace: Workplace) -> Iterator[Reclaimable]:
+    """Yield the personal modules whose environment's folder is gone."""
+    for module in workplace.store.list_modules():
+        # Not while the file system that it is on is away: its parent is gone then, too.
+        if not Path(module.prefix).exists() and Path(module.prefix).parent.is_dir():
+            words = ["stackenv", "remove", module.full_name, "--yes"]
+            words += ["--shared", str(workplace.shared)] if workplace.shared else []
+            what = f"module {module.full_name}, whose environment {module.prefix} is gone"
+            yield Reclaimable(
+                "modules", what, (str(module.path),), 0, 0, (RunCommand(tuple(words)),), workplace.environ
+            )
+
+
+def find_leftover_environments(workplace: Workplace) -> Iterator[Reclaimable]:
+    """Yield the environments that stackenv made and no module leads to: left over, or rebuilt elsewhere."""
+
+    def read_prefix(modulefile: Path) -> str | None:
+        module = workplace.store.read(modulefile)
+        return module.prefix if module else None
+
+    # Of a modulefile that was renamed by hand, or hidden by a dot, the record does not know.
+    files = workplace.store.root.rglob("*.lua")
+    led_to = {os.path.realpath(prefix) for prefix in map(read_prefix, files) if prefix}
+    for leftover in list_leftovers((*list_prefixes(workplace), *list_replaced(workplace)), read_prefix):
+        if os.path.realpath(leftover.prefix) in led_to:
+            continue
+        name, prefix = leftover.record.full_name, str(leftover.prefix)
+        kind, what = "environments", f"environment {prefix} of {name}, which has no module any more"
+        if leftover.replaced_by:
+            kind, what = "old-rebuilds", f"old {name} in {prefix}: it was rebuilt as {leftover.replaced_by}"
+        actions, kept = (DeleteEnvironment(prefix, name),), say_what_keeps(leftover, workplace)
+        yield Reclaimable(kind, what, (prefix,), 0, 0, actions, kept=kept)
+
+
+def say_what_keeps(leftover: Leftover, workplace: Workplace) -> str:
+    """Return why only its user may delete an environment; empty when nothing keeps it."""
+    from stackenv.facts.foreign_files import list_foreign
+    from stackenv.facts.storage_places import list_venvs
+    from stackenv.facts.venv import read_configuration
+
+    prefix = str(leftover.prefix)
+    foreign = list_foreign(replace(leftover.record, path=prefix))
+    if foreign:
+        return (
+            f"it holds what was not installed: {shorten_list(foreign)}; take that elsewhere, or delete all "
+            f"of it yourself: rm -r {shlex.quote(prefix)}"
+        )
+    for venv in list_venvs(workplace.environ, workplace.policy):
+        with contextlib.suppress(OSError, ValueError):
+            home = read_configuration(venv / "pyvenv.cfg").get("home", "")
+            if home and f"{os.path.realpath(home)}/".startswith(f"{os.path.realpath(prefix)}/"):
+                return f"the venv {venv} was made with its Python"
+    return ""
+
+
+def list_replaced(workplace: Workplace) -> Iterator[Path]:
+    """Yield the environments that were made anew elsewhere, wherever they are, and those before them.
+
+    In a project only this user's: what a colleague has made is the colleague's to remove.
+    """
+    from stackenv.facts.storage_places import is_own
+
+    for module in workplace.store.list_modules():
+        prefix, seen = module.prefix, set()
+        while prefix and prefix not in seen:
+            seen.add(prefix)
+            record = read_own_record(Path(prefix))
+            if record is None or record.module_folder != str(workplace.store.root):
+                break
+            prefix = record.replaces
+            if prefix and (workplace.shared is None or is_own(Path(prefix))):
+                yield Path(prefix)
+
+
+def list_prefixes(workplace: Workplace) -> Iterator[Path]:
+    """Yield the folders in which environments of stackenv can be: of the project, else of this user."""
+    from stackenv.facts.storage_places import is_own, list_conda_prefixes, list_folders, list_venvs
+
+    if workplace.shared:
+        for name in ("venvs", "envs"):
+            yield from filter(is_own, list_folders(workplace.shared / name))
+        return
+    yield from list_venvs(workplace.environ, workplace.policy)
+    yield from list_conda_prefixes(workplace.environ, workplace.policy)
+
+
+def find_broken_kernels(workplace: Workplace) -> Iterator[Reclaimable]:
+    """Yield the Jupyter kernels of stackenv whose environment or module is gone."""
+    from stackenv.apply.kernel_state import judge_kernel
+    from stackenv.apply.kernels import list_kernels
+
+    for stored in list_kernels(workplace.environ):
+        state, problem, _ = judge_kernel(stored)
+        # A copy that somebody has made is theirs to remove.
+        if state in ("environment gone", "module gone") and not stored.is_copy:
+            action = RunCommand(("stackenv", "kernel", "remove", stored.name))
+            what = f"Jupyter kernel {stored.display_name}: {problem}"
+            yield Reclaimable("kernels", what, (str(stored.folder),), 0, 0, (action,), workplace.environ)
+
+
+# In the order in which they are shown and removed: a module that goes may leave a kernel.
+FINDERS: Mapping[str, Callable[[Workplace], Iterator[Reclaimable]]] = {
+    "conda": find_conda_caches,
+    "pip": find_pip_cache,
+    "modules": find_modules_without_environment,
+    "environments": find_leftover_environments,
+    "kernels": find_broken_kernels,
+}
+
+
+def list_reclaimable(
+    workplace: Workplace, tell: Callable[[str], None], advance: Callable[[int], None]
+) -> list[Reclaimable]:
+    """Return what can go, measured; `tell` hears what could not be looked at."""
+    found = []
+    for name, finder in FINDERS.items():
+        if workplace.shared and name in ("conda", "pip", "kernels"):
+            continue
+        try:
+            found += [measure(item, workplace.environ) for item in finder(workplace)]
+        except (StackenvError, OSError) as error:
+            tell(f"{name} was left out: {error}")
+        advance(1)
+    return found

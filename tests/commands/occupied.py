@@ -1,0 +1,53 @@
+"""Homes in which Python has left what `stackenv usage` measures."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from people import Person
+
+
+def measure(person: Person, *arguments: str, **changes: str) -> dict[str, Any]:
+    """Return what `usage --json` prints."""
+    return json.loads(person.stackenv("usage", "--json", *arguments, **changes).stdout)
+
+
+def fill(folder: Path, files: int, size: int = 5000) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    made = [folder / f"file{number}" for number in range(files)]
+    for path in made:
+        path.write_bytes(b"x" * size)
+    return made
+
+
+def make_conda(prefix: Path, linked: list[Path]) -> None:
+    """Make what conda's environments look like at `prefix`, with hard links to `linked`."""
+    (prefix / "conda-meta").mkdir(parents=True)
+    (prefix / "conda-meta/history").touch()
+    (prefix / "lib").mkdir()
+    for path in linked:
+        os.link(path, prefix / "lib" / path.name)
+
+
+def fill_home(person: Person) -> None:
+    """Put into the home what Python leaves in one: environments, caches, Jupyter, ~/.local."""
+    home = person.home
+    cached = fill(home / "conda/pkgs/tool-1.0/lib", 10)
+    make_conda(home / "conda/envs/genes", cached[:8])
+    make_conda(home / "old/place", cached[:5])
+    (home / ".conda").mkdir()
+    (home / ".conda/environments.txt").write_text(f"{home}/old/place\n{home}/gone\n")
+    fill(home / ".cache/pip/http", 3)
+    fill(home / ".local/share/jupyter/kernels/own", 2)
+    fill(home / ".local/lib/python3.9/site-packages", 4)
+    fill(home / "data", 5)
+
+
+def write_policy(person: Person, text: str) -> dict[str, str]:
+    """Return the change of variables by which a policy with `text` holds."""
+    path = person.home.parent / "site.yaml"
+    path.write_text(f"version: 1\n{text}")
+    return {"STACKENV_SITE_CONFIG": str(path)}

@@ -1,0 +1,167 @@
+"""`stackenv clean`: what goes, what stays, and that nothing goes without an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from built import POLICY, BuiltModules
+from leftovers import classes, show
+from people import COMMAND, INIT, Person
+
+ITEM = ["class", "what", "places", "bytes", "inodes", "kept", "does"]
+
+
+def hash_tree(folder: Path) -> dict[str, tuple[int, str]]:
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            str(path.readlink())
+            if path.is_symlink()
+            else hashlib.sha256(path.read_bytes()).hexdigest()
+            if path.is_file()
+            else "",
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def conda_person(person: Person, built_modules: BuiltModules) -> Person:
+    """Return a person with the real module of Anaconda3."""
+    policy = person.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    return person
+
+
+def test_there_is_nothing(person: Person) -> None:
+    person.create("biopy")
+    assert person.stackenv("clean").stdout == "there is nothing to clean\n"
+
+
+def test_nothing_goes_without_an_answer(left: Person) -> None:
+    before = hash_tree(left.home)
+    shown = left.stackenv("clean")
+    assert "left/1.0" in shown.stdout and "nobody can be asked" in shown.stderr
+    left.stackenv("clean", "--dry-run")
+    (item,) = show(left)
+    assert list(item) == ITEM
+    assert hash_tree(left.home) == before
+    assert "--yes" in left.stackenv("clean", "--json", "--yes", status=2).stderr
+
+
+def test_an_environment_without_a_module_goes_and_all_else_stays(left: Person) -> None:
+    prefix = left.home / "venvs/left-1.0"
+    others = {path: text for path, text in hash_tree(left.home).items() if "left" not in path}
+    (item,) = show(left)
+    assert (item["class"], item["places"]) == ("environments", [str(prefix)])
+    counted = subprocess.run(["du", "--inodes", "-s", prefix], capture_output=True, text=True, check=True)
+    assert item["inodes"] == int(counted.stdout.split()[0])
+    done = left.stackenv("clean", "--yes")
+    assert "another node" in done.stderr
+    assert not prefix.exists()
+    after = {path: text for path, text in hash_tree(left.home).items() if "left" not in path}
+    assert after == others
+    assert classes(left) == []
+
+
+def test_a_module_without_an_environment_goes(person: Person) -> None:
+    person.create("gone")
+    person.create("kept")
+    shutil.rmtree(person.home / "venvs/gone-1.0")
+    (item,) = show(person)
+    assert (item["class"], item["places"]) == ("modules", [str(person.modules / "gone/1.0.lua")])
+    person.stackenv("clean", "--yes")
+    assert not (person.modules / "gone").exists() and (person.modules / "kept/1.0.lua").exists()
+
+
+def test_a_look_compiles_nothing(person: Person) -> None:
+    prefix = person.create("biopy")
+    (person.home / ".cache/pip").mkdir(parents=True)
+    (person.home / ".cache/pip/something").write_text("x")
+    for folder in [*prefix.rglob("__pycache__")]:
+        shutil.rmtree(folder)
+    before = person.tree()
+    person.stackenv("clean", "--dry-run")
+    assert person.tree() == before
+
+
+@pytest.mark.parametrize("when", range(1, 6))
+def test_a_killed_removal_is_finished_by_the_next_command(left: Person, when: int) -> None:
+    kept = hash_tree(left.home / "venvs/kept-1.0")
+    killed = subprocess.run(
+        [
+            *("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2,link,rmdir"),
+            *("-e", f"inject=rename,renameat,renameat2,link,rmdir:signal=KILL:when={when}"),
+            *(COMMAND, "clean", "--yes"),
+        ],
+        env=left.environ,
+        cwd=left.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), killed.stderr
+    assert not any((left.home / "venvs/left-1.0").glob("*.half"))
+    left.stackenv("list")
+    left.stackenv("clean", "--yes")
+    assert [path.name for path in (left.home / "venvs").iterdir()] == ["kept-1.0"]
+    assert [path.name for path in (left.modules / ".stackenv").iterdir()] == []
+    assert hash_tree(left.home / "venvs/kept-1.0") == kept
+
+
+def test_the_cache_of_pip_is_emptied_by_pip(person: Person) -> None:
+    person.create("biopy")
+    wheel = person.home / ".cache/pip/wheels/ab/cd/tiny-1.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"x" * 100_000)
+    (item,) = show(person)
+    assert (item["class"], item["kept"]) == ("pip-cache", "")
+    assert item["bytes"] >= 100_000 and "pip cache purge" in item["does"][0]
+    person.stackenv("clean", "--yes")
+    assert not wheel.exists()
+
+
+def conda(person: Person, words: str) -> None:
+    script = f'. "{INIT}"; module load Anaconda3 && {words}'
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=person.environ,
+        cwd=person.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_conda_cleans_what_no_environment_links_to(conda_person: Person) -> None:
+    conda(conda_person, "conda create -q -y --name used activating && conda create -q -y --name old python")
+    conda(conda_person, "conda env remove -q -y --name old")
+    used = hash_tree(conda_person.home / "conda/envs/used")
+    found = {item["class"]: item for item in show(conda_person)}
+    assert {"conda-archives", "conda-packages"} <= set(found)
+    names = [Path(place).name for place in found["conda-packages"]["places"]]
+    assert any(name.startswith("python-") for name in names)
+    assert not any(name.startswith("activating-") for name in names)
+    conda_person.stackenv("clean", "--yes")
+    packages = [path.name for path in (conda_person.home / "conda/pkgs").iterdir() if path.is_dir()]
+    assert any(name.startswith("activating-") for name in packages)
+    assert not any(name.startswith("python-") for name in packages)
+    assert hash_tree(conda_person.home / "conda/envs/used") == used
+    assert not set(classes(conda_person)) & {"conda-archives", "conda-packages"}
+
+
+def test_packages_stay_that_an_environment_links_to_by_name(conda_person: Person) -> None:
+    conda(conda_person, "CONDA_ALWAYS_SOFTLINK=1 conda create -q -y --name soft activating")
+    links = [p for p in (conda_person.home / "conda/envs/soft").rglob("*") if p.is_symlink()]
+    assert links
+    found = {item["class"]: item for item in show(conda_person)}
+    assert "soft" in found["conda-packages"]["kept"]
+    conda_person.stackenv("clean", "--yes")
+    assert all(link.exists() for link in links)

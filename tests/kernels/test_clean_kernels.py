@@ -1,0 +1,54 @@
+"""`stackenv clean` and the kernels that nobody can start any more."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from people import Person
+
+
+def test_a_kernel_whose_environment_is_gone_goes_and_another_stays(owner: Person) -> None:
+    kernels = owner.home / ".local/share/jupyter/kernels"
+    (ours,) = kernels.iterdir()
+    (kernels / "theirs").mkdir()
+    (kernels / "theirs/kernel.json").write_text('{"argv": ["/gone/python"], "display_name": "x"}')
+    (entry,) = json.loads(owner.stackenv("list", "--json").stdout)
+    shutil.rmtree(entry["environment"])
+    found = json.loads(owner.stackenv("clean", "--json").stdout)
+    assert sorted(item["class"] for item in found) == ["kernels", "modules"]
+    owner.stackenv("clean", "--yes")
+    assert [path.name for path in kernels.iterdir()] == ["theirs"]
+    assert not ours.exists() and json.loads(owner.stackenv("clean", "--json").stdout) == []
+
+
+def test_a_kernel_stays_while_the_file_system_of_its_environment_is_away(owner: Person) -> None:
+    (entry,) = json.loads(owner.stackenv("list", "--json").stdout)
+    folder = Path(entry["environment"]).parent
+    away = folder.with_name("away")
+    folder.rename(away)
+    before = owner.tree()
+    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    assert kernel["state"] == "environment away" and str(folder) in kernel["cure"]
+    assert json.loads(owner.stackenv("clean", "--json").stdout) == []
+    owner.stackenv("clean", "--yes")
+    owner.stackenv("check", "--fix", "--yes", status=1)
+    assert owner.tree() == before
+    away.rename(folder)
+    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    assert kernel["state"] == "ok"
+
+
+def test_a_kernel_whose_record_cannot_be_read_stays(owner: Person) -> None:
+    (entry,) = json.loads(owner.stackenv("list", "--json").stdout)
+    record = Path(entry["environment"], "stackenv/record.json")
+    text = record.read_text()
+    record.write_text(text.replace('"record_version": 1', '"record_version": 99'))
+    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    assert kernel["state"] == "record unreadable"
+    owner.stackenv("clean", "--yes")
+    owner.stackenv("check", "--fix", "--yes", status=1)
+    record.write_text(text)
+    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    assert kernel["state"] == "ok"
