@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS
+from stackenv.commands.options import EXIT_STATUS, CommandGroup
+from stackenv.commands.site_report import report
 from stackenv.describe.conda_module import describe_conda_module
 from stackenv.facts.installation import probe_installation
 from stackenv.policy import find_policy_file, load_policy
@@ -16,9 +17,9 @@ from stackenv.render import render_module
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
 
 
-@click.group(epilog=EXIT_STATUS)
+@click.group(cls=CommandGroup, epilog=EXIT_STATUS)
 def site() -> None:
-    """For admins: policy, modulefile, EasyBuild hooks.
+    """For admins: policy, modulefile, EasyBuild hooks, and who leans on a module.
 
     \b
     Example:
@@ -69,3 +70,6 @@ def hooks() -> None:
       eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb
     """
     click.echo(str(HOOKS.resolve()))
+
+
+site.add_command(report)
