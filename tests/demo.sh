@@ -2,7 +2,7 @@
 # The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site policy,
 # loaded in real shells without `conda init`, an environment made from a real channel, and an unload
 # that leaves no trace; then a user's environment on a stack that EasyBuild has built, its module, and
-# the environment in one file.
+# the environment in one file, and what is typed when something has broken.
 # Does all its own set-up, in the ignored folder .work.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
@@ -54,5 +54,7 @@ on_stack bash --norc --noprofile tests/demo/make.bash
 on_stack bash --norc --noprofile tests/demo/use.bash
 on_stack tcsh -f tests/demo/use.tcsh
 on_stack bash --norc --noprofile tests/demo/pack.bash
+next=$(sed -n 's/.*"next_bundle_module": *"\([^"]*\)".*/\1/p' "$stack/stack.json")
+on_stack NEXT_BUNDLE="$next" bash --norc --noprofile tests/demo/care.bash
 echo
 echo "The demonstration is complete: no conda init, no trace; and numpy is the site's."

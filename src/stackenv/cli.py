@@ -11,13 +11,16 @@ from collections.abc import Iterator, MutableMapping
 import click
 
 from stackenv import __version__
-from stackenv.commands.options import EXIT_STATUS
+from stackenv.commands.options import EXIT_STATUS, CommandGroup
 from stackenv.errors import StackenvError, UsageError
 
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
     "adopt": "stackenv.commands.adopt:adopt",
+    "check": "stackenv.commands.check:check",
+    "clean": "stackenv.commands.clean:clean",
     "create": "stackenv.commands.create:create",
+    "doctor": "stackenv.commands.check:doctor",
     "edit": "stackenv.commands.edit:edit",
     "export": "stackenv.commands.export:export",
     "info": "stackenv.commands.info:info",
@@ -25,11 +28,15 @@ COMMANDS = {
     "kernel": "stackenv.commands.kernel:kernel",
     "list": "stackenv.commands.listing:listing",
     "pack": "stackenv.commands.pack:pack",
+    "rebuild": "stackenv.commands.rebuild:rebuild",
     "remove": "stackenv.commands.remove:remove",
     "rename": "stackenv.commands.rename:rename",
     "run": "stackenv.commands.run:run",
     "site": "stackenv.commands.site:site",
     "unpack": "stackenv.commands.unpack:unpack",
+    "update": "stackenv.commands.update:update",
+    "upgrade": "stackenv.commands.update:upgrade",
+    "usage": "stackenv.commands.usage:usage",
 }
 
 # What others call a command, what stands behind it when nothing does, and what to type here.
@@ -68,7 +75,7 @@ class CommandTable(MutableMapping[str, click.Command]):
         return len(self.places)
 
 
-class CommandGroup(click.Group):
+class TopGroup(CommandGroup):
     """The group of all commands: it knows what people type in vain, and cuts no command's text."""
 
     def resolve_command(
@@ -91,7 +98,7 @@ class CommandGroup(click.Group):
 
 
 @click.group(
-    cls=CommandGroup,
+    cls=TopGroup,
     commands=CommandTable(dict(COMMANDS)),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_STATUS,
@@ -110,8 +117,10 @@ def stackenv() -> None:
 def main() -> int:
     """Run the command line; return its exit status, as the epilog of --help lists them."""
     try:
-        stackenv.main(prog_name="stackenv", standalone_mode=False)
+        status = stackenv.main(prog_name="stackenv", standalone_mode=False)
         sys.stdout.flush()
+        # click returns the status of its Exit, or what the command has returned.
+        return status if isinstance(status, int) else 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -123,7 +132,6 @@ def main() -> int:
         return error.status
     except OSError as error:
         return tell_failure(error)
-    return 0
 
 
 def tell_failure(error: OSError) -> int:

@@ -35,3 +35,12 @@ def owner(new_person: Callable[[], Person]) -> Person:
     owner = new_person()
     owner.create("biopy", "--description", "Biology", "tiny-own")
     return owner
+
+
+@pytest.fixture
+def left(person: Person) -> Person:
+    """Return a person with an environment whose modulefile somebody has removed, and one that is whole."""
+    person.create("kept")
+    person.create("left", "tiny-own")
+    (person.modules / "left/1.0.lua").unlink()
+    return person

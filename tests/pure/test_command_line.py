@@ -74,7 +74,7 @@ def test_the_version_is_the_packages() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["site", "frobnicate"], ["site", "render"], ["--frob"], []],
+    [["frobnicate"], ["site", "frobnicate"], ["site", "render"], ["--frob"], [], ["site"], ["kernel"]],
     ids=" ".join,
 )
 def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:

@@ -24,6 +24,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = """
     hooks/stackenv_hooks.py
     site-config/default.yaml
+    site-config/pip.conf
     site-config/ubelix.yaml
     templates/conda.lua.j2
     templates/kernel/logo-32x32.png
@@ -35,8 +36,10 @@ DATA = """
     templates/libexec/enter_namespace.py
     templates/libexec/launch
     templates/libexec/layers.py
+    templates/libexec/mount_image
     templates/libexec/packed
     templates/libexec/pip
+    templates/libexec/pip_guard.py
     templates/libexec/stackenv_dialect.py
     templates/personal.lua.j2
     templates/shell/conda.csh

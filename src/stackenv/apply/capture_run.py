@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.apply.capture_shells import write_bash, write_tcsh
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, quote_word
 from stackenv.render.dialect import VARIABLE_NAME
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -107,7 +107,8 @@ class Trial:
         if not seen:
             raise StackenvError(
                 f"{shell} {end} before any script of {self.prefix} ran",
-                f"look at the free space: df -h {place}; and whether the shell starts: {shell} -c true",
+                f"look at the free space: df -h {quote_word(place)}; "
+                f"and whether the shell starts: {shell} -c true",
             )
         if len(seen) > len(self.labels):
             end = ""
