@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from stackenv.apply.interruption import leaving_rest
 from stackenv.apply.journal import Journal
 from stackenv.errors import BusyError
 from stackenv.model.plan import Change, Plan, Replacement
@@ -30,7 +31,8 @@ def carry_out_plan(plan: Plan, journal: Journal, command: str, tell: Callable[[s
                 open_journal.note(undo)
                 step.carry_out()
         except BaseException:
-            open_journal.carry_out(undo)
+            with leaving_rest():
+                open_journal.carry_out(undo)
             raise
         open_journal.settled = True
 
@@ -90,20 +92,22 @@ def carry_out_exchange(
                 step.carry_out()
             replacement = exchange()
             require_as_seen(replacement)
+            for sentence in replacement.sentences:
+                tell(sentence)
         except BaseException:
-            open_journal.carry_out(undo)
+            with leaving_rest():
+                open_journal.carry_out(undo)
             raise
-        for sentence in replacement.sentences:
-            tell(sentence)
         *exchanging, deletion = replacement.changes
-        open_journal.commit(replacement.changes)
-        open_journal.carry_out(exchanging, behind=(deletion,))
-        problem = find_problem()
-        if problem:
-            tell(problem)
-            open_journal.note(())
-        else:
-            open_journal.carry_out((deletion,))
+        with leaving_rest():
+            open_journal.commit(replacement.changes)
+            open_journal.carry_out(exchanging, behind=(deletion,))
+            problem = find_problem()
+            if problem:
+                tell(problem)
+                open_journal.note(())
+            else:
+                open_journal.carry_out((deletion,))
 
 
 def require_as_seen(replacement: Replacement) -> None:

@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.errors import StackenvError, TakenError
+from stackenv.apply.postponing import postponing_stop
+from stackenv.errors import StackenvError, TakenError, quote_word
 
 
 def current_umask() -> int:
@@ -33,7 +34,7 @@ def write_file(path: Path, text: str | bytes, executable: bool = False) -> None:
         temporary.replace(path)
 
 
-def write_new_file(path: Path, text: str) -> None:
+def write_new_file(path: Path, text: str | bytes) -> None:
     """Make the file `path` with `text`, whole, where there is none.
 
     Raises
@@ -56,24 +57,33 @@ def write_new_file(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def written_beside(path: Path, text: str | bytes, executable: bool = False) -> Iterator[Path]:
-    """Yield a file beside `path` that holds `text`, synced; it is gone after the block."""
-    temporary = None
+    """Yield a file beside `path` that holds `text`, synced; it is gone after the block, also at a signal."""
+    with postponing_stop(), refusing_to_write(path):
+        temporary = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            with open(handle, "wb") as stream:  # noqa: PTH123 (a descriptor)
+                stream.write(text if isinstance(text, bytes) else text.encode("utf-8"))
+                stream.flush()
+                # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
+                os.fchmod(handle, (0o777 if executable else 0o666) & ~current_umask())
+                os.fsync(handle)
+            yield Path(temporary)
+        finally:
+            if temporary:
+                with contextlib.suppress(OSError):
+                    Path(temporary).unlink()
+
+
+@contextlib.contextmanager
+def refusing_to_write(path: Path) -> Iterator[None]:
+    """Within the block an OSError says that `path` could not be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(handle, "wb") as stream:  # noqa: PTH123 (a descriptor)
-            stream.write(text if isinstance(text, bytes) else text.encode("utf-8"))
-            stream.flush()
-            # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
-            os.fchmod(handle, (0o777 if executable else 0o666) & ~current_umask())
-            os.fsync(handle)
-        yield Path(temporary)
+        yield
     except OSError as error:
         raise StackenvError(
             f"{path} could not be written: {error.strerror}; what was there before is untouched",
-            f"look at the permissions and the free space: ls -ld {path.parent}; df -h {path.parent}",
+            f"look at the permissions and the free space: ls -ld {quote_word(path.parent)}; "
+            f"df -h {quote_word(path.parent)}",
         ) from error
-    finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from stackenv.apply.owner import read_start
+from stackenv.apply.postponing import stop_now_or_later
 from stackenv.errors import StackenvError
 
 # The terminal, a batch system or the kernel at shutdown, the end of an ssh session.
@@ -25,15 +28,32 @@ class Interruption(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        # Whether the journal still holds something for the next command.
+        self.leaves_rest = False
 
 
 class InterruptedCommandError(StackenvError):
     """A command was told to stop (exit status 128 and the number of the signal, as shells have it)."""
 
-    def __init__(self, number: int) -> None:
-        name = signal.Signals(number).name
-        super().__init__(f"interrupted by {name}; what was begun is undone", "")
-        self.status = 128 + number
+    def __init__(self, interruption: Interruption) -> None:
+        name = signal.Signals(interruption.number).name
+        if interruption.leaves_rest:
+            super().__init__(
+                f"interrupted by {name}; what is left to do is done by the next stackenv", "stackenv list"
+            )
+        else:
+            super().__init__(f"interrupted by {name}; what was begun is undone", "")
+        self.status = 128 + interruption.number
+
+
+@contextlib.contextmanager
+def leaving_rest() -> Iterator[None]:
+    """Within the block what an Interruption leaves undone stands in a journal, and the user is told."""
+    try:
+        yield
+    except Interruption as interruption:
+        interruption.leaves_rest = True
+        raise
 
 
 def list_descendants(pid: int) -> dict[int, str]:
@@ -81,11 +101,16 @@ def ignore_stopping() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def stop(number: int, _: FrameType | None) -> None:
-    """Handle the signal `number`: end what was started, then raise Interruption."""
+def stop(number: int) -> NoReturn:
+    """End what was started, then raise Interruption for the signal `number`."""
     ignore_stopping()
     stop_descendants()
     raise Interruption(number)
+
+
+def handle(number: int, _: FrameType | None) -> None:
+    """Stop for the signal `number`, behind what must not be torn."""
+    stop_now_or_later(functools.partial(stop, number))
 
 
 @contextlib.contextmanager
@@ -102,11 +127,13 @@ def stopping_at_signals() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in STOPPING}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:
-            signal.signal(number, stop)
+            signal.signal(number, handle)
     try:
         yield
     except Interruption as interruption:
-        raise InterruptedCommandError(interruption.number) from None
+        # All that is left is to say so; a second Ctrl-C in that moment must not change the status.
+        before.clear()
+        raise InterruptedCommandError(interruption) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

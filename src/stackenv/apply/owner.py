@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.apply.postponing import postponing_stop
+
 HEARTBEAT_S = 20
 # A process on another host counts as gone when its heart has stopped for so long.
 GONE_AFTER_S = 900
@@ -103,18 +105,19 @@ def is_older(path: Path, seconds: float) -> bool:
 
 def file_server_time(folder: Path) -> float:
     """Return the time by the clock that gives files in `folder` their time stamps, in seconds."""
-    probe = None
-    try:
-        # Of a name that nobody can have put a link at, in a folder that a group may write.
-        descriptor, probe = tempfile.mkstemp(prefix=".clock-", dir=folder)
-        with open(descriptor, "wb"):  # noqa: PTH123 (a descriptor)
-            return os.fstat(descriptor).st_mtime
-    except OSError:
-        return time.time()
-    finally:
-        if probe:
-            with contextlib.suppress(OSError):
-                Path(probe).unlink()
+    with postponing_stop():
+        probe = None
+        try:
+            # Of a name that nobody can have put a link at, in a folder that a group may write.
+            descriptor, probe = tempfile.mkstemp(prefix=".clock-", dir=folder)
+            with open(descriptor, "wb"):  # noqa: PTH123 (a descriptor)
+                return os.fstat(descriptor).st_mtime
+        except OSError:
+            return time.time()
+        finally:
+            if probe:
+                with contextlib.suppress(OSError):
+                    Path(probe).unlink()
 
 
 @contextlib.contextmanager

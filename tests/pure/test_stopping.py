@@ -1,0 +1,138 @@
+"""A signal to stop, at the worst moment: nothing is torn, and what is left to do is said, and done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from journals import recover
+
+# In a process of its own: who is told to stop ends all that it has started.
+SCRIPT = """
+import importlib, os, signal, sys
+from pathlib import Path
+from stackenv.apply.files import write_file
+from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.apply.owner import is_older
+
+module, name, what, place, *numbers = sys.argv[1:]
+called = getattr(importlib.import_module(module), name)
+
+def interrupted(*arguments, **options):
+    result = called(*arguments, **options)
+    for number in numbers:
+        signal.raise_signal(int(number))
+    return result
+
+setattr(importlib.import_module(module), name, interrupted)
+# What a shell in the background has its commands ignore.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+try:
+    with stopping_at_signals():
+        write_file(Path(place), "whole") if what == "write" else is_older(Path(place), 0)
+        print("went on")
+except InterruptedCommandError as error:
+    sys.exit(error.status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        ("tempfile mkstemp", "write"),
+        ("os fchmod", "write"),
+        ("os fsync", "write"),
+        ("os replace", "write"),
+        ("tempfile mkstemp", "look at the clock"),
+        ("os fstat", "look at the clock"),
+    ],
+)
+@pytest.mark.parametrize(("numbers", "status"), [("2", 130), ("15", 143), ("2 2 15", 130)])
+def test_the_file_is_whole_alone_and_the_command_stops(
+    tmp_path: Path, call: str, what: str, numbers: str, status: int
+) -> None:
+    place = tmp_path / "file"
+    place.write_text("before")
+    words = [*call.split(), what, str(place), *numbers.split()]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert list(tmp_path.iterdir()) == [place]
+    assert place.read_text() == ("whole" if what == "write" else "before")
+
+
+EXCHANGE = """
+import signal, sys
+from pathlib import Path
+import stackenv.apply.journal
+from stackenv.apply.carry_out import carry_out_exchange
+from stackenv.apply.changes import carry_out_change
+from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.apply.journal import Journal
+from stackenv.model.plan import Plan, RemoveFile, Replacement, Step, WriteFile
+
+def interrupted(change, *more):
+    if Path(change.path).name == sys.argv[2]:
+        signal.raise_signal(signal.SIGTERM)
+    carry_out_change(change, *more)
+
+stackenv.apply.journal.carry_out_change = interrupted
+modules = Path(sys.argv[1])
+
+def make():
+    (modules / "fresh").write_text("fresh")
+    if sys.argv[2] == "undo":
+        raise OSError("the step fails")
+
+undo = (RemoveFile(str(modules / "undo")), RemoveFile(str(modules / "fresh")))
+plan = Plan("tool/1.0", (Step("make", make, undo),), str(modules / "never"))
+changes = (
+    WriteFile(str(modules / "old"), "new"),
+    WriteFile(str(modules / "more"), "new"),
+    RemoveFile(str(modules / "fresh")),
+)
+exchange = lambda: Replacement("tool/1.0", (), changes, {})
+try:
+    with stopping_at_signals():
+        carry_out_exchange(plan, exchange, Journal(modules), "x", print, lambda: "")
+except InterruptedCommandError as error:
+    print(error.message, error.hint, sep="\\n")
+    sys.exit(error.status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "now", "then", "done"),
+    [
+        # In the exchange: it is finished.
+        ("old", {"old": "old", "fresh": "fresh"}, {"old": "new", "more": "new"}, "finished"),
+        ("more", {"old": "new", "fresh": "fresh"}, {"old": "new", "more": "new"}, "finished"),
+        ("fresh", {"old": "new", "more": "new", "fresh": "fresh"}, {"old": "new", "more": "new"}, "finished"),
+        # In the undo of a step that had failed.
+        ("undo", {"old": "old", "fresh": "fresh"}, {"old": "old"}, "undone"),
+    ],
+)
+def test_what_is_left_to_do_is_said_and_done_by_the_next_command(
+    tmp_path: Path, step: str, now: dict[str, str], then: dict[str, str], done: str
+) -> None:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "old").write_text("old")
+    script = subprocess.run(
+        [sys.executable, "-c", EXCHANGE, str(modules), step], capture_output=True, text=True, check=False
+    )
+    words = "interrupted by SIGTERM; what is left to do is done by the next stackenv"
+    assert script.returncode == 143, script.stderr
+    assert script.stdout.splitlines() == ["make", words, "stackenv list"]
+    assert read_files(modules) == now
+    assert recover(tmp_path) == [f"`x` was interrupted; what it had begun with tool/1.0 is {done}"]
+    assert read_files(modules) == then
+    assert list((modules / ".stackenv").iterdir()) == []
+
+
+def read_files(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
