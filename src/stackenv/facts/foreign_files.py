@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.facts.conda_environment import read_file_names
-from stackenv.facts.own_packages import InstalledDistribution, list_metadata
+from stackenv.facts.own_packages import InstalledDistribution, read_distributions
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
 
@@ -46,13 +46,17 @@ OF_CONDA = {
 }
 # In bin, beside what packages bring: Pythons, pip under its names with a version, what activates.
 USUAL_PROGRAMS = re.compile(
-    r"__pycache__|(python|pip|pydoc|easy_install|activate|deactivate|Activate|2to3|idle|wheel).*"
+    r"__pycache__|(python|pip|pydoc|easy_install|idle|2to3|wheel)[\d.]*(-\d[\d.]*)?(-config)?|pydoc\.bat"
+    r"|(de)?activate(\.(sh|csh|fish|nu|ps1|bat|xsh))?|activate_this\.py|Activate\.ps1"
 )
 # In site-packages: what virtualenv and stackenv put there, links to sources, what a killed pip has left.
 USUAL_MODULES = re.compile(
     r"__pycache__|README\.txt|_virtualenv\.(py|pth)|_?_?stackenv.*|\d\d_stackenv\.pth|zz_stackenv\.pth|.*\.egg-link"
     r"|easy-install\.pth|setuptools\.pth|~.*|.*\.(dist|egg)-info|.*\.egg"
 )
+# Of these stackenv and conda know without a package, or they hold nothing but what is made again.
+OF_NO_PACKAGE = {"bin", "compiler_compat", "conda-meta", "condabin", FOLDER, "var/cache"}
+SCRIPTS = ("etc/conda/activate.d", "etc/conda/deactivate.d")
 # What conda, or the user by it, has noted for an environment; it is not in any package.
 SETTINGS = ("conda-meta/pinned", "conda-meta/state")
 
@@ -67,11 +71,11 @@ def list_foreign(record: Record) -> list[str]:
     usual = OF_VENVS if record.kind == "venv" else OF_CONDA
     if record.packed:
         return sorted(name for name in list_names(prefix) if name not in usual | {"etc", "pip.conf"})
-    installed, complete = read_installed(prefix)
+    installed = read_installed(prefix)
     tops = {name.partition("/")[0] for name in installed}
     found = [name for name in list_names(prefix) if name not in usual | tops and not is_own(prefix / name)]
-    if complete:
-        found += list_beside(prefix, installed)
+    found += list_beside(prefix, installed)
+    found += list_below(prefix, installed, [name for name in list_names(prefix) if name in usual | tops])
     return sorted(found)
 
 
@@ -98,9 +102,8 @@ def is_own(path: Path) -> bool:
 
 def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
     """Yield what is beside the files of packages: in bin, in site-packages, among activation scripts."""
-    folders = {"bin": USUAL_PROGRAMS, "etc/conda/activate.d": None, "etc/conda/deactivate.d": None}
-    sites = [str(path.relative_to(prefix)) for path in prefix.glob("lib/python3*/site-packages")]
-    for folder, usual in (*folders.items(), *((site, USUAL_MODULES) for site in sites)):
+    folders = {"bin": USUAL_PROGRAMS, **dict.fromkeys(SCRIPTS)}
+    for folder, usual in (*folders.items(), *((site, USUAL_MODULES) for site in list_sites(prefix))):
         below = (name[len(folder) + 1 :] for name in installed if name.startswith(f"{folder}/"))
         known = {name.partition("/")[0] for name in below}
         for name in list_names(prefix / folder):
@@ -108,16 +111,84 @@ def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
                 yield f"{folder}/{name}"
 
 
-def read_installed(prefix: Path) -> tuple[set[str], bool]:
-    """Return the files of all packages, relative to `prefix`; and whether each package tells its files.
+def list_sites(prefix: Path) -> list[str]:
+    """Return the folders of Python packages, relative to `prefix`."""
+    return [str(path.relative_to(prefix)) for path in prefix.glob("lib/python3*/site-packages")]
 
-    By RECORD (PEP 376, PEP 627), installed-files.txt, and the files in conda-meta.
+
+def list_below(prefix: Path, installed: set[str], tops: Sequence[str]) -> Iterator[str]:
+    """Yield what nobody installed below the folders `tops`: files in them, and whole folders at any depth.
+
+    Such are databases in `share`, what R's install.packages puts into `lib/R/library`, npm into
+    `lib/node_modules`. A file among those of packages is most often a cache that one of them keeps there.
     """
-    found: set[str] = set()
-    complete = not list(prefix.glob("lib/python3*/site-packages/*.egg-link"))
-    for path in list_metadata(prefix):
-        files = InstalledDistribution(path).files
-        complete = complete and files is not None
+    sites = list_sites(prefix)
+    # What stands directly in these is told by `list_beside`.
+    watched = {*sites, *SCRIPTS}
+    known = {
+        folder for name in (*installed, *(f"{path}/x" for path in watched)) for folder in list_above(name)
+    }
+    pending = [top for top in tops if top not in OF_NO_PACKAGE and is_folder(prefix / top)]
+    while pending:
+        folder = pending.pop()
+        for name in list_names(prefix / folder):
+            path = f"{folder}/{name}"
+            if path in OF_NO_PACKAGE or name == "__pycache__":
+                continue
+            if is_folder(prefix / path):
+                if path in known:
+                    pending.append(path)
+                elif folder not in watched and holds_file(prefix / path):
+                    yield path
+            elif folder in tops and path not in installed and is_file(prefix / path):
+                yield path
+
+
+def list_above(name: str) -> Iterator[str]:
+    """Yield the folders that the file `name` is in, up to the topmost."""
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether `path` is a folder, and no link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether `path` is a file, and no link to one."""
+    return path.is_file() and not path.is_symlink()
+
+
+def holds_file(folder: Path) -> bool:
+    """Tell whether there is a file in `folder`, or below it, other than compiled ones of Python."""
+    return any(not name.endswith(".pyc") for _, _, names in os.walk(folder) for name in names)
+
+
+def read_installed(prefix: Path) -> set[str]:
+    """Return the files of all packages, relative to `prefix`.
+
+    By RECORD (PEP 376, PEP 627), installed-files.txt, and the files in conda-meta; of a package that tells
+    none, what `guess_files` names: what else it has counts as the user's.
+    """
+    found: set[str] = set(read_file_names(prefix))
+    of_conda = {folder for name in found for folder in (name, *list_above(name))}
+    for path, distribution in read_distributions(prefix):
         site = path.parent.relative_to(prefix)
+        files = None if path.suffix == ".egg-link" else distribution.files
+        if files is None and str(path.relative_to(prefix)) not in of_conda:
+            found.update(guess_files(str(site), path.name, distribution))
         found.update(os.path.normpath(f"{site}/{file}") for file in files or ())
-    return found | read_file_names(prefix), complete
+    return found
+
+
+def guess_files(site: str, name: str, distribution: InstalledDistribution) -> Iterator[str]:
+    """Yield what a package, whose metadata are in `site` as `name`, has there and in bin by its metadata."""
+    stem = re.split(r"-\d|\.", name)[0]
+    tops = (distribution.read_text("top_level.txt") or "").split()
+    for top in {*tops, stem, stem.lower()}:
+        yield from (f"{site}/{top}.py", f"{site}/{top}/__init__.py")
+    for entry in distribution.entry_points:
+        if entry.group in ("console_scripts", "gui_scripts"):
+            yield f"bin/{entry.name}"

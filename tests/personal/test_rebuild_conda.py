@@ -1,0 +1,59 @@
+"""`stackenv rebuild` of a conda environment: what conda knows comes along, the rest is named and kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from built import POLICY, BuiltModules
+from stacked import Stack
+from users import User, make_user
+
+# What a program of the environment has put there, or its user: conda knows none of it.
+BY_HAND = {
+    "lib/R/library/mine/DESCRIPTION": "lib/R",
+    "share/db/reference.fa": "share/db",
+    "lib/libmine.so": "lib/libmine.so",
+    "etc/conda/activate.d/mine.sh": "etc/conda/activate.d/mine.sh",
+    "conda-meta/pinned": "conda-meta/pinned",
+}
+# Made again by whoever wants it.
+CACHES = ("lib/__pycache__/mine.pyc", "var/cache/fontconfig/x.cache", "share/compiled/x.pyc")
+
+
+@pytest.fixture
+def user(tmp_path: Path, one_stack: Stack, built_modules: BuiltModules) -> User:
+    """Return a user with the conda environment it/1.0."""
+    user = make_user(tmp_path, one_stack)
+    policy = tmp_path / "site.yaml"
+    policy.write_text(POLICY)
+    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    made = user.stackenv("create", "it", "--conda", "activating", "python", "pip", "pandas")
+    assert made.returncode == 0, made.stderr
+    return user
+
+
+def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
+    prefix = user.home / "conda/envs/it-1.0"
+    for name in CACHES:
+        (prefix / name).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / name).write_text("made again")
+    first = user.stackenv("rebuild", "it", "--json")
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["left_behind"] == []
+    (entry,) = json.loads(user.stackenv("list", "--json").stdout)
+    second = Path(entry["environment"])
+    assert second != prefix
+    for name in BY_HAND:
+        (second / name).parent.mkdir(parents=True, exist_ok=True)
+        (second / name).write_text("")
+    done = user.stackenv("rebuild", "it")
+    assert done.returncode == 0, done.stderr
+    for told in BY_HAND.values():
+        assert f"{told}: not taken along, for it was not installed" in done.stdout + done.stderr
+    kept = {item["places"][0]: item["kept"] for item in json.loads(user.stackenv("clean", "--json").stdout)}
+    assert kept[str(prefix)] == ""
+    assert "lib/R, " in kept[str(second)] and f"rm -r {second}" in kept[str(second)]
+    assert user.stackenv("clean", "--yes").returncode == 0
+    assert not prefix.exists() and all((second / name).is_file() for name in BY_HAND)
