@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 
@@ -22,23 +23,31 @@ def test_what_is_not_stackenvs_stays(person: Person) -> None:
     assert adopted.is_dir() and copied.is_dir()
 
 
-FOREIGN = (
-    "data/results.csv",
-    "src/mine/setup.py",
-    "pip.conf",
-    "bin/by-hand",
-    f"lib/python{MINOR}/site-packages/mine.py",
-)
+SITE = f"lib/python{MINOR}/site-packages"
+# A file of the user's, and what is told of it.
+FOREIGN = {
+    "data/results.csv": "data",
+    "src/mine/setup.py": "src",
+    "pip.conf": "pip.conf",
+    "bin/by-hand": "bin/by-hand",
+    "bin/pipeline.sh": "bin/pipeline.sh",
+    "bin/python_analysis.py": "bin/python_analysis.py",
+    f"{SITE}/mine.py": f"{SITE}/mine.py",
+    f"{SITE}/pip/mine/notes": f"{SITE}/pip/mine",
+    "share/reference.fa": "share/reference.fa",
+    "share/db/reference.fa": "share/db",
+    "etc/mine/settings": "etc",
+    "lib/node_modules/mine/index.js": "lib/node_modules",
+}
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, name: str) -> None:
+@pytest.mark.parametrize(("name", "told"), FOREIGN.items())
+def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, name: str, told: str) -> None:
     prefix = left.home / "venvs/left-1.0"
     (prefix / name).parent.mkdir(parents=True, exist_ok=True)
     was = (prefix / name).read_text() if (prefix / name).exists() else ""
     (prefix / name).write_text("mine\n")
     (item,) = show(left)
-    told = name if name.startswith(("bin", "lib")) else name.split("/")[0]
     assert item["kept"].startswith(f"it holds what was not installed: {told}; ")
     assert f"rm -r {prefix}" in item["kept"]
     before = left.tree()
@@ -52,12 +61,85 @@ def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, na
     assert not prefix.exists()
 
 
+@pytest.mark.parametrize("name", ["bin/by-hand", f"{SITE}/mine.py", "share/db/reference.fa"])
+@pytest.mark.parametrize("metadata", ["old_tool-1.0.egg-info", "old_tool-1.0.dist-info/METADATA"])
+def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(
+    left: Person, name: str, metadata: str
+) -> None:
+    prefix = left.home / "venvs/left-1.0"
+    old = {metadata: "Metadata-Version: 1.0\nName: old-tool\nVersion: 1.0\n", "old_tool.py": ""}
+    if metadata.endswith("METADATA"):
+        old[metadata.replace("METADATA", "entry_points.txt")] = "[console_scripts]\nold = old_tool:main\n"
+        (prefix / "bin/old").touch()
+    for path, text in old.items():
+        (prefix / SITE / path).parent.mkdir(exist_ok=True)
+        (prefix / SITE / path).write_text(text)
+    (item,) = show(left)
+    assert item["kept"] == ""
+    (prefix / name).parent.mkdir(parents=True, exist_ok=True)
+    (prefix / name).touch()
+    (item,) = show(left)
+    told = "share/db" if name.startswith("share") else name
+    assert item["kept"].startswith(f"it holds what was not installed: {told}; ")
+
+
+def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
+    prefix = left.home / "venvs/left-1.0"
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        [COMMAND, "clean"], env=left.environ, cwd=left.home, stdin=inner, stdout=inner, stderr=subprocess.PIPE
+    ) as process:
+        os.close(inner)
+        assert process.stderr is not None
+        words = b""
+        while b"Remove environments" not in words:
+            words += os.read(process.stderr.fileno(), 1000)
+        (prefix / "results.csv").write_text("of a night")
+        os.write(outer, b"y\n")
+        words += process.stderr.read()
+    os.close(outer)
+    assert process.returncode != 0 and (prefix / "results.csv").read_text() == "of a night"
+    assert b"not removed: it holds what was not installed: results.csv;" in words
+
+
+def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Person) -> None:
+    prefix = person.create("biopy", "tiny-own")
+    kernel = person.home / ".local/share/jupyter/kernels/mine/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": [f"{prefix}/bin/python", "-m", "x"], "display_name": "mine"}))
+    person.stackenv("rebuild", "biopy")
+    (item,) = show(person)
+    cure = "jupyter kernelspec remove mine"
+    assert item["kept"] == f"the Jupyter kernel {kernel.parent} starts it: {cure}"
+    person.stackenv("clean", "--yes")
+    assert prefix.is_dir()
+    shutil.rmtree(kernel.parent)
+    person.stackenv("clean", "--yes")
+    assert not prefix.exists()
+
+
+def test_a_module_without_an_environment_that_was_changed_by_hand_stays(person: Person) -> None:
+    shutil.rmtree(person.create("gone"))
+    modulefile = person.modules / "gone/1.0.lua"
+    modulefile.write_text(modulefile.read_text() + 'setenv("MINE", "1")\n')
+    (item,) = show(person)
+    assert item["kept"] == "it was changed by hand: stackenv remove gone/1.0"
+    person.stackenv("clean", "--yes")
+    assert 'setenv("MINE", "1")' in modulefile.read_text()
+
+
 def test_an_environment_stays_on_which_somebody_has_made_a_venv(left: Person) -> None:
     venv = left.home / "venvs/on-it"
     venv.mkdir()
     (venv / "pyvenv.cfg").write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
     (item,) = show(left)
     assert item["kept"] == f"the venv {venv} was made with its Python"
+    # Elsewhere, where only a module leads.
+    shutil.rmtree(venv)
+    elsewhere = left.adopt("on-it") / "pyvenv.cfg"
+    elsewhere.write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
+    (item,) = show(left)
+    assert item["kept"] == f"the venv {elsewhere.parent} was made with its Python"
 
 
 @pytest.mark.parametrize("name", ["biology/1.0.lua", "biopy/.1.0.lua", ".biopy/1.0.lua", "old/biopy/1.0.lua"])

@@ -186,17 +186,18 @@ def delete_environment(action: DeleteEnvironment, workplace: Workplace) -> None:
     Raises
     ------
     StackenvError
-        When a module leads to it by now, or the disk refuses.
+        When a module leads to it by now, something else keeps it, or the disk refuses.
     """
     from stackenv.apply.store import StoredModule
+    from stackenv.commands.cleanable import judge_environments
     from stackenv.commands.remove import delete_environment as plan_deletion
     from stackenv.commands.replacement import carry_out
     from stackenv.model.plan import Replacement
 
-    prefix = Path(action.prefix)
-    for module in workplace.store.list_modules():
-        if Path(module.prefix).resolve() == prefix.resolve():
-            raise StackenvError(f"the module {module.full_name} leads to it by now")
+    # Again: between the look and the answer there may have been hours.
+    now = list(judge_environments([Path(action.prefix)], workplace))
+    if not now or now[0].kept:
+        raise StackenvError(now[0].kept if now else "a module leads to it by now")
     name, _, version = action.full_name.partition("/")
     stored = StoredModule(name, version, workplace.store.path_of(name, version), action.prefix)
     kept = (workplace.store.root, Path(workplace.environ.get("HOME", "/")))

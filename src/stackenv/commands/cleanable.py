@@ -15,14 +15,14 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from stackenv.commands.keeping import say_what_keeps
 from stackenv.commands.workplace import Workplace
 from stackenv.errors import StackenvError
 from stackenv.facts.disk_usage import measure_trees
-from stackenv.facts.leftover_environments import Leftover, list_leftovers, read_own_record
+from stackenv.facts.leftover_environments import list_leftovers, read_own_record
 from stackenv.facts.processes import find_active, list_users
 from stackenv.model.finding import RunCommand
 from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
-from stackenv.output import shorten_list
 
 PIP_TIMEOUT_S = 60
 
@@ -146,19 +146,29 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 def find_modules_without_environment(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield the personal modules whose environment's folder is gone."""
+    from stackenv.commands.replacement import read_hand_edited
+
     for module in workplace.store.list_modules():
         # Not while the file system that it is on is away: its parent is gone then, too.
         if not Path(module.prefix).exists() and Path(module.prefix).parent.is_dir():
             words = ["stackenv", "remove", module.full_name, "--yes"]
             words += ["--shared", str(workplace.shared)] if workplace.shared else []
             what = f"module {module.full_name}, whose environment {module.prefix} is gone"
+            by_hand = "it was changed by hand: stackenv remove " + shlex.quote(module.full_name)
             yield Reclaimable(
-                "modules", what, (str(module.path),), 0, 0, (RunCommand(tuple(words)),), workplace.environ
+                *("modules", what, (str(module.path),), 0, 0, (RunCommand(tuple(words)),)),
+                environ=workplace.environ,
+                kept=by_hand if read_hand_edited(module) else "",
             )
 
 
 def find_leftover_environments(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield the environments that stackenv made and no module leads to: left over, or rebuilt elsewhere."""
+    yield from judge_environments((*list_prefixes(workplace), *list_replaced(workplace)), workplace)
+
+
+def judge_environments(prefixes: Iterable[Path], workplace: Workplace) -> Iterator[Reclaimable]:
+    """Yield those of the environments `prefixes` that stackenv made and no module leads to."""
 
     def read_prefix(modulefile: Path) -> str | None:
         module = workplace.store.read(modulefile)
@@ -167,7 +177,7 @@ def find_leftover_environments(workplace: Workplace) -> Iterator[Reclaimable]:
     # Of a modulefile that was renamed by hand, or hidden by a dot, the record does not know.
     files = workplace.store.root.rglob("*.lua")
     led_to = {os.path.realpath(prefix) for prefix in map(read_prefix, files) if prefix}
-    for leftover in list_leftovers((*list_prefixes(workplace), *list_replaced(workplace)), read_prefix):
+    for leftover in list_leftovers(prefixes, read_prefix):
         if os.path.realpath(leftover.prefix) in led_to:
             continue
         name, prefix = leftover.record.full_name, str(leftover.prefix)
@@ -176,27 +186,6 @@ def find_leftover_environments(workplace: Workplace) -> Iterator[Reclaimable]:
             kind, what = "old-rebuilds", f"old {name} in {prefix}: it was rebuilt as {leftover.replaced_by}"
         actions, kept = (DeleteEnvironment(prefix, name),), say_what_keeps(leftover, workplace)
         yield Reclaimable(kind, what, (prefix,), 0, 0, actions, kept=kept)
-
-
-def say_what_keeps(leftover: Leftover, workplace: Workplace) -> str:
-    """Return why only its user may delete an environment; empty when nothing keeps it."""
-    from stackenv.facts.foreign_files import list_foreign
-    from stackenv.facts.storage_places import list_venvs
-    from stackenv.facts.venv import read_configuration
-
-    prefix = str(leftover.prefix)
-    foreign = list_foreign(replace(leftover.record, path=prefix))
-    if foreign:
-        return (
-            f"it holds what was not installed: {shorten_list(foreign)}; take that elsewhere, or delete all "
-            f"of it yourself: rm -r {shlex.quote(prefix)}"
-        )
-    for venv in list_venvs(workplace.environ, workplace.policy):
-        with contextlib.suppress(OSError, ValueError):
-            home = read_configuration(venv / "pyvenv.cfg").get("home", "")
-            if home and f"{os.path.realpath(home)}/".startswith(f"{os.path.realpath(prefix)}/"):
-                return f"the venv {venv} was made with its Python"
-    return ""
 
 
 def list_replaced(workplace: Workplace) -> Iterator[Path]:
