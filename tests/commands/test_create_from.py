@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,28 @@ def test_no_name_in_the_file_leads_pip_elsewhere(new_person: Callable[[], Person
     failed = there.stackenv("create", "it", "--from", str(file), status=2)
     assert "nothing that pip could be asked for" in failed.stderr
     assert there.tree() == before
+
+
+ARCHIVES = ("tiny_own-9.0-py3-none-any.whl", "evil.zip", "evil.TAR.GZ", "evil.tgz")
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_no_line_of_the_file_is_a_file_of_the_current_folder(
+    new_person: Callable[[], Person], name: str
+) -> None:
+    here, there = new_person(), new_person()
+    here.create("biopy", "tiny-own==1.0")
+    shutil.copyfile(make_wheel(there.home.parent / "evil", "tiny-own", "9.0"), there.home / name)
+    file = there.home.parent / "evil.yaml"
+    text = export(here, "biopy").read_text()
+    file.write_text(f"{text}requirements: ['{name}']\n")
+    done = there.stackenv("create", "it", "--from", str(file))
+    assert "that is the name of a file, and no package" in done.stderr
+    info = json.loads(there.stackenv("info", "it", "--json").stdout)
+    assert {"name": "tiny-own", "version": "1.0"} in info["packages"]
+    file.write_text(text.replace("name: tiny-own\n", f"name: '{name}'\n"))
+    failed = there.stackenv("create", "other", "--from", str(file), status=2)
+    assert "nothing that pip could be asked for" in failed.stderr
 
 
 def test_a_dry_run_changes_nothing(owner: Person) -> None:

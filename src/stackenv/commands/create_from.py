@@ -20,6 +20,7 @@ from stackenv.commands.new_faults import list_new_faults
 from stackenv.commands.rebuild_steps import draft_rebuilt, load_modules
 from stackenv.commands.rebuilding import Rebuilding, advise
 from stackenv.commands.wanted_packages import (
+    ARCHIVE,
     CHANNEL,
     CONDA_SPEC,
     Contents,
@@ -109,7 +110,8 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
     told = [want_line(line, believed=False) for line in lines]
     if record.kind == "conda":
         for package in record.packages:
-            if not CONDA_SPEC.fullmatch(f"{package.name}={package.version}"):
+            spec = f"{package.name}={package.version}"
+            if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (package.name, spec))):
                 raise ValueError(f"{package.name!r} {package.version!r} is no package of conda's")
         conda = tuple(want_of_conda(p.name, p.version) for p in record.packages)
         return Contents(leave_out_usual(told), conda, tuple(channels))

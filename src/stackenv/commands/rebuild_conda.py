@@ -32,7 +32,8 @@ def conda_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
         write_file(Path(record.path, RECORD_FILE), write_record_text(rebuilding.record))
 
     by_pip = Step(
-        f"install with pip: {' '.join(w.name for w in contents.pip)}", lambda: install_pips(rebuilding)
+        f"install with pip: {' '.join(w.name for w in contents.pip if not w.why)}",
+        lambda: install_pips(rebuilding),
     )
     return (
         Step(
@@ -62,7 +63,7 @@ def install_condas(rebuilding: Rebuilding) -> None:
         begun = Path(record.path, "conda-meta/history").exists()
         run_aloud(conda, describe_call("install" if begun else verb, rebuilding, packages), stack.environ)
 
-    def find_unavailable(*packages: str) -> set[str]:
+    def find_unavailable(*packages: str) -> set[str] | None:
         return ask_unavailable(conda, describe_call("create", rebuilding, packages), stack.environ)
 
     install_with_conda(call, find_unavailable, contents.conda, rebuilding.outcome)

@@ -138,7 +138,7 @@ def venv_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
         rebuilding.record = complete
 
     install = Step(
-        f"install with pip: {' '.join(w.name for w in wanted)}",
+        f"install with pip: {' '.join(w.name for w in wanted if not w.why)}",
         lambda: install_with_pip(record, wanted, environ, reports, outcome, rebuilding.isolated),
     )
     return (

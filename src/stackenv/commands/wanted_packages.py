@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PathDistribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -29,6 +29,8 @@ from stackenv.model.environment import Record
 METADATA_FOLDER = re.compile(r"([A-Za-z0-9][\w.]*)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 # What an index has; of anything else only a folder or a repository was the origin.
 FILES_OF_INDEXES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tgz")
+# pip and conda take a word with such an end for a file, when the current folder has it.
+ARCHIVE = re.compile(r".*\.(whl|zip|egg|conda|tar|tgz|tbz2?|txz|tlz|tar\.\w+)", re.IGNORECASE)
 CONDA_SPEC = re.compile(r"([A-Za-z0-9_][\w.-]*)=([\w.+!-]+)")
 # A channel by its name, as on anaconda.org; a URL leads anywhere.
 CHANNEL = re.compile(r"[A-Za-z0-9][\w.-]*(/label/[\w.-]+)?")
@@ -76,7 +78,8 @@ def read_contents(record: Record) -> Contents:
     if record.packed:
         return read_packed(record)
     if record.kind == "venv":
-        return Contents(pip=leave_out_usual(list_installed(prefix) or list_recorded(record)))
+        installed = list_installed(prefix)
+        return Contents(pip=leave_out_usual([*installed, *list_lost(record, installed)]))
     packages = read_packages(prefix) or record.packages
     return Contents(
         leave_out_usual(list_installed(prefix)),
@@ -135,7 +138,7 @@ def want_exactly(name: str, version: str) -> Wanted:
     try:
         found = Requirement(text)
         # A name that brings a URL with it, an extra or a version of its own would be taken for more.
-        plain = found.name == name and str(found) == text
+        plain = found.name == name and str(found) == text and not ARCHIVE.fullmatch(name)
     except InvalidRequirement:
         plain = False
     if not plain:
@@ -154,6 +157,21 @@ def list_recorded(record: Record) -> list[Wanted]:
         else:
             found.append(want_exactly(package.name, package.version))
     return found
+
+
+def list_lost(record: Record, installed: Sequence[Wanted]) -> list[Wanted]:
+    """Return what `record` has and is not among `installed`; that, when none is, is wanted again.
+
+    Of a few nobody knows whether they were purged with their metadata, or uninstalled.
+    """
+    there = {canonicalize_name(wanted.name) for wanted in installed}
+    lost = [wanted for wanted in list_recorded(record) if canonicalize_name(wanted.name) not in there]
+    if not installed:
+        return lost
+    why = (
+        "it was not there any more: uninstalled, or purged; if you want it, load the module and: pip install"
+    )
+    return [replace(w, arguments=(), why=f"{why} {shlex.quote(f'{w.name}=={w.version}')}") for w in lost]
 
 
 def read_packed(record: Record) -> Contents:
@@ -189,6 +207,8 @@ def want_line(line: str, believed: bool = True) -> Wanted:
         found = Requirement(line)
     except InvalidRequirement:
         return Wanted(line, "", (), "that is nothing that pip could be asked for")
+    if ARCHIVE.fullmatch(found.name):
+        return Wanted(line, "", (), "that is the name of a file, and no package")
     version = next((s.version for s in found.specifier if s.operator == "=="), "")
     if found.url and not believed:
         typed = shlex.quote(f"{found.name} @ {found.url}")
