@@ -174,7 +174,7 @@ def agree(subject: str, finding: Finding, yes: bool) -> bool:
 
 def asdict_finding(finding: Finding) -> dict[str, Any]:
     """Return `finding` as plain data; its cure is what would be done, in sentences."""
-    data = {name: value for name, value in asdict(finding).items() if name != "cure"}
+    data = {name: value for name, value in asdict(finding).items() if name not in ("cure", "parts")}
     return {**data, "cure": [action.sentence for action in finding.cure]}
 
 

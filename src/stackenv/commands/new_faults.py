@@ -9,6 +9,7 @@ from stackenv.commands.workplace import Workplace
 from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.model.environment import Record
 from stackenv.model.finding import GRAVE, Finding
+from stackenv.output import tell
 from stackenv.rules import ENVIRONMENT_RULES, apply_rules
 
 # What tells whether an environment works, of the rules of `stackenv check`.
@@ -16,29 +17,36 @@ SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "incon
 
 
 def list_new_faults(old: Record, new: Record, module: StoredModule, workplace: Workplace) -> list[Finding]:
-    """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`."""
+    """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`.
+
+    What packages need of each other cannot be compared where the modules of the old one are gone: it is
+    told, and is no reason against the new one.
+    """
     loader = StackLoader(workplace.environ)
-    found = list_faults(new, module, workplace, loader, believed=True)
+    found = list_faults(look_at(new, module, workplace, loader, believed=True))
     if not found:
         return []
     # In a project others may have written the old one: nothing in it is run.
-    before = list_faults(old, module, workplace, loader, believed=not workplace.shared)
-    known = {(finding.rule, part) for finding in before for part in split(finding)}
-    return [finding for finding in found if any((finding.rule, p) not in known for p in split(finding))]
+    before = look_at(old, module, workplace, loader, believed=not workplace.shared)
+    known = {(finding.rule, part) for finding in list_faults(before) for part in split(finding)}
+    faults = [finding for finding in found if any((finding.rule, p) not in known for p in split(finding))]
+    if before.prefix.is_dir() and (old.kind != "venv" or before.loaded_stack is not None):
+        return faults
+    for fault in (fault for fault in faults if fault.rule == "inconsistent"):
+        tell(f"whether it was so before cannot be told, for its modules are gone: {fault.what}")
+    return [fault for fault in faults if fault.rule != "inconsistent"]
 
 
 def split(finding: Finding) -> list[str]:
     """Return the faults that `finding` is about: one sentence tells of several."""
-    return finding.what.split("; ")
+    return list(finding.parts) or finding.what.split("; ")
 
 
-def list_faults(
+def look_at(
     record: Record, module: StoredModule, workplace: Workplace, loader: StackLoader, believed: bool
-) -> list[Finding]:
-    """Return what is gravely wrong with the environment of `record`."""
-    if not Path(record.path).is_dir():
-        return []
-    subject = CheckedEnvironment(
+) -> CheckedEnvironment:
+    """Return the environment of `record` as the rules look at it."""
+    return CheckedEnvironment(
         full_name=record.full_name,
         modulefile=module.path,
         prefix=Path(record.path),
@@ -52,5 +60,11 @@ def list_faults(
         loader=loader,
         thorough=True,
     )
+
+
+def list_faults(environment: CheckedEnvironment) -> list[Finding]:
+    """Return what is gravely wrong with `environment`; nothing where it is gone."""
+    if not environment.prefix.is_dir():
+        return []
     rules = {name: ENVIRONMENT_RULES[name] for name in SOUND}
-    return [finding for finding in apply_rules(rules, subject) if finding.level in GRAVE]
+    return [finding for finding in apply_rules(rules, environment) if finding.level in GRAVE]

@@ -106,7 +106,7 @@ def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
 
 def install_with_conda(
     call: Callable[..., None],
-    find_unavailable: Callable[..., set[str]],
+    find_unavailable: Callable[..., set[str] | None],
     wanted: Sequence[Wanted],
     outcome: Outcome,
 ) -> None:
@@ -117,12 +117,13 @@ def install_with_conda(
     call
         Runs conda's `create` or `install` with specifications.
     find_unavailable
-        Returns the names of those that conda cannot find.
+        Returns the names of those that conda cannot find; None when it could have them all together.
 
     Raises
     ------
     InstallError
-        When nothing at all could be had, or the channels cannot be reached.
+        When nothing at all could be had, the channels cannot be reached, or conda failed over something
+        else than what there is to be had: a disk that is full, a download that broke off.
     """
     left = {package.name: package for package in wanted}
     specs = {package.name: package.arguments[0] for package in wanted}
@@ -131,7 +132,10 @@ def install_with_conda(
             call("create", *specs.values())
             break
         except InstallError:
-            unavailable = find_unavailable(*specs.values()) & specs.keys()
+            missing = find_unavailable(*specs.values())
+            if missing is None:
+                raise
+            unavailable = missing & specs.keys()
         loose = {name for name in unavailable if specs[name] == name}
         for name in loose:
             outcome.miss(left[name], "no channel has it")
@@ -156,8 +160,10 @@ def install_each(call: Callable[..., None], wanted: Sequence[Wanted], outcome: O
             outcome.miss(package, error.message.split(";")[0])
 
 
-def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> set[str]:
+def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> set[str] | None:
     """Return the names of the packages that `conda ARGUMENTS` does not find in any channel.
+
+    None when it finds all of them, and they go together.
 
     Raises
     ------
@@ -172,6 +178,8 @@ def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, 
             "nothing was changed",
             "on many sites only the login nodes reach the internet: type the same there",
         )
+    if answer.get("success"):
+        return None
     told = [answer.get("packages") or (), *(answer.get("bad_deps") or ())]
     specs = [spec for specs in told if isinstance(specs, (list, tuple)) for spec in specs]
     names = {re.split(r"[\s=<>!~\[]", str(spec).rpartition("::")[2], maxsplit=1)[0] for spec in specs}

@@ -75,6 +75,8 @@ class Finding:
         What to type or to do.
     cure
         What `stackenv check --fix` does, in this order; empty when only the user can decide.
+    parts
+        Each of several faults that `what` tells of, which may name the first alone.
     """
 
     rule: str
@@ -84,3 +86,4 @@ class Finding:
     why: str
     mend: str
     cure: tuple[Action, ...] = ()
+    parts: tuple[str, ...] = ()

@@ -68,6 +68,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
                 "it was built for other libraries, another numpy or another node than are here now",
                 f"{command.sentence}; with other modules: stackenv rebuild {environment.full_name}",
                 () if record.kind == "conda" else (command,),
+                tuple(f"{name}: {module}" for module in broken),
             )
 
 

@@ -31,6 +31,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         "an import fails, or a function that is called late",
         f"stackenv run {environment.full_name} -- python -m pip check; install what is missing: ml "
         f"{environment.full_name}; pip install PACKAGE",
+        parts=tuple(unmet),
     )
 
 

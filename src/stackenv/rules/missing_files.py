@@ -164,6 +164,7 @@ def report(environment: CheckedEnvironment, faults: dict[str, list[Path]], what:
         "does that",
         "; ".join(command.sentence for command in cure),
         cure,
+        tuple(faults),
     )
 
 
