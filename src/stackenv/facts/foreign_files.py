@@ -65,18 +65,31 @@ def list_foreign(record: Record) -> list[str]:
     """Return the paths, below the environment of `record`, of what nobody has installed there.
 
     Of a folder of which nothing was installed the folder alone. In a packed one only what is beside the
-    image is seen.
+    image is seen. The paths are for people: what cannot be printed is escaped as Python escapes it.
     """
+    return sorted(map(escape_path, find_foreign(record)))
+
+
+def escape_path(path: str) -> str:
+    """Return `path` with the bytes that are no text, and what would steer a terminal, as `\\xNN`."""
+    return "".join(
+        c if c.isprintable() else os.fsencode(c).decode("latin-1").encode("unicode_escape").decode()
+        for c in path
+    )
+
+
+def find_foreign(record: Record) -> list[str]:
+    """Return the paths of `list_foreign` as they are."""
     prefix = Path(record.path)
     usual = OF_VENVS if record.kind == "venv" else OF_CONDA
     if record.packed:
-        return sorted(name for name in list_names(prefix) if name not in usual | {"etc", "pip.conf"})
+        return [name for name in list_names(prefix) if name not in usual | {"etc", "pip.conf"}]
     installed = read_installed(prefix)
     tops = {name.partition("/")[0] for name in installed}
     found = [name for name in list_names(prefix) if name not in usual | tops and not is_own(prefix / name)]
     found += list_beside(prefix, installed)
     found += list_below(prefix, installed, [name for name in list_names(prefix) if name in usual | tops])
-    return sorted(found)
+    return found
 
 
 def list_settings(record: Record) -> list[str]:
@@ -189,6 +202,7 @@ def guess_files(site: str, name: str, distribution: InstalledDistribution) -> It
     tops = (distribution.read_text("top_level.txt") or "").split()
     for top in {*tops, stem, stem.lower()}:
         yield from (f"{site}/{top}.py", f"{site}/{top}/__init__.py")
-    for entry in distribution.entry_points:
-        if entry.group in ("console_scripts", "gui_scripts"):
-            yield f"bin/{entry.name}"
+    scripts = re.compile(r"(?m)^\s*([^\s=#\[\]/]+)\s*=")
+    yield from (
+        f"bin/{script}" for script in scripts.findall(distribution.read_text("entry_points.txt") or "")
+    )
