@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from stackenv.errors import StackenvError
+from stackenv.facts.python import run_probe
 
 PROBE = Path(__file__).parent / "probes" / "import_probe.py"
 TIMEOUT_S = 1200
@@ -40,26 +37,5 @@ def probe_imports(
     StackenvError
         When `python` does not run.
     """
-    with tempfile.TemporaryDirectory(prefix="stackenv-probe-") as folder:
-        asked, answer = Path(folder, "asked.json"), Path(folder, "answer.json")
-        asked.write_text(json.dumps(list(groups)), encoding="utf-8")
-        try:
-            done = subprocess.run(
-                [python, "-s", str(PROBE), str(answer), str(asked)],
-                env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except OSError as error:
-            raise StackenvError(f"{python} does not run: {error.strerror}") from error
-        except subprocess.TimeoutExpired:
-            raise StackenvError(f"{python} does not end: killed after {TIMEOUT_S} s") from None
-        if done.returncode or not answer.is_file():
-            words = (done.stderr + done.stdout).strip() or f"status {done.returncode}"
-            raise StackenvError(f"{python} does not run: {words}")
-        return [(name, kind, words) for name, kind, words in json.loads(answer.read_text(encoding="utf-8"))]
+    answer = run_probe(python, PROBE, environ, TIMEOUT_S, list(groups))
+    return [(name, kind, words) for name, kind, words in answer]
