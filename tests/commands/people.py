@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from built import LMOD
+from forked import run_stackenv
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
@@ -47,17 +48,8 @@ class Person:
     def stackenv(
         self, *arguments: str, load: str = "", status: int | None = 0, **changes: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command, in a shell that has loaded the modules `load`; its status must be `status`."""
-        script = f'. "{INIT}"; module load {load} || exit 99; exec "$@"' if load else 'exec "$@"'
-        done = subprocess.run(
-            ["/bin/sh", "-c", script, "sh", COMMAND, *arguments],
-            env={**self.environ, **changes},
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        """Run the command, with the modules `load` loaded before; its status must be `status`."""
+        done = run_stackenv(arguments, {**self.environ, **changes}, self.home, load.split())
         assert status in (None, done.returncode), done.stdout + done.stderr
         return done
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from built import CHECKOUT, LMOD
 from filelock import FileLock
+from forked import run_stackenv
 from stacked import WORK, Stack
 
 STACKENV = str(WORK / "venv/bin/stackenv")
@@ -44,20 +45,8 @@ class User:
     def stackenv(
         self, *arguments: str, load: Sequence[str] = (), **changes: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `stackenv ARGUMENTS` in a fresh shell, with the modules `load` loaded before."""
-        return subprocess.run(
-            [
-                *("bash", "--norc", "--noprofile", "-c"),
-                f'. "{INIT}"; for m in {" ".join(load)}; do module load "$m" || exit 99; done; exec "$@"',
-                *("stackenv", STACKENV, *arguments),
-            ],
-            env={**self.environ, **changes},
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        """Run `stackenv ARGUMENTS` in the home, with the modules `load` loaded before."""
+        return run_stackenv(arguments, {**self.environ, **changes}, self.home, load)
 
 
 def make_user(folder: Path, stack: Stack) -> User:

@@ -1,0 +1,121 @@
+"""A process that has imported stackenv, and forks for each command that a test runs.
+
+    python -I fork_server.py SOCKET
+
+What the start of an interpreter and the imports cost is paid once. A command gets its own process, its own
+environment, folder and streams, and runs isolated, as the installed command does. `forked.py` is the client.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+from types import ModuleType
+
+MESSAGE_BYTES = 1 << 20
+# Not of the command: what EasyBuild, a vendor's Python and other Pythons run.
+NOT_OURS = ("stackenv.easybuild", "stackenv.hooks", "stackenv.templates", "stackenv.facts.probes")
+# What the commands import when they need it.
+LATER = ("rich.console", "rich.progress", "rich.table", "yaml", "jinja2", "voluptuous", "archspec.cpu")
+
+
+def import_all() -> ModuleType:
+    """Import all that a command may want; return the module of the command line."""
+    package = importlib.import_module("stackenv")
+    for module in pkgutil.walk_packages(package.__path__, "stackenv."):
+        if not module.name.startswith(NOT_OURS):
+            importlib.import_module(module.name)
+    for name in LATER:
+        importlib.import_module(name)
+    return importlib.import_module("stackenv.cli")
+
+
+def receive(connection: socket.socket) -> tuple[dict, list[int]]:
+    """Return the question, and the descriptors that came with it."""
+    size = array.array("i", [0] * 3)
+    data, ancillary, _, _ = connection.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(size.itemsize * 3))
+    descriptors = array.array("i")
+    for _, _, payload in ancillary:
+        descriptors.frombytes(payload)
+    while not data.endswith(b"\n"):
+        data += connection.recv(MESSAGE_BYTES)
+    return json.loads(data), list(descriptors)
+
+
+def run_command(cli: ModuleType, question: dict, descriptors: list[int]) -> None:
+    """Become the command; never return."""
+    status: object = 1
+    try:
+        for number, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, number)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.chdir(question["folder"])
+        os.umask(question["umask"])
+        os.environ.clear()
+        os.environ.update(question["environ"])
+        sys.argv = question["words"]
+        tempfile.tempdir = None
+        sys.exit(cli.main())
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+    end_process(status)
+
+
+def end_process(status: object) -> None:
+    """End as an interpreter does that was started for this: threads, what is left to do, streams."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # The status of an interpreter that cannot write its last words.
+            status = 120
+    os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+def answer(cli: ModuleType, connection: socket.socket) -> None:
+    """Run what `connection` asks for, in a process of its own, and send its status."""
+    question, descriptors = receive(connection)
+    child = os.fork()
+    if not child:
+        run_command(cli, question, descriptors)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    connection.sendall(f"{status}\n".encode())
+
+
+def serve(path: str) -> None:
+    """Answer all who connect to the socket at `path`, side by side, until standard input ends."""
+    cli = import_all()
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(path)
+    server.listen(16)
+    print("ready", flush=True)
+    # Nobody waits for those who have answered.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while server in select.select([server, sys.stdin], [], [])[0]:
+        connection, _ = server.accept()
+        if not os.fork():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                answer(cli, connection)
+            finally:
+                os._exit(0)
+        connection.close()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

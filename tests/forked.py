@@ -1,0 +1,139 @@
+"""`stackenv` as most tests run it: a fork of a process that has imported it, see fork_server.py.
+
+It is another process, isolated, with nothing of the caller's but what is given. A test whose subject is the
+start itself, a signal, a terminal or a locale starts the installed command.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from built import LMOD
+
+COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
+SERVER = Path(__file__).with_name("fork_server.py")
+# What an interpreter reads before the command begins.
+READ_AT_START = re.compile(r"PYTHONHOME|LC_|LANGUAGE|LD_|MALLOC_|GLIBC_|TZ$")
+LANGUAGE = "C.UTF-8"
+INIT = Path(LMOD).parents[1] / "init/bash"
+LOAD = f'. "{INIT}"; for m; do module load "$m" || exit 99; done; exec env -0'
+
+
+def can_fork(environ: Mapping[str, str]) -> bool:
+    """Tell whether a start of the command would find in `environ` only what a fork finds too.
+
+    PYTHONPATH and its like count for nothing: the command runs isolated.
+    """
+    return environ.get("LANG") == LANGUAGE and not any(READ_AT_START.match(name) for name in environ)
+
+
+@functools.lru_cache(maxsize=1)
+def start_server(worker: int) -> str:
+    """Start the server of this process; return the path of its socket."""
+    folder = tempfile.mkdtemp(prefix="stackenv-fork-")
+    path = f"{folder}/socket"
+    process = subprocess.Popen(
+        [sys.executable, "-I", SERVER, path],
+        env={"LANG": LANGUAGE, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    atexit.register(stop_server, process, folder)
+    with process.stdout as said:
+        if said.readline() != b"ready\n":
+            raise RuntimeError(f"{SERVER} does not start: status {process.wait()}")
+    return path
+
+
+def stop_server(process: subprocess.Popen[bytes], folder: str) -> None:
+    """End the server, which waits for the end of its standard input."""
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_stackenv(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: Path, load: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Return what `stackenv ARGUMENTS` answers in `folder`, in a shell that has loaded the modules `load`.
+
+    There is nothing for it to read. The status is 99 when a module cannot be loaded.
+    """
+    said = ""
+    if load:
+        loaded = subprocess.run(
+            ["bash", "--norc", "--noprofile", "-c", LOAD, "bash", *load],
+            env=environ,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if loaded.returncode:
+            return loaded
+        said = loaded.stderr
+        environ = dict(entry.split("=", 1) for entry in loaded.stdout.split("\0")[:-1])
+    done = fork(arguments, environ, folder) if can_fork(environ) else start(arguments, environ, folder)
+    done.stderr = said + done.stderr
+    return done
+
+
+def start(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Return what the installed command answers."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=environ,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def fork(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Return what the command answers in a fork of the server."""
+    question = {
+        "words": [COMMAND, *map(str, arguments)],
+        "environ": dict(environ),
+        "folder": str(folder),
+        "umask": int(re.findall(r"(?m)^Umask:\t(\d+)$", Path("/proc/self/status").read_text())[0], 8),
+    }
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as error,
+        Path(os.devnull).open("rb") as nothing,
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection,
+    ):
+        connection.connect(start_server(os.getpid()))
+        descriptors = [stream.fileno() for stream in (nothing, out, error)]
+        socket.send_fds(connection, [b" "], descriptors)
+        connection.sendall(json.dumps(question).encode() + b"\n")
+        answer = connection.makefile().readline()
+        if not answer:
+            raise RuntimeError(f"the process of {SERVER} that was to run {arguments} has gone")
+        texts = []
+        for stream in (out, error):
+            stream.seek(0)
+            texts.append(stream.read().decode())
+    return subprocess.CompletedProcess(["stackenv", *arguments], int(answer), *texts)

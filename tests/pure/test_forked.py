@@ -1,0 +1,82 @@
+"""A command that is forked answers as the one that is started does."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from forked import LANGUAGE, can_fork, fork, start
+
+ENVIRON = {"PATH": "/usr/bin:/bin", "LANG": LANGUAGE}
+WORDS = [
+    ("--version",),
+    ("--help",),
+    ("site", "--help"),
+    ("frobnicate",),
+    ("site", "check"),
+    ("site", "check", "missing.yaml"),
+    ("list",),
+    ("list", "--json"),
+    ("info", "größe"),
+    ("run", "nothing", "--", "true"),
+    ("create", "--dry-run", "it"),
+]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {**ENVIRON, "HOME": str(tmp_path), "PYTHONPATH": "/nonexistent", "PYTHONSTARTUP": "/nonexistent"}
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_status_and_both_outputs_are_the_same(words, environ, tmp_path) -> None:
+    started, forked = (run(words, environ, tmp_path) for run in (start, fork))
+    assert (forked.returncode, forked.stdout, forked.stderr) == (
+        started.returncode,
+        started.stdout,
+        started.stderr,
+    )
+
+
+def write_lmod(folder: Path, script: str) -> dict[str, str]:
+    """Write a program that is started as Lmod is; return the variable that names it."""
+    path = folder / "lmod"
+    path.write_text(f"#!/bin/sh\n{script}\nexit 1\n")
+    path.chmod(0o755)
+    return {"LMOD_CMD": str(path)}
+
+
+def test_umask_folder_and_variables_are_the_callers(environ, tmp_path) -> None:
+    seen = tmp_path / "seen"
+    lmod = write_lmod(tmp_path, f'(umask; pwd; echo "$PYTHONPATH") > "{seen}"')
+    before = os.umask(0o037)
+    try:
+        fork(["create", "--dry-run", "it"], {**environ, **lmod}, tmp_path)
+    finally:
+        os.umask(before)
+    assert seen.read_text().splitlines() == ["0037", str(tmp_path), "/nonexistent"]
+
+
+def test_commands_run_side_by_side(environ, tmp_path) -> None:
+    """A command that waits keeps no other from its answer."""
+    begun, end = tmp_path / "begun", tmp_path / "end"
+    lmod = write_lmod(tmp_path, f'touch "{begun}"; while [ ! -e "{end}" ]; do sleep 0.02; done')
+    words = (["create", "--dry-run", "it"], {**environ, **lmod}, tmp_path)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(fork, *words)
+        while not begun.exists():
+            assert not waiting.done(), waiting.result()
+        assert fork(["--version"], environ, tmp_path).returncode == 0
+        assert not waiting.done()
+        end.touch()
+        assert waiting.result().returncode == 7
+
+
+@pytest.mark.parametrize(
+    "change", [{"LANG": "C"}, {"LC_ALL": "C"}, {"LD_PRELOAD": "/x.so"}, {"PYTHONHOME": "/"}]
+)
+def test_what_an_interpreter_reads_at_its_start_is_not_forked(change: dict[str, str]) -> None:
+    assert can_fork(ENVIRON)
+    assert not can_fork({**ENVIRON, **change})
