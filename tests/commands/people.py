@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from built import LMOD
+from copied_ensurepip import CHOSEN_PIP, make_ensurepip_copy, make_image
+from filelock import FileLock
 from forked import run_stackenv
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -141,9 +143,32 @@ def make_python(site: Site, version: str) -> None:
     shutil.copy2(os.path.realpath(sys.executable), root / f"bin/python{MINOR}")
     for name in ("python3", "python"):
         (root / "bin" / name).symlink_to(f"python{MINOR}")
-    library = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix}))
-    (root / "lib" / library.name).symlink_to(library)
+    make_library(root)
     write_module(site, f"Python/{version}", root, "", "PATH", "bin")
+
+
+def make_library(root: Path) -> None:
+    """Link to this interpreter's standard library, all but ensurepip, which is to be quick."""
+    original = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix}))
+    library = root / "lib" / original.name
+    library.mkdir()
+    for path in original.iterdir():
+        if path.name != "ensurepip":
+            (library / path.name).symlink_to(path)
+    shutil.copytree(original / "ensurepip", library / "ensurepip")
+    make_ensurepip_copy(library, find_image(Path(sys.base_prefix, "bin", f"python{MINOR}")))
+
+
+def find_image(python: Path) -> Path:
+    """Return what the ensurepip of `python` installs, made once in a checkout."""
+    image = CHECKOUT / ".work" / f"ensurepip-{VERSION}"
+    finished = Path(f"{image}.finished")
+    with FileLock(f"{image}.lock"):
+        if not finished.exists():
+            shutil.rmtree(image, ignore_errors=True)
+            make_image(python, image)
+            finished.touch()
+    return image
 
 
 def write_module(site: Site, name: str, root: Path, line: str, variable: str, folder: str) -> None:
@@ -171,5 +196,6 @@ def make_person(folder: Path, site: Site) -> Person:
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(site.wheels),
         "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
+        **CHOSEN_PIP,
     }
     return Person(home, environ, site)

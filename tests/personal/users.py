@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from built import CHECKOUT, LMOD
+from copied_ensurepip import CHOSEN_PIP
 from filelock import FileLock
 from forked import run_stackenv
 from stacked import WORK, Stack
@@ -66,6 +67,7 @@ def make_user(folder: Path, stack: Stack) -> User:
         "UV_FIND_LINKS": stack.wheels,
         "UV_CACHE_DIR": str(folder / "uv-cache"),
         "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
+        **CHOSEN_PIP,
     }
     return User(home, environ, stack)
 

@@ -80,6 +80,7 @@ def write_sources(stack: Path) -> None:
             HERE / "python",
             (stack / "sources/python").glob("*.whl"),
             Path(scratch),
+            stack / "ensurepip",
             stack / f"sources/Python-{PYTHON}.tar",
         )
 

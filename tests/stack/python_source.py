@@ -10,6 +10,10 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from copied_ensurepip import make_ensurepip_copy, make_image
+
 # What is no part of a plain installation, or is large and of no use here. A distributor's
 # sitecustomize.py would hide EasyBuild's own.
 LEFT_OUT = (
@@ -53,7 +57,9 @@ _relocate()
 """
 
 
-def write_python_source(recipe: Path, wheels: Iterable[Path], scratch: Path, archive: Path) -> None:
+def write_python_source(
+    recipe: Path, wheels: Iterable[Path], scratch: Path, image: Path, archive: Path
+) -> None:
     """Write the archive that EasyBuild's own easyblock of Python configures, makes and installs.
 
     Parameters
@@ -64,18 +70,22 @@ def write_python_source(recipe: Path, wheels: Iterable[Path], scratch: Path, arc
         Of pip and setuptools, for ensurepip.
     scratch
         A folder that can be written to.
+    image
+        A new folder, for what its ensurepip puts into each venv; it must stay where it is.
     archive
         An uncompressed tar file.
     """
     top = scratch / archive.stem
     shutil.copytree(recipe, top)
-    stage_python(top / "tree", wheels)
+    library = stage_python(top / "tree", wheels)
+    make_image(top / "tree/bin/python", image)
+    make_ensurepip_copy(library, image)
     with tarfile.open(archive, "w") as tar:
         tar.add(top, top.name)
 
 
-def stage_python(tree: Path, wheels: Iterable[Path]) -> None:
-    """Copy the Python beneath the running one to `tree`, without its distributor's changes."""
+def stage_python(tree: Path, wheels: Iterable[Path]) -> Path:
+    """Copy the running Python's base to `tree`, without its distributor's changes; return the library."""
     executable = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
     stdlib = Path(sysconfig.get_path("stdlib"))
     minor = "python" + platform.python_version().rpartition(".")[0]
@@ -98,6 +108,7 @@ def stage_python(tree: Path, wheels: Iterable[Path]) -> None:
     bundled.mkdir()
     for wheel in wheels:
         shutil.copy2(wheel, bundled)
+    return library
 
 
 def undo_debian(library: Path) -> None:
