@@ -18,9 +18,11 @@ LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
 SOURCES = ("src", "modulefiles", "hooks", "site-config", "tests/distribution", "tests/built.py")
 BUILT = ("Anaconda3-2024.02-1", "Anaconda3-2023.09-0", "Miniconda3-24.7.1-0", "Miniforge3-24.7.1-2")
 CHANNEL = f"file://{WORK / 'distribution/channel'}"
+# The tests load them in every shell; what a build itself proves is the subject of tests/easybuild.
 POLICY = f"""\
 version: 1
 conda:
+  proof: {{shells: [bash]}}
   storage:
     - {{parent: "${{STACKENV_TEST_PLACE}}", environments: conda/envs, packages: conda/pkgs}}
     - {{parent: "${{HOME}}", environments: conda/envs, packages: conda/pkgs}}
@@ -94,3 +96,7 @@ def run_easybuild(prefix: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    print(build_modules())

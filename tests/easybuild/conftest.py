@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from runner import FAILING_HOOKS, HOOKS, VERSIONS, EasyBuild, make_easybuild
+from runner import IN_ALL_SHELLS, VERSIONS, EasyBuild, make_easybuild
 
 
 @pytest.fixture(params=list(VERSIONS))
@@ -18,13 +18,5 @@ def easybuild(request: pytest.FixtureRequest, tmp_path: Path) -> EasyBuild:
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
     """A software tree in which Anaconda3 is built; tests leave its modulefile as they find it."""
     easybuild = make_easybuild(request.param, tmp_path_factory.mktemp(request.param))
-    easybuild.build()
+    easybuild.build(**IN_ALL_SHELLS)
     return easybuild
-
-
-@pytest.fixture
-def failing_hooks(tmp_path: Path) -> Path:
-    """Our hooks, and one that fails where FAIL_IN says."""
-    path = tmp_path / "failing_hooks.py"
-    path.write_text(FAILING_HOOKS.format(hooks=str(HOOKS)))
-    return path

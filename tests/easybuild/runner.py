@@ -14,33 +14,12 @@ HOOKS = CHECKOUT / "hooks/stackenv_hooks.py"
 EASYCONFIGS = CHECKOUT / "tests/distribution/easyconfigs"
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
 VERSIONS = {"eb4": "4.9.4", "eb5": "5.4.1"}
-FAILING_HOOKS = """
-import importlib.util, os
-from easybuild.tools.build_log import EasyBuildError
-
-spec = importlib.util.spec_from_file_location("ours", {hooks!r})
-ours = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(ours)
-globals().update({{k: v for k, v in vars(ours).items() if k.endswith("_hook")}})
+FAILING_HOOKS = Path(__file__).with_name("failing_hooks.py")
 
 
-def failing(name):
-    first = globals().get(name + "_hook")
-
-    def hook(*args, **kwargs):
-        result = first(*args, **kwargs) if first else None
-        if os.environ.get("CRASH"):
-            os._exit(9)
-        if os.environ.get("BUG"):
-            raise RuntimeError("a bug in " + name)
-        raise EasyBuildError("the test fails in %s", name)
-
-    return hook
-
-
-if os.environ.get("FAIL_IN"):
-    globals()[os.environ["FAIL_IN"] + "_hook"] = failing(os.environ["FAIL_IN"])
-"""
+# Most tests are not about the shells in which the module is proven; the site's defaults name all seven.
+IN_BASH = "version: 1\nconda:\n  proof: {shells: [bash]}\n"
+IN_ALL_SHELLS = {"STACKENV_SITE_CONFIG": ""}
 
 
 @dataclass
@@ -76,6 +55,7 @@ class EasyBuild:
                 "EASYBUILD_PREFIX": str(self.prefix),
                 "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
                 "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
+                "STACKENV_SITE_CONFIG": str(self.prefix.parent / "in-bash.yaml"),
                 **environ,
             },
             stdin=subprocess.DEVNULL,
@@ -96,4 +76,5 @@ class EasyBuild:
 
 def make_easybuild(version: str, folder: Path) -> EasyBuild:
     (folder / "home").mkdir(parents=True)
+    (folder / "in-bash.yaml").write_text(IN_BASH)
     return EasyBuild(VERSIONS[version], Path(version), folder / "eb")

@@ -14,6 +14,7 @@ CHANNEL = f"file://{WORK / 'distribution/channel'}"
 POLICY = f"""\
 version: 1
 conda:
+  proof: {{shells: [bash]}}
   channels:
     default: ["{CHANNEL}"]
     replace_defaults: true

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from runner import WORK
+from runner import FAILING_HOOKS, IN_ALL_SHELLS, WORK
 
 # In EasyBuild's order; it runs the step testcases only where an easyconfig has test cases.
 STEPS = (
@@ -13,6 +14,7 @@ STEPS = (
     *("extensions", "postiter", "postproc", "sanitycheck", "cleanup", "module", "permissions", "package"),
 )
 POINTS = [f"{when}_{step}" for step in STEPS for when in ("pre", "post")]
+MODULE = "Anaconda3/2024.02-1.lua"
 OLD = "-- the modulefile of an earlier build\n"
 
 
@@ -24,20 +26,42 @@ def in_version(point: str, version: str) -> str:
 @pytest.fixture
 def old(built) -> Path:
     """The production modulefile, with a text of its own; put back afterwards."""
-    module = built.modules / "Anaconda3/2024.02-1.lua"
+    module = built.modules / MODULE
     text = module.read_bytes()
     module.write_text(OLD)
     yield module
     module.write_bytes(text)
 
 
+@pytest.fixture(scope="module")
+def failures(built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with what forks of one build, each failing at one point, have said and left."""
+    report = tmp_path_factory.mktemp("failures")
+    module = built.modules / MODULE
+    module.write_text(OLD)
+    points = ",".join(in_version(point, built.version) for point in POINTS)
+    built.build("--rebuild", hooks=FAILING_HOOKS, FAIL_IN=points, REPORT=str(report), MODULE=str(module))
+    assert module.read_text() != OLD
+    return report
+
+
 @pytest.mark.parametrize("point", POINTS)
-def test_the_old_modulefile_is_back_when_a_step_fails(built, old, failing_hooks, point) -> None:
-    done = built.build(
-        "--rebuild", hooks=failing_hooks, check=False, FAIL_IN=in_version(point, built.version)
-    )
+def test_the_old_modulefile_is_back_when_a_step_fails(built, failures, point) -> None:
+    name = in_version(point, built.version)
+    left = json.loads((failures / f"{name}.json").read_text())
+    assert left["status"] != 0
+    assert f"the test fails in {name}" in (failures / f"{name}.words").read_text()
+    assert left["modulefile"] == OLD
+    assert not left["kept"]
+
+
+@pytest.mark.parametrize("point", ["pre_module"])
+def test_the_old_modulefile_is_back_when_eb_ends_in_a_step(built, old, point) -> None:
+    """Without a fork: eb as it is."""
+    name = in_version(point, built.version)
+    done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN=name)
     assert done.returncode != 0
-    assert f"the test fails in {in_version(point, built.version)}" in done.stdout + done.stderr
+    assert f"the test fails in {name}" in done.stdout + done.stderr
     assert old.read_text() == OLD
     assert not (built.prefix / "software/.stackenv-kept").exists()
 
@@ -53,19 +77,19 @@ def test_the_message_says_when_rebuild_has_already_removed_the_installation(buil
     built.build("--rebuild")
 
 
-def test_a_bug_in_another_hook_brings_it_back_too(built, old, failing_hooks) -> None:
-    done = built.build("--rebuild", hooks=failing_hooks, check=False, FAIL_IN="post_module", BUG="1")
+def test_a_bug_in_another_hook_brings_it_back_too(built, old) -> None:
+    done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN="post_module", BUG="1")
     assert done.returncode != 0
     assert old.read_text() == OLD
 
 
-def test_after_a_killed_eb_the_next_one_brings_it_back(built, old, failing_hooks) -> None:
-    done = built.build("--rebuild", hooks=failing_hooks, check=False, FAIL_IN="post_ready", CRASH="1")
+def test_after_a_killed_eb_the_next_one_brings_it_back(built, old) -> None:
+    done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN="post_ready", CRASH="1")
     assert done.returncode == 9
     assert not old.exists()
     for lock in (built.prefix / "software/.locks").iterdir():
         lock.rmdir()
-    done = built.build("--rebuild", hooks=failing_hooks, check=False, FAIL_IN="pre_ready")
+    done = built.build("--rebuild", hooks=FAILING_HOOKS, check=False, FAIL_IN="pre_ready")
     assert old.read_text() == OLD
     assert "an earlier eb was killed" in done.stdout + done.stderr
 
@@ -159,6 +183,6 @@ def test_a_shell_that_is_broken_on_the_build_host_is_a_warning(built, tmp_path) 
     fish.write_text("#!/bin/sh\necho 'fish: cannot start' >&2\nexit 1\n")
     fish.chmod(0o755)
     path = f"{tmp_path}:{WORK / built.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-    done = built.build("--module-only", "--force", PATH=path)
+    done = built.build("--module-only", "--force", PATH=path, **IN_ALL_SHELLS)
     words = " ".join((done.stdout + done.stderr).split())
     assert "fish does not work with Lmod on this host" in words

@@ -1,0 +1,85 @@
+"""Our hooks, and what fails behind them: EasyBuild loads this file.
+
+FAIL_IN names a hook, pre_fetch for example: the build ends there; with CRASH eb itself ends, with BUG another
+error than EasyBuild's comes. With REPORT, the path of a folder, FAIL_IN names hooks, separated by commas: at
+each the running eb forks, the child fails there, and the build goes on as if nothing had been. What a child
+said, and what it left of the modulefile MODULE, lies in the folder.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from easybuild.tools.build_log import EasyBuildError
+from easybuild.tools.config import install_path
+
+OURS = Path(__file__).resolve().parents[2] / "hooks/stackenv_hooks.py"
+spec = importlib.util.spec_from_file_location("ours", OURS)
+ours = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(ours)
+globals().update({name: value for name, value in vars(ours).items() if name.endswith("_hook")})
+
+
+def fail(name):
+    """End the build in the way that is asked for."""
+    if os.environ.get("CRASH"):
+        os._exit(9)
+    if os.environ.get("BUG"):
+        raise RuntimeError("a bug in " + name)
+    raise EasyBuildError("the test fails in %s", name)
+
+
+def list_changed():
+    """Return the folders in which a build that fails puts back what was."""
+    software = Path(install_path())
+    return [Path(install_path("mod")), software / ".stackenv-kept", software / ".locks"]
+
+
+def fail_in_child(name, report):
+    """Fail in a fork of this process; write what it said and left; put back what it changed."""
+    changed = list_changed()
+    aside = report / "aside"
+    for number, folder in enumerate(changed):
+        if folder.exists():
+            shutil.copytree(folder, aside / str(number), symlinks=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        words = os.open(report / f"{name}.words", os.O_WRONLY | os.O_CREAT, 0o644)
+        os.dup2(words, 1)
+        os.dup2(words, 2)
+        fail(name)
+    status = os.waitpid(child, 0)[1]
+    module = Path(os.environ["MODULE"])
+    left = {
+        "status": status,
+        "modulefile": module.read_text() if module.exists() else None,
+        "kept": changed[1].exists(),
+    }
+    (report / f"{name}.json").write_text(json.dumps(left))
+    for number, folder in enumerate(changed):
+        shutil.rmtree(folder, ignore_errors=True)
+        if (aside / str(number)).exists():
+            shutil.move(aside / str(number), folder)
+
+
+def failing(name):
+    first = globals().get(name + "_hook")
+
+    def hook(*args, **kwargs):
+        result = first(*args, **kwargs) if first else None
+        if "REPORT" in os.environ:
+            fail_in_child(name, Path(os.environ["REPORT"]))
+        else:
+            fail(name)
+        return result
+
+    return hook
+
+
+for name in filter(None, os.environ.get("FAIL_IN", "").split(",")):
+    globals()[name + "_hook"] = failing(name)
