@@ -269,13 +269,24 @@ def test_unpacked_it_is_what_it_was(owner: User) -> None:
     assert not list_squashfuses(owner.home)
 
 
-def test_commands_of_one_job_share_a_mount_and_a_namespace(owner: User) -> None:
+# Makes a file, and prints its namespace when there is another.
+LOOK = """\
+import os, pathlib, sys, time
+pathlib.Path(sys.argv[1]).touch()
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.02)
+print(os.readlink("/proc/self/ns/mnt"))
+"""
+
+
+def test_commands_of_one_job_share_a_mount_and_a_namespace(owner: User, tmp_path: Path) -> None:
     wait_for_the_end_of_squashfuse(owner.home)
-    script = f"cd {prefix_of(owner, 'real')}; for i in 1 2 3 4 5 6; do "
-    look = 'python -c "import os, time; time.sleep(2); print(os.readlink(\\"/proc/self/ns/mnt\\"))"'
+    (tmp_path / "look.py").write_text(LOOK)
     running = owner.run(
-        f"module use {owner.modules}; module load real; {script} {look} & done; sleep 1.5; "
-        f"pgrep -cf '^[^ ]*squashfuse[^ ]* -f .*{owner.home}/.*real-1.0' >&2; wait",
+        f"module use {owner.modules}; module load real; cd {prefix_of(owner, 'real')}; mkdir {tmp_path}/up; "
+        f"for i in 1 2 3 4 5 6; do python {tmp_path}/look.py {tmp_path}/up/$i {tmp_path}/go & done; "
+        f"until set -- {tmp_path}/up/*; [ $# -eq 6 ]; do sleep 0.02; done; "
+        f"pgrep -cf '^[^ ]*squashfuse[^ ]* -f .*{owner.home}/.*real-1.0' >&2; touch {tmp_path}/go; wait",
         SLURM_JOB_ID="31",
     )
     spaces = running.stdout.splitlines()

@@ -86,17 +86,31 @@ def open_shell(owner: User, node: Path) -> Iterator[Callable[..., Shell]]:
         shell.close()
 
 
+def start_lazy(shell: Shell, module: str, folder: Path) -> Callable[[], None]:
+    """Start in `shell` a Python, with its output on descriptor 5, that has imported Bio and waits.
+
+    Return what has it go on, to import `module` and print it.
+    """
+    go = folder / "go"
+    wait = f"while not os.path.exists('{go}'):\n    time.sleep(0.02)"
+    script = folder / "lazy.py"
+    script.write_text(
+        f"import Bio, os, time\nprint('begun', flush=True)\n{wait}\nimport {module} as m\nprint(m)\n"
+    )
+    assert shell.run(f"exec 5< <(python {script}); read -r begun <&5; echo $begun") == "begun"
+    return go.touch
+
+
 def test_the_end_of_one_job_leaves_the_mount_of_another_to_a_process_that_uses_it(
-    node: Path, open_shell: Callable[..., Shell]
+    node: Path, open_shell: Callable[..., Shell], tmp_path: Path
 ) -> None:
     first = open_shell(**in_job(1))
     first.run(IMPORT)
     of_first = list_squashfuses(node)
     second = open_shell(**in_job(2))
-    second.run(
-        "exec 5< <(python -c 'import Bio, time; time.sleep(2); import Bio.Seq; print(Bio.Seq)'); sleep 1"
-    )
+    go_on = start_lazy(second, "Bio.Seq", tmp_path)
     kill(of_first)
+    go_on()
     assert "job-2-batch" in second.run("cat <&5")
     assert "job-2-batch" in second.run(IMPORT)
 
@@ -240,11 +254,13 @@ def test_squashfuse_keeps_nothing_that_its_caller_has_open(owner: User, node: Pa
     assert list_mounts(node)
 
 
-def test_a_process_of_python_alone_keeps_its_mount(node: Path, open_shell: Callable[..., Shell]) -> None:
+def test_a_process_of_python_alone_keeps_its_mount(
+    node: Path, open_shell: Callable[..., Shell], tmp_path: Path
+) -> None:
     one, two = open_shell(**in_job(20)), open_shell(**in_job(20))
-    lazy = "import Bio, time; time.sleep(3); import Bio.SeqUtils.CheckSum as c; print(c)"
-    one.run(f"exec 5< <(python -c '{lazy}'); sleep 1")
+    go_on = start_lazy(one, "Bio.SeqUtils.CheckSum", tmp_path)
     two.run("module unload bio")
+    go_on()
     assert "job-20-batch" in one.run("cat <&5")
 
 
