@@ -9,10 +9,7 @@ checkout=$(cd "$(dirname "$0")/.." && pwd)
 cd "$checkout"
 # shellcheck source=tests/prepare.sh
 . tests/prepare.sh
-prepare_system
-prepare_python_environments eb5
-prepare_distribution
-prepare_stack eb5-pythonpath
+prepare_demo
 
 demo=$checkout/.work/demo
 rm -rf "$demo"

@@ -1,14 +1,11 @@
 # shellcheck shell=sh
 # Sets up what the tests and the demonstration need: Debian packages, and an ignored folder .work.
 #
-#   sh tests/prepare.sh [demo]      everything, or what the demonstration needs
+#   sh tests/prepare.sh             everything, as many pieces at a time as there are processors
+#   sh tests/prepare.sh demo        what the demonstration needs
+#   sh tests/prepare.sh quick       what `sh tests/run.sh --quick` needs
+#   sh tests/prepare.sh PIECE       one of prepare_piece below, and nothing that it stands on
 #   . tests/prepare.sh              from a script of this folder: only the functions
-#
-#   prepare_system [PACKAGE...]                        status 3 when this machine lacks something
-#   prepare_python_environments [venv] [eb4] [eb5]     .work/venv, .work/eb4, .work/eb5
-#   prepare_distribution                               .work/distribution
-#   prepare_stack [eb5-pythonpath...]                  .work/stack, all four trees or these
-#   prepare_jupyter                                    .work/jupyter, a Jupyter and what is ipykernel's
 #
 # Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
 # was interrupted is made again. pip's settings are the user's.
@@ -92,11 +89,13 @@ prepare_install_packages() {
 
 # prepare_logged COMMAND...: what pip and apt say is worth reading only when they fail.
 prepare_logged() {
-    ("$@") >"$prepare_work/prepare.log" 2>&1 || {
-        cat "$prepare_work/prepare.log" >&2
+    prepare_log=$(mktemp "$prepare_work/prepare-XXXXXX") || return
+    ("$@") >"$prepare_log" 2>&1 || {
+        cat "$prepare_log" >&2
         prepare_say "failed: $*"
         return 1
     }
+    rm -f "$prepare_log"
 }
 
 prepare_system() {
@@ -159,21 +158,16 @@ prepare_install_project() {
     "$prepare_work/$1/bin/python" -m pip install --quiet --editable "$prepare_checkout"
 }
 
-prepare_python_environments() {
-    prepare_need_python || return
-    mkdir -p "$prepare_work" || return
-    [ "$#" -gt 0 ] || set -- venv eb4 eb5
-    prepare_project=$(prepare_hash setup.cfg pyproject.toml bin)
-    for prepare_name in "$@"; do
-        case "$prepare_name" in
-        venv) prepare_list=requirements.txt ;;
-        *) prepare_list=requirements-$prepare_name.txt ;;
-        esac
-        prepare_once "$prepare_work/$prepare_name/.stamp-packages" "$(prepare_hash "tests/$prepare_list")" \
-            "making .work/$prepare_name" prepare_make_venv "$prepare_name" "$prepare_list" || return
-        prepare_once "$prepare_work/$prepare_name/.stamp-project" "$prepare_project" \
-            "installing the project into .work/$prepare_name" prepare_install_project "$prepare_name" || return
-    done
+# prepare_python_environment NAME: .work/NAME, one of venv, eb4 and eb5.
+prepare_python_environment() {
+    case "$1" in
+    venv) prepare_list=requirements.txt ;;
+    *) prepare_list=requirements-$1.txt ;;
+    esac
+    prepare_once "$prepare_work/$1/.stamp-packages" "$(prepare_hash "tests/$prepare_list")" \
+        "making .work/$1" prepare_make_venv "$1" "$prepare_list" || return
+    prepare_once "$prepare_work/$1/.stamp-project" "$(prepare_hash setup.cfg pyproject.toml bin)" \
+        "installing the project into .work/$1" prepare_install_project "$1"
 }
 
 prepare_build_distribution() {
@@ -181,9 +175,8 @@ prepare_build_distribution() {
     "$prepare_python" "$prepare_tests/distribution/build.py" --output "$prepare_work/distribution"
 }
 
+# Embedded conda installers, and a channel.
 prepare_distribution() {
-    prepare_need_python || return
-    mkdir -p "$prepare_work" || return
     prepare_once "$prepare_work/distribution/.stamp" "$(prepare_hash tests/distribution)" \
         'building .work/distribution: embedded conda installers and a channel' prepare_build_distribution
 }
@@ -194,26 +187,21 @@ prepare_build_stack() {
 
 prepare_make_stack_sources() {
     rm -rf "${prepare_work:?}/stack"
-    prepare_build_stack sources
+    "$prepare_python" "$prepare_tests/stack/build.py" --output "$prepare_work/stack" sources
 }
 
-# Their EasyBuild must be there: .work/eb5, and .work/eb4 for its own trees.
-prepare_stack() {
-    prepare_need_python || return
-    mkdir -p "$prepare_work" || return
-    [ "$#" -gt 0 ] || set -- eb4-pythonpath eb4-prefixes eb5-pythonpath eb5-prefixes
-    prepare_inputs=$(prepare_hash tests/stack tests/requirements-eb4.txt tests/requirements-eb5.txt)
+prepare_stack_sources() {
+    prepare_inputs=$(prepare_hash tests/stack tests/copied_ensurepip.py tests/copied_pip.py \
+        tests/requirements-eb4.txt tests/requirements-eb5.txt)
     prepare_once "$prepare_work/stack/.stamp" "$prepare_inputs" \
-        'downloading what .work/stack is made of' prepare_make_stack_sources || return
-    prepare_trees=''
-    for prepare_tree in "$@"; do
-        [ -f "$prepare_work/stack/$prepare_tree/.stamp" ] || prepare_trees="$prepare_trees $prepare_tree"
-    done
-    [ -n "$prepare_trees" ] || return 0
-    prepare_say "building .work/stack:$prepare_trees"
-    # Words on purpose: names of trees.
-    # shellcheck disable=SC2086
-    prepare_logged prepare_build_stack trees $prepare_trees
+        'downloading what .work/stack is made of' prepare_make_stack_sources
+}
+
+# prepare_stack_tree NAME: .work/stack/NAME, by its EasyBuild; it goes when the sources are made again.
+prepare_stack_tree() {
+    [ ! -f "$prepare_work/stack/$1/.stamp" ] || return 0
+    prepare_say "building .work/stack/$1"
+    prepare_logged prepare_build_stack trees "$1"
 }
 
 prepare_make_jupyter() {
@@ -221,37 +209,64 @@ prepare_make_jupyter() {
         "$prepare_work/jupyter/bin/python" "$prepare_tests/kernels/build.py" --output "$prepare_work/jupyter"
 }
 
+# A Jupyter, and what is ipykernel's.
 prepare_jupyter() {
-    prepare_need_python || return
-    mkdir -p "$prepare_work" || return
     prepare_inputs=$(prepare_hash tests/requirements-jupyter.txt tests/kernels/build.py tests/distribution/channel.py)
     prepare_once "$prepare_work/jupyter/.stamp" "$prepare_inputs" \
         'making .work/jupyter: a Jupyter, and ipykernel as wheels and in a channel' prepare_make_jupyter
 }
 
+# What the tests would make when they first want it, of the package as it is now: they keep its hash.
+prepare_built() {
+    prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
+    prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/stackenv_sources.py"
+}
+
+prepare_piece() {
+    prepare_need_python || return
+    mkdir -p "$prepare_work" || return
+    case "$1" in
+    venv | eb4 | eb5) prepare_python_environment "$1" ;;
+    distribution) prepare_distribution ;;
+    stack-sources) prepare_stack_sources ;;
+    eb4-pythonpath | eb4-prefixes | eb5-pythonpath | eb5-prefixes) prepare_stack_tree "$1" ;;
+    jupyter) prepare_jupyter ;;
+    built) prepare_built ;;
+    *)
+        prepare_say "unknown: $1 (nothing, demo, quick, or a piece: see the top of tests/prepare.sh)"
+        return 2
+        ;;
+    esac
+}
+
+# prepare_side_by_side PIECE...: none of which stands on another.
+prepare_side_by_side() {
+    printf '%s\n' "$@" | xargs -n 1 -P "$(nproc)" sh "$prepare_tests/prepare.sh"
+}
+
+prepare_quick() {
+    prepare_system && prepare_side_by_side venv
+}
+
+prepare_demo() {
+    prepare_system lmod python3 python3-venv python3-dev gcc squashfs-tools squashfuse fuse3 || return
+    prepare_side_by_side distribution stack-sources eb5 || return
+    prepare_side_by_side eb5-pythonpath
+}
+
+# The longest first.
+prepare_all() {
+    prepare_system || return
+    prepare_side_by_side stack-sources distribution venv jupyter eb5 eb4 || return
+    prepare_side_by_side eb5-pythonpath eb5-prefixes eb4-pythonpath eb4-prefixes built
+}
+
 case "${0##*/}" in
 prepare.sh)
     case "${1-}" in
-    '')
-        # shellcheck disable=SC2119 # without arguments: all of them
-        prepare_system || exit
-        prepare_python_environments || exit
-        prepare_jupyter || exit
-        prepare_trees=''
-        ;;
-    demo)
-        prepare_system lmod python3 python3-venv python3-dev gcc || exit
-        prepare_python_environments eb5 || exit
-        prepare_trees=eb5-pythonpath
-        ;;
-    *)
-        prepare_say "unknown: $1 (nothing, or demo)"
-        exit 2
-        ;;
+    '') prepare_all ;;
+    demo | quick) "prepare_$1" ;;
+    *) prepare_piece "$1" ;;
     esac
-    prepare_distribution || exit
-    # Words on purpose: names of trees, all of them without one.
-    # shellcheck disable=SC2086
-    prepare_stack $prepare_trees || exit
     ;;
 esac
