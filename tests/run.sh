@@ -1,22 +1,62 @@
 #!/bin/sh
-# All checks: lint, types, formatting, and the tests of every tier. Does all its own set-up, in the
-# ignored folder .work; a second run installs nothing. Arguments go to pytest.
+# All checks: lint, types, formatting, and the tests. Does all its own set-up, in the ignored folder .work;
+# a second run installs nothing.
+#
+#   sh tests/run.sh [ARGUMENT...]             what a change must pass
+#   sh tests/run.sh --quick [ARGUMENT...]     lint, types, and the tests that need nothing but the package
+#   sh tests/run.sh --matrix [ARGUMENT...]    the tests that the normal run leaves out: whole products of
+#                                             parameters, each environment with a pip that pip has installed
+#
+# Arguments go to pytest. tests/tiers.py says which test belongs where.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/prepare.sh
 . tests/prepare.sh
-prepare_system
-prepare_python_environments venv eb4 eb5
-prepare_distribution
-prepare_stack
-prepare_jupyter
+case "${1-}" in
+--quick | --matrix)
+    tier=${1#--}
+    shift
+    ;;
+*) tier=normal ;;
+esac
+case "$tier" in
+quick)
+    prepare_quick
+    set -- -m 'quick and not matrix' tests/policy tests/pure "$@"
+    ;;
+normal)
+    prepare_all
+    set -- -m 'not matrix' "$@"
+    ;;
+matrix)
+    prepare_all
+    export STACKENV_TEST_REAL_ENSUREPIP=1
+    set -- -m matrix "$@"
+    ;;
+esac
+# Homes of thousands of small files, made and deleted: the normal run has them in memory, where there is room
+# and programs may run, and the matrix on the disk.
+in_memory() {
+    memory_free_kib=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $4}')
+    [ "${memory_free_kib:-0}" -gt 8388608 ] || return 1
+    memory_probe=$(mktemp /dev/shm/stackenv-XXXXXX) && printf '#!/bin/sh\n' >"$memory_probe" || return 1
+    chmod +x "$memory_probe" && "$memory_probe" 2>/dev/null && memory_runs=0 || memory_runs=1
+    rm -f "$memory_probe"
+    return "$memory_runs"
+}
+if [ "$tier" != matrix ] && [ -z "${PYTEST_DEBUG_TEMPROOT-}" ] && in_memory; then
+    export PYTEST_DEBUG_TEMPROOT=/dev/shm
+fi
 bin=$PWD/.work/venv/bin
 PATH=$bin:$PATH
 export PATH
-"$bin/ruff" check .
-"$bin/ruff" format --check .
-"$bin/mypy"
-find tests .ci -name '*.sh' -exec shellcheck --shell=sh --external-sources {} +
+# A line is a check; mypy takes the longest.
+xargs -d '\n' -P "$(nproc)" -I CHECK sh -c CHECK <<'CHECKS'
+mypy
+ruff check .
+ruff format --check .
+find tests .ci -name "*.sh" -exec shellcheck --shell=sh --external-sources {} +
 shellcheck --shell=sh .ci/run
 shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash
-exec "$bin/python" -m pytest -n auto --dist loadfile "$@"
+CHECKS
+exec "$bin/python" -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"

@@ -55,7 +55,9 @@ def test_the_old_modulefile_is_back_when_a_step_fails(built, failures, point) ->
     assert not left["kept"]
 
 
-@pytest.mark.parametrize("point", ["pre_module"])
+@pytest.mark.parametrize(
+    "point", ["pre_module", *(pytest.param(p, marks=pytest.mark.matrix) for p in POINTS if p != "pre_module")]
+)
 def test_the_old_modulefile_is_back_when_eb_ends_in_a_step(built, old, point) -> None:
     """Without a fork: eb as it is."""
     name = in_version(point, built.version)
@@ -66,6 +68,7 @@ def test_the_old_modulefile_is_back_when_eb_ends_in_a_step(built, old, point) ->
     assert not (built.prefix / "software/.stackenv-kept").exists()
 
 
+@pytest.mark.any_value("built")
 def test_the_message_says_when_rebuild_has_already_removed_the_installation(built, old, tmp_path) -> None:
     (tmp_path / "Anaconda3-2024.02-1-Linux-x86_64.sh").write_text("exit 3\n")
     done = built.build("--rebuild", check=False, EASYBUILD_SOURCEPATH=str(tmp_path))
@@ -94,6 +97,7 @@ def test_after_a_killed_eb_the_next_one_brings_it_back(built, old) -> None:
     assert "an earlier eb was killed" in done.stdout + done.stderr
 
 
+@pytest.mark.any_value("easybuild")
 def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild) -> None:
     done = easybuild.build("--module-syntax=Tcl", check=False)
     assert done.returncode != 0
@@ -101,6 +105,7 @@ def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild
     assert not (easybuild.prefix / "software/Anaconda3").exists()
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_wrong_policy_stops_before_anything_is_built(easybuild, tmp_path) -> None:
     policy = tmp_path / "site.yaml"
     policy.write_text("version: 1\nconda:\n  base_on_pth: true\n")
@@ -112,6 +117,7 @@ def test_a_wrong_policy_stops_before_anything_is_built(easybuild, tmp_path) -> N
     assert not (easybuild.prefix / "software/Anaconda3").exists()
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_module_that_does_not_pass_its_proof_fails_the_build(easybuild, tmp_path) -> None:
     templates = tmp_path / "templates"
     templates.mkdir()
@@ -128,6 +134,7 @@ def test_a_module_that_does_not_pass_its_proof_fails_the_build(easybuild, tmp_pa
     assert not (easybuild.modules / "Anaconda3/2024.02-1.lua").exists()
 
 
+@pytest.mark.any_value("built")
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -151,6 +158,7 @@ def test_an_installation_that_does_not_work_fails_the_build(built, old, script, 
     assert old.read_text() == OLD
 
 
+@pytest.mark.any_value("built")
 def test_an_installation_without_conda_is_named(built, old) -> None:
     conda = built.prefix / "software/Anaconda3/2024.02-1/bin/conda"
     kept = conda.with_name("conda.kept")
@@ -164,6 +172,7 @@ def test_an_installation_without_conda_is_named(built, old) -> None:
     assert old.read_text() == OLD
 
 
+@pytest.mark.any_value("built")
 def test_a_file_of_the_sites_own_in_the_way_is_left_alone(built, old) -> None:
     condarc = built.prefix / "software/Anaconda3/2024.02-1/condarc.d/stackenv.yml"
     text = condarc.read_text()
@@ -178,6 +187,7 @@ def test_a_file_of_the_sites_own_in_the_way_is_left_alone(built, old) -> None:
     assert old.read_text() == OLD
 
 
+@pytest.mark.any_value("built")
 def test_a_shell_that_is_broken_on_the_build_host_is_a_warning(built, tmp_path) -> None:
     fish = tmp_path / "fish"
     fish.write_text("#!/bin/sh\necho 'fish: cannot start' >&2\nexit 1\n")

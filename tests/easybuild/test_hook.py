@@ -48,6 +48,7 @@ def test_render_prints_the_bytes_that_the_hook_adds(built) -> None:
     assert (built.modules / "Anaconda3/2024.02-1.lua").read_text().endswith("\n\n" + done.stdout)
 
 
+@pytest.mark.any_value("easybuild")
 def test_other_software_is_not_touched_by_a_byte(easybuild, tmp_path) -> None:
     easyconfig = tmp_path / "other-1.0.eb"
     easyconfig.write_text(OTHER)
@@ -59,6 +60,7 @@ def test_other_software_is_not_touched_by_a_byte(easybuild, tmp_path) -> None:
     assert (easybuild.modules / "other/1.0.lua").read_bytes() == without
 
 
+@pytest.mark.each_value("arguments", "built")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -87,6 +89,7 @@ def test_module_only_brings_an_old_installation_up_to_date(easybuild) -> None:
     assert "stackenv 0.1.0" in (easybuild.modules / "Anaconda3/2024.02-1.lua").read_text()
 
 
+@pytest.mark.any_value("built")
 def test_the_sanity_check_alone_still_passes_and_writes_nothing(built) -> None:
     module = built.modules / "Anaconda3/2024.02-1.lua"
     before = (module.read_bytes(), module.stat().st_mtime_ns)
@@ -94,6 +97,7 @@ def test_the_sanity_check_alone_still_passes_and_writes_nothing(built) -> None:
     assert (module.read_bytes(), module.stat().st_mtime_ns) == before
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_hidden_module_is_named_as_users_load_it(easybuild) -> None:
     easybuild.build("--hidden")
     root = easybuild.prefix / "software/Anaconda3/2024.02-1"
@@ -101,18 +105,21 @@ def test_a_hidden_module_is_named_as_users_load_it(easybuild) -> None:
     assert "module load Anaconda3/.2024.02-1" in (root / "libexec/stackenv/condabin/conda").read_text()
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_dry_run_shows_the_text_and_builds_nothing(easybuild) -> None:
     done = easybuild.build("-x")
     assert 'family("conda")' in done.stdout
     assert not (easybuild.prefix / "software/Anaconda3").exists()
 
 
+@pytest.mark.any_value("built")
 def test_a_build_from_the_archived_easyconfig_holds_our_part_once(built) -> None:
     archived = next((built.prefix / "ebfiles_repo").rglob("Anaconda3-2024.02-1.eb"))
     built.run(str(archived), "--module-only", "--force")
     assert (built.modules / "Anaconda3/2024.02-1.lua").read_text().count("sha256:") == 1
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuild) -> None:
     if os.geteuid():
         pytest.skip("only root can become the build user of this test")
@@ -129,6 +136,7 @@ def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuil
     assert (root / "condarc.d").stat().st_mode == mode
 
 
+@pytest.mark.any_value("built")
 def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built, tmp_path) -> None:
     root = built.prefix / "software/Anaconda3/2024.02-1"
     record, mark = root / "conda-meta/conda-25.5.1-py312_0.json", root / "conda-meta/frozen"

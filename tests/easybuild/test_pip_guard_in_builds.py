@@ -49,6 +49,7 @@ moduleclass = 'lang'
 """
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_guard_in_etc_stops_users_of_a_python_module_and_not_easybuild(
     easybuild, modules, tmp_path
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_guard_in_usr_stops_the_os_python_alone(in_usr, modules, tmp_path) -> 
     assert in_venv.returncode == 0, in_venv.stderr
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_guard_in_usr_leaves_a_build_without_hooks_alone(in_usr, easybuild, modules, monkeypatch) -> None:
     def run(command: list[str], **options) -> subprocess.CompletedProcess[str]:
         return original([*in_usr, *command], **options)
@@ -115,6 +117,7 @@ def test_a_guard_in_usr_leaves_a_build_without_hooks_alone(in_usr, easybuild, mo
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.any_value("built")
 def test_the_base_gets_a_pip_conf_and_one_of_the_sites_own_stays(built) -> None:
     file = built.prefix / "software/Anaconda3/2024.02-1/pip.conf"
     ours = file.read_text()

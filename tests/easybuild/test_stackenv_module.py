@@ -79,6 +79,7 @@ def command_paths(command: click.Command, name: str) -> list[str]:
     return [name, *(path for part, child in below for path in command_paths(child, f"{name}-{part}"))]
 
 
+@pytest.mark.each_value("shell", "manual", "tree")
 @pytest.mark.parametrize("manual", [None, "/a:/b", "::"], ids=["no MANPATH", "MANPATH", "MANPATH of Lmod"])
 @pytest.mark.parametrize("shell", list(DIALECTS))
 def test_unload_leaves_the_shell_as_it_was(tree, environ, tmp_path, shell, manual) -> None:
@@ -147,6 +148,7 @@ def test_what_the_loaded_modules_set_is_not_obeyed(environ, tmp_path, variable) 
     assert done.stdout.startswith(f"stackenv, version {__version__}\n")
 
 
+@pytest.mark.each_pair("variable", "value", "tree")
 @pytest.mark.parametrize("variable", ["PYTHONHOME", "LD_LIBRARY_PATH", "PYTHONPATH"])
 @pytest.mark.parametrize("value", ["/a/library", "", None], ids=["set", "empty", "unset"])
 def test_what_stackenv_starts_gets_the_environment_of_the_user(environ, tmp_path, variable, value) -> None:
@@ -206,6 +208,7 @@ def test_man_finds_its_pages_and_still_those_of_the_system(tree, environ, tmp_pa
     assert done.stdout == "".join(found), done.stderr
 
 
+@pytest.mark.any_value("easybuild")
 def test_a_checksum_is_injected_and_enforced(easybuild, tmp_path) -> None:
     easyconfig = Path(shutil.copy(EASYCONFIG, tmp_path))
     settings = offline(make_source())

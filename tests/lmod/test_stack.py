@@ -180,6 +180,7 @@ def test_system_site_packages_show_the_modules_packages(place: Place) -> None:
     assert [names[entry] for entry in seen["path"] if entry in names] == ORDER[place.stack.name]
 
 
+@pytest.mark.any_value("place")
 def test_source_distributions_build_as_their_names_say(place: Place) -> None:
     bundle = place.stack.bundle_module
     place.run(bundle, "python -m venv --system-site-packages builder")

@@ -10,6 +10,8 @@ from shell_sessions import Dialect, changed, open_session, which
 from stacked import Stack
 from users import User, make_user
 
+pytestmark = pytest.mark.some_shells
+
 MAKERS = {
     "venv": "python -m venv --without-pip {}",
     "virtualenv": "virtualenv --quiet --no-download --no-pip --python $(command -v python) {}",
@@ -50,6 +52,8 @@ def activate(dialect: Dialect, prefix: str) -> str:
     return word[dialect.family].format(prefix)
 
 
+@pytest.mark.all_shells
+@pytest.mark.each_pair("kind", "first_in", "first_out", "dialect")
 @pytest.mark.parametrize("kind", [*MAKERS, "the same"])
 @pytest.mark.parametrize("first_in", ["script", "module"])
 @pytest.mark.parametrize("first_out", ["script", "module"])

@@ -12,6 +12,8 @@ from shell_sessions import Dialect, changed, open_session
 from stacked import Stack
 from users import User
 
+pytestmark = pytest.mark.some_shells
+
 UNLOAD_CONDA = "module unload Anaconda3"
 
 
@@ -34,6 +36,7 @@ def leave_out(differences: dict[str, object], *names: str) -> dict[str, object]:
     return {name: value for name, value in differences.items() if name not in names}
 
 
+@pytest.mark.all_shells
 def test_the_environment_is_active_after_the_load_and_all_is_gone_after_the_unload(session, owner) -> None:
     result = (
         session.export("STACKENV_TEST_LIST", "/opt/mine")
@@ -137,6 +140,8 @@ def test_the_prompt_is_as_before_the_activation_on_top(session: Session) -> None
     assert seen[0] == seen[1] == seen[3] == seen[4]
 
 
+@pytest.mark.all_shells
+@pytest.mark.each_value("on_top", "dialect")
 @pytest.mark.parametrize("on_top", [(), ("other",), ("other", "third"), ("--stack other",)])
 def test_conda_unloaded_first_leaves_the_environment_right(session: Session, owner, on_top) -> None:
     result = (
@@ -159,6 +164,8 @@ def test_conda_unloaded_first_leaves_the_environment_right(session: Session, own
     assert changed(result, "before", "after") == {}
 
 
+@pytest.mark.all_shells
+@pytest.mark.each_value("on_top", "dialect")
 @pytest.mark.parametrize("on_top", [(), ("other",), ("other", "third"), ("--stack other",)])
 def test_the_environment_unloaded_first_leaves_conda_right(session: Session, on_top) -> None:
     result = (

@@ -12,6 +12,8 @@ from shell_sessions import Dialect, changed, open_session
 from stacked import Stack
 from users import User
 
+pytestmark = pytest.mark.some_shells
+
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modules: BuiltModules) -> User:
@@ -149,6 +151,8 @@ EXCHANGES = {
 }
 
 
+@pytest.mark.all_shells
+@pytest.mark.each_pair("exchange", "pair", "dialect")
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("pair", [("one", "two"), ("plain", "two"), ("one", "plain")])
 def test_of_two_personal_environments_the_later_stays(session: Session, exchange: str, pair) -> None:

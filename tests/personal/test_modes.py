@@ -15,6 +15,8 @@ import pytest
 from stacked import Stack
 from users import User, make_once, make_user
 
+pytestmark = pytest.mark.each_value("stack", "told")
+
 SITE_PACKAGES = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 OWN, NEWER = "packaging", "24.2"
 # The first and the last see the base Python's packages, the others do not.

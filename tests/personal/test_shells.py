@@ -11,6 +11,8 @@ from shell_sessions import Dialect, changed, open_session, which
 from stacked import Stack
 from users import User, make_user
 
+pytestmark = pytest.mark.some_shells
+
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
@@ -33,6 +35,7 @@ def loaded(result, name: str) -> list[str]:
     return result.snapshots[name].environment.get("LOADEDMODULES", "").split(":")
 
 
+@pytest.mark.all_shells
 def test_a_load_brings_environment_and_modules_and_an_unload_leaves_no_trace(session: Session, owner) -> None:
     result = (
         session.snapshot("before")
@@ -67,6 +70,7 @@ def test_purge_leaves_no_trace(session: Session) -> None:
     assert changed(result, "before", "after") == {}
 
 
+@pytest.mark.all_shells
 def test_a_reload_changes_nothing(session: Session) -> None:
     result = (
         session.snapshot("before")
@@ -107,6 +111,8 @@ EXCHANGES = {
 }
 
 
+@pytest.mark.all_shells
+@pytest.mark.each_pair("exchange", "leave", "dialect")
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("leave", ["module unload beta", "module purge", "deactivate"])
 def test_of_two_personal_environments_the_later_stays(

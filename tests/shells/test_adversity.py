@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from session import differences
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
 OURS = {"variables", "functions"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from session import differences
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3/2024.02-1"
 MESSAGE = "this shell has no conda function; put `module load Anaconda3/2024.02-1` in this script\n"
 WITHOUT_FUNCTION = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from session import Result, Session, differences
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
 
@@ -19,6 +21,7 @@ def assert_no_trace(result: Result, first: str = "before", last: str = "after") 
     assert result.stderr == ""
 
 
+@pytest.mark.all_shells
 def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> None:
     result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
     assert_no_trace(result)
@@ -35,6 +38,7 @@ def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> Non
     assert result.statuses == [0, 0]
 
 
+@pytest.mark.all_shells
 def test_activation_replaces_the_base_and_deactivation_brings_it_back(session, stack) -> None:
     result = (
         session.check(LOAD)
@@ -66,6 +70,8 @@ def test_unload_leaves_every_environment(session: Session, count: int) -> None:
     assert result.statuses == [0] * (count + 2)
 
 
+@pytest.mark.all_shells
+@pytest.mark.each_value("count", "dialect")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count: int, stack) -> None:
     names = ["one", "two", "three"][:count]
@@ -106,6 +112,7 @@ def test_a_reload_follows_a_changed_scratch(session: Session, stack) -> None:
     assert result.snapshots["second"].environment["CONDA_PKGS_DIRS"] == f"{second}/conda/pkgs"
 
 
+@pytest.mark.all_shells
 def test_a_swap_to_another_version_leaves_the_first_ones_environments(session, stack) -> None:
     result = (
         session.snapshot("before")

@@ -6,6 +6,8 @@ import pytest
 from built import CHANNEL
 from session import differences
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3"
 UNLOAD = "module unload Anaconda3"
 HOOKS = {
@@ -31,6 +33,7 @@ def which(session, program: str) -> str:
     return f"which {program}" if session.dialect.family == "csh" else f"command -v {program}"
 
 
+@pytest.mark.all_shells
 def test_create_activate_install_deactivate(guide, stack) -> None:
     result = (
         guide.snapshot("before")

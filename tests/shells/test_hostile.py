@@ -8,6 +8,8 @@ import pytest
 from environments import make_environment
 from session import differences
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
 NAMES = [

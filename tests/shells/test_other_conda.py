@@ -10,6 +10,8 @@ from environments import make_environment
 from guarded import make_guard
 from session import differences
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
 HOOKS = {

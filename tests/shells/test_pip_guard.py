@@ -12,6 +12,8 @@ from guarded import OS_PYTHON, REFUSED, REFUSED_STATUS, make_guard, make_python_
 from session import differences
 from stacked import open_stack
 
+pytestmark = pytest.mark.some_shells
+
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
 INSTALL = "python -m pip install --no-deps six"
