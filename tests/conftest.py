@@ -13,10 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiers
 from built import BuiltModules, build_modules
 
-# Under nohup or in a shell's background these are ignored, and would be by all that tests signal.
-for number, disposition in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, disposition)
+# What a shell starts in the background ignores it, and so would all commands that a test interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tiers.mark_selections(items)
     tiers.mark_any_values(items)
     tiers.mark_shells(items)
+    tiers.mark_stacks(items)
     tiers.sort_longest_first(items)
 
 

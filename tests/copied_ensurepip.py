@@ -1,6 +1,6 @@
 """Pythons whose ensurepip copies what pip has installed once: a venv of the tests takes a tenth of the time.
 
-`python -m venv` leaves the same files, RECORD and all. With STACKENV_TEST_REAL_ENSUREPIP set, and where the
+`python -m venv` leaves the same files, RECORD and all. With STACKENV_TEST_AS_USERS set, and where the
 path of the environment needs more than a plain first line of scripts, pip itself installs.
 """
 
@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# Set by `sh tests/run.sh --matrix`.
-SWITCH = "STACKENV_TEST_REAL_ENSUREPIP"
+# Set by `sh tests/run.sh --matrix` and `--all`.
+SWITCH = "STACKENV_TEST_AS_USERS"
 CHOSEN_PIP = {SWITCH: os.environ[SWITCH]} if SWITCH in os.environ else {}
 COPYING = """
 

@@ -19,17 +19,30 @@ def copy_pip() -> bool:
     packages = sysconfig.get_path("purelib")
     if (
         sys.prefix == sys.base_prefix
-        or os.environ.get("STACKENV_TEST_REAL_ENSUREPIP")
+        or os.environ.get("STACKENV_TEST_AS_USERS")
         or not PLAIN.fullmatch(sys.executable)
         or os.listdir(packages)
     ):
         return False
     with open(os.path.join(os.path.dirname(__file__), "image")) as stream:
         image = stream.read()
-    shutil.copytree(os.path.join(image, "packages"), packages, dirs_exist_ok=True)
+    copy_tree(os.path.join(image, "packages"), packages)
     (folder,) = (name for name in os.listdir(packages) if name.startswith("pip-"))
     copy_scripts(os.path.join(image, "bin"), os.path.join(packages, folder, "RECORD"))
     return True
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copy files and folders, with the modes of the umask and the times, by which .pyc files are valid."""
+    for place, folders, files in os.walk(source):
+        into = target + place[len(source) :]
+        for name in folders:
+            os.mkdir(os.path.join(into, name))
+        for name in files:
+            path = os.path.join(into, name)
+            shutil.copyfile(os.path.join(place, name), path)
+            found = os.stat(os.path.join(place, name))
+            os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def copy_scripts(folder: str, record: str) -> None:
@@ -42,7 +55,7 @@ def copy_scripts(folder: str, record: str) -> None:
         path = os.path.join(sys.prefix, "bin", name)
         with open(path, "wb") as script:
             script.write(text)
-        os.chmod(path, os.stat(path).st_mode | 0o111)
+        os.chmod(path, os.stat(path).st_mode | 0o555)
         digest = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
         start = f"../../../bin/{name},"
         line = f"{start}sha256={digest},{len(text)}\n"

@@ -15,6 +15,7 @@ import json
 import os
 import pkgutil
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -49,7 +50,10 @@ def receive(connection: socket.socket) -> tuple[dict, list[int]]:
     for _, _, payload in ancillary:
         descriptors.frombytes(payload)
     while not data.endswith(b"\n"):
-        data += connection.recv(MESSAGE_BYTES)
+        more = connection.recv(MESSAGE_BYTES)
+        if not more:
+            raise EOFError("the client has gone")
+        data += more
     return json.loads(data), list(descriptors)
 
 
@@ -76,6 +80,8 @@ def run_command(cli: ModuleType, question: dict, descriptors: list[int]) -> None
 
 def end_process(status: object) -> None:
     """End as an interpreter does that was started for this: threads, what is left to do, streams."""
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
     threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -115,6 +121,7 @@ def serve(path: str) -> None:
             finally:
                 os._exit(0)
         connection.close()
+    shutil.rmtree(os.path.dirname(path), ignore_errors=True)  # noqa: PTH120
 
 
 if __name__ == "__main__":

@@ -18,9 +18,11 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from built import LMOD
+from copied_ensurepip import SWITCH
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
 SERVER = Path(__file__).with_name("fork_server.py")
@@ -36,6 +38,8 @@ def can_fork(environ: Mapping[str, str]) -> bool:
 
     PYTHONPATH and its like count for nothing: the command runs isolated.
     """
+    if SWITCH in environ:
+        return False
     return environ.get("LANG") == LANGUAGE and not any(READ_AT_START.match(name) for name in environ)
 
 
@@ -68,14 +72,18 @@ def stop_server(process: subprocess.Popen[bytes], folder: str) -> None:
 
 
 def run_stackenv(
-    arguments: Sequence[str], environ: Mapping[str, str], folder: Path, load: Sequence[str] = ()
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    load: Sequence[str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Return what `stackenv ARGUMENTS` answers in `folder`, in a shell that has loaded the modules `load`.
 
-    There is nothing for it to read. The status is 99 when a module cannot be loaded.
+    There is nothing for it to read. The status is 99 when a module cannot be loaded. Where `load` is None
+    there is no shell, and no Lmod.
     """
     said = ""
-    if load:
+    if load is not None:
         loaded = subprocess.run(
             ["bash", "--norc", "--noprofile", "-c", LOAD, "bash", *load],
             env=environ,
@@ -119,21 +127,24 @@ def fork(
         "folder": str(folder),
         "umask": int(re.findall(r"(?m)^Umask:\t(\d+)$", Path("/proc/self/status").read_text())[0], 8),
     }
-    with (
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as error,
-        Path(os.devnull).open("rb") as nothing,
-        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection,
-    ):
+    (out, into_out), (error, into_error) = os.pipe(), os.pipe()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(start_server(os.getpid()))
-        descriptors = [stream.fileno() for stream in (nothing, out, error)]
-        socket.send_fds(connection, [b" "], descriptors)
+        socket.send_fds(connection, [b" "], [nothing, into_out, into_error])
+        for descriptor in (nothing, into_out, into_error):
+            os.close(descriptor)
         connection.sendall(json.dumps(question).encode() + b"\n")
-        answer = connection.makefile().readline()
-        if not answer:
-            raise RuntimeError(f"the process of {SERVER} that was to run {arguments} has gone")
-        texts = []
-        for stream in (out, error):
-            stream.seek(0)
-            texts.append(stream.read().decode())
-    return subprocess.CompletedProcess(["stackenv", *arguments], int(answer), *texts)
+        # To the end of both, as subprocess has it: what a command leaves running must not hold them.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            texts = list(pool.map(read_to_the_end, (out, error)))
+        with connection.makefile() as answers:
+            status = answers.readline()
+    if not status:
+        raise RuntimeError(f"the process of {SERVER} that was to run {arguments} has gone")
+    return subprocess.CompletedProcess(["stackenv", *arguments], int(status), *texts)
+
+
+def read_to_the_end(descriptor: int) -> str:
+    with os.fdopen(descriptor, "rb") as stream:
+        return stream.read().decode()

@@ -92,6 +92,7 @@ prepare_logged() {
     prepare_log=$(mktemp "$prepare_work/prepare-XXXXXX") || return
     ("$@") >"$prepare_log" 2>&1 || {
         cat "$prepare_log" >&2
+        rm -f "$prepare_log"
         prepare_say "failed: $*"
         return 1
     }
@@ -154,8 +155,9 @@ prepare_make_venv() {
         "$prepare_work/$1/bin/python" -m pip install --quiet -r "$prepare_tests/$2"
 }
 
+# One at a time: setuptools writes beside the sources.
 prepare_install_project() {
-    "$prepare_work/$1/bin/python" -m pip install --quiet --editable "$prepare_checkout"
+    flock "$prepare_work/project.lock" "$prepare_work/$1/bin/python" -m pip install --quiet --editable "$prepare_checkout"
 }
 
 # prepare_python_environment NAME: .work/NAME, one of venv, eb4 and eb5.
@@ -219,7 +221,8 @@ prepare_jupyter() {
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.
 prepare_built() {
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
-    prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/stackenv_sources.py"
+    # Of a few tests alone, which say what is missing.
+    prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/stackenv_sources.py" || :
 }
 
 prepare_piece() {
@@ -244,21 +247,33 @@ prepare_side_by_side() {
     printf '%s\n' "$@" | xargs -n 1 -P "$(nproc)" sh "$prepare_tests/prepare.sh"
 }
 
+# prepare_alone COMMAND...: while no other preparation of this checkout runs.
+prepare_alone() {
+    mkdir -p "$prepare_work" && (flock 9 && "$@") 9>"$prepare_work/prepare.lock"
+}
+
+prepare_pieces_of_demo() {
+    prepare_side_by_side distribution stack-sources eb5 && prepare_side_by_side eb5-pythonpath
+}
+
+# The longest first.
+prepare_all_pieces() {
+    prepare_side_by_side stack-sources distribution venv jupyter eb5 eb4 &&
+        prepare_side_by_side eb5-pythonpath eb5-prefixes eb4-pythonpath eb4-prefixes built
+}
+
 prepare_quick() {
-    prepare_system && prepare_side_by_side venv
+    prepare_system lmod zsh tcsh fish ksh mksh shellcheck git python3 python3-venv python3-dev || return
+    prepare_alone prepare_side_by_side venv
 }
 
 prepare_demo() {
     prepare_system lmod python3 python3-venv python3-dev gcc squashfs-tools squashfuse fuse3 || return
-    prepare_side_by_side distribution stack-sources eb5 || return
-    prepare_side_by_side eb5-pythonpath
+    prepare_alone prepare_pieces_of_demo
 }
 
-# The longest first.
 prepare_all() {
-    prepare_system || return
-    prepare_side_by_side stack-sources distribution venv jupyter eb5 eb4 || return
-    prepare_side_by_side eb5-pythonpath eb5-prefixes eb4-pythonpath eb4-prefixes built
+    prepare_system && prepare_alone prepare_all_pieces
 }
 
 case "${0##*/}" in

@@ -5,15 +5,17 @@
 #   sh tests/run.sh [ARGUMENT...]             what a change must pass
 #   sh tests/run.sh --quick [ARGUMENT...]     lint, types, and the tests that need nothing but the package
 #   sh tests/run.sh --matrix [ARGUMENT...]    the tests that the normal run leaves out: whole products of
-#                                             parameters, each environment with a pip that pip has installed
+#                                             parameters
+#   sh tests/run.sh --all [ARGUMENT...]       all of them
 #
+# The last two run on the disk, start each command anew and have pip install itself into each environment.
 # Arguments go to pytest. tests/tiers.py says which test belongs where.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/prepare.sh
 . tests/prepare.sh
 case "${1-}" in
---quick | --matrix)
+--quick | --matrix | --all)
     tier=${1#--}
     shift
     ;;
@@ -28,23 +30,26 @@ normal)
     prepare_all
     set -- -m 'not matrix' "$@"
     ;;
-matrix)
+*)
     prepare_all
-    export STACKENV_TEST_REAL_ENSUREPIP=1
-    set -- -m matrix "$@"
+    export STACKENV_TEST_AS_USERS=1
+    [ "$tier" = all ] || set -- -m "$tier" "$@"
     ;;
 esac
-# Homes of thousands of small files, made and deleted: the normal run has them in memory, where there is room
-# and programs may run, and the matrix on the disk.
+# Homes of thousands of small files, made and deleted: the shorter runs have them in memory, where there is room
+# and programs may run.
+has_room() {
+    [ "${1:-0}" -gt 10485760 ]
+}
 in_memory() {
-    memory_free_kib=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $4}')
-    [ "${memory_free_kib:-0}" -gt 8388608 ] || return 1
+    has_room "$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $4}')" || return 1
+    has_room "$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)" || return 1
     memory_probe=$(mktemp /dev/shm/stackenv-XXXXXX) && printf '#!/bin/sh\n' >"$memory_probe" || return 1
     chmod +x "$memory_probe" && "$memory_probe" 2>/dev/null && memory_runs=0 || memory_runs=1
     rm -f "$memory_probe"
     return "$memory_runs"
 }
-if [ "$tier" != matrix ] && [ -z "${PYTEST_DEBUG_TEMPROOT-}" ] && in_memory; then
+if [ -z "${STACKENV_TEST_AS_USERS-}${PYTEST_DEBUG_TEMPROOT-}" ] && in_memory; then
     export PYTEST_DEBUG_TEMPROOT=/dev/shm
 fi
 bin=$PWD/.work/venv/bin

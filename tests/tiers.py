@@ -5,10 +5,13 @@ goes to the matrix:
 
 - `each_value("stack", "kind")`: every value of each of these parameters, at least once;
 - `each_pair("kind", "first", "last")`: every two values of any two of these parameters, at least once;
-- `any_value("stack")`: one value of this parameter, where the others can hardly make a difference; it takes
-  turns from test to test;
-- `some_shells`: bash, tcsh and fish, and one of the others, in turn as well; of a file,
-  for all its tests but those with `all_shells`.
+- `any_value("stack")`: one value of this parameter, where the others can hardly make a difference; the
+  name of the test says which;
+- `some_shells`: bash, tcsh and fish, and one of the others, by the name of the test;
+  of a file, for all its tests but those with `all_shells`.
+
+- `some_stacks`: of the four stacks two, of both EasyBuilds and with both search paths, by the name of the
+  file.
 
 They can be combined. What stands in nothing of it runs whole.
 """
@@ -16,13 +19,15 @@ They can be combined. What stands in nothing of it runs whole.
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+import zlib
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
 import pytest
 
 ALWAYS = ("bash", "tcsh", "fish")
 IN_TURN = ("zsh", "ksh", "mksh", "dash")
+PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
 # Folders whose tests need nothing but the package and the shells of this machine.
 QUICK = ("policy", "pure")
 # The longest first, so that no worker is left with one of them at the end.
@@ -34,13 +39,21 @@ Values = tuple[Hashable, ...]
 def choose_covering(products: Sequence[Values], strength: int) -> set[Values]:
     """Return some of `products` in which all that any `strength` places of one of them hold stands together.
 
-    Greedy, in the order of `products`: the same products give the same selection.
+    Greedy, in the order of `products`, and what was chosen least so far first: the same products give the
+    same selection, and no value is combined with one alone where there are others.
     """
     wanted = {held for values in products for held in list_held(values, strength)}
     chosen: set[Values] = set()
+    uses: Counter[tuple[int, Hashable]] = Counter()
+
+    def rank(values: Values) -> tuple[int, int]:
+        new = len(wanted.intersection(list_held(values, strength)))
+        return new, -sum(uses[place] for place in enumerate(values))
+
     while wanted:
-        best = max(products, key=lambda values: len(wanted.intersection(list_held(values, strength))))
+        best = max(products, key=rank)
         chosen.add(best)
+        uses.update(enumerate(best))
         wanted.difference_update(list_held(best, strength))
     return chosen
 
@@ -50,9 +63,19 @@ def list_held(values: Values, strength: int) -> list[tuple[tuple[int, Hashable],
     return list(itertools.combinations(enumerate(values), min(strength, len(values))))
 
 
+def has_parameters(item: pytest.Item, *names: str) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.keys() >= set(names)
+
+
 def parameters_of(item: pytest.Item, names: Iterable[str]) -> Values:
     """Return what the test's parameters of these names are, in words."""
     return tuple(str(item.callspec.params[name]) for name in names)  # type: ignore[attr-defined]
+
+
+def turn_of(name: str) -> int:
+    """Return a number that is the same whatever else is collected, and another for most other names."""
+    return zlib.crc32(name.encode())
 
 
 def mark_selections(items: list[pytest.Item]) -> None:
@@ -60,7 +83,7 @@ def mark_selections(items: list[pytest.Item]) -> None:
     for marker, strength in (("each_value", 1), ("each_pair", 2)):
         groups: dict[tuple[str, Values], list[pytest.Item]] = defaultdict(list)
         for item in items:
-            for mark in item.iter_markers(marker):
+            for mark in filter(lambda mark: has_parameters(item, *mark.args), item.iter_markers(marker)):
                 groups[item.nodeid.partition("::")[0], mark.args].append(item)
         for (_, names), group in groups.items():
             chosen = choose_covering(
@@ -75,10 +98,10 @@ def mark_any_values(items: list[pytest.Item]) -> None:
     """Mark for the matrix all but one value of what `any_value` names."""
     functions: dict[str, dict[Values, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
-        for mark in item.iter_markers("any_value"):
+        for mark in filter(lambda mark: has_parameters(item, *mark.args), item.iter_markers("any_value")):
             functions[item.nodeid.partition("[")[0]][parameters_of(item, mark.args)].append(item)
-    for turn, values in enumerate(functions.values()):
-        kept = list(values)[turn % len(values)]
+    for name, values in functions.items():
+        kept = list(values)[turn_of(name) % len(values)]
         for item in itertools.chain.from_iterable(values[v] for v in values if v != kept):
             item.add_marker("matrix")
 
@@ -90,15 +113,28 @@ def mark_shells(items: list[pytest.Item]) -> None:
     """
     functions: dict[str, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
-        if item.get_closest_marker("some_shells") and not item.get_closest_marker("all_shells"):
+        if not item.get_closest_marker("some_shells") or item.get_closest_marker("all_shells"):
+            continue
+        if has_parameters(item, "dialect"):
             (shell,) = parameters_of(item, ["dialect"])
             functions[item.nodeid.partition("[")[0]][shell].append(item)
-    turns = itertools.cycle(IN_TURN)
-    for shells in functions.values():
+    for name, shells in functions.items():
         if shells.keys() >= {*ALWAYS, *IN_TURN}:
-            for shell in {*IN_TURN} - {next(turns)}:
+            for shell in {*IN_TURN} - {IN_TURN[turn_of(name) % len(IN_TURN)]}:
                 for item in shells[shell]:
                     item.add_marker("matrix")
+
+
+def mark_stacks(items: list[pytest.Item]) -> None:
+    """Mark for the matrix the stacks that `some_stacks` leaves out of the normal run."""
+    files: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("some_stacks") and has_parameters(item, "stack"):
+            files[item.nodeid.partition("::")[0]].append(item)
+    for file in files:
+        for item in files[file]:
+            if parameters_of(item, ["stack"])[0] not in PAIRS_OF_STACKS[turn_of(file) % 2]:
+                item.add_marker("matrix")
 
 
 def mark_quick(items: list[pytest.Item]) -> None:

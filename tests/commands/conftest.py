@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_again import make_again
 from people import Person, Site, make_person, make_site
 
 
@@ -38,9 +39,14 @@ def owner(new_person: Callable[[], Person]) -> Person:
 
 
 @pytest.fixture
-def left(person: Person) -> Person:
+def left(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """Return a person with an environment whose modulefile somebody has removed, and one that is whole."""
-    person.create("kept")
-    person.create("left", "tiny-own")
-    (person.modules / "left/1.0.lua").unlink()
-    return person
+
+    def make(folder: Path) -> Person:
+        person = make_person(folder, site)
+        person.create("kept")
+        person.create("left", "tiny-own")
+        (person.modules / "left/1.0.lua").unlink()
+        return person
+
+    return make_again(tmp_path_factory.getbasetemp() / "left", make)

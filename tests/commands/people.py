@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ensurepip
 import hashlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import copied_ensurepip
 from built import LMOD
 from copied_ensurepip import CHOSEN_PIP, make_ensurepip_copy, make_image
 from filelock import FileLock
@@ -51,7 +53,7 @@ class Person:
         self, *arguments: str, load: str = "", status: int | None = 0, **changes: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the command, with the modules `load` loaded before; its status must be `status`."""
-        done = run_stackenv(arguments, {**self.environ, **changes}, self.home, load.split())
+        done = run_stackenv(arguments, {**self.environ, **changes}, self.home, load.split() or None)
         assert status in (None, done.returncode), done.stdout + done.stderr
         return done
 
@@ -159,9 +161,18 @@ def make_library(root: Path) -> None:
     make_ensurepip_copy(library, find_image(Path(sys.base_prefix, "bin", f"python{MINOR}")))
 
 
+def list_bundled() -> list[str]:
+    """Return the names of the wheels that ensurepip takes; distributors have a folder for them."""
+    bundled = Path(ensurepip.__file__).parent / "_bundled"
+    folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or str(bundled)
+    return sorted(path.name for path in Path(folder).glob("*.whl"))
+
+
 def find_image(python: Path) -> Path:
     """Return what the ensurepip of `python` installs, made once in a checkout."""
-    image = CHECKOUT / ".work" / f"ensurepip-{VERSION}"
+    made_of = [sys.version, *list_bundled(), Path(copied_ensurepip.__file__).read_text()]
+    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
+    image = CHECKOUT / ".work" / f"ensurepip-{key}"
     finished = Path(f"{image}.finished")
     with FileLock(f"{image}.lock"):
         if not finished.exists():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from built import POLICY, BuiltModules
-from people import COMMAND, INIT, Person, make_person, make_site, make_wheel
+from made_again import make_again
+from people import COMMAND, INIT, Person, Site, make_person, make_site, make_wheel
 
 RESULT = [
     *("module", "environment", "former", "modules"),
@@ -18,10 +19,15 @@ RESULT = [
 
 
 @pytest.fixture
-def biologist(person: Person) -> Person:
+def biologist(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """Return a person with the environment biopy, of the first generation."""
-    person.create("biopy", "tiny-own==1.0", "--description", "Biology")
-    return person
+
+    def make(folder: Path) -> Person:
+        person = make_person(folder, site)
+        person.create("biopy", "tiny-own==1.0", "--description", "Biology")
+        return person
+
+    return make_again(tmp_path_factory.getbasetemp() / "biologist", make)
 
 
 def look(person: Person, script: str) -> str:

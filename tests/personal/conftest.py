@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_again import make_again
 from packing import make_packing_user, require_fuse, unmounting
 from shell_sessions import DIALECTS, Dialect
 from stacked import STACKS, Stack, open_stack
@@ -33,14 +34,19 @@ def user(tmp_path: Path, one_stack: Stack) -> User:
 
 
 @pytest.fixture
-def packer(tmp_path: Path, one_stack: Stack) -> Iterator[User]:
+def packer(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Iterator[User]:
     """Return a user with an environment that is not packed yet."""
-    require_fuse()
-    with unmounting(tmp_path):
-        user = make_packing_user(tmp_path, one_stack)
+
+    def make(folder: Path) -> User:
+        user = make_packing_user(folder, one_stack)
         made = user.stackenv("create", "bio", "biopython", load=[one_stack.bundle_module])
         assert made.returncode == 0, made.stderr
-        yield user
+        return user
+
+    require_fuse()
+    folder = tmp_path_factory.getbasetemp() / "packer"
+    with unmounting(folder):
+        yield make_again(folder, make)
 
 
 @pytest.fixture(params=list(DIALECTS))

@@ -11,6 +11,10 @@ from stacked import open_stack
 from trees import describe_tree
 from users import User, make_user
 
+from stackenv.errors import ModuleError
+from stackenv.facts.lmod import Lmod
+from stackenv.facts.venv import find_python_module
+
 MAKERS = {
     "venv": "python -m venv {path}",
     "venv --copies": "python -m venv --copies --without-pip {path}",
@@ -135,7 +139,18 @@ def test_of_two_modules_that_lead_to_one_python_the_one_called_so_is_taken(user:
     assert f"that Python is the module {user.stack.python_module}'s" in told.stderr, told.stderr
 
 
-def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User, venv: Path) -> None:
+def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User) -> None:
+    """In process, for the command gives spider a minute."""
+    write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
+    lmod = Lmod.find({**user.environ, "MODULEPATH": f"{user.home}/site:{user.stack.modulepath}"}, timeout_s=8)
+    with pytest.raises(ModuleError, match="did not end within 8 s"):
+        lmod.spider_reverse_map()
+    python = Path(user.stack.software, user.stack.python_module, "bin/python").resolve()
+    assert find_python_module(lmod, str(python)) == user.stack.python_module
+
+
+@pytest.mark.matrix
+def test_the_command_waits_a_minute_for_a_module_that_hangs(user: User, venv: Path) -> None:
     write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
     told = adopt_beside(user, "mine", "--dry-run")
     assert f"that Python is the module {user.stack.python_module}'s" in told.stderr, told.stderr

@@ -9,6 +9,8 @@ import pytest
 from stacked import Stack, open_stack
 from users import User, make_once, make_user
 
+pytestmark = pytest.mark.each_value("builder", "way")
+
 PIPS = {"bundled": "", "recent": "pip install -q pip==25.2"}
 # One by each way in which modules bring packages.
 WAYS = ("eb5-pythonpath", "eb5-prefixes")

@@ -11,7 +11,7 @@ import pytest
 from stacked import Stack
 from trees import list_files
 
-REAL = {"STACKENV_TEST_REAL_ENSUREPIP": "1"}
+REAL = {"STACKENV_TEST_AS_USERS": "1"}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from stacked import Stack
 from trees import describe_tree
 from users import User, make_once, make_user
 
+pytestmark = pytest.mark.some_stacks
+
 MINOR = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 WHERE = "python -c 'import numpy, packaging; print(numpy.__file__, packaging.__file__)'"
 

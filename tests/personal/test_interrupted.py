@@ -40,6 +40,8 @@ class Running:
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
+                # Under nohup the tests ignore it, and so would what they start.
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             )
 
     def wait_for(self, sentence: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 from stacked import Stack
 from users import User, make_once, make_user
 
+pytestmark = pytest.mark.some_stacks
+
 SAYS = "stackenv: the environment it/1.0 was made on "
 
 

@@ -66,7 +66,7 @@ def require_lmod_to_carry(dialect: Dialect, folder: Path, owner: User, name: str
         pytest.skip(f"Lmod does not carry {FOLDERS[name]!r} to {dialect.name}, in any module")
 
 
-@pytest.mark.each_value("name", "dialect")
+@pytest.mark.some_shells
 @pytest.mark.parametrize("name", FOLDERS)
 def test_an_environment_at_an_odd_path_is_loaded_used_and_left(dialect, tmp_path, owner, name: str) -> None:
     prefix = str(owner.home / "odd" / FOLDERS[name])

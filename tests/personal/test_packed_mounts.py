@@ -92,7 +92,7 @@ def start_lazy(shell: Shell, module: str, folder: Path) -> Callable[[], None]:
     Return what has it go on, to import `module` and print it.
     """
     go = folder / "go"
-    wait = f"while not os.path.exists('{go}'):\n    time.sleep(0.02)"
+    wait = f"for _ in range(3000):\n    if os.path.exists('{go}'):\n        break\n    time.sleep(0.02)"
     script = folder / "lazy.py"
     script.write_text(
         f"import Bio, os, time\nprint('begun', flush=True)\n{wait}\nimport {module} as m\nprint(m)\n"

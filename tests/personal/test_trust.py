@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from users import User
+from made_again import make_again
+from stacked import Stack
+from users import User, make_user
 
 from stackenv.apply.entry import Entry
 from stackenv.apply.owner import Owner, read_boot, read_pid_namespace
@@ -58,12 +60,17 @@ def test_a_journal_that_a_colleague_wrote_is_not_carried_out(
 
 
 @pytest.fixture
-def made(user: User) -> User:
+def made(one_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> User:
     """Return a user who has made tool/1.0, with a package of its own in front of the stack's."""
-    arguments = ("tool", "packaging==24.2", "--allow-shadow", "packaging")
-    done = user.stackenv("create", *arguments, load=[user.stack.bundle_module])
-    assert done.returncode == 0, done.stderr
-    return user
+
+    def make(folder: Path) -> User:
+        user = make_user(folder, one_stack)
+        arguments = ("tool", "packaging==24.2", "--allow-shadow", "packaging")
+        done = user.stackenv("create", *arguments, load=[one_stack.bundle_module])
+        assert done.returncode == 0, done.stderr
+        return user
+
+    return make_again(tmp_path_factory.getbasetemp() / "tool", make)
 
 
 @pytest.fixture

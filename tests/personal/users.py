@@ -46,7 +46,7 @@ class User:
     def stackenv(
         self, *arguments: str, load: Sequence[str] = (), **changes: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `stackenv ARGUMENTS` in the home, with the modules `load` loaded before."""
+        """Run `stackenv ARGUMENTS` in the home, in a shell of Lmod that has loaded the modules `load`."""
         return run_stackenv(arguments, {**self.environ, **changes}, self.home, load)
 
 

@@ -66,11 +66,13 @@ def test_commands_run_side_by_side(environ, tmp_path) -> None:
     words = (["create", "--dry-run", "it"], {**environ, **lmod}, tmp_path)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(fork, *words)
-        while not begun.exists():
-            assert not waiting.done(), waiting.result()
-        assert fork(["--version"], environ, tmp_path).returncode == 0
-        assert not waiting.done()
-        end.touch()
+        try:
+            while not begun.exists():
+                assert not waiting.done(), waiting.result()
+            assert fork(["--version"], environ, tmp_path).returncode == 0
+            assert not waiting.done()
+        finally:
+            end.touch()
         assert waiting.result().returncode == 7
 
 
