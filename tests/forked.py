@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -56,19 +55,18 @@ def start_server(worker: int) -> str:
         stdout=subprocess.PIPE,
     )
     assert process.stdin is not None and process.stdout is not None
-    atexit.register(stop_server, process, folder)
+    atexit.register(stop_server, process)
     with process.stdout as said:
         if said.readline() != b"ready\n":
             raise RuntimeError(f"{SERVER} does not start: status {process.wait()}")
     return path
 
 
-def stop_server(process: subprocess.Popen[bytes], folder: str) -> None:
-    """End the server, which waits for the end of its standard input."""
+def stop_server(process: subprocess.Popen[bytes]) -> None:
+    """End the server, which waits for the end of its standard input and then removes its folder."""
     assert process.stdin is not None
     process.stdin.close()
     process.wait()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_stackenv(
@@ -84,15 +82,7 @@ def run_stackenv(
     """
     said = ""
     if load is not None:
-        loaded = subprocess.run(
-            ["bash", "--norc", "--noprofile", "-c", LOAD, "bash", *load],
-            env=environ,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        loaded = run_alone(["bash", "--norc", "--noprofile", "-c", LOAD, "bash", *load], environ, folder)
         if loaded.returncode:
             return loaded
         said = loaded.stderr
@@ -106,8 +96,15 @@ def start(
     arguments: Sequence[str], environ: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Return what the installed command answers."""
+    return run_alone([COMMAND, *arguments], environ, folder)
+
+
+def run_alone(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run `command` with this environment, in this folder and with nothing to read; return its answer."""
     return subprocess.run(
-        [COMMAND, *arguments],
+        command,
         env=environ,
         cwd=folder,
         stdin=subprocess.DEVNULL,

@@ -4,7 +4,7 @@
 #   sh tests/prepare.sh             everything, as many pieces at a time as there are processors
 #   sh tests/prepare.sh demo        what the demonstration needs
 #   sh tests/prepare.sh quick       what `sh tests/run.sh --quick` needs
-#   sh tests/prepare.sh PIECE       one of prepare_piece below, and nothing that it stands on
+#   sh tests/prepare.sh PIECE       one of prepare_piece below, without what it depends on
 #   . tests/prepare.sh              from a script of this folder: only the functions
 #
 # Each piece carries a hash of its inputs, written last: a second run does nothing, and a piece that
@@ -221,7 +221,7 @@ prepare_jupyter() {
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.
 prepare_built() {
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
-    # Of a few tests alone, which say what is missing.
+    # A few tests need these, and say what is missing.
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/stackenv_sources.py" || :
 }
 
@@ -242,7 +242,7 @@ prepare_piece() {
     esac
 }
 
-# prepare_side_by_side PIECE...: none of which stands on another.
+# prepare_side_by_side PIECE...: pieces that do not depend on each other.
 prepare_side_by_side() {
     printf '%s\n' "$@" | xargs -n 1 -P "$(nproc)" sh "$prepare_tests/prepare.sh"
 }
@@ -268,8 +268,8 @@ prepare_quick() {
 }
 
 prepare_demo() {
-    prepare_system lmod python3 python3-venv python3-dev gcc squashfs-tools squashfuse fuse3 || return
-    prepare_alone prepare_pieces_of_demo
+    # Everything: the build loads its module in each shell, and the demonstration types in tcsh too.
+    prepare_system && prepare_alone prepare_pieces_of_demo
 }
 
 prepare_all() {

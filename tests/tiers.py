@@ -8,12 +8,11 @@ goes to the matrix:
 - `any_value("stack")`: one value of this parameter, where the others can hardly make a difference; the
   name of the test says which;
 - `some_shells`: bash, tcsh and fish, and one of the others, by the name of the test;
-  of a file, for all its tests but those with `all_shells`.
-
+  of a file, for all its tests but those with `all_shells`;
 - `some_stacks`: of the four stacks two, of both EasyBuilds and with both search paths, by the name of the
   file.
 
-They can be combined. What stands in nothing of it runs whole.
+They can be combined. A test without any of these markers runs with all its parameters.
 """
 
 from __future__ import annotations
