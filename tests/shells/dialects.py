@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 # The names that conda's own hook, and ours, could leave behind; dash cannot list its functions.
 FUNCTION_NAMES = (
     "conda __conda_activate __conda_deactivate __conda_reactivate __conda_exe __conda_hashr "
     "__add_sys_prefix_to_path __stackenv_conda __stackenv_prompt"
 )
+
+
+def spare_manual_pages(environ: Mapping[str, str]) -> None:
+    """Have a first interactive fish in this home not read all manual pages, in the background, for seconds.
+
+    It makes completions of them where it does not find the folder (__fish_config_interactive.fish of fish 3).
+    """
+    Path(environ["HOME"], ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
 
 
 def quote_csh(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialects import Dialect
+from dialects import Dialect, spare_manual_pages
 
 # What a shell or Lmod itself changes between any two commands.
 VOLATILE_ENVIRONMENT = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "_AST_FEATURES"})
@@ -126,6 +126,8 @@ class Session:
         script = self.folder / "script"
         script.write_text("\n".join([*start, *self.lines, ""]), encoding="utf-8")
         start_command = self.dialect.interactive if self.interactive else self.dialect.command
+        if self.interactive and self.dialect.name == "fish":
+            spare_manual_pages(self.environ)
         done = subprocess.run(
             [*start_command, str(script)],
             stdin=subprocess.DEVNULL,
