@@ -9,15 +9,20 @@ import select
 import shutil
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runner import LMOD
+from runner import CHECKOUT, LMOD
 from stackenv_sources import find_bash_completion
-from test_stackenv_module import DIALECTS, MODULE, environ, tree
+from test_stackenv_module import MODULE, environ, tree
+
+sys.path.insert(0, str(CHECKOUT / "tests/shells"))
+
+from dialects import DIALECTS, spare_manual_pages
 
 __all__ = ["environ", "tree"]
 SHELLS = {
@@ -71,6 +76,7 @@ class Terminal:
 def start(environ, tmp_path) -> Iterator:
     """Return the function that starts a shell on a terminal, with `module`, and runs `lines` in it."""
     terminals = []
+    spare_manual_pages(environ)
 
     def begin(shell: str, *lines: str) -> Terminal:
         if not shutil.which(shell) or not shutil.which("setsid"):
@@ -110,6 +116,7 @@ PLACES = {
 }
 
 
+@pytest.mark.each_value("tree", "place")
 @pytest.mark.parametrize("place", list(PLACES))
 def test_tab_completes_while_the_module_is_loaded_and_unload_leaves_nothing(start, tmp_path, place) -> None:
     shell, lines = PLACES[place]
@@ -125,6 +132,7 @@ def test_tab_completes_while_the_module_is_loaded_and_unload_leaves_nothing(star
     terminal.type("true /etc/host\t")
     terminal.type(f"module load {MODULE}; module unload stackenv")
     before = look("before")
+    assert not [line for line in before if "stackenv" in line.lower()]
     terminal.type(f"module load {MODULE}; module load {MODULE}; module refresh")
     loaded = look("loaded")
     assert [line for line in loaded if "_stackenv_completion" in line]
@@ -133,6 +141,7 @@ def test_tab_completes_while_the_module_is_loaded_and_unload_leaves_nothing(star
     assert look("after") ^ before == set()
 
 
+@pytest.mark.any_value("tree")
 def test_a_compinit_after_the_load_finds_the_completion(start) -> None:
     terminal = start("zsh", f"module load {MODULE}", COMPINIT)
     assert [completes(terminal) for _ in range(3)] == [True] * 3
@@ -140,6 +149,7 @@ def test_a_compinit_after_the_load_finds_the_completion(start) -> None:
     assert "left:." in terminal.type("print -r left:${(M)fpath:#*stackenv*}${_comps[stackenv]-}.")
 
 
+@pytest.mark.each_value("tree", "shell")
 @pytest.mark.parametrize("shell", list(SHELLS))
 def test_a_shell_that_inherits_the_module_gets_it_by_refresh(start, shell) -> None:
     terminal = start("bash", f"module load {MODULE}", " ".join(("exec", *SHELLS[shell])))
