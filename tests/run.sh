@@ -37,13 +37,13 @@ normal)
     ;;
 esac
 # Homes of thousands of small files, made and deleted: the shorter runs have them in memory, where there is room
-# and programs may run.
-has_room() {
-    [ "${1:-0}" -gt 10485760 ]
+# for them, some 5 GB with four workers, and for the processes, and where programs may run.
+has_kilobytes() {
+    [ "${2:-0}" -gt "$1" ]
 }
 in_memory() {
-    has_room "$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $4}')" || return 1
-    has_room "$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)" || return 1
+    has_kilobytes 8388608 "$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $4}')" || return 1
+    has_kilobytes 12582912 "$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)" || return 1
     memory_probe=$(mktemp /dev/shm/stackenv-XXXXXX) && printf '#!/bin/sh\n' >"$memory_probe" || return 1
     chmod +x "$memory_probe" && "$memory_probe" 2>/dev/null && memory_runs=0 || memory_runs=1
     rm -f "$memory_probe"
@@ -64,4 +64,6 @@ find tests .ci -name "*.sh" -exec shellcheck --shell=sh --external-sources {} +
 shellcheck --shell=sh .ci/run
 shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash
 CHECKS
-exec "$bin/python" -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"
+# Two more than processors: the tests of Slurm, of terminals and of kernels wait half of their time.
+[ "$tier" = quick ] && workers=$(nproc) || workers=$(($(nproc) + 2))
+exec "$bin/python" -m pytest -n "$workers" --dist loadfile --no-loadscope-reorder "$@"
