@@ -19,13 +19,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests by tier, before `-m` chooses among them."""
-    tiers.mark_quick(items)
-    tiers.mark_selections(items)
-    tiers.mark_any_values(items)
-    tiers.mark_shells(items)
-    tiers.mark_stacks(items)
-    tiers.sort_longest_first(items)
+    """Mark the tests by tier before `-m` chooses among them."""
+    tiers.sort_into_tiers(items)
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,15 @@ goes to the matrix:
 - `each_value("stack", "kind")`: every value of each of these parameters, at least once;
 - `each_pair("kind", "first", "last")`: every two values of any two of these parameters, at least once;
 - `any_value("stack")`: one value of this parameter, where the others can hardly make a difference; the
-  name of the test says which;
+  name of the test says which; `any_value("number", of=3)`: one of every three in a row, and the last, as of
+  the moments at which a command is killed;
 - `some_shells`: bash, tcsh and fish, and one of the others, by the name of the test;
   of a file, for all its tests but those with `all_shells`;
 - `some_stacks`: of the four stacks two, of both EasyBuilds and with both search paths, by the name of the
   file.
 
-They can be combined. A test without any of these markers runs with all its parameters.
+They can be combined. Which value is left is another one when a test gets another name. A test without any
+of these markers runs with all its parameters.
 """
 
 from __future__ import annotations
@@ -27,12 +29,30 @@ import pytest
 ALWAYS = ("bash", "tcsh", "fish")
 IN_TURN = ("zsh", "ksh", "mksh", "dash")
 PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
+SELECTING = ("each_value", "each_pair", "any_value")
 # Folders whose tests need nothing but the package and the shells of this machine.
 QUICK = ("policy", "pure")
 # The longest first, so that no worker is left with one of them at the end.
 ORDER = ("easybuild", "slurm", "personal", "shells", "kernels", "rules", "commands", "lmod", "policy", "pure")
 
 Values = tuple[Hashable, ...]
+
+
+def sort_into_tiers(items: list[pytest.Item]) -> None:
+    """Mark which tests are quick and which are only the matrix's, and have the longest first.
+
+    Raises
+    ------
+    pytest.UsageError
+        When a marker of a test names what is no parameter of its.
+    """
+    check_parameters(items)
+    mark_quick(items)
+    mark_selections(items)
+    mark_any_values(items)
+    mark_shells(items)
+    mark_stacks(items)
+    sort_longest_first(items)
 
 
 def choose_covering(products: Sequence[Values], strength: int) -> set[Values]:
@@ -67,6 +87,16 @@ def has_parameters(item: pytest.Item, *names: str) -> bool:
     return callspec is not None and callspec.params.keys() >= set(names)
 
 
+def names_parameter(item: pytest.Item, name: str) -> bool:
+    """Tell whether one of the test's markers chooses among the values of this parameter."""
+    return any(mark.name in SELECTING and name in mark.args for mark in item.iter_markers())
+
+
+def function_of(item: pytest.Item) -> str:
+    """Return the name of the test, without its parameters."""
+    return item.nodeid.partition("[")[0]
+
+
 def parameters_of(item: pytest.Item, names: Iterable[str]) -> Values:
     """Return what the test's parameters of these names are, in words."""
     return tuple(str(item.callspec.params[name]) for name in names)  # type: ignore[attr-defined]
@@ -77,13 +107,27 @@ def turn_of(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
+def check_parameters(items: Iterable[pytest.Item]) -> None:
+    """See that a test has the parameters that its own markers name; those of a file are for who has them.
+
+    Raises
+    ------
+    pytest.UsageError
+        When one has not: all its cases would stay, and nobody would know.
+    """
+    for item in items:
+        for mark in item.own_markers:
+            if mark.name in SELECTING and not has_parameters(item, *mark.args):
+                raise pytest.UsageError(f"{item.nodeid}: {mark.name}{mark.args} names no parameter of its")
+
+
 def mark_selections(items: list[pytest.Item]) -> None:
     """Mark for the matrix what `each_value` and `each_pair` leave out of the normal run."""
     for marker, strength in (("each_value", 1), ("each_pair", 2)):
         groups: dict[tuple[str, Values], list[pytest.Item]] = defaultdict(list)
         for item in items:
             for mark in filter(lambda mark: has_parameters(item, *mark.args), item.iter_markers(marker)):
-                groups[item.nodeid.partition("::")[0], mark.args].append(item)
+                groups[function_of(item), mark.args].append(item)
         for (_, names), group in groups.items():
             chosen = choose_covering(
                 list(dict.fromkeys(parameters_of(item, names) for item in group)), strength
@@ -94,29 +138,38 @@ def mark_selections(items: list[pytest.Item]) -> None:
 
 
 def mark_any_values(items: list[pytest.Item]) -> None:
-    """Mark for the matrix all but one value of what `any_value` names."""
-    functions: dict[str, dict[Values, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
+    """Mark for the matrix all but one value, or one of so many, of what `any_value` names."""
+    functions: dict[tuple[str, Values, int], dict[Values, list[pytest.Item]]]
+    functions = defaultdict(lambda: defaultdict(list))
     for item in items:
         for mark in filter(lambda mark: has_parameters(item, *mark.args), item.iter_markers("any_value")):
-            functions[item.nodeid.partition("[")[0]][parameters_of(item, mark.args)].append(item)
-    for name, values in functions.items():
-        kept = list(values)[turn_of(name) % len(values)]
-        for item in itertools.chain.from_iterable(values[v] for v in values if v != kept):
+            function = function_of(item), mark.args, mark.kwargs.get("of", 0)
+            functions[function][parameters_of(item, mark.args)].append(item)
+    for (name, _, of), values in functions.items():
+        kept = choose_in_turn(list(values), of or len(values), turn_of(name))
+        for item in itertools.chain.from_iterable(values[v] for v in values if v not in kept):
             item.add_marker("matrix")
+
+
+def choose_in_turn(values: Sequence[Values], of: int, turn: int) -> set[Values]:
+    """Return one of every `of` values in a row, which `turn` says; and the last, when there are more rows.
+
+    The last of the moments at which a command is killed is where it turns from undone to done.
+    """
+    return {*values[turn % min(of, len(values)) :: of], *([values[-1]] if len(values) > of else [])}
 
 
 def mark_shells(items: list[pytest.Item]) -> None:
     """Mark for the matrix the shells that `some_shells` leaves out of the normal run.
 
-    A test that has chosen its shells itself keeps them.
+    A test that has chosen its shells itself, or whose own markers do, keeps them.
     """
     functions: dict[str, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
-        if not item.get_closest_marker("some_shells") or item.get_closest_marker("all_shells"):
-            continue
-        if has_parameters(item, "dialect"):
+        chosen = item.get_closest_marker("all_shells") or names_parameter(item, "dialect")
+        if item.get_closest_marker("some_shells") and not chosen and has_parameters(item, "dialect"):
             (shell,) = parameters_of(item, ["dialect"])
-            functions[item.nodeid.partition("[")[0]][shell].append(item)
+            functions[function_of(item)][shell].append(item)
     for name, shells in functions.items():
         if shells.keys() >= {*ALWAYS, *IN_TURN}:
             for shell in {*IN_TURN} - {IN_TURN[turn_of(name) % len(IN_TURN)]}:

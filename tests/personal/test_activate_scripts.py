@@ -52,7 +52,6 @@ def activate(dialect: Dialect, prefix: str) -> str:
     return word[dialect.family].format(prefix)
 
 
-@pytest.mark.all_shells
 @pytest.mark.each_pair("kind", "first_in", "first_out", "dialect")
 @pytest.mark.parametrize("kind", [*MAKERS, "the same"])
 @pytest.mark.parametrize("first_in", ["script", "module"])

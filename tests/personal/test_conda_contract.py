@@ -140,7 +140,6 @@ def test_the_prompt_is_as_before_the_activation_on_top(session: Session) -> None
     assert seen[0] == seen[1] == seen[3] == seen[4]
 
 
-@pytest.mark.all_shells
 @pytest.mark.each_value("on_top", "dialect")
 @pytest.mark.parametrize("on_top", [(), ("other",), ("other", "third"), ("--stack other",)])
 def test_conda_unloaded_first_leaves_the_environment_right(session: Session, owner, on_top) -> None:
@@ -164,7 +163,6 @@ def test_conda_unloaded_first_leaves_the_environment_right(session: Session, own
     assert changed(result, "before", "after") == {}
 
 
-@pytest.mark.all_shells
 @pytest.mark.each_value("on_top", "dialect")
 @pytest.mark.parametrize("on_top", [(), ("other",), ("other", "third"), ("--stack other",)])
 def test_the_environment_unloaded_first_leaves_conda_right(session: Session, on_top) -> None:

@@ -151,7 +151,6 @@ EXCHANGES = {
 }
 
 
-@pytest.mark.all_shells
 @pytest.mark.each_pair("exchange", "pair", "dialect")
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("pair", [("one", "two"), ("plain", "two"), ("one", "plain")])

@@ -111,7 +111,6 @@ EXCHANGES = {
 }
 
 
-@pytest.mark.all_shells
 @pytest.mark.each_pair("exchange", "leave", "dialect")
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("leave", ["module unload beta", "module purge", "deactivate"])

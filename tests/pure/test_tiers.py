@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from tiers import choose_covering
+from built import CHECKOUT
+from tiers import ALWAYS, IN_TURN, choose_covering, choose_in_turn
 
 PRODUCTS = [
     (("a", "b"), ("1", "2", "3")),
@@ -36,3 +41,71 @@ def test_each_pair_is_far_less_than_the_product() -> None:
 
 def test_a_product_with_holes_is_covered_as_far_as_it_goes() -> None:
     assert choose_covering([("a", "1"), ("b", "1")], 2) == {("a", "1"), ("b", "1")}
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3, 1000])
+def test_one_of_so_many_in_a_row_is_kept_wherever_it_begins_and_the_last(turn: int) -> None:
+    kept = choose_in_turn(list("abcdefgh"), 3, turn)
+    assert "h" in kept and len(kept) <= 4
+    assert {"abcdefgh".index(value) % 3 for value in kept - {"h"}} == {turn % 3}
+    assert len(choose_in_turn(["a", "b"], 3, turn)) == len(choose_in_turn(["a", "b"], 2, turn)) == 1
+
+
+CONFTEST = """\
+import sys
+sys.path.insert(0, {tests!r})
+from tiers import sort_into_tiers
+def pytest_collection_modifyitems(items):
+    sort_into_tiers(items)
+"""
+SHELLS = (*ALWAYS, *IN_TURN)
+
+
+def collect(folder: Path, *lines: str) -> str:
+    """Return what pytest says when it collects, for the normal run, a file of these lines."""
+    (folder / "conftest.py").write_text(CONFTEST.format(tests=str(CHECKOUT / "tests")))
+    (folder / "test_it.py").write_text("\n".join(("import pytest", *lines)))
+    words = ("-c", CHECKOUT / "setup.cfg", "--rootdir", folder, "-p", "no:cacheprovider", folder)
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-m", "not matrix", *map(str, words)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_a_marker_that_names_no_parameter_of_its_test_is_an_error(tmp_path: Path) -> None:
+    said = collect(
+        tmp_path,
+        "@pytest.mark.any_value('shell')",
+        "@pytest.mark.parametrize('dialect', 'ab')",
+        "def test_one(dialect): pass",
+    )
+    assert "test_one[a]: any_value('shell',) names no parameter of its" in said
+
+
+def test_each_test_of_a_file_has_all_values_of_its_own(tmp_path: Path) -> None:
+    said = collect(
+        tmp_path,
+        "pytestmark = pytest.mark.each_value('step', 'after')",
+        *("@pytest.mark.parametrize('after', '01')", "@pytest.mark.parametrize('step', 'abc')"),
+        "def test_one(step, after): pass",
+        *("@pytest.mark.parametrize('after', '01')", "@pytest.mark.parametrize('step', 'c')"),
+        "def test_other(step, after): pass",
+    )
+    kept = re.findall(r"test_one\[(.)-(.)\]", said)
+    assert (
+        len(kept) == 3 and {step for step, _ in kept} == {*"abc"} and {after for _, after in kept} == {*"01"}
+    )
+    assert sorted(re.findall(r"test_other\[(.)-(.)\]", said)) == [("c", "0"), ("c", "1")]
+
+
+def test_a_test_whose_own_marker_chooses_its_shells_keeps_them(tmp_path: Path) -> None:
+    said = collect(
+        tmp_path,
+        "pytestmark = pytest.mark.some_shells",
+        f"@pytest.mark.parametrize('dialect', {SHELLS})",
+        "def test_left(dialect): pass",
+        *("@pytest.mark.each_value('dialect')", f"@pytest.mark.parametrize('dialect', {SHELLS})"),
+        "def test_chosen(dialect): pass",
+    )
+    left, chosen = (re.findall(rf"test_{name}\[(.*)\]", said) for name in ("left", "chosen"))
+    assert {*ALWAYS} < {*left} and len(left) == len(ALWAYS) + 1
+    assert {*chosen} == {*SHELLS}

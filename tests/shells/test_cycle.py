@@ -70,7 +70,6 @@ def test_unload_leaves_every_environment(session: Session, count: int) -> None:
     assert result.statuses == [0] * (count + 2)
 
 
-@pytest.mark.all_shells
 @pytest.mark.each_value("count", "dialect")
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count: int, stack) -> None:
