@@ -61,6 +61,7 @@ def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, na
     assert not prefix.exists()
 
 
+@pytest.mark.each_value("name", "metadata")
 @pytest.mark.parametrize("name", ["bin/by-hand", f"{SITE}/mine.py", "share/db/reference.fa"])
 @pytest.mark.parametrize("metadata", ["old_tool-1.0.egg-info", "old_tool-1.0.dist-info/METADATA"])
 def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(

@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from runner import IN_ALL_SHELLS
 
+# Of the fixture `built`, in conftest.py.
+PROOF = IN_ALL_SHELLS
 OTHER = """\
 easyblock = 'Tarball'
 name = 'other'

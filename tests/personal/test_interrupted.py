@@ -109,6 +109,7 @@ STEPS = (
 )
 
 
+@pytest.mark.each_value("sentence", "after_s")
 @pytest.mark.parametrize("after_s", [0.0, 0.04])
 @pytest.mark.parametrize("sentence", STEPS)
 def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(

@@ -92,6 +92,7 @@ def test_editable_packages_win_over_the_stacks(owner: User, editable: Path) -> N
     assert python(owner, code, "-s") == f"{editable}/__init__.py 99"
 
 
+@pytest.mark.any_value("owner")
 @pytest.mark.parametrize("editable", ["hook"], indirect=True)
 def test_what_a_script_has_beside_it_wins_over_editable_packages(
     owner: User, editable: Path, tmp_path: Path
@@ -117,6 +118,7 @@ def test_other_pth_files_find_the_right_packages(owner: User) -> None:
         subprocess.run(["rm", "-r", str(own)], check=True)
 
 
+@pytest.mark.each_value("owner", "fault")
 @pytest.mark.parametrize(
     "fault", ["def broken(:\n", "raise SystemError('broken')\n", "import nowhere\n", None]
 )

@@ -97,6 +97,7 @@ def renames(origin: User) -> dict[str, int]:
     return numbers
 
 
+@pytest.mark.any_value("before_the_end", of=3)
 @pytest.mark.parametrize("command", ["pack", "unpack"])
 @pytest.mark.parametrize("before_the_end", range(9))
 def test_killed_at_a_rename_it_is_whole_after_the_next_command(

@@ -101,6 +101,7 @@ def test_the_steps_are_all_of_them(owner: User) -> None:
     require_all_steps(owner, FROM, "create", "again", "--from", file)
 
 
+@pytest.mark.any_value("step", of=2)
 @pytest.mark.parametrize("step", FROM)
 def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> None:
     before = describe_home(owner)
@@ -117,6 +118,7 @@ def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> 
     assert describe_home(owner) == before
 
 
+@pytest.mark.any_value("step", of=2)
 @pytest.mark.parametrize("step", VENV[:-1])
 def test_before_the_switch_all_is_as_it_was(owner: User, step: str) -> None:
     before, old = describe_home(owner), owner.home / "venvs/it-1.0"
@@ -152,6 +154,7 @@ def test_conda_steps_are_all_of_them(conda_owner: User) -> None:
     require_all_steps(conda_owner, CONDA, "rebuild", "it")
 
 
+@pytest.mark.any_value("step", of=2)
 @pytest.mark.parametrize("step", CONDA)
 def test_conda_is_as_it_was_or_new(conda_owner: User, step: str) -> None:
     before = describe_home(conda_owner)

@@ -159,8 +159,14 @@ def test_pips_packages_are_left_to_pip(user: User) -> None:
     assert "six was put there by pip, and not by conda; type: conda activate " in told.stderr
 
 
-@pytest.mark.parametrize("name", MADE)
-@pytest.mark.parametrize("way", ["fail", "conda", "both"])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        *((MADE[0], way) for way in ("fail", "conda", "both")),
+        *(pytest.param(MADE[1], way, marks=pytest.mark.matrix) for way in ("fail", "conda")),
+        (MADE[1], "both"),
+    ],
+)
 def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -> None:
     before = look_at(user)
     named = name if "/" in name else str(path_of(user, name))
@@ -179,7 +185,7 @@ def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -
 
 
 @pytest.mark.parametrize("file", ["bin/tool", "share/tool/same-size.txt", "conda-meta/tool-1.0-0.json"])
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.matrix)])
 def test_killed_at_a_file_it_is_as_it_was(user: User, file: str, number: int) -> None:
     before = look_at(user)
     path = path_of(user, "genes/1.0") / file

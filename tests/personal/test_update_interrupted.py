@@ -110,6 +110,7 @@ def changes(origin: User) -> int:
     return int(told.read_text())
 
 
+@pytest.mark.any_value("point", of=3)
 @pytest.mark.parametrize("point", range(1, POINTS + 1))
 def test_a_pip_that_is_killed_is_undone_at_once(user: User, changes: int, point: int) -> None:
     before = look_at(user)
@@ -119,6 +120,7 @@ def test_a_pip_that_is_killed_is_undone_at_once(user: User, changes: int, point:
     assert require_whole(user, before) == "1.0"
 
 
+@pytest.mark.any_value("point", of=3)
 @pytest.mark.parametrize("point", range(1, POINTS + 1))
 def test_killed_with_its_pip_it_is_undone_by_the_next_command(user: User, changes: int, point: int) -> None:
     before = look_at(user)
@@ -164,10 +166,12 @@ def renames(origin: User) -> int:
     return trace.read_text().count("rename(")
 
 
-@pytest.mark.parametrize("number", range(1, MOST_RENAMES, 3))
-def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, number: int) -> None:
+@pytest.mark.any_value("before_the_end", of=3)
+@pytest.mark.parametrize("before_the_end", range(MOST_RENAMES - 3, -1, -3))
+def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, before_the_end: int) -> None:
     assert renames < MOST_RENAMES
-    if number > renames:
+    number = renames - before_the_end
+    if number < 1:
         return
     before = look_at(user)
     inject = f"-e trace=rename -e inject=rename:signal=KILL:when={number}"
@@ -179,6 +183,7 @@ def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, numb
     assert require_whole(user, before) == ("2.0" if "is finished" in listed.stderr else "1.0")
 
 
+@pytest.mark.any_value("number", of=2)
 @pytest.mark.parametrize("number", range(1, 5))
 def test_an_undo_that_is_killed_is_done_by_the_next_command(user: User, changes: int, number: int) -> None:
     before = look_at(user)
@@ -205,7 +210,7 @@ def small_disk(user: User) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-@pytest.mark.parametrize("left_kb", [0, 32, 96, 160])
+@pytest.mark.parametrize("left_kb", [0, *(pytest.param(n, marks=pytest.mark.matrix) for n in (32, 96)), 160])
 def test_on_a_full_disk_it_is_as_it_was(user: User, small_disk: Path, left_kb: int) -> None:
     status = os.statvfs(small_disk)
     with (small_disk / "filling").open("wb") as stream:

@@ -33,7 +33,6 @@ def which(session, program: str) -> str:
     return f"which {program}" if session.dialect.family == "csh" else f"command -v {program}"
 
 
-@pytest.mark.all_shells
 def test_create_activate_install_deactivate(guide, stack) -> None:
     result = (
         guide.snapshot("before")
@@ -102,6 +101,7 @@ def test_source_activate_as_old_scripts_have_it(guide, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}, result.stderr
 
 
+@pytest.mark.any_value("dialect")
 def test_clean_all(guide, stack) -> None:
     result = guide.check(LOAD, "conda create --name plain plain", "conda clean --all").run(300)
     assert result.statuses == [0, 0, 0], result.stdout + result.stderr
@@ -123,6 +123,7 @@ def test_an_environment_without_pip_never_gets_another_pip(guide, stack) -> None
     assert not (stack.home / ".local/lib").exists()
 
 
+@pytest.mark.any_value("dialect")
 def test_the_pip_of_an_environment_that_has_one_is_its_own(guide, stack) -> None:
     result = (
         guide.check(LOAD, f"conda create --name own -c {CHANNEL} python pip", "conda activate own")

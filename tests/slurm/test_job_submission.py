@@ -43,6 +43,7 @@ def submit(cluster: Cluster, typed: str) -> Job:
     return cluster.wait(answer.stdout.strip())
 
 
+@pytest.mark.each_value("name", "options")
 @pytest.mark.parametrize(
     "options",
     [

@@ -25,6 +25,7 @@ SUBMIT = {"--submit": "--submit -- {}", "sbatch": "-- {} | sbatch --parsable"}
 INVALID_ACCOUNT, ACCOUNTING_POLICY, INVALID_PARTITION, INVALID_QOS = 2045, 2050, 2000, 2066
 
 
+@pytest.mark.each_pair("around", "options", "how")
 @pytest.mark.parametrize("how", list(SUBMIT))
 @pytest.mark.parametrize("options", ["--nodes 2", "--nodes 2 --mem 200M", "--nodes 2-3"])
 @pytest.mark.parametrize("around", list(AROUND))
