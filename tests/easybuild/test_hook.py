@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from open_ways import open_way_to
 from runner import IN_ALL_SHELLS
 
 # Of the fixture `built`, in conftest.py.
@@ -128,8 +129,7 @@ def test_a_read_only_installation_of_a_build_user_is_brought_up_to_date(easybuil
         pytest.skip("only root can become the build user of this test")
     for folder in (easybuild.prefix.parent, easybuild.prefix.parent / "home"):
         folder.chmod(0o777)
-    for parent in list(easybuild.prefix.parents)[1:4]:
-        parent.chmod(parent.stat().st_mode | 0o055)
+    open_way_to(easybuild.prefix.parent)
     build_user = {"user": 65534, "group": 65534, "extra_groups": []}
     easybuild.build("--read-only-installdir", run_as=build_user)
     root = easybuild.prefix / "software/Anaconda3/2024.02-1"

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from open_ways import open_way_to
 from runner import CHECKOUT
 
 TOOLS = (
@@ -35,8 +36,7 @@ def test_without_root_it_names_what_is_missing_and_changes_nothing(tmp_path: Pat
     for tool in TOOLS:
         (tmp_path / tool).symlink_to(shutil.which(tool) or f"/missing/{tool}")
     tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
+    open_way_to(tmp_path)
     copy = tmp_path / "checkout/tests"
     copy.mkdir(parents=True)
     shutil.copy(CHECKOUT / "tests/prepare.sh", copy)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from open_ways import open_way_to
 from packing import list_mounts, list_squashfuses, make_packing_user, require_fuse, unmounting
 from stacked import Stack
 from users import STACKENV, User
@@ -102,9 +103,7 @@ def test_a_user_who_is_not_root_mounts_with_fusermount(owner: User, tmp_path: Pa
         "cd /proc/self; grep -c stackenv-4321/ mounts; module unload bio; grep -c stackenv-4321/ mounts'\n"
     )
     subprocess.run(["chmod", "-R", "a+rwX", str(owner.home.parent)], check=True)
-    for folder in owner.home.parents:
-        if str(folder).startswith("/tmp/") and folder.stat().st_uid == 0:
-            folder.chmod(folder.stat().st_mode | 0o055)
+    open_way_to(owner.home)
     done = owner.run(f"unshare --mount bash {script}")
     lines = done.stdout.splitlines()
     assert lines[:1] == ["4321"], done.stderr
