@@ -13,8 +13,8 @@ goes to the matrix:
 - `some_stacks`: of the four stacks two, of both EasyBuilds and with both search paths, by the name of the
   file.
 
-They can be combined. Which value is left is another one when a test gets another name. A test without any
-of these markers runs with all its parameters.
+They can be combined. A test that is renamed may keep other values. A test without any of these markers runs
+with all its parameters.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def sort_into_tiers(items: list[pytest.Item]) -> None:
     Raises
     ------
     pytest.UsageError
-        When a marker of a test names what is no parameter of its.
+        When a marker names a parameter that its test does not have.
     """
     check_parameters(items)
     mark_quick(items)
@@ -118,7 +118,9 @@ def check_parameters(items: Iterable[pytest.Item]) -> None:
     for item in items:
         for mark in item.own_markers:
             if mark.name in SELECTING and not has_parameters(item, *mark.args):
-                raise pytest.UsageError(f"{item.nodeid}: {mark.name}{mark.args} names no parameter of its")
+                raise pytest.UsageError(
+                    f"{item.nodeid}: {mark.name}{mark.args} names a parameter that it does not have"
+                )
 
 
 def mark_selections(items: list[pytest.Item]) -> None:

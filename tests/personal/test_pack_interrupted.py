@@ -99,7 +99,7 @@ def renames(origin: User) -> dict[str, int]:
 
 @pytest.mark.any_value("before_the_end", of=3)
 @pytest.mark.parametrize("command", ["pack", "unpack"])
-@pytest.mark.parametrize("before_the_end", range(9))
+@pytest.mark.parametrize("before_the_end", range(8, -1, -1))
 def test_killed_at_a_rename_it_is_whole_after_the_next_command(
     origin: User, renames: dict[str, int], command: str, before_the_end: int
 ) -> None:

@@ -172,7 +172,7 @@ def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, befo
     assert renames < MOST_RENAMES
     number = renames - before_the_end
     if number < 1:
-        return
+        pytest.skip(f"there are {renames} renames only")
     before = look_at(user)
     inject = f"-e trace=rename -e inject=rename:signal=KILL:when={number}"
     killed = user.run(f"strace -qq -o {user.home.parent}/trace {inject} stackenv {' '.join(WORDS)}")

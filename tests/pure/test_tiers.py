@@ -78,7 +78,7 @@ def test_a_marker_that_names_no_parameter_of_its_test_is_an_error(tmp_path: Path
         "@pytest.mark.parametrize('dialect', 'ab')",
         "def test_one(dialect): pass",
     )
-    assert "test_one[a]: any_value('shell',) names no parameter of its" in said
+    assert "test_one[a]: any_value('shell',) names a parameter that it does not have" in said
 
 
 def test_each_test_of_a_file_has_all_values_of_its_own(tmp_path: Path) -> None:
