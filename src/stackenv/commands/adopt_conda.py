@@ -88,9 +88,11 @@ def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack
         modules=stack.modules,
         stack=stack.loaded,
         modulepath=stack.modulepath,
-        python=None,
+        python=find_python(request.prefix),
         platform=probe_platform(),
         user_site=request.user_site or workplace.policy.conda.user_site == "show",
+        sees_modules="" if workplace.policy.conda.hide_modules else "site",
+        module_roots=workplace.policy.conda.module_roots,
         owned=owned,
         description=request.description,
         made_by=read_command_words(),
@@ -155,12 +157,16 @@ def capture_steps(
     """Return the steps that write stackenv's files, and put the complete record into `captured`."""
     files = keep_users_files(record)
 
-    listed = "".join(f", {Path(file.path).name}" for file in files if file.yields)
+    listed = "".join(
+        f", {Path(file.path).name}" for file in files if f"/{FOLDER}/" not in file.path[len(record.path) :]
+    )
 
     def prepare() -> None:
         Path(proof).parent.mkdir(exist_ok=True)
         Path(proof).touch()
-        write_files(files)
+        # Which Python a new environment has is known only when conda has made it.
+        python = find_python(Path(record.path))
+        write_files(files if python == record.python else keep_users_files(replace(record, python=python)))
 
     return (
         Step(

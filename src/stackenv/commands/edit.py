@@ -30,10 +30,11 @@ class EditRequest:
     make_default: bool
     description: str | None
     refresh: bool
+    see_modules: bool | None = None
 
     @property
     def changes_environment(self) -> bool:
-        return bool(self.modules or self.allow_shadow or self.forbid_shadow)
+        return bool(self.modules or self.allow_shadow or self.forbid_shadow or self.see_modules is not None)
 
     @property
     def changes_record(self) -> bool:
@@ -62,6 +63,11 @@ def fold(name: str) -> str:
 )
 @click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
 @click.option("--forbid-shadow", multiple=True, metavar="PACKAGE", help="Stays the stack's again.")
+@click.option(
+    "--see-modules/--hide-modules",
+    default=None,
+    help="Conda: import what modules bring on PYTHONPATH, or not.",
+)
 @click.option("--default", "make_default", is_flag=True, help="`module load NAME` gives this version.")
 @click.option("--description", help="One line for `module spider` and `stackenv list`.")
 @click.option("--refresh", is_flag=True, help="Ask modules and conda again; write all of stackenv's anew.")
@@ -75,6 +81,7 @@ def edit(
     make_default: bool,
     description: str | None,
     refresh: bool,
+    see_modules: bool | None,
     shared: Path | None,
     dry_run: bool,
 ) -> None:
@@ -93,7 +100,9 @@ def edit(
     """
     from stackenv.commands.replacement import carry_out, describe_use, open_store
 
-    request = EditRequest(modules, allow_shadow, forbid_shadow, make_default, description, refresh)
+    request = EditRequest(
+        modules, allow_shadow, forbid_shadow, make_default, description, refresh, see_modules
+    )
     request.check()
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -160,6 +169,8 @@ def change_record(request: EditRequest, record: Record, workplace: Workplace) ->
         record = replace(record, description=request.description)
     if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
         raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
+    if request.see_modules is not None:
+        record = choose_modules_seen(record, request.see_modules, workplace)
     allowed = {fold(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
     for name in request.forbid_shadow:
         if not allowed.pop(fold(name), ""):
@@ -173,6 +184,24 @@ def change_record(request: EditRequest, record: Record, workplace: Workplace) ->
     return replace(record, pinned=held)
 
 
+def choose_modules_seen(record: Record, seen: bool, workplace: Workplace) -> Record:
+    """Return the record of a conda environment whose Python imports what modules bring, or does not.
+
+    Raises
+    ------
+    UsageError
+        For a venv, which is based on its modules.
+    """
+    if record.kind != "conda":
+        raise UsageError(
+            f"{record.full_name} is a venv and always imports from its modules, after its own packages",
+            "--see-modules and --hide-modules are for conda environments",
+        )
+    conda = workplace.policy.conda
+    by_site = "" if conda.hide_modules else "site"
+    return replace(record, sees_modules="user" if seen else by_site, module_roots=conda.module_roots)
+
+
 def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
     from stackenv.commands.adopt_conda import capture_record
@@ -182,7 +211,8 @@ def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
     if record.packed or dry_run:
         tell(f"{record.full_name}: what its activation does is not captured now")
         return record
-    return capture_record(record, workplace)
+    seen = choose_modules_seen(record, record.sees_modules == "user", workplace)
+    return capture_record(seen, workplace)
 
 
 def put_on(record: Record, stack: Stack) -> Record:
@@ -258,6 +288,10 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append(f"stand on {new} instead of {old}")
     if before.description != after.description:
         sentences.append(f"description: {after.description}")
+    if before.sees_modules != after.sees_modules:
+        sentences.append(
+            "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"
+        )
     held = {name: (version, module) for name, version, module in before.pinned}
     for name, version, module in after.pinned:
         if name not in held:

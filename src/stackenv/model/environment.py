@@ -115,6 +115,10 @@ class Record:
         The image that the environment is in; None while it is a folder of files.
     replaces
         The prefix of the environment in whose place it was made anew; empty when there was none.
+    sees_modules
+        Who has a conda environment's Python import what modules bring: `user` or `site`; empty: hidden.
+    module_roots
+        The folders of the site's software that its configuration names (a conda environment).
     """
 
     name: str
@@ -138,6 +142,8 @@ class Record:
     activation: Mapping[str, object] | None = None
     packed: PackedImage | None = None
     replaces: str = ""
+    sees_modules: str = ""
+    module_roots: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

@@ -141,7 +141,8 @@ class CondaEnvironment:
 
     PATH, CONDA_PREFIX, CONDA_DEFAULT_ENV and CONDA_SHLVL are as after `conda activate`, and
     `marker` tells the module of conda which environment this is. `shim` is a folder behind the
-    environment's own bin; `base_marker` is set when the base's bin was taken from PATH. Refuses, with
+    environment's own bin; `base_marker` is set when the base's bin was taken from PATH. Both have
+    `priority` on PATH: a Python module that is loaded later stays behind them. Refuses, with
     `message`, over an environment that is active already. At unload `ShellCode` leaves what is stacked
     on top, and puts the base's bin back.
     """
@@ -152,6 +153,7 @@ class CondaEnvironment:
     base_marker: str
     shim: str
     message: str
+    priority: int
 
 
 @dataclass(frozen=True)

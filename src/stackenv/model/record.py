@@ -14,6 +14,8 @@ activation      what a conda environment's own activation does, captured; null f
 packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
                 environment is packed into; null, or absent, while it is a folder of files
 replaces        the prefix of the environment that was made anew as this one; empty, or absent, if none
+sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
+module_roots    folders of the site's software, from its configuration; empty, or absent, if none
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
     known = {field.name for field in fields(Record)}
     values = {name: value for name, value in data.items() if name in known}
-    for name in ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned"):
+    lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
+    for name in (*lists, *(["module_roots"] if "module_roots" in data else [])):
         if not isinstance(data[name], list):
             raise TypeError(f"{name} is no list")
         values[name] = tuple(data[name])

@@ -105,6 +105,14 @@ def _node_folder(value: Any) -> Any:
     return value.rstrip("/") or "/"
 
 
+def _module_root(value: Any) -> Any:
+    # Joined with colons, as the variables are that it is compared with.
+    folder = check_text("an absolute path without a colon, such as /software", value).rstrip("/")
+    if not folder.startswith("/") or ":" in folder or ".." in Path(folder).parts:
+        raise Invalid(not_allowed(value, "an absolute path without a colon or .., such as /software"))
+    return folder
+
+
 def _templates(value: Any) -> Path | None:
     if value is None:
         return None
@@ -191,6 +199,8 @@ CONDA_FIELDS: dict[Any, Any] = {
     Required("final"): list_of(_final_key, "keys"),
     Required("init"): partial(check_word, ("refuse", "warn", "allow")),
     Required("user_site"): partial(check_word, ("hide", "show")),
+    Required("hide_modules"): check_boolean,
+    Required("module_roots"): list_of(_module_root, "folders"),
     Required("pythonpath_notice"): check_boolean,
     Required("export_function"): check_boolean,
     Required("empty_package_cache"): check_boolean,

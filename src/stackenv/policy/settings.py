@@ -64,6 +64,8 @@ class CondaPolicy:
     final: tuple[str, ...]
     init: InitAnswer
     user_site: UserSite
+    hide_modules: bool
+    module_roots: tuple[str, ...]
     pythonpath_notice: bool
     export_function: bool
     empty_package_cache: bool

@@ -103,9 +103,32 @@ if mode() == "load" then
       remove_path("PATH", our_pip)
       prepend_path("PATH", our_pip)
     end
-    if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
+    -- What has a priority on PATH, such as a personal module's, keeps it.
+    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(prefix .. "/bin:", 1, true)
+    local priority = ranked and {operation.priority} or 0
+    if prefix ~= "" then prepend_path{{"PATH", prefix .. "/bin", priority = priority}} end
   end
 end"""
+
+
+# Only a shell can set a variable at an unload. {0} is PYTHONPATH or EBPYTHONPREFIXES.
+SHOW_AGAIN = {
+    "sh": 'if [ -n "${{STACKENV_HIDDEN_{0}-}}" ]; then {0}=$STACKENV_HIDDEN_{0}; export {0}; fi; '
+    "unset STACKENV_HIDDEN_{0}",
+    "csh": 'if ( $?STACKENV_HIDDEN_{0} ) setenv {0} "$STACKENV_HIDDEN_{0}"; unsetenv STACKENV_HIDDEN_{0}',
+    "fish": 'set -q STACKENV_HIDDEN_{0}; and set -gx {0} "$STACKENV_HIDDEN_{0}"; set -e STACKENV_HIDDEN_{0}',
+}
+
+
+def render_show_again() -> str:
+    """Return the Lua by which what modules brought on PYTHONPATH is there again."""
+    return "\n".join(
+        f"    if myShellType() == {quote_lua(shell)} then\n"
+        f'      execute{{cmd = {quote_lua(code.format(name))}, modeA = {{"unload"}}}}\n'
+        "    end"
+        for shell, code in SHOW_AGAIN.items()
+        for name in ("PYTHONPATH", "EBPYTHONPREFIXES")
+    )
 
 
 def render_leave_without_conda(operation: LeaveWithoutConda, _: jinja2.Environment) -> str:
@@ -138,6 +161,14 @@ if mode() == "unload" and not isFile({quote_lua(f"{operation.root}/bin/python")}
       setenv("STACKENV_PIP_GUARD", "")
       setenv("PIP_REQUIRE_VIRTUALENV", "")
     end
+    if os.getenv("STACKENV_PIP_USER") then
+      setenv("STACKENV_PIP_USER", "")
+      setenv("PIP_USER", "")
+    end
+    for _, name in ipairs({{ "STACKENV_HIDDEN_STATE", "STACKENV_PYTHONPATH_SEEN", "STACKENV_VENV_ASIDE" }}) do
+      if os.getenv(name) then setenv(name, "") end
+    end
+{render_show_again()}
     LmodMessage({quote_lua(message)})
   end
 end"""

@@ -37,6 +37,7 @@ ACCOUNT_RULES = {
     "condarc-policy": "stackenv.rules.condarc_policy",
     "conda-envs-variables": "stackenv.rules.conda_envs_variables",
     "conda-at-login": "stackenv.rules.conda_at_login",
+    "stack-over-conda": "stackenv.rules.stack_over_conda",
     "rc-variables": "stackenv.rules.rc_variables",
     "pip-user": "stackenv.rules.pip_user",
     "user-site": "stackenv.rules.user_site",

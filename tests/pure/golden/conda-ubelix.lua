@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:71ef9ab5759ed7f701d54978826142e03a050ea0da5f9130f62f482c0551e37b
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c5c4c3ad308c840d8822471bb99041d203751bc1563cf71824d119de79beb299
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -49,7 +49,10 @@ if mode() == "load" then
       remove_path("PATH", our_pip)
       prepend_path("PATH", our_pip)
     end
-    if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
+    -- What has a priority on PATH, such as a personal module's, keeps it.
+    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(prefix .. "/bin:", 1, true)
+    local priority = ranked and 100 or 0
+    if prefix ~= "" then prepend_path{"PATH", prefix .. "/bin", priority = priority} end
   end
 end
 
@@ -111,6 +114,15 @@ setenv("CONDA_PYTHON_EXE", "/software/Anaconda3/2024.02-1/bin/python")
 if myShellType() == "sh" then
   set_shell_function("conda", [[
     case "${1-}" in
+        activate | deactivate | init | install | update | upgrade | remove | uninstall | shell.*) ;;
+        *)
+            case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
+                "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
+                *) /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || : ;;
+            esac
+            ;;
+    esac
+    case "${1-}" in
         activate | deactivate) ;;
         init)
             /software/Anaconda3/2024.02-1/libexec/stackenv/conda-init "$@"
@@ -135,7 +147,7 @@ if myShellType() == "sh" then
             return
             ;;
     esac
-    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide "$@") || {
+    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$@") || {
         set -- "$?"
         unset __se_code
         return "$1"
@@ -153,6 +165,13 @@ elseif myShellType() == "fish" then
   -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
   execute{cmd = [[
 function conda
+    switch "$argv[1]"
+        case activate deactivate init install update upgrade remove uninstall 'shell.*'
+        case '*'
+            if test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH" -a "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN"
+                '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' notice
+            end
+    end
     switch "$argv[1]"
         case activate deactivate
         case init
@@ -178,7 +197,7 @@ function conda
     end
     status is-interactive
     and set -lx STACKENV_PROMPT =
-    set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' $argv)
+    set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $argv)
     or return
     string join \n -- $__se_code | source
     return 0
@@ -209,17 +228,17 @@ if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
     local command = by_shell[myShellType()]
     if command then execute{cmd = command, modeA = {"load"}} end
   end
-  local pythonpath = os.getenv("PYTHONPATH") or ""
-  if pythonpath ~= "" then
-    local found = pythonpath
-    for _, module in ipairs(loaded_modules()) do
-      local full = module.fullName or ""
-      if full ~= "" and pythonpath:find("/" .. full .. "/", 1, true) then
-        found = "by the module " .. full
-      end
+  local own, brought
+  for entry in (os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
+    local module
+    for _, loaded in ipairs(loaded_modules()) do
+      local full = loaded.fullName or ""
+      if full ~= "" and (entry .. "/"):find("/" .. full .. "/", 1, true) then module = full end
     end
-    stackenv_notice("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", found)
+    if module then brought = "by the module " .. module else own = own or entry end
   end
+  if own then stackenv_notice("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", own) end
+  if brought and not own then stackenv_notice("Anaconda3: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment does not", brought) end
   local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
   if not stackenv_reloaded and (tonumber(level or "") or 0) > 0 and exe ~= "/software/Anaconda3/2024.02-1/bin/conda" then
     stackenv_notice("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", os.getenv("CONDA_DEFAULT_ENV") or "")
@@ -255,6 +274,31 @@ if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python")
       setenv("STACKENV_PIP_GUARD", "")
       setenv("PIP_REQUIRE_VIRTUALENV", "")
     end
+    if os.getenv("STACKENV_PIP_USER") then
+      setenv("STACKENV_PIP_USER", "")
+      setenv("PIP_USER", "")
+    end
+    for _, name in ipairs({ "STACKENV_HIDDEN_STATE", "STACKENV_PYTHONPATH_SEEN", "STACKENV_VENV_ASIDE" }) do
+      if os.getenv(name) then setenv(name, "") end
+    end
+    if myShellType() == "sh" then
+      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_PYTHONPATH-}\" ]; then PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH; export PYTHONPATH; fi; unset STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+    end
+    if myShellType() == "sh" then
+      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_EBPYTHONPREFIXES-}\" ]; then EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES; export EBPYTHONPREFIXES; fi; unset STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+    end
+    if myShellType() == "csh" then
+      execute{cmd = "if ( $?STACKENV_HIDDEN_PYTHONPATH ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+    end
+    if myShellType() == "csh" then
+      execute{cmd = "if ( $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+    end
+    if myShellType() == "fish" then
+      execute{cmd = "set -q STACKENV_HIDDEN_PYTHONPATH; and set -gx PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; set -e STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+    end
+    if myShellType() == "fish" then
+      execute{cmd = "set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -gx EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; set -e STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+    end
     LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
   end
 end
@@ -267,7 +311,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     __se_command=deactivate
     while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
         __se_was=$CONDA_SHLVL
-        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide "$__se_command") ||
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$__se_command") ||
             __se_code=
         __se_flags=$-
         set +eu
@@ -353,7 +397,7 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
         set -l __se_was $CONDA_SHLVL
         set -lx STACKENV_PROMPT $__se_interactive
-        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' $__se_command)
+        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $__se_command)
         and string join \n -- $__se_code | source
         if test "$CONDA_SHLVL" = "$__se_was"
             if test $__se_command = leave
