@@ -185,7 +185,7 @@ def test_a_sites_own_shell_file_takes_the_place_of_the_shipped_one(tmp_path: Pat
     (tmp_path / "shell").mkdir()
     (tmp_path / "shell/conda.sh").write_text("conda() {\n    echo __ROOT__\n}\n")
     text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
-    assert 'set_shell_function("conda", "    echo /software/Anaconda3/2024.02-1", "")' in text
+    assert "eval 'conda() {\n    echo /software/Anaconda3/2024.02-1\n}'" in text
 
 
 BROKEN = {

@@ -27,6 +27,7 @@ from stackenv.model import (
 )
 from stackenv.policy import PathTemplate, Variable
 from stackenv.render.conda_environment import CONDA_ENVIRONMENT_RENDERERS
+from stackenv.render.dialect import quote_csh, quote_sh
 from stackenv.render.lua_string import quote_lua
 from stackenv.render.notices import render_terminal_notices
 from stackenv.render.personal import PERSONAL_RENDERERS
@@ -241,8 +242,44 @@ end"""
 
 def render_shell_command(operation: ShellCommand, templates: jinja2.Environment) -> str:
     name, values = operation.name, operation.values
-    sh = fill_placeholders(read_source(templates, f"shell/{operation.source}.sh"), values, "sh")
-    fish = fill_placeholders(read_source(templates, f"shell/{operation.source}.fish"), values, "fish")
+
+    def read(file: str, dialect: str) -> str:
+        return strip_comments(
+            fill_placeholders(read_source(templates, f"shell/{file}.{dialect}"), values, dialect)
+        ).rstrip()
+
+    # Not by Lmod's set_shell_function: with a user's alias of this name the shell would define another
+    # function, or nothing (bash(1), "ALIASES"); and in eval, which is read when the alias is gone.
+    function = f"{name}() {{\n{function_body(read(operation.source, 'sh'), name)}\n}}"
+    define_sh = f"{read('own_names_load', 'sh')}\neval {quote_sh(function)}"
+    define_fish = f"{read('own_names_load', 'fish')}\n{read(operation.source, 'fish')}"
+    source_csh = quote_csh(f'source "{operation.csh_file}"')
+    # One line, without patterns: csh takes what Lmod prints as words. Aliases are its functions.
+    define_csh = (
+        f'if ( "`alias {name}`" != {source_csh} ) set _STACKENV_CONDA_ALIAS = "`alias {name}`"; '
+        f"alias {name} {source_csh}"
+    )
+    remove_csh = (
+        f"unalias {name}; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; "
+        f'if ( "$_STACKENV_CONDA_ALIAS" != "" ) alias {name} "$_STACKENV_CONDA_ALIAS"; '
+        "unset _STACKENV_CONDA_ALIAS"
+    )
+    codes = (
+        ("sh", define_sh, read("own_names_unload", "sh")),
+        ("csh", define_csh, remove_csh),
+        ("fish", define_fish, read("own_names_unload", "fish")),
+    )
+    lines = [
+        f"{'if' if shell == 'sh' else 'elseif'} myShellType() == {quote_lua(shell)} then\n"
+        f'  execute{{cmd = {quote_lua(define)}, modeA = {{"load"}}}}\n'
+        f'  execute{{cmd = {quote_lua(remove)}, modeA = {{"unload"}}}}'
+        for shell, define, remove in codes
+    ]
+    return "\n".join([*lines, "end" + (render_export(name) if operation.export else "")])
+
+
+def render_export(name: str) -> str:
+    """Return the Lua that gives the children of a bash the function `name`."""
     # conda's own conda.sh, sourced later, gives `conda` other contents and bash exports those: the
     # helpers that they call must then be exported too, so they get the mark now, while empty.
     helpers = ["__conda_activate", "__conda_reactivate", "__conda_exe", "__conda_hashr"]
@@ -252,20 +289,10 @@ def render_shell_command(operation: ShellCommand, templates: jinja2.Environment)
         'if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then\n'
         f"{marked}    export -f {' '.join(helpers)}\nfi"
     )
-    exported = f"""
+    return f"""
 if myShellName() == "bash" then
   execute{{cmd = {quote_lua(export)}, modeA = {{"load"}}}}
 end"""
-    return f"""\
-if myShellType() == "sh" then
-  set_shell_function({quote_lua(name)}, {quote_lua(function_body(sh, name))}, "")
-elseif myShellType() == "csh" then
-  -- An alias: Lmod leaves an empty alias behind when a function is unloaded in csh.
-  set_alias({quote_lua(name)}, {quote_lua(f'source "{operation.csh_file}"')})
-elseif myShellType() == "fish" then
-  -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
-  execute{{cmd = {quote_lua(strip_comments(fish).rstrip())}, modeA = {{"load"}}}}
-end{exported if operation.export else ""}"""
 
 
 def render_unload_code(operation: UnloadCode, templates: jinja2.Environment) -> str:

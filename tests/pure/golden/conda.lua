@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5f2d86d497b0bd63e3deba4b88a69353c4969af408962aa235aafd1ab08ace54
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d86d75835e4aaab9108e628323fff6aca9874ccc145af18dedecb7b9b477aeae
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -111,7 +111,20 @@ setenv("CONDA_EXE", "/software/Anaconda3/2024.02-1/bin/conda")
 setenv("CONDA_PYTHON_EXE", "/software/Anaconda3/2024.02-1/bin/python")
 
 if myShellType() == "sh" then
-  set_shell_function("conda", [[
+  execute{cmd = [[
+if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
+    _STACKENV_CONDA_ALIAS=${__se_before#alias }
+    unalias conda
+    if [ -t 2 ]; then
+        printf '%s\n' 'Anaconda3: `conda` is the module'"'"'s command until it is unloaded, not your own alias'" $_STACKENV_CONDA_ALIAS" >&2
+    fi
+fi
+case ${STACKENV_CONDA_BEFORE-}:$(typeset -f conda 2>/dev/null || :) in
+    *__se_code* | *:) ;;
+    clean:*) _STACKENV_CONDA_FUNCTION=$(typeset -f conda) ;;
+esac
+unset __se_before
+eval 'conda() {
     case "${1-}" in
         activate | deactivate | init | install | update | upgrade | remove | uninstall | shell.*) ;;
         *)
@@ -156,13 +169,29 @@ if myShellType() == "sh" then
     eval "$__se_code" || :
     case $__se_flags in *e*) set -e ;; esac
     case $__se_flags in *u*) set -u ;; esac
-    unset __se_code __se_flags]], "")
-elseif myShellType() == "csh" then
-  -- An alias: Lmod leaves an empty alias behind when a function is unloaded in csh.
-  set_alias("conda", "source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"")
-elseif myShellType() == "fish" then
-  -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
+    unset __se_code __se_flags
+}']], modeA = {"load"}}
   execute{cmd = [[
+unset -f conda 2>/dev/null || :
+if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
+    eval "$_STACKENV_CONDA_FUNCTION"
+fi
+if [ -n "${_STACKENV_CONDA_ALIAS-}" ]; then
+    eval "alias $_STACKENV_CONDA_ALIAS"
+fi
+unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION]], modeA = {"unload"}}
+elseif myShellType() == "csh" then
+  execute{cmd = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'", modeA = {"load"}}
+  execute{cmd = "unalias conda; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; if ( \"$_STACKENV_CONDA_ALIAS\" != \"\" ) alias conda \"$_STACKENV_CONDA_ALIAS\"; unset _STACKENV_CONDA_ALIAS", modeA = {"unload"}}
+elseif myShellType() == "fish" then
+  execute{cmd = [[
+if functions -q conda; and not functions conda | string match -q '*__se_code*'
+    functions -e __stackenv_conda_before
+    functions -c conda __stackenv_conda_before
+    if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
+        printf '%s\n' 'Anaconda3: `conda` is the module\'s command until it is unloaded, not your own function' >&2
+    end
+end
 function conda
     switch "$argv[1]"
         case activate deactivate init install update upgrade remove uninstall 'shell.*'
@@ -201,6 +230,12 @@ function conda
     string join \n -- $__se_code | source
     return 0
 end]], modeA = {"load"}}
+  execute{cmd = [[
+functions -e conda
+if functions -q __stackenv_conda_before
+    functions -c __stackenv_conda_before conda
+    functions -e __stackenv_conda_before
+end]], modeA = {"unload"}}
 end
 if myShellName() == "bash" then
   execute{cmd = [[
@@ -324,7 +359,10 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     done
     case $__se_before in
         clean)
-            if [ -z "${STACKENV_CONDA_ENV-}" ]; then unset CONDA_SHLVL; fi
+            if [ -z "${STACKENV_CONDA_ENV-}" ]; then
+                unset CONDA_SHLVL CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_PROMPT_MODIFIER
+                unset CONDA_PREFIX_1 CONDA_PREFIX_2 CONDA_PREFIX_3
+            fi
             unset _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
             if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
                 unset CONDA_EXE CONDA_PYTHON_EXE
@@ -376,7 +414,6 @@ elseif myShellType() == "csh" then
 elseif myShellType() == "fish" then
   execute{cmd = [[
 if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
-    functions -e conda
     set -l __se_level 0
     set -l __se_before clean
     if set -q STACKENV_CONDA_BEFORE
@@ -406,8 +443,11 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
         end
     end
     if test "$__se_before" = clean
-        set -q STACKENV_CONDA_ENV
-        or set -e CONDA_SHLVL
+        if not set -q STACKENV_CONDA_ENV
+            for __se_name in (set -xn | string match -r '^CONDA_(?:SHLVL|PREFIX|PREFIX_\d+|DEFAULT_ENV|PROMPT_MODIFIER)$')
+                set -e $__se_name
+            end
+        end
         set -e _CE_M
         set -e _CE_CONDA
         set -e _CONDA_ROOT
@@ -420,7 +460,9 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             set -l __se_own (string replace fish_ __fish_ -- $__se_side)_orig
             if functions -q $__se_own
                 functions -e $__se_side
-                functions -c $__se_own $__se_side
+                if test (functions $__se_own | string match -rv '^\s*(#.*)?$' | count) -gt 2
+                    functions -c $__se_own $__se_side
+                end
                 functions -e $__se_own
             end
         end
