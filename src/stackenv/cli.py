@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, MutableMapping
 
@@ -45,6 +46,7 @@ NO_COMMANDS = {
     "install": ("PACKAGE", "load the environment's module first: module load NAME; pip install {}"),
 }
 LONGEST_SENTENCE = 200
+INTERRUPTED = 128 + signal.SIGINT
 
 
 class CommandTable(MutableMapping[str, click.Command]):
@@ -112,10 +114,27 @@ def stackenv() -> None:
       module load SciPy-bundle
       stackenv create biopy biopython
     """
+    # click calls this when the command is imported, and runs it next: it may have something to put away.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> int:
-    """Run the command line; return its exit status, as the epilog of --help lists them."""
+    """Run the command line; return its exit status, as the epilog of --help lists them.
+
+    What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run() -> int:
+    """Run the command line, and tell of what it raises; return the exit status."""
     try:
         status = stackenv.main(prog_name="stackenv", standalone_mode=False)
         sys.stdout.flush()
@@ -125,8 +144,8 @@ def main() -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        print("stackenv: interrupted", file=sys.stderr)
-        return 130
+        # Who types Ctrl-C knows it.
+        return INTERRUPTED
     except StackenvError as error:
         print(f"stackenv: {error}", file=sys.stderr)
         return error.status

@@ -30,12 +30,21 @@ if [ -n "${{LD_LIBRARY_PATH+set}}" ]; then
 else
     unset STACKENV_LD_LIBRARY_PATH
 fi
-exec {python} -I {launcher} "$@"
+# -S: Python prints a traceback at a Ctrl-C while it imports site, so libexec/stackenv imports it.
+exec {python} -I -S {launcher} "$@"
 """
 LAUNCHER = """\
+# `signal` itself imports enum and more; this is built in, and Ctrl-C has no traceback from here on.
+import _signal as signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import os
+import site
 import sys
 
+site.main()
 kept = os.environ.pop("STACKENV_LD_LIBRARY_PATH", None)
 if kept is not None:
     os.environ["LD_LIBRARY_PATH"] = kept
