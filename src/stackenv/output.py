@@ -1,4 +1,4 @@
-"""The one printer: data on stdout, as text, table or JSON; what is told to people on stderr."""
+"""The one printer: data on stdout, as text, table or JSON; what people are told, and asked, on stderr."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import contextlib
 import json
 import os
 import sys
+import termios
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
+
+import click
 
 REFRESH_S = 0.1
 
@@ -36,6 +39,28 @@ def tell(sentence: str) -> None:
         # In a log that takes both, what was printed before stands before.
         sys.stdout.flush()
         print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
+
+
+def ask(question: str) -> bool:
+    """Ask `question` on stderr; return whether the answer is yes.
+
+    What was typed on a terminal before the question was on the screen is no answer to it.
+
+    Raises
+    ------
+    click.Abort
+        At Ctrl-C, or the end of the input.
+    """
+    if sys.stdin.isatty():
+        # A terminal that has hung up is met by the question itself.
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        # The cursor still stands behind the question.
+        print(file=sys.stderr)
+        raise
 
 
 def format_bytes(number: float) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from answering import answer
 from stacked import open_stack
 from trees import describe_tree, list_files
 from users import STACKENV, User, make_user
@@ -213,20 +212,10 @@ def test_nobody_there_to_be_asked_is_an_error_of_usage(user: User) -> None:
 
 @pytest.mark.parametrize(("typed", "status", "version"), [("n\n", 1, "1.0"), ("y\n", 0, "2.1")])
 def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str) -> None:
-    outer, inner = pty.openpty()
     words = [STACKENV, "update", "tiny-lib", "--in", "one"]
-    with subprocess.Popen(words, env=user.environ, stdin=inner, stdout=inner, stderr=inner) as process:
-        os.close(inner)
-        os.write(outer, typed.encode())
-        shown = b""
-        try:
-            while part := os.read(outer, 4096):
-                shown += part
-        except OSError:  # the other end is closed
-            pass
-        os.close(outer)
-    assert process.returncode == status, shown
-    assert b"Update tiny-lib in 1 of them?" in shown and b"PINNED BY" in shown
+    done, shown = answer(words, user.environ, user.home, typed, early="y\n" if status else "n\n")
+    assert done == status, shown
+    assert "Update tiny-lib in 1 of them?" in shown and "PINNED BY" in shown
     assert ask_version(user, "one", "tiny-lib") == version
 
 

@@ -83,6 +83,12 @@ def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) ->
     assert done.stderr.startswith("Usage: stackenv")
 
 
+def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_before() -> None:
+    sources = {path.name: path.read_text() for path in (CHECKOUT / "src/stackenv").rglob("*.py")}
+    asking = ("confirm(", "prompt(", "input(", "getchar(")
+    assert [name for name, text in sources.items() if any(word in text for word in asking)] == ["output.py"]
+
+
 @pytest.mark.parametrize("word", ["install", "activate"])
 def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) -> None:
     done = run(word, "biopy")

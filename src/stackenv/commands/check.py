@@ -14,7 +14,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import print_json, print_line, tell
+from stackenv.output import ask, print_json, print_line, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -169,7 +169,7 @@ def agree(subject: str, finding: Finding, yes: bool) -> bool:
             "nobody can be asked whether that is wanted: the input is no terminal; nothing was changed",
             "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it",
         )
-    return click.confirm("Do that?", err=True)
+    return ask("Do that?")
 
 
 def asdict_finding(finding: Finding) -> dict[str, Any]:

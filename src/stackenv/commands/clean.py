@@ -17,7 +17,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import print_json, print_line, print_table, showing_progress, tell
+from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
@@ -133,7 +133,7 @@ def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
     if yes:
         return True
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
-    return click.confirm(f"Remove {kind}: {format_bytes(size)}, {inodes} files?", err=True)
+    return ask(f"Remove {kind}: {format_bytes(size)}, {inodes} files?")
 
 
 def list_jobs() -> list[str]:

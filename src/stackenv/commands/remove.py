@@ -15,7 +15,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import tell
+from stackenv.output import ask, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -54,7 +54,7 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
     if not dry_run:
         require_unused(module, workplace.environ)
         if not yes:
-            ask(replacement, module)
+            agree(replacement, module)
     try:
         carry_out(replacement, workplace, dry_run)
     except JournalFullError as error:
@@ -63,7 +63,7 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
         tell(f"{module.full_name} is gone")
 
 
-def ask(replacement: Replacement, module: StoredModule) -> None:
+def agree(replacement: Replacement, module: StoredModule) -> None:
     """Ask whether `replacement` is meant.
 
     Raises
@@ -79,7 +79,7 @@ def ask(replacement: Replacement, module: StoredModule) -> None:
             "nothing was changed",
             f"stackenv remove {module.full_name} --yes",
         )
-    if not click.confirm("Do that?", err=True):
+    if not ask("Do that?"):
         raise StackenvError("nothing was changed")
 
 

@@ -16,7 +16,7 @@ from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, 
 from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
 from stackenv.errors import InstallError, StackenvError, UsageError
 from stackenv.model.update import Prospect
-from stackenv.output import print_json, print_table, showing_progress, tell
+from stackenv.output import ask, print_json, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -77,7 +77,7 @@ def update(
             show(prospects, as_json)
         if not looking and updates:
             if not yes:
-                ask(updates, package)
+                agree(updates, package)
             prospects = carry_out_updates(prospects, updates, inside)
             tell_what_to_reload(prospects, workplace)
     if as_json:
@@ -161,7 +161,7 @@ def show(prospects: Sequence[Prospect], aside: bool) -> None:
             tell(f"{prospect.name} is left alone: {prospect.problem}{cure}")
 
 
-def ask(updates: dict[str, Update], package: str) -> None:
+def agree(updates: dict[str, Update], package: str) -> None:
     """Ask whether the updates are meant.
 
     Raises
@@ -175,7 +175,7 @@ def ask(updates: dict[str, Update], package: str) -> None:
             "no terminal; nothing was changed",
             shlex.join([*read_command_words(), "--yes"]),
         )
-    if not click.confirm(f"Update {package} in {len(updates)} of them?", err=True):
+    if not ask(f"Update {package} in {len(updates)} of them?"):
         raise StackenvError("nothing was changed")
 
 
