@@ -13,7 +13,7 @@ import click
 
 from stackenv import __version__
 from stackenv.commands.options import EXIT_STATUS, CommandGroup
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, explain
 
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
@@ -159,7 +159,7 @@ def tell_failure(error: OSError) -> int:
     if error.filename is not None:
         print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
     elif not refused and not isinstance(error, BrokenPipeError):
-        print(f"stackenv: the system refuses: {error.strerror or error}", file=sys.stderr)
+        print(f"stackenv: the system refuses: {explain(error)}", file=sys.stderr)
     elif not isinstance(error, BrokenPipeError):
         print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
     return 1

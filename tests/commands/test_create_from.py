@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,20 @@ def test_what_is_no_export_is_told(person: Person, text: str) -> None:
     failed = person.stackenv("create", "it", "--from", str(file), status=2)
     assert "is not what `stackenv export NAME` writes" in failed.stderr and "-r FILE" in failed.stderr
     assert person.tree() == before
+
+
+def test_what_is_wrong_with_it_is_said_in_sentences(new_person: Callable[[], Person]) -> None:
+    here, there = new_person(), new_person()
+    wheels = here.home.parent / "wheels"
+    for owner in (here, there):
+        owner.environ["PIP_FIND_LINKS"] += f" {wheels}"
+    with zipfile.ZipFile(make_wheel(wheels, "tiny-built", "1.0"), "a") as wheel:
+        wheel.writestr(f"tiny_ext{EXTENSION_SUFFIXES[0]}", "no library")
+    here.create("biopy", "tiny-built")
+    done = there.stackenv("create", "again", "--from", str(export(here, "biopy")))
+    (line,) = (line for line in done.stderr.splitlines() if "cannot be imported" in line)
+    assert line.startswith("stackenv: broken: tiny-built 1.0: tiny_ext cannot be imported: ")
+    assert "; type: stackenv run again/1.0 " in line and "RunCommand" not in line
 
 
 def test_nothing_in_the_file_becomes_an_option_or_a_path(new_person: Callable[[], Person]) -> None:

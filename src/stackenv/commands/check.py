@@ -13,7 +13,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, explain
 from stackenv.output import ask, print_json, print_line, tell
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
                 for action in finding.cure:
                     carry_out_action(action, workplace.environ)
             except (StackenvError, OSError) as error:
-                tell(f"not mended: {error}")
+                tell(f"not mended: {explain(error)}")
                 whole = False
     if not done:
         tell("nothing of what was found can be mended without you deciding; what to type stands with each")

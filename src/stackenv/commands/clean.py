@@ -16,7 +16,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, explain
 from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
                 remove(item, workplace)
             except (StackenvError, OSError) as error:
                 failed += 1
-                tell(f"{item.what}: not removed: {error}")
+                tell(f"{item.what}: not removed: {explain(error)}")
     if failed:
         raise StackenvError(f"{failed} of what was to go is still there", "stackenv clean shows it")
 

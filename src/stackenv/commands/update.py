@@ -14,7 +14,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
-from stackenv.errors import InstallError, StackenvError, UsageError
+from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.model.update import Prospect
 from stackenv.output import ask, print_json, print_table, showing_progress, tell
 
@@ -198,7 +198,7 @@ def carry_out_updates(
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
-                message, cure = getattr(error, "message", str(error)), getattr(error, "hint", "")
+                message, cure = getattr(error, "message", explain(error)), getattr(error, "hint", "")
                 prospect = replace(prospect, state="failed", problem=message, cure=cure)
                 tell(f"{prospect.name} is as it was: {message}")
         results.append(prospect)

@@ -26,7 +26,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, explain
 from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
 
 RECORD_VERSION = 1
@@ -60,11 +60,13 @@ def parse_record(text: str, origin: str) -> Record:
         if data["stackenv"] != STACKENV_UUID:
             raise ValueError("not written by stackenv")
         if data["record_version"] != RECORD_VERSION:
-            raise ValueError(f"of version {data['record_version']}, and this stackenv reads {RECORD_VERSION}")
+            raise ValueError(
+                f"of version {json.dumps(data['record_version'])}, and this stackenv reads {RECORD_VERSION}"
+            )
         return build_record(data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StackenvError(
-            f"{origin} is no record that can be used: {error}",
+            f"{origin} is no record that can be used: {explain(error)}",
             "the environment can be adopted again: stackenv adopt PATH NAME",
         ) from error
 
@@ -76,12 +78,14 @@ def build_record(data: Mapping[str, Any]) -> Record:
     lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
     for name in (*lists, *(["module_roots"] if "module_roots" in data else [])):
         if not isinstance(data[name], list):
-            raise TypeError(f"{name} is no list")
+            raise ValueError(f"`{name}` is no list")
         values[name] = tuple(data[name])
     values["python"] = Python(**data["python"]) if data["python"] else None
     values["platform"] = Platform(**data["platform"])
     values["packages"] = tuple(Package(**package) for package in data["packages"])
-    values["pinned"] = tuple((name, version, module) for name, version, module in data["pinned"])
+    values["pinned"] = tuple(map(tuple, data["pinned"]))
+    if any(len(pin) != 3 for pin in values["pinned"]):
+        raise ValueError("`pinned` is no list of names, versions and modules")
     values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
     values["replaces"] = str(data.get("replaces") or "")
     record = Record(**values)
@@ -90,7 +94,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
 
 
 def require_types(value: Any) -> None:
-    """Raise TypeError when `value`, or what is in it, has a field that is not of its annotation's type.
+    """Raise ValueError when `value`, or what is in it, has a field that is not of its annotation's type.
 
     Others can have written the record: what is a number where a text is meant must not surprise later.
     """
@@ -98,11 +102,11 @@ def require_types(value: Any) -> None:
         found = getattr(value, field.name)
         wanted = TYPES.get(str(field.type))
         if wanted and (type(found) is not wanted or "\0" in str(found)):
-            raise TypeError(f"{field.name} is {found!r}")
+            raise ValueError(f"`{field.name}` is {json.dumps(found, default=str)}")
         for item in found if isinstance(found, tuple) else (found,):
             if is_dataclass(item):
                 require_types(item)
             elif isinstance(found, tuple):
                 texts = item if isinstance(item, tuple) else (item,)
                 if not all(isinstance(text, str) and "\0" not in text for text in texts):
-                    raise TypeError(f"{field.name} has {item!r}")
+                    raise ValueError(f"`{field.name}` has {json.dumps(item, default=str)}")

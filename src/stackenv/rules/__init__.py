@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, explain
 from stackenv.model.finding import Finding
 
 # In the order in which they are told: what stands first is often the cause of what follows.
@@ -77,4 +77,4 @@ def describe_error(error: Exception) -> str:
     """Return what `error` says, with its kind where it was written for nobody."""
     if isinstance(error, StackenvError):
         return error.message
-    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return explain(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
