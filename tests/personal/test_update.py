@@ -116,9 +116,19 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
         "one/1.0": ["23.2", "24.2", "-", "-"],
         "two/1.0": ["23.1", "23.1", module, "-"],
     }
-    assert "stackenv edit held/1.0 --allow-shadow packaging" in told.stderr
-    done = user.stackenv("update", "packaging", "--in", "held", "--yes")
-    assert done.returncode == 0 and "there is nothing to update" in done.stderr
+    (line,) = (line for line in told.stderr.splitlines() if module in line)
+    assert line.startswith(f"stackenv: packaging comes from {module} in bare/1.0, held/1.0, two/1.0, and is")
+    assert "stackenv edit NAME --allow-shadow packaging" in line
+    assert without_journals(describe_tree(user.home)) == before
+
+
+@pytest.mark.parametrize("words", ["", "--all --yes", "--in bare --in held --in two --yes"])
+def test_what_the_modules_of_all_bring_is_said_in_one_line(user: User, words: str) -> None:
+    before = without_journals(describe_tree(user.home))
+    done = user.stackenv("update", "numpy<9", *words.split())
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert f"numpy comes from {user.stack.bundle_module} in bare/1.0, held/1.0, " in line
     assert without_journals(describe_tree(user.home)) == before
 
 

@@ -16,7 +16,7 @@ from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, 
 from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.model.update import Prospect
-from stackenv.output import ask, print_json, print_table, showing_progress, tell
+from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -74,7 +74,7 @@ def update(
     with making(workplace) as inside:
         prospects, updates = look_at(targets, requirement, inside, looking, bool(names))
         if not as_json or not looking:
-            show(prospects, as_json)
+            show(prospects, requirement.name, as_json)
         if not looking and updates:
             if not yes:
                 agree(updates, package)
@@ -138,8 +138,12 @@ def look_at_one(
     return look_at_conda(target, requirement, shelf, looking)
 
 
-def show(prospects: Sequence[Prospect], aside: bool) -> None:
-    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why."""
+def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
+    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why.
+
+    What the modules of all of them bring needs no table.
+    """
+    held = [prospect for prospect in prospects if prospect.state == "held"]
     rows = [
         (
             prospect.name,
@@ -149,16 +153,30 @@ def show(prospects: Sequence[Prospect], aside: bool) -> None:
             "; ".join(change.sentence for change in prospect.further) or SAME,
         )
         for prospect in prospects
+        if len(held) < len(prospects)
     ]
     if aside:
         for row in rows:
             tell("  ".join(row))
     elif rows:
         print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
+    if held:
+        tell(describe_held(held, package))
     for prospect in prospects:
-        if prospect.problem:
+        if prospect.problem and prospect.state != "held":
             cure = f"; type: {prospect.cure}" if prospect.cure else ""
             tell(f"{prospect.name} is left alone: {prospect.problem}{cure}")
+
+
+def describe_held(held: Sequence[Prospect], package: str) -> str:
+    """Return what is said of the environments in which modules bring the package: once for all of them."""
+    name = held[0].name if len(held) == 1 else "NAME"
+    modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
+    return (
+        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])}, and is not "
+        f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
+        f"stackenv edit {name} --allow-shadow {package}"
+    )
 
 
 def agree(updates: dict[str, Update], package: str) -> None:
@@ -273,7 +291,9 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
     due = [prospect.name for prospect in prospects if prospect.state == "due"]
     if not prospects:
         tell(f"no environment has {package}")
-    elif not due and not any(prospect.state in ("updated", "failed") for prospect in prospects):
+    elif all(prospect.state in ("current", "held", "refused") for prospect in prospects) and any(
+        prospect.state != "held" for prospect in prospects
+    ):
         tell(f"there is nothing to update; {package} stays as it is")
     if due and unsaid:
         quoted = shlex.quote(package)

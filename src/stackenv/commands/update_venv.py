@@ -87,9 +87,7 @@ def hold(
         module=held[2],
         state="held",
         problem=f"{name} {held[1]} is that of the module {held[2]}, and stays",
-        cure=f"stackenv rebuild {record.full_name} -m MODULE, with a newer generation; or, for a generic "
-        f"build in this environment alone: stackenv edit {record.full_name} --allow-shadow {name}; "
-        f"ml {record.full_name}; pip install --upgrade {name}",
+        cure=f"stackenv rebuild {record.full_name} -m MODULE",
     )
 
 
