@@ -250,6 +250,16 @@ def test_the_folder_that_one_is_in_is_adopted_by_its_name(user: User, venv: Path
     assert user.stackenv("list").stdout.rstrip().endswith(f"\t{venv}")
 
 
+def test_two_projects_with_a_folder_of_the_same_name_have_a_module_each(user: User, venv: Path) -> None:
+    for project in ("one", "two"):
+        (user.home / project).mkdir()
+        assert user.run(f"cp -a mine {project}/.venv").returncode == 0
+        adopted = user.run(f"cd {project}; stackenv adopt .venv")
+        assert adopted.stdout == f"ml use ~/modules; ml {project}\n", adopted.stderr
+    named = user.stackenv("adopt", "mine", "venv")
+    assert named.stdout == "ml use ~/modules; ml venv\n", named.stderr
+
+
 def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: User, venv: Path) -> None:
     bundle = user.stack.bundle_module
     first = user.stackenv("adopt", "mine", "it", "--version", "2.1", "--description", "kept", "-m", bundle)

@@ -207,8 +207,8 @@ class ModuleStore:
         if module:
             raise TakenError(
                 f"the module {name}/{version} exists already, for the environment {module.prefix}",
-                f"another version beside it: --version {next_version(version)}; or first: "
-                f"stackenv remove {name}/{version}",
+                f"take another name, or another version beside it: --version {next_version(version)}; or "
+                f"first: stackenv remove {name}/{version}",
             )
         raise TakenError(
             f"{path} exists and was not written by stackenv: it is left alone, and nothing was changed",
