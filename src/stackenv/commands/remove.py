@@ -46,6 +46,7 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
     """
     from stackenv.apply.journal import JournalFullError
     from stackenv.commands.replacement import carry_out, open_store, remove_without_journal, require_unused
+    from stackenv.commands.saved_collections import tell_collections
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -61,6 +62,7 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
         remove_without_journal(replacement, workplace, error.message)
     if not dry_run:
         tell(f"{module.full_name} is gone")
+        tell_collections(module, None, workplace)
 
 
 def agree(replacement: Replacement, module: StoredModule) -> None:
