@@ -141,6 +141,8 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     plain = bool(os.environ.get("NO_COLOR"))
     style = "" if plain else "table.header"
     table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=style)
+    # What the row is about, and is typed elsewhere.
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*row)
     Console(no_color=plain, highlight=False).print(table, markup=False)
