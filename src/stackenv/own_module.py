@@ -64,6 +64,9 @@ COMPLETIONS = {
 LOOP_VARIABLES = {"bash": "completion type value", "zsh": "type key descr"}
 
 
+REFERENCE = re.compile(r"(?<=See \\fB)[a-z -]+(?=\(1\))")
+
+
 def render_completion(shell: str) -> str:
     """Return the script that completes `stackenv` in `shell`: click's, with its variables kept inside.
 
@@ -113,9 +116,16 @@ def write_man_pages(folder: Path) -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option) and parameter.help:
                 parameter.help = escape_roff(parameter.help)
-        pending += getattr(command, "commands", {}).values()
+        commands = getattr(command, "commands", {})
+        for name in [name for name, below in commands.items() if below.hidden]:
+            # click-man 0.6.0 writes no page of it, and refers to one all the same.
+            del commands[name]
+        pending += commands.values()
     folder.mkdir(parents=True, exist_ok=True)
     write_pages("stackenv", stackenv, version=__version__, target_dir=str(folder))
+    for page in folder.iterdir():
+        # It calls the pages of a group "stackenv site-check", and their files stackenv-site-check.1.
+        page.write_text(REFERENCE.sub(lambda name: name.group().replace(" ", "-"), page.read_text()))
 
 
 def write_own_module(root: Path) -> None:

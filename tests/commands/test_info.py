@@ -55,6 +55,7 @@ def test_a_module_wins_over_a_folder_of_its_name(owner: Person) -> None:
 def test_a_path_without_a_module_is_refused_with_what_to_type(owner: Person) -> None:
     told = owner.stackenv("info", "./venvs", status=1).stderr
     assert f"no module in {owner.modules} leads to venvs" in told and "stackenv adopt venvs" in told
+    assert "no module" in owner.stackenv("info", "~nobody-here/x", status=1).stderr
     told = owner.stackenv("info", "~/nothing", status=1).stderr
     assert f"leads to {owner.home}/nothing" in told and "stackenv list" in told
     assert "there is no module nothing" in owner.stackenv("info", "nothing", status=1).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -35,6 +36,13 @@ def render_default(name: str, version: str) -> str:
 
     full_name = quote_lua(f"{name}/{version}")
     return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'
+
+
+def expand_home(text: str) -> Path:
+    """Return the path `text`, with the home for its ~; as it is where there is no such user."""
+    with contextlib.suppress(RuntimeError):
+        return Path(text).expanduser()
+    return Path(text)
 
 
 def check_name(text: str, what: str = "name") -> str:
@@ -182,7 +190,7 @@ class ModuleStore:
         StackenvError
             When there is none, when there are several, when stackenv did not write it.
         """
-        path = Path(text).expanduser()
+        path = expand_home(text)
         if not PATH.match(text):
             try:
                 return self.find_by_name(text, default)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.apply.store import check_name
+from stackenv.apply.store import check_name, expand_home
 from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
@@ -143,7 +143,7 @@ def find_environment(text: str, workplace: Workplace) -> Path:
     """
     from stackenv.facts.conda_environment import find_named_environment
 
-    path = resolve_dots(Path(text).expanduser())
+    path = resolve_dots(expand_home(text))
     if path.is_dir():
         if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir():
             return path
