@@ -73,6 +73,11 @@ def format_bytes(number: float) -> str:
     return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
 
 
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """Return `number` with its noun: 1 package, 2 packages, and `plural` where an s does not make it."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def shorten_list(items: Sequence[str], shown: int = 5) -> str:
     """Return `items` in a row, the first `shown` of them when there are more."""
     more = len(items) - shown

@@ -26,7 +26,7 @@ def test_what_it_will_delete_is_counted(owner: Person) -> None:
     files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
     links = [f for d, dirs, _ in os.walk(place) for n in dirs if (f := Path(d, n)).is_symlink()]
     line = owner.stackenv("remove", "counted", "--dry-run").stdout.splitlines()[1]
-    assert line.startswith(f"delete the environment {place}: {len(files) + len(links)} files, ")
+    assert line.startswith(f"delete the environment {place}: {len(files) + len(links):,} files, ")
     megabytes = sum(file.lstat().st_size for file in (*files, *links)) / 1e6
     assert line.endswith(f"{megabytes:.1f} MB")
 

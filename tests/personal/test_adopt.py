@@ -280,7 +280,7 @@ def test_a_moved_environment_whose_programs_lead_nowhere_is_adopted_with_a_warni
     made = user.run(f"module load {user.stack.python_module}; python -m venv mine; mv mine moved")
     assert made.returncode == 0
     adopted = user.stackenv("adopt", "moved")
-    assert adopted.returncode == 0 and "(pip, pip3, pip3.11) start a Python" in adopted.stderr, adopted.stderr
+    assert adopted.returncode == 0 and "the Python of 3 programs in" in adopted.stderr, adopted.stderr
 
 
 def test_a_copy_gets_a_name_of_its_own(user: User, venv: Path) -> None:

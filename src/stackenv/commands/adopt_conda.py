@@ -29,7 +29,7 @@ from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
-from stackenv.output import tell
+from stackenv.output import format_count, tell
 from stackenv.render import render_module
 
 
@@ -110,7 +110,7 @@ def plan_adopted_conda(
     stack = load_conda_stack(modules, workplace, lmod)
     tell_of_python_modules(lmod, workplace)
     packages = read_packages(request.prefix)
-    tell(f"{request.prefix} is a conda environment of {len(packages)} packages")
+    tell(f"{request.prefix} is a conda environment of {format_count(len(packages), 'package')}")
     tell_foreign_scripts(request.prefix)
     record = draft_conda_record(request, workplace, stack, owned=False)
     proof = proof_of(record.path, uuid.uuid4().hex)

@@ -14,7 +14,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError, explain
-from stackenv.output import ask, print_json, print_line, tell
+from stackenv.output import ask, format_count, print_json, print_line, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -190,7 +190,7 @@ def print_found(found: Found, can_fix: bool) -> None:
                     print_line(f"    {title + ':':6} {text}")
     every = [finding for _, findings in found for finding in findings]
     environments = sum(subject != ACCOUNT for subject, _ in found)
-    looked = f"{environments} environment{'' if environments == 1 else 's'}"
+    looked = format_count(environments, "environment")
     looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
     if not every:
         print_line(f"nothing is wrong: {looked}")

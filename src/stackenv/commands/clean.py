@@ -122,7 +122,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
 def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
     """Tell what the removal of `items` does; return whether it is wanted."""
     from stackenv.model.reclaimable import DeleteEnvironment
-    from stackenv.output import format_bytes
+    from stackenv.output import format_bytes, format_count
 
     for action in (action for item in items for action in item.actions):
         tell(action.sentence)
@@ -133,7 +133,7 @@ def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
     if yes:
         return True
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
-    return ask(f"Remove {kind}: {format_bytes(size)}, {inodes} files?")
+    return ask(f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?")
 
 
 def list_jobs() -> list[str]:

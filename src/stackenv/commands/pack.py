@@ -14,7 +14,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import BusyError, StackenvError
-from stackenv.output import print_line, showing_progress, tell
+from stackenv.output import format_count, print_line, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -63,9 +63,10 @@ def require_idle(record: Record) -> None:
     users = list_users(Path(record.path))
     if users:
         shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
+        number = format_count(len(users), "process", "processes")
         raise BusyError(
-            f"{record.full_name} is in use by {len(users)} processes on this node, which would lose their "
-            f"files: {shown}; nothing was changed",
+            f"{record.full_name} is in use by {number} on this node, and their files would be gone: {shown}; "
+            "nothing was changed",
             "end them, or wait; jobs on other nodes cannot be seen from here: squeue --me",
         )
 

@@ -15,7 +15,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import ask, tell
+from stackenv.output import ask, format_count, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -202,7 +202,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
     measured = measure(real)
     return (
-        f"delete the environment {path}: {measured.files} files, {measured.text}",
+        f"delete the environment {path}: {format_count(measured.files, 'file')}, {measured.text}",
         (
             MovePath(str(real), str(aside)),
             *([RemoveFile(str(path))] if path.is_symlink() else []),

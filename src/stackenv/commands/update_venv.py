@@ -37,6 +37,7 @@ from stackenv.model.environment import Package, Record
 from stackenv.model.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
 from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect
+from stackenv.output import format_count
 
 
 def look_at_venv(
@@ -162,7 +163,8 @@ class VenvUpdate:
     def plan(self) -> Plan:
         """Return the steps until all is as it is to be, but record and modulefile."""
         name, path = self.record.full_name, Path(self.record.path)
-        many = f" and {len(self.prospect.further)} further packages" if self.prospect.further else ""
+        further = format_count(len(self.prospect.further), "further package")
+        many = f" and {further}" if self.prospect.further else ""
         what = f"{self.prospect.changes[0].name} {self.prospect.then}{many}"
         steps = [
             Step(f"{name}: fetch {what}", self.fetch),

@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, Union
 
+from stackenv.output import format_count
+
 # broken: something does not work, or will not; insecure: others can take it over; warning: it works, and
 # costs or surprises; unchecked: nobody could look.
 Level = Literal["broken", "insecure", "warning", "unchecked"]
@@ -37,7 +39,7 @@ class RewriteFile:
     @property
     def sentence(self) -> str:
         lines = self.old.count(b"\n") - self.new.count(b"\n")
-        less = f", {lines} lines shorter" if lines > 0 else ""
+        less = f", {format_count(lines, 'line')} shorter" if lines > 0 else ""
         return f"write {self.path} anew{less}; as it is now it is kept as {name_backup(self.path)}"
 
 
