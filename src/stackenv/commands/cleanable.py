@@ -69,7 +69,7 @@ def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
     for kind, what, places, options, why in (
         ("conda-archives", "archives of conda packages", cache.archives, ("--tarballs",), ""),
         ("conda-packages", "conda packages that nothing links to", cache.packages, ("--packages",), kept),
-        ("conda-indexes", "indexes and logs of conda", cache.indexes, ("--index-cache", "--logfiles"), ""),
+        ("conda-indexes", "indexes and logs of conda", cache.indexes, cache.clean_indexes, ""),
     ):
         if places:
             action = RunCommand((python, "-I", "-B", conda, "clean", "--yes", *options))
