@@ -23,6 +23,7 @@ from stackenv.errors import ModuleError, StackenvError
 from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.conda_environment import list_environment_folders, read_packages
 from stackenv.facts.lmod import Lmod
+from stackenv.facts.package_owners import count_by_installer, read_own_packages
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.model import InstalledFile
@@ -109,10 +110,9 @@ def plan_adopted_conda(
     modules = request.modules or (former.modules if former else ())
     stack = load_conda_stack(modules, workplace, lmod)
     tell_of_python_modules(lmod, workplace)
-    packages = read_packages(request.prefix)
-    tell(f"{request.prefix} is a conda environment of {format_count(len(packages), 'package')}")
-    tell_foreign_scripts(request.prefix)
     record = draft_conda_record(request, workplace, stack, owned=False)
+    tell(f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}")
+    tell_foreign_scripts(request.prefix)
     proof = proof_of(record.path, uuid.uuid4().hex)
     steps = (*before, *conda_module_steps(record, workplace, modulefile, proof))
     return Plan(record.full_name, steps, str(modulefile)), record
@@ -195,7 +195,8 @@ def capture_record(record: Record, workplace: Workplace) -> Record:
         "environment_name": name_environment(prefix, workplace),
         "scripts_sha256": hash_activation(prefix),
     }
-    return replace(record, python=find_python(prefix), packages=read_packages(prefix), activation=activation)
+    packages = read_own_packages(record)
+    return replace(record, python=find_python(prefix), packages=packages, activation=activation)
 
 
 def finish_conda(record: Record, modulefile: Path, proof: Path) -> None:

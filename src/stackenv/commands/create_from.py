@@ -26,8 +26,8 @@ from stackenv.commands.wanted_packages import (
     Contents,
     leave_out_usual,
     list_recorded,
+    list_recorded_of_conda,
     want_line,
-    want_of_conda,
 )
 from stackenv.commands.workplace import Workplace
 from stackenv.describe.modules import describe_module, require_kind
@@ -109,11 +109,11 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
     )
     told = [want_line(line, believed=False) for line in lines]
     if record.kind == "conda":
-        for package in record.packages:
-            spec = f"{package.name}={package.version}"
-            if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (package.name, spec))):
-                raise ValueError(f"{package.name!r} {package.version!r} is no package of conda's")
-        conda = tuple(want_of_conda(p.name, p.version) for p in record.packages)
+        conda = list_recorded_of_conda(record)
+        for wanted in conda:
+            (spec,) = wanted.arguments
+            if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (wanted.name, spec))):
+                raise ValueError(f"{wanted.name!r} {wanted.version!r} is no package of conda's")
         return Contents(leave_out_usual(told), conda, tuple(channels))
     special = {canonicalize_name(wanted.name) for wanted in told}
     listed = [w for w in list_recorded(record) if canonicalize_name(w.name) not in special]

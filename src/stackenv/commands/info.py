@@ -90,7 +90,7 @@ def describe_modulefile(module: StoredModule, workplace: Workplace, problem: Sta
 
 def describe_record_of(record: Record, module: StoredModule, workplace: Workplace) -> dict[str, Any]:
     """Return what `record` tells of `module`, and what its environment holds now."""
-    from stackenv.facts.own_packages import read_own_packages
+    from stackenv.facts.package_owners import read_own_packages
 
     packages = read_own_packages(record)
     python, platform = record.python, record.platform

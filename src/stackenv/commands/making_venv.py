@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from stackenv.apply.venv import make_folder, make_venv, write_files
 from stackenv.describe.venv import describe_venv_files
 from stackenv.facts.compiled import list_needed_features
-from stackenv.facts.own_packages import read_own_packages
+from stackenv.facts.package_owners import read_own_packages
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Package, Record
 from stackenv.model.plan import RemoveTree, Step

@@ -196,7 +196,7 @@ class Packing:
     def verify(self) -> None:
         from stackenv.apply.packing import choose_way, describe_image, read_image, require_same
         from stackenv.describe.packed import IMAGE
-        from stackenv.facts.own_packages import read_own_packages
+        from stackenv.facts.package_owners import read_own_packages
         from stackenv.facts.tree import hash_tree, list_names, read_stamps, read_tree
 
         self.stamps = read_stamps(self.real)

@@ -18,7 +18,7 @@ from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.modules import describe_files, describe_module
 from stackenv.describe.personal import IN_CHARGE
 from stackenv.errors import StackenvError
-from stackenv.facts.own_packages import read_own_packages
+from stackenv.facts.package_owners import read_own_packages
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
 from stackenv.model.record import RECORD_FILE, write_record_text

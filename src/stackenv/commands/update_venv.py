@@ -32,7 +32,8 @@ from stackenv.commands.workplace import Workplace, hide_credentials
 from stackenv.describe.venv import constraints_url, find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.facts.compiled import list_needed_features
-from stackenv.facts.own_packages import read_origin, read_own_packages, read_site_packages
+from stackenv.facts.own_packages import read_origin, read_site_packages
+from stackenv.facts.package_owners import read_own_packages
 from stackenv.model.environment import Package, Record
 from stackenv.model.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
 from stackenv.model.record import FOLDER

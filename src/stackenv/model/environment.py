@@ -11,7 +11,8 @@ class Package:
     """An installed package, as its metadata names it, and where it came from.
 
     `location` is the folder that it is imported from; `sha256` that of the wheel, where pip has told
-    it; `source` the file name of what was installed (a wheel, an sdist), where known.
+    it; `source` the file name of what was installed (a wheel, an sdist), where known; `installer` is
+    `pip` for what pip, or a tool like it, has put beside conda's packages, and empty for all others.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Package:
     location: str = ""
     source: str = ""
     sha256: str = ""
+    installer: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ name, version, kind (venv or conda), path, module_folder, description, owned, ma
 modules, stack, modulepath
 python          version, executable (real path), module; null without a Python
 platform        machine, os, cpu
-packages        name, version, location, source, sha256, each empty when unknown
+packages        name, version, location, source, sha256, each empty when unknown; installer, which is pip
+                for what is in a conda environment and is not conda's
 pinned          name, version, module of what the constraints file holds
 allow_shadow, user_site
 cpu_features    what packages compiled here need of the CPU, by the names of /proc/cpuinfo

@@ -64,9 +64,7 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
         "python_full_version": record.python.version,
         "extra": "",
     }
-    for distribution in environment.distributions:
-        if record.kind == "conda" and (distribution.read_text("INSTALLER") or "").strip() == "conda":
-            continue
+    for distribution in environment.owners.distributions:
         for text in distribution.requires or ():
             try:
                 needed = Requirement(text)

@@ -1,0 +1,122 @@
+"""Each package of a conda environment has one owner, conda or pip: in check, its cures, info and adopt."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
+
+from built import POLICY, BuiltModules
+from findings import read_findings
+from made_again import make_again
+from stacked import open_stack
+from users import User, make_user
+from wheels import make_wheel
+
+INSIDE = "stackenv run it/1.0 -- "
+
+
+def check(user: User, *words: str) -> list[dict[str, Any]]:
+    done = user.stackenv("check", *words, "--json")
+    assert done.stdout, done.stderr
+    return [f for f in read_findings(done.stdout) if f["rule"] != "generic-packages"]
+
+
+def pip(user: User, *words: str) -> None:
+    done = user.stackenv("run", "it", "--", "python", "-m", "pip", "install", "-q", "--no-deps", *words)
+    assert done.returncode == 0, done.stderr
+
+
+def adopt_again(user: User) -> str:
+    """Make the module of it anew by adopting it, as what may have been moved; return what was told."""
+    (user.modules / "it/1.0.lua").unlink()
+    adopted = user.stackenv("adopt", str(prefix_of(user)), "it")
+    assert adopted.returncode == 0, adopted.stderr
+    return adopted.stderr
+
+
+def prefix_of(user: User) -> Path:
+    return user.home / "conda/envs/it-1.0"
+
+
+def site_of(user: User) -> Path:
+    (site,) = prefix_of(user).glob("lib/python3*/site-packages")
+    return site
+
+
+def wheels_of(user: User) -> Path:
+    return user.home / "wheels"
+
+
+@pytest.fixture
+def user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> User:
+    """Return a user with the module it of a conda environment, to which pip has added the program tool."""
+
+    def make(folder: Path) -> User:
+        user = make_user(folder, open_stack("eb5-pythonpath"))
+        policy = folder / "site.yaml"
+        policy.write_text(POLICY)
+        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+        user.environ["PIP_FIND_LINKS"] = str(wheels_of(user))
+        made = user.stackenv("create", "it", "--conda", "activating", "python", "pip", "pandas")
+        assert made.returncode == 0, made.stderr
+        make_wheel(wheels_of(user), "tool", "1.0")
+        pip(user, "tool")
+        return user
+
+    return make_again(tmp_path_factory.getbasetemp() / "owned", make)
+
+
+def test_conda_s_pip_without_an_installer_is_conda_s(user: User) -> None:
+    assert check(user, "it") == []
+    (installer,) = site_of(user).glob("pip-*.dist-info/INSTALLER")
+    installer.unlink()
+    version = installer.parent.name.split("-")[1].removesuffix(".dist")
+    (found,) = check(user, "it")
+    by_conda = f"{INSIDE}conda install --yes --force-reinstall pip={version}"
+    assert (found["where"], found["mend"]) == (str(installer), by_conda)
+    listed = user.stackenv("check", "it", "--fix", "--dry-run").stdout.splitlines()
+    assert listed == [by_conda]
+    assert user.stackenv("check", "it", "--fix", "--yes").returncode == 0
+    assert check(user, "it") == []
+
+
+def test_a_changed_byte_in_a_package_for_any_python_is_found(user: User) -> None:
+    module = site_of(user) / "pandas/__init__.py"
+    contents = module.read_bytes()
+    # What conda has linked into the environment is one file with that in its cache.
+    module.unlink()
+    module.write_bytes(contents.swapcase())
+    (found,) = check(user, "it")
+    assert (found["where"], found["level"]) == (str(module), "warning")
+
+
+def test_what_pip_puts_over_conda_s_is_pip_s(user: User) -> None:
+    # The same version, so that the metadata are in the same place; and one of which conda has more files.
+    make_wheel(wheels_of(user), "pandas", "2.2.2")
+    pip(user, "--force-reinstall", "pandas==2.2.2")
+    assert check(user, "it") == []
+    (site_of(user) / "pandas/part0.py").unlink()
+    (found,) = check(user, "it")
+    assert found["mend"].startswith(INSIDE + "python -m pip install ") and "pandas==2.2.2" in found["mend"]
+
+
+def test_a_package_that_lacks_one_file_and_has_another_changed_is_installed_once(user: User) -> None:
+    package = site_of(user) / "tool"
+    (package / "part0.py").unlink()
+    (package / "part1.py").write_text("# changed\n")
+    assert len(check(user, "it")) == 2
+    listed = user.stackenv("check", "it", "--fix", "--dry-run").stdout.splitlines()
+    assert len(listed) == 1 and listed[0].endswith(" tool==1.0")
+    assert user.stackenv("check", "it", "--fix", "--yes").returncode == 0
+    assert check(user, "it") == []
+
+
+def test_metadata_of_pip_s_packages_that_are_gone_are_found(user: User) -> None:
+    (site_of(user) / "tool-1.0.dist-info/METADATA").unlink()
+    (found,) = check(user, "it")
+    assert "tool==1.0" in found["mend"] and "--ignore-installed" in found["mend"]
