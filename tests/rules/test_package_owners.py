@@ -120,3 +120,27 @@ def test_metadata_of_pip_s_packages_that_are_gone_are_found(user: User) -> None:
     (site_of(user) / "tool-1.0.dist-info/METADATA").unlink()
     (found,) = check(user, "it")
     assert "tool==1.0" in found["mend"] and "--ignore-installed" in found["mend"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["#!/usr/bin/env python\n", "#!/bin/sh\n'''exec' \"/old place/bin/python\" \"$0\" \"$@\"\n' '''\n"],
+)
+def test_a_script_with_another_first_line_alone_is_right(user: User, line: str) -> None:
+    script = prefix_of(user) / "bin/tool"
+    first, _, rest = script.read_text().partition("\n")
+    assert first == f"#!{prefix_of(user)}/bin/python"
+    script.write_text(line + rest)
+    assert check(user, "it") == check(user) == []
+    script.write_text(line)
+    assert "tool==1.0 (1)" in check(user, "it")[0]["what"]
+
+
+def test_a_script_of_what_was_moved_and_one_of_what_was_not(user: User) -> None:
+    script = prefix_of(user) / "bin/tool"
+    script.write_text(script.read_text().replace("re.sub", "re.sab") + "# mine\n")
+    assert "tool==1.0 (1)" in check(user, "it")[0]["what"]
+    adopt_again(user)
+    assert check(user, "it") == []
+    script.write_bytes(b"\0" * len(script.read_bytes()))
+    assert "tool==1.0 (1)" in check(user, "it")[0]["what"]

@@ -151,7 +151,9 @@ class CheckedEnvironment:
         """The files of packages that are gone, or not as they were installed."""
         from stackenv.facts.installed_files import list_faults
 
-        return tuple(list_faults(self.owners, self.prefix, self.thorough))
+        # What was adopted may have been moved before.
+        stays = self.record is not None and self.record.owned
+        return tuple(list_faults(self.owners, self.prefix, stays, self.thorough))
 
     @cached_property
     def packages(self) -> tuple[Package, ...]:

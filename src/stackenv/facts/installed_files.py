@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -17,6 +18,9 @@ from stackenv.facts.package_owners import Owners
 # Written anew by Python, whatever was noted.
 WRITTEN_ANEW = (".pyc", ".pyo")
 NOTES = ("METADATA", "RECORD")
+# How a script begins that pip or uv has made: where `#!` cannot hold the interpreter's path, with three lines
+# (pip/_vendor/distlib/scripts.py).
+FIRST_LINE = re.compile(rb"#!([^\n]*)\n(?:'''exec' ([^\n]*)\n' '''\n)?")
 
 
 class Fault(NamedTuple):
@@ -27,15 +31,20 @@ class Fault(NamedTuple):
     is_there: bool
 
 
-def list_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[Fault]:
+def list_faults(owners: Owners, prefix: Path, stays: bool, thorough: bool) -> Iterator[Fault]:
     """Yield each file at `prefix` that is not right: of a package by the list of who has installed it.
 
-    Contents are compared too if `thorough`.
+    Parameters
+    ----------
+    stays
+        Whether the environment is where it was made, so that its scripts begin as they did.
+    thorough
+        Whether contents are compared too.
     """
     yield from list_conda_faults(owners, prefix, thorough)
     yield from list_lost_notes(path for path, _ in owners.by_pip)
     for distribution in owners.distributions:
-        yield from list_pip_faults(distribution, prefix, thorough)
+        yield from list_pip_faults(distribution, prefix, stays, thorough)
 
 
 def list_conda_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[Fault]:
@@ -66,7 +75,7 @@ def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
                     yield Fault(f"{name.replace('_', '-')}=={version}", folder / note, False)
 
 
-def list_pip_faults(distribution: Distribution, prefix: Path, thorough: bool) -> Iterator[Fault]:
+def list_pip_faults(distribution: Distribution, prefix: Path, stays: bool, thorough: bool) -> Iterator[Fault]:
     """Yield the files of `distribution` that are gone or changed, by its RECORD (PEP 376, PEP 627)."""
     if read_origin(distribution.read_text("direct_url.json")).get("dir_info", {}).get("editable"):
         return
@@ -85,7 +94,7 @@ def list_pip_faults(distribution: Distribution, prefix: Path, thorough: bool) ->
         expected = file.hash.value if thorough and file.hash and file.hash.mode == "sha256" else ""
         if not path.exists():
             yield Fault(requirement, path, False)
-        elif is_changed(path, file.size, expected):
+        elif is_changed(path, file.size, expected) and not has_moved(path, prefix, stays):
             yield Fault(requirement, path, True)
 
 
@@ -97,6 +106,22 @@ def is_changed(path: Path, size: int | None, sha256: str) -> bool:
         return False
     # RECORD has it in base64 without padding (PEP 376).
     return base64.urlsafe_b64encode(hash_file(path).digest()).rstrip(b"=").decode() != sha256
+
+
+def has_moved(path: Path, prefix: Path, stays: bool) -> bool:
+    """Tell whether `path` is a script whose first line is not the one that it was installed with.
+
+    conda-pack and people who move environments write another. RECORD has a hash of the whole, so that what
+    stands below can then be compared with nothing; it must be there, and be text.
+    """
+    if path.parent != prefix / "bin":
+        return False
+    contents = path.read_bytes()
+    begin = FIRST_LINE.match(contents)
+    if not begin or b"\0" in contents or not contents[begin.end() :].strip():
+        return False
+    interpreter = begin[2] or begin[1]
+    return not (stays and os.fsencode(f"{prefix}/bin/") in interpreter)
 
 
 def hash_file(path: Path) -> hashlib._Hash:
