@@ -26,14 +26,14 @@ def test_what_the_record_and_the_environment_tell(owner: Person) -> None:
         "module": f"Python/{VERSION}",
     }
     assert found["pinned"] == [{"name": "tiny-stack", "version": "1.0", "module": "Bundle/1"}]
-    assert {"name": "tiny-own", "version": "1.1"} in found["packages"]
+    assert {"name": "tiny-own", "version": "1.1", "installer": "pip"} in found["packages"]
     assert found["made_by"][:3] == ["stackenv", "create", "biopy"]
     assert (found["shadows"], found["problem"], found["owned"]) == ([], "", True)
 
 
 def test_packages_are_those_of_now_not_of_the_making(owner: Person) -> None:
     owner.stackenv("run", "biopy", "--", "python", "-m", "pip", "install", "-q", "tiny-own==1.0")
-    assert {"name": "tiny-own", "version": "1.0"} in read(owner, "biopy")["packages"]
+    assert {"name": "tiny-own", "version": "1.0", "installer": "pip"} in read(owner, "biopy")["packages"]
 
 
 @pytest.mark.parametrize("way", ["{home}/venvs/biopy-1.0", "~/venvs/biopy-1.0/", "venvs/biopy-1.0", "./link"])
@@ -84,6 +84,7 @@ def test_for_people(owner: Person) -> None:
     lines = owner.stackenv("info", "biopy").stdout.splitlines()
     assert "module       biopy/1.0" in lines
     assert "modules      Bundle/1" in lines
+    assert any(line.startswith("packages of its own (") for line in lines)
     assert "tiny-stack\t1.0\tBundle/1" in lines
 
 

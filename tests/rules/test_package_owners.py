@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,10 @@ def test_what_pip_puts_over_conda_s_is_pip_s(user: User) -> None:
     (site_of(user) / "pandas/part0.py").unlink()
     (found,) = check(user, "it")
     assert found["mend"].startswith(INSIDE + "python -m pip install ") and "pandas==2.2.2" in found["mend"]
+    named = json.loads(user.stackenv("info", "it", "--json").stdout)["packages"]
+    assert [p for p in named if p["name"] == "pandas"] == [
+        {"name": "pandas", "version": "2.2.2", "installer": "pip"}
+    ]
 
 
 def test_a_package_that_lacks_one_file_and_has_another_changed_is_installed_once(user: User) -> None:
@@ -144,3 +149,29 @@ def test_a_script_of_what_was_moved_and_one_of_what_was_not(user: User) -> None:
     assert check(user, "it") == []
     script.write_bytes(b"\0" * len(script.read_bytes()))
     assert "tool==1.0 (1)" in check(user, "it")[0]["what"]
+
+
+def test_packages_are_counted_and_listed_by_owner(user: User) -> None:
+    found = json.loads(user.stackenv("info", "it", "--json").stdout)
+    owners = {package["name"]: package["installer"] for package in found["packages"]}
+    conda = ("activating", "pandas", "pip", "python")
+    assert owners == {**dict.fromkeys(conda, "conda"), "tool": "pip"}
+    shown = user.stackenv("info", "it").stdout.split("\n\n")
+    assert [part.splitlines()[0] for part in shown[1:]] == [
+        "packages from conda (4):",
+        "packages from pip (1):",
+    ]
+    assert "tool\t1.0" in shown[2]
+    assert "is a conda environment of 5 packages (4 from conda, 1 from pip)" in adopt_again(user)
+    # So that `module spider` finds it.
+    assert "tool/1.0" in (user.modules / "it/1.0.lua").read_text()
+
+
+def test_what_pip_has_added_comes_along_as_pip_s(user: User) -> None:
+    adopt_again(user)
+    exported = user.home / "it.yaml"
+    exported.write_text(user.stackenv("export", "it").stdout)
+    made = user.stackenv("create", "again", "--from", str(exported), "--json")
+    assert made.returncode == 0, made.stderr
+    first, second = (json.loads(user.stackenv("info", name, "--json").stdout) for name in ("it", "again"))
+    assert first["packages"] == second["packages"]
