@@ -38,6 +38,7 @@ ACCOUNT_RULES = {
     "conda-envs-variables": "stackenv.rules.conda_envs_variables",
     "conda-at-login": "stackenv.rules.conda_at_login",
     "stack-over-conda": "stackenv.rules.stack_over_conda",
+    "modules-at-login": "stackenv.rules.modules_at_login",
     "rc-variables": "stackenv.rules.rc_variables",
     "pip-user": "stackenv.rules.pip_user",
     "user-site": "stackenv.rules.user_site",
