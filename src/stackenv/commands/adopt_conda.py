@@ -30,7 +30,7 @@ from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
-from stackenv.output import format_count, tell
+from stackenv.output import tell
 from stackenv.render import render_module
 
 

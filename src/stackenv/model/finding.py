@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, Union
 
+from stackenv.errors import quote_word
 from stackenv.output import format_count
 
 # broken: something does not work, or will not; insecure: others can take it over; warning: it works, and
@@ -14,6 +15,9 @@ Level = Literal["broken", "insecure", "warning", "unchecked"]
 # With one of these the status of `stackenv check` is 1.
 GRAVE: frozenset[Level] = frozenset({"broken", "insecure"})
 
+
+# What a fault can break for the fixes of others: conda in each environment, or all in its own environment.
+Needed = Literal["conda", "environment"]
 
 BACKUP = ".stackenv-backup"
 
@@ -42,6 +46,28 @@ class RewriteFile:
         less = f", {format_count(lines, 'line')} shorter" if lines > 0 else ""
         return f"write {self.path} anew{less}; as it is now it is kept as {name_backup(self.path)}"
 
+    @property
+    def needs(self) -> frozenset[Needed]:
+        return frozenset()
+
+
+@dataclass(frozen=True)
+class MoveAside:
+    """Rename the user's own file `path`, which holds `contents`, to `target`, which nobody reads."""
+
+    path: str
+    contents: bytes
+    target: str
+
+    @property
+    def sentence(self) -> str:
+        path, target = quote_word(self.path), quote_word(self.target)
+        return f"rename {path} to {target}; to bring it back: mv {target} {path}"
+
+    @property
+    def needs(self) -> frozenset[Needed]:
+        return frozenset()
+
 
 @dataclass(frozen=True)
 class RunCommand:
@@ -53,8 +79,17 @@ class RunCommand:
     def sentence(self) -> str:
         return shlex.join(self.words)
 
+    @property
+    def needs(self) -> frozenset[Needed]:
+        """What must work for it to work."""
+        needs: list[tuple[Needed, bool]] = [
+            ("environment", self.words[:2] == ("stackenv", "run")),
+            ("conda", "conda" in self.words),
+        ]
+        return frozenset(need for need, applies in needs if applies)
 
-Action = Union[RewriteFile, RunCommand]
+
+Action = Union[RewriteFile, MoveAside, RunCommand]
 
 
 @dataclass(frozen=True)
@@ -79,6 +114,8 @@ class Finding:
         What `stackenv check --fix` does, in this order; empty when only the user can decide.
     parts
         Each of several faults that `what` tells of, which may name the first alone.
+    breaks
+        What fails as long as this is not fixed; empty when nothing does that a fix would need.
     """
 
     rule: str
@@ -89,3 +126,4 @@ class Finding:
     mend: str
     cure: tuple[Action, ...] = ()
     parts: tuple[str, ...] = ()
+    breaks: Needed | Literal[""] = ""

@@ -48,6 +48,8 @@ ACCOUNT_RULES = {
     "lmod-cache": "stackenv.rules.lmod_cache",
     "quota": "stackenv.rules.quota",
 }
+# Whose findings break conda in each environment.
+CONDA_RULES = {name: ACCOUNT_RULES[name] for name in ("condarc", "conda-envs-variables")}
 
 
 def apply_rules(rules: Mapping[str, str], subject: Any) -> Iterator[Finding]:

@@ -69,7 +69,7 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
 def describe(path: Path, what: str, mend: str) -> Finding:
     """Return the finding `what`, at `path`."""
     why = "the environment does not start, or its packages are not found, or crash"
-    return Finding("python-changed", "broken", what, str(path), why, mend)
+    return Finding("python-changed", "broken", what, str(path), why, mend, breaks="environment")
 
 
 def shorten(version: str) -> str:
