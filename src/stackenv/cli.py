@@ -43,7 +43,11 @@ COMMANDS = {
 # What others call a command, what stands behind it when nothing does, and what to type here.
 NO_COMMANDS = {
     "activate": ("NAME", "module use ~/modules; module load {}"),
-    "install": ("PACKAGE", "load the environment's module first: module load NAME; pip install {}"),
+    "install": (
+        "PACKAGE",
+        "load the environment's module first: module load NAME; pip install {0}, or, in a conda "
+        "environment, conda install {0}",
+    ),
 }
 LONGEST_SENTENCE = 200
 INTERRUPTED = 128 + signal.SIGINT

@@ -166,3 +166,17 @@ def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> Non
     first, again = (json.loads(person.stackenv("info", n, "--json").stdout) for n in ("it", "again"))
     assert (again["kind"], again["packages"]) == ("conda", first["packages"])
     assert again["environment"] == str(person.home / "conda/envs/again-1.0")
+
+
+def test_conda_packages_that_are_nowhere_are_asked_of_conda(
+    person: Person, built_modules: BuiltModules
+) -> None:
+    policy = person.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    person.stackenv("create", "--conda", "it", "activating")
+    file = export(person, "it")
+    file.write_text(file.read_text().replace("name: activating", "name: absent"))
+    failed = person.stackenv("create", "again", "--from", str(file), status=None)
+    assert failed.returncode and "conda search PACKAGE" in failed.stderr
+    assert "pip" not in failed.stderr.rpartition("hint:")[2]

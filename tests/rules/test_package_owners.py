@@ -175,3 +175,40 @@ def test_what_pip_has_added_comes_along_as_pip_s(user: User) -> None:
     assert made.returncode == 0, made.stderr
     first, second = (json.loads(user.stackenv("info", name, "--json").stdout) for name in ("it", "again"))
     assert first["packages"] == second["packages"]
+
+
+def test_what_is_advised_is_the_owner_s(user: User) -> None:
+    refused = user.stackenv("update", "absent", "--in", "it", "--dry-run")
+    assert f"conda install --prefix {prefix_of(user)} absent" in refused.stdout + refused.stderr
+    metadata = site_of(user) / "tool-1.0.dist-info/METADATA"
+    metadata.write_text(f"{metadata.read_text()}Requires-Dist: absent\nRequires-Dist: numpy>=2\n")
+    numpy = prefix_of(user) / "conda-meta/numpy-1.26.4-0.json"
+    files = [str((site_of(user) / "numpy-1.26.4.dist-info/METADATA").relative_to(prefix_of(user)))]
+    numpy.write_text(json.dumps({"name": "numpy", "version": "1.26.4", "files": files}))
+    place = prefix_of(user) / files[0]
+    place.parent.mkdir()
+    place.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.26.4\n")
+    found = {finding["rule"]: finding["mend"] for finding in check(user, "it")}
+    assert "conda install PACKAGE; what no channel has: pip install" in found["inconsistent"]
+    assert found["numpy-bounds"].endswith("or another numpy: conda install numpy=VERSION")
+    numpy.unlink()
+    (place.parent / "INSTALLER").write_text("pip\n")
+    found = {finding["rule"]: finding["mend"] for finding in check(user, "it")}
+    assert found["numpy-bounds"].endswith("or another numpy: pip install numpy==VERSION")
+
+
+@pytest.mark.parametrize("owner", ["conda", "pip"])
+def test_an_ipykernel_is_installed_again_by_its_owner(user: User, owner: str) -> None:
+    package = site_of(user) / "ipykernel"
+    package.mkdir()
+    (package / "__init__.py").write_text("__version__ = '6'\nraise ImportError('broken')\n")
+    info = site_of(user) / "ipykernel-6.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ipykernel\nVersion: 6\n")
+    (info / "INSTALLER").write_text(f"{owner}\n")
+    if owner == "conda":
+        note = {"name": "ipykernel", "version": "6", "files": []}
+        (prefix_of(user) / "conda-meta/ipykernel-6-0.json").write_text(json.dumps(note))
+    refused = user.stackenv("kernel", "add", "it")
+    words = {"conda": "conda install", "pip": "python -m pip install"}[owner]
+    assert f"ml it/1.0; {words} --force-reinstall ipykernel" in refused.stderr

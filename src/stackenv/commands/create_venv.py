@@ -91,7 +91,8 @@ class CreateRequest:
             if value:
                 raise UsageError(
                     f"{option} goes without --from: the file says what there is to be",
-                    "install more afterwards: ml NAME; pip install PACKAGE",
+                    "install more afterwards: ml NAME; pip install PACKAGE; in a conda environment: ml NAME; "
+                    "conda install PACKAGE",
                 )
 
     def _check_conda(self) -> None:

@@ -122,6 +122,15 @@ def require_python(record: Record) -> None:
     )
 
 
+def advise_again(record: Record) -> str:
+    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
+    from stackenv.facts.package_owners import read_owners
+
+    if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
+        return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
+    return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
+
+
 def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
     """Return the error for an environment whose ipykernel cannot be used."""
     if found.problem:
@@ -129,7 +138,7 @@ def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
             f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
             "changed",
             f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
-            f"install it anew: ml {record.full_name}; python -m pip install --force-reinstall ipykernel",
+            f"install it again: {advise_again(record)}",
         )
     return StackenvError(
         f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "

@@ -110,7 +110,7 @@ def look_at(
                     target.kind,
                     state="refused",
                     problem=f"there is no {requirement.name} in {target.name}",
-                    cure=f"ml {target.name}; pip install {requirement.name}" if target.module else "",
+                    cure=advise_install(target, requirement.name),
                 )
             if prospect:
                 prospects.append(prospect)
@@ -118,6 +118,13 @@ def look_at(
                 updates[target.name] = update
             advance(1)
     return prospects, updates
+
+
+def advise_install(target: Target, name: str) -> str:
+    """Return what installs the package `name` into `target`; empty for a venv without a module."""
+    if target.kind == "conda":
+        return f"conda install --prefix {shlex.quote(target.prefix)} {name}"
+    return f"ml {target.name}; pip install {name}" if target.module else ""
 
 
 def look_at_one(

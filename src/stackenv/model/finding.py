@@ -61,8 +61,8 @@ class MoveAside:
 
     @property
     def sentence(self) -> str:
-        path, target = quote_word(self.path), quote_word(self.target)
-        return f"rename {path} to {target}; to bring it back: mv {target} {path}"
+        back = f"mv {quote_word(self.target)} {quote_word(self.path)}"
+        return f"rename {self.path} to {self.target}; to bring it back: {back}"
 
     @property
     def needs(self) -> frozenset[Needed]:
