@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people import MINOR, VERSION, Person
+from people import MINOR, VERSION, Person, force_in
 
 
 def read(person: Person, *words: str, status: int = 0) -> dict[str, Any]:
@@ -71,11 +71,8 @@ def test_a_shadowed_package_with_both_versions(owner: Person) -> None:
 
 
 def test_a_package_that_was_forced_past_the_constraints(owner: Person) -> None:
-    place = owner.create("forced")
-    python = str(place / "bin/python")
-    wheel = str(owner.site.wheels / "tiny_stack-2.0-py3-none-any.whl")
-    owner.stackenv("run", "forced", "env", "-u", "PIP_CONSTRAINT", "PIP_CONFIG_FILE=/dev/null",
-                   python, "-m", "pip", "install", "-q", "--ignore-installed", wheel)  # fmt: skip
+    owner.create("forced")
+    force_in(owner, "forced", "tiny-stack==2.0")
     (shadow,) = read(owner, "forced")["shadows"]
     assert (shadow["version"], shadow["stack_version"]) == ("2.0", "1.0")
 

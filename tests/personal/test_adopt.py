@@ -233,6 +233,22 @@ def test_the_users_own_pip_conf_and_sitecustomize_stay(user: User, venv: Path, k
     assert used.stdout == "1\n", used.stderr
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_what_nothing_holds_is_said(user: User, venv: Path, own: bool) -> None:
+    """Without the layers a pip.conf of stackenv's holds, and none of the user's own."""
+    if own:
+        (venv / "pip.conf").write_text("[global]\ntimeout = 5\n")
+    adopted = user.stackenv("adopt", "mine", "--no-pth", "-m", user.stack.bundle_module)
+    said = "WARNING: nothing keeps pip from replacing what the modules bring"
+    assert (adopted.returncode, said in adopted.stderr) == (0, own), adopted.stderr
+    install = "python -m ensurepip >$TMPDIR/log && python -m pip install --dry-run packaging==24.2"
+    done = user.run(f"{adopted.stdout.strip()} && {install}")
+    assert ("The user requested (constraint) packaging==" in done.stdout + done.stderr) == (not own)
+    assert ("Would install packaging-24.2" in done.stdout) == own
+    uv = user.run(f"{adopted.stdout.strip()} && uv pip install --no-index --dry-run packaging==24.2")
+    assert "you require packaging==" in uv.stderr
+
+
 def test_what_is_adopted_twice_is_said_by_any_way_to_name_it(user: User, venv: Path) -> None:
     assert user.stackenv("adopt", "mine").returncode == 0
     (user.home / "link").symlink_to("mine")

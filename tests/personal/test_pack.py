@@ -125,7 +125,7 @@ def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
     before = describe_tree(owner.home / "venvs")
     done = load(owner, "uv pip install pandas")
     assert done.returncode != 0
-    assert "is packed and cannot be changed; type first: stackenv unpack bio/1.0" in done.stderr
+    assert "nothing was done (uv pip install). Type first: stackenv unpack bio/1.0" in done.stderr
     assert describe_tree(owner.home / "venvs") == before
     assert not (owner.home / ".local").exists()
 

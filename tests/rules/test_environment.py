@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from findings import read_findings
 from homes import bring_back, keep_home
-from people import COMMAND, MINOR, VERSION, Person, Site, make_person, make_site, make_wheel
+from people import COMMAND, MINOR, VERSION, Person, Site, force_in, make_person, make_site, make_wheel
 
 
 def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[str, str]]:
@@ -173,16 +173,14 @@ def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
 def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
     make_wheel(biologist.site.wheels, "tiny-stack", "0.5")
     before = biologist.tree()
-    install = ("python", "-m", "pip", "install", "-q", "--no-deps", "tiny-stack==0.5")
-    biologist.stackenv(
-        "run", "biopy", "--", "env", "-u", "PIP_CONSTRAINT", "PIP_CONFIG_FILE=/dev/null", *install
-    )
+    force_in(biologist, "biopy", "tiny-stack==0.5")
     found = find_one(biologist, "shadows")
     assert found["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
     assert time.strftime("since %Y-%m-%d", time.gmtime()) in found["what"]
     mend(biologist)
     assert find(biologist, "shadows") == []
-    assert differences(biologist, before, "__pycache__", ".cache") == set()
+    # The lock is uv's.
+    assert differences(biologist, before, "__pycache__", ".cache", ".lock") == set()
 
 
 def test_what_may_be_hidden_is_no_finding(person: Person) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from stackenv.model import InstalledFile
 from stackenv.model.plan import Change, RemoveFile, RemoveTree, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE
 from stackenv.render import render_installed_file
+
+LARGEST = 1 << 16
 
 
 def is_layer_file(file: InstalledFile) -> bool:
@@ -26,20 +29,24 @@ def is_in_folder(file: InstalledFile, prefix: str) -> bool:
 def is_users(file: InstalledFile, prefix: str) -> bool:
     """Tell whether there is something at the place of `file` that stackenv did not write."""
     path = Path(file.path)
-    if is_in_folder(file, prefix) or is_layer_file(file) or not path.exists():
+    if is_in_folder(file, prefix) or is_layer_file(file) or not os.path.lexists(path):
         return False
-    return STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace")
+    if path.is_symlink() or not path.is_file():
+        return True
+    # A program of 60 MB is no file of ours.
+    with path.open("rb") as stream:
+        return STACKENV_UUID.encode() not in stream.read(LARGEST)
 
 
 def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
-    """Return the changes that write `files` anew, but none over the user's own.
+    """Return the changes that write `files` anew, of which none is the user's own.
 
     Where the layer files are not there (`adopt --no-pth`), they are not made.
     """
     return tuple(
         WriteFile(file.path, render_installed_file(file), file.executable)
         for file in files
-        if not is_users(file, prefix) and (not is_layer_file(file) or Path(file.path).exists())
+        if not is_layer_file(file) or Path(file.path).exists()
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from stackenv.apply.capture import capture_activation
 from stackenv.apply.files import write_file, write_new_file
-from stackenv.apply.own_files import is_users
 from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import require_no_personal
+from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.conda_environment import (
     describe_conda_environment_files,
@@ -26,7 +26,6 @@ from stackenv.facts.lmod import Lmod
 from stackenv.facts.package_owners import count_by_installer, read_own_packages
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
@@ -140,22 +139,11 @@ def conda_module_steps(
     )
 
 
-def keep_users_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files of `record` without those at whose place the user has an own one; tell of each."""
-    kept = []
-    for file in describe_conda_environment_files(record):
-        if is_users(file, record.path) or (file.yields and Path(file.path).is_symlink()):
-            tell(f"{file.path} is your own and stays as it is")
-        else:
-            kept.append(file)
-    return tuple(kept)
-
-
 def capture_steps(
     record: Record, workplace: Workplace, proof: str, captured: list[Record]
 ) -> tuple[Step, ...]:
     """Return the steps that write stackenv's files, and put the complete record into `captured`."""
-    files = keep_users_files(record)
+    files = keep_users_files(describe_conda_environment_files(record), record.path)
 
     listed = "".join(
         f", {Path(file.path).name}" for file in files if f"/{FOLDER}/" not in file.path[len(record.path) :]
@@ -165,8 +153,9 @@ def capture_steps(
         Path(proof).parent.mkdir(exist_ok=True)
         Path(proof).touch()
         # Which Python a new environment has is known only when conda has made it.
-        python = find_python(Path(record.path))
-        write_files(files if python == record.python else keep_users_files(replace(record, python=python)))
+        made = replace(record, python=find_python(Path(record.path)))
+        described = describe_conda_environment_files(made)
+        write_files(files if made == record else keep_users_files(described, record.path))
 
     return (
         Step(

@@ -234,14 +234,14 @@ def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
 
 
 def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
-    """Have the environment's own pip install ipykernel, under the constraints that its module sets."""
+    """Have the environment's own pip install ipykernel, under its constraints."""
     from stackenv.apply.pip_failure import explain_failure
-    from stackenv.apply.venv import ELSEWHERE, run_aloud
+    from stackenv.apply.venv import ELSEWHERE, constrained, run_aloud
 
     python = f"{planned.record.path}/bin/python"
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
     within = {name: value for name, value in workplace.environ.items() if name not in ELSEWHERE}
-    status, said = run_aloud(planned.start(words), {**within, "PIP_USER": "0"})
+    status, said = run_aloud(planned.start(words), {**constrained(planned.record, within), "PIP_USER": "0"})
     if status and "No module named pip" in said:
         raise InstallError(
             f"{planned.record.full_name} has no pip; no kernel was made",

@@ -19,11 +19,15 @@ from stackenv.describe.modules import describe_files, describe_module
 from stackenv.describe.personal import IN_CHARGE
 from stackenv.errors import StackenvError
 from stackenv.facts.package_owners import read_own_packages
+from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.output import print_line, tell
 from stackenv.render import render_module
+
+# What the user's own file means.
+LOSSES = {"uv": "; uv may replace what the modules bring"}
 
 
 def open_store(workplace: Workplace, dry_run: bool) -> None:
@@ -86,16 +90,24 @@ def require_unused(module: StoredModule, environ: Mapping[str, str]) -> None:
 
 def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
     """Return the changes that bring files, record and modulefile in line with `record`."""
-    files = describe_files(record)
-    for file in files:
-        if is_users(file, record.path):
-            tell(f"{file.path} is your own and stays as it is")
+    files = keep_users_files(describe_files(record), record.path)
     complete = replace(record, packages=read_own_packages(record))
     return (
         *rewrite_files(files, record.path),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
     )
+
+
+def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[InstalledFile, ...]:
+    """Return `files` without those at whose place there is something of the user's; tell of each."""
+    kept = []
+    for file in files:
+        if is_users(file, prefix):
+            tell(f"{file.path} is your own and stays as it is{LOSSES.get(Path(file.path).name, '')}")
+        else:
+            kept.append(file)
+    return tuple(kept)
 
 
 def read_hand_edited(module: StoredModule) -> str:

@@ -25,11 +25,11 @@ from stackenv.apply.pip_update import (
     list_touched,
 )
 from stackenv.apply.store import StoredModule
-from stackenv.apply.venv import can_report, environment_of
+from stackenv.apply.venv import can_report, constrained, environment_of
 from stackenv.commands.replacement import keep_hand_edited, see, write_environment
 from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.commands.workplace import Workplace, hide_credentials
-from stackenv.describe.venv import constraints_url, find_site_packages
+from stackenv.describe.venv import find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.facts.compiled import list_needed_features
 from stackenv.facts.own_packages import read_origin, read_site_packages
@@ -61,8 +61,7 @@ def look_at_venv(
     try:
         refuse_venv(target, requirement)
         stack = shelf.load(module, record)
-        constraint = constraints_url(record.path) if record.pinned else ""
-        environ = environment_of(record, stack.environ, constraint)
+        environ = constrained(record, environment_of(record, stack.environ))
         handle, report = tempfile.mkstemp(suffix=".json")
         os.close(handle)
         changes = ask_pip(record, str(requirement), environ, Path(report), own)

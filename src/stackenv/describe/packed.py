@@ -15,8 +15,6 @@ ENTRANCE = f"{FOLDER}/packed"
 MOUNT, ENTER = f"{FOLDER}/mount_image", f"{FOLDER}/enter_namespace.py"
 # In the image: by the first a mount is known as this environment's, the second is for people.
 MARK, NOTE = f"{FOLDER}/packed-{{}}", f"{FOLDER}/packed.txt"
-# uv shows the line of a constraints file that it cannot read, before it does anything.
-UV_REFUSAL = f"{FOLDER}/uv-refusal.txt"
 # conda shows what it cannot read in the first, before it changes anything, whichever way an environment was
 # named to it; from 25.5 on (CEP 22) it shows the message in the second, for what needs no solver too.
 CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
@@ -55,12 +53,12 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files at which the installers of others stop, and that show why and what to type."""
+    """Return the files at which conda stops, and that show why and what to type."""
+    if record.kind == "venv":
+        return ()
     refusal = (
         f"the environment {record.full_name} is packed and cannot be changed; type first: stackenv unpack "
         f"{record.full_name}"
     )
-    texts = {UV_REFUSAL: f"{refusal}\n"}
-    if record.kind != "venv":
-        texts.update(zip(CONDA_REFUSALS, (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")))
-    return tuple(InstalledFile(f"{record.path}/{name}", text=text) for name, text in texts.items())
+    texts = (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")
+    return tuple(InstalledFile(f"{record.path}/{n}", text=text) for n, text in zip(CONDA_REFUSALS, texts))

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackenv import STACKENV_UUID
+from stackenv.describe.constraints import constraints_url, describe_constraint_files
 from stackenv.describe.launch import describe_launch_file
-from stackenv.describe.personal import (
-    IN_CHARGE,
-    describe_common,
-    describe_cure,
-    describe_file_url,
-    describe_load,
-)
+from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure, describe_load
 from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.model.environment import Python, Record
 from stackenv.model.personal_operations import (
-    PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
     ShellCode,
@@ -24,7 +17,6 @@ from stackenv.model.personal_operations import (
 )
 from stackenv.model.record import FOLDER
 
-CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
 PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
@@ -39,33 +31,16 @@ def find_site_packages(prefix: str, python: Python) -> str:
     return f"{prefix}/lib/python{python.minor}/site-packages"
 
 
-def constraints_url(prefix: str) -> str:
-    """Return the constraints file as a URL."""
-    return describe_file_url(f"{prefix}/{CONSTRAINTS_FILE}")
-
-
-def describe_constraints(record: Record) -> str:
-    """Return the text of the constraints file (pip documentation, "Constraints Files")."""
-    lines = [f"{name}=={version}  # from {module}\n" for name, version, module in record.pinned]
-    return (
-        f"# {STACKENV_UUID}\n"
-        "# What the modules of this environment bring, so that an install does not put a generic build in\n"
-        f"# its place. To free one: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
-        + "".join(lines)
-    )
-
-
 def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the venv of `record`, the record aside."""
     assert record.python is not None
     site_packages = find_site_packages(record.path, record.python)
-    url = constraints_url(record.path)
     needed = [*record.modules, *([record.python.module] if record.python.module else [])]
     layers = {
         "NAME": record.full_name,
         "CURE": describe_load(record),
         "MODULES": " ".join(dict.fromkeys(needed)),
-        "CONSTRAINTS": url if record.pinned else "",
+        "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
     }
     pth = (
@@ -73,15 +48,9 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
         InstalledFile(f"{site_packages}/{FIRST_PTH}", text=IMPORT_OWN),
         InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.finish()\n"),
     )
-    # What a user's own pip.conf may say would put packages where this environment does not look.
-    pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n"
-    constraints = (
-        InstalledFile(f"{record.path}/{CONSTRAINTS_FILE}", text=describe_constraints(record)),
-        InstalledFile(f"{record.path}/pip.conf", text=pip_conf),
-    )
     return (
         *(pth if with_pth else ()),
-        *constraints,
+        *describe_constraint_files(record),
         *describe_shell_files(record),
         describe_launch_file(record),
     )
@@ -101,13 +70,6 @@ def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
 def describe_venv_module(record: Record) -> ModuleSpec:
     """Return the description of the personal module of the venv of `record`."""
     prefix, name = record.path, record.full_name
-    url = constraints_url(prefix)
-    constraints: tuple[Operation, ...] = tuple(
-        PrependWord(variable, url, IN_CHARGE, name)
-        # Packed, it has another for uv.
-        for variable in (("PIP_CONSTRAINT",) if record.packed else ("PIP_CONSTRAINT", "UV_CONSTRAINT"))
-        if record.pinned
-    )
     environment: tuple[Operation, ...] = (
         RememberEnvironment("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
         ReplaceEnvironment("VIRTUAL_ENV", prefix, IN_CHARGE, name),
@@ -116,7 +78,6 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         TakeFromPath(f"{prefix}/bin"),
         # A `module load Python` later in a job script must not take the environment's away.
         PrependPath("PATH", f"{prefix}/bin", priority=PATH_PRIORITY),
-        *constraints,
     )
     return describe_common(
         record,

@@ -104,14 +104,13 @@ class ReplaceEnvironment:
 
 
 @dataclass(frozen=True)
-class PrependWord:
-    """Put `word` in front of the words of `variable`, which are no paths: Lmod would turn // into /.
+class ForgetWords:
+    """At unload, take out of `variables` what stackenv 0.1 put in front of the user's own words at the load.
 
-    At unload the user's own value comes back; `loaded_by` and `module` as in `ReplaceEnvironment`.
+    `loaded_by` and `module` as in `ReplaceEnvironment`.
     """
 
-    variable: str
-    word: str
+    variables: tuple[str, ...]
     loaded_by: str
     module: str
 
@@ -201,7 +200,7 @@ PersonalOperation = Union[
     DependOn,
     TakeFromPath,
     TakeCharge,
-    PrependWord,
+    ForgetWords,
     ReplaceEnvironment,
     RememberEnvironment,
     CondaEnvironment,

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5ba11a4d4afa33728461add89069c3d18fd0b7b9e04dc602e1025d2135eaef28
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:bd262783a6181b55294a230eb61cbb81ddcd15f4a1db6de0c0eba2d66c203289
 -- record: /conda/envs/myenv/stackenv/record.json
 whatis("Name: myenv")
 whatis("Version: 1.0")
@@ -173,6 +173,25 @@ if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
     if module then brought = "by the module " .. module else own = own or entry end
   end
   if own then stackenv_notice("myenv/1.0: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which needs no Python module; if an import goes wrong, unload that module", own) end
+end
+-- Shells that have loaded the module as stackenv 0.1 wrote it; not needed after 0.3.
+if mode() == "unload" and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
+  for _, name in ipairs({ "PIP_CONSTRAINT", "UV_CONSTRAINT" }) do
+    local now, pushed = os.getenv(name) or "", os.getenv("STACKENV_" .. name) or ""
+    local word, stack = pushed:match("^%S+"), "__LMOD_STACK_" .. name
+    if word then
+      if (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
+        -- What the user has added since stays, but for values with //, of which Lmod makes one.
+        if os.getenv(stack) and (now == pushed or now:find("//", 1, true)) then
+          pushenv(name, "")
+        else
+          prepend_path(name, word, " ")
+        end
+      end
+      setenv("STACKENV_" .. name, "")
+      if os.getenv(stack) then setenv(stack, "") end
+    end
+  end
 end
 -- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.
 if mode() == "load" and not ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))
