@@ -40,6 +40,14 @@ class EditRequest:
     def changes_record(self) -> bool:
         return self.changes_environment or self.description is not None or self.refresh
 
+    def check_all(self) -> None:
+        """Raise UsageError for what only one environment can be asked for."""
+        if self != EditRequest((), (), (), False, None, True):
+            raise UsageError(
+                "--all requires --refresh, and cannot be combined with other options",
+                "stackenv edit --refresh --all",
+            )
+
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
         if not self.changes_record and not self.make_default:
@@ -57,7 +65,7 @@ def fold(name: str) -> str:
 
 
 @click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.argument("name", metavar="NAME[/VERSION]", required=False)
 @click.option(
     "-m", "--module", "modules", multiple=True, help="Stand on this module, instead of those before."
 )
@@ -70,11 +78,12 @@ def fold(name: str) -> str:
 )
 @click.option("--default", "make_default", is_flag=True, help="`module load NAME` gives this version.")
 @click.option("--description", help="One line for `module spider` and `stackenv list`.")
-@click.option("--refresh", is_flag=True, help="Ask modules and conda again; write all of stackenv's anew.")
+@click.option("--refresh", is_flag=True, help="Ask modules and conda again; rewrite all files of stackenv.")
+@click.option("--all", "every", is_flag=True, help="Refresh all your environments.")
 @shared_option
 @dry_run_option
 def edit(
-    name: str,
+    name: str | None,
     modules: tuple[str, ...],
     allow_shadow: tuple[str, ...],
     forbid_shadow: tuple[str, ...],
@@ -82,6 +91,7 @@ def edit(
     description: str | None,
     refresh: bool,
     see_modules: bool | None,
+    every: bool,
     shared: Path | None,
     dry_run: bool,
 ) -> None:
@@ -90,23 +100,67 @@ def edit(
     A venv keeps its Python: modules of another generation, with another one, are refused. There it is
     made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
     brings modulefile and constraints in line with the modules, and with what a conda environment's own
-    activation does by now.
+    activation does by now. After an update of stackenv, --refresh --all does so for all your environments.
 
     \b
     Example:
       stackenv edit biopy -m SciPy-bundle/2023.07 -m matplotlib/3.7.2
       stackenv edit biopy --allow-shadow numpy
       stackenv edit biopy/2.0 --default
+      stackenv edit --refresh --all
     """
-    from stackenv.commands.replacement import carry_out, describe_use, open_store
+    from stackenv.commands.replacement import open_store
 
     request = EditRequest(
         modules, allow_shadow, forbid_shadow, make_default, description, refresh, see_modules
     )
-    request.check()
+    if every == bool(name):
+        raise UsageError(
+            "--all cannot be combined with a name" if name else "the name of the environment is missing",
+            "stackenv list shows the names; stackenv edit --help",
+        )
+    if every:
+        request.check_all()
+    else:
+        request.check()
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
-    module = workplace.store.find(name)
+    if name:
+        edit_module(request, workplace.store.find(name), workplace, dry_run)
+    else:
+        edit_all(request, workplace, dry_run)
+
+
+def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
+    """Change all environments of `workplace`, one after the other; one that fails stays as it was.
+
+    Raises
+    ------
+    StackenvError
+        When one has failed, at the end.
+    """
+    failed: dict[str, str] = {}
+    modules = list(workplace.store.list_modules())
+    for module in modules:
+        try:
+            edit_module(request, module, workplace, dry_run)
+        except (StackenvError, OSError) as error:
+            failed[module.full_name] = getattr(error, "hint", "")
+            tell(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
+    if not dry_run:
+        done = len(modules) - len(failed)
+        tell(f"{done} {'environment is' if done == 1 else 'environments are'} up to date")
+    if failed:
+        raise StackenvError(
+            f"failed: {', '.join(failed)}",
+            "\n      ".join(f"{name}: {hint}" for name, hint in failed.items() if hint),
+        )
+
+
+def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
+    """Change one environment, or print what that would do."""
+    from stackenv.commands.replacement import carry_out, describe_use
+
     replacement = plan_edit(request, module, workplace, dry_run)
     carry_out(replacement, workplace, dry_run)
     leave = describe_use(module, workplace.environ)

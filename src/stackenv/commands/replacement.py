@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import shlex
@@ -24,7 +23,7 @@ from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.output import print_line, tell
-from stackenv.render import render_module
+from stackenv.render import is_as_written, render_module
 
 # What the user's own file means.
 LOSSES = {"uv": "; uv may replace what the modules bring"}
@@ -113,9 +112,7 @@ def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Insta
 def read_hand_edited(module: StoredModule) -> str:
     """Return what the modulefile of `module` holds, if somebody has changed it by hand; else empty."""
     text = read_text(module.path) or ""
-    first, _, body = text.partition("\n")
-    digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
-    return "" if not text or first.endswith(f" sha256:{digest}") else text
+    return "" if is_as_written(text) else text
 
 
 def keep_hand_edited(module: StoredModule, modulefile: Path) -> tuple[tuple[str, ...], tuple[Change, ...]]:
