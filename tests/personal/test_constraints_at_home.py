@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from built import POLICY, BuiltModules
+from condas import CONDA
 from stacked import open_stack
 from users import User, make_once, make_user
 
@@ -129,3 +131,19 @@ def test_a_build_and_what_it_starts_inherit_nothing(owner: User, tmp_path: Path)
     assert "no further" in said, said
     assert said.count("SEEN unset") == 2
     assert "SEEN file:" not in said
+
+
+def test_conda_env_create_with_a_section_for_pip(
+    owner: User, tmp_path: Path, built_modules: BuiltModules
+) -> None:
+    (tmp_path / "site.yaml").write_text(POLICY)
+    (tmp_path / "env.yml").write_text("dependencies: [python, pip, {pip: [packaging==24.2]}]\n")
+    show = "import packaging, sys; print(packaging.__version__, packaging.__file__)"
+    done = in_environment(
+        owner,
+        f"ml {CONDA}; conda env create -q -p {tmp_path}/made -f {tmp_path}/env.yml >&2 && "
+        f"env -u PYTHONPATH {tmp_path}/made/bin/python -c '{show}'",
+        MODULEPATH=f"{owner.stack.modulepath}:{built_modules.modulepath}",
+        STACKENV_SITE_CONFIG=f"{tmp_path}/site.yaml",
+    )
+    assert done == f"24.2 {tmp_path}/made/lib/python{MINOR}/site-packages/packaging/__init__.py\n"
