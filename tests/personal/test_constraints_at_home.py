@@ -112,23 +112,31 @@ def test_what_each_process_of_the_environment_has_for_pip(owner: User, tmp_path:
     assert in_environment(owner, "\n".join(script)).splitlines() == wanted
 
 
-def test_a_build_and_what_it_starts_inherit_nothing(owner: User, tmp_path: Path) -> None:
-    """A back-end of the package's own, which runs a Python of another environment and what is built."""
+BACKEND = """\
+import os, subprocess, sys
+def build_wheel(*_, **__):
+    show = "import os; print('SEEN', os.environ.get('PIP_CONSTRAINT', 'unset'))"
+    for python in (sys.executable, os.path.expanduser("~/inner/bin/python")):
+        subprocess.run([python, "-c", show], check=True)
+    # As setuptools fetches what setup_requires names.
+    fetch = ["-m", "pip", "wheel", "--no-deps", "-q", "-w", os.environ["TMPDIR"], "packaging==24.2"]
+    subprocess.run([sys.executable, *fetch], check=True)
+    raise SystemExit("fetched")
+prepare_metadata_for_build_wheel = build_wheel
+"""
+
+
+@pytest.mark.parametrize("isolation", ["", "--no-build-isolation"])
+def test_what_a_build_starts_is_not_held(owner: User, tmp_path: Path, isolation: str) -> None:
     (tmp_path / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[build-system]\nrequires = ["pip==25.2"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
-    code = "import os; print('SEEN', os.environ.get('PIP_CONSTRAINT', 'unset'))"
-    (tmp_path / "backend.py").write_text(
-        "import os, subprocess, sys\n"
-        "def build_wheel(*_, **__):\n"
-        f"    for python in (sys.executable, os.path.expanduser('~/inner/bin/python')):\n"
-        f"        subprocess.run([python, '-c', {code!r}], check=True)\n"
-        "    raise SystemExit('no further')\n"
-        "prepare_metadata_for_build_wheel = build_wheel\n"
+    (tmp_path / "backend.py").write_text(BACKEND)
+    done = owner.run(
+        f"module use ~/modules; ml it\npip -v install {isolation} {tmp_path}", TMPDIR=str(tmp_path)
     )
-    shown = owner.run(f"module use ~/modules; ml it\npip -v install --no-build-isolation {tmp_path}")
-    said = shown.stdout + shown.stderr
-    assert "no further" in said, said
+    said = done.stdout + done.stderr
+    assert "fetched" in said, said
     assert said.count("SEEN unset") == 2
     assert "SEEN file:" not in said
 
