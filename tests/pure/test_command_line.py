@@ -104,6 +104,14 @@ def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{policy}: the policy is right\n", "")
 
 
+def test_check_warns_of_keys_that_conda_does_not_know(tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda:\n  condarc: {channel_prioritty: strict}\n")
+    done = run("site", "check", str(policy))
+    assert (done.returncode, done.stdout) == (0, f"{policy}: the policy is right\n")
+    assert done.stderr.startswith(f"stackenv: warning: {policy}:3: conda.condarc.channel_prioritty: ")
+
+
 def test_check_names_file_and_line_of_a_fault(tmp_path: Path) -> None:
     policy = tmp_path / "site.yaml"
     policy.write_text("version: 1\nconda:\n  int: warn\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
 from stackenv.policy.settings import CondaPolicy
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
@@ -60,6 +61,22 @@ def describe_condarc(conda: CondaPolicy) -> str:
     before its first item, and only if no comment follows on the next line
     (conda/common/configuration.py, ``YamlRawParameter._get_yaml_key_comment``).
     """
+    return _HEADER + "".join(describe_condarc_keys(conda).values())
+
+
+def describe_condarc_keys(conda: CondaPolicy) -> dict[str, str]:
+    """Describe each key of the condarc by itself.
+
+    Parameters
+    ----------
+    conda
+        The policy.
+
+    Returns
+    -------
+    dict
+        YAML, by the key.
+    """
     channels = conda.channels
     keys: dict[str, object] = {}
     if channels.default:
@@ -69,9 +86,23 @@ def describe_condarc(conda: CondaPolicy) -> str:
     if channels.denied:
         keys["denylist_channels"] = list(channels.denied)
     keys.update(conda.condarc)
-    return _HEADER + "".join(
-        _key_text(key, value, is_final=key in conda.final) for key, value in keys.items()
-    )
+    return {key: _key_text(key, value, is_final=key in conda.final) for key, value in keys.items()}
+
+
+def name_policy_key(key: str) -> str:
+    """Name what an administrator changes to change a key of the condarc.
+
+    Parameters
+    ----------
+    key
+        conda's name of it.
+
+    Returns
+    -------
+    str
+        For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
+    """
+    return POLICY_KEY_OF_CONDARC_KEY.get(key, f"conda.condarc.{key}" if key else "conda.condarc")
 
 
 def _key_text(key: str, value: object, *, is_final: bool) -> str:

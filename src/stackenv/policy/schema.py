@@ -13,6 +13,7 @@ from voluptuous import All, Invalid, MultipleInvalid, Required, Schema
 from voluptuous import Optional as Maybe
 
 from stackenv.policy.channels import check_channels
+from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
 from stackenv.policy.faults import not_allowed
 from stackenv.policy.final_marks import NEVER_FINAL
 from stackenv.policy.limits import LIMIT_FIELDS, check_limit
@@ -52,17 +53,6 @@ SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
 RESERVED_SECTIONS = ("python", "kernels")
 _TIMEOUT_LIMIT_S = 3600
 
-# conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
-POLICY_KEY_OF_CONDARC_KEY = {
-    "channels": "conda.channels.default",
-    "channel": "conda.channels.default",
-    "default_channels": "conda.channels.default with conda.channels.replace_defaults: true",
-    "denylist_channels": "conda.channels.denied",
-    "envs_dirs": "environments in conda.storage",
-    "envs_path": "environments in conda.storage",
-    "pkgs_dirs": "packages in conda.storage",
-    "pkgs_path": "packages in conda.storage",
-}
 _NODE_FOLDER = re.compile(r"/[A-Za-z0-9._+/-]*")
 # slurm.conf(5), PartitionName; sbatch(1), --time.
 _PARTITION = re.compile(r"[A-Za-z0-9_.+-]+")

@@ -165,6 +165,8 @@ class SitePolicy:
         The section of job scripts.
     limits
         How much users' folders may hold.
+    warnings
+        What is not wrong in itself, but hardly meant; a line each.
     """
 
     path: Path
@@ -174,3 +176,4 @@ class SitePolicy:
     pack: PackPolicy
     jobs: JobsPolicy
     limits: tuple[LimitPolicy, ...]
+    warnings: tuple[str, ...] = ()
