@@ -169,8 +169,9 @@ def complete_installation(block: Any) -> None:
     with opened_for_writing(installation):
         for path in install_files(describe_installed_files(installation, conda), conda.templates):
             print_warning(
-                "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf has "
-                "require-virtualenv, pip works in base only with `require-virtualenv = false` in that file",
+                "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf "
+                "has require-virtualenv, pip works in base only with `require-virtualenv = false` below its "
+                "`[global]`",
                 path,
             )
         if conda.empty_package_cache:

@@ -13,8 +13,11 @@ from stackenv.policy.settings import CondaPolicy
 # ASCII, because conda opens the file in the encoding of the user's locale.
 _HEADER = """\
 # Written by stackenv from the site's policy file; a change made here is lost.
-# Change conda.channels, conda.condarc or conda.final in the policy, then bring the
-# installation up to date: eb --module-only --force EASYCONFIG
+# Change conda.channels, conda.condarc or conda.final in the policy (/etc/stackenv/site.yaml,
+# or the file that STACKENV_SITE_CONFIG names), then bring the installation up to date:
+#     eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG
+# EASYCONFIG is what it was built from; a copy is in its folder easybuild. Without the hooks,
+# eb takes stackenv's part out of the module.
 """
 
 # conda reads YAML 1.2 (ruamel.yaml), PyYAML writes 1.1: they disagree on words such as 0o7 and
