@@ -297,11 +297,11 @@ def main():
     if command == "activate":
         notice(environ, options, "the environment is first now")
     after = carry_out(operations, environ)
-    path = arrange_path(after, "base" in options)
+    answered = after.get("PATH", "")
     if command == "activate" and needs_help(after):
-        path = put_first(path, after["CONDA_PREFIX"])
-    operations += [("export", "PATH", path)] if path != after.get("PATH", "") else []
-    after["PATH"] = path
+        after["PATH"] = put_first(answered, after["CONDA_PREFIX"])
+    after["PATH"] = arrange_path(after, "base" in options)
+    operations += [("export", "PATH", after["PATH"])] if after["PATH"] != answered else []
     operations += put_aside(environ, after, options)
     operations += change_prompt(environ, after)
     if dialect == "csh":

@@ -181,6 +181,7 @@ def test_a_stack_that_is_loaded_after_a_plain_activation_is_noticed(session: Ses
         .do("echo ready 1>&2" if session.dialect.family != "csh" else "/bin/sh -c 'echo ready >&2'")
         .check("conda info", "conda activate plain", "conda info")
         .do(NUMPY)
+        .snapshot("end")
         .run()
     )
     said = NOTICE.format(bundle)
@@ -190,6 +191,9 @@ def test_a_stack_that_is_loaded_after_a_plain_activation_is_noticed(session: Ses
         said + "the environment is first now",
     ]
     assert result.stdout.splitlines()[-1] == "plain"
+    # Right behind it stands our pip, for an environment that has none.
+    first, second = result.snapshots["end"].path[:2]
+    assert (Path(first).parts[-2:], Path(second).parts[-2:]) == (("plain", "bin"), ("stackenv", "pip"))
 
 
 @pytest.mark.any_value("owner")
