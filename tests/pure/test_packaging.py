@@ -234,7 +234,7 @@ def test_an_installed_stackenv_renders(installed: Environment, tmp_path: Path) -
         (root / "bin" / name).write_text("#!/bin/sh\n")
         (root / "bin" / name).chmod(0o755)
     text = installed.stackenv("site", "render", "--name", "Anaconda3", "--version", "1", "--root", root)
-    assert "set_shell_function(" in text
+    assert "eval 'conda() {" in text
 
 
 def test_an_editable_install_has_the_hooks_of_the_checkout(environment: Environment, tmp_path: Path) -> None:
