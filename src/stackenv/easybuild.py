@@ -18,6 +18,7 @@ from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
 from stackenv.apply.installation import (
+    FROZEN_SINCE,
     empty_package_cache,
     find_conda_version,
     freeze_base,
@@ -30,8 +31,10 @@ from stackenv.apply.proof import prove_module
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.errors import StackenvError
 from stackenv.facts.condarc_validation import validate_condarc
+from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
-from stackenv.policy import SitePolicy, find_policy_file, load_policy
+from stackenv.output import format_bytes
+from stackenv.policy import CondaPolicy, SitePolicy, find_policy_file, load_policy
 from stackenv.render import render_module
 from stackenv.render.module import OURS_BEGINS
 
@@ -165,7 +168,7 @@ def complete_installation(block: Any) -> None:
         return
     conda, installation = policy().conda, probe_block(block)
     for warning in validate_condarc(installation, policy(), os.environ):
-        print_warning("stackenv: %s", warning)
+        print_warning("stackenv: %s", warning, log=block.log)
     with opened_for_writing(installation):
         for path in install_files(describe_installed_files(installation, conda), conda.templates):
             print_warning(
@@ -174,12 +177,34 @@ def complete_installation(block: Any) -> None:
                 "`[global]`",
                 path,
             )
-        if conda.empty_package_cache:
-            empty_package_cache(installation)
-        if conda.freeze_base:
-            freeze_base(installation, find_conda_version(installation, conda.proof.timeout_s))
-        else:
-            unfreeze_base(installation)
+        for done in (empty_cache(installation, conda), set_frozen(installation, conda)):
+            if done:
+                report(block, done)
+
+
+def report(block: Any, what: str) -> None:
+    """Say on the terminal and in EasyBuild's log what was done for `block`; best in 80 columns."""
+    print_msg("stackenv: %s", what, log=block.log, silent=block.silent)
+
+
+def empty_cache(installation: CondaInstallation, conda: CondaPolicy) -> str:
+    """Empty the installer's package cache by the policy; return what to say of it, empty for nothing."""
+    if not conda.empty_package_cache:
+        return ""
+    usage = measure_trees({"": Path(installation.root, "pkgs")})[""]
+    if not empty_package_cache(installation):
+        return ""
+    return f"emptied the package cache: freed {format_bytes(usage.freed_bytes)}, {usage.freed_inodes} files"
+
+
+def set_frozen(installation: CondaInstallation, conda: CondaPolicy) -> str:
+    """Mark the base as frozen, or not any more, by the policy; return what to say, empty for nothing."""
+    if not conda.freeze_base:
+        return "base no longer marked as frozen" if unfreeze_base(installation) else ""
+    version = find_conda_version(installation, conda.proof.timeout_s)
+    if freeze_base(installation, version):
+        return "base marked as frozen: conda refuses to change it"
+    return f"base not marked as frozen: requires conda {FROZEN_SINCE}, found {version}"
 
 
 @as_easybuild_error
@@ -196,6 +221,8 @@ def complete_module_text(block: Any, filepath: str, text: str) -> str | None:
     # Built from an archived easyconfig, EasyBuild's text may hold our part already.
     completed = text.split(OURS_BEGINS, 1)[0].rstrip("\n") + "\n\n" + ours
     if filepath == block.mod_filepath and not block.dry_run:
-        for warning in prove_module(completed, installation, conda.proof):
-            print_warning("stackenv: %s", warning)
+        proven = prove_module(completed, installation, conda.proof)
+        for warning in proven.warnings:
+            print_warning("stackenv: %s", warning, log=block.log)
+        report(block, str(proven))
     return completed

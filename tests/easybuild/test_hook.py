@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -36,6 +38,22 @@ def test_the_build_ends_with_a_module_that_the_proof_has_loaded(built) -> None:
     assert (root / "condarc.d/stackenv.yml").is_file()
     assert stat.S_IMODE((root / "libexec/stackenv/condabin/conda").stat().st_mode) & 0o111
     assert [entry.name for entry in (root / "pkgs").iterdir()] == ["urls.txt"]
+
+
+def test_the_build_says_on_the_terminal_and_in_its_log_what_the_hook_did(easybuild) -> None:
+    done = easybuild.build()
+    (log,) = (easybuild.prefix / "software/Anaconda3/2024.02-1/easybuild").glob("*.log*")
+    logged = bz2.decompress(log.read_bytes()) if log.suffix == ".bz2" else log.read_bytes()
+    said = [line for line in done.stdout.splitlines() if line.startswith("== stackenv: ")]
+    words = (
+        r"emptied the package cache: freed [0-9.]+ k?B, [0-9]+ files",
+        r"base not marked as frozen: requires conda 25\.5, found 24\.7\.1",
+        r"load test passed in bash",
+    )
+    assert len(said) == len(words), done.stdout
+    for line, expected in zip(said, words):
+        assert re.fullmatch(f"== stackenv: {expected}", line)
+        assert line[3:] in logged.decode()
 
 
 def test_render_prints_the_bytes_that_the_hook_adds(built) -> None:
@@ -148,7 +166,8 @@ def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built, tmp_path) -> N
     # No conda 25.5 can be had here: its record is what the hook goes by.
     record.write_text("{}")
     try:
-        built.build("--module-only", "--force")
+        done = built.build("--module-only", "--force")
+        assert "== stackenv: base marked as frozen: conda refuses to change it\n" in done.stdout
         assert "make an environment of your own" in json.loads(mark.read_text())["message"]
         policy = tmp_path / "site.yaml"
         policy.write_text("version: 1\nconda:\n  freeze_base: false\n")

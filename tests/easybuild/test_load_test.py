@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from runner import LMOD, WORK
 
-from stackenv.apply.proof import prove_module
+from stackenv.apply.proof import ProofReport, prove_module
 from stackenv.errors import ProofError
 from stackenv.facts.installation import CondaInstallation
 from stackenv.policy import ProofPolicy
@@ -33,7 +34,7 @@ def load_test(built_modules, monkeypatch):
     text = Path(built_modules.modulepath, f"{MODULE}.lua").read_text()
     monkeypatch.setenv("LMOD_CMD", LMOD)
 
-    def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> list[str]:
+    def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> ProofReport:
         monkeypatch.setenv("PATH", path.format(root=root))
         return prove_module(
             f"{text}\n{more}\n", CondaInstallation("Anaconda3", MODULE, root), ProofPolicy(shells, 120)
@@ -52,12 +53,12 @@ def make_odd_path(folder: Path) -> str:
 @pytest.mark.parametrize("duplicates", ["no", "yes"])
 def test_a_path_that_lmod_or_conda_rewrites_is_no_trace(load_test, tmp_path, monkeypatch, duplicates) -> None:
     monkeypatch.setenv("LMOD_DUPLICATE_PATHS", duplicates)
-    assert load_test(path=make_odd_path(tmp_path)) == []
+    assert load_test(path=make_odd_path(tmp_path)) == ProofReport(SHELLS, (), ())
 
 
 def test_an_admin_may_have_the_module_loaded(load_test) -> None:
     path = "{root}/libexec/stackenv/condabin:{root}//condabin:{root}/bin/:" + SYSTEM
-    assert load_test(shells=("bash", "tcsh", "fish"), path=path) == []
+    assert load_test(shells=("bash", "tcsh", "fish"), path=path).passed == ("bash", "tcsh", "fish")
 
 
 def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp_path, monkeypatch) -> None:
@@ -65,9 +66,18 @@ def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp
     bash.write_text('#!/bin/sh\nMANPATH=/opt//man:/opt/man: exec /bin/bash "$@"\n')
     bash.chmod(0o755)
     path = f"{tmp_path}:{SYSTEM}"
-    assert load_test('prepend_path("MANPATH", "/opt/more")', ("bash",), path) == []
+    assert load_test('prepend_path("MANPATH", "/opt/more")', ("bash",), path).passed == ("bash",)
     with pytest.raises(ProofError, match="MANPATH was '/opt//man:/opt/man:' and is '/opt/more:"):
         load_test('if mode() == "load" then prepend_path("MANPATH", "/opt/more") end', ("bash",), path)
+
+
+def test_a_shell_that_the_host_does_not_have_is_named(load_test, tmp_path) -> None:
+    for name in ("bash", "env", "sh", "lua5.3", "lua"):
+        where = shutil.which(name)
+        if where:
+            (tmp_path / name).symlink_to(where)
+    report = load_test(shells=("bash", "fish"), path=str(tmp_path))
+    assert str(report) == "load test passed in bash (not installed: fish)"
 
 
 @pytest.mark.parametrize("more", LEFT_BEHIND.values(), ids=LEFT_BEHIND)

@@ -125,11 +125,13 @@ def freeze_base(installation: CondaInstallation, version: Version) -> bool:
     return True
 
 
-def unfreeze_base(installation: CondaInstallation) -> None:
-    """Take our own mark away, for a policy that does not freeze the base any more."""
+def unfreeze_base(installation: CondaInstallation) -> bool:
+    """Take our own mark away, for a policy that does not freeze the base any more; return whether it was."""
     mark = Path(installation.root, "conda-meta", "frozen")
-    if is_our_mark(mark):
+    was_frozen = is_our_mark(mark)
+    if was_frozen:
         mark.unlink()
+    return was_frozen
 
 
 def is_our_mark(mark: Path) -> bool:

@@ -44,8 +44,21 @@ class Outcome:
     problem: str
 
 
-def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy) -> list[str]:
-    """Load the modulefile `text` in each installed shell of the policy; return warnings.
+@dataclass(frozen=True)
+class ProofReport:
+    """The shells in which a modulefile passed, those that this host does not have, and warnings."""
+
+    passed: tuple[str, ...]
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        missing = f" (not installed: {', '.join(self.missing)})" if self.missing else ""
+        return f"load test passed in {', '.join(self.passed)}{missing}"
+
+
+def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy) -> ProofReport:
+    """Load the modulefile `text` in each installed shell of the policy; return how it went.
 
     A shell in which even an empty module does not load is broken on this host: that is a warning,
     except for bash.
@@ -57,7 +70,8 @@ def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy
     """
     lmod = find_lmod(os.environ)
     path = clean_path(os.environ.get("PATH", os.defpath), installation.root)
-    shells = [shell for shell in dict.fromkeys(policy.shells) if shutil.which(START[shell][0][0], path=path)]
+    wanted = dict.fromkeys(policy.shells)
+    shells = [shell for shell in wanted if shutil.which(START[shell][0][0], path=path)]
     if "bash" not in shells:
         raise ProofError("the modulefile cannot be proven: there is no bash on PATH")
     with tempfile.TemporaryDirectory(prefix="stackenv-proof-") as folder:
@@ -69,10 +83,11 @@ def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy
         failures = [outcome for outcome in outcomes if outcome.problem]
         broken = [f.shell for f in failures if f.shell != "bash" and proof.run_empty(f.shell).problem]
     refuse([failure for failure in failures if failure.shell not in broken])
-    return [
-        f"{shell} does not work with Lmod on this host, so nothing is known about the module there"
-        for shell in broken
-    ]
+    return ProofReport(
+        tuple(shell for shell in shells if shell not in broken),
+        tuple(shell for shell in wanted if shell not in shells),
+        tuple(f"{shell} does not work with Lmod on this host; module not tested in it" for shell in broken),
+    )
 
 
 def refuse(failures: Sequence[Outcome]) -> None:
