@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,6 +28,14 @@ def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
     )
     assert "this shell has no conda function" in done.stdout
     assert "prepare: installing" not in done.stderr and "prepare: making" not in done.stderr
+
+
+def test_each_module_that_the_readme_runs_comes_with_python_or_is_installed_by_a_line_of_it() -> None:
+    commands = re.findall(r"^    (\S.*)$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+    run = {name for command in commands for name in re.findall(r"python3? -m (\w+)", command)}
+    installed = {name for command in commands for name in re.findall(r"pip install (\w+)", command)}
+    assert "build" in run
+    assert run - {"venv", "pip"} <= installed
 
 
 def test_without_root_it_names_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
