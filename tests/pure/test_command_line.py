@@ -142,10 +142,14 @@ def test_hooks_prints_a_file_that_is_there() -> None:
     assert path.is_file()
 
 
-def test_render_prints_the_module_and_nothing_else(root: Path) -> None:
+def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(root: Path) -> None:
     done = run("site", "render", *NAMED, "--root", str(root))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
     assert done.stdout.startswith(f"-- {STACKENV_UUID} stackenv {__version__} sha256:")
+    assert done.stdout.endswith("\n") and "hint:" not in done.stdout
+    sentence, _, hint = done.stderr.partition("\n\nhint: ")
+    assert f"in {root}/libexec/stackenv and condarc.d, are written only by the EasyBuild hook" in sentence
+    assert hint == 'eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG\n'
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, CommandGroup
 from stackenv.commands.site_report import report
-from stackenv.describe.conda_module import describe_conda_module
+from stackenv.describe.conda_module import LIBEXEC, describe_conda_module
 from stackenv.facts.installation import probe_installation
 from stackenv.output import tell
 from stackenv.policy import find_policy_file, load_policy
@@ -54,6 +54,8 @@ def check(file: Path | None) -> None:
 def render(name: str, version: str, root: str, policy: Path | None) -> None:
     """Print what the EasyBuild hook adds to the modulefile of a conda installation.
 
+    The files in the installation that it depends on are written only by the hook.
+
     \b
     Example:
       stackenv site render --name Anaconda3 --version 2024.02-1 \\
@@ -63,6 +65,11 @@ def render(name: str, version: str, root: str, policy: Path | None) -> None:
     installation = probe_installation(name, f"{name}/{version}", root)
     spec = describe_conda_module(installation, site_policy.conda)
     click.echo(render_module(spec, site_policy.conda.templates), nl=False)
+    tell(
+        "this text does not work alone: the files that it depends on, in "
+        f"{installation.root}/{LIBEXEC} and condarc.d, are written only by the EasyBuild hook\n\n"
+        'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG'
+    )
 
 
 @site.command(epilog=EXIT_STATUS)
