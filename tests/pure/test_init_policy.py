@@ -17,12 +17,13 @@ VALUES = {
 }
 
 
-def run_program(name: str, policy: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_program(name: str, policy: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     text = read_source(open_templates(None), f"libexec/{name}")
     program = folder / name
     program.write_text(fill_placeholders(text, {**VALUES, "INIT_POLICY": policy}, "sh"))
     program.chmod(0o755)
-    return subprocess.run([str(program), "init", "bash"], capture_output=True, text=True, check=False)
+    words = [str(program), "init", *(arguments or ("bash",))]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", ["conda", "conda-init"])
@@ -45,3 +46,15 @@ def test_warn_says_it_and_runs_conda(name: str, tmp_path: Path) -> None:
 def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
     done = run_program(name, "refuse", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", words)
+
+
+@pytest.mark.parametrize("name", ["conda", "conda-init"])
+@pytest.mark.parametrize("policy", ["refuse", "warn"])
+@pytest.mark.parametrize(
+    "words", ["--reverse", "--all --reverse --dry-run", "zsh -d --reverse", "--help", "-h"], ids=str
+)
+def test_what_takes_it_back_or_only_shows_help_is_conda_s(
+    name: str, policy: str, words: str, tmp_path
+) -> None:
+    done = run_program(name, policy, tmp_path, *words.split())
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"-I conda init {words}\n", "")

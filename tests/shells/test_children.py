@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from session import differences
 
@@ -48,6 +50,28 @@ def test_a_child_without_the_function_says_what_to_add(child, how: str) -> None:
     assert result.statuses[-1] != 0
     assert "python of one" not in result.stdout
     assert "conda init" not in result.stderr
+
+
+def test_conda_init_reverse_takes_its_blocks_out_in_the_shell_and_in_a_child(session, stack) -> None:
+    """The file alone is looked at: conda ends with status 1, for the stand-in lacks its files for fish and xonsh."""
+    root = f"{stack.software}/Anaconda3/2024.02-1"
+    files = {shell: stack.home / f".{shell}rc" for shell in ("bash", "zsh")}
+    for shell, file in files.items():
+        file.write_text("# mine\n")
+        script = f"import conda.core.initialize as i; i.init_sh_user({str(file)!r}, {root!r}, {shell!r})"
+        subprocess.run([f"{root}/bin/python", "-I", "-c", script], check=True)
+        assert "conda initialize" in file.read_text()
+    result = (
+        session.check(LOAD)
+        .do("conda init --reverse bash", "env conda init --reverse zsh")
+        .check("conda init --help", "env conda init --help")
+        .run()
+    )
+    assert {shell: file.read_text().strip() for shell, file in files.items()} == dict.fromkeys(
+        files, "# mine"
+    )
+    assert "is not needed here" not in result.stderr and MESSAGE not in result.stderr
+    assert result.statuses == [0, 0, 0] and result.stdout.count("usage: conda init") == 2
 
 
 @pytest.mark.parametrize("how", list(BASH))
