@@ -97,6 +97,26 @@ $MAMBA_EXE shell hook --shell fish --root-prefix $MAMBA_ROOT_PREFIX | source
 """
 
 
+# Of `conda init --condabin`, conda 25.5 and later (conda/core/initialize.py, the functions whose names end in
+# _content_to_add_condabin_to_path), by the start-up file; no such conda is in the tests.
+CONDABIN = {
+    ".bashrc": 'export PATH="/opt/my conda/condabin:$PATH"',
+    ".zshrc": 'export PATH="/opt/miniforge3/condabin:$PATH"',
+    ".tcshrc": (
+        'if ( -d "/opt/miniforge3/condabin" ) then\n    setenv PATH "/opt/miniforge3/condabin:$PATH"\nendif'
+    ),
+    ".config/fish/config.fish": 'set -x PATH "/opt/miniforge3/condabin" $PATH',
+    ".xonshrc": '$PATH.insert(0, "/opt/miniforge3/condabin")',
+}
+BLOCK = """
+# >>> conda initialize >>>
+# !! Contents within this block are managed by 'conda init' !!
+{}
+# <<< conda initialize <<<
+
+"""
+
+
 OWN = b"# mine\nalias ll='ls -l'\nexport NAME=\xc3\xa9\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import init_blocks
 import pytest
 from checking import find, find_one, fix
-from init_blocks import LATIN, MAMBA_1, MAMBA_2, OWN, WRITERS, plant
+from init_blocks import BLOCK, CONDABIN, LATIN, MAMBA_1, MAMBA_2, OWN, WRITERS, plant
 from people import Person
 
 RULE = "conda-init"
@@ -60,6 +60,29 @@ def test_blocks_of_other_versions(person: Person, name: str) -> None:
     assert find_one(person, RULE)["where"] == f"{file}:4"
     fix(person)
     assert file.read_bytes() == LATIN + b"alias la='ls -a'\n"
+
+
+@pytest.mark.parametrize("name", CONDABIN)
+def test_a_block_of_condabin_goes_and_one_that_the_user_has_changed_stays(person: Person, name: str) -> None:
+    file = person.home / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    own, line = b"# mine\nx=1\n", CONDABIN[name]
+    file.write_bytes(own + BLOCK.format(line).encode())
+    found = find_one(person, RULE)
+    assert found["where"] == f"{file}:4"
+    assert found["what"].endswith(("which start /opt/miniforge3", "which start /opt/my conda"))
+    fix(person)
+    assert file.read_bytes() == own
+    Path(f"{file}.stackenv-backup").unlink()
+    for changed in (f"{line}\n{line.replace('condabin', 'bin').replace('/opt', '/home')}", f"{line}\nmine"):
+        file.write_bytes(own + BLOCK.format(changed).encode())
+        assert "is not as it was written: line" in find_one(person, RULE)["what"]
+
+
+def test_a_line_of_the_user_in_the_place_of_conda_s_stays(person: Person) -> None:
+    file = person.home / ".bashrc"
+    file.write_text(BLOCK.format('export PATH="/opt/tools/bin:$PATH"'))
+    assert "it puts /opt/tools/bin on PATH" in find_one(person, RULE)["what"]
 
 
 def test_what_was_added_behind_stays(person: Person, own_conda: Path) -> None:

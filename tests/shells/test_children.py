@@ -53,7 +53,7 @@ def test_a_child_without_the_function_says_what_to_add(child, how: str) -> None:
 
 
 def test_conda_init_reverse_takes_its_blocks_out_in_the_shell_and_in_a_child(session, stack) -> None:
-    """The file alone is looked at: conda ends with status 1, for the stand-in lacks its files for fish and xonsh."""
+    """By the files: conda itself ends with status 1, for the stand-in has nothing for fish and xonsh."""
     root = f"{stack.software}/Anaconda3/2024.02-1"
     files = {shell: stack.home / f".{shell}rc" for shell in ("bash", "zsh")}
     for shell, file in files.items():

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 MARK = re.compile(rb"([ \t]*)# (>>>|<<<) (conda|mamba) init(?:ialize)? (?:>>>|<<<)[ \t]*")
 COMMENT = re.compile(r"^(?:#(?!\s*!!)\s*)+")
 # What those programs write, of all versions; any other line is the user's. The lines of conda's own that
-# `conda init` has commented out are among them.
-PATH_BIN = r"""["']?[^"'\s]*/bin["']?"""
+# `conda init` has commented out are among them, and what `conda init --condabin` (25.5 and later) writes.
+PATH_BIN = r"""(?:["']?[^"'\s]*/bin["']?|"[^"$]*/condabin")"""
 SCRIPT = r"""["']?[^"']*/etc/(?:profile|fish/conf)\.d/(?:conda|mamba|micromamba)\.(?:c?sh|fish)["']?"""
 WRITTEN = re.compile(
     rf"""
@@ -24,9 +24,11 @@ WRITTEN = re.compile(
     | __(?:conda|mamba)_setup="\$\(.*\b(?:hook)\b.*\)"
     | \\?eval\ "\$__(?:conda|mamba)_setup"
     | unset\ __(?:conda|mamba)_setup
-    | \\?export\ +PATH="[^"$]*/bin:\$PATH"
-    | setenv\ PATH\ "[^"$]*/bin:\$PATH"
+    | \\?export\ +PATH="[^"$]*/(?:conda)?bin:\$PATH"
+    | setenv\ PATH\ "[^"$]*/(?:conda)?bin:\$PATH"
     | set\ -g?x\ PATH\ {PATH_BIN}\ \$PATH
+    | if\ \(\ -d\ "[^"$]*/condabin"\ \)\ then
+    | \$PATH\.insert\(0,\ "[^"]*/condabin"\)
     | CONDA_CHANGEPS1=false\ conda\ activate\ base
     | alias\ (?:micro)?mamba="\$MAMBA_EXE"
     | (?:export\ |setenv\ |set\ -gx\ |\$)(?:MAMBA_EXE|MAMBA_ROOT_PREFIX)(?:\s*=\s*|\ )["']?[^"']*["']?;?
@@ -46,9 +48,12 @@ WRITTEN = re.compile(
 )
 # Behind what they have written they remark on it.
 REMARK = re.compile(r"\s+#[^\"']*$")
-PATH_LINE = re.compile(r"""(?:\\?export +PATH=|setenv PATH |set -g?x PATH )["']?([^"'\s]*)/bin""")
+PATH_LINE = re.compile(
+    r"""(?:\\?export +PATH=|setenv PATH |set -g?x PATH |\$PATH\.insert\(0, )"""
+    r"""["']?([^"'$:]*)/((?:conda)?bin)\b"""
+)
 ROOT_PREFIX = re.compile(r"""MAMBA_ROOT_PREFIX\s*=?\s*["']?(/[^"';\s]*)""")
-PROGRAM_PATH = re.compile(r"""(/[^"'\s]*)/(?:bin|etc/profile\.d)/(?:conda|(?:micro)?mamba)\b""")
+PROGRAM_PATH = re.compile(r"""(/[^"'$]*?)/(?:bin|etc/profile\.d)/(?:conda|(?:micro)?mamba)\b""")
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,8 @@ def find_init_blocks(contents: bytes) -> Iterator[InitBlock]:
 def finish(block: InitBlock, body: Iterable[str]) -> InitBlock:
     """Return `block` with what the lines `body` between its marks say."""
     first, prefix, is_inert = block.first + 1, "", True
-    onto_path: dict[str, int] = {}
-    own = set()
+    onto_path: dict[tuple[str, str], int] = {}
+    own: set[str] = set()
     for number, line in enumerate(body, first):
         bare = REMARK.sub("", COMMENT.sub("", line)).strip()
         is_inert = is_inert and (not bare or line.startswith("#"))
@@ -121,10 +126,13 @@ def finish(block: InitBlock, body: Iterable[str]) -> InitBlock:
         own |= {match.group(1) for match in (found, ROOT_PREFIX.search(bare)) if match}
         added = PATH_LINE.match(bare)
         if added:
-            onto_path.setdefault(added.group(1), number)
-    for folder, number in onto_path.items():
-        if own and folder not in own and not block.problem:
-            problem = f"line {number} in it is not of {block.program}: it puts {folder}/bin on PATH"
+            folder, name = added.groups()
+            onto_path.setdefault((folder, name), number)
+            if name == "condabin" and not own:
+                prefix, own = folder, {folder}
+    for (folder, name), number in onto_path.items():
+        if folder not in own and not block.problem:
+            problem = f"line {number} in it is not of {block.program}: it puts {folder}/{name} on PATH"
             block = replace(block, problem=problem)
     return replace(block, prefix=prefix, is_inert=is_inert)
 
