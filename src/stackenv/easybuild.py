@@ -189,9 +189,10 @@ def report(block: Any, what: str) -> None:
 
 def empty_cache(installation: CondaInstallation, conda: CondaPolicy) -> str:
     """Empty the installer's package cache by the policy; return what to say of it, empty for nothing."""
-    if not conda.empty_package_cache:
+    cache = Path(installation.root, "pkgs")
+    if not conda.empty_package_cache or cache.is_symlink():
         return ""
-    usage = measure_trees({"": Path(installation.root, "pkgs")})[""]
+    usage = measure_trees({"": cache})[""]
     if not empty_package_cache(installation):
         return ""
     return f"emptied the package cache: freed {format_bytes(usage.freed_bytes)}, {usage.freed_inodes} files"

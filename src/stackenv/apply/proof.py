@@ -137,10 +137,12 @@ class Proof:
         LMOD_TMOD_PATH_RULE.
         """
         names = [name for name, (before, after) in traces.items() if before and after]
+        if not names:
+            return traces
         module = f"stackenv-proof/rewriting-{shell}"
         lines = (f"prepend_path({quote_lua(name)}, {quote_lua(NO_FOLDER)})\n" for name in names)
         self.write_module(module, "".join(lines))
-        if not names or self._run(shell, module, ""):
+        if self._run(shell, module, ""):
             return traces
         rewritten = read_environment(self._home(shell, module) / "after")
         return {name: values for name, values in traces.items() if rewritten.get(name) != values[1]}
