@@ -34,12 +34,14 @@ DATA = """
     templates/libexec/conda
     templates/libexec/conda-init
     templates/libexec/enter_namespace.py
+    templates/libexec/hide_modules.py
     templates/libexec/launch
     templates/libexec/layers.py
     templates/libexec/mount_image
     templates/libexec/packed
     templates/libexec/pip
     templates/libexec/pip_guard.py
+    templates/libexec/put_aside.py
     templates/libexec/stackenv_dialect.py
     templates/libexec/uv
     templates/personal.lua.j2
@@ -52,6 +54,10 @@ DATA = """
     templates/shell/conda_environment_unload.csh
     templates/shell/conda_environment_unload.fish
     templates/shell/conda_environment_unload.sh
+    templates/shell/own_names_load.fish
+    templates/shell/own_names_load.sh
+    templates/shell/own_names_unload.fish
+    templates/shell/own_names_unload.sh
     templates/shell/personal_load.csh
     templates/shell/personal_load.fish
     templates/shell/personal_load.sh
