@@ -106,6 +106,33 @@ def test_a_module_that_is_gone_is_named_with_the_folder_it_was_found_in(tmp_path
     assert f"stackenv rebuild {name}/1.0 --module" in said
 
 
+@pytest.fixture
+def broken(owner: User, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Take the venv's python away, or what it leads to, by a line of sh; all is back after the test."""
+    folder = prefix_of(owner, "alpha") / "bin"
+    kept = {path: path.readlink() for path in folder.glob("python*")}
+    lines = {"gone": f"rm {folder}/python*", "dangling": f"ln -sf /nowhere/python3 {folder}/python"}
+    yield lines[request.param]
+    for path, target in kept.items():
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+
+@pytest.mark.parametrize("broken", ["gone", "dangling"], indirect=True)
+def test_a_venv_without_its_python_is_refused_and_unloaded(tmp_path, owner, broken) -> None:
+    """Its modules are there: the load would give their Python."""
+    (tmp_path / "refused").mkdir()
+    loaded = open_for(DIALECTS["bash"], tmp_path, owner)
+    loaded.snapshot("before").check("module load alpha", broken, "module unload alpha").snapshot("after")
+    result = loaded.run()
+    assert (result.statuses, result.stderr) == ([0, 0, 0], "")
+    assert changed(result, "before", "after") == {}
+    said = sentence(refuse(open_for(DIALECTS["bash"], tmp_path / "refused", owner), "alpha"))
+    assert f"its Python, {prefix_of(owner, 'alpha')}/bin/python, is missing or a broken link" in said
+    assert "stackenv check alpha/1.0 says why" in said
+    assert "stackenv rebuild alpha/1.0" in said
+
+
 def test_one_of_several_that_is_refused_leaves_the_shell_as_it_was(tmp_path, owner, gone) -> None:
     gone("alpha")
     refuse(open_for(DIALECTS["bash"], tmp_path, owner), f"{owner.stack.other_module} alpha")

@@ -12,6 +12,7 @@ from stackenv.model.environment import Python, Record
 from stackenv.model.personal_operations import (
     RememberEnvironment,
     ReplaceEnvironment,
+    RequirePath,
     ShellCode,
     TakeFromPath,
 )
@@ -70,7 +71,14 @@ def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
 def describe_venv_module(record: Record) -> ModuleSpec:
     """Return the description of the personal module of the venv of `record`."""
     prefix, name = record.path, record.full_name
+    python = f"{prefix}/bin/python"
+    no_python = (
+        f"{name}: its Python, {python}, is missing or a broken link. stackenv check {name} says why; to make "
+        f"the environment again: stackenv rebuild {name}"
+    )
     environment: tuple[Operation, ...] = (
+        # When the modules are loaded: a Python that went with one of them is told by its name.
+        RequirePath(python, no_python),
         RememberEnvironment("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
         ReplaceEnvironment("VIRTUAL_ENV", prefix, IN_CHARGE, name),
         ReplaceEnvironment("VIRTUAL_ENV_PROMPT", f"({record.name}) ", IN_CHARGE, name),

@@ -44,6 +44,7 @@ OF_CONDA = {
     "var",
     FOLDER,
 }
+LARGEST_OWN = 1 << 16
 # In bin, beside what packages bring: Pythons, pip under its names with a version, what activates.
 USUAL_PROGRAMS = re.compile(
     r"__pycache__|(python|pip|pydoc|easy_install|idle|2to3|wheel)[\d.]*(-\d[\d.]*)?(-config)?|pydoc\.bat"
@@ -107,8 +108,11 @@ def list_names(folder: Path) -> list[str]:
 
 def is_own(path: Path) -> bool:
     """Tell whether the file `path` is one that stackenv wrote."""
+    if path.name not in ("pip.conf", "uv"):
+        return False
     try:
-        return path.name == "pip.conf" and STACKENV_UUID in path.read_text(encoding="utf-8", errors="replace")
+        with path.open("rb") as stream:
+            return STACKENV_UUID.encode() in stream.read(LARGEST_OWN)
     except OSError:
         return False
 
@@ -120,8 +124,9 @@ def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
         below = (name[len(folder) + 1 :] for name in installed if name.startswith(f"{folder}/"))
         known = {name.partition("/")[0] for name in below}
         for name in list_names(prefix / folder):
-            if name not in known and not (usual and usual.fullmatch(name)):
-                yield f"{folder}/{name}"
+            if name in known or (usual and usual.fullmatch(name)) or is_own(prefix / folder / name):
+                continue
+            yield f"{folder}/{name}"
 
 
 def list_sites(prefix: Path) -> list[str]:

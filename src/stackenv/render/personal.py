@@ -40,9 +40,9 @@ def render_extensions(operation: Extensions, _: jinja2.Environment) -> str:
 
 
 def render_require_path(operation: RequirePath, _: jinja2.Environment) -> str:
-    path = quote_lua(operation.path)
+    # Lmod's own isFile is true of a link to nothing.
     return f"""\
-if mode() == "load" and not (isFile({path}) or isDir({path})) then
+if mode() == "load" and not lfs.attributes({quote_lua(operation.path)}, "mode") then
   LmodError({quote_lua(operation.message)})
 end"""
 

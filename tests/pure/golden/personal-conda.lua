@@ -1,11 +1,11 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:bd262783a6181b55294a230eb61cbb81ddcd15f4a1db6de0c0eba2d66c203289
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:127e6900f055e386281db26569d22e82c33fb802cd992d24661cb17a6ccb938a
 -- record: /conda/envs/myenv/stackenv/record.json
 whatis("Name: myenv")
 whatis("Version: 1.0")
 whatis("Description: personal conda environment on Anaconda3/2024.02-1")
 extensions("gdal/3.8.4")
 
-if mode() == "load" and not (isFile("/conda/envs/myenv/conda-meta") or isDir("/conda/envs/myenv/conda-meta")) then
+if mode() == "load" and not lfs.attributes("/conda/envs/myenv/conda-meta", "mode") then
   LmodError("myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
 end
 if mode() == "load" then

@@ -1,11 +1,11 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7cd98fa929ff13ecfbc1dfbeded6f613cfc0622f05a48493d41c9d6f6e780524
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:16dd62af92ece517e13fb5d2a79d7f49dcd74dc0e8bf80ea551b4f2223977d30
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
 whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
 extensions("biopython/1.83")
 
-if mode() == "load" and not (isFile("/home/user/venvs/biopy-1.0/pyvenv.cfg") or isDir("/home/user/venvs/biopy-1.0/pyvenv.cfg")) then
+if mode() == "load" and not lfs.attributes("/home/user/venvs/biopy-1.0/pyvenv.cfg", "mode") then
   LmodError("biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
 end
 if mode() == "load" then
@@ -42,6 +42,9 @@ if mode() == "load" and not isFile("/home/user/venvs/biopy-1.0/stackenv/packed-0
   if not succeeded then LmodError((said:gsub("^stackenv: ", ""):gsub("%s+$", ""))) end
 end
 if mode() == "unload" then capture("/home/user/venvs/biopy-1.0/stackenv/packed unmount 2>&1") end
+if mode() == "load" and not lfs.attributes("/home/user/venvs/biopy-1.0/bin/python", "mode") then
+  LmodError("biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")
+end
 if mode() == "load" and (os.getenv("VIRTUAL_ENV") or "") ~= "" then setenv("STACKENV_VENV_BEFORE", os.getenv("VIRTUAL_ENV")) end
 if mode() == "unload" and os.getenv("STACKENV_VENV_BEFORE") then setenv("STACKENV_VENV_BEFORE", "") end
 if mode() == "unload" then

@@ -1,11 +1,11 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:649a5241f5139a0a5d99ab483932fe38e4dc3e9c1d5b426d462dde1eec5e1764
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:0474cba8210cb2721ff1f5b89493b1da759088e7b312fcc34c20b752bc36222a
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
 whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
 extensions("biopython/1.83")
 
-if mode() == "load" and not (isFile("/home/user/venvs/biopy-1.0/pyvenv.cfg") or isDir("/home/user/venvs/biopy-1.0/pyvenv.cfg")) then
+if mode() == "load" and not lfs.attributes("/home/user/venvs/biopy-1.0/pyvenv.cfg", "mode") then
   LmodError("biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
 end
 if mode() == "load" then
@@ -37,6 +37,9 @@ if mode() == "load" then
 end
 depends_on("SciPy-bundle/2023.07-gfbf-2023a")
 
+if mode() == "load" and not lfs.attributes("/home/user/venvs/biopy-1.0/bin/python", "mode") then
+  LmodError("biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")
+end
 if mode() == "load" and (os.getenv("VIRTUAL_ENV") or "") ~= "" then setenv("STACKENV_VENV_BEFORE", os.getenv("VIRTUAL_ENV")) end
 if mode() == "unload" and os.getenv("STACKENV_VENV_BEFORE") then setenv("STACKENV_VENV_BEFORE", "") end
 if mode() == "unload" then
