@@ -7,11 +7,31 @@ if set -q _OLD_VIRTUAL_PATH
     end
 end
 set -g _STACKENV_VENV $VIRTUAL_ENV
+set -g _STACKENV_VENV_PROMPT $VIRTUAL_ENV_PROMPT
 if not functions -q deactivate
-    function deactivate
-        if test "$argv[1]" != nondestructive
-            module unload $_STACKENV_DEACTIVATE
+    set -g _STACKENV_DEACTIVATE __MODULE__
+    function __stackenv_deactivate
+        function deactivate
+            if test "$argv[1]" != nondestructive
+                module unload $_STACKENV_DEACTIVATE
+            end
         end
     end
-    set -g _STACKENV_DEACTIVATE __MODULE__
+    __stackenv_deactivate
+    # An activate script has put its own `deactivate` in the place of ours when it sets the variable.
+    function __stackenv_other --on-variable VIRTUAL_ENV
+        if functions -q deactivate; and functions deactivate | string match -q '*_OLD_VIRTUAL_PATH*'
+            functions -e __stackenv_script
+            functions -c deactivate __stackenv_script
+            function deactivate
+                __stackenv_script $argv
+                if test "$argv[1]" != nondestructive
+                    functions -e __stackenv_script
+                    set -gx VIRTUAL_ENV $_STACKENV_VENV
+                    set -gx VIRTUAL_ENV_PROMPT $_STACKENV_VENV_PROMPT
+                    __stackenv_deactivate
+                end
+            end
+        end
+    end
 end

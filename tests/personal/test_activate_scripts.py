@@ -120,6 +120,36 @@ def test_after_the_scripts_deactivate_a_reload_brings_all_of_the_module_back(ses
     assert changed(result, "before", "after") == {}
 
 
+@pytest.mark.parametrize("kind", [*MAKERS, "the same"])
+@pytest.mark.parametrize("dialect", ["fish"], indirect=True)
+def test_when_the_script_is_left_the_module_is_back_in_a_script_too(
+    session: Session, owner: User, kind: str
+) -> None:
+    """fish says when an activate script sets VIRTUAL_ENV; also twice, and with the module left first."""
+    enter = activate(session.dialect, prefix_of(kind, owner))
+    result = (
+        # Once alone: what the script itself leaves behind is not ours.
+        session.do(enter, "deactivate")
+        .snapshot("before")
+        .do("module load alpha")
+        .snapshot("loaded")
+        .do(enter, "deactivate")
+        .snapshot("back")
+        .do(enter, enter, which(session.dialect, "python"), "deactivate")
+        .snapshot("again")
+        .do(
+            enter, "module unload alpha", "deactivate", "module load alpha", enter, "deactivate", "deactivate"
+        )
+        .snapshot("after")
+        .run()
+    )
+    assert result.stderr == ""
+    assert result.stdout.splitlines() == [f"{prefix_of(kind, owner)}/bin/python"]
+    assert changed(result, "loaded", "back") == {}
+    assert changed(result, "loaded", "again") == {}
+    assert changed(result, "before", "after") == {}
+
+
 FUNCTIONS = {
     "sh": "deactivate() { echo of the user; }",
     "csh": "alias deactivate 'echo of the user'",

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:0474cba8210cb2721ff1f5b89493b1da759088e7b312fcc34c20b752bc36222a
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5ccebb72151b78f24b820478fe6931622fb92ddbea11cba289d1d5f07f96a208
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
@@ -189,27 +189,51 @@ if set -q _OLD_VIRTUAL_PATH
     end
 end
 set -g _STACKENV_VENV $VIRTUAL_ENV
+set -g _STACKENV_VENV_PROMPT $VIRTUAL_ENV_PROMPT
 if not functions -q deactivate
-    function deactivate
-        if test "$argv[1]" != nondestructive
-            module unload $_STACKENV_DEACTIVATE
+    set -g _STACKENV_DEACTIVATE 'biopy/1.0'
+    function __stackenv_deactivate
+        function deactivate
+            if test "$argv[1]" != nondestructive
+                module unload $_STACKENV_DEACTIVATE
+            end
         end
     end
-    set -g _STACKENV_DEACTIVATE 'biopy/1.0'
+    __stackenv_deactivate
+    function __stackenv_other --on-variable VIRTUAL_ENV
+        if functions -q deactivate; and functions deactivate | string match -q '*_OLD_VIRTUAL_PATH*'
+            functions -e __stackenv_script
+            functions -c deactivate __stackenv_script
+            function deactivate
+                __stackenv_script $argv
+                if test "$argv[1]" != nondestructive
+                    functions -e __stackenv_script
+                    set -gx VIRTUAL_ENV $_STACKENV_VENV
+                    set -gx VIRTUAL_ENV_PROMPT $_STACKENV_VENV_PROMPT
+                    __stackenv_deactivate
+                end
+            end
+        end
+    end
 end]], modeA = {"load"}}
 end
 if myShellType() == "fish" then
   execute{cmd = [[
 if set -q _STACKENV_DEACTIVATE
-    if functions -q deactivate; and functions deactivate | string match -q '*$_STACKENV_DEACTIVATE*'
+    functions -e __stackenv_other __stackenv_deactivate
+    if functions -q deactivate; and functions deactivate | string match -qr '\$_STACKENV_(DEACTIVATE|VENV)'
         functions -e deactivate
+        if functions -q __stackenv_script
+            functions -c __stackenv_script deactivate
+        end
     end
+    functions -e __stackenv_script
     set -e _STACKENV_DEACTIVATE
 end
 if set -q _OLD_VIRTUAL_PATH; and not set -q VIRTUAL_ENV; and set -q _STACKENV_VENV[1]
     set -gx VIRTUAL_ENV $_STACKENV_VENV
 end
-set -e _STACKENV_VENV
+set -e _STACKENV_VENV _STACKENV_VENV_PROMPT
 if set -q _OLD_VIRTUAL_PATH; and set -q VIRTUAL_ENV
     if not contains -- "$VIRTUAL_ENV/bin" $PATH
         set -gx PATH "$VIRTUAL_ENV/bin" $PATH
