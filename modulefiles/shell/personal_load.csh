@@ -1,4 +1,10 @@
-# After a load, sourced by csh and tcsh. See personal_load.sh for the reasons.
+# After a load, sourced by csh and tcsh. See personal_load.sh for the reasons. Also sourced before a prompt.
+if ( ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then
+    if ( "`alias deactivate`" == "" ) then
+        setenv VIRTUAL_ENV "$_STACKENV_VENV"
+        if ( $?_STACKENV_VENV_PROMPT ) setenv VIRTUAL_ENV_PROMPT "$_STACKENV_VENV_PROMPT"
+    endif
+endif
 if ( $?_OLD_VIRTUAL_PATH ) then
     set _OLD_VIRTUAL_PATH = "$PATH"
     if ( $?STACKENV_VENV_BEFORE && $?VIRTUAL_ENV ) then
@@ -20,7 +26,14 @@ endif
 if ( $?VIRTUAL_ENV ) then
     set _STACKENV_VENV = "$VIRTUAL_ENV"
 endif
+if ( $?VIRTUAL_ENV_PROMPT ) then
+    set _STACKENV_VENV_PROMPT = "$VIRTUAL_ENV_PROMPT"
+endif
 if ( "`alias deactivate`" == "" ) then
     alias deactivate module unload __MODULE__
     set _STACKENV_DEACTIVATE = "`alias deactivate`"
+    if ( $?prompt && "`alias precmd`" == "" ) then
+        set _STACKENV_LOAD = __FILE__
+        alias precmd 'if ( ! $?VIRTUAL_ENV && $?_STACKENV_LOAD ) source $_STACKENV_LOAD:q'
+    endif
 endif

@@ -11,12 +11,41 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
 fi
 _STACKENV_VENV=${VIRTUAL_ENV-}
+_STACKENV_VENV_PROMPT=${VIRTUAL_ENV_PROMPT-}
 # Never over a function or an alias; a program of that name is conda's, for conda alone. In quotes: a
 # shell that knows an alias of the name would take this line for a mistake.
 case "$(command -v deactivate 2>/dev/null || :)" in
 "" | /*)
     _STACKENV_DEACTIVATE=__MODULE__
     # shellcheck disable=SC2016
-    eval 'deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
+    _STACKENV_FUNCTION='deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
+    eval "$_STACKENV_FUNCTION"
+    # The `deactivate` of another environment's script takes itself and VIRTUAL_ENV away at its end: ours are
+    # back at the next prompt. Only bash and zsh run something there; in a script there is none.
+    case "$-/${BASH_VERSION:+bash}${ZSH_VERSION:+zsh}" in
+    *i*/?*)
+        _stackenv_prompt() {
+            [ -n "${_STACKENV_VENV-}" ] && [ -z "${VIRTUAL_ENV-}" ] || return 0
+            case "$(command -v deactivate 2>/dev/null || :)" in
+            "" | /*)
+                VIRTUAL_ENV=$_STACKENV_VENV VIRTUAL_ENV_PROMPT=$_STACKENV_VENV_PROMPT
+                export VIRTUAL_ENV VIRTUAL_ENV_PROMPT
+                eval "$_STACKENV_FUNCTION"
+                ;;
+            esac
+        }
+        # A child that inherits the variable has no such function.
+        # shellcheck disable=SC2016
+        if [ -n "${ZSH_VERSION-}" ]; then
+            eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
+        elif [ "${PROMPT_COMMAND-}" = "${PROMPT_COMMAND%_stackenv_prompt*}" ]; then
+            _stackenv_line='
+! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
+            [ -n "${PROMPT_COMMAND-}" ] || _stackenv_line=${_stackenv_line#?}
+            PROMPT_COMMAND="${PROMPT_COMMAND-}$_stackenv_line"
+            unset _stackenv_line
+        fi
+        ;;
+    esac
     ;;
 esac

@@ -59,7 +59,7 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
 
 def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that csh sources after a load and after an unload."""
-    values = {"MODULE": record.full_name}
+    values = {"MODULE": record.full_name, "FILE": f"{record.path}/{FOLDER}/load.csh"}
     return tuple(
         InstalledFile(
             f"{record.path}/{FOLDER}/{when}.csh", f"shell/personal_{when}.csh", dialect="csh", values=values

@@ -191,7 +191,8 @@ end"""
 # Where the environment's folder has gone since the load, and the file with it.
 CSH_WITHOUT_FILE = (
     "; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate"
-    "; unset _STACKENV_DEACTIVATE _STACKENV_VENV"
+    "; if ( $?_STACKENV_LOAD ) unalias precmd"
+    "; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD"
     "; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE"
 )
 

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:127e6900f055e386281db26569d22e82c33fb802cd992d24661cb17a6ccb938a
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:2c368bf2a86424a6157bfd6b5e3989e9f8c03286d15a75142afe25a97e3cb06e
 -- record: /conda/envs/myenv/stackenv/record.json
 whatis("Name: myenv")
 whatis("Version: 1.0")
@@ -240,7 +240,7 @@ if myShellType() == "csh" then
   execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/load.csh' ) source '/conda/envs/myenv/stackenv/load.csh'", modeA = {"load"}}
 end
 if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; unset _STACKENV_DEACTIVATE _STACKENV_VENV; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+  execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; if ( $?_STACKENV_LOAD ) unalias precmd; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
 end
 if myShellType() == "fish" then
   execute{cmd = [[

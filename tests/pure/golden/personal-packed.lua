@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5a3ee4ecb643b9d51e61122c20af3c0e2c154508b1a9c905106b73ebb6bea87c
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:492b7ac2ede018edb420c8045ec9c4b99c396e26af26085e76e3acd849a8ac7e
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 whatis("Name: biopy")
 whatis("Version: 1.0")
@@ -144,27 +144,64 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
 fi
 _STACKENV_VENV=${VIRTUAL_ENV-}
+_STACKENV_VENV_PROMPT=${VIRTUAL_ENV_PROMPT-}
 case "$(command -v deactivate 2>/dev/null || :)" in
 "" | /*)
     _STACKENV_DEACTIVATE=biopy/1.0
-    eval 'deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
+    _STACKENV_FUNCTION='deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
+    eval "$_STACKENV_FUNCTION"
+    case "$-/${BASH_VERSION:+bash}${ZSH_VERSION:+zsh}" in
+    *i*/?*)
+        _stackenv_prompt() {
+            [ -n "${_STACKENV_VENV-}" ] && [ -z "${VIRTUAL_ENV-}" ] || return 0
+            case "$(command -v deactivate 2>/dev/null || :)" in
+            "" | /*)
+                VIRTUAL_ENV=$_STACKENV_VENV VIRTUAL_ENV_PROMPT=$_STACKENV_VENV_PROMPT
+                export VIRTUAL_ENV VIRTUAL_ENV_PROMPT
+                eval "$_STACKENV_FUNCTION"
+                ;;
+            esac
+        }
+        if [ -n "${ZSH_VERSION-}" ]; then
+            eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
+        elif [ "${PROMPT_COMMAND-}" = "${PROMPT_COMMAND%_stackenv_prompt*}" ]; then
+            _stackenv_line='
+! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
+            [ -n "${PROMPT_COMMAND-}" ] || _stackenv_line=${_stackenv_line#?}
+            PROMPT_COMMAND="${PROMPT_COMMAND-}$_stackenv_line"
+            unset _stackenv_line
+        fi
+        ;;
+    esac
     ;;
 esac]], modeA = {"load"}}
 end
 if myShellType() == "sh" then
   execute{cmd = [[
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
-    case "$(typeset -f deactivate 2>/dev/null || :)" in
-    *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
-    "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;
+    [ -n "${_OLD_VIRTUAL_PATH-}" ] || case "$(typeset -f deactivate 2>/dev/null || :)" in
+    *_STACKENV_DEACTIVATE* | "") unset -f deactivate 2>/dev/null || : ;;
     esac
-    unset _STACKENV_DEACTIVATE
+    unset _STACKENV_DEACTIVATE _STACKENV_FUNCTION
+    if [ -n "${ZSH_VERSION-}" ] && typeset -f _stackenv_prompt >/dev/null; then
+        eval 'precmd_functions=(${precmd_functions:#_stackenv_prompt}); (($#precmd_functions)) || unset precmd_functions'
+    elif [ -n "${BASH_VERSION-}" ]; then
+        _stackenv_line='
+! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
+        case "${PROMPT_COMMAND-}" in
+        "${_stackenv_line#?}") unset PROMPT_COMMAND ;;
+        *"$_stackenv_line"*) PROMPT_COMMAND="${PROMPT_COMMAND%%"$_stackenv_line"*}${PROMPT_COMMAND#*"$_stackenv_line"}" ;;
+        "${_stackenv_line#?}"*) PROMPT_COMMAND=":${PROMPT_COMMAND#"${_stackenv_line#?}"}" ;;
+        esac
+        unset _stackenv_line
+    fi
+    unset -f _stackenv_prompt 2>/dev/null || :
 fi
 if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -z "${VIRTUAL_ENV-}" ] && [ -n "${_STACKENV_VENV-}" ]; then
     VIRTUAL_ENV=$_STACKENV_VENV
     export VIRTUAL_ENV
 fi
-unset _STACKENV_VENV
+unset _STACKENV_VENV _STACKENV_VENV_PROMPT
 if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
     case ":$PATH:" in
     *":$VIRTUAL_ENV/bin:"*) ;;
@@ -182,7 +219,7 @@ if myShellType() == "csh" then
   execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/load.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/load.csh'", modeA = {"load"}}
 end
 if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; unset _STACKENV_DEACTIVATE _STACKENV_VENV; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; if ( $?_STACKENV_LOAD ) unalias precmd; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
 end
 if myShellType() == "fish" then
   execute{cmd = [[

@@ -1,0 +1,100 @@
+"""An activate script over a personal module, at the prompt: when the script is left, the module is back.
+
+In a script of sh or csh nothing of ours runs then: there `module unload` leaves the module, as ever.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from at_prompts import SHELLS, type_at_prompts
+from built import LMOD
+from session import Snapshot, read_snapshot
+from shell_sessions import DIALECTS, differences
+from stacked import Stack
+from users import User, make_user
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
+    """Return a user with the module alpha, and a venv without a module."""
+    user = make_user(tmp_path_factory.mktemp("prompts"), one_stack)
+    made = user.stackenv("create", "alpha", "-m", one_stack.bundle_module)
+    assert made.returncode == 0, made.stderr
+    done = user.run(f"module load {one_stack.python_module} && python -m venv --without-pip ~/inner")
+    assert done.returncode == 0, done.stderr
+    return user
+
+
+class Typing:
+    """Lines for one shell, with looks at it in between."""
+
+    def __init__(self, shell: str, owner: User, folder: Path) -> None:
+        self.dialect, self.owner, self.folder = DIALECTS[shell], owner, folder
+        self.lines = [self.dialect.start(LMOD)]
+        suffix = ".csh" if self.dialect.family == "csh" else ""
+        word = "source" if suffix else "."
+        self.activate = f"{word} {owner.home}/inner/bin/activate{suffix}"
+
+    def type(self, *lines: str) -> Typing:
+        self.lines += lines
+        return self
+
+    def look(self, name: str) -> Typing:
+        (self.folder / name).mkdir()
+        return self.type("; ".join(self.dialect.snapshot(str(self.folder / name)).splitlines()))
+
+    def finish(self) -> dict[str, Snapshot]:
+        modulepath = f"{self.owner.modules}:{self.owner.stack.modulepath}"
+        environ = {**self.owner.environ, "MODULEPATH": modulepath, "TERM": "dumb"}
+        self.said = type_at_prompts(self.dialect.name, self.lines, environ, self.folder)
+        return {p.name: read_snapshot(p) for p in self.folder.iterdir() if (p / "variables").exists()}
+
+
+@pytest.fixture(params=SHELLS)
+def typing(request: pytest.FixtureRequest, owner: User, tmp_path: Path) -> Typing:
+    return Typing(request.param, owner, tmp_path)
+
+
+def test_when_the_script_is_left_the_module_is_back(typing: Typing, owner: User) -> None:
+    enter = typing.activate
+    # Once alone: what the script itself leaves behind is not ours.
+    typing.type(enter, "deactivate").look("before").type("module load alpha").look("loaded")
+    typing.type(enter, "deactivate").look("back")
+    # csh replaces the aliases of a whole line before it runs the first command.
+    typing.type(*((enter, "deactivate") if typing.dialect.family == "csh" else (f"{enter}; deactivate",)))
+    seen = typing.look("again").type("deactivate").look("after").finish()
+    assert seen["loaded"].environment["VIRTUAL_ENV"] == f"{owner.home}/venvs/alpha-1.0"
+    assert differences(seen["loaded"], seen["back"]) == {}, typing.said
+    assert differences(seen["loaded"], seen["again"]) == {}, typing.said
+    assert differences(seen["before"], seen["after"]) == {}, typing.said
+
+
+def test_what_the_user_takes_away_stays_away(typing: Typing) -> None:
+    unset = typing.dialect.unset("VIRTUAL_ENV")
+    seen = typing.type("module load alpha", unset).look("unset").finish()
+    assert "VIRTUAL_ENV" not in seen["unset"].environment
+
+
+BOTH = "first\r\nlast\r\n"
+HOOKS = {
+    "bash": ("PROMPT_COMMAND='echo first'", 'PROMPT_COMMAND="$PROMPT_COMMAND; echo last"', BOTH),
+    "zsh": ("precmd() { echo first; }", "later() { echo last; }; precmd_functions+=(later)", BOTH),
+    "tcsh": ("alias precmd echo first", "echo no other", "first\r\n"),
+}
+
+
+def test_what_the_user_runs_before_a_prompt_goes_on(typing: Typing) -> None:
+    first, last, said = HOOKS[typing.dialect.name]
+    typing.type(first, "module load alpha", last, "echo while", "module unload alpha", "echo after").finish()
+    for word in ("while", "after"):
+        assert f"\n{word}\r\n{said}ready>" in typing.said, typing.said
+    assert "not found" not in typing.said and "_stackenv" not in typing.said.lower()
+
+
+@pytest.mark.parametrize("typing", ["bash"], indirect=True)
+def test_a_child_shell_that_inherits_the_prompt_command_says_nothing(typing: Typing) -> None:
+    typing.type("export PROMPT_COMMAND PS1", "module load alpha", "bash --norc --noprofile --noediting -i")
+    typing.type("echo child $VIRTUAL_ENV_PROMPT", "exit", "echo parent").finish()
+    assert "child (alpha)" in typing.said and "not found" not in typing.said, typing.said
