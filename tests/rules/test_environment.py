@@ -272,9 +272,20 @@ def test_storage_that_the_site_purges(person: Person, tmp_path: Path) -> None:
 def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
     person = make_person(tmp_path, make_site(tmp_path / "site"))
     person.create("biopy", "tiny-own==1.0")
-    Path(person.site.modulepath, "Bundle/1.lua").unlink()
+    bundle = Path(person.site.modulepath, "Bundle/1.lua")
+    text = bundle.read_text()
+    bundle.unlink()
     found = json.loads(person.stackenv("check", "biopy", "--json", status=1).stdout)
     assert [finding["rule"] for finding in found] == ["modules-gone"]
+    # What would run in the environment is not tried without them.
+    module = purelib(person) / "tiny_own.py"
+    module.unlink()
+    done = person.stackenv("check", "biopy", "--fix", "--yes", status=1)
+    assert "not mended" not in done.stderr and not module.exists()
+    assert "skipped, because it would fail: Bundle/1: not there any more" in done.stderr
+    bundle.write_text(text)
+    person.stackenv("check", "biopy", "--fix", "--yes")
+    assert module.is_file()
 
 
 def test_looking_at_many_starts_few_processes(person: Person, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -165,3 +166,53 @@ def test_a_changed_byte_in_a_file_of_condas_is_found_and_brought_back(conda_user
     conda_user.stackenv("check", "it", "--fix", "--yes")
     assert file.read_bytes() == contents
     assert check(conda_user, "it") == []
+
+
+def lose_file(user: User) -> Path:
+    """Delete a file of a package of conda's; return where it was."""
+    path = user.home / "conda/envs/it-1.0/etc/conda/deactivate.d/activating.fish"
+    path.unlink()
+    return path
+
+
+def test_a_broken_condarc_goes_aside_before_conda_is_needed(conda_user: User) -> None:
+    lost_file = lose_file(conda_user)
+    condarc, broken = conda_user.home / ".condarc", "channels: [conda-forge\nssl_verify: true\n"
+    condarc.write_text(broken)
+    taken = conda_user.home / ".condarc.moved-aside"
+    taken.write_text("mine\n")
+    found = read_findings(conda_user.stackenv("check", "--json").stdout)
+    assert [(f["subject"], f["rule"]) for f in found][:2] == [
+        ("your account", "condarc"),
+        ("it/1.0", "missing-files"),
+    ]
+    listed = conda_user.stackenv("check", "--fix", "--dry-run").stdout.splitlines()
+    aside = f"{taken}.2"
+    back = f"mv {aside} {condarc}"
+    assert listed[:2] == [
+        f"rename {condarc} to {aside}; to bring it back: {back}",
+        "stackenv run it/1.0 -- conda install --yes --force-reinstall activating=1.0",
+    ]
+    done = conda_user.stackenv("check", "--fix", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert lost_file.is_file() and not condarc.exists()
+    assert (taken.read_text(), Path(aside).read_text()) == ("mine\n", broken)
+    subprocess.run(["sh", "-c", back], check=True)
+    assert condarc.read_text() == broken
+
+
+@pytest.mark.parametrize("cause", ["condarc", "variables"])
+def test_what_needs_conda_is_not_tried_without_it(conda_user: User, cause: str) -> None:
+    lost_file = lose_file(conda_user)
+    changes = {}
+    if cause == "condarc":
+        (conda_user.home / ".condarc").write_text("channels: [conda-forge\n")
+    else:
+        changes = {"CONDA_ENVS_PATH": "/a", "CONDA_ENVS_DIRS": "/b"}
+    done = conda_user.stackenv("check", "it", "--fix", "--yes", **changes)
+    assert done.returncode == 1 and not lost_file.exists()
+    assert "skipped, because it would fail: " in done.stderr and "not mended" not in done.stderr
+    # What conda itself would say is pages.
+    assert len(done.stderr.splitlines()) < 8, done.stderr
+    listed = conda_user.stackenv("check", "it", "--fix", "--dry-run", **changes).stdout
+    assert "conda install" not in listed

@@ -136,17 +136,19 @@ def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
         When nobody is there to answer.
     """
     done: set[Action] = set()
+    tried: set[Action] = set()
     whole = True
     for subject, findings in found:
         unfixed: list[Finding] = []
         for finding in findings:
-            actions = [action for action in finding.cure if action not in done]
+            actions = [action for action in finding.cure if action not in tried]
             cause = find_cause(actions, unfixed, done, workplace)
             if cause:
                 tell_skipped(subject, finding, cause)
                 whole = False
-            elif actions and not carry_out(subject, finding, actions, done, workplace, yes, dry_run):
-                whole = False
+            elif actions:
+                tried.update(actions)
+                whole &= carry_out(subject, finding, actions, done, workplace, yes, dry_run)
             if not finding.cure or not done.issuperset(finding.cure):
                 unfixed.append(finding)
     if not any(finding.cure for _, findings in found for finding in findings):
