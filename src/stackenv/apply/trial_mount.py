@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,16 +37,20 @@ def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[st
         The user's variables: they tell the job or the session to which a mount belongs.
     """
     identity = uuid.uuid4().hex
-    # Killed, it is removed by the next command.
-    scratch = make_folder(None)
+    folders: list[Path] = []
     try:
-        # As the kernel names what is mounted there.
-        prefix = scratch.resolve() / "environment"
-        make_trial(replace(record, path=str(prefix)), identity, way, mounts)
+        # Where temporary files are the next command removes what a killed one has left.
+        for top in (None, Path(mounts)):
+            folders.append(make_folder(top).resolve())
+        prefix = folders[0] / "environment"
+        make_trial(replace(record, path=str(prefix)), identity, way, str(folders[1]))
         said = try_mount(f"{prefix}/{ENTRANCE}", environ)
+        wait_for_holder(folders[1], identity)
+    except OSError as error:
+        said = explain(error)
     finally:
-        clear_away(identity, (mounts, environ.get("XDG_RUNTIME_DIR", "")))
-        shutil.rmtree(scratch, ignore_errors=True)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
     if said:
         reason = BEHIND_REASON.split(said.removeprefix(f"stackenv: {record.full_name}: "))[0]
         raise ModuleError(
@@ -91,14 +94,8 @@ def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
     return (said or f"status {done.returncode}") if done.returncode else ""
 
 
-def clear_away(identity: str, places: Iterable[str]) -> None:
-    """Delete what the mount of the image `identity` has left below `places`, of this user."""
-    folders = [Path(place, f"stackenv-{os.geteuid()}") for place in places if place]
+def wait_for_holder(mounts: Path, identity: str) -> None:
+    """Wait until what stays beside squashfuse in a namespace has seen that nobody is there any more."""
     until = time.monotonic() + TIMEOUT_S
-    # What waits beside squashfuse in a namespace looks from time to time whether anybody is there.
-    while any(list(folder.glob(f"*/{identity}.holder")) for folder in folders) and time.monotonic() < until:
+    while list(mounts.glob(f"*/*/{identity}.holder")) and time.monotonic() < until:
         time.sleep(LOOK_EVERY_S)
-    for folder in folders:
-        for path in [*folder.glob(f"verified-{identity}*"), *folder.glob(f"*/{identity}*")]:
-            with contextlib.suppress(OSError):
-                path.rmdir() if path.is_dir() else path.unlink()
