@@ -48,8 +48,9 @@ def test_a_rebuild_on_other_modules_names_them_and_what_saves_them_again(person:
     advice = read_advice(person.stackenv("rebuild", "it", "-m", "Bundle/2").stderr)
     assert list(advice) == [f"module restore {name}" for name in ("default", "mine", "more")]
     for name in ("default", "mine", "more"):
-        # Without the advice Lmod refuses all of it.
-        assert restore(person, name) == (1, ["No", "modules", "loaded"])
+        # Lmod 8.6.19 refuses all of it, and 8.7.60 loads the modules of then.
+        status, loaded = restore(person, name)
+        assert (status, loaded) == (1, ["No", "modules", "loaded"]) or "Bundle/1" in loaded
         obey(person, advice[f"module restore {name}"])
         status, loaded = restore(person, name)
         assert status == 0 and {"Bundle/2", "it/1.0"} <= set(loaded)
@@ -78,7 +79,7 @@ def test_a_collection_of_one_system_is_saved_again_there(person: Person) -> None
     person.create("it")
     save(person, "it", "mine", LMOD_SYSTEM_NAME="epyc")
     told = person.stackenv("rebuild", "it", "-m", "Bundle/2").stderr
-    assert "`module restore mine` on epyc fails" in told
+    assert "`module restore mine` on epyc restores it/1.0 as it was, or fails" in told
     obey(person, read_advice(told)["module restore mine"], LMOD_SYSTEM_NAME="epyc")
     assert restore(person, "mine", LMOD_SYSTEM_NAME="epyc")[0] == 0
 
@@ -89,7 +90,7 @@ def test_both_folders_of_lmod_are_read_and_nothing_else(person: Person, tmp_path
         save(person, "it", name)
     person.shell("module disable gone")
     old, new = person.home / ".lmod.d", person.home / ".config/lmod"
-    new.mkdir(parents=True)
+    new.mkdir(parents=True, exist_ok=True)
     # As Lmod 8.7 and later have it: in both, or in the second alone.
     (new / "mine").write_text((old / "mine").read_text())
     (old / "later").rename(new / "later")

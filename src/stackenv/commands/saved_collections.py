@@ -15,10 +15,10 @@ from stackenv.output import tell
 
 
 def tell_collections(module: StoredModule, after: Record | None, workplace: Workplace) -> None:
-    """Tell which collections `module restore` cannot restore any more, and what saves them again.
+    """Tell which collections are out of date, and what saves them again.
 
-    Lmod compares what a module loads with what it loaded when the collection was saved, and refuses all of
-    the collection when that has changed.
+    When a module loads other modules than when the collection was saved, Lmod 8.6.19 refuses all of the
+    collection, and 8.7.60 loads the modules of then.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def tell_collections(module: StoredModule, after: Record | None, workplace: Work
             restore = shlex.join(["module", "restore", collection.name])
             system = f" on {collection.system}" if collection.system else ""
             tell(
-                f"`{restore}`{system} fails from now on: it was saved with {module.full_name} as it was; "
-                f"to save it again: {'; '.join(list_commands(collection, module, after, workplace))}"
+                f"`{restore}`{system} restores {module.full_name} as it was, or fails; to save it again: "
+                f"{'; '.join(list_commands(collection, module, after, workplace))}"
             )
 
 
