@@ -140,11 +140,16 @@ def test_a_default_that_stackenv_did_not_write(owner: Person, name: str) -> None
 
 
 def test_the_layers_are_not_forced_on_an_environment_that_was_adopted_without(owner: Person) -> None:
-    place = owner.adopt("plain")
-    for file in place.glob("lib/python*/site-packages/*stackenv*"):
-        if file.is_file():
-            file.unlink()
-    owner.stackenv("edit", "plain", "--description", "now")
+    place = owner.adopt("plain", "--no-pth")
+    for words in (("--description", "now"), ("--refresh",)):
+        owner.stackenv("edit", "plain", *words)
+        assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
+    # Records of before tell it by what was typed.
+    path = place / "stackenv/record.json"
+    data = json.loads(path.read_text())
+    assert data.pop("layers") is False
+    path.write_text(json.dumps(data))
+    owner.stackenv("edit", "plain", "--refresh")
     assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,22 +25,35 @@ def is_in_folder(file: InstalledFile, prefix: str) -> bool:
 
 
 def is_users(file: InstalledFile, prefix: str) -> bool:
-    """Tell whether there is something at the place of `file` that stackenv did not write."""
+    """Tell whether there is something at the place of `file` that stackenv did not write.
+
+    An empty file is nobody's: a full disk leaves one.
+    """
     path = Path(file.path)
-    if is_in_folder(file, prefix) or is_layer_file(file) or not path.exists():
+    if is_in_folder(file, prefix) or is_layer_file(file) or not os.path.lexists(path):
         return False
-    return STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace")
+    if path.is_symlink() or not path.is_file():
+        return True
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return text not in ("", render_installed_file(file)) and STACKENV_UUID not in text
+
+
+def list_lost_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:
+    """Return those of `files` that are gone or empty, and in whose place the user has no own one."""
+    return [file for file in files if not is_users(file, prefix) and not has_contents(Path(file.path))]
+
+
+def has_contents(path: Path) -> bool:
+    """Tell whether `path` is a file that is not empty."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
-    """Return the changes that write `files` anew, but none over the user's own.
-
-    Where the layer files are not there (`adopt --no-pth`), they are not made.
-    """
+    """Return the changes that write `files` anew, but none over the user's own."""
     return tuple(
         WriteFile(file.path, render_installed_file(file), file.executable)
         for file in files
-        if not is_users(file, prefix) and (not is_layer_file(file) or Path(file.path).exists())
+        if not is_users(file, prefix)
     )
 
 

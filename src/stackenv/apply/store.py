@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.errors import StackenvError, TakenError, UsageError, quote_word
+from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.model.environment import Record
 from stackenv.model.record import RECORD_FILE, parse_record
 
@@ -80,18 +80,26 @@ class StoredModule:
 
         Raises
         ------
+        LostRecordError
+            When it is gone or damaged, and the environment is there.
         StackenvError
-            When it is gone or cannot be used.
+            When it cannot be read or used.
         """
+        again = f"stackenv edit {self.full_name} --refresh writes it again"
         try:
             text = self.record_path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and Path(self.prefix).is_dir():
+                raise LostRecordError(f"its record {self.record_path} is missing", again) from error
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
                 f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if nobody needs it: "
                 f"stackenv remove {self.full_name}",
             ) from error
-        return parse_record(text, str(self.record_path))
+        try:
+            return parse_record(text, str(self.record_path))
+        except LostRecordError as error:
+            raise LostRecordError(error.message, again) from error
 
 
 def order_version(text: str) -> tuple[Any, ...]:

@@ -14,11 +14,13 @@ from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
 from stackenv.errors import StackenvError, UsageError
+from stackenv.output import print_json
 
 if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Plan
+    from stackenv.model.plan import Plan, Replacement
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -46,10 +48,12 @@ def adopt(
       stackenv adopt ~/venvs/venv-for-demo
       stackenv adopt pandas        (a conda environment)
     """
-    from stackenv.commands.adoption import read_former_record, require_not_adopted
+    from stackenv.commands.adoption import find_lost_module, read_former_record, require_not_adopted
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
+    from stackenv.commands.replacement import carry_out as carry_out_replacement
     from stackenv.commands.replacement import require_unpacked
+    from stackenv.commands.restoring import recall
 
     workplace = open_workplace(shared)
     if not dry_run:
@@ -60,6 +64,17 @@ def adopt(
     if former:
         require_in_place(former, prefix)
         require_unpacked(former)
+    lost = find_lost_module(workplace, prefix, name, options["version"])
+    if lost:
+        request = build_request(prefix, lost.name, options, recall(lost, workplace))
+        replacement = plan_again(lost, request, workplace, dry_run)
+        if dry_run and as_json:
+            print_json({"steps": list(replacement.sentences)})
+            return
+        carry_out_replacement(replacement, workplace, dry_run)
+        if not dry_run:
+            report_created(workplace, lost.full_name, as_json)
+        return
     request = build_request(prefix, name, options, former)
     workplace.store.check_writable()
     require_not_adopted(workplace, prefix, former)
@@ -71,6 +86,18 @@ def adopt(
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)
+
+
+def plan_again(lost: StoredModule, request: AdoptRequest, workplace: Workplace, dry_run: bool) -> Replacement:
+    """Return what writes the record of `lost`, a module that leads to the environment already, again."""
+    from stackenv.commands.edit import EditRequest, plan_edit
+    from stackenv.commands.replacement import open_store
+    from stackenv.commands.restoring import restore_record
+
+    open_store(workplace, dry_run)
+    restored = None if dry_run else restore_record(lost, workplace, request)
+    refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
+    return plan_edit(refresh, lost, workplace, dry_run, restored)
 
 
 def require_in_place(former: Record, prefix: Path) -> None:

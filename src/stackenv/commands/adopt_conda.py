@@ -93,6 +93,7 @@ def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack
         user_site=request.user_site or workplace.policy.conda.user_site == "show",
         owned=owned,
         description=request.description,
+        layers=not request.no_pth,
         made_by=read_command_words(),
     )
 
@@ -142,7 +143,7 @@ def keep_users_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files of `record` without those at whose place the user has an own one; tell of each."""
     kept = []
     for file in describe_conda_environment_files(record):
-        if is_users(file, record.path) or (file.yields and Path(file.path).is_symlink()):
+        if is_users(file, record.path):
             tell(f"{file.path} is your own and stays as it is")
         else:
             kept.append(file)

@@ -107,7 +107,15 @@ def plan_adopted_venv(
     """Return the plan that gives the venv its module, and its record as far as it is known."""
     request.check_prefix()
     modulefile, before = take_modulefile(request, workplace)
-    lmod = Lmod.find(workplace.environ)
+    record, stack = draft_adopted_venv(request, workplace, Lmod.find(workplace.environ), former)
+    steps = (*before, *adopt_steps(request, record, stack, modulefile))
+    return Plan(record.full_name, steps, str(modulefile)), record
+
+
+def draft_adopted_venv(
+    request: AdoptRequest, workplace: Workplace, lmod: Lmod, former: Record | None
+) -> tuple[Record, Stack]:
+    """Return the record of the venv as far as its files and its modules tell it, and the modules."""
     venv = read_venv(request.prefix)
     stack, module = choose_stack(request, venv, lmod, former)
     probed = probe_venv(venv, stack.environ)
@@ -130,9 +138,9 @@ def plan_adopted_venv(
         owned=False,
         description=request.description,
         made_by=read_command_words(),
+        layers=not request.no_pth,
     )
-    steps = (*before, *adopt_steps(request, record, stack, modulefile))
-    return Plan(record.full_name, steps, str(modulefile)), record
+    return record, stack
 
 
 def keep_users_files(files: tuple[InstalledFile, ...]) -> tuple[InstalledFile, ...]:
@@ -151,7 +159,7 @@ def keep_users_files(files: tuple[InstalledFile, ...]) -> tuple[InstalledFile, .
 
 def adopt_steps(request: AdoptRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
     """Return the steps that give the venv of `record` its files, its record and its modulefile."""
-    files = keep_users_files(describe_venv_files(record, with_pth=not request.no_pth))
+    files = keep_users_files(describe_venv_files(record))
     proof = proof_of(record.path, uuid.uuid4().hex)
     constraint = constraints_url(record.path) if record.pinned else ""
     # What is undone must leave no compiled files behind either.

@@ -10,7 +10,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import LostRecordError, StackenvError, UsageError
 from stackenv.output import tell
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def edit(
     A venv keeps its Python: modules of another generation, with another one, are refused. There it is
     made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
     brings modulefile and constraints in line with the modules, and with what a conda environment's own
-    activation does by now.
+    activation does by now; what stackenv has put into the environment and is missing, it writes again, the
+    record and a venv's links to Python too.
 
     \b
     Example:
@@ -105,8 +106,17 @@ def edit(
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
 
 
-def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> Replacement:
-    """Return the changes that `request` asks for; with `dry_run` no activation is run to find them."""
+def plan_edit(
+    request: EditRequest,
+    module: StoredModule,
+    workplace: Workplace,
+    dry_run: bool,
+    restored: Record | None = None,
+) -> Replacement:
+    """Return the changes that `request` asks for; with `dry_run` no activation is run to find them.
+
+    `restored` takes the place of a record that is lost.
+    """
     from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import render_default
     from stackenv.commands.replacement import (
@@ -121,12 +131,17 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, 
     sentences: list[str] = []
     changes: list[Change] = []
     files: tuple[Path, ...] = ()
+    if request.refresh and not restored:
+        sentences, restored = bring_back(module, workplace, dry_run)
+        if sentences and dry_run:
+            # What follows needs the Python, or the record.
+            return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
     if request.changes_record:
-        before = read_own_record(module)
+        before = restored or read_own_record(module)
         if request.changes_environment:
             require_unpacked(before)
         after = change_record(request, before, workplace)
-        if request.refresh:
+        if request.refresh and not restored:
             after = ask_again(after, workplace, dry_run)
         told, kept = keep_hand_edited(module, module.path)
         sentences += [
@@ -144,6 +159,33 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, 
         changes.append(WriteFile(str(default), render_default(module.name, module.version)))
     seen = see((module.path, module.record_path, *files, *([default] if request.make_default else [])))
     return Replacement(module.full_name, tuple(sentences), tuple(changes), seen)
+
+
+def bring_back(module: StoredModule, workplace: Workplace, dry_run: bool) -> tuple[list[str], Record | None]:
+    """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.
+
+    With `dry_run` nothing is made, and there is no record.
+    """
+    from stackenv.apply.venv import make_links
+    from stackenv.commands.replacement import read_own_record, require_writable
+    from stackenv.commands.restoring import restore_record
+    from stackenv.facts.venv import find_lost_links
+
+    sentences, record = [], None
+    try:
+        record = read_own_record(module)
+    except LostRecordError:
+        sentences.append(f"write {module.record_path} again, from {module.path} and what is installed")
+    python = record.python.executable if record and record.python else ""
+    is_venv = record is None or (record.kind == "venv" and not record.packed)
+    links = find_lost_links(Path(module.prefix), python) if is_venv else {}
+    if links:
+        sentences.insert(0, f"make {', '.join(links)} in {module.prefix}/bin again")
+        require_writable(module.prefix)
+    if dry_run or not sentences:
+        return sentences, None
+    make_links(Path(module.prefix, "bin"), links)
+    return sentences, None if record else restore_record(module, workplace)
 
 
 def change_record(request: EditRequest, record: Record, workplace: Workplace) -> Record:
@@ -177,9 +219,12 @@ def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
     from stackenv.commands.adopt_conda import capture_record
 
+    if record.packed:
+        # Its Python is in the image, and nothing is installed into that.
+        return record
     if record.kind == "venv":
         return restack(record, record.modules, workplace)
-    if record.packed or dry_run:
+    if dry_run:
         tell(f"{record.full_name}: what its activation does is not captured now")
         return record
     return capture_record(record, workplace)

@@ -84,12 +84,24 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
             f"shell/conda_environment_{when}.csh",
             dialect="csh",
             values=values,
+            loss="in tcsh, the module does not activate or deactivate the environment as a whole",
         )
         for when in ("load", "unload")
     )
     shims = tuple(
-        InstalledFile(f"{record.path}/{SHIM}/{pip}", "libexec/pip", values={}, executable=True)
+        InstalledFile(
+            f"{record.path}/{SHIM}/{pip}",
+            "libexec/pip",
+            values={},
+            executable=True,
+            loss="without a pip of the environment, another one runs and installs elsewhere",
+        )
         for pip in ("pip", "pip3")
     )
-    pip_conf = InstalledFile(f"{record.path}/pip.conf", text=NOT_GUARDED, yields=True)
+    pip_conf = InstalledFile(
+        f"{record.path}/pip.conf",
+        text=NOT_GUARDED,
+        yields=True,
+        loss="where the site has pip ask for a venv, pip does not install into the environment",
+    )
     return (*csh, *shims, pip_conf, describe_launch_file(record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 
 from stackenv import STACKENV_UUID
 from stackenv.model import InstalledFile
@@ -20,6 +21,10 @@ UV_REFUSAL = f"{FOLDER}/uv-refusal.txt"
 # conda shows what it cannot read in the first, before it changes anything, whichever way an environment was
 # named to it; from 25.5 on (CEP 22) it shows the message in the second, for what needs no solver too.
 CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
+# Read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
+KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
+UNMOUNTED = "the image is not mounted, so no command of the environment starts"
+UNREFUSED = "uv or conda fail in the middle of a change instead of saying that the environment is packed"
 # Written beside the image, since nothing in it can be read where it is not mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
 
@@ -48,10 +53,24 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
     }
     return (
         *describe_refusals(record),
-        InstalledFile(f"{record.path}/{ENTRANCE}", "libexec/packed", values=values, executable=True),
-        InstalledFile(f"{record.path}/{MOUNT}", "libexec/mount_image", values={}),
-        InstalledFile(f"{record.path}/{ENTER}", "libexec/enter_namespace.py", dialect="python", values={}),
+        InstalledFile(
+            f"{record.path}/{ENTRANCE}", "libexec/packed", values=values, executable=True, loss=UNMOUNTED
+        ),
+        InstalledFile(f"{record.path}/{MOUNT}", "libexec/mount_image", values={}, loss=UNMOUNTED),
+        InstalledFile(
+            f"{record.path}/{ENTER}",
+            "libexec/enter_namespace.py",
+            dialect="python",
+            values={},
+            loss=UNMOUNTED,
+        ),
     )
+
+
+def list_beside(files: Iterable[InstalledFile], record: Record) -> tuple[InstalledFile, ...]:
+    """Return those of the `files` of `record` that lie beside the image; the others are in it alone."""
+    beside = tuple(f"{record.path}/{name}" for name in (FOLDER, *KEPT))
+    return tuple(f for f in files if f.path in beside or f.path.startswith(tuple(f"{b}/" for b in beside)))
 
 
 def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
@@ -63,4 +82,6 @@ def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
     texts = {UV_REFUSAL: f"{refusal}\n"}
     if record.kind != "venv":
         texts.update(zip(CONDA_REFUSALS, (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")))
-    return tuple(InstalledFile(f"{record.path}/{name}", text=text) for name, text in texts.items())
+    return tuple(
+        InstalledFile(f"{record.path}/{name}", text=text, loss=UNREFUSED) for name, text in texts.items()
+    )

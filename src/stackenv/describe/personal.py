@@ -22,7 +22,7 @@ from stackenv.model.personal_operations import (
     TakeCharge,
     Whatis,
 )
-from stackenv.model.record import RECORD_FILE
+from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, write_choices
 
 IN_CHARGE = "STACKENV_ENVIRONMENT"
 # Nobody looks for them with `module spider`.
@@ -137,5 +137,5 @@ def describe_common(
             "environment": (*describe_mount(record), *environment, TakeCharge(IN_CHARGE, name)),
             "commands": commands,
         },
-        comment=f"record: {record.path}/{RECORD_FILE}",
+        comments=(f"record: {record.path}/{RECORD_FILE}", f"{CHOICES_TITLE}{write_choices(record)}"),
     )

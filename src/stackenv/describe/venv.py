@@ -31,7 +31,22 @@ LAYERS = "_stackenv_layers"
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
 # From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
 # environment's, nor after a look into each folder of the modules. `sitedir` is site.py's.
-IMPORT_OWN = f"import sys; sys.path.insert(0, sitedir); import {LAYERS}; sys.path.remove(sitedir)\n"
+IMPORT_OWN = f"""\
+sys.path.insert(0, sitedir)
+try:
+    import {LAYERS}
+    {LAYERS}.finish
+except Exception as error:
+    import os
+    if sys.stderr and os.environ.get("STACKENV_TOLD") != NAME:
+        os.environ["STACKENV_TOLD"] = NAME
+        print("stackenv:", NAME, "cannot put its packages in order:", repr(error) + FIX, file=sys.stderr)
+finally:
+    sys.path.remove(sitedir)
+"""
+# The phrases stand behind "while it is missing: ".
+UNORDERED = "Python may find the packages of the modules before those of the environment"
+WITHOUT_CSH = "in tcsh, `deactivate` is not defined and the module leaves variables behind"
 
 
 def find_site_packages(prefix: str, python: Python) -> str:
@@ -55,7 +70,19 @@ def describe_constraints(record: Record) -> str:
     )
 
 
-def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[InstalledFile, ...]:
+def describe_pth(record: Record) -> tuple[str, str]:
+    """Return the first and the last .pth file of the venv of `record`: lines of code that site.py runs.
+
+    A file that is gone or damaged must not give a traceback at each start: one line says what to type.
+    site.py reads the files of a plain venv twice.
+    """
+    fix = f"; hint: stackenv edit {record.full_name} --refresh"
+    code = f"NAME, FIX = {record.full_name!r}, {fix!r}\n{IMPORT_OWN}"
+    first = f"import sys; {LAYERS!r} in sys.modules or exec({code!r})"
+    return f"{first}\n", f"{first}; getattr(sys.modules.get({LAYERS!r}), 'finish', int)()\n"
+
+
+def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the venv of `record`, the record aside."""
     assert record.python is not None
     site_packages = find_site_packages(record.path, record.python)
@@ -68,19 +95,34 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
         "CONSTRAINTS": url if record.pinned else "",
         "USER_SITE": "show" if record.user_site else "hide",
     }
+    first, last = describe_pth(record)
     pth = (
-        InstalledFile(f"{site_packages}/{LAYERS}.py", "libexec/layers.py", dialect="python", values=layers),
-        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=IMPORT_OWN),
-        InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.finish()\n"),
+        InstalledFile(
+            f"{site_packages}/{LAYERS}.py",
+            "libexec/layers.py",
+            dialect="python",
+            values=layers,
+            loss=UNORDERED,
+        ),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
     )
     # What a user's own pip.conf may say would put packages where this environment does not look.
     pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n"
     constraints = (
-        InstalledFile(f"{record.path}/{CONSTRAINTS_FILE}", text=describe_constraints(record)),
-        InstalledFile(f"{record.path}/pip.conf", text=pip_conf),
+        InstalledFile(
+            f"{record.path}/{CONSTRAINTS_FILE}",
+            text=describe_constraints(record),
+            loss="pip installs nothing, and nothing keeps packages of the modules from being replaced",
+        ),
+        InstalledFile(
+            f"{record.path}/pip.conf",
+            text=pip_conf,
+            loss="pip may install into ~/.local, or put other versions over those of the modules",
+        ),
     )
     return (
-        *(pth if with_pth else ()),
+        *(pth if record.layers else ()),
         *constraints,
         *describe_shell_files(record),
         describe_launch_file(record),
@@ -92,7 +134,11 @@ def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
     values = {"MODULE": record.full_name}
     return tuple(
         InstalledFile(
-            f"{record.path}/{FOLDER}/{when}.csh", f"shell/personal_{when}.csh", dialect="csh", values=values
+            f"{record.path}/{FOLDER}/{when}.csh",
+            f"shell/personal_{when}.csh",
+            dialect="csh",
+            values=values,
+            loss=WITHOUT_CSH,
         )
         for when in ("load", "unload")
     )

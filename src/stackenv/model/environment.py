@@ -115,6 +115,8 @@ class Record:
         The image that the environment is in; None while it is a folder of files.
     replaces
         The prefix of the environment in whose place it was made anew; empty when there was none.
+    layers
+        Whether files of stackenv in site-packages put a venv's packages in order; not after `--no-pth`.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Record:
     activation: Mapping[str, object] | None = None
     packed: PackedImage | None = None
     replaces: str = ""
+    layers: bool = True
 
     @property
     def full_name(self) -> str:

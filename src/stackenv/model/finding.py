@@ -77,6 +77,8 @@ class Finding:
         What `stackenv check --fix` does, in this order; empty when only the user can decide.
     parts
         Each of several faults that `what` tells of, which may name the first alone.
+    hides
+        The rules that are not asked, for what they would find is the effect of this fault.
     """
 
     rule: str
@@ -87,3 +89,4 @@ class Finding:
     mend: str
     cure: tuple[Action, ...] = ()
     parts: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             f"if it was moved: stackenv adopt NEW_PATH {name.split('/')[0]}; if nobody needs it: "
             f"{remove.sentence}; from what `stackenv export` printed: stackenv create NAME --from FILE",
         )
-    elif environment.record is None:
+    elif environment.record is None and not environment.record_lost:
         yield Finding(
             "environment-gone",
             "broken",

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.model.finding import Finding, RunCommand
+from stackenv.model.finding import Finding
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -14,7 +14,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     first, _, body = environment.modulefile.read_bytes().partition(b"\n")
     if first.endswith(f" sha256:{hashlib.sha256(body).hexdigest()}".encode()):
         return
-    cure = RunCommand(("stackenv", "edit", environment.full_name, "--refresh"))
+    cure = environment.refresh
     yield Finding(
         "modulefile-changed",
         "warning",

@@ -1,5 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:b59c8861bbf8b2c34e9d285da913066eb2b27c2ea08d59b686d56e0413a26f8c
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:12c9c5390e085ea53acea9e137c117a9f1ca42048ecfbec02a557864bd3fd9a1
 -- record: /conda/envs/myenv/stackenv/record.json
+-- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true}
 whatis("Name: myenv")
 whatis("Version: 1.0")
 whatis("Description: personal conda environment on Anaconda3/2024.02-1")
