@@ -237,6 +237,18 @@ def test_an_older_modulefile_tells_enough_but_never_that_the_folder_may_be_delet
         assert layers == [path for path in before if "_stackenv" in path]
 
 
+def test_in_a_folder_that_is_no_environment_any_more_no_record_is_written(person: Person) -> None:
+    prefix = prefix_of(person, "made")
+    for path in prefix.rglob("*"):
+        if not path.is_dir() or path.is_symlink():
+            path.unlink()
+    before = person.tree()
+    (found,) = check(person, "made")
+    assert found["rule"] == "environment-gone" and "stackenv remove made/1.0" in found["mend"]
+    assert "No such file" in person.stackenv("edit", "made", "--refresh", status=1).stderr
+    assert person.tree() == before
+
+
 def test_a_record_of_a_newer_stackenv_is_left_alone(person: Person) -> None:
     record = prefix_of(person, "made") / "stackenv/record.json"
     record.write_text(record.read_text().replace('"record_version": 1', '"record_version": 2'))
@@ -473,3 +485,18 @@ def test_what_lies_beside_an_image_comes_back(packed: User, which: str) -> None:
     lose_and_fix(packed, "bio", prefix, {"files": files, "record": [record], "all": [record, *files]}[which])
     used = packed.run("module use ~/modules; module load bio && python -c 'import Bio'")
     assert used.returncode == 0, used.stderr
+
+
+def test_the_names_of_the_programs_beside_an_image_come_back_by_what_is_said(packed: User) -> None:
+    prefix = packed.home / "venvs/bio-1.0"
+    before = describe_environment(prefix)
+    for path in (prefix / "bin").glob("python*"):
+        path.unlink()
+    (found,) = check(packed, "bio")
+    assert found["rule"] == "python-changed"
+    typed = packed.run(found["mend"])
+    assert typed.returncode == 0, typed.stderr
+    assert check(packed, "bio") == []
+    assert {Path(p).name for p in before if "/bin/" in p} == {
+        Path(p).name for p in describe_environment(prefix) if "/bin/" in p
+    }

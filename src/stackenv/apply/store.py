@@ -19,6 +19,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
+# By these a folder is a venv, a conda environment.
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 DEFAULT_MARK = re.compile(
     rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME.pattern})", "default"\)\n'
 )
@@ -86,10 +88,11 @@ class StoredModule:
             When it cannot be read or used.
         """
         again = f"stackenv edit {self.full_name} --refresh writes it again"
+        there = any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
         try:
             text = self.record_path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and Path(self.prefix).is_dir():
+            if isinstance(error, FileNotFoundError) and there:
                 raise LostRecordError(f"its record {self.record_path} is missing", again) from error
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
@@ -99,7 +102,9 @@ class StoredModule:
         try:
             return parse_record(text, str(self.record_path))
         except LostRecordError as error:
-            raise LostRecordError(error.message, again) from error
+            if there:
+                raise LostRecordError(error.message, again) from error
+            raise StackenvError(error.message, error.hint) from error
 
 
 def order_version(text: str) -> tuple[Any, ...]:

@@ -18,10 +18,16 @@ OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when bin/python leads nowhere, elsewhere, or to another version than recorded."""
     record, prefix = environment.record, environment.prefix
-    if record is None or record.python is None or record.packed or not prefix.is_dir():
+    if record is None or record.python is None or not prefix.is_dir():
         return
     rebuild = f"stackenv rebuild {environment.full_name}"
     program, configuration = prefix / "bin/python", prefix / "pyvenv.cfg"
+    if record.packed:
+        # A link to the program that leads into the image, whose loss another rule tells.
+        if not os.path.lexists(program):
+            again = f"stackenv unpack {environment.full_name}; stackenv pack {environment.full_name}"
+            yield describe(program, f"its Python is gone: {program}", again)
+        return
     if record.kind == "conda" and any(package.name == "python" for package in environment.packages):
         lost: dict[str, str] = {}
         # A file of conda's: another rule tells of all of those.
