@@ -281,6 +281,7 @@ def test_a_pip_conf_of_the_users_own_is_not_missed_nor_replaced(person: Person) 
         assert conf.read_text() == held and conf.is_symlink() == (text is None)
 
 
+@pytest.mark.any_value("names", of=3)
 @pytest.mark.parametrize("names", [("python",), ("python3",), (f"python{MINOR}",), None])
 def test_links_to_the_python_are_made_again(person: Person, names: tuple[str, ...] | None) -> None:
     folder = prefix_of(person, "made") / "bin"
@@ -374,6 +375,7 @@ def test_in_a_project_the_command_names_it(person: Person) -> None:
     assert lost.read_text() == text
 
 
+@pytest.mark.any_value("verb")
 @pytest.mark.parametrize("verb", ["install", "download", "wheel"])
 def test_pip_says_what_is_missing_and_replaces_nothing(person: Person, verb: str) -> None:
     make_wheel(person.site.wheels, "tiny-stack", "2.0")
