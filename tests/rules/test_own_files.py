@@ -266,7 +266,12 @@ def test_another_name_for_an_environment_without_a_record_is_refused_with_what_h
     refused = person.stackenv("adopt", "venvs/made-1.0", "other", status=9)
     assert "has a module already: made/1.0" in refused.stderr
     assert "stackenv check made/1.0" in refused.stderr
+    assert "record.json again" in person.stackenv("adopt", "venvs/made-1.0", "--dry-run").stdout
+    (step,) = json.loads(person.stackenv("adopt", "venvs/made-1.0", "--dry-run", "--json").stdout)["steps"]
+    assert "record.json again" in step
     assert person.tree() == before
+    answer = json.loads(person.stackenv("adopt", "venvs/made-1.0", "--json").stdout)
+    assert (answer["module"], answer["packages"]["tiny-own"]) == ("made/1.0", "1.0")
 
 
 def test_a_pip_conf_of_the_users_own_is_not_missed_nor_replaced(person: Person) -> None:

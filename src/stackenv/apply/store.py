@@ -77,6 +77,11 @@ class StoredModule:
     def record_path(self) -> Path:
         return Path(self.prefix, RECORD_FILE)
 
+    @property
+    def has_environment(self) -> bool:
+        """Whether a venv or a conda environment is where the module leads, its record aside."""
+        return any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
+
     def read_record(self) -> Record:
         """Return the record of the environment.
 
@@ -88,12 +93,13 @@ class StoredModule:
             When it cannot be read or used.
         """
         again = f"stackenv edit {self.full_name} --refresh writes it again"
-        there = any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
         try:
             text = self.record_path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and there:
-                raise LostRecordError(f"its record {self.record_path} is missing", again) from error
+            if isinstance(error, FileNotFoundError) and self.has_environment:
+                raise LostRecordError(
+                    f"the record of {self.full_name}, {self.record_path}, is missing", again
+                ) from error
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
                 f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if nobody needs it: "
@@ -102,7 +108,7 @@ class StoredModule:
         try:
             return parse_record(text, str(self.record_path))
         except LostRecordError as error:
-            if there:
+            if self.has_environment:
                 raise LostRecordError(error.message, again) from error
             raise StackenvError(error.message, error.hint) from error
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Plan, Replacement
+    from stackenv.model.plan import Plan
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -51,7 +51,6 @@ def adopt(
     from stackenv.commands.adoption import find_lost_module, read_former_record, require_not_adopted
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
-    from stackenv.commands.replacement import carry_out as carry_out_replacement
     from stackenv.commands.replacement import require_unpacked
     from stackenv.commands.restoring import recall
 
@@ -67,13 +66,7 @@ def adopt(
     lost = find_lost_module(workplace, prefix, name, options["version"])
     if lost:
         request = build_request(prefix, lost.name, options, recall(lost, workplace))
-        replacement = plan_again(lost, request, workplace, dry_run)
-        if dry_run and as_json:
-            print_json({"steps": list(replacement.sentences)})
-            return
-        carry_out_replacement(replacement, workplace, dry_run)
-        if not dry_run:
-            report_created(workplace, lost.full_name, as_json)
+        adopt_again(lost, request, workplace, dry_run, as_json)
         return
     request = build_request(prefix, name, options, former)
     workplace.store.check_writable()
@@ -88,16 +81,22 @@ def adopt(
         report_created(workplace, record.full_name, as_json)
 
 
-def plan_again(lost: StoredModule, request: AdoptRequest, workplace: Workplace, dry_run: bool) -> Replacement:
-    """Return what writes the record of `lost`, a module that leads to the environment already, again."""
+def adopt_again(
+    lost: StoredModule, request: AdoptRequest, workplace: Workplace, dry_run: bool, as_json: bool
+) -> None:
+    """Write the record of `lost`, a module that leads to the environment already, again."""
     from stackenv.commands.edit import EditRequest, plan_edit
-    from stackenv.commands.replacement import open_store
-    from stackenv.commands.restoring import restore_record
+    from stackenv.commands.replacement import carry_out, open_store
 
     open_store(workplace, dry_run)
-    restored = None if dry_run else restore_record(lost, workplace, request)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
-    return plan_edit(refresh, lost, workplace, dry_run, restored)
+    replacement = plan_edit(refresh, lost, workplace, dry_run, request)
+    if dry_run and as_json:
+        print_json({"steps": list(replacement.sentences)})
+        return
+    carry_out(replacement, workplace, dry_run)
+    if not dry_run:
+        report_created(workplace, lost.full_name, as_json)
 
 
 def require_in_place(former: Record, prefix: Path) -> None:

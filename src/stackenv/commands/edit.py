@@ -15,6 +15,7 @@ from stackenv.output import tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
+    from stackenv.commands.adoption import AdoptRequest
     from stackenv.facts.stack import Stack
     from stackenv.model.environment import Record
     from stackenv.model.plan import Replacement
@@ -111,38 +112,28 @@ def plan_edit(
     module: StoredModule,
     workplace: Workplace,
     dry_run: bool,
-    restored: Record | None = None,
+    adopted: AdoptRequest | None = None,
 ) -> Replacement:
     """Return the changes that `request` asks for; with `dry_run` no activation is run to find them.
 
-    `restored` takes the place of a record that is lost.
+    `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
     """
     from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import render_default
-    from stackenv.commands.replacement import (
-        keep_hand_edited,
-        read_own_record,
-        require_unpacked,
-        see,
-        write_environment,
-    )
+    from stackenv.commands.replacement import keep_hand_edited, see, write_environment
     from stackenv.model.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
     changes: list[Change] = []
     files: tuple[Path, ...] = ()
-    if request.refresh and not restored:
-        sentences, restored = bring_back(module, workplace, dry_run)
+    restored = None
+    if request.refresh:
+        sentences, restored = bring_back(module, workplace, dry_run, adopted)
         if sentences and dry_run:
             # What follows needs the Python, or the record.
             return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
     if request.changes_record:
-        before = restored or read_own_record(module)
-        if request.changes_environment:
-            require_unpacked(before)
-        after = change_record(request, before, workplace)
-        if request.refresh and not restored:
-            after = ask_again(after, workplace, dry_run)
+        before, after = plan_record(request, module, workplace, dry_run, restored)
         told, kept = keep_hand_edited(module, module.path)
         sentences += [
             *told,
@@ -161,7 +152,22 @@ def plan_edit(
     return Replacement(module.full_name, tuple(sentences), tuple(changes), seen)
 
 
-def bring_back(module: StoredModule, workplace: Workplace, dry_run: bool) -> tuple[list[str], Record | None]:
+def plan_record(
+    request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool, restored: Record | None
+) -> tuple[Record, Record]:
+    """Return the record of `module` as it is, or as it was `restored`, and as `request` wants it."""
+    from stackenv.commands.replacement import read_own_record, require_unpacked
+
+    before = restored or read_own_record(module)
+    if request.changes_environment:
+        require_unpacked(before)
+    after = change_record(request, before, workplace)
+    return before, ask_again(after, workplace, dry_run) if request.refresh and not restored else after
+
+
+def bring_back(
+    module: StoredModule, workplace: Workplace, dry_run: bool, adopted: AdoptRequest | None
+) -> tuple[list[str], Record | None]:
     """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.
 
     With `dry_run` nothing is made, and there is no record.
@@ -185,7 +191,7 @@ def bring_back(module: StoredModule, workplace: Workplace, dry_run: bool) -> tup
     if dry_run or not sentences:
         return sentences, None
     make_links(Path(module.prefix, "bin"), links)
-    return sentences, None if record else restore_record(module, workplace)
+    return sentences, None if record else restore_record(module, workplace, adopted)
 
 
 def change_record(request: EditRequest, record: Record, workplace: Workplace) -> Record:

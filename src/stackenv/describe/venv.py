@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
@@ -44,7 +45,7 @@ except Exception as error:
 finally:
     sys.path.remove(sitedir)
 """
-# The phrases stand behind "while it is missing: ".
+# What happens while a file is missing.
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 WITHOUT_CSH = "in tcsh, `deactivate` is not defined and the module leaves variables behind"
 
@@ -82,6 +83,19 @@ def describe_pth(record: Record) -> tuple[str, str]:
     return f"{first}\n", f"{first}; getattr(sys.modules.get({LAYERS!r}), 'finish', int)()\n"
 
 
+def describe_layers(
+    record: Record, site_packages: str, values: Mapping[str, str]
+) -> tuple[InstalledFile, ...]:
+    """Return the files in `site_packages` that put the packages of the venv of `record` in order."""
+    first, last = describe_pth(record)
+    module = f"{site_packages}/{LAYERS}.py"
+    return (
+        InstalledFile(module, "libexec/layers.py", dialect="python", values=values, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
+    )
+
+
 def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the venv of `record`, the record aside."""
     assert record.python is not None
@@ -95,25 +109,13 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
         "CONSTRAINTS": url if record.pinned else "",
         "USER_SITE": "show" if record.user_site else "hide",
     }
-    first, last = describe_pth(record)
-    pth = (
-        InstalledFile(
-            f"{site_packages}/{LAYERS}.py",
-            "libexec/layers.py",
-            dialect="python",
-            values=layers,
-            loss=UNORDERED,
-        ),
-        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
-        InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
-    )
     # What a user's own pip.conf may say would put packages where this environment does not look.
     pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n"
     constraints = (
         InstalledFile(
             f"{record.path}/{CONSTRAINTS_FILE}",
             text=describe_constraints(record),
-            loss="pip installs nothing, and nothing keeps packages of the modules from being replaced",
+            loss="pip refuses to install, and other installers may replace packages of the modules",
         ),
         InstalledFile(
             f"{record.path}/pip.conf",
@@ -122,7 +124,7 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
         ),
     )
     return (
-        *(pth if record.layers else ()),
+        *(describe_layers(record, site_packages, layers) if record.layers else ()),
         *constraints,
         *describe_shell_files(record),
         describe_launch_file(record),

@@ -29,8 +29,8 @@ class InstalledFile:
 
     `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
     templates' folder with its placeholders replaced by `values`, quoted for `dialect`. Where it
-    `yields`, a file that stackenv did not write keeps its place. `loss` says what goes wrong while a file
-    in an environment is missing, as a clause without a subject of its own before it.
+    `yields`, a file that stackenv did not write keeps its place. `loss` says in
+    a clause what goes wrong while a file of an environment is missing.
     """
 
     path: str
