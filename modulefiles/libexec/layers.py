@@ -188,8 +188,8 @@ def require_constraints():
     file = unquote(CONSTRAINTS[len("file:") :])
     if not os.path.isfile(file):
         tell(
-            file + " is missing, which keeps pip from replacing what the modules of " + NAME + " bring: "
-            "nothing was done (pip). Type first: stackenv edit " + NAME + " --refresh"
+            NAME + ": " + file + " is missing, and without it pip could replace packages of the modules: "
+            "nothing was done (pip); hint: stackenv edit " + NAME + " --refresh"
         )
         os._exit(1)
 

@@ -28,6 +28,7 @@ from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import rewrite_files
 from stackenv.apply.venv import write_files
 from stackenv.describe.modules import describe_files
+from stackenv.describe.packed import describe_contents
 from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.model.environment import PackedImage, Platform, Python, Record
 from stackenv.model.finding import Finding
@@ -83,6 +84,8 @@ def test_each_file_of_the_list_is_missed_and_written_as_it_was(
     record = replace(KINDS[kind], path=str(tmp_path))
     files = describe_files(record)
     write_files(files)
+    for file in describe_contents(record):
+        Path(file.path).write_text("numpy==1.25.1\n")
     before = describe_tree(tmp_path)
     assert look(record) == []
     lost = tmp_path / Path(path).relative_to("/prefix")
@@ -489,6 +492,7 @@ def test_what_lies_beside_an_image_comes_back(packed: User, which: str) -> None:
     prefix = packed.home / "venvs/bio-1.0"
     record, *files = list_own(prefix)
     assert not [file for file in files if "site-packages" in str(file)]
+    files += [prefix / "stackenv/requirements.txt", prefix / "stackenv/environment.yml"]
     lose_and_fix(packed, "bio", prefix, {"files": files, "record": [record], "all": [record, *files]}[which])
     used = packed.run("module use ~/modules; module load bio && python -c 'import Bio'")
     assert used.returncode == 0, used.stderr

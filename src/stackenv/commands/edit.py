@@ -121,6 +121,7 @@ def plan_edit(
     from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import render_default
     from stackenv.commands.replacement import keep_hand_edited, see, write_environment
+    from stackenv.commands.restoring import restore_contents
     from stackenv.model.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
@@ -142,7 +143,8 @@ def plan_edit(
         ]
         renamed, kernels, files = rewrite_kernels(before, after, workplace.environ, workplace.shared)
         sentences += renamed
-        changes += (*kept, *write_environment(after, module.path), *kernels)
+        contents = restore_contents(after, workplace) if request.refresh else ()
+        changes += (*kept, *contents, *write_environment(after, module.path), *kernels)
     default = workplace.store.default_path(module.name)
     if request.make_default:
         workplace.store.require_own_default(module.name)

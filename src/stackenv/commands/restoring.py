@@ -20,6 +20,7 @@ from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, parse_choices, par
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.model.environment import Record
+    from stackenv.model.plan import WriteFile
 
 
 def restore_record(module: StoredModule, workplace: Workplace, request: AdoptRequest | None = None) -> Record:
@@ -141,3 +142,30 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
             ) from error
     known = ("name", "version", "path", "module_folder", "description", "packed")
     return replace(found, **{name: getattr(former, name) for name in known})
+
+
+def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, ...]:
+    """Return the changes that write what is lost of the files that say what is in the image of `record`.
+
+    Raises
+    ------
+    StackenvError
+        When the image is gone or damaged.
+    """
+    from stackenv.apply.own_files import list_lost_files
+    from stackenv.apply.packing import require_image
+    from stackenv.apply.squashfs import opened_image
+    from stackenv.commands.export import FORMATS, PACKED_FORMATS
+    from stackenv.describe.packed import describe_contents
+    from stackenv.model.plan import WriteFile
+
+    lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}
+    if not lost:
+        return ()
+    with opened_image(require_image(record)) as folder:
+        within = replace(record, path=str(folder), packed=None)
+        return tuple(
+            WriteFile(path, FORMATS[name](within, workplace))
+            for name, file in PACKED_FORMATS.items()
+            if (path := f"{record.path}/{file}") in lost
+        )

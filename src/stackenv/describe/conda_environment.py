@@ -7,7 +7,7 @@ from typing import Any
 
 from stackenv.describe.conda_module import NOT_GUARDED
 from stackenv.describe.launch import describe_launch_file
-from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
+from stackenv.describe.personal import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
 from stackenv.model import InstalledFile, ModuleSpec, Operation, TerminalNotices
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
@@ -84,7 +84,7 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
             f"shell/conda_environment_{when}.csh",
             dialect="csh",
             values=values,
-            loss="in tcsh, the module does not activate or deactivate the environment as a whole",
+            loss=WITHOUT_CSH[when],
         )
         for when in ("load", "unload")
     )

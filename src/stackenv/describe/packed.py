@@ -24,7 +24,8 @@ CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
 # Read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
 KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
 UNMOUNTED = "the image is not mounted, so no command of the environment starts"
-UNREFUSED = "uv or conda fail in the middle of a change instead of saying that the environment is packed"
+UNREFUSED = "uv and conda do not say that the environment is packed, and may fail halfway through a change"
+UNLISTED = "`stackenv export` prints neither requirements nor an environment.yml"
 # Written beside the image, since nothing in it can be read where it is not mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
 
@@ -71,6 +72,13 @@ def list_beside(files: Iterable[InstalledFile], record: Record) -> tuple[Install
     """Return those of the `files` of `record` that lie beside the image; the others are in it alone."""
     beside = tuple(f"{record.path}/{name}" for name in (FOLDER, *KEPT))
     return tuple(f for f in files if f.path in beside or f.path.startswith(tuple(f"{b}/" for b in beside)))
+
+
+def describe_contents(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that say what is in the image of `record`; their text takes a look into that."""
+    if record.packed is None:
+        return ()
+    return tuple(InstalledFile(f"{record.path}/{n}", loss=UNLISTED) for n in (REQUIREMENTS, ENVIRONMENT))
 
 
 def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:

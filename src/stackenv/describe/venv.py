@@ -9,6 +9,7 @@ from stackenv import STACKENV_UUID
 from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import (
     IN_CHARGE,
+    WITHOUT_CSH,
     describe_common,
     describe_cure,
     describe_file_url,
@@ -45,9 +46,8 @@ except Exception as error:
 finally:
     sys.path.remove(sitedir)
 """
-# What happens while a file is missing.
+# What happens while one of the files is missing that put the packages in order.
 UNORDERED = "Python may find the packages of the modules before those of the environment"
-WITHOUT_CSH = "in tcsh, `deactivate` is not defined and the module leaves variables behind"
 
 
 def find_site_packages(prefix: str, python: Python) -> str:
@@ -140,7 +140,7 @@ def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
             f"shell/personal_{when}.csh",
             dialect="csh",
             values=values,
-            loss=WITHOUT_CSH,
+            loss=WITHOUT_CSH[when],
         )
         for when in ("load", "unload")
     )

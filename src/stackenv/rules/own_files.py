@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from stackenv.apply.own_files import is_layer_file, list_lost_files
 from stackenv.describe.modules import describe_files
+from stackenv.describe.packed import describe_contents
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding
 from stackenv.model.record import RECORD_FILE
@@ -29,7 +30,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         )
     if record is None:
         return
-    lost = list_lost_files(describe_files(record), record.path)
+    lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
     if not lost:
         return
     names = [file.path[len(record.path) + 1 :] for file in lost]
