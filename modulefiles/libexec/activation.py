@@ -6,7 +6,8 @@ Called by the function `conda` of each shell, with the installation's own interp
 
 or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or
 fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while no environment is
-active) and `hide` (~/.local is out of sight while one is), or `none`.
+active), `hide` (~/.local is out of sight while one is) and `hide-modules` (so is what modules bring on
+PYTHONPATH), or `none`. With the COMMAND `notice` it only says when modules come before an environment.
 
 conda's own shell code is not used, for it does not quote: a path with a quote, a `$` or a backquote
 in it breaks the shell or runs in it (`export_var_tmpl = "export %s='%s'"`, conda/activate.py, 24.7.1).
@@ -25,6 +26,14 @@ sys.path.insert(0, HERE)
 
 from stackenv_dialect import DIALECTS  # noqa: E402
 from stackenv_pip_guard import lift  # noqa: E402
+from stackenv_put_aside import (  # noqa: E402
+    hide_modules,
+    hides_by_itself,
+    put_pip_user_aside,
+    put_venv_aside,
+    rank_environments,
+    tell_of_late_modules,
+)
 
 # The module sets these, and unload unsets them; conda exports them again at each activation.
 SET_BY_THE_MODULE = frozenset(
@@ -142,6 +151,17 @@ def with_base(path, root):
     return ":".join(entries)
 
 
+def put_first(path, prefix):
+    """Return the PATH `path` with the environment `prefix` in front.
+
+    Of an environment that is active already conda leaves it where it is, though a Python module has been
+    loaded since (`build_activate`, conda/activate.py).
+    """
+    folder = os.path.join(prefix, "bin")
+    entries = path.split(":")
+    return ":".join([folder] + [e for e in entries if e != folder]) if folder in entries else path
+
+
 def arrange_path(environ, base_on_path):
     """Return the PATH that fits `environ`: our `pip` right behind the environment, or the base back.
 
@@ -181,14 +201,35 @@ def hide_user_site(environ):
     return [("unset", "STACKENV_USER_SITE"), *restored]
 
 
-def lift_pip_guard(environ):
-    """Return the operations that have pip work in an environment, and take that back outside.
-
-    The environment of a personal module has a pip.conf for this.
-    """
-    prefix = environ.get("CONDA_PREFIX", "")
+def needs_help(environ):
+    """Tell whether an environment is active that was activated; a personal module's own files do for it."""
     above = level_of(environ) > read_before(environ)[0]
-    return lift(environ, prefix, above and prefix != environ.get("STACKENV_CONDA_ENV"))
+    return above and environ.get("CONDA_PREFIX", "") != environ.get("STACKENV_CONDA_ENV")
+
+
+def list_prefixes(environ):
+    """Return the environments that are active, from the first to the one in use."""
+    level = level_of(environ)
+    names = ["CONDA_PREFIX_%d" % number for number in range(1, level)] + ["CONDA_PREFIX"] * (level > 0)
+    return [environ[name] for name in names if environ.get(name)]
+
+
+def put_aside(environ, after, options):
+    """Return the operations that keep from the environment what would reach into it, or bring that back."""
+    prefix, inside = after.get("CONDA_PREFIX", ""), needs_help(after)
+    operations = hide_user_site(after) if "hide" in options else []
+    operations += lift(after, prefix, inside)
+    operations += put_pip_user_aside(after, prefix, inside)
+    operations += put_venv_aside(after, level_of(after) > read_before(after)[0])
+    if "hide-modules" in options:
+        operations += hide_modules(after, inside and not hides_by_itself(prefix))
+    return operations + rank_environments(list_prefixes(environ) + list_prefixes(after), after)
+
+
+def notice(environ, options, cure):
+    """Say it when a module that was loaded after the activation comes before the active environment."""
+    if "hide-modules" in options and needs_help(environ) and not hides_by_itself(environ["CONDA_PREFIX"]):
+        tell_of_late_modules(environ, cure)
 
 
 def change_prompt(environ, after):
@@ -240,9 +281,12 @@ def drop_newlines(operations):
 
 
 def main():
-    dialect, options = sys.argv[1:3]
+    dialect, options = sys.argv[1], sys.argv[2].split(",")
     command, *arguments = read_arguments()
     environ = dict(os.environ)
+    if command == "notice":
+        notice(environ, options, "to put the environment first: conda activate %(name)s")
+        return
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
     if command == "leave":
@@ -250,12 +294,15 @@ def main():
     else:
         answer = ask_conda(dialect, [command, *arguments])
         operations, scripts = describe_changes(command, answer, environ)
+    if command == "activate":
+        notice(environ, options, "the environment is first now")
     after = carry_out(operations, environ)
-    chosen = options.split(",")
-    path = arrange_path(after, "base" in chosen)
-    operations += [("export", "PATH", path)] if path != after.get("PATH", "") else []
-    operations += hide_user_site(after) if "hide" in chosen else []
-    operations += lift_pip_guard(after)
+    answered = after.get("PATH", "")
+    if command == "activate" and needs_help(after):
+        after["PATH"] = put_first(answered, after["CONDA_PREFIX"])
+    after["PATH"] = arrange_path(after, "base" in options)
+    operations += [("export", "PATH", after["PATH"])] if after["PATH"] != answered else []
+    operations += put_aside(environ, after, options)
     operations += change_prompt(environ, after)
     if dialect == "csh":
         operations = drop_newlines(operations)

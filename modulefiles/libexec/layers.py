@@ -22,6 +22,7 @@ USER_SITE = __USER_SITE__
 ELSEWHERE = {"--target", "-t", "--root", "--prefix", "--dry-run"}
 HELD = []
 ISOLATED_BUILD = "pip-build-env-"
+IN_HOOKS = ("_PYPROJECT_HOOKS_BUILD_BACKEND", "PEP517_BUILD_BACKEND")
 FINDERS_BEFORE = list(sys.meta_path)
 # Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
 ADDED, BEHIND = [], []
@@ -139,25 +140,42 @@ def read_command():
 
 
 def constrain_pip():
-    """Have pip obey the constraints, beside the user's own, and never where it prepares a build.
+    """Have this environment's pip obey the constraints, beside the user's own, and nothing that it starts.
 
     A build has requirements of its own: a newer setuptools, another numpy. Up to pip 25.2 the pip
-    that installs those obeys PIP_CONSTRAINT and pip.conf (pip #13283); it is known by its target.
+    that installs those obeys PIP_CONSTRAINT and pip.conf (pip #13283).
     """
     words = read_command()
-    if is_pip(words):
-        # ~/.local is not this environment's: what pip put there would not be found again.
-        if USER_SITE == "hide":
-            os.environ["PIP_USER"] = "0"
-        if USER_SITE == "hide" and "--user" in words:
+    pip = is_pip(words)
+    # ~/.local is not this environment's: what pip put there would not be found again.
+    if pip and USER_SITE == "hide":
+        os.environ["PIP_USER"] = "0"
+        if "--user" in words:
             tell("pip install --user does not install into " + NAME + "; leave --user out")
-    own = os.environ.get("PIP_CONSTRAINT", "").split()
-    if any(ISOLATED_BUILD in word for word in words):
-        others = [entry for entry in own if entry != CONSTRAINTS]
-        os.environ["PIP_CONSTRAINT"] = " ".join(others) or os.devnull
-    elif CONSTRAINTS and own and CONSTRAINTS not in own and is_pip(words):
-        # What the user sets takes the place of pip.conf's.
-        os.environ["PIP_CONSTRAINT"] = " ".join([CONSTRAINTS] + own)
+    if not CONSTRAINTS:
+        return
+    before = os.environ.get("PIP_CONSTRAINT", "").split()
+    after = [entry for entry in before if entry != CONSTRAINTS]
+    if pip and is_for_build(words):
+        # Without a value pip.conf's would hold.
+        after = after or [os.devnull]
+    elif pip:
+        # Always: pip.conf's does not hold beside a value of the user's.
+        after.insert(0, CONSTRAINTS)
+    if not after:
+        os.environ.pop("PIP_CONSTRAINT", None)
+    elif after != before:
+        os.environ["PIP_CONSTRAINT"] = " ".join(after)
+
+
+def is_for_build(words):
+    """Tell whether the pip of this command line prepares a build, or was started by one.
+
+    Its target says so; below a build's hook the search path, or, where the build is not isolated, what
+    calls the hook (pyproject_hooks, and pep517 before it).
+    """
+    places = words + [os.environ.get("PYTHONPATH", "")]
+    return any(ISOLATED_BUILD in place for place in places) or any(name in os.environ for name in IN_HOOKS)
 
 
 def keep_image():
@@ -195,12 +213,36 @@ def require_constraints():
 
 
 def is_pip(words):
-    """Tell whether the command line `words` starts pip."""
-    for before, word in zip(words, words[1:]):
-        if before not in ("-X", "-W") and (before == "-m" or not word.startswith("-")):
-            name = os.path.basename(word)
-            return name[:3] == "pip" and not name[3:].strip("0123456789.")
-    return False
+    """Tell whether the command line `words` starts a pip that works on this Python.
+
+    With --python it starts another in that Python, which inherits its variables.
+    """
+    name = os.path.basename(find_program(words))
+    versioned = name[:3] == "pip" and not name[3:].strip("0123456789.")
+    # The first is how `pip --python`, and pip for a build, start pip.
+    named = versioned or name in ("__pip-runner__.py", "pip.pyz")
+    if not named or "_PIP_RUNNING_IN_SUBPROCESS" in os.environ:
+        return named
+    options = [word.partition("=")[0] for word in words]
+    other = any(len(option) > 3 and "--python".startswith(option) for option in options)
+    return not other and not os.environ.get("PIP_PYTHON")
+
+
+def find_program(words):
+    """Return the script, or the module of -m, that the command line `words` of Python starts; or nothing."""
+    rest = iter(words[1:])
+    for word in rest:
+        if not word.startswith("-"):
+            return word
+        if word == "--check-hash-based-pycs":
+            next(rest, "")
+        for place, letter in enumerate("" if word.startswith("--") else word):
+            if letter in "cmWX":
+                value = word[place + 1 :] or next(rest, "")
+                if letter in "WX":
+                    break
+                return value if letter == "m" else ""
+    return ""
 
 
 def tell_what_differs():

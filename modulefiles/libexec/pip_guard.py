@@ -5,9 +5,10 @@ true` would stop it in them too. Asked here is what pip would find in its own fi
 (pip/_internal/configuration.py); only where that stops it is anything set. Imported by activation.py;
 run as
 
-    python -I stackenv_pip_guard.py CONDA [ARGUMENT...]
+    python -I stackenv_pip_guard.py OPTIONS CONDA [ARGUMENT...]
 
-it starts `conda`, whose `run` and `env` have pip work in environments that are not active.
+it starts `conda`, whose `run` and `env` have pip work in environments that are not active, away from
+what would reach into an active one (put_aside.py; OPTIONS are those of activation.py).
 """
 
 import configparser
@@ -34,8 +35,8 @@ def list_shared_files(environ):
     return files
 
 
-def read_key(path):
-    """Yield the section and the value of each line of the file `path` that says when pip is stopped."""
+def read_key(path, keys):
+    """Yield the section and the value of each line of the file `path` that sets one of `keys`."""
     parser = configparser.RawConfigParser()
     try:
         with open(path, encoding="utf-8") as stream:
@@ -46,23 +47,28 @@ def read_key(path):
     for section in ("global", "install"):
         if parser.has_section(section):
             for key, value in parser.items(section):
-                if key.replace("_", "-") in KEYS and value:
+                if key.replace("_", "-") in keys and value:
                     yield section, value
 
 
-def is_stopped(environ, prefix):
-    """Tell whether a file of the system or the user stops pip in `prefix`, and no nearer one says more."""
+def read_setting(environ, prefix, keys):
+    """Return what pip in `prefix` reads for one of `keys`, and whether a file for all Pythons says so."""
     if environ.get("PIP_CONFIG_FILE") == os.devnull:
-        return False
+        return "", False
     shared = list_shared_files(environ)
     nearer = [os.path.join(prefix, "pip.conf")] if prefix else []
     nearer += [environ["PIP_CONFIG_FILE"]] if environ.get("PIP_CONFIG_FILE") else []
     found = {}
     for path in shared + nearer:
-        for section, value in read_key(path):
+        for section, value in read_key(path, keys):
             found[section] = (value, path in shared)
     # A command's own section wins over [global], whichever file it is in.
-    value, is_shared = found.get("install", found.get("global", ("", False)))
+    return found.get("install", found.get("global", ("", False)))
+
+
+def is_stopped(environ, prefix):
+    """Tell whether a file of the system or the user stops pip in `prefix`, and no nearer one says more."""
+    value, is_shared = read_setting(environ, prefix, KEYS)
     return is_shared and value.lower() in TRUE
 
 
@@ -86,10 +92,19 @@ def lift(environ, prefix, active):
 
 
 def main():
-    for operation in lift(os.environ, "", True):
+    # Imported here, for put_aside.py reads pip's settings by this file.
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from stackenv_put_aside import hide_modules, put_pip_user_aside
+
+    options, command = sys.argv[1].split(","), sys.argv[2:]
+    operations = lift(os.environ, "", True) + put_pip_user_aside(os.environ, "", True)
+    operations += hide_modules(os.environ, True) if "hide-modules" in options else []
+    for operation in operations:
         if operation[0] == "export":
             os.environ[operation[1]] = operation[2]
-    os.execv(sys.executable, [sys.executable, "-I"] + sys.argv[1:])
+        else:
+            os.environ.pop(operation[1], None)
+    os.execv(sys.executable, [sys.executable, "-I"] + command)
 
 
 if __name__ == "__main__":

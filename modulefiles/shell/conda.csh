@@ -3,6 +3,28 @@ if ( $#argv == 0 ) then
     __PYTHON__ -I __CONDA__
     exit $status
 endif
+# A module that was loaded after the activation may have come in front of the environment.
+switch ( $argv[1]:q )
+    case activate:
+    case deactivate:
+    case init:
+    case install:
+    case update:
+    case upgrade:
+    case remove:
+    case uninstall:
+    case shell.*:
+        breaksw
+    default:
+        if ( $?CONDA_PREFIX && $?PYTHONPATH ) then
+            set __se_seen = ""
+            if ( $?STACKENV_PYTHONPATH_SEEN ) set __se_seen = $STACKENV_PYTHONPATH_SEEN:q
+            if ( $CONDA_PREFIX:q != "" && $PYTHONPATH:q != $__se_seen:q ) then
+                __PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ notice
+            endif
+            unset __se_seen
+        endif
+endsw
 set __se_arguments = ( $argv:q )
 switch ( $argv[1]:q )
     case activate:

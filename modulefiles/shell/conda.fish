@@ -1,5 +1,13 @@
 # The function `conda` of fish.
 function conda
+    # A module that was loaded after the activation may have come in front of the environment.
+    switch "$argv[1]"
+        case activate deactivate init install update upgrade remove uninstall 'shell.*'
+        case '*'
+            if test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH" -a "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN"
+                __PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ notice
+            end
+    end
     switch "$argv[1]"
         case activate deactivate
         case init

@@ -1,5 +1,15 @@
 # The function `conda` of bash, zsh, ksh93, mksh and dash. No `local`: ksh93 has none.
 conda() {
+    # A module that was loaded after the activation may have come in front of the environment.
+    case "${1-}" in
+        activate | deactivate | init | install | update | upgrade | remove | uninstall | shell.*) ;;
+        *)
+            case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
+                "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
+                *) __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ notice || : ;;
+            esac
+            ;;
+    esac
     case "${1-}" in
         activate | deactivate) ;;
         init)

@@ -33,7 +33,14 @@ while ( $?CONDA_SHLVL )
     endif
 end
 if ( "$__se_before" == clean ) then
-    if ( ! $?STACKENV_CONDA_ENV ) unsetenv CONDA_SHLVL
+    # conda 25.7 and later leave some of them empty at a deactivation by their own functions.
+    if ( ! $?STACKENV_CONDA_ENV ) then
+        unsetenv CONDA_SHLVL
+        unsetenv CONDA_PREFIX
+        unsetenv CONDA_DEFAULT_ENV
+        unsetenv CONDA_PROMPT_MODIFIER
+        unsetenv CONDA_PREFIX_*
+    endif
     unsetenv _CE_M
     unsetenv _CE_CONDA
     unset _CONDA_ROOT _CONDA_EXE

@@ -1,6 +1,5 @@
 # Runs at the end of every unload; a reload, whose module is back by then, is left alone.
 if test "$STACKENV_CONDA_ROOT" != __ROOT__
-    functions -e conda
     set -l __se_level 0
     set -l __se_before clean
     if set -q STACKENV_CONDA_BEFORE
@@ -32,8 +31,12 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
         end
     end
     if test "$__se_before" = clean
-        set -q STACKENV_CONDA_ENV
-        or set -e CONDA_SHLVL
+        # conda 25.7 and later leave some of them empty at a deactivation by their own functions.
+        if not set -q STACKENV_CONDA_ENV
+            for __se_name in (set -xn | string match -r '^CONDA_(?:SHLVL|PREFIX|PREFIX_\d+|DEFAULT_ENV|PROMPT_MODIFIER)$')
+                set -e $__se_name
+            end
+        end
         set -e _CE_M
         set -e _CE_CONDA
         set -e _CONDA_ROOT
@@ -47,7 +50,10 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
             set -l __se_own (string replace fish_ __fish_ -- $__se_side)_orig
             if functions -q $__se_own
                 functions -e $__se_side
-                functions -c $__se_own $__se_side
+                # Empty where there was none: conda's hook makes one.
+                if test (functions $__se_own | string match -rv '^\s*(#.*)?$' | count) -gt 2
+                    functions -c $__se_own $__se_side
+                end
                 functions -e $__se_own
             end
         end

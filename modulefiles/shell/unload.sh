@@ -22,7 +22,11 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     done
     case $__se_before in
         clean)
-            if [ -z "${STACKENV_CONDA_ENV-}" ]; then unset CONDA_SHLVL; fi
+            # conda 25.7 and later leave some of them empty at a deactivation by their own functions.
+            if [ -z "${STACKENV_CONDA_ENV-}" ]; then
+                unset CONDA_SHLVL CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_PROMPT_MODIFIER
+                unset CONDA_PREFIX_1 CONDA_PREFIX_2 CONDA_PREFIX_3
+            fi
             unset _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
             if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
                 unset CONDA_EXE CONDA_PYTHON_EXE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, MutableMapping
 
@@ -12,7 +13,7 @@ import click
 
 from stackenv import __version__
 from stackenv.commands.options import EXIT_STATUS, CommandGroup
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, explain
 
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
@@ -42,9 +43,14 @@ COMMANDS = {
 # What others call a command, what stands behind it when nothing does, and what to type here.
 NO_COMMANDS = {
     "activate": ("NAME", "module use ~/modules; module load {}"),
-    "install": ("PACKAGE", "load the environment's module first: module load NAME; pip install {}"),
+    "install": (
+        "PACKAGE",
+        "load the environment's module first: module load NAME; pip install {0}, or, in a conda "
+        "environment, conda install {0}",
+    ),
 }
 LONGEST_SENTENCE = 200
+INTERRUPTED = 128 + signal.SIGINT
 
 
 class CommandTable(MutableMapping[str, click.Command]):
@@ -112,10 +118,27 @@ def stackenv() -> None:
       module load SciPy-bundle
       stackenv create biopy biopython
     """
+    # click calls this when the command is imported, and runs it next: it may have something to put away.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> int:
-    """Run the command line; return its exit status, as the epilog of --help lists them."""
+    """Run the command line; return its exit status, as the epilog of --help lists them.
+
+    What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run() -> int:
+    """Run the command line, and tell of what it raises; return the exit status."""
     try:
         status = stackenv.main(prog_name="stackenv", standalone_mode=False)
         sys.stdout.flush()
@@ -125,8 +148,8 @@ def main() -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        print("stackenv: interrupted", file=sys.stderr)
-        return 130
+        # Who types Ctrl-C knows it.
+        return INTERRUPTED
     except StackenvError as error:
         print(f"stackenv: {error}", file=sys.stderr)
         return error.status
@@ -140,7 +163,7 @@ def tell_failure(error: OSError) -> int:
     if error.filename is not None:
         print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
     elif not refused and not isinstance(error, BrokenPipeError):
-        print(f"stackenv: the system refuses: {error.strerror or error}", file=sys.stderr)
+        print(f"stackenv: the system refuses: {explain(error)}", file=sys.stderr)
     elif not isinstance(error, BrokenPipeError):
         print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
     return 1

@@ -29,6 +29,7 @@ from stackenv.apply.kept import KeptModulefiles
 from stackenv.apply.proof import prove_module
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.errors import StackenvError
+from stackenv.facts.condarc_validation import validate_condarc
 from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
 from stackenv.policy import SitePolicy, find_policy_file, load_policy
 from stackenv.render import render_module
@@ -163,11 +164,14 @@ def complete_installation(block: Any) -> None:
     if not is_ours(block.name) or block.dry_run:
         return
     conda, installation = policy().conda, probe_block(block)
+    for warning in validate_condarc(installation, policy(), os.environ):
+        print_warning("stackenv: %s", warning)
     with opened_for_writing(installation):
         for path in install_files(describe_installed_files(installation, conda), conda.templates):
             print_warning(
-                "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf has "
-                "require-virtualenv, pip works in base only with `require-virtualenv = false` in that file",
+                "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf "
+                "has require-virtualenv, pip works in base only with `require-virtualenv = false` below its "
+                "`[global]`",
                 path,
             )
         if conda.empty_package_cache:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 
@@ -86,6 +88,21 @@ class InstallError(StackenvError):
 
 class UnreachableError(InstallError):
     """Where packages are to come from cannot be reached: it is no matter of this package or that."""
+
+
+def explain(error: BaseException) -> str:
+    """Return what is wrong, in words: a message of Python's own is about its objects."""
+    if isinstance(error, OSError) and error.strerror:
+        # Without "[Errno 13]"; the name may be bytes.
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{place}{error.strerror}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"no answer within {error.timeout:g} s"
+    if isinstance(error, KeyError):
+        return f"`{error.args[0]}` is missing"
+    if isinstance(error, (TypeError, AttributeError, RecursionError)):
+        return "it is not of the form that stackenv writes"
+    return str(error)
 
 
 def quote_word(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""The one printer: data on stdout, as text, table or JSON; what is told to people on stderr."""
+"""The one printer: data on stdout, as text, table or JSON; what people are told, and asked, on stderr."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import contextlib
 import json
 import os
 import sys
+import termios
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
+
+import click
 
 REFRESH_S = 0.1
 
@@ -38,6 +41,28 @@ def tell(sentence: str) -> None:
         print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
 
 
+def ask(question: str) -> bool:
+    """Ask `question` on stderr; return whether the answer is yes.
+
+    What was typed on a terminal before the question was on the screen is no answer to it.
+
+    Raises
+    ------
+    click.Abort
+        At Ctrl-C, or the end of the input.
+    """
+    if sys.stdin.isatty():
+        # A terminal that has hung up is met by the question itself.
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        # The cursor still stands behind the question.
+        print(file=sys.stderr)
+        raise
+
+
 def format_bytes(number: float) -> str:
     """Return `number` of bytes as people read it, in the units of disks and quotas (1 kB is 1000)."""
     unit = "B"
@@ -46,6 +71,11 @@ def format_bytes(number: float) -> str:
             break
         number, unit = number / 1000, larger
     return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
+
+
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """Return `number` with its noun: 1 package, 2 packages, and `plural` where an s does not make it."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def shorten_list(items: Sequence[str], shown: int = 5) -> str:
@@ -116,6 +146,8 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     plain = bool(os.environ.get("NO_COLOR"))
     style = "" if plain else "table.header"
     table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=style)
+    # What the row is about, and is typed elsewhere.
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*row)
     Console(no_color=plain, highlight=False).print(table, markup=False)

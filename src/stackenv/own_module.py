@@ -30,12 +30,21 @@ if [ -n "${{LD_LIBRARY_PATH+set}}" ]; then
 else
     unset STACKENV_LD_LIBRARY_PATH
 fi
-exec {python} -I {launcher} "$@"
+# -S: Python prints a traceback at a Ctrl-C while it imports site, so libexec/stackenv imports it.
+exec {python} -I -S {launcher} "$@"
 """
 LAUNCHER = """\
+# `signal` itself imports enum and more; this is built in, and Ctrl-C has no traceback from here on.
+import _signal as signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import os
+import site
 import sys
 
+site.main()
 kept = os.environ.pop("STACKENV_LD_LIBRARY_PATH", None)
 if kept is not None:
     os.environ["LD_LIBRARY_PATH"] = kept
@@ -53,6 +62,9 @@ COMPLETIONS = {
 }
 # click's functions for bash and zsh loop over these without declaring them.
 LOOP_VARIABLES = {"bash": "completion type value", "zsh": "type key descr"}
+
+
+REFERENCE = re.compile(r"(?<=See \\fB)[a-z -]+(?=\(1\))")
 
 
 def render_completion(shell: str) -> str:
@@ -104,9 +116,16 @@ def write_man_pages(folder: Path) -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option) and parameter.help:
                 parameter.help = escape_roff(parameter.help)
-        pending += getattr(command, "commands", {}).values()
+        commands = getattr(command, "commands", {})
+        for name in [name for name, below in commands.items() if below.hidden]:
+            # click-man 0.6.0 writes no page of it, and refers to one all the same.
+            del commands[name]
+        pending += commands.values()
     folder.mkdir(parents=True, exist_ok=True)
     write_pages("stackenv", stackenv, version=__version__, target_dir=str(folder))
+    for page in folder.iterdir():
+        # It calls the pages of a group "stackenv site-check", and their files stackenv-site-check.1.
+        page.write_text(REFERENCE.sub(lambda name: name.group().replace(" ", "-"), page.read_text()))
 
 
 def write_own_module(root: Path) -> None:

@@ -19,6 +19,7 @@ from built import LMOD
 from copied_ensurepip import CHOSEN_PIP, make_ensurepip_copy, make_image
 from filelock import FileLock
 from forked import run_stackenv
+from stacked import WORK
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
@@ -93,6 +94,13 @@ class Person:
                 text = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
             found[str(path.relative_to(self.home))] = text
         return found
+
+
+def force_in(person: Person, name: str, requirement: str) -> None:
+    """Install past the constraints, as users can: by a uv that is named by its path."""
+    uv = str(WORK / "venv/bin/uv")
+    install = ("pip", "install", "--quiet", "--no-cache", "--no-deps", "--no-index", "--find-links")
+    person.stackenv("run", name, "--", uv, *install, str(person.site.wheels), requirement)
 
 
 def make_wheel(folder: Path, name: str, version: str) -> Path:

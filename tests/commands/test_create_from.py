@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,20 @@ def test_what_is_no_export_is_told(person: Person, text: str) -> None:
     failed = person.stackenv("create", "it", "--from", str(file), status=2)
     assert "is not what `stackenv export NAME` writes" in failed.stderr and "-r FILE" in failed.stderr
     assert person.tree() == before
+
+
+def test_what_is_wrong_with_it_is_said_in_sentences(new_person: Callable[[], Person]) -> None:
+    here, there = new_person(), new_person()
+    wheels = here.home.parent / "wheels"
+    for owner in (here, there):
+        owner.environ["PIP_FIND_LINKS"] += f" {wheels}"
+    with zipfile.ZipFile(make_wheel(wheels, "tiny-built", "1.0"), "a") as wheel:
+        wheel.writestr(f"tiny_ext{EXTENSION_SUFFIXES[0]}", "no library")
+    here.create("biopy", "tiny-built")
+    done = there.stackenv("create", "again", "--from", str(export(here, "biopy")))
+    (line,) = (line for line in done.stderr.splitlines() if "cannot be imported" in line)
+    assert line.startswith("stackenv: broken: tiny-built 1.0: tiny_ext cannot be imported: ")
+    assert "; type: stackenv run again/1.0 " in line and "RunCommand" not in line
 
 
 def test_nothing_in_the_file_becomes_an_option_or_a_path(new_person: Callable[[], Person]) -> None:
@@ -150,3 +166,17 @@ def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> Non
     first, again = (json.loads(person.stackenv("info", n, "--json").stdout) for n in ("it", "again"))
     assert (again["kind"], again["packages"]) == ("conda", first["packages"])
     assert again["environment"] == str(person.home / "conda/envs/again-1.0")
+
+
+def test_conda_packages_that_are_nowhere_are_asked_of_conda(
+    person: Person, built_modules: BuiltModules
+) -> None:
+    policy = person.home.parent / "site.yaml"
+    policy.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    person.stackenv("create", "--conda", "it", "activating")
+    file = export(person, "it")
+    file.write_text(file.read_text().replace("name: activating", "name: absent"))
+    failed = person.stackenv("create", "again", "--from", str(file), status=None)
+    assert failed.returncode and "conda search PACKAGE" in failed.stderr
+    assert "pip" not in failed.stderr.rpartition("hint:")[2]

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from old_modules import render_old
 from people import Person
+
+from stackenv import STACKENV_UUID
 
 
 def record(person: Person, name: str) -> dict:
@@ -151,6 +154,57 @@ def test_the_layers_are_not_forced_on_an_environment_that_was_adopted_without(ow
     path.write_text(json.dumps(data))
     owner.stackenv("edit", "plain", "--refresh")
     assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
+
+
+@pytest.fixture
+def old(person: Person) -> Person:
+    """Return a person with three environments of stackenv 0.1, the second with a record of a newer stackenv."""
+    for name in ("one", "three", "two"):
+        prefix = person.create(name)
+        modulefile = person.modules / name / "1.0.lua"
+        modulefile.write_text(render_old(modulefile, prefix))
+        layers = next(prefix.glob("lib/python*/site-packages/_stackenv_layers.py"))
+        for file in (layers, prefix / "pip.conf", prefix / "stackenv/constraints.txt"):
+            file.write_text(f"# {STACKENV_UUID} of 0.1\n")
+        (prefix / "bin/uv").unlink()
+    record = person.home / "venvs/three-1.0/stackenv/record.json"
+    record.write_text(record.read_text().replace('"record_version": 1', '"record_version": 2'))
+    return person
+
+
+def test_all_are_refreshed_and_one_that_fails_stops_no_other(old: Person) -> None:
+    before = old.tree()
+    shown = old.stackenv("edit", "--refresh", "--all", "--dry-run", status=1)
+    assert shown.stdout.count("write the record, what depends on it") == 2
+    assert old.tree() == before
+    done = old.stackenv("edit", "--refresh", "--all", status=1)
+    assert "three/1.0 is as it was: " in done.stderr
+    assert "2 environments are up to date" in done.stderr
+    assert "failed: three/1.0" in done.stderr.split("hint:")[0]
+    after = old.tree()
+    assert {path for path in after if "three" in path and before.get(path) != after[path]} == set()
+    for name in ("one", "two"):
+        prefix = old.home / f"venvs/{name}-1.0"
+        assert 'pushenv("PIP_CONSTRAINT"' not in (old.modules / f"{name}/1.0.lua").read_text()
+        layers = next(prefix.glob("lib/python*/site-packages/_stackenv_layers.py"))
+        assert "def find_program" in layers.read_text()
+        assert "[download]" in (prefix / "pip.conf").read_text()
+        assert constraints(old, name) == ["tiny-stack==1.0"]
+        assert (prefix / "bin/uv").stat().st_mode & 0o111
+        assert json.loads(old.stackenv("check", name, "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "the name of the environment is missing"),
+        (("biopy", "--refresh", "--all"), "--all cannot be combined with a name"),
+        (("--all",), "--all requires --refresh"),
+        (("--all", "--refresh", "--default"), "--all requires --refresh, and cannot be combined"),
+    ],
+)
+def test_all_or_a_name(owner: Person, words: tuple[str, ...], said: str) -> None:
+    assert said in owner.stackenv("edit", *words, status=2).stderr
 
 
 def test_a_module_that_is_loaded_is_told_of(owner: Person) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people import MINOR, VERSION, Person
+from people import MINOR, VERSION, Person, force_in
 
 
 def read(person: Person, *words: str, status: int = 0) -> dict[str, Any]:
@@ -26,14 +26,39 @@ def test_what_the_record_and_the_environment_tell(owner: Person) -> None:
         "module": f"Python/{VERSION}",
     }
     assert found["pinned"] == [{"name": "tiny-stack", "version": "1.0", "module": "Bundle/1"}]
-    assert {"name": "tiny-own", "version": "1.1"} in found["packages"]
+    assert {"name": "tiny-own", "version": "1.1", "installer": "pip"} in found["packages"]
     assert found["made_by"][:3] == ["stackenv", "create", "biopy"]
     assert (found["shadows"], found["problem"], found["owned"]) == ([], "", True)
 
 
 def test_packages_are_those_of_now_not_of_the_making(owner: Person) -> None:
     owner.stackenv("run", "biopy", "--", "python", "-m", "pip", "install", "-q", "tiny-own==1.0")
-    assert {"name": "tiny-own", "version": "1.0"} in read(owner, "biopy")["packages"]
+    assert {"name": "tiny-own", "version": "1.0", "installer": "pip"} in read(owner, "biopy")["packages"]
+
+
+@pytest.mark.parametrize("way", ["{home}/venvs/biopy-1.0", "~/venvs/biopy-1.0/", "venvs/biopy-1.0", "./link"])
+def test_an_environment_is_found_by_its_path(owner: Person, way: str) -> None:
+    link = owner.home / "link"
+    if not link.is_symlink():
+        link.symlink_to("venvs/biopy-1.0")
+    assert read(owner, way.format(home=owner.home))["module"] == "biopy/1.0"
+
+
+def test_a_module_wins_over_a_folder_of_its_name(owner: Person) -> None:
+    owner.create("other")
+    (owner.home / "biopy").mkdir()
+    (owner.home / "biopy/1.0").symlink_to(owner.home / "venvs/other-1.0")
+    assert read(owner, "biopy/1.0")["module"] == "biopy/1.0"
+    assert read(owner, "./biopy/1.0")["module"] == "other/1.0"
+
+
+def test_a_path_without_a_module_is_refused_with_what_to_type(owner: Person) -> None:
+    told = owner.stackenv("info", "./venvs", status=1).stderr
+    assert f"no module in {owner.modules} leads to venvs" in told and "stackenv adopt venvs" in told
+    assert "no module" in owner.stackenv("info", "~nobody-here/x", status=1).stderr
+    told = owner.stackenv("info", "~/nothing", status=1).stderr
+    assert f"leads to {owner.home}/nothing" in told and "stackenv list" in told
+    assert "there is no module nothing" in owner.stackenv("info", "nothing", status=1).stderr
 
 
 def test_a_shadowed_package_with_both_versions(owner: Person) -> None:
@@ -46,11 +71,8 @@ def test_a_shadowed_package_with_both_versions(owner: Person) -> None:
 
 
 def test_a_package_that_was_forced_past_the_constraints(owner: Person) -> None:
-    place = owner.create("forced")
-    python = str(place / "bin/python")
-    wheel = str(owner.site.wheels / "tiny_stack-2.0-py3-none-any.whl")
-    owner.stackenv("run", "forced", "env", "-u", "PIP_CONSTRAINT", "PIP_CONFIG_FILE=/dev/null",
-                   python, "-m", "pip", "install", "-q", "--ignore-installed", wheel)  # fmt: skip
+    owner.create("forced")
+    force_in(owner, "forced", "tiny-stack==2.0")
     (shadow,) = read(owner, "forced")["shadows"]
     assert (shadow["version"], shadow["stack_version"]) == ("2.0", "1.0")
 
@@ -59,6 +81,7 @@ def test_for_people(owner: Person) -> None:
     lines = owner.stackenv("info", "biopy").stdout.splitlines()
     assert "module       biopy/1.0" in lines
     assert "modules      Bundle/1" in lines
+    assert any(line.startswith("packages of its own (") for line in lines)
     assert "tiny-stack\t1.0\tBundle/1" in lines
 
 
@@ -101,7 +124,7 @@ def test_shadows_when_the_modules_are_gone(owner: Person) -> None:
 
 
 def test_names_that_are_none(owner: Person) -> None:
-    for name, status in (("nosuch", 1), ("../biopy", 2), ("biopy/9", 1), ("", 2)):
+    for name, status in (("nosuch", 1), ("../biopy", 1), ("biopy/9", 1), ("", 2)):
         assert owner.stackenv("info", name, status=status).stdout == ""
 
 

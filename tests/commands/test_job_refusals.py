@@ -40,6 +40,22 @@ def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: s
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "hint"),
+    [
+        ("time", "2h", "--time 02:00:00"),
+        ("mem", "8 GB", "a word without white space"),
+        ("mem", "8Gi", "--mem 8G"),
+        ("array", "1..20", "--array 1-20"),
+    ],
+)
+def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
+    owner: Person, option: str, value: str, hint: str
+) -> None:
+    done = owner.stackenv("job", "biopy", f"--{option}", value, "--", "python", "x", status=2)
+    assert done.stdout == "" and hint in done.stderr.partition("hint: ")[2]
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (("biopy",), "there is no command to run"),

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 from pathlib import Path
 
 import pytest
+from answering import answer
 from people import COMMAND, Person
-
-
-def answer(person: Person, *arguments: str, text: str) -> tuple[int, str]:
-    """Run the command on a terminal on which somebody types `text`; return its status and what it shows."""
-    outer, inner = pty.openpty()
-    with subprocess.Popen(
-        [COMMAND, *arguments], env=person.environ, cwd=person.home, stdin=inner, stdout=inner, stderr=inner
-    ) as process:
-        os.close(inner)
-        os.write(outer, text.encode())
-        shown = b""
-        try:
-            while part := os.read(outer, 4096):
-                shown += part
-        except OSError:  # the other end is closed
-            pass
-        os.close(outer)
-    return process.returncode, shown.decode()
 
 
 def test_module_and_environment_go(owner: Person) -> None:
@@ -44,7 +26,7 @@ def test_what_it_will_delete_is_counted(owner: Person) -> None:
     files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
     links = [f for d, dirs, _ in os.walk(place) for n in dirs if (f := Path(d, n)).is_symlink()]
     line = owner.stackenv("remove", "counted", "--dry-run").stdout.splitlines()[1]
-    assert line.startswith(f"delete the environment {place}: {len(files) + len(links)} files, ")
+    assert line.startswith(f"delete the environment {place}: {len(files) + len(links):,} files, ")
     megabytes = sum(file.lstat().st_size for file in (*files, *links)) / 1e6
     assert line.endswith(f"{megabytes:.1f} MB")
 
@@ -64,14 +46,26 @@ def test_without_a_terminal_nothing_is_removed(owner: Person) -> None:
 
 def test_it_asks_on_a_terminal(owner: Person) -> None:
     place = owner.create("asked")
-    status, shown = answer(owner, "remove", "asked", text="n\n")
+    words = [COMMAND, "remove", "asked"]
+    status, shown = answer(words, owner.environ, owner.home, "n\n")
     assert (status, place.is_dir()) == (1, True)
     assert f"delete the environment {place}" in shown
     assert "nothing was changed" in shown
-    status, _ = answer(owner, "remove", "asked", text="\x04")
+    status, _ = answer(words, owner.environ, owner.home, "\x04")
     assert (status, place.is_dir()) == (130, True)
-    status, _ = answer(owner, "remove", "asked", text="y\n")
+    status, _ = answer(words, owner.environ, owner.home, "y\n")
     assert (status, place.exists()) == (0, False)
+
+
+@pytest.mark.parametrize("command", ["clean", "remove kept"])
+def test_what_was_typed_before_the_question_is_no_answer(left: Person, command: str) -> None:
+    words = [COMMAND, *command.split()]
+    for typed in ("n\n", "\n"):
+        _, shown = answer(words, left.environ, left.home, typed, early="y\ny\ny\n")
+        assert "[y/N]: " in shown
+        assert {path.name for path in (left.home / "venvs").iterdir()} == {"left-1.0", "kept-1.0"}
+    assert answer(words, left.environ, left.home, "y\n", early="n\nn\n")[0] == 0
+    assert len([*(left.home / "venvs").iterdir()]) == 1
 
 
 def test_an_adopted_environment_stays_as_it_was(owner: Person) -> None:

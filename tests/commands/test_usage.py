@@ -220,4 +220,4 @@ def test_what_cannot_be_read_is_counted_and_told(person: Person) -> None:
     assert done.returncode == 0, done.stderr
     (place,) = json.loads(done.stdout)["places"]
     assert (place["name"], place["files"], place["unreadable"]) == ("~/.local", 5, 1)
-    assert "1 files or folders cannot be read" in done.stderr
+    assert "not counted, for it cannot be read: 1 file or folder" in done.stderr

@@ -233,6 +233,22 @@ def test_the_users_own_pip_conf_and_sitecustomize_stay(user: User, venv: Path, k
     assert used.stdout == "1\n", used.stderr
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_what_nothing_holds_is_said(user: User, venv: Path, own: bool) -> None:
+    """Without the layers a pip.conf of stackenv's holds, and none of the user's own."""
+    if own:
+        (venv / "pip.conf").write_text("[global]\ntimeout = 5\n")
+    adopted = user.stackenv("adopt", "mine", "--no-pth", "-m", user.stack.bundle_module)
+    said = "WARNING: nothing keeps pip from replacing what the modules bring"
+    assert (adopted.returncode, said in adopted.stderr) == (0, own), adopted.stderr
+    install = "python -m ensurepip >$TMPDIR/log && python -m pip install --dry-run packaging==24.2"
+    done = user.run(f"{adopted.stdout.strip()} && {install}")
+    assert ("The user requested (constraint) packaging==" in done.stdout + done.stderr) == (not own)
+    assert ("Would install packaging-24.2" in done.stdout) == own
+    uv = user.run(f"{adopted.stdout.strip()} && uv pip install --no-index --dry-run packaging==24.2")
+    assert "you require packaging==" in uv.stderr
+
+
 def test_what_is_adopted_twice_is_said_by_any_way_to_name_it(user: User, venv: Path) -> None:
     assert user.stackenv("adopt", "mine").returncode == 0
     (user.home / "link").symlink_to("mine")
@@ -248,6 +264,16 @@ def test_the_folder_that_one_is_in_is_adopted_by_its_name(user: User, venv: Path
     adopted = user.run(f"cd mine; stackenv adopt {way}")
     assert adopted.stdout == "ml use ~/modules; ml mine\n", adopted.stderr
     assert user.stackenv("list").stdout.rstrip().endswith(f"\t{venv}")
+
+
+def test_two_projects_with_a_folder_of_the_same_name_have_a_module_each(user: User, venv: Path) -> None:
+    for project in ("one", "two"):
+        (user.home / project).mkdir()
+        assert user.run(f"cp -a mine {project}/.venv").returncode == 0
+        adopted = user.run(f"cd {project}; stackenv adopt .venv")
+        assert adopted.stdout == f"ml use ~/modules; ml {project}\n", adopted.stderr
+    named = user.stackenv("adopt", "mine", "venv")
+    assert named.stdout == "ml use ~/modules; ml venv\n", named.stderr
 
 
 def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: User, venv: Path) -> None:
@@ -270,7 +296,7 @@ def test_a_moved_environment_whose_programs_lead_nowhere_is_adopted_with_a_warni
     made = user.run(f"module load {user.stack.python_module}; python -m venv mine; mv mine moved")
     assert made.returncode == 0
     adopted = user.stackenv("adopt", "moved")
-    assert adopted.returncode == 0 and "(pip, pip3, pip3.11) start a Python" in adopted.stderr, adopted.stderr
+    assert adopted.returncode == 0 and "the Python of 3 programs in" in adopted.stderr, adopted.stderr
 
 
 def test_a_copy_gets_a_name_of_its_own(user: User, venv: Path) -> None:

@@ -123,7 +123,7 @@ def test_the_json_of_an_adoption_has_the_shape_of_that_of_create(user: User) -> 
 def test_an_environment_whose_name_no_module_can_have_gets_one_that_it_can(user: User) -> None:
     make_environment(user.home / "my stats (é)")
     adopted = user.stackenv("adopt", "my stats (é)")
-    assert adopted.stdout == "ml use ~/modules; ml my-stats\n", adopted.stderr
+    assert adopted.stdout == "ml use ~/modules; ml my-stats-e\n", adopted.stderr
     assert user.run(f"{adopted.stdout.strip()} && R").stdout == "R of my stats (é)\n"
 
 

@@ -133,12 +133,16 @@ def run_on_terminal(owner: User, commands: str, **changes: str) -> str:
 NOTICE = "one/1.0: PYTHONPATH is set"
 
 
-def test_a_pythonpath_is_told_of_on_a_terminal_once_with_its_module(owner: User) -> None:
+def test_a_pythonpath_is_told_of_on_a_terminal_once(owner: User) -> None:
+    """Its module is told of by the module of conda alone: in an environment it is hidden."""
     stack = owner.stack
     shown = run_on_terminal(owner, f"module load {stack.bundle_module}; module load one; echo done")
-    assert shown.count(NOTICE) == 1
-    assert f"by the module {stack.bundle_module}" in shown or f"by the module {stack.python_module}" in shown
-    assert shown.endswith("done")
+    assert NOTICE not in shown
+    assert shown.count("Anaconda3: PYTHONPATH is set (by the module ") == 1
+    assert shown.endswith("does not done")
+    load = f"module load {stack.bundle_module}; export PYTHONPATH=$PYTHONPATH:/opt/mine; module load one"
+    shown = run_on_terminal(owner, load)
+    assert shown.count(f"{NOTICE} (/opt/mine)") == 1
 
 
 def test_nothing_is_told_without_a_pythonpath_in_a_job_or_to_a_file(owner: User, tmp_path: Path) -> None:

@@ -62,6 +62,32 @@ def test_pip_obeys_the_users_own_beside_them(owner: User, entrance: str) -> None
     assert ("Would install six-1.17.0" in asked.stdout) != has_own
 
 
+# With nothing that the user has set; in a shell with the module, and a constraint of the user's own.
+COMMANDS = (
+    "pip install --dry-run",
+    "pip3 install --dry-run",
+    "python -mpip install --dry-run",
+    "python -W ignore -Xutf8 -Im pip install --dry-run",
+    "pip --isolated install --dry-run",
+    "PIP_CONFIG_FILE=/dev/null pip install --dry-run",
+    "pip --python $VIRTUAL_ENV/bin/python install --dry-run",
+    "$EBROOTPYTHON/bin/pip3 --python $VIRTUAL_ENV/bin/python install --dry-run",
+    "PIP_PYTHON=$VIRTUAL_ENV $EBROOTPYTHON/bin/pip3 install --dry-run",
+    "pip download -d $TMPDIR",
+    "pip --isolated download -d $TMPDIR",
+    "pip wheel -w $TMPDIR",
+    "PIP_CONFIG_FILE=/dev/null pip wheel -w $TMPDIR",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_pip_of_the_environment_obeys_them(owner: User, command: str) -> None:
+    command = command.replace("$VIRTUAL_ENV", '"$VIRTUAL_ENV"')
+    asked = owner.run(f"{enter(owner, 'the module')}\n{command} --find-links $PIP_FIND_LINKS packaging==24.2")
+    assert asked.returncode != 0
+    assert "The user requested (constraint) packaging==23.1" in asked.stdout + asked.stderr
+
+
 def test_what_fits_them_is_installed_beside_the_stack(owner: User) -> None:
     asked = owner.run(f"{enter(owner, 'the module')}\npip install --dry-run pandas")
     (would,) = (line for line in asked.stdout.splitlines() if line.startswith("Would install"))

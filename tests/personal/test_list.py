@@ -16,7 +16,7 @@ from users import STACKENV, User, make_user
 
 from stackenv.apply.owner import Owner
 
-TITLES = ["MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT"]
+TITLES = ["MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def test_into_a_pipe_go_tabs_and_no_titles(lister: User) -> None:
     prefix, bundle = lister.home / "venvs", lister.stack.bundle_module
     assert listed.returncode == 0
     assert listed.stdout.splitlines() == [
-        f"good/1.0\tvenv\t3.11.2\t{bundle}\t{prefix}/good-1.0",
-        f"spoilt/1.0\tbroken\t-\t-\t{prefix}/spoilt-1.0",
+        f"good/1.0\tvenv\t3.11.2\t{bundle}\t{prefix}/good-1.0\tgood one",
+        f"spoilt/1.0\tbroken\t-\t-\t{prefix}/spoilt-1.0\t",
     ]
 
 

@@ -56,6 +56,13 @@ pip uninstall uninstall -y packaging
 who back; who back-s -s; list back-list
 pip nothing uninstall -y packaging
 pip freed install numpy==2.1.1
+wheels="--no-deps --find-links $PIP_FIND_LINKS"
+pip download download -d out/downloaded $wheels numpy==2.1.1
+pip download-any download -d out/downloaded $wheels numpy
+pip wheel wheel -w out/wheels $wheels numpy==2.1.1
+pip needing install --dry-run pandas
+pip upgrade install --dry-run --upgrade --upgrade-strategy eager pandas numpy packaging
+pip check check
 """
 
 
@@ -176,6 +183,27 @@ def test_the_stacks_own_copy_cannot_be_uninstalled(told: Told) -> None:
     assert Path(told.stack_folder, OWN, "__init__.py").is_file()
 
 
-def test_what_was_not_allowed_stays_refused(told: Told) -> None:
-    assert "The user requested (constraint) numpy==" in told.text("freed")
-    assert not told.text("freed").endswith("status 0\n")
+@pytest.mark.parametrize("way", ["freed", "download", "wheel"])
+def test_what_was_not_allowed_stays_refused(told: Told, way: str) -> None:
+    assert "The user requested (constraint) numpy==" in told.text(way)
+    assert not told.text(way).endswith("status 0\n")
+
+
+def test_what_is_downloaded_is_of_the_stacks_version(told: Told) -> None:
+    assert told.text("download-any").endswith("status 0\n")
+    version = told.who("fresh")["numpy"][1]
+    assert [p.name.split("-")[1] for p in (told.user.home / "out/downloaded").iterdir()] == [version]
+
+
+@pytest.mark.parametrize("way", ["needing", "upgrade"])
+def test_neither_a_package_that_needs_it_nor_an_upgrade_of_all_replaces_the_stacks(
+    told: Told, way: str
+) -> None:
+    text = told.text(way)
+    assert text.endswith("status 0\n")
+    (would,) = (line for line in text.splitlines() if line.startswith("Would install"))
+    assert "pandas-2.2.2" in would and "numpy-" not in would
+
+
+def test_pip_finds_nothing_wrong(told: Told) -> None:
+    assert told.text("check") == "No broken requirements found.\nstatus 0\n"

@@ -83,6 +83,7 @@ def test_activate_works_as_the_guide_has_it(owner: User) -> None:
 def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
     shown = json.loads(owner.stackenv("info", "bio", "--json").stdout)
     assert "biopython" in [package["name"] for package in shown["packages"]]
+    assert json.loads(owner.stackenv("info", shown["environment"], "--json").stdout) == shown
     assert "biopython==" in owner.stackenv("export", "bio", "--format", "requirements").stdout
     assert "biopython==" in owner.stackenv("export", "bio", "--format", "environment").stdout
     assert "packed:" in owner.stackenv("export", "bio").stdout
@@ -124,7 +125,7 @@ def test_uv_changes_nothing_and_puts_nothing_elsewhere(owner: User) -> None:
     before = describe_tree(owner.home / "venvs")
     done = load(owner, "uv pip install pandas")
     assert done.returncode != 0
-    assert "is packed and cannot be changed; type first: stackenv unpack bio/1.0" in done.stderr
+    assert "nothing was done (uv pip install). Type first: stackenv unpack bio/1.0" in done.stderr
     assert describe_tree(owner.home / "venvs") == before
     assert not (owner.home / ".local").exists()
 

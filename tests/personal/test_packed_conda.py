@@ -56,6 +56,19 @@ def wait_for_the_end_of_squashfuse(folder: Path) -> None:
         time.sleep(0.05)
 
 
+def test_uv_is_refused_for_this_environment_alone(owner: User) -> None:
+    """It would write beside the image, where nobody finds it; another uv of the shell has no constraint."""
+    before = describe_tree(prefix_of(owner, "real"))
+    refused = load(owner, "uv pip install six", "real")
+    assert refused.returncode == 1
+    assert "is packed and cannot be changed: nothing was done (uv pip install)" in refused.stderr
+    assert "Type first: stackenv unpack real" in refused.stderr
+    assert describe_tree(prefix_of(owner, "real")) == before
+    other = load(owner, "uv venv -q other && uv pip install --python other --no-index --dry-run six", "real")
+    assert other.returncode == 0, other.stderr
+    assert "UV_CONSTRAINT" not in load(owner, "printenv", "real").stdout
+
+
 def test_its_commands_run_at_its_own_path_which_nobody_else_sees(owner: User) -> None:
     prefix = prefix_of(owner, "real")
     done = load(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from answering import answer
 from stacked import open_stack
 from trees import describe_tree, list_files
 from users import STACKENV, User, make_user
@@ -117,9 +116,19 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
         "one/1.0": ["23.2", "24.2", "-", "-"],
         "two/1.0": ["23.1", "23.1", module, "-"],
     }
-    assert "stackenv edit held/1.0 --allow-shadow packaging" in told.stderr
-    done = user.stackenv("update", "packaging", "--in", "held", "--yes")
-    assert done.returncode == 0 and "there is nothing to update" in done.stderr
+    (line,) = (line for line in told.stderr.splitlines() if module in line)
+    assert line.startswith(f"stackenv: packaging comes from {module} in bare/1.0, held/1.0, two/1.0, and is")
+    assert "stackenv edit NAME --allow-shadow packaging" in line
+    assert without_journals(describe_tree(user.home)) == before
+
+
+@pytest.mark.parametrize("words", ["", "--all --yes", "--in bare --in held --in two --yes"])
+def test_what_the_modules_of_all_bring_is_said_in_one_line(user: User, words: str) -> None:
+    before = without_journals(describe_tree(user.home))
+    done = user.stackenv("update", "numpy<9", *words.split())
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert f"numpy comes from {user.stack.bundle_module} in bare/1.0, held/1.0, " in line
     assert without_journals(describe_tree(user.home)) == before
 
 
@@ -213,20 +222,10 @@ def test_nobody_there_to_be_asked_is_an_error_of_usage(user: User) -> None:
 
 @pytest.mark.parametrize(("typed", "status", "version"), [("n\n", 1, "1.0"), ("y\n", 0, "2.1")])
 def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str) -> None:
-    outer, inner = pty.openpty()
     words = [STACKENV, "update", "tiny-lib", "--in", "one"]
-    with subprocess.Popen(words, env=user.environ, stdin=inner, stdout=inner, stderr=inner) as process:
-        os.close(inner)
-        os.write(outer, typed.encode())
-        shown = b""
-        try:
-            while part := os.read(outer, 4096):
-                shown += part
-        except OSError:  # the other end is closed
-            pass
-        os.close(outer)
-    assert process.returncode == status, shown
-    assert b"Update tiny-lib in 1 of them?" in shown and b"PINNED BY" in shown
+    done, shown = answer(words, user.environ, user.home, typed, early="y\n" if status else "n\n")
+    assert done == status, shown
+    assert "Update tiny-lib in 1 of them?" in shown and "PINNED BY" in shown
     assert ask_version(user, "one", "tiny-lib") == version
 
 

@@ -75,6 +75,17 @@ def test_a_list_used_twice_is_written_twice(load):
     assert "&" not in text
 
 
+def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(policy_file):
+    policy_file.write_text(
+        "version: 1\nconda:\n  condarc:\n    auto_activate: false\n    conda-build: {}\n"
+        "    channel_prioritty: strict\n"
+    )
+    assert load_policy(policy_file).warnings == (
+        f"{policy_file}:6: conda.condarc.channel_prioritty: conda has no such key and ignores it; "
+        'did you mean "channel_priority"?',
+    )
+
+
 VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -6,7 +6,8 @@ import pytest
 
 CONDA_KEYS = (
     "names, base_on_path, storage, purged_storage, channels, condarc, final, init, user_site, "
-    "pythonpath_notice, export_function, empty_package_cache, freeze_base, proof, templates"
+    "hide_modules, module_roots, pythonpath_notice, export_function, empty_package_cache, freeze_base, "
+    "proof, templates"
 )
 DISTRIBUTIONS = "Anaconda3, Miniconda3, Miniforge3, Mambaforge"
 SHELLS = "bash, zsh, ksh, mksh, dash, tcsh, fish"
@@ -87,6 +88,7 @@ class TestReservedSections:
     ("setting", "problem"),
     [
         ("base_on_path: maybe", "found the text 'maybe'; allowed: true or false"),
+        ("hide_modules: 'no'", "found the text 'no'; allowed: true or false"),
         ("pythonpath_notice: 1", "found the number 1; allowed: true or false"),
         ("export_function: null", "found nothing (null); allowed: true or false"),
         ("empty_package_cache: []", "found the list []; allowed: true or false"),

@@ -83,6 +83,12 @@ def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) ->
     assert done.stderr.startswith("Usage: stackenv")
 
 
+def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_before() -> None:
+    sources = {path.name: path.read_text() for path in (CHECKOUT / "src/stackenv").rglob("*.py")}
+    asking = ("confirm(", "prompt(", "input(", "getchar(")
+    assert [name for name, text in sources.items() if any(word in text for word in asking)] == ["output.py"]
+
+
 @pytest.mark.parametrize("word", ["install", "activate"])
 def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) -> None:
     done = run(word, "biopy")
@@ -96,6 +102,14 @@ def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:
     policy.write_text("version: 1\nconda:\n  init: warn\n")
     done = run("site", "check", str(policy))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{policy}: the policy is right\n", "")
+
+
+def test_check_warns_of_keys_that_conda_does_not_know(tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda:\n  condarc: {channel_prioritty: strict}\n")
+    done = run("site", "check", str(policy))
+    assert (done.returncode, done.stdout) == (0, f"{policy}: the policy is right\n")
+    assert done.stderr.startswith(f"stackenv: warning: {policy}:3: conda.condarc.channel_prioritty: ")
 
 
 def test_check_names_file_and_line_of_a_fault(tmp_path: Path) -> None:

@@ -14,9 +14,14 @@ import pytest
 import stackenv
 from stackenv.errors import StackenvError
 from stackenv.facts.tree import read_tree
+from stackenv.output import format_count
 
 SOURCES = sorted(Path(stackenv.__file__).parent.rglob("*.py"))
 COMMAND = re.compile(r"(?:^|[^\w-])(?:rm|mv|touch|ls|df|du|chmod|cd|cp)(?: -\w+| [a-z]+[-+=]\w+)* $")
+NOUNS = re.compile(
+    r" (?:[a-z]+ )?(?:packages|files(?!, links)|programs|processes|faults|lines|environments|modules|users"
+    r"|folders)\b"
+)
 # Values that are words of sh already, where they are made.
 QUOTED = {"adopt.py": {"old", "new"}, "remove.py": {"files"}}
 
@@ -36,6 +41,36 @@ def list_unquoted(text: str, quoted: set[str]) -> Iterator[str]:
                 and words not in quoted
             ):
                 yield f"{node.lineno}: {before.value[-20:]}{{{words}}}"
+
+
+def list_counted_by_hand(text: str) -> Iterator[str]:
+    """Yield the numbers of things that an f-string of the Python code `text` puts before a noun in plural."""
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for value, behind in zip(node.values, node.values[1:]):
+            if not isinstance(value, ast.FormattedValue) or not isinstance(behind, ast.Constant):
+                continue
+            words = ast.unparse(value.value)
+            number = re.search(r"\blen\(|count|number|files|inodes|entries|^lines$", words)
+            if number and "format_count" not in words and NOUNS.match(behind.value):
+                yield f"{node.lineno}: {{{words}}}{behind.value[:30]}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_what_is_counted_agrees_with_its_number(source: Path) -> None:
+    assert list(list_counted_by_hand(source.read_text())) == []
+
+
+def test_the_look_for_what_is_counted_finds_it() -> None:
+    assert list(list_counted_by_hand('f"{len(scripts)} programs"')) != []
+    assert list(list_counted_by_hand("f\"{format_count(len(scripts), 'program')} in\"")) == []
+
+
+def test_one_is_no_plural() -> None:
+    counted = [format_count(number, "process", "processes") for number in (0, 1, 2)]
+    assert counted == ["0 processes", "1 process", "2 processes"]
+    assert [format_count(number, "file") for number in (1, 1000)] == ["1 file", "1,000 files"]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)

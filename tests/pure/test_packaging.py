@@ -41,6 +41,7 @@ DATA = """
     templates/libexec/pip
     templates/libexec/pip_guard.py
     templates/libexec/stackenv_dialect.py
+    templates/libexec/uv
     templates/personal.lua.j2
     templates/shell/conda.csh
     templates/shell/conda.fish

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,3 +69,5 @@ def test_another_type_is_refused_wherever_it_is(place: tuple[Any, ...]) -> None:
         with pytest.raises(StackenvError) as raised:
             parse_record(json.dumps(data), "/the/record.json")
         assert raised.value.message.startswith("/the/record.json is no record that can be used: ")
+        # Of what it holds, and not of Python's objects.
+        assert not re.search(r"object|__init__|argument|unpack|None|True", raised.value.message)

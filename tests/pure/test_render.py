@@ -66,6 +66,8 @@ POLICIES_OF_ANY_KIND = st.builds(
     final=st.just(()),
     init=st.sampled_from(["refuse", "warn", "allow"]),
     user_site=st.sampled_from(["hide", "show"]),
+    hide_modules=st.booleans(),
+    module_roots=st.lists(HOSTILE, max_size=2).map(tuple),
     pythonpath_notice=st.booleans(),
     export_function=st.booleans(),
     empty_package_cache=st.booleans(),
@@ -119,7 +121,7 @@ def test_the_first_line_has_the_hash_of_the_rest(installation, policy) -> None:
 
 @pytest.mark.parametrize("character", list("'\"`!*?[]{}\\$~\n"))
 def test_a_notice_with_what_a_shell_would_change_is_refused(character: str) -> None:
-    notices = TerminalNotices("/software", f"a{character}b", "", "")
+    notices = TerminalNotices("/software", f"a{character}b", "", "", "")
     with pytest.raises(ValueError, match="a notice may not hold"):
         render_operation(notices, open_templates(None))
 
@@ -127,7 +129,7 @@ def test_a_notice_with_what_a_shell_would_change_is_refused(character: str) -> N
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_characters="'\"`!*?[]{}\\$~\n", exclude_categories=["C", "Z"])))
 def test_any_other_notice_compiles(text: str) -> None:
-    notices = TerminalNotices("/software", text, text, text)
+    notices = TerminalNotices("/software", text, text, text, text)
     assert compile_lua(render_operation(notices, open_templates(None))) == ""
 
 
@@ -140,7 +142,7 @@ def test_a_prefix_may_hold_a_word_of_the_frame(word: str) -> None:
 
 
 def test_without_notices_there_is_no_code_for_them() -> None:
-    assert render_operation(TerminalNotices("/software", "", "", ""), open_templates(None)) == ""
+    assert render_operation(TerminalNotices("/software", "", "", "", ""), open_templates(None)) == ""
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -183,7 +185,7 @@ def test_a_sites_own_shell_file_takes_the_place_of_the_shipped_one(tmp_path: Pat
     (tmp_path / "shell").mkdir()
     (tmp_path / "shell/conda.sh").write_text("conda() {\n    echo __ROOT__\n}\n")
     text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
-    assert 'set_shell_function("conda", "    echo /software/Anaconda3/2024.02-1", "")' in text
+    assert "eval 'conda() {\n    echo /software/Anaconda3/2024.02-1\n}'" in text
 
 
 BROKEN = {

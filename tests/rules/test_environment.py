@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 from findings import read_findings
 from homes import bring_back, keep_home
-from people import COMMAND, MINOR, VERSION, Person, Site, make_person, make_site, make_wheel
+from old_modules import render_old
+from people import COMMAND, MINOR, VERSION, Person, Site, force_in, make_person, make_site, make_wheel
+
+from stackenv.render.module import mark_as_ours
 
 
 def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[str, str]]:
@@ -173,16 +176,14 @@ def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
 def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
     make_wheel(biologist.site.wheels, "tiny-stack", "0.5")
     before = biologist.tree()
-    install = ("python", "-m", "pip", "install", "-q", "--no-deps", "tiny-stack==0.5")
-    biologist.stackenv(
-        "run", "biopy", "--", "env", "-u", "PIP_CONSTRAINT", "PIP_CONFIG_FILE=/dev/null", *install
-    )
+    force_in(biologist, "biopy", "tiny-stack==0.5")
     found = find_one(biologist, "shadows")
     assert found["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
     assert time.strftime("since %Y-%m-%d", time.gmtime()) in found["what"]
     mend(biologist)
     assert find(biologist, "shadows") == []
-    assert differences(biologist, before, "__pycache__", ".cache") == set()
+    # The lock is uv's.
+    assert differences(biologist, before, "__pycache__", ".cache", ".lock") == set()
 
 
 def test_what_may_be_hidden_is_no_finding(person: Person) -> None:
@@ -239,6 +240,24 @@ def test_a_file_of_stackenvs_that_somebody_has_changed(biologist: Person) -> Non
     assert str(constraints) in find_one(biologist, "stale")["what"]
     mend(biologist)
     assert differences(biologist, before, "__pycache__", "record.json") == set()
+
+
+def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
+    """One that sets the constraints for the whole shell, and one that differs from today's in a word."""
+    before = biologist.tree()
+    modulefile = biologist.modules / "biopy/1.0.lua"
+    text = modulefile.read_text()
+    modulefile.write_text(render_old(modulefile, biologist.home / "venvs/biopy-1.0"))
+    found = find_one(biologist, "stale")
+    assert "the constraints also hold for pip and uv of other environments" in found["what"]
+    assert "stackenv edit biopy/1.0 --refresh" in found["mend"]
+    mend(biologist)
+    comment, body = text.split("\n", 2)[1:]
+    modulefile.write_text(mark_as_ours(f"{body}\n-- older\n", comment.removeprefix("-- ")))
+    assert f"{modulefile} is not as stackenv writes it" in find_one(biologist, "stale")["what"]
+    mend(biologist)
+    assert find(biologist, "stale") == []
+    assert differences(biologist, before, "__pycache__") == set()
 
 
 def test_storage_that_the_site_purges(person: Person, tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def furnish(person: Person, conda: Path) -> None:
     (home / ".config/pip").mkdir(parents=True)
     (home / ".config/pip/pip.conf").write_text("[global]\ntimeout = 60\n")
     (home / ".local/bin").mkdir(parents=True)
+    (home / "modules/Workspace").mkdir(parents=True)
+    (home / "modules/Workspace/1.lua").write_text('setenv("WORKSPACE", "/tmp")\n')
     for file in Path("/etc/skel").glob(".*rc"):
         if not (home / file.name).exists():
             shutil.copy(file, home)

@@ -10,6 +10,7 @@ from checking import find, find_one
 from people import Person, write_module
 
 VARIABLES, LOGIN, CONDA = "rc-variables", "conda-at-login", "conda-envs-variables"
+GONE = "modules-at-login"
 
 
 def write(person: Person, name: str, text: str) -> Path:
@@ -112,3 +113,39 @@ def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) 
     assert "CONDA_ENVS_PATH=/a:/b:/mine\n" in mended.stdout
     for name, value in both.items():
         assert find(person, CONDA, **{name: value}) == []
+
+
+def test_modules_that_lmod_does_not_know(person: Person) -> None:
+    folder = person.home / "more"
+    site = type(person.site)(str(folder), person.home, person.home)
+    write_module(site, "Deep/2", person.home, "", "DEEP", "lib")
+    write_module(
+        person.site, "Compiler/1", person.home, f'prepend_path("MODULEPATH", "{folder}")', "COMPILER", "lib"
+    )
+    own = person.modules / "mine/1.0.lua"
+    own.parent.mkdir(parents=True)
+    own.write_text('setenv("MINE", "1")\n')
+    file = write(
+        person,
+        ".bashrc",
+        "module load Bundle/1 Extra\nml Compiler Deep/2\nml mine\nmodule use ~/used\nml there/1\n"
+        "module load Bundle/0 GONE Extra\n",
+    )
+    used = person.home / "used/there/1.lua"
+    used.parent.mkdir(parents=True)
+    used.write_text("")
+    found = find_one(person, GONE)
+    assert (found["where"], found["level"]) == (f"{file}:6", "broken")
+    assert "`module load Bundle/0 GONE Extra`, and Bundle/0, GONE are not available" in found["what"]
+    assert "Bundle/next, Bundle/1, Bundle/2" in found["mend"]
+    # The load itself, in a shell: nothing of that line is loaded.
+    done = person.shell("module load Bundle/0 GONE Extra; echo ${EXTRA-nothing}")
+    assert done.stdout == "nothing\n" and "unknown" in done.stderr
+    used.unlink()
+    used.parent.rmdir()
+    used.parent.parent.rmdir()
+    first, _ = find(person, GONE)
+    assert first["where"] == f"{file}:5" and str(person.home / "used") in first["what"]
+    # Where nobody knows what a shell of its own would find.
+    write(person, ".zshrc", "module use $SOMEWHERE/modules\n")
+    assert find(person, GONE) == []

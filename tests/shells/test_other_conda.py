@@ -88,7 +88,8 @@ def doomed(stack, session):
 
 
 def test_an_installation_that_is_gone_is_left_all_the_same(session, doomed, tmp_path) -> None:
-    session.environ = {**session.environ, **make_guard(tmp_path / "etc")}
+    modules = {"EBROOTX": "/opt/x", "PYTHONPATH": "/opt/x/lib:/opt/mine", "EBPYTHONPREFIXES": "/opt/x"}
+    session.environ = {**session.environ, **make_guard(tmp_path / "etc"), **modules}
     for name in ("one", "two"):
         shutil.rmtree(doomed.parents[2] / f"home/conda/envs/{name}/etc", ignore_errors=True)
     result = (

@@ -148,8 +148,7 @@ def test_the_status_of_a_command_is_the_jobs(cluster: Cluster) -> None:
     ("options", "word", "hint"),
     [
         ("--partition nowhere", "nowhere", "sinfo --summarize shows the partitions"),
-        ("--time soon", "--time", "without --submit the script is printed"),
-        ("--array x", "array", "without --submit the script is printed"),
+        ("--array 5-1", "array", "without --submit the script is printed"),
         ("--mem 1T", "Memory", "without --submit the script is printed"),
     ],
 )

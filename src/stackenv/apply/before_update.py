@@ -21,7 +21,7 @@ from typing import Callable
 from stackenv import STACKENV_UUID
 from stackenv.apply.changes import delete, open_up, remove_tree
 from stackenv.apply.files import write_file
-from stackenv.errors import StackenvError, quote_word
+from stackenv.errors import StackenvError, explain, quote_word
 from stackenv.model.record import FOLDER
 
 # A folder of this name in stackenv's of the environment, with the list, and the copies by number.
@@ -141,7 +141,7 @@ def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StackenvError(
-            f"{path} cannot be read as a list of files: {error}", f"ls -l {quote_word(path)}"
+            f"{path} cannot be read as a list of files: {explain(error)}", f"ls -l {quote_word(path)}"
         ) from error
 
 

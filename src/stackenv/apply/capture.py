@@ -35,7 +35,7 @@ from stackenv.apply.capture_run import Observation, Trial, clear_folder
 from stackenv.apply.capture_seeds import choose_seeds
 from stackenv.apply.capture_shells import find_program
 from stackenv.apply.capture_sources import ActivationSources, hash_sources, read_sources
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, explain
 from stackenv.model.activation import CapturedActivation, CaptureFinding
 
 OTHER_HOST = "stackenv-capture"
@@ -116,7 +116,7 @@ def temporary_folder() -> Iterator[Path]:
         top = Path(tempfile.mkdtemp(prefix="stackenv-capture-"))
     except OSError as error:
         raise StackenvError(
-            f"no temporary folder could be made: {error}", "set TMPDIR to a folder with space"
+            f"no temporary folder could be made: {explain(error)}", "set TMPDIR to a folder with space"
         ) from error
     try:
         yield top

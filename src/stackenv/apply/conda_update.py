@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from stackenv.apply.pip_update import LONGEST
 from stackenv.apply.squashfs import end_with_parent
 from stackenv.errors import InstallError
+from stackenv.facts.conda_environment import list_files, read_notes
 from stackenv.facts.own_packages import list_channels
 from stackenv.model.update import PackageChange
 
@@ -161,10 +162,5 @@ def list_replaced(prefix: Path, changes: Iterable[PackageChange]) -> frozenset[s
 
 
 def read_files(prefix: Path) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """Yield each package of the environment at `prefix`, and its files."""
-    for file in sorted((prefix / "conda-meta").glob("*.json")):
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-            yield str(data["name"]), tuple(str(name) for name in data.get("files", ()))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+    """Return each package of the environment at `prefix`, and its files."""
+    return ((note["name"], tuple(list_files(note))) for note in read_notes(prefix))

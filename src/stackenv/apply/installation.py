@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackenv import STACKENV_UUID
 from stackenv.apply.files import write_file
-from stackenv.errors import InstallationError, StackenvError
+from stackenv.errors import InstallationError, StackenvError, explain
 from stackenv.facts.installation import CondaInstallation
 from stackenv.model import InstalledFile
 from stackenv.render import render_installed_file
@@ -44,7 +44,7 @@ def opened_for_writing(installation: CondaInstallation) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise StackenvError(
-            f"{root} cannot be written: {error}", "run eb as the owner of the installation"
+            f"{root} cannot be written: {explain(error)}", "run eb as the owner of the installation"
         ) from error
     finally:
         for folder, mode in reversed(changed):
@@ -102,7 +102,9 @@ def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Versi
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallationError(f"{root}/bin/conda did not answer: {error}", " ".join(command)) from error
+        raise InstallationError(
+            f"{root}/bin/conda did not answer: {explain(error)}", " ".join(command)
+        ) from error
     try:
         return Version(done.stdout.split()[-1])
     except (IndexError, InvalidVersion):
@@ -160,7 +162,7 @@ def empty_package_cache(installation: CondaInstallation) -> int:
                 entry.unlink()
     except OSError as error:
         raise StackenvError(
-            f"the installer's package cache could not be emptied: {error}",
+            f"the installer's package cache could not be emptied: {explain(error)}",
             "set conda.empty_package_cache: false in the policy to keep it",
         ) from error
     write_file(mark, "")

@@ -27,7 +27,7 @@ from stackenv.apply.confinement import find_outside, is_complete, spares_module
 from stackenv.apply.entry import Entry, look_at, read_entry
 from stackenv.apply.files import current_umask, write_file
 from stackenv.apply.owner import GONE_AFTER_S, Owner, beating, is_older, read_start
-from stackenv.errors import StackenvError, quote_word
+from stackenv.errors import StackenvError, explain, quote_word
 from stackenv.model.plan import Change
 
 __all__ = ["Entry", "Journal", "JournalFullError", "OpenJournal", "read_entry", "read_start"]
@@ -190,7 +190,7 @@ class Journal:
         except (StackenvError, OSError) as error:
             return [
                 f"`{entry.command}` was interrupted; what it had begun with {entry.subject} cannot be {done} "
-                f"now: {error}"
+                f"now: {explain(error)}"
             ]
         if not entry.changes:
             return []

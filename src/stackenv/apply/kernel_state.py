@@ -8,7 +8,7 @@ from pathlib import Path
 from stackenv.apply.kernels import StoredKernel
 from stackenv.apply.store import ModuleStore
 from stackenv.describe.launch import LAUNCH_FILE
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, explain
 from stackenv.facts.ipykernel import may_have_ipykernel
 from stackenv.model.record import RECORD_FILE, parse_record
 
@@ -29,7 +29,7 @@ def judge_kernel(stored: StoredKernel) -> tuple[str, str, str]:
         record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
     except (OSError, ValueError, StackenvError) as error:
         look = f"stackenv check; if nobody needs the kernel: {remove}"
-        return "record unreadable", f"the record of its environment cannot be read: {error}", look
+        return "record unreadable", f"the record of its environment cannot be read: {explain(error)}", look
     modulefile = Path(record.module_folder, f"{record.full_name}.lua")
     if not modulefile.parent.parent.is_dir():
         what = f"the folder of its module, {record.module_folder}, is not there"

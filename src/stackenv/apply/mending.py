@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stackenv.apply.files import write_new_file
 from stackenv.errors import StackenvError, TakenError, quote_word
-from stackenv.model.finding import Action, RewriteFile, name_backup
+from stackenv.model.finding import Action, MoveAside, RewriteFile, name_backup
 
 START = "import sys; from stackenv.cli import main; sys.exit(main())"
 
@@ -31,6 +31,8 @@ def carry_out_action(action: Action, environ: Mapping[str, str]) -> None:
     """
     if isinstance(action, RewriteFile):
         rewrite_file(Path(action.path), action.old, action.new)
+    elif isinstance(action, MoveAside):
+        move_aside(Path(action.path), action.contents, Path(action.target))
     else:
         run_command(action.words, environ)
 
@@ -61,6 +63,19 @@ def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
             f"ls -l {quote_word(real)}; df -h {quote_word(real.parent)}",
         ) from error
     return kept
+
+
+def move_aside(path: Path, contents: bytes, target: Path) -> None:
+    """Rename the file or link `path`, which holds `contents`, to `target`.
+
+    Raises
+    ------
+    StackenvError
+        When it does not hold them any more, there is a `target` by now, or the disk refuses.
+    """
+    if path.read_bytes() != contents or os.path.lexists(target):
+        raise StackenvError(f"{path} was changed meanwhile; it is left as it is", "stackenv check")
+    path.rename(target)
 
 
 def keep_copy(real: Path, path: Path, contents: bytes) -> Path:

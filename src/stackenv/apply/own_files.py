@@ -13,6 +13,8 @@ from stackenv.model.plan import Change, RemoveFile, RemoveTree, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE
 from stackenv.render import render_installed_file
 
+LARGEST = 1 << 16
+
 
 def is_layer_file(file: InstalledFile) -> bool:
     """Tell whether `file` is one of those that put a venv's packages in order."""
@@ -34,8 +36,13 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
         return False
     if path.is_symlink() or not path.is_file():
         return True
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return text not in ("", render_installed_file(file)) and STACKENV_UUID not in text
+    # A program of 60 MB is no file of ours.
+    with path.open("rb") as stream:
+        start = stream.read(LARGEST)
+    # conda's files of ours have no place for the mark.
+    return (
+        bool(start) and STACKENV_UUID.encode() not in start and start != render_installed_file(file).encode()
+    )
 
 
 def list_lost_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:

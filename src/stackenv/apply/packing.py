@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from stackenv import STACKENV_UUID
 from stackenv.apply.files import write_file
 from stackenv.apply.squashfs import opened_image
+from stackenv.describe.constraints import UV, describe_uv
 from stackenv.describe.packed import (
     ENTRANCE,
     ENVIRONMENT,
@@ -126,6 +128,8 @@ def write_shell(record: Record, texts: Mapping[str, str], folder: Path) -> None:
             copy(entry, folder / "bin" / entry.name)
         else:
             (folder / "bin" / entry.name).symlink_to(f"../{ENTRANCE}")
+    if not os.path.lexists(folder / UV):
+        write_files((describe_uv(record),), record, folder)
     for name in (".", "bin", FOLDER):
         shutil.copymode(source / name, folder / name) if (source / name).is_dir() else None
     write_file(folder / RECORD_FILE, write_record_text(record))
@@ -134,7 +138,7 @@ def write_shell(record: Record, texts: Mapping[str, str], folder: Path) -> None:
 def is_text_for_others(entry: Path, record: Record) -> bool:
     """Tell whether `entry` of bin is read by a shell or a Python, which need not find it in the image.
 
-    Scripts with an interpreter of the environment, and in a venv that runs from any place all others.
+    Scripts with an interpreter of the environment, ours, and in a venv that runs from any place all others.
     The program that reads them leads to the image; a link to our script would have to be run.
     """
     assert record.packed is not None
@@ -144,7 +148,8 @@ def is_text_for_others(entry: Path, record: Record) -> bool:
         return False
     with entry.open("rb") as stream:
         head = stream.read(1024)
-    own = any(os.fsencode(f"{prefix}/bin/") in head for prefix in (record.path, Path(record.path).resolve()))
+    prefixes = (record.path, Path(record.path).resolve())
+    own = STACKENV_UUID.encode() in head or any(os.fsencode(f"{prefix}/bin/") in head for prefix in prefixes)
     return head.startswith(b"#!") and (own or record.packed.way == "session")
 
 

@@ -1,7 +1,8 @@
 """The proof of a modulefile: EasyBuild never loads the final one, so this does, in real shells.
 
 The text is written to a temporary MODULEPATH and loaded with a temporary HOME; the base is activated,
-its python runs, and after the unload the environment is what it was.
+its python runs, and after the unload the environment is what it was, or what Lmod makes of it for any
+module: Lmod writes each path variable that it touches without duplicates, empty entries and double slashes.
 """
 
 from __future__ import annotations
@@ -14,18 +15,25 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from stackenv.apply.proof_scripts import LMOD_SHELL, START
 from stackenv.errors import ProofError
 from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.lmod import find_lmod
 from stackenv.policy import ProofPolicy
+from stackenv.render.lua_string import quote_lua
 from stackenv.render.sources import fill_placeholders
 
 EMPTY_MODULE = "stackenv-proof/empty"
+# Prepended to a path variable and taken away again, it shows how Lmod writes the rest.
+NO_FOLDER = "/stackenv-proof"
 # Lmod's own books, and what a shell keeps of its last command.
 NOT_A_TRACE = ("_ModuleTable", "__LMOD_", "LMOD_", "_LMFILES_")
 NOT_A_TRACE_NAMES = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LOADEDMODULES", "MODULEPATH"})
+
+# Before and after, by the name of the variable.
+Traces = dict[str, tuple[Optional[str], Optional[str]]]
 
 
 @dataclass(frozen=True)
@@ -48,16 +56,14 @@ def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy
         When a shell did not get through; the message names it and holds its own words.
     """
     lmod = find_lmod(os.environ)
-    shells = [shell for shell in dict.fromkeys(policy.shells) if shutil.which(START[shell][0][0])]
+    path = clean_path(os.environ.get("PATH", os.defpath), installation.root)
+    shells = [shell for shell in dict.fromkeys(policy.shells) if shutil.which(START[shell][0][0], path=path)]
     if "bash" not in shells:
         raise ProofError("the modulefile cannot be proven: there is no bash on PATH")
     with tempfile.TemporaryDirectory(prefix="stackenv-proof-") as folder:
-        modules = Path(folder, "modules")
-        for name, contents in ((installation.module, text), (EMPTY_MODULE, "-- empty\n")):
-            path = modules / f"{name}.lua"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(contents, encoding="utf-8")
-        proof = Proof(Path(folder), lmod, installation, policy.timeout_s)
+        proof = Proof(Path(folder), lmod, installation, policy.timeout_s, path)
+        proof.write_module(installation.module, text)
+        proof.write_module(EMPTY_MODULE, "-- empty\n")
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             outcomes = list(pool.map(proof.run, shells))
         failures = [outcome for outcome in outcomes if outcome.problem]
@@ -81,25 +87,56 @@ def refuse(failures: Sequence[Outcome]) -> None:
 
 @dataclass(frozen=True)
 class Proof:
-    """How the proof runs: its folder, Lmod, the installation and the time each shell has."""
+    """How the proof runs: its folder, Lmod, the installation, the time each shell has, and its PATH."""
 
     folder: Path
     lmod: str
     installation: CondaInstallation
     timeout_s: int
+    path: str
+
+    def write_module(self, name: str, text: str) -> None:
+        """Write the modulefile of the module `name`."""
+        file = self.folder / "modules" / f"{name}.lua"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
     def run(self, shell: str) -> Outcome:
         """Return the outcome of the whole proof in `shell`."""
-        python = f"{self.installation.root}/bin/python"
-        return self._run(shell, self.installation.module, python)
+        module = self.installation.module
+        problem = self._run(shell, module, f"{self.installation.root}/bin/python")
+        if problem:
+            return Outcome(shell, problem)
+        traces = find_traces(self._home(shell, module))
+        return Outcome(shell, describe_traces(self._leave_out_normalized(shell, traces)))
 
     def run_empty(self, shell: str) -> Outcome:
         """Return the outcome of loading and unloading an empty module in `shell`."""
-        return self._run(shell, EMPTY_MODULE, "")
+        problem = self._run(shell, EMPTY_MODULE, "")
+        return Outcome(shell, problem or describe_traces(find_traces(self._home(shell, EMPTY_MODULE))))
 
-    def _run(self, shell: str, module: str, python: str) -> Outcome:
+    def _leave_out_normalized(self, shell: str, traces: Traces) -> Traces:
+        """Return `traces` without the variables that any module leaves so, for Lmod has rewritten them.
+
+        Lmod is asked instead of imitated: what it does depends on its version, LMOD_DUPLICATE_PATHS and
+        LMOD_TMOD_PATH_RULE.
+        """
+        names = [name for name, (before, after) in traces.items() if before and after]
+        module = f"stackenv-proof/rewriting-{shell}"
+        lines = (f"prepend_path({quote_lua(name)}, {quote_lua(NO_FOLDER)})\n" for name in names)
+        self.write_module(module, "".join(lines))
+        if not names or self._run(shell, module, ""):
+            return traces
+        rewritten = read_environment(self._home(shell, module) / "after")
+        return {name: values for name, values in traces.items() if rewritten.get(name) != values[1]}
+
+    def _home(self, shell: str, module: str) -> Path:
+        return self.folder / f"{shell}-{module.replace('/', '-')}"
+
+    def _run(self, shell: str, module: str, python: str) -> str:
+        """Run the script of `shell` for `module`; return what went wrong, empty for nothing."""
         command, dialect, script = START[shell]
-        home = self.folder / f"{shell}-{module.replace('/', '-')}"
+        home = self._home(shell, module)
         home.mkdir()
         values = {
             "LMOD": self.lmod,
@@ -121,17 +158,18 @@ class Proof:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Outcome(shell, f"{read_step(home)}: no end after {self.timeout_s} s")
+            return f"{read_step(home)}: no end after {self.timeout_s} s"
         if done.returncode:
             words = (done.stderr + done.stdout).strip() or f"exit status {done.returncode}"
-            return Outcome(shell, f"{read_step(home)}: {words}")
-        return Outcome(shell, find_traces(home))
+            return f"{read_step(home)}: {words}"
+        return ""
 
     def _environment(self, home: Path) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if k.startswith("LMOD_") or k in ("PATH", "LANG")}
+        kept = {k: v for k, v in os.environ.items() if k.startswith("LMOD_") or k == "LANG"}
         modulepath = [str(self.folder / "modules"), *os.environ.get("MODULEPATH", "").split(":")]
         return {
             **kept,
+            "PATH": self.path,
             "HOME": str(home),
             "TERM": "dumb",
             "MODULEPATH": ":".join(filter(None, modulepath)),
@@ -155,11 +193,27 @@ def read_environment(path: Path) -> dict[str, str]:
     }
 
 
-def find_traces(home: Path) -> str:
-    """Return what load and unload have left in the environment, a sentence; empty when nothing."""
+def clean_path(path: str, root: str) -> str:
+    """Return the folders of `path`, a value of PATH, each once, and none of the installation at `root`.
+
+    Lmod and conda rewrite other entries, whatever the module; and an admin may have the installation's
+    module loaded, whose folders the unload in the proof would take away.
+    """
+    real = Path(os.path.realpath(root))
+    folders = dict.fromkeys(os.path.realpath(entry) for entry in path.split(":") if entry.startswith("/"))
+    return ":".join(folder for folder in folders if not Path(folder).is_relative_to(real))
+
+
+def find_traces(home: Path) -> Traces:
+    """Return what load and unload have left in the environment, by the name of the variable."""
     before, after = read_environment(home / "before"), read_environment(home / "after")
-    changed = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
-    if not changed:
-        return ""
-    details = "; ".join(f"{n} was {before.get(n)!r} and is {after.get(n)!r}" for n in changed)
-    return f"module unload leaves a trace: {details}"
+    names = sorted(before.keys() | after.keys())
+    return {
+        name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+    }
+
+
+def describe_traces(traces: Traces) -> str:
+    """Return a sentence about `traces`; empty when there are none."""
+    details = "; ".join(f"{name} was {before!r} and is {after!r}" for name, (before, after) in traces.items())
+    return f"module unload leaves a trace: {details}" if traces else ""

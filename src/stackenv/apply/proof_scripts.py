@@ -7,7 +7,11 @@ NUL, to the files `before` and `after` of its own folder, the current one.
 SH = """\
 module() { eval "$(__LMOD__ __SHELL__ "$@")"; }
 prove() { printf '%s' "$1" > step; shift; "$@" || exit 1; }
-gone() { if command -v "$1" >/dev/null 2>&1; then echo "$1 is still there" >&2; return 1; fi; }
+# A program of that name may be on the admin's own PATH.
+gone() {
+    case "$(command -v "$1")" in "$1" | alias*) echo "$1 is still there" >&2; return 1 ;; esac
+    return 0
+}
 env -0 > before
 prove 'module load' module load __MODULE__
 if [ -n __PYTHON__ ]; then
@@ -56,7 +60,7 @@ exit 0
 FISH = """\
 function module; eval __LMOD__ fish (string escape -- $argv) | source -; end
 function prove; printf %s $argv[1] > step; $argv[2..-1]; or exit 1; end
-function gone; if type -q $argv[1]; echo "$argv[1] is still there" >&2; return 1; end; end
+function gone; if functions -q $argv[1]; echo "$argv[1] is still there" >&2; return 1; end; end
 env -0 > before
 prove 'module load' module load __MODULE__
 if test -n __PYTHON__

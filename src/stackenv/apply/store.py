@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -16,6 +17,8 @@ from stackenv.model.environment import Record
 from stackenv.model.record import RECORD_FILE, parse_record
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+# What is no name, and must be a path.
+PATH = re.compile(r"[/~]|\.\.?(/|$)")
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
@@ -35,6 +38,13 @@ def render_default(name: str, version: str) -> str:
 
     full_name = quote_lua(f"{name}/{version}")
     return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'
+
+
+def expand_home(text: str) -> Path:
+    """Return the path `text`, with the home for its ~; as it is where there is no such user."""
+    with contextlib.suppress(RuntimeError):
+        return Path(text).expanduser()
+    return Path(text)
 
 
 def check_name(text: str, what: str = "name") -> str:
@@ -190,13 +200,40 @@ class ModuleStore:
             yield from filter(None, map(self.read, files))
 
     def find(self, text: str, default: bool = False) -> StoredModule:
-        """Return the module NAME/VERSION, or the only one of NAME, or with `default` the default one.
+        """Return the module NAME/VERSION, or the only one of NAME, or that of the environment at a path.
+
+        A module wins over a folder of its name. With `default`, of several of NAME it is the default one.
 
         Raises
         ------
         StackenvError
             When there is none, when there are several, when stackenv did not write it.
         """
+        path = expand_home(text)
+        if not PATH.match(text):
+            try:
+                return self.find_by_name(text, default)
+            except StackenvError:
+                found = self.find_by_path(path) if text else None
+                if not found:
+                    raise
+                return found
+        found = self.find_by_path(path)
+        if found:
+            return found
+        adopt = f"stackenv adopt {quote_word(path)} makes one"
+        raise StackenvError(
+            f"no module in {self.root} leads to {path}",
+            adopt if path.is_dir() else "stackenv list shows what there is",
+        )
+
+    def find_by_path(self, path: Path) -> StoredModule | None:
+        """Return the module of the environment that is the folder `path`; None without one."""
+        real = os.path.realpath(path)
+        return next((m for m in self.list_modules() if os.path.realpath(m.prefix) == real), None)
+
+    def find_by_name(self, text: str, default: bool) -> StoredModule:
+        """Return the module that is called `text`, as `find` does."""
         name, version = parse_full_name(text)
         if default and not version:
             marked = self.read_default(name)
@@ -226,8 +263,8 @@ class ModuleStore:
         if module:
             raise TakenError(
                 f"the module {name}/{version} exists already, for the environment {module.prefix}",
-                f"another version beside it: --version {next_version(version)}; or first: "
-                f"stackenv remove {name}/{version}",
+                f"take another name, or another version beside it: --version {next_version(version)}; or "
+                f"first: stackenv remove {name}/{version}",
             )
         raise TakenError(
             f"{path} exists and was not written by stackenv: it is left alone, and nothing was changed",

@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from stackenv.apply.files import write_file
+from stackenv.describe.constraints import constraints_url
 from stackenv.describe.venv import find_site_packages
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.model import InstalledFile
@@ -118,13 +119,19 @@ def write_files(files: Sequence[InstalledFile]) -> None:
         write_file(Path(file.path), render_installed_file(file), file.executable)
 
 
-def environment_of(record: Record, environ: Mapping[str, str], constraint: str) -> dict[str, str]:
+def environment_of(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
     """Return `environ`, that of the stack, with the environment of `record` in front."""
     path = f"{record.path}/bin:{environ.get('PATH', os.defpath)}"
-    constraints = " ".join(filter(None, (constraint, environ.get("PIP_CONSTRAINT", ""))))
     changed = {**environ, "VIRTUAL_ENV": record.path, "PATH": path, "STACKENV_TOLD": record.full_name}
     changed.pop("PYTHONHOME", None)
-    return {**changed, "PIP_CONSTRAINT": constraints} if constraints else changed
+    return changed
+
+
+def constrained(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` with the constraints of `record`, which an adopted venv may not set itself."""
+    own = environ.get("PIP_CONSTRAINT", "")
+    words = " ".join(filter(None, (constraints_url(record), own)))
+    return {**environ, "PIP_CONSTRAINT": words} if words else dict(environ)
 
 
 def install_packages(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.apply.store import check_name
+from stackenv.apply.store import check_name, expand_home
 from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.model.environment import Record
     from stackenv.model.plan import Plan
+
+# How venv, virtualenv, Poetry, uv, conda and pixi (.pixi/envs/default) have the folder in a project.
+USUAL_FOLDERS = frozenset(
+    {"venv", "venvs", "env", "envs", "environment", "virtualenv", "conda", "conda-env", "pixi", "tox", "nox"}
+)
+LONGEST_NAME = 100
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -42,10 +50,12 @@ def adopt(
 
     A venv by its folder; a conda environment by its folder or its name. The module that the venv's
     Python came from is found by asking Lmod; further modules are those of -m, or those loaded now.
+    Without NAME the module is called as the folder is, or, where that is .venv or the like, as the project.
 
     \b
     Example:
       stackenv adopt ~/venvs/venv-for-demo
+      stackenv adopt ~/project/.venv
       stackenv adopt pandas        (a conda environment)
     """
     from stackenv.commands.adoption import find_lost_module, read_former_record, require_not_adopted
@@ -63,12 +73,13 @@ def adopt(
     if former:
         require_in_place(former, prefix)
         require_unpacked(former)
+    home = Path(workplace.environ.get("HOME", "/"))
     lost = find_lost_module(workplace, prefix, name, options["version"])
     if lost:
-        request = build_request(prefix, lost.name, options, recall(lost, workplace))
+        request = build_request(prefix, lost.name, options, recall(lost, workplace), home)
         adopt_again(lost, request, workplace, dry_run, as_json)
         return
-    request = build_request(prefix, name, options, former)
+    request = build_request(prefix, name, options, former, home)
     workplace.store.check_writable()
     require_not_adopted(workplace, prefix, former)
     with making(workplace) as workplace:
@@ -129,7 +140,7 @@ def plan_adopted(request: AdoptRequest, workplace: Workplace, former: Record | N
 
 
 def build_request(
-    prefix: Path, name: str | None, options: dict[str, object], former: Record | None
+    prefix: Path, name: str | None, options: dict[str, object], former: Record | None, home: Path
 ) -> AdoptRequest:
     """Return what was typed, and what `former`, an older record of the environment, knows besides.
 
@@ -141,7 +152,7 @@ def build_request(
     from stackenv.commands.adoption import AdoptRequest
 
     # The path as typed, absolute: a link to another file system is how the user wants it named.
-    chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix))
+    chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix, home))
     if options["version"] is None:
         options["version"] = former.version if former and former.name == chosen else "1.0"
     request = AdoptRequest(prefix=prefix, name=chosen, **options).with_former(former)  # type: ignore[arg-type]
@@ -159,7 +170,7 @@ def find_environment(text: str, workplace: Workplace) -> Path:
     """
     from stackenv.facts.conda_environment import find_named_environment
 
-    path = resolve_dots(Path(text).expanduser())
+    path = resolve_dots(expand_home(text))
     if path.is_dir():
         if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir():
             return path
@@ -178,7 +189,27 @@ def find_environment(text: str, workplace: Workplace) -> Path:
     )
 
 
-def suggest_name(prefix: Path) -> str:
-    """Return the folder's name as far as a module can have it."""
-    name = "".join(c if (c.isascii() and c.isalnum()) or c in "_.+-" else "-" for c in prefix.name)
-    return name.strip("-_.+") or "environment"
+def suggest_name(prefix: Path, home: Path) -> str:
+    """Return the name of the environment's folder, or of the project's around it, as a module can have it.
+
+    In each project the folder is called `.venv` or the like: a name that says nothing, and no second module
+    could have it. Where there is no project, in the home itself, it is the folder's all the same.
+    """
+    for folder in (prefix, *prefix.parents):
+        if folder == home or folder.name in ("", home.name):
+            break
+        name = make_valid(folder.name)
+        # Below `envs` a folder is called as its user wanted, by `conda create --name`.
+        if name and (name.lower() not in USUAL_FOLDERS or folder.parent.name == "envs"):
+            return name
+    return make_valid(prefix.name) or "environment"
+
+
+def make_valid(text: str) -> str:
+    """Return `text` as far as a module can be called so; empty when nothing is left."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain.removesuffix(".lua")).strip("-_.+")[:LONGEST_NAME]
+    try:
+        return check_name(name)
+    except UsageError:
+        return ""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from stackenv.apply.capture import capture_activation
 from stackenv.apply.files import write_file, write_new_file
-from stackenv.apply.own_files import is_users
 from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import require_no_personal
+from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.conda_environment import (
     describe_conda_environment_files,
@@ -23,9 +23,9 @@ from stackenv.errors import ModuleError, StackenvError
 from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.conda_environment import list_environment_folders, read_packages
 from stackenv.facts.lmod import Lmod
+from stackenv.facts.package_owners import count_by_installer, read_own_packages
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
@@ -88,9 +88,11 @@ def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack
         modules=stack.modules,
         stack=stack.loaded,
         modulepath=stack.modulepath,
-        python=None,
+        python=find_python(request.prefix),
         platform=probe_platform(),
         user_site=request.user_site or workplace.policy.conda.user_site == "show",
+        sees_modules="" if workplace.policy.conda.hide_modules else "site",
+        module_roots=workplace.policy.conda.module_roots,
         owned=owned,
         description=request.description,
         layers=not request.no_pth,
@@ -108,10 +110,9 @@ def plan_adopted_conda(
     modules = request.modules or (former.modules if former else ())
     stack = load_conda_stack(modules, workplace, lmod)
     tell_of_python_modules(lmod, workplace)
-    packages = read_packages(request.prefix)
-    tell(f"{request.prefix} is a conda environment of {len(packages)} packages")
-    tell_foreign_scripts(request.prefix)
     record = draft_conda_record(request, workplace, stack, owned=False)
+    tell(f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}")
+    tell_foreign_scripts(request.prefix)
     proof = proof_of(record.path, uuid.uuid4().hex)
     steps = (*before, *conda_module_steps(record, workplace, modulefile, proof))
     return Plan(record.full_name, steps, str(modulefile)), record
@@ -139,29 +140,23 @@ def conda_module_steps(
     )
 
 
-def keep_users_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files of `record` without those at whose place the user has an own one; tell of each."""
-    kept = []
-    for file in describe_conda_environment_files(record):
-        if is_users(file, record.path):
-            tell(f"{file.path} is your own and stays as it is")
-        else:
-            kept.append(file)
-    return tuple(kept)
-
-
 def capture_steps(
     record: Record, workplace: Workplace, proof: str, captured: list[Record]
 ) -> tuple[Step, ...]:
     """Return the steps that write stackenv's files, and put the complete record into `captured`."""
-    files = keep_users_files(record)
+    files = keep_users_files(describe_conda_environment_files(record), record.path)
 
-    listed = "".join(f", {Path(file.path).name}" for file in files if file.yields)
+    listed = "".join(
+        f", {Path(file.path).name}" for file in files if f"/{FOLDER}/" not in file.path[len(record.path) :]
+    )
 
     def prepare() -> None:
         Path(proof).parent.mkdir(exist_ok=True)
         Path(proof).touch()
-        write_files(files)
+        # Which Python a new environment has is known only when conda has made it.
+        made = replace(record, python=find_python(Path(record.path)))
+        described = describe_conda_environment_files(made)
+        write_files(files if made == record else keep_users_files(described, record.path))
 
     return (
         Step(
@@ -190,7 +185,8 @@ def capture_record(record: Record, workplace: Workplace) -> Record:
         "environment_name": name_environment(prefix, workplace),
         "scripts_sha256": hash_activation(prefix),
     }
-    return replace(record, python=find_python(prefix), packages=read_packages(prefix), activation=activation)
+    packages = read_own_packages(record)
+    return replace(record, python=find_python(prefix), packages=packages, activation=activation)
 
 
 def finish_conda(record: Record, modulefile: Path, proof: Path) -> None:

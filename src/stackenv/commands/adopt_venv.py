@@ -7,13 +7,14 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from stackenv import STACKENV_UUID
 from stackenv.apply.venv import environment_of, proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.create_venv import finish
+from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import LAYERS, constraints_url, describe_venv_files
+from stackenv.describe.constraints import CONSTRAINTS_FILE
+from stackenv.describe.venv import describe_venv_files
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
@@ -143,27 +144,25 @@ def draft_adopted_venv(
     return record, stack
 
 
-def keep_users_files(files: tuple[InstalledFile, ...]) -> tuple[InstalledFile, ...]:
-    """Return `files` without those that exist and that stackenv did not write; tell of each."""
-    kept = []
-    for file in files:
-        path = Path(file.path)
-        ours = FOLDER in path.parts[-2:-1] or LAYERS in file.text or LAYERS in path.name
-        link = path.is_symlink()
-        if not ours and (link or (path.exists() and STACKENV_UUID not in path.read_text(errors="replace"))):
-            tell(f"{path} is your own and stays as it is; the module sets PIP_CONSTRAINT all the same")
-        else:
-            kept.append(file)
-    return tuple(kept)
+def choose_files(request: AdoptRequest, record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that the venv of `record` gets; tell of those of the user's own, and what it means."""
+    described = describe_venv_files(record)
+    files = keep_users_files(described, record.path)
+    if request.no_pth and not any(Path(file.path).name == "pip.conf" for file in files):
+        tell(
+            "WARNING: nothing keeps pip from replacing what the modules bring: with --no-pth only a pip.conf "
+            f"of stackenv's does. Leave --no-pth out, or add there: [install] constraint = "
+            f"{record.path}/{CONSTRAINTS_FILE}"
+        )
+    return files
 
 
 def adopt_steps(request: AdoptRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
     """Return the steps that give the venv of `record` its files, its record and its modulefile."""
-    files = keep_users_files(describe_venv_files(record))
+    files = choose_files(request, record)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    constraint = constraints_url(record.path) if record.pinned else ""
     # What is undone must leave no compiled files behind either.
-    environ = {**environment_of(record, stack.environ, constraint), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
     listed = ", ".join(os.path.relpath(f.path, record.path) for f in files if f"/{FOLDER}/" not in f.path)
 
     def write() -> None:

@@ -15,7 +15,7 @@ from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageErr
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, RemoveFile, RemoveTree, Step, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE, parse_record
-from stackenv.output import tell
+from stackenv.output import format_count, tell
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,7 @@ def tell_foreign_scripts(prefix: Path) -> None:
     scripts = find_foreign_scripts(prefix)
     if scripts:
         tell(
-            f"WARNING: {len(scripts)} programs in {prefix}/bin ({', '.join(scripts[:3])}) start a Python "
-            "that is gone: was it moved? `python -m pip` works; install their packages anew for the others"
+            f"WARNING: the Python of {format_count(len(scripts), 'program')} in {prefix}/bin "
+            f"({', '.join(scripts[:3])}) is gone: was it moved? `python -m pip` works; for "
+            "the others install their packages again"
         )

@@ -13,6 +13,7 @@ from stackenv.apply.carry_out import carry_out_plan
 from stackenv.apply.interruption import ignore_stopping, stopping_at_signals
 from stackenv.apply.scratch import Scratch
 from stackenv.commands.workplace import Workplace, read_command_words, require_empty, require_finished
+from stackenv.errors import explain
 from stackenv.model.environment import Record
 from stackenv.model.plan import Plan, RemoveFolder, Step
 from stackenv.output import tell
@@ -53,7 +54,7 @@ def carry_out(plan: Plan, record: Record, workplace: Workplace) -> None:
             workplace.access.make_folder(path)
         if failures and error is not failures[0]:
             # The undo has failed too: what went wrong first is what the user must know.
-            tell(f"not all could be undone; the next stackenv tries again: {error}")
+            tell(f"not all could be undone; the next stackenv tries again: {explain(error)}")
             raise failures[0] from error
         raise
 

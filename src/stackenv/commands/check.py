@@ -13,13 +13,13 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import LostRecordError, StackenvError, UsageError
-from stackenv.output import print_json, print_line, tell
+from stackenv.errors import LostRecordError, StackenvError, UsageError, explain
+from stackenv.output import ask, format_count, print_json, print_line, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
-    from stackenv.model.finding import Finding
+    from stackenv.model.finding import Action, Finding
 
 # What the findings of the account stand below.
 ACCOUNT = "your account"
@@ -73,7 +73,7 @@ doctor.name, doctor.hidden = "doctor", True
 
 
 def look(name: str | None, workplace: Workplace) -> Found:
-    """Return what is found in the environment `name`, or in all environments and the account."""
+    """Return what is found in the environment `name`, or in the account and all environments."""
     from stackenv.facts.account import Account
     from stackenv.facts.checked_environment import StackLoader
     from stackenv.output import showing_progress
@@ -83,13 +83,15 @@ def look(name: str | None, workplace: Workplace) -> Found:
     modules = [store.find(name, default=True)] if name else list(store.list_modules())
     loader, found = StackLoader(workplace.environ), []
     with showing_progress("looking", len(modules) + 1) as advance:
+        # First, for what is wrong there is often the cause of what is wrong in an environment.
+        if not name and not workplace.shared:
+            account = Account(Path(workplace.environ.get("HOME", "/")), workplace.environ, workplace.policy)
+            found.append((ACCOUNT, list(apply_rules(ACCOUNT_RULES, account))))
+        advance(1)
         for module in modules:
             subject = describe_subject(module, workplace, loader, thorough=bool(name))
             found.append((module.full_name, list(apply_rules(ENVIRONMENT_RULES, subject))))
             advance(1)
-        if not name and not workplace.shared:
-            account = Account(Path(workplace.environ.get("HOME", "/")), workplace.environ, workplace.policy)
-            found.append((ACCOUNT, list(apply_rules(ACCOUNT_RULES, account))))
     return found
 
 
@@ -124,38 +126,86 @@ def describe_subject(
 
 
 def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
-    """Carry out the cures of `found`, each when it was agreed to; a cure of several findings once.
+    """Carry out the fixes of `found`, each when it was agreed to, and what several need once.
 
-    Return whether none has failed.
+    One that needs what another fault breaks is skipped as long as that is not fixed. Return whether none
+    was skipped and none has failed.
 
     Raises
     ------
     UsageError
         When nobody is there to answer.
     """
-    from stackenv.apply.mending import carry_out_action
-
-    done, whole = set(), True
+    done: set[Action] = set()
+    whole = True
     for subject, findings in found:
+        unfixed: list[Finding] = []
         for finding in findings:
-            if not finding.cure or finding.cure in done:
-                continue
-            done.add(finding.cure)
-            if dry_run:
-                for action in finding.cure:
-                    print_line(action.sentence)
-                continue
-            if not agree(subject, finding, yes):
-                continue
-            try:
-                for action in finding.cure:
-                    carry_out_action(action, workplace.environ)
-            except (StackenvError, OSError) as error:
-                tell(f"not mended: {error}")
+            actions = [action for action in finding.cure if action not in done]
+            cause = find_cause(actions, unfixed, done, workplace)
+            if cause:
+                tell_skipped(subject, finding, cause)
                 whole = False
-    if not done:
+            elif actions and not carry_out(subject, finding, actions, done, workplace, yes, dry_run):
+                whole = False
+            if not finding.cure or not done.issuperset(finding.cure):
+                unfixed.append(finding)
+    if not any(finding.cure for _, findings in found for finding in findings):
         tell("nothing of what was found can be mended without you deciding; what to type stands with each")
     return whole
+
+
+def find_cause(
+    actions: Sequence[Action], unfixed: Sequence[Finding], done: set[Action], workplace: Workplace
+) -> Finding | None:
+    """Return the fault that keeps `actions` from working: one of `unfixed`, or of the account; else None."""
+    from stackenv.facts.account import Account
+    from stackenv.rules import CONDA_RULES, apply_rules
+
+    needed = {need for action in actions for need in action.needs}
+    causes = list(unfixed)
+    if "conda" in needed:
+        account = Account(Path(workplace.environ.get("HOME", "/")), workplace.environ, workplace.policy)
+        found = apply_rules(CONDA_RULES, account)
+        # A dry run counts what it has listed as fixed.
+        causes += [finding for finding in found if not finding.cure or not done.issuperset(finding.cure)]
+    return next((cause for cause in causes if cause.breaks in needed), None)
+
+
+def tell_skipped(subject: str, finding: Finding, cause: Finding) -> None:
+    """Tell that the fix of `finding` fails as long as `cause` is not fixed."""
+    tell(f"{subject}: {finding.what}")
+    tell(f"  skipped, because it would fail: {cause.what} ({cause.where}); first: {cause.mend}")
+
+
+def carry_out(
+    subject: str,
+    finding: Finding,
+    actions: Sequence[Action],
+    done: set[Action],
+    workplace: Workplace,
+    yes: bool,
+    dry_run: bool,
+) -> bool:
+    """Carry out `actions`, of the fix of `finding`, if they are agreed to, and add them to `done`.
+
+    A dry run lists them. Return whether none has failed.
+    """
+    from stackenv.apply.mending import carry_out_action
+
+    if dry_run:
+        for action in actions:
+            print_line(action.sentence)
+        done.update(actions)
+    elif agree(subject, finding, yes):
+        try:
+            for action in actions:
+                carry_out_action(action, workplace.environ)
+                done.add(action)
+        except (StackenvError, OSError) as error:
+            tell(f"not mended: {explain(error)}")
+            return False
+    return True
 
 
 def agree(subject: str, finding: Finding, yes: bool) -> bool:
@@ -170,12 +220,13 @@ def agree(subject: str, finding: Finding, yes: bool) -> bool:
             "nobody can be asked whether that is wanted: the input is no terminal; nothing was changed",
             "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it",
         )
-    return click.confirm("Do that?", err=True)
+    return ask("Do that?")
 
 
 def asdict_finding(finding: Finding) -> dict[str, Any]:
     """Return `finding` as plain data; its cure is what would be done, in sentences."""
-    data = {name: value for name, value in asdict(finding).items() if name not in ("cure", "parts", "hides")}
+    left_out = ("cure", "parts", "hides", "breaks")
+    data = {name: value for name, value in asdict(finding).items() if name not in left_out}
     return {**data, "cure": [action.sentence for action in finding.cure]}
 
 
@@ -191,7 +242,7 @@ def print_found(found: Found, can_fix: bool) -> None:
                     print_line(f"    {title + ':':6} {text}")
     every = [finding for _, findings in found for finding in findings]
     environments = sum(subject != ACCOUNT for subject, _ in found)
-    looked = f"{environments} environment{'' if environments == 1 else 's'}"
+    looked = format_count(environments, "environment")
     looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
     if not every:
         print_line(f"nothing is wrong: {looked}")

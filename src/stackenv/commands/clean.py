@@ -16,8 +16,8 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError, UsageError
-from stackenv.output import print_json, print_line, print_table, showing_progress, tell
+from stackenv.errors import StackenvError, UsageError, explain
+from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
@@ -114,7 +114,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
                 remove(item, workplace)
             except (StackenvError, OSError) as error:
                 failed += 1
-                tell(f"{item.what}: not removed: {error}")
+                tell(f"{item.what}: not removed: {explain(error)}")
     if failed:
         raise StackenvError(f"{failed} of what was to go is still there", "stackenv clean shows it")
 
@@ -122,7 +122,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
 def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
     """Tell what the removal of `items` does; return whether it is wanted."""
     from stackenv.model.reclaimable import DeleteEnvironment
-    from stackenv.output import format_bytes
+    from stackenv.output import format_bytes, format_count
 
     for action in (action for item in items for action in item.actions):
         tell(action.sentence)
@@ -133,7 +133,7 @@ def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
     if yes:
         return True
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
-    return click.confirm(f"Remove {kind}: {format_bytes(size)}, {inodes} files?", err=True)
+    return ask(f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?")
 
 
 def list_jobs() -> list[str]:

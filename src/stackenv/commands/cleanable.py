@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackenv.commands.keeping import say_what_keeps
 from stackenv.commands.workplace import Workplace
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, explain
 from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.leftover_environments import list_leftovers, read_own_record
 from stackenv.facts.processes import find_active, list_users
@@ -69,7 +69,7 @@ def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
     for kind, what, places, options, why in (
         ("conda-archives", "archives of conda packages", cache.archives, ("--tarballs",), ""),
         ("conda-packages", "conda packages that nothing links to", cache.packages, ("--packages",), kept),
-        ("conda-indexes", "indexes and logs of conda", cache.indexes, ("--index-cache", "--logfiles"), ""),
+        ("conda-indexes", "indexes and logs of conda", cache.indexes, cache.clean_indexes, ""),
     ):
         if places:
             action = RunCommand((python, "-I", "-B", conda, "clean", "--yes", *options))
@@ -254,6 +254,6 @@ def list_reclaimable(
         try:
             found += [measure(item, workplace.environ) for item in finder(workplace)]
         except (StackenvError, OSError) as error:
-            tell(f"{name} was left out: {error}")
+            tell(f"{name} was left out: {explain(error)}")
         advance(1)
     return found

@@ -26,12 +26,12 @@ from stackenv.commands.wanted_packages import (
     Contents,
     leave_out_usual,
     list_recorded,
+    list_recorded_of_conda,
     want_line,
-    want_of_conda,
 )
 from stackenv.commands.workplace import Workplace
 from stackenv.describe.modules import describe_module, require_kind
-from stackenv.errors import ModuleError, StackenvError, UsageError
+from stackenv.errors import ModuleError, StackenvError, UsageError, explain
 from stackenv.model.environment import Record
 from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import parse_record
@@ -78,7 +78,7 @@ def read_exported(file: Path) -> Exported:
             f"{file} cannot be read: {error.strerror}", f"ls -l {shlex.quote(str(file))}"
         ) from error
     except (ValueError, TypeError, RecursionError, yaml.YAMLError, StackenvError) as error:
-        words = error.message if isinstance(error, StackenvError) else str(error)
+        words = error.message if isinstance(error, StackenvError) else explain(error)
         raise UsageError(
             f"{file} is not what `stackenv export NAME` writes: {words}",
             "a file of requirements: stackenv create NAME -r FILE; of conda's: conda env create --file FILE",
@@ -90,9 +90,9 @@ def require_texts(record: Record) -> None:
     names = (*record.modules, *record.allow_shadow)
     for text in (record.description, *names, *(t for p in record.packages for t in (p.name, p.version))):
         if not isinstance(text, str) or not text.isprintable():
-            raise ValueError(f"{text!r} is no text of one line")
+            raise ValueError(f"{json.dumps(text, default=str)} is no text of one line")
     if not isinstance(record.user_site, bool):
-        raise ValueError(f"user_site is {record.user_site!r}")
+        raise ValueError(f"`user_site` is {json.dumps(record.user_site, default=str)}")
 
 
 def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
@@ -109,11 +109,11 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
     )
     told = [want_line(line, believed=False) for line in lines]
     if record.kind == "conda":
-        for package in record.packages:
-            spec = f"{package.name}={package.version}"
-            if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (package.name, spec))):
-                raise ValueError(f"{package.name!r} {package.version!r} is no package of conda's")
-        conda = tuple(want_of_conda(p.name, p.version) for p in record.packages)
+        conda = list_recorded_of_conda(record)
+        for wanted in conda:
+            (spec,) = wanted.arguments
+            if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (wanted.name, spec))):
+                raise ValueError(f"{wanted.name!r} {wanted.version!r} is no package of conda's")
         return Contents(leave_out_usual(told), conda, tuple(channels))
     special = {canonicalize_name(wanted.name) for wanted in told}
     listed = [w for w in list_recorded(record) if canonicalize_name(w.name) not in special]
@@ -184,7 +184,7 @@ def making_steps(making: Rebuilding) -> tuple[Step, ...]:
 
     def look() -> None:
         for fault in list_new_faults(making.old, making.record, making.module, making.workplace):
-            tell(f"{fault.level}: {fault.what}; {fault.cure}")
+            tell(f"{fault.level}: {fault.what}; type: {fault.mend}")
 
     def finish() -> None:
         write_new_file(modulefile, render_module(describe_module(making.record)))

@@ -17,7 +17,7 @@ from stackenv.apply.venv import environment_of, install_packages, proof_of
 from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.making_venv import complete_record, making_steps, read_report
 from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import constraints_url, describe_venv_module, is_venv_path
+from stackenv.describe.venv import describe_venv_module, is_venv_path
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
@@ -91,7 +91,8 @@ class CreateRequest:
             if value:
                 raise UsageError(
                     f"{option} goes without --from: the file says what there is to be",
-                    "install more afterwards: ml NAME; pip install PACKAGE",
+                    "install more afterwards: ml NAME; pip install PACKAGE; in a conda environment: ml NAME; "
+                    "conda install PACKAGE",
                 )
 
     def _check_conda(self) -> None:
@@ -238,7 +239,7 @@ def plan_venv(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Recor
 def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
     """Return the steps that make the venv of `record` and its modulefile."""
     proof = proof_of(record.path, uuid.uuid4().hex)
-    environ = environment_of(record, stack.environ, constraints_url(record.path) if record.pinned else "")
+    environ = environment_of(record, stack.environ)
     calls = request.pip_calls()
     report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
     install = Step(

@@ -31,14 +31,23 @@ class EditRequest:
     make_default: bool
     description: str | None
     refresh: bool
+    see_modules: bool | None = None
 
     @property
     def changes_environment(self) -> bool:
-        return bool(self.modules or self.allow_shadow or self.forbid_shadow)
+        return bool(self.modules or self.allow_shadow or self.forbid_shadow or self.see_modules is not None)
 
     @property
     def changes_record(self) -> bool:
         return self.changes_environment or self.description is not None or self.refresh
+
+    def check_all(self) -> None:
+        """Raise UsageError for what only one environment can be asked for."""
+        if self != EditRequest((), (), (), False, None, True):
+            raise UsageError(
+                "--all requires --refresh, and cannot be combined with other options",
+                "stackenv edit --refresh --all",
+            )
 
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
@@ -57,25 +66,33 @@ def fold(name: str) -> str:
 
 
 @click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.argument("name", metavar="NAME[/VERSION]", required=False)
 @click.option(
     "-m", "--module", "modules", multiple=True, help="Stand on this module, instead of those before."
 )
 @click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
 @click.option("--forbid-shadow", multiple=True, metavar="PACKAGE", help="Stays the stack's again.")
+@click.option(
+    "--see-modules/--hide-modules",
+    default=None,
+    help="Conda: import what modules bring on PYTHONPATH, or not.",
+)
 @click.option("--default", "make_default", is_flag=True, help="`module load NAME` gives this version.")
 @click.option("--description", help="One line for `module spider` and `stackenv list`.")
-@click.option("--refresh", is_flag=True, help="Ask modules and conda again; write all of stackenv's anew.")
+@click.option("--refresh", is_flag=True, help="Ask modules and conda again; rewrite all files of stackenv.")
+@click.option("--all", "every", is_flag=True, help="Refresh all your environments.")
 @shared_option
 @dry_run_option
 def edit(
-    name: str,
+    name: str | None,
     modules: tuple[str, ...],
     allow_shadow: tuple[str, ...],
     forbid_shadow: tuple[str, ...],
     make_default: bool,
     description: str | None,
     refresh: bool,
+    see_modules: bool | None,
+    every: bool,
     shared: Path | None,
     dry_run: bool,
 ) -> None:
@@ -85,21 +102,68 @@ def edit(
     made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
     brings modulefile and constraints in line with the modules, and with what a conda environment's own
     activation does by now; what stackenv has put into the environment and is missing, it writes again, the
-    record and a venv's links to Python too.
+    record and a venv's links to Python too. After an update of stackenv, --refresh --all does so for all your
+    environments.
 
     \b
     Example:
       stackenv edit biopy -m SciPy-bundle/2023.07 -m matplotlib/3.7.2
       stackenv edit biopy --allow-shadow numpy
       stackenv edit biopy/2.0 --default
+      stackenv edit --refresh --all
     """
-    from stackenv.commands.replacement import carry_out, describe_use, open_store
+    from stackenv.commands.replacement import open_store
 
-    request = EditRequest(modules, allow_shadow, forbid_shadow, make_default, description, refresh)
-    request.check()
+    request = EditRequest(
+        modules, allow_shadow, forbid_shadow, make_default, description, refresh, see_modules
+    )
+    if every == bool(name):
+        raise UsageError(
+            "--all cannot be combined with a name" if name else "the name of the environment is missing",
+            "stackenv list shows the names; stackenv edit --help",
+        )
+    if every:
+        request.check_all()
+    else:
+        request.check()
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
-    module = workplace.store.find(name)
+    if name:
+        edit_module(request, workplace.store.find(name), workplace, dry_run)
+    else:
+        edit_all(request, workplace, dry_run)
+
+
+def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
+    """Change all environments of `workplace`, one after the other; one that fails stays as it was.
+
+    Raises
+    ------
+    StackenvError
+        When one has failed, at the end.
+    """
+    failed: dict[str, str] = {}
+    modules = list(workplace.store.list_modules())
+    for module in modules:
+        try:
+            edit_module(request, module, workplace, dry_run)
+        except (StackenvError, OSError) as error:
+            failed[module.full_name] = getattr(error, "hint", "")
+            tell(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
+    if not dry_run:
+        done = len(modules) - len(failed)
+        tell(f"{done} {'environment is' if done == 1 else 'environments are'} up to date")
+    if failed:
+        raise StackenvError(
+            f"failed: {', '.join(failed)}",
+            "\n      ".join(f"{name}: {hint}" for name, hint in failed.items() if hint),
+        )
+
+
+def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
+    """Change one environment, or print what that would do."""
+    from stackenv.commands.replacement import carry_out, describe_use
+
     replacement = plan_edit(request, module, workplace, dry_run)
     carry_out(replacement, workplace, dry_run)
     leave = describe_use(module, workplace.environ)
@@ -210,6 +274,8 @@ def change_record(request: EditRequest, record: Record, workplace: Workplace) ->
         record = replace(record, description=request.description)
     if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
         raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
+    if request.see_modules is not None:
+        record = choose_modules_seen(record, request.see_modules, workplace)
     allowed = {fold(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
     for name in request.forbid_shadow:
         if not allowed.pop(fold(name), ""):
@@ -221,6 +287,24 @@ def change_record(request: EditRequest, record: Record, workplace: Workplace) ->
         return restack(record, request.modules or record.modules, workplace)
     held = tuple(entry for entry in record.pinned if fold(entry[0]) not in allowed)
     return replace(record, pinned=held)
+
+
+def choose_modules_seen(record: Record, seen: bool, workplace: Workplace) -> Record:
+    """Return the record of a conda environment whose Python imports what modules bring, or does not.
+
+    Raises
+    ------
+    UsageError
+        For a venv, which is based on its modules.
+    """
+    if record.kind != "conda":
+        raise UsageError(
+            f"{record.full_name} is a venv and always imports from its modules, after its own packages",
+            "--see-modules and --hide-modules are for conda environments",
+        )
+    conda = workplace.policy.conda
+    by_site = "" if conda.hide_modules else "site"
+    return replace(record, sees_modules="user" if seen else by_site, module_roots=conda.module_roots)
 
 
 def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
@@ -235,7 +319,8 @@ def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
     if dry_run:
         tell(f"{record.full_name}: what its activation does is not captured now")
         return record
-    return capture_record(record, workplace)
+    seen = choose_modules_seen(record, record.sees_modules == "user", workplace)
+    return capture_record(seen, workplace)
 
 
 def put_on(record: Record, stack: Stack) -> Record:
@@ -311,6 +396,10 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append(f"stand on {new} instead of {old}")
     if before.description != after.description:
         sentences.append(f"description: {after.description}")
+    if before.sees_modules != after.sees_modules:
+        sentences.append(
+            "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"
+        )
     held = {name: (version, module) for name, version, module in before.pinned}
     for name, version, module in after.pinned:
         if name not in held:

@@ -73,7 +73,7 @@ def render_record(record: Record, _: Workplace) -> str:
     environment, and `channels`, those of conda's packages.
     """
     from stackenv.commands.wanted_packages import read_contents
-    from stackenv.facts.own_packages import read_own_packages
+    from stackenv.facts.package_owners import read_own_packages
     from stackenv.model.record import write_record_text
 
     current = replace(record, packages=read_own_packages(record))
@@ -90,7 +90,7 @@ def render_record(record: Record, _: Workplace) -> str:
 def list_pip_packages(record: Record) -> list[str]:
     """Return what pip is to install: all that a venv has; of a conda environment what pip put there."""
     from stackenv.describe.personal import IN_EVERY_VENV
-    from stackenv.facts.own_packages import list_requirements
+    from stackenv.facts.package_owners import list_requirements
 
     found = list_requirements(Path(record.path))
     return [requirement for name, requirement in found if name not in IN_EVERY_VENV]

@@ -90,7 +90,7 @@ def describe_modulefile(module: StoredModule, workplace: Workplace, problem: Sta
 
 def describe_record_of(record: Record, module: StoredModule, workplace: Workplace) -> dict[str, Any]:
     """Return what `record` tells of `module`, and what its environment holds now."""
-    from stackenv.facts.own_packages import read_own_packages
+    from stackenv.facts.package_owners import read_own_packages
 
     packages = read_own_packages(record)
     python, platform = record.python, record.platform
@@ -101,7 +101,14 @@ def describe_record_of(record: Record, module: StoredModule, workplace: Workplac
         "python": python
         and {"version": python.version, "executable": python.executable, "module": python.module},
         "modules": list(record.modules),
-        "packages": [{"name": p.name, "version": p.version} for p in packages],
+        "packages": [
+            {
+                "name": p.name,
+                "version": p.version,
+                "installer": "conda" if record.kind == "conda" and not p.installer else "pip",
+            }
+            for p in packages
+        ],
         "pinned": [{"name": n, "version": v, "module": m} for n, v, m in record.pinned],
         "shadows": list_shadows(record, packages, workplace, can_be_believed(module)),
         "allow_shadow": list(record.allow_shadow),
@@ -186,13 +193,15 @@ def print_found(found: dict[str, Any]) -> None:
         if value:
             print_line(f"{title:12} {value}")
     shadows = {s["name"]: s for s in found["shadows"]}
-    own = []
+    own: dict[str, list[tuple[str, str, str]]] = {"conda": [], "pip": []}
     for package in found["packages"]:
         shadow = shadows.get(package["name"])
         note = f"in front of {shadow['stack_version'] or '?'} {shadow['module']}".rstrip() if shadow else ""
-        own.append((package["name"], package["version"], note))
+        own[package["installer"]].append((package["name"], package["version"], note))
+    pip = "packages from pip" if found["kind"] == "conda" else "packages of its own"
     for title, packages in (
-        ("packages of its own", own),
+        (f"packages from conda ({len(own['conda'])})", own["conda"]),
+        (f"{pip} ({len(own['pip'])})", own["pip"]),
         ("held as the stack has them", [(p["name"], p["version"], p["module"]) for p in found["pinned"]]),
     ):
         if packages:

@@ -13,11 +13,12 @@ import click
 from stackenv.commands.options import EXIT_STATUS, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.describe.job import JobRequest, describe_job
+from stackenv.describe.job_values import describe_fault
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 
 # sbatch takes words, quotes, backslashes and comments of an #SBATCH line apart; no value of Slurm's has
-# them. Whether the value is one that it knows, Slurm says.
+# them. Whether there is such an account or partition, Slurm says.
 VALUE = re.compile(r"""[^\s"'\\#]+""")
 
 
@@ -30,6 +31,9 @@ def check_value(_context: click.Context, option: click.Parameter, value: str | N
             f"--{option.name} {value!r} cannot stand in a script for Slurm",
             "a word without white space, quotes, backslash and #",
         )
+    hint = describe_fault(str(option.name), value)
+    if hint:
+        raise UsageError(f"Slurm does not take --{option.name} {value}", hint)
     return value
 
 

@@ -122,6 +122,15 @@ def require_python(record: Record) -> None:
     )
 
 
+def advise_again(record: Record) -> str:
+    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
+    from stackenv.facts.package_owners import read_owners
+
+    if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
+        return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
+    return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
+
+
 def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
     """Return the error for an environment whose ipykernel cannot be used."""
     if found.problem:
@@ -129,7 +138,7 @@ def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
             f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
             "changed",
             f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
-            f"install it anew: ml {record.full_name}; python -m pip install --force-reinstall ipykernel",
+            f"install it again: {advise_again(record)}",
         )
     return StackenvError(
         f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "
@@ -225,14 +234,14 @@ def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
 
 
 def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
-    """Have the environment's own pip install ipykernel, under the constraints that its module sets."""
+    """Have the environment's own pip install ipykernel, under its constraints."""
     from stackenv.apply.pip_failure import explain_failure
-    from stackenv.apply.venv import ELSEWHERE, run_aloud
+    from stackenv.apply.venv import ELSEWHERE, constrained, run_aloud
 
     python = f"{planned.record.path}/bin/python"
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
     within = {name: value for name, value in workplace.environ.items() if name not in ELSEWHERE}
-    status, said = run_aloud(planned.start(words), {**within, "PIP_USER": "0"})
+    status, said = run_aloud(planned.start(words), {**constrained(planned.record, within), "PIP_USER": "0"})
     if status and "No module named pip" in said:
         raise InstallError(
             f"{planned.record.full_name} has no pip; no kernel was made",

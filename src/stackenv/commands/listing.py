@@ -67,10 +67,11 @@ def listing(shared: Path | None, as_json: bool) -> None:
             str(f["python"] or "-"),
             ", ".join(map(str, f["modules"])) or "-",  # type: ignore[call-overload]
             str(f["environment"]),
+            str(f["description"]),
         )
         for f in found
     ]
-    print_table(("MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT"), rows)
+    print_table(("MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
     for problem in (f["problem"] for f in found if f["problem"]):
         tell(str(problem))
     if not found:

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from stackenv.apply.venv import make_folder, make_venv, write_files
 from stackenv.describe.venv import describe_venv_files
 from stackenv.facts.compiled import list_needed_features
-from stackenv.facts.own_packages import read_own_packages
+from stackenv.facts.package_owners import read_own_packages
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Package, Record
 from stackenv.model.plan import RemoveTree, Step
+from stackenv.output import format_count
 
 
 def making_steps(
@@ -35,7 +36,7 @@ def making_steps(
             lambda: make_venv(path, python, record.name, system_site_packages, stack.environ),
         ),
         Step(
-            f"put the packages in order, and hold {len(record.pinned)} packages of the stack",
+            f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the stack",
             lambda: write_files(describe_venv_files(record)),
         ),
     )

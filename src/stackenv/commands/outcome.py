@@ -12,6 +12,7 @@ from stackenv.commands.wanted_packages import Wanted
 from stackenv.errors import InstallError
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Package
+from stackenv.output import format_count
 
 
 @dataclass
@@ -66,13 +67,14 @@ class Outcome:
             else:
                 self.miss(package, "it was installed, and is not there")
 
-    def require_some(self, wanted: Sequence[Wanted]) -> None:
-        """Raise InstallError when not one of `wanted` could be had: that has another cause than they."""
+    def require_some(self, wanted: Sequence[Wanted], hint: str) -> None:
+        """Raise InstallError with `hint` when not one of `wanted` could be had: the cause is another."""
         missing = [why for name, _, why in self.missing if name in {w.name for w in wanted}]
         if wanted and len(missing) == len(wanted):
+            number = format_count(len(wanted), "package")
             raise InstallError(
-                f"none of the {len(wanted)} packages could be had: {missing[0]}; nothing was changed",
-                "look whether this node reaches the index: pip download --no-deps PACKAGE",
+                f"no package could be installed ({number} wanted): {missing[0]}; nothing was changed",
+                hint,
             )
 
     def sentences(self) -> list[str]:

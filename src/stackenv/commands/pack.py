@@ -14,7 +14,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import BusyError, StackenvError
-from stackenv.output import print_line, showing_progress, tell
+from stackenv.output import format_count, print_line, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -32,7 +32,8 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     The environment becomes a SquashFS image, which is mounted when its module is loaded or a command of
     its bin is run: once for a job or a login session, on each node. It cannot be changed until it is
     unpacked. Its files are deleted when the image has been read and compared with them, one by one; jobs
-    that use them at that moment fail, so pack when none is running.
+    that use them at that moment fail, so pack when none is running. Where you cannot mount an image, which is
+    tried with a small one, nothing is packed.
 
     \b
     Example:
@@ -63,9 +64,10 @@ def require_idle(record: Record) -> None:
     users = list_users(Path(record.path))
     if users:
         shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
+        number = format_count(len(users), "process", "processes")
         raise BusyError(
-            f"{record.full_name} is in use by {len(users)} processes on this node, which would lose their "
-            f"files: {shown}; nothing was changed",
+            f"{record.full_name} is in use by {number} on this node, and their files would be gone: {shown}; "
+            "nothing was changed",
             "end them, or wait; jobs on other nodes cannot be seen from here: squeue --me",
         )
 
@@ -89,7 +91,7 @@ class Packing:
         Raises
         ------
         StackenvError
-            When this node lacks the programs, or the folder cannot be exchanged.
+            When this node lacks the programs, the folder cannot be exchanged, or no image can be mounted.
         """
         from stackenv.apply.squashfs import find_program
 
@@ -100,7 +102,16 @@ class Packing:
                 f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
                 f"ls -ld {shlex.quote(str(real.parent))}",
             )
-        return cls(module, record, workplace, uuid.uuid4().hex)
+        packing = cls(module, record, workplace, uuid.uuid4().hex)
+        packing.require_mountable("session" if record.kind == "venv" else "namespace")
+        return packing
+
+    def require_mountable(self, way: str) -> None:
+        """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
+        from stackenv.apply.trial_mount import require_mountable
+
+        mounts = self.workplace.policy.pack.mounts
+        require_mountable(self.record, way, mounts, self.workplace.environ)
 
     @property
     def real(self) -> Path:
@@ -195,7 +206,7 @@ class Packing:
     def verify(self) -> None:
         from stackenv.apply.packing import choose_way, describe_image, read_image, require_same
         from stackenv.describe.packed import IMAGE
-        from stackenv.facts.own_packages import read_own_packages
+        from stackenv.facts.package_owners import read_own_packages
         from stackenv.facts.tree import hash_tree, list_names, read_stamps, read_tree
 
         self.stamps = read_stamps(self.real)
@@ -207,7 +218,9 @@ class Packing:
         require_same(wanted, found, "the image does not hold what the environment has")
         way, reason = choose_way(self.record, wanted)
         if reason:
+            # Known only now, and not what was tried at the beginning.
             tell(reason)
+            self.require_mountable(way)
         mounts = self.workplace.policy.pack.mounts
         packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)

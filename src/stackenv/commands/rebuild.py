@@ -47,6 +47,7 @@ def rebuild(
     from stackenv.commands.carrying_out import making
     from stackenv.commands.rebuilding import begin
     from stackenv.commands.replacement import describe_use, open_store
+    from stackenv.commands.saved_collections import tell_collections
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -61,6 +62,7 @@ def rebuild(
     leave = describe_use(module, workplace.environ)
     if leave:
         tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
+    tell_collections(module, rebuilding.record, workplace)
 
 
 def print_steps(sentences: list[str], as_json: bool) -> None:

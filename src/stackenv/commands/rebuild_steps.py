@@ -17,7 +17,6 @@ from stackenv.commands.making_venv import complete_record, making_steps
 from stackenv.commands.outcome import split_off_stack
 from stackenv.commands.wanted_installs import install_with_pip, read_reports
 from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import constraints_url
 from stackenv.errors import StackenvError
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
@@ -126,7 +125,7 @@ def sees_system(record: Record) -> bool:
 def venv_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
     """Return the steps that make the new venv with its packages and record."""
     record, stack, outcome = rebuilding.record, rebuilding.stack, rebuilding.outcome
-    environ = environment_of(record, stack.environ, constraints_url(record.path) if record.pinned else "")
+    environ = environment_of(record, stack.environ)
     reports = Path(rebuilding.workplace.environ["TMPDIR"], "reports")
     outcome.left_to_stack.clear()
     wanted = split_off_stack(rebuilding.contents.pip, record.pinned, outcome)

@@ -26,7 +26,7 @@ from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Record
 from stackenv.model.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile
-from stackenv.output import tell
+from stackenv.output import format_count, tell
 from stackenv.render import render_module
 from stackenv.rules.modules_gone import list_instead
 
@@ -119,8 +119,8 @@ class Rebuilding:
             tell(f"{fault.level}: {fault.what}")
         if faults and not self.force:
             raise ProofError(
-                f"the new {self.record.full_name} has {len(faults)} faults that the old one had not; they "
-                "stand above; the module still leads to the old one, and the new one is deleted",
+                f"the new {self.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "
+                "that the old one had not; the module still leads to the old one, and the new one is deleted",
                 f"stackenv rebuild {self.record.full_name} -m MODULE, with others; all the same: --force",
             )
 

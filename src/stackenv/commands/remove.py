@@ -15,7 +15,7 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import tell
+from stackenv.output import ask, format_count, tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -46,6 +46,7 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
     """
     from stackenv.apply.journal import JournalFullError
     from stackenv.commands.replacement import carry_out, open_store, remove_without_journal, require_unused
+    from stackenv.commands.saved_collections import tell_collections
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -54,16 +55,17 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
     if not dry_run:
         require_unused(module, workplace.environ)
         if not yes:
-            ask(replacement, module)
+            agree(replacement, module)
     try:
         carry_out(replacement, workplace, dry_run)
     except JournalFullError as error:
         remove_without_journal(replacement, workplace, error.message)
     if not dry_run:
         tell(f"{module.full_name} is gone")
+        tell_collections(module, None, workplace)
 
 
-def ask(replacement: Replacement, module: StoredModule) -> None:
+def agree(replacement: Replacement, module: StoredModule) -> None:
     """Ask whether `replacement` is meant.
 
     Raises
@@ -79,7 +81,7 @@ def ask(replacement: Replacement, module: StoredModule) -> None:
             "nothing was changed",
             f"stackenv remove {module.full_name} --yes",
         )
-    if not click.confirm("Do that?", err=True):
+    if not ask("Do that?"):
         raise StackenvError("nothing was changed")
 
 
@@ -200,7 +202,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
     measured = measure(real)
     return (
-        f"delete the environment {path}: {measured.files} files, {measured.text}",
+        f"delete the environment {path}: {format_count(measured.files, 'file')}, {measured.text}",
         (
             MovePath(str(real), str(aside)),
             *([RemoveFile(str(path))] if path.is_symlink() else []),

@@ -35,6 +35,7 @@ def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
       stackenv rename bio/1.0 bio/2024
     """
     from stackenv.commands.replacement import carry_out, open_store, require_unused
+    from stackenv.commands.saved_collections import tell_collections
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -45,6 +46,7 @@ def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
     if not dry_run:
         (full_name,) = replacement.also
         tell(f"{full_name} is ready; its environment stays in {module.prefix}")
+        tell_collections(module, workplace.store.find(full_name).read_record(), workplace)
 
 
 def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replacement:

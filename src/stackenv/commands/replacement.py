@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import shlex
@@ -18,12 +17,16 @@ from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.modules import describe_files, describe_module
 from stackenv.describe.personal import IN_CHARGE
 from stackenv.errors import StackenvError
-from stackenv.facts.own_packages import read_own_packages
+from stackenv.facts.package_owners import read_own_packages
+from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.output import print_line, tell
-from stackenv.render import render_module
+from stackenv.render import is_as_written, render_module
+
+# What the user's own file means.
+LOSSES = {"uv": "; uv may replace what the modules bring"}
 
 
 def open_store(workplace: Workplace, dry_run: bool) -> None:
@@ -102,10 +105,7 @@ def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
         When the environment cannot be written.
     """
     require_writable(record.path)
-    files = describe_files(record)
-    for file in files:
-        if is_users(file, record.path):
-            tell(f"{file.path} is your own and stays as it is")
+    files = keep_users_files(describe_files(record), record.path)
     complete = replace(record, packages=read_own_packages(record))
     return (
         *rewrite_files(files, record.path),
@@ -114,12 +114,21 @@ def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
     )
 
 
+def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[InstalledFile, ...]:
+    """Return `files` without those at whose place there is something of the user's; tell of each."""
+    kept = []
+    for file in files:
+        if is_users(file, prefix):
+            tell(f"{file.path} is your own and stays as it is{LOSSES.get(Path(file.path).name, '')}")
+        else:
+            kept.append(file)
+    return tuple(kept)
+
+
 def read_hand_edited(module: StoredModule) -> str:
     """Return what the modulefile of `module` holds, if somebody has changed it by hand; else empty."""
     text = read_text(module.path) or ""
-    first, _, body = text.partition("\n")
-    digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
-    return "" if not text or first.endswith(f" sha256:{digest}") else text
+    return "" if is_as_written(text) else text
 
 
 def keep_hand_edited(module: StoredModule, modulefile: Path) -> tuple[tuple[str, ...], tuple[Change, ...]]:

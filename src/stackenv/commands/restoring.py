@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.info import DEPENDS_ON
 from stackenv.commands.workplace import Workplace
+from stackenv.describe.constraints import CONSTRAINTS_FILE
 from stackenv.describe.packed import IMAGE
-from stackenv.describe.venv import CONSTRAINTS_FILE, LAYERS
+from stackenv.describe.venv import LAYERS
 from stackenv.errors import StackenvError, quote_word
 from stackenv.facts.platform import probe_platform
 from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, parse_choices, parse_record
@@ -42,7 +43,7 @@ def restore_record(module: StoredModule, workplace: Workplace, request: AdoptReq
         return restore_packed(module, former)
     restore = restore_conda if former.kind == "conda" else restore_venv
     restored = restore(request, workplace, former)
-    remembered = ("owned", "platform", "cpu_features", "replaces")
+    remembered = ("owned", "platform", "cpu_features", "replaces", "sees_modules", "module_roots")
     return replace(restored, **{name: getattr(former, name) for name in remembered})
 
 
@@ -107,7 +108,7 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
     # What happens to be loaded now is none of the environment's.
     lmod = Lmod.find(workplace.environ).purged()
     record, stack = draft_adopted_venv(request, workplace, lmod, former)
-    environ = {**environment_of(record, stack.environ, ""), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
     return complete_record(record, environ, {})
 
 

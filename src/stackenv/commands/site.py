@@ -11,6 +11,7 @@ from stackenv.commands.options import EXIT_STATUS, CommandGroup
 from stackenv.commands.site_report import report
 from stackenv.describe.conda_module import describe_conda_module
 from stackenv.facts.installation import probe_installation
+from stackenv.output import tell
 from stackenv.policy import find_policy_file, load_policy
 from stackenv.render import render_module
 
@@ -32,13 +33,16 @@ def site() -> None:
 def check(file: Path | None) -> None:
     """Check a policy file; without FILE the one that is in force.
 
-    Every fault is told with its line, its key and what is allowed.
+    Every fault is told with its line, its key and what is allowed. Keys below conda.condarc that no
+    conda knows are warnings; the build asks the installed conda whether it accepts their values.
 
     \b
     Example:
       stackenv site check /etc/stackenv/site.yaml
     """
     policy = load_policy(file or find_policy_file(os.environ))
+    for warning in policy.warnings:
+        tell(f"warning: {warning}")
     click.echo(f"{policy.path}: the policy is right")
 
 

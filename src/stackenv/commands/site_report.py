@@ -13,7 +13,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, json_option
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import print_json, print_line, print_table, showing_progress, tell
+from stackenv.output import format_count, print_json, print_line, print_table, showing_progress, tell
 from stackenv.policy import Literal, PathTemplate, Variable, find_policy_file, load_policy
 
 if TYPE_CHECKING:
@@ -172,16 +172,18 @@ def tell_counts(survey: Survey, folders: int, template: PathTemplate) -> None:
     """Tell how much was looked at, and what could not be."""
     people = len({module.owner for module in survey.found})
     tell(
-        f"{len(survey.found)} of {survey.looked_at} personal modules, of {people} users, lean on "
-        f"{', '.join(survey.patterns)}; looked into {folders} folders"
+        f"{len(survey.found)} of {format_count(survey.looked_at, 'personal module')}, of "
+        f"{format_count(people, 'user')}, lean on {', '.join(survey.patterns)}; looked into "
+        f"{format_count(folders, 'folder')}"
     )
     unknown = list_unknown(template)
     if unknown:
         tell(f"what {', '.join(unknown)} is for other users cannot be told: only --root was looked at")
     if survey.unread:
         path, why = next(iter(survey.unread.items()))
+        number = format_count(len(survey.unread), "folder or file", "folders and files")
         tell(
-            f"{len(survey.unread)} folders and files could not be read, such as {path}: {why}. All are in "
-            "what --json prints. A folder behind a user's link: --root FOLDER, where it is; one that root "
-            "may not read, of a file server that trusts no root: as its owner, or on that server"
+            f"{number} could not be read, such as {path}: {why}. All are in what --json prints. A folder "
+            "behind a user's link: --root FOLDER, where it is; one that root may not read, of a file server "
+            "that trusts no root: as its owner, or on that server"
         )

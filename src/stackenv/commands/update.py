@@ -14,9 +14,9 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
-from stackenv.errors import InstallError, StackenvError, UsageError
+from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.model.update import Prospect
-from stackenv.output import print_json, print_table, showing_progress, tell
+from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -74,10 +74,10 @@ def update(
     with making(workplace) as inside:
         prospects, updates = look_at(targets, requirement, inside, looking, bool(names))
         if not as_json or not looking:
-            show(prospects, as_json)
+            show(prospects, requirement.name, as_json)
         if not looking and updates:
             if not yes:
-                ask(updates, package)
+                agree(updates, package)
             prospects = carry_out_updates(prospects, updates, inside)
             tell_what_to_reload(prospects, workplace)
     if as_json:
@@ -110,7 +110,7 @@ def look_at(
                     target.kind,
                     state="refused",
                     problem=f"there is no {requirement.name} in {target.name}",
-                    cure=f"ml {target.name}; pip install {requirement.name}" if target.module else "",
+                    cure=advise_install(target, requirement.name),
                 )
             if prospect:
                 prospects.append(prospect)
@@ -118,6 +118,13 @@ def look_at(
                 updates[target.name] = update
             advance(1)
     return prospects, updates
+
+
+def advise_install(target: Target, name: str) -> str:
+    """Return what installs the package `name` into `target`; empty for a venv without a module."""
+    if target.kind == "conda":
+        return f"conda install --prefix {shlex.quote(target.prefix)} {name}"
+    return f"ml {target.name}; pip install {name}" if target.module else ""
 
 
 def look_at_one(
@@ -138,8 +145,12 @@ def look_at_one(
     return look_at_conda(target, requirement, shelf, looking)
 
 
-def show(prospects: Sequence[Prospect], aside: bool) -> None:
-    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why."""
+def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
+    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why.
+
+    What the modules of all of them bring needs no table.
+    """
+    held = [prospect for prospect in prospects if prospect.state == "held"]
     rows = [
         (
             prospect.name,
@@ -149,19 +160,33 @@ def show(prospects: Sequence[Prospect], aside: bool) -> None:
             "; ".join(change.sentence for change in prospect.further) or SAME,
         )
         for prospect in prospects
+        if len(held) < len(prospects)
     ]
     if aside:
         for row in rows:
             tell("  ".join(row))
     elif rows:
         print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
+    if held:
+        tell(describe_held(held, package))
     for prospect in prospects:
-        if prospect.problem:
+        if prospect.problem and prospect.state != "held":
             cure = f"; type: {prospect.cure}" if prospect.cure else ""
             tell(f"{prospect.name} is left alone: {prospect.problem}{cure}")
 
 
-def ask(updates: dict[str, Update], package: str) -> None:
+def describe_held(held: Sequence[Prospect], package: str) -> str:
+    """Return what is said of the environments in which modules bring the package: once for all of them."""
+    name = held[0].name if len(held) == 1 else "NAME"
+    modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
+    return (
+        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])}, and is not "
+        f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
+        f"stackenv edit {name} --allow-shadow {package}"
+    )
+
+
+def agree(updates: dict[str, Update], package: str) -> None:
     """Ask whether the updates are meant.
 
     Raises
@@ -175,7 +200,7 @@ def ask(updates: dict[str, Update], package: str) -> None:
             "no terminal; nothing was changed",
             shlex.join([*read_command_words(), "--yes"]),
         )
-    if not click.confirm(f"Update {package} in {len(updates)} of them?", err=True):
+    if not ask(f"Update {package} in {len(updates)} of them?"):
         raise StackenvError("nothing was changed")
 
 
@@ -198,7 +223,7 @@ def carry_out_updates(
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
-                message, cure = getattr(error, "message", str(error)), getattr(error, "hint", "")
+                message, cure = getattr(error, "message", explain(error)), getattr(error, "hint", "")
                 prospect = replace(prospect, state="failed", problem=message, cure=cure)
                 tell(f"{prospect.name} is as it was: {message}")
         results.append(prospect)
@@ -273,7 +298,9 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
     due = [prospect.name for prospect in prospects if prospect.state == "due"]
     if not prospects:
         tell(f"no environment has {package}")
-    elif not due and not any(prospect.state in ("updated", "failed") for prospect in prospects):
+    elif all(prospect.state in ("current", "held", "refused") for prospect in prospects) and any(
+        prospect.state != "held" for prospect in prospects
+    ):
         tell(f"there is nothing to update; {package} stays as it is")
     if due and unsaid:
         quoted = shlex.quote(package)

@@ -29,9 +29,9 @@ from stackenv.commands.replacement import keep_hand_edited, see, write_environme
 from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.commands.workplace import Workplace
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.facts.conda_environment import read_packages
+from stackenv.facts.conda_environment import describe_package
 from stackenv.facts.lmod import Lmod
-from stackenv.facts.own_packages import read_site_packages
+from stackenv.facts.package_owners import Owners, read_owners
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Record
 from stackenv.model.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step
@@ -47,11 +47,11 @@ def look_at_conda(
     Nothing is changed, and when somebody is only `looking`, not even conda's cache. Neither when the
     package is not there.
     """
-    found = next(
-        (p for p in read_packages(Path(target.prefix)) if is_same_package(p.name, requirement)), None
-    )
+    owners = read_owners(Path(target.prefix))
+    packages = map(describe_package, owners.by_conda)
+    found = next((p for p in packages if is_same_package(p.name, requirement)), None)
     if found is None:
-        return find_pips(target, requirement), None
+        return find_pips(target, requirement, owners), None
     prospect = Prospect(target.name, target.prefix, "conda", found.version)
     # conda's own spelling of the name.
     exact = Requirement(f"{found.name}{requirement.specifier}")
@@ -77,9 +77,9 @@ def look_at_conda(
     return prospect, CondaUpdate(target, prospect, exact, conda, environ, shelf.workplace)
 
 
-def find_pips(target: Target, requirement: Requirement) -> Prospect | None:
+def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prospect | None:
     """Return what to say of a package that pip has put into the environment; None when it is not there."""
-    for distribution in read_site_packages(Path(target.prefix)):
+    for distribution in owners.distributions:
         name = distribution.metadata["Name"]
         if is_same_package(name, requirement):
             enter = f"ml {target.name}" if target.module else f"conda activate {target.prefix}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,9 @@ class StackShelf:
             When they cannot be loaded.
         """
         if not all(map(PLAIN_MODULE.fullmatch, record.modules)):
-            raise StackenvError(f"the record of {record.full_name} names what is no module: {record.modules}")
+            raise StackenvError(
+                f"the record of {record.full_name} names what is no module: {shlex.join(record.modules)}"
+            )
         believed = can_be_believed(module)
         path = record.modulepath if believed else self.workplace.environ.get("MODULEPATH", "")
         key = (f"{path} {with_python}", record.modules)

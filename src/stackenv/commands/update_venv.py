@@ -25,18 +25,20 @@ from stackenv.apply.pip_update import (
     list_touched,
 )
 from stackenv.apply.store import StoredModule
-from stackenv.apply.venv import can_report, environment_of
+from stackenv.apply.venv import can_report, constrained, environment_of
 from stackenv.commands.replacement import keep_hand_edited, see, write_environment
 from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.commands.workplace import Workplace, hide_credentials
-from stackenv.describe.venv import constraints_url, find_site_packages
+from stackenv.describe.venv import find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.facts.compiled import list_needed_features
-from stackenv.facts.own_packages import read_origin, read_own_packages, read_site_packages
+from stackenv.facts.own_packages import read_origin, read_site_packages
+from stackenv.facts.package_owners import read_own_packages
 from stackenv.model.environment import Package, Record
 from stackenv.model.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
 from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect
+from stackenv.output import format_count
 
 
 def look_at_venv(
@@ -59,8 +61,7 @@ def look_at_venv(
     try:
         refuse_venv(target, requirement)
         stack = shelf.load(module, record)
-        constraint = constraints_url(record.path) if record.pinned else ""
-        environ = environment_of(record, stack.environ, constraint)
+        environ = constrained(record, environment_of(record, stack.environ))
         handle, report = tempfile.mkstemp(suffix=".json")
         os.close(handle)
         changes = ask_pip(record, str(requirement), environ, Path(report), own)
@@ -87,9 +88,7 @@ def hold(
         module=held[2],
         state="held",
         problem=f"{name} {held[1]} is that of the module {held[2]}, and stays",
-        cure=f"stackenv rebuild {record.full_name} -m MODULE, with a newer generation; or, for a generic "
-        f"build in this environment alone: stackenv edit {record.full_name} --allow-shadow {name}; "
-        f"ml {record.full_name}; pip install --upgrade {name}",
+        cure=f"stackenv rebuild {record.full_name} -m MODULE",
     )
 
 
@@ -164,7 +163,8 @@ class VenvUpdate:
     def plan(self) -> Plan:
         """Return the steps until all is as it is to be, but record and modulefile."""
         name, path = self.record.full_name, Path(self.record.path)
-        many = f" and {len(self.prospect.further)} further packages" if self.prospect.further else ""
+        further = format_count(len(self.prospect.further), "further package")
+        many = f" and {further}" if self.prospect.further else ""
         what = f"{self.prospect.changes[0].name} {self.prospect.then}{many}"
         steps = [
             Step(f"{name}: fetch {what}", self.fetch),

@@ -14,7 +14,7 @@ from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
 from stackenv.commands.usage_tables import Measured, Share, format_day, print_limits, print_measured
 from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.errors import StackenvError
-from stackenv.output import print_json, showing_count, tell
+from stackenv.output import format_count, print_json, showing_count, tell
 
 if TYPE_CHECKING:
     from stackenv.facts.limits import Limit
@@ -66,7 +66,8 @@ def tell_unknown(measured: Sequence[Measured], limits: Sequence[Limit]) -> None:
     for found in measured:
         if found.usage.unreadable:
             number = found.usage.unreadable
-            tell(f"{found.place.path}: {number} files or folders cannot be read, and are not counted")
+            unread = format_count(number, "file or folder", "files or folders")
+            tell(f"{found.place.path}: not counted, for it cannot be read: {unread}")
     for limit in limits:
         if limit.problem:
             tell(f"what is used of {limit.path} is not known: {limit.problem}")

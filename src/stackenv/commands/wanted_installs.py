@@ -72,7 +72,7 @@ def install_with_pip(
         why = try_each(install, package)
         if why:
             outcome.miss(package, why)
-    outcome.require_some(possible)
+    outcome.require_some(possible, "look whether this node reaches the index: pip download --no-deps PACKAGE")
 
 
 def try_each(install: Callable[..., None], package: Wanted) -> str:
@@ -147,7 +147,7 @@ def install_with_conda(
         again = (unavailable or specs.keys()) - loose
         tell(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
         specs.update({name: name for name in again})
-    outcome.require_some(wanted)
+    outcome.require_some(wanted, "look whether this node reaches the channels: conda search PACKAGE")
 
 
 def install_each(call: Callable[..., None], wanted: Sequence[Wanted], outcome: Outcome) -> None:

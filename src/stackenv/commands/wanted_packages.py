@@ -15,14 +15,9 @@ from packaging.utils import canonicalize_name
 
 from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.describe.personal import IN_EVERY_VENV
-from stackenv.facts.conda_environment import read_file_names, read_packages
-from stackenv.facts.own_packages import (
-    describe_requirement,
-    is_of_conda,
-    list_channels,
-    read_distributions,
-    read_origin,
-)
+from stackenv.facts.conda_environment import read_packages
+from stackenv.facts.own_packages import describe_requirement, list_channels, read_origin
+from stackenv.facts.package_owners import read_owners
 from stackenv.model.environment import Record
 
 # How a folder of metadata is named, also when a purge has left nothing in it.
@@ -80,12 +75,11 @@ def read_contents(record: Record) -> Contents:
     if record.kind == "venv":
         installed = list_installed(prefix)
         return Contents(pip=leave_out_usual([*installed, *list_lost(record, installed)]))
-    packages = read_packages(prefix) or record.packages
-    return Contents(
-        leave_out_usual(list_installed(prefix)),
-        tuple(want_of_conda(p.name, p.version) for p in packages),
-        tuple(list_channels(prefix)),
-    )
+    packages = tuple(want_of_conda(p.name, p.version) for p in read_packages(prefix))
+    installed = list_installed(prefix)
+    if not packages:
+        return Contents(leave_out_usual(installed or list_recorded(record)), list_recorded_of_conda(record))
+    return Contents(leave_out_usual(installed), packages, tuple(list_channels(prefix)))
 
 
 def want_of_conda(name: str, version: str) -> Wanted:
@@ -103,11 +97,8 @@ def list_installed(prefix: Path) -> list[Wanted]:
 
     In a conda environment what conda itself has not installed there.
     """
-    of_conda = read_file_names(prefix)
     found: dict[str, Wanted] = {}
-    for path, distribution in read_distributions(prefix):
-        if is_of_conda(distribution, prefix, of_conda):
-            continue
+    for path, distribution in read_owners(prefix).by_pip:
         named = METADATA_FOLDER.fullmatch(path.name)
         if distribution.is_named:
             wanted = want_distribution(distribution)
@@ -150,6 +141,8 @@ def list_recorded(record: Record) -> list[Wanted]:
     """Return the packages of pip's that `record` has."""
     found = []
     for package in record.packages:
+        if record.kind == "conda" and not package.installer:
+            continue
         if package.source and not package.source.endswith(FILES_OF_INDEXES):
             # The index may have another package of that name.
             why = f"it came from {package.source}, of which the record does not have the place"
@@ -157,6 +150,11 @@ def list_recorded(record: Record) -> list[Wanted]:
         else:
             found.append(want_exactly(package.name, package.version))
     return found
+
+
+def list_recorded_of_conda(record: Record) -> tuple[Wanted, ...]:
+    """Return the packages of conda's that `record` has."""
+    return tuple(want_of_conda(p.name, p.version) for p in record.packages if not p.installer)
 
 
 def list_lost(record: Record, installed: Sequence[Wanted]) -> list[Wanted]:
@@ -187,13 +185,13 @@ def read_packed(record: Record) -> Contents:
         pip = [line for entry in data["dependencies"] if isinstance(entry, dict) for line in entry["pip"]]
         return Contents(
             leave_out_usual(map(want_line, map(str, pip))),
-            tuple(want_of_conda(p.name, p.version) for p in record.packages),
+            list_recorded_of_conda(record),
             tuple(map(str, data["channels"])),
         )
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         if record.kind == "venv":
             return Contents(pip=leave_out_usual(list_recorded(record)))
-        return Contents(conda=tuple(want_of_conda(p.name, p.version) for p in record.packages))
+        return Contents(conda=list_recorded_of_conda(record))
 
 
 def is_requirement(line: str) -> bool:

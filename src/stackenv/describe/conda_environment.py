@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stackenv.describe.conda_module import NOT_GUARDED
+from stackenv import STACKENV_UUID
+from stackenv.describe.conda_module import NOT_GUARDED, describe_hiding
 from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
+from stackenv.describe.venv import FIRST_PTH, PATH_PRIORITY, describe_guarded_import, find_site_packages
 from stackenv.model import InstalledFile, ModuleSpec, Operation, TerminalNotices
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
@@ -31,6 +33,9 @@ NOTICE_PYTHONPATH = (
     "{name}: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which "
     "needs no Python module; if an import goes wrong, unload that module"
 )
+HIDE_MODULES = "_stackenv_hide_modules"
+# A user's own pip.conf may say `user = true`, which no conda environment takes.
+PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
 
 
 def list_untold(activation: Mapping[str, Any]) -> list[str]:
@@ -54,6 +59,7 @@ def describe_activation(activation: Mapping[str, Any], prefix: str, module: str)
 def describe_conda_environment_module(record: Record) -> ModuleSpec:
     """Return the description of the personal module of the conda environment of `record`."""
     prefix, name = record.path, record.full_name
+    notice = NOTICE_PYTHONPATH.format(name=name)
     assert record.activation is not None
     return describe_common(
         record,
@@ -66,10 +72,12 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
                 BASE_MARKER,
                 f"{prefix}/{SHIM}",
                 REFUSED.format(name=name),
+                PATH_PRIORITY,
             ),
+            ReplaceEnvironment("PIP_USER", None, IN_CHARGE, name),
             *(() if record.user_site else (ReplaceEnvironment("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
             *describe_activation(record.activation, prefix, name),
-            TerminalNotices("", NOTICE_PYTHONPATH.format(name=name), "", ""),
+            TerminalNotices("", notice, notice if record.sees_modules else "", "", ""),
         ),
         commands=(ShellCode("conda_environment", {"MODULE": name, "PREFIX": prefix}, f"{prefix}/{FOLDER}"),),
     )
@@ -100,8 +108,23 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
     )
     pip_conf = InstalledFile(
         f"{record.path}/pip.conf",
-        text=NOT_GUARDED,
+        text=PIP_CONF,
         yields=True,
-        loss="where the site has pip ask for a venv, pip does not install into the environment",
+        loss="where pip is told to install into ~/.local or only into a venv, it fails in the environment",
     )
-    return (*csh, *shims, pip_conf, describe_launch_file(record))
+    return (*csh, *shims, pip_conf, *describe_start_files(record), describe_launch_file(record))
+
+
+def describe_start_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files by which the environment's Python, where it has one, hides what modules bring."""
+    if record.python is None or not record.layers:
+        return ()
+    site_packages = find_site_packages(record.path, record.python)
+    values = describe_hiding(record.module_roots, not record.sees_modules)
+    module, loss = f"{site_packages}/{HIDE_MODULES}.py", "Python may import packages of loaded modules"
+    # No expression: it runs in Python 2.7 too.
+    start = f"import sys; exec({describe_guarded_import(record, HIDE_MODULES, 'hide()')!r})"
+    return (
+        InstalledFile(module, "libexec/hide_modules.py", dialect="python", values=values, loss=loss),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"# {STACKENV_UUID}\n{start}\n", loss=loss),
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stackenv import STACKENV_UUID
+from stackenv.describe.venv import PATH_PRIORITY
 from stackenv.facts.installation import CondaInstallation
 from stackenv.model import (
     BaseBin,
@@ -33,6 +36,10 @@ NOTICE_PYTHONPATH = (
     "{name}: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an "
     "import goes wrong, unload that module or unset PYTHONPATH"
 )
+NOTICE_MODULES_HIDDEN = (
+    "{name}: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment "
+    "does not"
+)
 NOTICE_OTHER_CONDA = (
     "{name}: the environment %s of another conda is active in this shell, perhaps from a conda init "
     "block in a start-up file; python stays that one until you type: conda deactivate"
@@ -41,6 +48,8 @@ NOTICE_NO_PLACE = (
     "{name}: none of the places that this site gives to conda environments can be used now; they go "
     "where conda puts them by itself, the folder .conda in your home"
 )
+ALIAS_IN_THE_WAY = "{name}: `conda` is the module's command until it is unloaded, not your own alias"
+FUNCTION_IN_THE_WAY = "{name}: `conda` is the module's command until it is unloaded, not your own function"
 # pip reads it as the file of this very Python, behind /etc/pip.conf and the user's own.
 NOT_GUARDED = f"""\
 # {STACKENV_UUID}
@@ -66,6 +75,7 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
     options = [
         *(["base"] if policy.base_on_path else []),
         *(["hide"] if policy.user_site == "hide" else []),
+        *(["hide-modules"] if policy.hide_modules else []),
     ]
     return {
         "ROOT": root,
@@ -78,9 +88,19 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
         "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
         "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
+        "ALIAS_MESSAGE": ALIAS_IN_THE_WAY.format(name=installation.name),
+        "FUNCTION_MESSAGE": FUNCTION_IN_THE_WAY.format(name=installation.name),
         "INIT_POLICY": policy.init,
         "INIT_MESSAGE": INIT_REFUSED.format(module=installation.module),
     }
+
+
+def describe_notices(installation: CondaInstallation, policy: CondaPolicy) -> TerminalNotices:
+    """Return what a load says on a terminal."""
+    own, brought = NOTICE_PYTHONPATH, NOTICE_MODULES_HIDDEN if policy.hide_modules else NOTICE_PYTHONPATH
+    told = (own, brought) if policy.pythonpath_notice else ("", "")
+    texts = (*told, NOTICE_OTHER_CONDA, NOTICE_NO_PLACE if policy.storage else "")
+    return TerminalNotices(installation.root, *(text.format(name=installation.name) for text in texts))
 
 
 def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) -> ModuleSpec:
@@ -102,7 +122,7 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
             "before": (RememberBefore("STACKENV_CONDA_BEFORE"),),
             "path": (
                 *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
-                BaseBin(root, policy.base_on_path),
+                BaseBin(root, policy.base_on_path, PATH_PRIORITY),
             ),
             "storage": (StoragePlaces(root, places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
             "environment": (
@@ -113,20 +133,18 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
             "commands": (
                 ShellCommand("conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", policy.export_function),
             ),
-            "notices": (
-                TerminalNotices(
-                    root,
-                    NOTICE_PYTHONPATH.format(name=name) if policy.pythonpath_notice else "",
-                    NOTICE_OTHER_CONDA.format(name=name),
-                    NOTICE_NO_PLACE.format(name=name) if places else "",
-                ),
-            ),
+            "notices": (describe_notices(installation, policy),),
             "unload": (
                 LeaveWithoutConda(root, "STACKENV_CONDA_BEFORE"),
                 UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh", "STACKENV_CONDA_BEFORE"),
             ),
         },
     )
+
+
+def describe_hiding(site_roots: Sequence[str], hidden: bool) -> dict[str, str]:
+    """Return what the placeholders of hide_modules.py stand for."""
+    return {"SITE_ROOTS": ":".join(site_roots), "HIDDEN": "yes" if hidden else "no"}
 
 
 def describe_installed_files(
@@ -148,6 +166,13 @@ def describe_installed_files(
         InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
         InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
         InstalledFile(f"{here}/stackenv_pip_guard.py", "libexec/pip_guard.py"),
+        InstalledFile(f"{here}/stackenv_put_aside.py", "libexec/put_aside.py"),
+        InstalledFile(
+            f"{here}/stackenv_hide_modules.py",
+            "libexec/hide_modules.py",
+            dialect="python",
+            values=describe_hiding(policy.module_roots, policy.hide_modules),
+        ),
         InstalledFile(f"{installation.root}/pip.conf", text=NOT_GUARDED, yields=True),
         InstalledFile(
             f"{installation.root}/condarc.d/stackenv.yml",

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from stackenv import STACKENV_UUID
+from stackenv.describe.constraints import UV
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
@@ -16,15 +17,13 @@ ENTRANCE = f"{FOLDER}/packed"
 MOUNT, ENTER = f"{FOLDER}/mount_image", f"{FOLDER}/enter_namespace.py"
 # In the image: by the first a mount is known as this environment's, the second is for people.
 MARK, NOTE = f"{FOLDER}/packed-{{}}", f"{FOLDER}/packed.txt"
-# uv shows the line of a constraints file that it cannot read, before it does anything.
-UV_REFUSAL = f"{FOLDER}/uv-refusal.txt"
 # conda shows what it cannot read in the first, before it changes anything, whichever way an environment was
 # named to it; from 25.5 on (CEP 22) it shows the message in the second, for what needs no solver too.
 CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
 # Read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
 KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
 UNMOUNTED = "the image is not mounted, so no command of the environment starts"
-UNREFUSED = "uv and conda do not say that the environment is packed, and may fail halfway through a change"
+UNREFUSED = "conda does not say that the environment is packed, and may fail halfway through a change"
 UNLISTED = "`stackenv export` prints neither requirements nor an environment.yml"
 # Written beside the image, since nothing in it can be read where it is not mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
@@ -70,7 +69,7 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
 
 def list_beside(files: Iterable[InstalledFile], record: Record) -> tuple[InstalledFile, ...]:
     """Return those of the `files` of `record` that lie beside the image; the others are in it alone."""
-    beside = tuple(f"{record.path}/{name}" for name in (FOLDER, *KEPT))
+    beside = tuple(f"{record.path}/{name}" for name in (FOLDER, UV, *KEPT))
     return tuple(f for f in files if f.path in beside or f.path.startswith(tuple(f"{b}/" for b in beside)))
 
 
@@ -82,14 +81,15 @@ def describe_contents(record: Record) -> tuple[InstalledFile, ...]:
 
 
 def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files at which the installers of others stop, and that show why and what to type."""
+    """Return the files at which conda stops, and that show why and what to type."""
+    if record.kind == "venv":
+        return ()
     refusal = (
         f"the environment {record.full_name} is packed and cannot be changed; type first: stackenv unpack "
         f"{record.full_name}"
     )
-    texts = {UV_REFUSAL: f"{refusal}\n"}
-    if record.kind != "venv":
-        texts.update(zip(CONDA_REFUSALS, (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")))
+    texts = (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")
     return tuple(
-        InstalledFile(f"{record.path}/{name}", text=text, loss=UNREFUSED) for name, text in texts.items()
+        InstalledFile(f"{record.path}/{name}", text=text, loss=UNREFUSED)
+        for name, text in zip(CONDA_REFUSALS, texts)
     )

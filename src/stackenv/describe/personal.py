@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from urllib.parse import quote
 
-from stackenv.describe.packed import ENTRANCE, MARK, UV_REFUSAL
+from stackenv.describe.packed import ENTRANCE, MARK
 from stackenv.facts.platform import ELF_MACHINES
 from stackenv.model import Family, ModuleSpec, Operation
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
     DependOn,
     Extensions,
+    ForgetWords,
     MountImage,
-    PrependWord,
     RequireCpuFeatures,
     RequireModules,
     RequirePath,
@@ -60,23 +59,12 @@ def describe_load(record: Record) -> str:
     return f"module use {shlex.quote(record.module_folder)}; module load {record.full_name}"
 
 
-def describe_file_url(path: str) -> str:
-    """Return `path` as a file: URL (RFC 8089), which pip and uv do not split at spaces.
-
-    With one slash: Lmod turns more into one (8.6.19).
-    """
-    return f"file:{quote(path)}"
-
-
 def describe_mount(record: Record) -> tuple[Operation, ...]:
     """Return what the module of `record` does because it is packed, if it is."""
     if record.packed is None:
         return ()
-    refusal = describe_file_url(f"{record.path}/{UV_REFUSAL}")
-    return (
-        MountImage(f"{record.path}/{ENTRANCE}", f"{record.path}/{MARK.format(record.packed.identity)}"),
-        PrependWord("UV_CONSTRAINT", refusal, IN_CHARGE, record.full_name),
-    )
+    mark = f"{record.path}/{MARK.format(record.packed.identity)}"
+    return (MountImage(f"{record.path}/{ENTRANCE}", mark),)
 
 
 def describe_cure(record: Record, what: str) -> str:
@@ -139,7 +127,12 @@ def describe_common(
                 Family("stackenv"),
                 *(o for m in record.modules for o in (RequireModules((m,), missing), DependOn(m))),
             ),
-            "environment": (*describe_mount(record), *environment, TakeCharge(IN_CHARGE, name)),
+            "environment": (
+                *describe_mount(record),
+                *environment,
+                ForgetWords(("PIP_CONSTRAINT", "UV_CONSTRAINT"), IN_CHARGE, name),
+                TakeCharge(IN_CHARGE, name),
+            ),
             "commands": commands,
         },
         comments=(f"record: {record.path}/{RECORD_FILE}", f"{CHOICES_TITLE}{write_choices(record)}"),

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv import STACKENV_UUID
+from stackenv.describe.constraints import constraints_url, describe_constraint_files
 from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import (
     IN_CHARGE,
     WITHOUT_CSH,
     describe_common,
     describe_cure,
-    describe_file_url,
     describe_load,
 )
 from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.model.environment import Python, Record
 from stackenv.model.personal_operations import (
-    PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
     ShellCode,
@@ -26,23 +24,22 @@ from stackenv.model.personal_operations import (
 )
 from stackenv.model.record import FOLDER
 
-CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
 PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
 # From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
 # environment's, nor after a look into each folder of the modules. `sitedir` is site.py's.
-IMPORT_OWN = f"""\
+IMPORT_OWN = """\
 sys.path.insert(0, sitedir)
 try:
-    import {LAYERS}
-    {LAYERS}.finish
+    import {module}
+    {module}.{attribute}
 except Exception as error:
     import os
     if sys.stderr and os.environ.get("STACKENV_TOLD") != NAME:
         os.environ["STACKENV_TOLD"] = NAME
-        print("stackenv:", NAME, "cannot put its packages in order:", repr(error) + FIX, file=sys.stderr)
+        sys.stderr.write("stackenv: " + NAME + " cannot put its packages in order: " + repr(error) + FIX)
 finally:
     sys.path.remove(sitedir)
 """
@@ -55,30 +52,22 @@ def find_site_packages(prefix: str, python: Python) -> str:
     return f"{prefix}/lib/python{python.minor}/site-packages"
 
 
-def constraints_url(prefix: str) -> str:
-    """Return the constraints file as a URL."""
-    return describe_file_url(f"{prefix}/{CONSTRAINTS_FILE}")
+def describe_guarded_import(record: Record, module: str, attribute: str) -> str:
+    """Return code that imports `module` from the folder of the .pth file, and evaluates its `attribute`.
 
-
-def describe_constraints(record: Record) -> str:
-    """Return the text of the constraints file (pip documentation, "Constraints Files")."""
-    lines = [f"{name}=={version}  # from {module}\n" for name, version, module in record.pinned]
-    return (
-        f"# {STACKENV_UUID}\n"
-        "# What the modules of this environment bring, so that an install does not put a generic build in\n"
-        f"# its place. To free one: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
-        + "".join(lines)
-    )
+    A file that is gone or damaged must not give a traceback at each start: one line says what to type.
+    """
+    fix = f"; hint: stackenv edit {record.full_name} --refresh\n"
+    names = f"NAME, FIX = {record.full_name!r}, {fix!r}\n"
+    return names + IMPORT_OWN.format(module=module, attribute=attribute)
 
 
 def describe_pth(record: Record) -> tuple[str, str]:
     """Return the first and the last .pth file of the venv of `record`: lines of code that site.py runs.
 
-    A file that is gone or damaged must not give a traceback at each start: one line says what to type.
     site.py reads the files of a plain venv twice.
     """
-    fix = f"; hint: stackenv edit {record.full_name} --refresh"
-    code = f"NAME, FIX = {record.full_name!r}, {fix!r}\n{IMPORT_OWN}"
+    code = describe_guarded_import(record, LAYERS, "finish")
     first = f"import sys; {LAYERS!r} in sys.modules or exec({code!r})"
     return f"{first}\n", f"{first}; getattr(sys.modules.get({LAYERS!r}), 'finish', int)()\n"
 
@@ -100,32 +89,17 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the venv of `record`, the record aside."""
     assert record.python is not None
     site_packages = find_site_packages(record.path, record.python)
-    url = constraints_url(record.path)
     needed = [*record.modules, *([record.python.module] if record.python.module else [])]
     layers = {
         "NAME": record.full_name,
         "CURE": describe_load(record),
         "MODULES": " ".join(dict.fromkeys(needed)),
-        "CONSTRAINTS": url if record.pinned else "",
+        "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
     }
-    # What a user's own pip.conf may say would put packages where this environment does not look.
-    pip_conf = f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n"
-    constraints = (
-        InstalledFile(
-            f"{record.path}/{CONSTRAINTS_FILE}",
-            text=describe_constraints(record),
-            loss="pip refuses to install, and other installers may replace packages of the modules",
-        ),
-        InstalledFile(
-            f"{record.path}/pip.conf",
-            text=pip_conf,
-            loss="pip may install into ~/.local, or put other versions over those of the modules",
-        ),
-    )
     return (
         *(describe_layers(record, site_packages, layers) if record.layers else ()),
-        *constraints,
+        *describe_constraint_files(record),
         *describe_shell_files(record),
         describe_launch_file(record),
     )
@@ -149,13 +123,6 @@ def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
 def describe_venv_module(record: Record) -> ModuleSpec:
     """Return the description of the personal module of the venv of `record`."""
     prefix, name = record.path, record.full_name
-    url = constraints_url(prefix)
-    constraints: tuple[Operation, ...] = tuple(
-        PrependWord(variable, url, IN_CHARGE, name)
-        # Packed, it has another for uv.
-        for variable in (("PIP_CONSTRAINT",) if record.packed else ("PIP_CONSTRAINT", "UV_CONSTRAINT"))
-        if record.pinned
-    )
     environment: tuple[Operation, ...] = (
         RememberEnvironment("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
         ReplaceEnvironment("VIRTUAL_ENV", prefix, IN_CHARGE, name),
@@ -164,7 +131,6 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         TakeFromPath(f"{prefix}/bin"),
         # A `module load Python` later in a job script must not take the environment's away.
         PrependPath("PATH", f"{prefix}/bin", priority=PATH_PRIORITY),
-        *constraints,
     )
     return describe_common(
         record,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import Distribution
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stackenv.errors import StackenvError
 from stackenv.facts.lmod import Lmod
@@ -15,6 +16,10 @@ from stackenv.facts.venv import Venv, read_venv
 from stackenv.model.environment import Package, Record
 from stackenv.model.finding import RunCommand
 from stackenv.policy import SitePolicy
+
+if TYPE_CHECKING:
+    from stackenv.facts.installed_files import Fault
+    from stackenv.facts.package_owners import Owners
 
 
 @dataclass
@@ -144,9 +149,26 @@ class CheckedEnvironment:
         return [] if packed else read_site_packages(self.prefix)
 
     @cached_property
+    def owners(self) -> Owners:
+        """Who has installed what is there; nothing while it is packed."""
+        from stackenv.facts.package_owners import Owners, read_owners
+
+        packed = self.record is not None and self.record.packed
+        return Owners((), ()) if packed else read_owners(self.prefix)
+
+    @cached_property
+    def faulty_files(self) -> tuple[Fault, ...]:
+        """The files of packages that are gone, or not as they were installed."""
+        from stackenv.facts.installed_files import list_faults
+
+        # What was adopted may have been moved before.
+        stays = self.record is not None and self.record.owned
+        return tuple(list_faults(self.owners, self.prefix, stays, self.thorough))
+
+    @cached_property
     def packages(self) -> tuple[Package, ...]:
         """The environment's own packages as they are now."""
-        from stackenv.facts.own_packages import read_own_packages
+        from stackenv.facts.package_owners import read_own_packages
 
         assert self.record is not None
         return read_own_packages(self.record)

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from packaging.version import InvalidVersion, Version
 
 from stackenv.errors import StackenvError
 
 TIMEOUT_S = 600
 # conda-meta has the number (conda/models/enums.py, LinkType), or its name.
 SOFT_LINKS = (2, "softlink")
+# Before, `conda clean --all --dry-run` deletes the indexes (conda/conda#11385), prints nothing as JSON, and
+# does not know --logfiles (conda/conda#11387).
+FIRST_DRY = Version("4.13")
+# A row of the tables in which an older conda prints names and sizes (conda/utils.py, human_bytes).
+ROW = re.compile(r"(\S+) +[\d.]+ [KMG]?B")
 
 
 @dataclass(frozen=True)
 class CondaCache:
-    """What `conda clean` would remove: the paths of archives, extracted packages, indexes and logs."""
+    """What `conda clean` would remove: the paths of archives, extracted packages, indexes and logs.
+
+    `clean_indexes` are the options by which this conda removes the last of them.
+    """
 
     archives: tuple[str, ...]
     packages: tuple[str, ...]
     indexes: tuple[str, ...]
+    clean_indexes: tuple[str, ...] = ("--index-cache", "--logfiles")
 
 
 def list_unused(conda: str, environ: Mapping[str, str]) -> CondaCache:
@@ -36,40 +49,101 @@ def list_unused(conda: str, environ: Mapping[str, str]) -> CondaCache:
     StackenvError
         When conda fails or answers in another way; its words are in the message.
     """
-    arguments = ("clean", "--all", "--dry-run", "--json")
     try:
-        done = subprocess.run(
-            # Isolated: a PYTHONPATH of modules breaks conda.
-            [str(Path(conda).parent / "python"), "-I", "-B", conda, *arguments],
-            env=dict(environ),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        answer = json.loads(done.stdout)
-        if done.returncode or not answer["success"]:
-            raise ValueError(answer.get("message") or f"status {done.returncode}")
+        if is_old(ask(conda, ("--version",), environ)):
+            return list_unused_by_old(conda, environ)
+        answer = json.loads(ask(conda, ("clean", "--all", "--dry-run", "--json"), environ))
+        if not answer["success"]:
+            raise ValueError(answer.get("message") or "no success")
         return CondaCache(
-            tuple(list_sized(answer.get("tarballs", {}))),
-            tuple(list_sized(answer.get("packages", {}))),
+            tuple(list_paths(answer.get("tarballs", {}))),
+            tuple(list_paths(answer.get("packages", {}))),
             (*answer.get("index_cache", {}).get("files", ()), *answer.get("logfiles", ())),
         )
-    except subprocess.TimeoutExpired:
-        raise StackenvError(f"{conda} clean --dry-run did not end within {TIMEOUT_S} s") from None
+    except subprocess.TimeoutExpired as error:
+        words = " ".join(error.cmd[4:])
+        raise StackenvError(f"{conda} {words} did not end within {TIMEOUT_S} s") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StackenvError(
-            f"conda does not tell what can go: {error}", "conda clean --all --dry-run shows its words"
+            f"conda does not say what can go: {error}", "conda clean --all --dry-run shows its own words"
         ) from error
 
 
-def list_sized(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the paths in conda's table of sizes by package cache."""
-    for folder, sizes in found.get("pkg_sizes", {}).items():
-        yield from (str(Path(folder, name)) for name in sizes)
+def ask(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return what `conda ARGUMENTS` prints.
+
+    Raises
+    ------
+    ValueError
+        When it fails; its words, if it has any, are in the message.
+    """
+    done = subprocess.run(
+        # Isolated: a PYTHONPATH of modules breaks conda.
+        [str(Path(conda).parent / "python"), "-I", "-B", conda, *arguments],
+        env=dict(environ),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise ValueError(find_message(done.stdout) or f"status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def find_message(answer: str) -> str:
+    """Return the message in conda's answer, if that is JSON and has one."""
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def is_old(text: str) -> bool:
+    """Tell whether a conda that says `text` about its version removes indexes in a dry run."""
+    try:
+        return Version(text.split()[-1]) < FIRST_DRY
+    except (InvalidVersion, IndexError):
+        return False
+
+
+def list_unused_by_old(conda: str, environ: Mapping[str, str]) -> CondaCache:
+    """Ask a conda before 4.13 for one class at a time, of which it prints a table; find the indexes.
+
+    It lists packages of caches that only others can write, too, and does not remove those.
+    """
+    tables = (ask(conda, ("clean", option, "--dry-run"), environ) for option in ("--tarballs", "--packages"))
+    archives, packages = (
+        tuple(path for path in list_rows(table) if os.access(Path(path).parent, os.W_OK)) for table in tables
+    )
+    folders = json.loads(ask(conda, ("config", "--show", "pkgs_dirs", "--json"), environ))["pkgs_dirs"]
+    # As its rm_index_cache does (conda/cli/main_clean.py).
+    indexes = [Path(folder, "cache") for folder in folders if os.access(folder, os.W_OK)]
+    return CondaCache(
+        archives, packages, tuple(str(path) for path in indexes if path.is_dir()), ("--index-cache",)
+    )
+
+
+def list_rows(table: str) -> Iterator[str]:
+    """Yield the paths in a table of conda's: a folder, underlined, and what is in it, with sizes."""
+    folder, before = "", ""
+    for line in table.splitlines():
+        row = ROW.fullmatch(line)
+        if line and not line.strip("-"):
+            # The last line of dashes has only the sum below it.
+            folder = before
+        elif row and folder:
+            yield str(Path(folder, row[1]))
+        before = line
+
+
+def list_paths(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the paths in conda's table of names by package cache."""
+    for folder, names in found.get("pkgs_dirs", {}).items():
+        yield from (str(Path(folder, name)) for name in names)
 
 
 def find_soft_linked(prefixes: Iterable[Path]) -> Path | None:

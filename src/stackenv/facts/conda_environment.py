@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from stackenv.model.environment import Package
 from stackenv.policy import CondaPolicy
+
+# Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).
+PLACE = re.compile(r"lib/python[^/]*/(?=site-packages/)")
 
 
 def list_environment_folders(environ: Mapping[str, str], policy: CondaPolicy) -> Iterator[Path]:
@@ -43,27 +48,42 @@ def find_named_environment(name: str, environ: Mapping[str, str], policy: CondaP
 
 def read_packages(prefix: Path) -> tuple[Package, ...]:
     """Return the packages of the conda environment at `prefix`, as conda-meta records them."""
-    found = []
+    return tuple(map(describe_package, read_notes(prefix)))
+
+
+def describe_package(note: Mapping[str, Any]) -> Package:
+    """Return the package of `note`, which conda-meta has of it."""
+    source, sha256 = (str(note.get(key) or "") for key in ("fn", "sha256"))
+    return Package(note["name"], note["version"], source=source, sha256=sha256)
+
+
+def read_notes(prefix: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield what conda-meta has of each package at `prefix`; what says no name and no version is left out."""
     for file in sorted((prefix / "conda-meta").glob("*.json")):
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-            found.append(
-                Package(data["name"], data["version"], "", data.get("fn", ""), data.get("sha256", "") or "")
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return tuple(found)
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            note = json.loads(file.read_text(encoding="utf-8"))
+            if isinstance(note, dict) and all(isinstance(note.get(key), str) for key in ("name", "version")):
+                yield note
+
+
+def list_files(note: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files of the package of `note`, each with its SHA-256; empty where that is unknown.
+
+    Neither is it known of what holds the prefix, and is another in each place.
+    """
+    files, data = note.get("files"), note.get("paths_data")
+    entries = data.get("paths") if isinstance(data, dict) else ()
+    hashes: dict[str, str] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and not entry.get("prefix_placeholder"):
+            hashes[str(entry.get("_path"))] = str(entry.get("sha256") or "")
+    names = [name for name in (files if isinstance(files, list) else ()) if isinstance(name, str)]
+    return {name: hashes.get(name) or hashes.get(PLACE.sub("", name, 1), "") for name in names}
 
 
 def read_file_names(prefix: Path) -> frozenset[str]:
     """Return the files of all packages of the conda environment at `prefix`, as conda-meta records them."""
-    found: set[str] = set()
-    for file in (prefix / "conda-meta").glob("*.json"):
-        try:
-            found.update(map(str, json.loads(file.read_text(encoding="utf-8")).get("files") or ()))
-        except (OSError, ValueError, AttributeError, TypeError):
-            continue
-    return frozenset(found)
+    return frozenset(name for note in read_notes(prefix) for name in list_files(note))
 
 
 def list_environments(environ: Mapping[str, str], policy: CondaPolicy) -> Iterator[Path]:

@@ -161,6 +161,15 @@ class Lmod:
         """
         return full_name in self._list_available(full_name, "--show_hidden", "--ignore_cache")
 
+    def knows(self, name: str) -> bool:
+        """Return whether `module load NAME` can work: now, or when others of a hierarchy are loaded before.
+
+        `name` is what is typed: with a version, part of one, or none; an alias, or hidden. What only
+        resembles it, which the answer of `module spider` may be about, counts too.
+        """
+        found, _ = self._ask("--ignore_cache", "is-avail", check_argument(name))
+        return found or self._ask("-t", "spider", name)[0]
+
     def spider_reverse_map(self) -> Mapping[str, tuple[str, ...]]:
         """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
 
@@ -195,6 +204,15 @@ class Lmod:
         _, words = self._change("-t", *options, "avail", *arguments)
         marked = (AVAILABLE.fullmatch(line.strip()) for line in words.splitlines())
         return tuple(sorted({match.group(1) for match in marked if match}, key=order_module))
+
+    def _ask(self, *arguments: str) -> tuple[bool, str]:
+        command = [self.command, "python", *arguments]
+        done = self._run(command)
+        succeeded = read_changes(done.stdout)[1]
+        if succeeded is None:
+            what = f"{' '.join(command)} did not answer as Lmod does (status {done.returncode})"
+            raise refuse(what, done.stderr, NAME_LMOD)
+        return succeeded and not done.returncode, done.stderr
 
     def _change(self, *arguments: str) -> tuple[dict[str, str], str]:
         command = [self.command, "python", *arguments]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from stackenv.facts.conda_environment import read_file_names, read_packages
-from stackenv.model.environment import Package, Record
+from stackenv.facts.conda_environment import read_notes
 
 
 class InstalledDistribution(importlib.metadata.PathDistribution):
@@ -94,7 +92,14 @@ def read_site_packages(prefix: Path) -> list[importlib.metadata.Distribution]:
 
     Not those whose metadata are lost, or say no name or version.
     """
-    named = {d.metadata["Name"]: d for _, d in read_distributions(prefix) if d.is_named}
+    return sort_named(distribution for _, distribution in read_distributions(prefix))
+
+
+def sort_named(
+    distributions: Iterable[InstalledDistribution],
+) -> list[importlib.metadata.Distribution]:
+    """Return those of `distributions` that say their name and version, by name, and of a name the last."""
+    named = {d.metadata["Name"]: d for d in distributions if d.is_named}
     return [named[name] for name in sorted(named, key=str.casefold)]
 
 
@@ -106,54 +111,6 @@ def list_metadata(prefix: Path) -> list[Path]:
     kinds = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")
     found = (path for kind in kinds for path in prefix.glob(f"lib/python3*/site-packages/{kind}"))
     return sorted(path for path in found if "/site-packages/~" not in str(path))
-
-
-def read_own_packages(record: Record) -> tuple[Package, ...]:
-    """Return the packages of the environment of `record` as it is now, with what the record knows of them."""
-    prefix = Path(record.path)
-    if record.packed:
-        return record.packages
-    if record.kind == "conda":
-        return read_packages(prefix)
-    known = {(package.name, package.version): package for package in record.packages}
-    return tuple(
-        replace(
-            known.get((d.metadata["Name"], d.version), Package(d.metadata["Name"], d.version)),
-            location=str(Path(str(d.locate_file(""))).resolve()),
-        )
-        for d in read_site_packages(prefix)
-    )
-
-
-def list_requirements(prefix: Path) -> list[tuple[str, str]]:
-    """Return name and requirement of each package in the site-packages of `prefix`, as pip freeze has it.
-
-    Not of those that conda has put there.
-    """
-    of_conda = read_file_names(prefix)
-    return [
-        (distribution.metadata["Name"], describe_requirement(distribution))
-        for distribution in read_site_packages(prefix)
-        if not is_of_conda(distribution, prefix, of_conda)
-    ]
-
-
-def is_of_conda(
-    distribution: importlib.metadata.Distribution, prefix: Path, of_conda: frozenset[str]
-) -> bool:
-    """Tell whether conda has installed `distribution` at `prefix`, where it has the files `of_conda`.
-
-    What pip, poetry or pdm have put there since is in none of conda's own lists.
-    """
-    if (distribution.read_text("INSTALLER") or "").strip() == "conda":
-        return True
-    place = getattr(distribution, "place", None)
-    if place is None or not place.is_relative_to(prefix):
-        return False
-    name = str(place.relative_to(prefix))
-    return name in of_conda or any(
-        f"{name}/{file}" in of_conda for file in ("METADATA", "RECORD", "PKG-INFO")
-    )
 
 
 def describe_requirement(distribution: importlib.metadata.Distribution) -> str:
@@ -188,13 +145,10 @@ def list_channels(prefix: Path) -> list[str]:
     Those of the most packages first: conda takes each package from the first channel that has it.
     """
     counted: dict[str, int] = {}
-    for file in sorted((prefix / "conda-meta").glob("*.json")):
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-            channel = name_channel(data["channel"], data.get("subdir", ""))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-        counted[channel] = counted.get(channel, 0) + 1
+    for note in read_notes(prefix):
+        if isinstance(note.get("channel"), str):
+            channel = name_channel(note["channel"], str(note.get("subdir") or ""))
+            counted[channel] = counted.get(channel, 0) + 1
     return sorted(counted, key=lambda channel: (-counted[channel], channel))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.errors import ModuleError, StackenvError
+from stackenv.errors import ModuleError, StackenvError, explain
 from stackenv.facts.lmod import Lmod, order_module
 from stackenv.facts.own_packages import read_site_packages
 from stackenv.facts.python import ProbedPython, probe_python
@@ -55,7 +55,7 @@ def read_venv(prefix: Path) -> Venv:
     try:
         configuration = read_configuration(prefix / "pyvenv.cfg")
     except (OSError, ValueError) as error:
-        raise StackenvError(f"{prefix / 'pyvenv.cfg'} cannot be read: {error}") from error
+        raise StackenvError(f"{prefix / 'pyvenv.cfg'} cannot be read: {explain(error)}") from error
     python = prefix / "bin/python"
     requirements = tuple(list_requirements(prefix))
     if not python.exists():

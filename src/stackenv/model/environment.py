@@ -11,7 +11,8 @@ class Package:
     """An installed package, as its metadata names it, and where it came from.
 
     `location` is the folder that it is imported from; `sha256` that of the wheel, where pip has told
-    it; `source` the file name of what was installed (a wheel, an sdist), where known.
+    it; `source` the file name of what was installed (a wheel, an sdist), where known; `installer` is
+    `pip` for what pip, or a tool like it, has put beside conda's packages, and empty for all others.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Package:
     location: str = ""
     source: str = ""
     sha256: str = ""
+    installer: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,11 @@ class Record:
     replaces
         The prefix of the environment in whose place it was made anew; empty when there was none.
     layers
-        Whether files of stackenv in site-packages put a venv's packages in order; not after `--no-pth`.
+        Whether files of stackenv in site-packages put the packages in order; not after `--no-pth`.
+    sees_modules
+        Who has a conda environment's Python import what modules bring: `user` or `site`; empty: hidden.
+    module_roots
+        The folders of the site's software that its configuration names (a conda environment).
     """
 
     name: str
@@ -141,6 +147,8 @@ class Record:
     packed: PackedImage | None = None
     replaces: str = ""
     layers: bool = True
+    sees_modules: str = ""
+    module_roots: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

@@ -6,12 +6,18 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, Union
 
+from stackenv.errors import quote_word
+from stackenv.output import format_count
+
 # broken: something does not work, or will not; insecure: others can take it over; warning: it works, and
 # costs or surprises; unchecked: nobody could look.
 Level = Literal["broken", "insecure", "warning", "unchecked"]
 # With one of these the status of `stackenv check` is 1.
 GRAVE: frozenset[Level] = frozenset({"broken", "insecure"})
 
+
+# What a fault can break for the fixes of others: conda in each environment, or all in its own environment.
+Needed = Literal["conda", "environment"]
 
 BACKUP = ".stackenv-backup"
 
@@ -37,8 +43,30 @@ class RewriteFile:
     @property
     def sentence(self) -> str:
         lines = self.old.count(b"\n") - self.new.count(b"\n")
-        less = f", {lines} lines shorter" if lines > 0 else ""
+        less = f", {format_count(lines, 'line')} shorter" if lines > 0 else ""
         return f"write {self.path} anew{less}; as it is now it is kept as {name_backup(self.path)}"
+
+    @property
+    def needs(self) -> frozenset[Needed]:
+        return frozenset()
+
+
+@dataclass(frozen=True)
+class MoveAside:
+    """Rename the user's own file `path`, which holds `contents`, to `target`, which nobody reads."""
+
+    path: str
+    contents: bytes
+    target: str
+
+    @property
+    def sentence(self) -> str:
+        back = f"mv {quote_word(self.target)} {quote_word(self.path)}"
+        return f"rename {self.path} to {self.target}; to bring it back: {back}"
+
+    @property
+    def needs(self) -> frozenset[Needed]:
+        return frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,8 +79,17 @@ class RunCommand:
     def sentence(self) -> str:
         return shlex.join(self.words)
 
+    @property
+    def needs(self) -> frozenset[Needed]:
+        """What must work for it to work."""
+        needs: list[tuple[Needed, bool]] = [
+            ("environment", self.words[:2] == ("stackenv", "run")),
+            ("conda", "conda" in self.words),
+        ]
+        return frozenset(need for need, applies in needs if applies)
 
-Action = Union[RewriteFile, RunCommand]
+
+Action = Union[RewriteFile, MoveAside, RunCommand]
 
 
 @dataclass(frozen=True)
@@ -79,6 +116,8 @@ class Finding:
         Each of several faults that `what` tells of, which may name the first alone.
     hides
         The rules that are not asked, for what they would find is the effect of this fault.
+    breaks
+        What fails as long as this is not fixed; empty when nothing does that a fix would need.
     """
 
     rule: str
@@ -90,3 +129,4 @@ class Finding:
     cure: tuple[Action, ...] = ()
     parts: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
+    breaks: Needed | Literal[""] = ""

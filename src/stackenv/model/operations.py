@@ -51,11 +51,13 @@ class BaseBin:
 
     With `on_path` it is there while none is. Where the base itself is active, also under a stacked
     environment, it keeps its place: every stacked environment goes back in front of it, since Lmod
-    has just put it first (facts: a reload with two stacked environments).
+    has just put it first (facts: a reload with two stacked environments). `priority` is what personal
+    modules have on PATH.
     """
 
     root: str
     on_path: bool
+    priority: int
 
 
 @dataclass(frozen=True)
@@ -132,13 +134,15 @@ class UnloadCode:
 class TerminalNotices:
     """One line on a terminal at load, never in jobs, scp or EasyBuild, for each that applies.
 
-    In each text %s stands for what was found: the module or folder that PYTHONPATH leads to, the
-    other conda's environment, nothing. An empty text is never shown. csh evaluates the texts in a
-    command substitution: they hold no quotes and no characters of file name patterns.
+    In each text %s stands for what was found: the user's folder on PYTHONPATH, or, where there is none,
+    the module that set it; the other conda's environment; nothing. An empty text is never shown. csh
+    evaluates the texts in a command substitution: they hold no quotes and no characters of file name
+    patterns.
     """
 
     root: str
     pythonpath: str
+    modules_pythonpath: str
     other_conda: str
     no_place: str
 

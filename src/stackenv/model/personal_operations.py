@@ -104,14 +104,13 @@ class ReplaceEnvironment:
 
 
 @dataclass(frozen=True)
-class PrependWord:
-    """Put `word` in front of the words of `variable`, which are no paths: Lmod would turn // into /.
+class ForgetWords:
+    """At unload, take out of `variables` what stackenv 0.1 put in front of the user's own words at the load.
 
-    At unload the user's own value comes back; `loaded_by` and `module` as in `ReplaceEnvironment`.
+    `loaded_by` and `module` as in `ReplaceEnvironment`.
     """
 
-    variable: str
-    word: str
+    variables: tuple[str, ...]
     loaded_by: str
     module: str
 
@@ -141,7 +140,8 @@ class CondaEnvironment:
 
     PATH, CONDA_PREFIX, CONDA_DEFAULT_ENV and CONDA_SHLVL are as after `conda activate`, and
     `marker` tells the module of conda which environment this is. `shim` is a folder behind the
-    environment's own bin; `base_marker` is set when the base's bin was taken from PATH. Refuses, with
+    environment's own bin; `base_marker` is set when the base's bin was taken from PATH. Both have
+    `priority` on PATH: a Python module that is loaded later stays behind them. Refuses, with
     `message`, over an environment that is active already. At unload `ShellCode` leaves what is stacked
     on top, and puts the base's bin back.
     """
@@ -152,6 +152,7 @@ class CondaEnvironment:
     base_marker: str
     shim: str
     message: str
+    priority: int
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ PersonalOperation = Union[
     DependOn,
     TakeFromPath,
     TakeCharge,
-    PrependWord,
+    ForgetWords,
     ReplaceEnvironment,
     RememberEnvironment,
     CondaEnvironment,

@@ -6,7 +6,8 @@ name, version, kind (venv or conda), path, module_folder, description, owned, ma
 modules, stack, modulepath
 python          version, executable (real path), module; null without a Python
 platform        machine, os, cpu
-packages        name, version, location, source, sha256, each empty when unknown
+packages        name, version, location, source, sha256, each empty when unknown; installer, which is pip
+                for what is in a conda environment and is not conda's
 pinned          name, version, module of what the constraints file holds
 allow_shadow, user_site
 cpu_features    what packages compiled here need of the CPU, by the names of /proc/cpuinfo
@@ -15,6 +16,8 @@ packed          identity, size_bytes, sha256, entries, tree_sha256, way and moun
                 environment is packed into; null, or absent, while it is a folder of files
 replaces        the prefix of the environment that was made anew as this one; empty, or absent, if none
 layers          false after `adopt --no-pth`; when it is absent, made_by tells
+sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
+module_roots    folders of the site's software, from its configuration; empty, or absent, if none
 
 The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
 from what is installed, a record that was lost is written again.
@@ -29,7 +32,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.errors import LostRecordError, StackenvError
+from stackenv.errors import LostRecordError, StackenvError, explain
 from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
 
 RECORD_VERSION = 1
@@ -40,7 +43,7 @@ RECORD_FILE = f"{FOLDER}/record.json"
 CHOICES_TITLE = "choices: "
 CHOICES = (
     *("kind", "modules", "modulepath", "allow_shadow", "user_site", "owned", "description", "platform"),
-    *("cpu_features", "packed", "replaces", "layers"),
+    *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots"),
 )
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
@@ -78,10 +81,10 @@ def parse_record(text: str, origin: str) -> Record:
                 "use the stackenv that wrote it, or a newer one",
             )
         if version != RECORD_VERSION:
-            raise ValueError(f"of version {version}")
+            raise ValueError(f"of version {json.dumps(version)}")
         return build_record(data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LostRecordError(f"{says}{error}", hint) from error
+        raise LostRecordError(f"{says}{explain(error)}", hint) from error
 
 
 def write_choices(record: Record) -> str:
@@ -105,14 +108,17 @@ def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
     known = {field.name for field in fields(Record)}
     values = {name: value for name, value in data.items() if name in known}
-    for name in ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned"):
+    lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
+    for name in (*lists, *(["module_roots"] if "module_roots" in data else [])):
         if not isinstance(data[name], list):
-            raise TypeError(f"{name} is no list")
+            raise ValueError(f"`{name}` is no list")
         values[name] = tuple(data[name])
     values["python"] = Python(**data["python"]) if data["python"] else None
     values["platform"] = Platform(**data["platform"])
     values["packages"] = tuple(Package(**package) for package in data["packages"])
-    values["pinned"] = tuple((name, version, module) for name, version, module in data["pinned"])
+    values["pinned"] = tuple(map(tuple, data["pinned"]))
+    if any(len(pin) != 3 for pin in values["pinned"]):
+        raise ValueError("`pinned` is no list of names, versions and modules")
     values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
     values["replaces"] = str(data.get("replaces") or "")
     values.setdefault("layers", "--no-pth" not in data["made_by"])
@@ -122,7 +128,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
 
 
 def require_types(value: Any) -> None:
-    """Raise TypeError when `value`, or what is in it, has a field that is not of its annotation's type.
+    """Raise ValueError when `value`, or what is in it, has a field that is not of its annotation's type.
 
     Others can have written the record: what is a number where a text is meant must not surprise later.
     """
@@ -130,11 +136,11 @@ def require_types(value: Any) -> None:
         found = getattr(value, field.name)
         wanted = TYPES.get(str(field.type))
         if wanted and (type(found) is not wanted or "\0" in str(found)):
-            raise TypeError(f"{field.name} is {found!r}")
+            raise ValueError(f"`{field.name}` is {json.dumps(found, default=str)}")
         for item in found if isinstance(found, tuple) else (found,):
             if is_dataclass(item):
                 require_types(item)
             elif isinstance(found, tuple):
                 texts = item if isinstance(item, tuple) else (item,)
                 if not all(isinstance(text, str) and "\0" not in text for text in texts):
-                    raise TypeError(f"{field.name} has {item!r}")
+                    raise ValueError(f"`{field.name}` has {json.dumps(item, default=str)}")

@@ -7,13 +7,17 @@ from typing import Any
 
 import yaml
 
+from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
 from stackenv.policy.settings import CondaPolicy
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
 _HEADER = """\
 # Written by stackenv from the site's policy file; a change made here is lost.
-# Change conda.channels, conda.condarc or conda.final in the policy, then bring the
-# installation up to date: eb --module-only --force EASYCONFIG
+# Change conda.channels, conda.condarc or conda.final in the policy (/etc/stackenv/site.yaml,
+# or the file that STACKENV_SITE_CONFIG names), then bring the installation up to date:
+#     eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG
+# EASYCONFIG is what it was built from; a copy is in its folder easybuild. Without the hooks,
+# eb takes stackenv's part out of the module.
 """
 
 # conda reads YAML 1.2 (ruamel.yaml), PyYAML writes 1.1: they disagree on words such as 0o7 and
@@ -60,6 +64,22 @@ def describe_condarc(conda: CondaPolicy) -> str:
     before its first item, and only if no comment follows on the next line
     (conda/common/configuration.py, ``YamlRawParameter._get_yaml_key_comment``).
     """
+    return _HEADER + "".join(describe_condarc_keys(conda).values())
+
+
+def describe_condarc_keys(conda: CondaPolicy) -> dict[str, str]:
+    """Describe each key of the condarc by itself.
+
+    Parameters
+    ----------
+    conda
+        The policy.
+
+    Returns
+    -------
+    dict
+        YAML, by the key.
+    """
     channels = conda.channels
     keys: dict[str, object] = {}
     if channels.default:
@@ -69,9 +89,23 @@ def describe_condarc(conda: CondaPolicy) -> str:
     if channels.denied:
         keys["denylist_channels"] = list(channels.denied)
     keys.update(conda.condarc)
-    return _HEADER + "".join(
-        _key_text(key, value, is_final=key in conda.final) for key, value in keys.items()
-    )
+    return {key: _key_text(key, value, is_final=key in conda.final) for key, value in keys.items()}
+
+
+def name_policy_key(key: str) -> str:
+    """Name what an administrator changes to change a key of the condarc.
+
+    Parameters
+    ----------
+    key
+        conda's name of it.
+
+    Returns
+    -------
+    str
+        For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
+    """
+    return POLICY_KEY_OF_CONDARC_KEY.get(key, f"conda.condarc.{key}" if key else "conda.condarc")
 
 
 def _key_text(key: str, value: object, *, is_final: bool) -> str:

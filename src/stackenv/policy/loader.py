@@ -9,6 +9,7 @@ from typing import Any
 
 from voluptuous import MultipleInvalid, RequiredFieldInvalid
 
+from stackenv.policy.condarc_keys import CONDARC_KEYS
 from stackenv.policy.consistency import consistency_problems
 from stackenv.policy.document import Document, read_document
 from stackenv.policy.faults import (
@@ -104,7 +105,8 @@ def load_policy(path: Path) -> SitePolicy:
     return SitePolicy(
         path,
         values["version"],
-        *(values[section] for section in ("conda", "personal", "pack", "jobs", "limits")),
+        **{section: values[section] for section in ("conda", "personal", "pack", "jobs", "limits")},
+        warnings=tuple(str(fault) for fault in _unknown_condarc_keys(merged)),
     )
 
 
@@ -187,6 +189,15 @@ def _consistency_faults(merged: _Merged, path: Path, known: set[KeyPath]) -> Ite
         # Of two keys that contradict each other, one may be the shipped default's.
         key = next((key for key in keys if merged.place(key).file == path), keys[0])
         yield Fault(merged.place(key), key, problem)
+
+
+def _unknown_condarc_keys(merged: _Merged) -> Iterator[Fault]:
+    # Each version of conda has its own keys, and mamba reads the file too: no error.
+    for name in merged.data["conda"]["condarc"]:
+        if name not in CONDARC_KEYS:
+            key: KeyPath = ("conda", "condarc", name)
+            hint = did_you_mean(nearest(name, sorted(CONDARC_KEYS)))
+            yield Fault(merged.place(key), key, f"conda has no such key and ignores it{hint}")
 
 
 def _unknown_key(key: KeyPath) -> str:

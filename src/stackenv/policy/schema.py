@@ -13,6 +13,7 @@ from voluptuous import All, Invalid, MultipleInvalid, Required, Schema
 from voluptuous import Optional as Maybe
 
 from stackenv.policy.channels import check_channels
+from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
 from stackenv.policy.faults import not_allowed
 from stackenv.policy.final_marks import NEVER_FINAL
 from stackenv.policy.limits import LIMIT_FIELDS, check_limit
@@ -52,17 +53,6 @@ SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
 RESERVED_SECTIONS = ("python", "kernels")
 _TIMEOUT_LIMIT_S = 3600
 
-# conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
-POLICY_KEY_OF_CONDARC_KEY = {
-    "channels": "conda.channels.default",
-    "channel": "conda.channels.default",
-    "default_channels": "conda.channels.default with conda.channels.replace_defaults: true",
-    "denylist_channels": "conda.channels.denied",
-    "envs_dirs": "environments in conda.storage",
-    "envs_path": "environments in conda.storage",
-    "pkgs_dirs": "packages in conda.storage",
-    "pkgs_path": "packages in conda.storage",
-}
 _NODE_FOLDER = re.compile(r"/[A-Za-z0-9._+/-]*")
 # slurm.conf(5), PartitionName; sbatch(1), --time.
 _PARTITION = re.compile(r"[A-Za-z0-9_.+-]+")
@@ -103,6 +93,14 @@ def _node_folder(value: Any) -> Any:
     if not isinstance(value, str) or not _NODE_FOLDER.fullmatch(value) or ".." in Path(value).parts:
         raise Invalid(not_allowed(value, "an absolute path of letters, digits and . _ + - /"))
     return value.rstrip("/") or "/"
+
+
+def _module_root(value: Any) -> Any:
+    # Joined with colons, as the variables are that it is compared with.
+    folder = check_text("an absolute path without a colon, such as /software", value).rstrip("/")
+    if not folder.startswith("/") or ":" in folder or ".." in Path(folder).parts:
+        raise Invalid(not_allowed(value, "an absolute path without a colon or .., such as /software"))
+    return folder
 
 
 def _templates(value: Any) -> Path | None:
@@ -191,6 +189,8 @@ CONDA_FIELDS: dict[Any, Any] = {
     Required("final"): list_of(_final_key, "keys"),
     Required("init"): partial(check_word, ("refuse", "warn", "allow")),
     Required("user_site"): partial(check_word, ("hide", "show")),
+    Required("hide_modules"): check_boolean,
+    Required("module_roots"): list_of(_module_root, "folders"),
     Required("pythonpath_notice"): check_boolean,
     Required("export_function"): check_boolean,
     Required("empty_package_cache"): check_boolean,

@@ -64,6 +64,8 @@ class CondaPolicy:
     final: tuple[str, ...]
     init: InitAnswer
     user_site: UserSite
+    hide_modules: bool
+    module_roots: tuple[str, ...]
     pythonpath_notice: bool
     export_function: bool
     empty_package_cache: bool
@@ -163,6 +165,8 @@ class SitePolicy:
         The section of job scripts.
     limits
         How much users' folders may hold.
+    warnings
+        What is not wrong in itself, but hardly meant; a line each.
     """
 
     path: Path
@@ -172,3 +176,4 @@ class SitePolicy:
     pack: PackPolicy
     jobs: JobsPolicy
     limits: tuple[LimitPolicy, ...]
+    warnings: tuple[str, ...] = ()

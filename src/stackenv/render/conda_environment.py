@@ -38,7 +38,7 @@ for _, entry in ipairs({{ {entries} }}) do
     if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. entry .. ":", 1, true) then break end
     remove_path("PATH", entry)
   end
-  prepend_path("PATH", entry)
+  prepend_path{{"PATH", entry, priority = {operation.priority}}}
 end
 -- An environment that was activated on top is conda's to leave.
 if mode() ~= "unload" or (level == 1 and active == {prefix}) then

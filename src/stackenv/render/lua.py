@@ -27,6 +27,7 @@ from stackenv.model import (
 )
 from stackenv.policy import PathTemplate, Variable
 from stackenv.render.conda_environment import CONDA_ENVIRONMENT_RENDERERS
+from stackenv.render.dialect import quote_csh, quote_sh
 from stackenv.render.lua_string import quote_lua
 from stackenv.render.notices import render_terminal_notices
 from stackenv.render.personal import PERSONAL_RENDERERS
@@ -103,9 +104,32 @@ if mode() == "load" then
       remove_path("PATH", our_pip)
       prepend_path("PATH", our_pip)
     end
-    if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
+    -- What has a priority on PATH, such as a personal module's, keeps it.
+    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(prefix .. "/bin:", 1, true)
+    local priority = ranked and {operation.priority} or 0
+    if prefix ~= "" then prepend_path{{"PATH", prefix .. "/bin", priority = priority}} end
   end
 end"""
+
+
+# Only a shell can set a variable at an unload. {0} is PYTHONPATH or EBPYTHONPREFIXES.
+SHOW_AGAIN = {
+    "sh": 'if [ -n "${{STACKENV_HIDDEN_{0}-}}" ]; then {0}=$STACKENV_HIDDEN_{0}; export {0}; fi; '
+    "unset STACKENV_HIDDEN_{0}",
+    "csh": 'if ( $?STACKENV_HIDDEN_{0} ) setenv {0} "$STACKENV_HIDDEN_{0}"; unsetenv STACKENV_HIDDEN_{0}',
+    "fish": 'set -q STACKENV_HIDDEN_{0}; and set -gx {0} "$STACKENV_HIDDEN_{0}"; set -e STACKENV_HIDDEN_{0}',
+}
+
+
+def render_show_again() -> str:
+    """Return the Lua by which what modules brought on PYTHONPATH is there again."""
+    return "\n".join(
+        f"    if myShellType() == {quote_lua(shell)} then\n"
+        f'      execute{{cmd = {quote_lua(code.format(name))}, modeA = {{"unload"}}}}\n'
+        "    end"
+        for shell, code in SHOW_AGAIN.items()
+        for name in ("PYTHONPATH", "EBPYTHONPREFIXES")
+    )
 
 
 def render_leave_without_conda(operation: LeaveWithoutConda, _: jinja2.Environment) -> str:
@@ -138,6 +162,14 @@ if mode() == "unload" and not isFile({quote_lua(f"{operation.root}/bin/python")}
       setenv("STACKENV_PIP_GUARD", "")
       setenv("PIP_REQUIRE_VIRTUALENV", "")
     end
+    if os.getenv("STACKENV_PIP_USER") then
+      setenv("STACKENV_PIP_USER", "")
+      setenv("PIP_USER", "")
+    end
+    for _, name in ipairs({{ "STACKENV_HIDDEN_STATE", "STACKENV_PYTHONPATH_SEEN", "STACKENV_VENV_ASIDE" }}) do
+      if os.getenv(name) then setenv(name, "") end
+    end
+{render_show_again()}
     LmodMessage({quote_lua(message)})
   end
 end"""
@@ -210,8 +242,44 @@ end"""
 
 def render_shell_command(operation: ShellCommand, templates: jinja2.Environment) -> str:
     name, values = operation.name, operation.values
-    sh = fill_placeholders(read_source(templates, f"shell/{operation.source}.sh"), values, "sh")
-    fish = fill_placeholders(read_source(templates, f"shell/{operation.source}.fish"), values, "fish")
+
+    def read(file: str, dialect: str) -> str:
+        return strip_comments(
+            fill_placeholders(read_source(templates, f"shell/{file}.{dialect}"), values, dialect)
+        ).rstrip()
+
+    # Not by Lmod's set_shell_function: with a user's alias of this name the shell would define another
+    # function, or nothing (bash(1), "ALIASES"); and in eval, which is read when the alias is gone.
+    function = f"{name}() {{\n{function_body(read(operation.source, 'sh'), name)}\n}}"
+    define_sh = f"{read('own_names_load', 'sh')}\neval {quote_sh(function)}"
+    define_fish = f"{read('own_names_load', 'fish')}\n{read(operation.source, 'fish')}"
+    source_csh = quote_csh(f'source "{operation.csh_file}"')
+    # One line, without patterns: csh takes what Lmod prints as words. Aliases are its functions.
+    define_csh = (
+        f'if ( "`alias {name}`" != {source_csh} ) set _STACKENV_CONDA_ALIAS = "`alias {name}`"; '
+        f"alias {name} {source_csh}"
+    )
+    remove_csh = (
+        f"unalias {name}; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; "
+        f'if ( "$_STACKENV_CONDA_ALIAS" != "" ) alias {name} "$_STACKENV_CONDA_ALIAS"; '
+        "unset _STACKENV_CONDA_ALIAS"
+    )
+    codes = (
+        ("sh", define_sh, read("own_names_unload", "sh")),
+        ("csh", define_csh, remove_csh),
+        ("fish", define_fish, read("own_names_unload", "fish")),
+    )
+    lines = [
+        f"{'if' if shell == 'sh' else 'elseif'} myShellType() == {quote_lua(shell)} then\n"
+        f'  execute{{cmd = {quote_lua(define)}, modeA = {{"load"}}}}\n'
+        f'  execute{{cmd = {quote_lua(remove)}, modeA = {{"unload"}}}}'
+        for shell, define, remove in codes
+    ]
+    return "\n".join([*lines, "end" + (render_export(name) if operation.export else "")])
+
+
+def render_export(name: str) -> str:
+    """Return the Lua that gives the children of a bash the function `name`."""
     # conda's own conda.sh, sourced later, gives `conda` other contents and bash exports those: the
     # helpers that they call must then be exported too, so they get the mark now, while empty.
     helpers = ["__conda_activate", "__conda_reactivate", "__conda_exe", "__conda_hashr"]
@@ -221,20 +289,10 @@ def render_shell_command(operation: ShellCommand, templates: jinja2.Environment)
         'if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then\n'
         f"{marked}    export -f {' '.join(helpers)}\nfi"
     )
-    exported = f"""
+    return f"""
 if myShellName() == "bash" then
   execute{{cmd = {quote_lua(export)}, modeA = {{"load"}}}}
 end"""
-    return f"""\
-if myShellType() == "sh" then
-  set_shell_function({quote_lua(name)}, {quote_lua(function_body(sh, name))}, "")
-elseif myShellType() == "csh" then
-  -- An alias: Lmod leaves an empty alias behind when a function is unloaded in csh.
-  set_alias({quote_lua(name)}, {quote_lua(f'source "{operation.csh_file}"')})
-elseif myShellType() == "fish" then
-  -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
-  execute{{cmd = {quote_lua(strip_comments(fish).rstrip())}, modeA = {{"load"}}}}
-end{exported if operation.export else ""}"""
 
 
 def render_unload_code(operation: UnloadCode, templates: jinja2.Environment) -> str:

@@ -27,6 +27,13 @@ def mark_as_ours(body: str, comments: Sequence[str] = ()) -> str:
     return f"{OURS_BEGINS} stackenv {__version__} sha256:{digest}\n{body}"
 
 
+def is_as_written(text: str) -> bool:
+    """Tell whether `text`, of a modulefile, is what stackenv wrote, whichever version: by its first line."""
+    first, _, body = text.partition("\n")
+    digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
+    return first.endswith(f" sha256:{digest}")
+
+
 def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
     """Return the Lua text that `spec` describes; the same text for the same description.
 

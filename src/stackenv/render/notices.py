@@ -40,17 +40,21 @@ BODY
 end"""
 
 CHECK_PYTHONPATH = """\
-  local pythonpath = os.getenv("PYTHONPATH") or ""
-  if pythonpath ~= "" then
-    local found = pythonpath
-    for _, module in ipairs(loaded_modules()) do
-      local full = module.fullName or ""
-      if full ~= "" and pythonpath:find("/" .. full .. "/", 1, true) then
-        found = "by the module " .. full
-      end
+  local own, brought
+  for entry in (os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
+    local module
+    for _, loaded in ipairs(loaded_modules()) do
+      local full = loaded.fullName or ""
+      if full ~= "" and (entry .. "/"):find("/" .. full .. "/", 1, true) then module = full end
     end
-    stackenv_notice(NOTICE, found)
+    if module then brought = "by the module " .. module else own = own or entry end
   end
+"""
+CHECK_OWN = """\
+  if own then stackenv_notice(NOTICE, own) end
+"""
+CHECK_BROUGHT = """\
+  if brought and not own then stackenv_notice(NOTICE, brought) end
 """
 
 CHECK_OTHER_CONDA = """\
@@ -72,7 +76,8 @@ def render_terminal_notices(operation: TerminalNotices, _: jinja2.Environment) -
     """Return the Lua that has the shell print, on a terminal only, each notice that applies."""
     conda = quote_notice(f"{operation.root}/bin/conda")
     checks = (
-        (operation.pythonpath, CHECK_PYTHONPATH),
+        (operation.pythonpath, CHECK_PYTHONPATH + CHECK_OWN),
+        (operation.modules_pythonpath, CHECK_BROUGHT),
         (operation.other_conda, CHECK_OTHER_CONDA.replace("~= CONDA ", f"~= {conda} ")),
         (operation.no_place, CHECK_NO_PLACE),
     )

@@ -10,8 +10,8 @@ import jinja2
 from stackenv.model.personal_operations import (
     DependOn,
     Extensions,
+    ForgetWords,
     MountImage,
-    PrependWord,
     RememberEnvironment,
     ReplaceEnvironment,
     RequireCpuFeatures,
@@ -164,39 +164,26 @@ elseif not (mode() == "load" and ({exchanged})){wanted} then
 end"""
 
 
-def render_prepend_word(operation: PrependWord, _: jinja2.Environment) -> str:
-    variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
-    charge, module = quote_lua(operation.loaded_by), quote_lua(operation.module)
-    word, pushed = quote_lua(operation.word), quote_lua(f"STACKENV_{operation.variable}")
-    exchanged = render_another_in_charge(operation.loaded_by, operation.module)
+def render_forget_words(operation: ForgetWords, _: jinja2.Environment) -> str:
+    names = ", ".join(map(quote_lua, operation.variables))
     return f"""\
-if mode() == "unload" then
-  local now = os.getenv({variable}) or ""
-  local ours = (" " .. now .. " "):find(" " .. {word} .. " ", 1, true)
-  if ours and os.getenv({charge}) == {module} then
-    -- What the user has added since stays, but for values with //, of which Lmod makes one.
-    local whole = now == os.getenv({pushed}) or now:find("//", 1, true)
-    if os.getenv({stack}) and whole then
-      pushenv({variable}, "")
-    else
-      prepend_path({variable}, {word}, " ")
+-- Shells that have loaded the module as stackenv 0.1 wrote it; not needed after 0.3.
+if mode() == "unload" and os.getenv({quote_lua(operation.loaded_by)}) == {quote_lua(operation.module)} then
+  for _, name in ipairs({{ {names} }}) do
+    local now, pushed = os.getenv(name) or "", os.getenv("STACKENV_" .. name) or ""
+    local word, stack = pushed:match("^%S+"), "__LMOD_STACK_" .. name
+    if word then
+      if (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
+        -- What the user has added since stays, but for values with //, of which Lmod makes one.
+        if os.getenv(stack) and (now == pushed or now:find("//", 1, true)) then
+          pushenv(name, "")
+        else
+          prepend_path(name, word, " ")
+        end
+      end
+      setenv("STACKENV_" .. name, "")
+      if os.getenv(stack) then setenv(stack, "") end
     end
-  end
-  if os.getenv({charge}) == {module} then setenv({pushed}, "") end
-  if os.getenv({stack}) then setenv({stack}, "") end
-elseif not (mode() == "load" and ({exchanged})) then
-  local now = mode() == "load" and os.getenv({variable}) or ""
-  if now == "" then
-    pushenv({variable}, {word})
-    setenv({pushed}, {word})
-  -- Lmod 8.6 would have the shell run what follows a newline.
-  elseif not now:find("%c") then
-    if not os.getenv({stack}) then
-      unsetenv({stack})
-      pushenv({variable}, now)
-    end
-    pushenv({variable}, {word} .. " " .. now)
-    setenv({pushed}, {word} .. " " .. now)
   end
 end"""
 
@@ -238,7 +225,7 @@ PERSONAL_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     DependOn: render_depend_on,
     TakeFromPath: render_take_from_path,
     TakeCharge: render_take_charge,
-    PrependWord: render_prepend_word,
+    ForgetWords: render_forget_words,
     ReplaceEnvironment: render_replace_environment,
     RememberEnvironment: render_remember_environment,
     ShellCode: render_shell_code,

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, explain
 from stackenv.model.finding import Finding
 
 # In the order in which they are told: what stands first is often the cause of what follows.
@@ -38,6 +38,8 @@ ACCOUNT_RULES = {
     "condarc-policy": "stackenv.rules.condarc_policy",
     "conda-envs-variables": "stackenv.rules.conda_envs_variables",
     "conda-at-login": "stackenv.rules.conda_at_login",
+    "stack-over-conda": "stackenv.rules.stack_over_conda",
+    "modules-at-login": "stackenv.rules.modules_at_login",
     "rc-variables": "stackenv.rules.rc_variables",
     "pip-user": "stackenv.rules.pip_user",
     "user-site": "stackenv.rules.user_site",
@@ -47,6 +49,8 @@ ACCOUNT_RULES = {
     "lmod-cache": "stackenv.rules.lmod_cache",
     "quota": "stackenv.rules.quota",
 }
+# Whose findings break conda in each environment.
+CONDA_RULES = {name: ACCOUNT_RULES[name] for name in ("condarc", "conda-envs-variables")}
 
 
 def apply_rules(rules: Mapping[str, str], subject: Any, every: bool = False) -> Iterator[Finding]:
@@ -85,4 +89,4 @@ def describe_error(error: Exception) -> str:
     """Return what `error` says, with its kind where it was written for nobody."""
     if isinstance(error, StackenvError):
         return error.message
-    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return explain(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

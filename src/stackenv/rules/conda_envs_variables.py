@@ -31,4 +31,5 @@ def find(account: Account) -> Iterator[Finding]:
         told or f"environment variables {KEPT} and {REFUSED}",
         "every command of conda fails with MultipleKeysError, `conda activate` too",
         now + for_good,
+        breaks="conda",
     )

@@ -21,6 +21,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             str(environment.modulefile),
             f"`module load {name}` fails; the file system may be away on this node only",
             f"ls -ld {quote_word(prefix.parent)}; on another node: stackenv check {name}",
+            breaks="environment",
         )
     elif not prefix.is_dir():
         remove = RunCommand(("stackenv", "remove", name, "--yes"))
@@ -32,6 +33,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             f"`module load {name}` fails",
             f"if it was moved: stackenv adopt NEW_PATH {name.split('/')[0]}; if nobody needs it: "
             f"{remove.sentence}; from what `stackenv export` printed: stackenv create NAME --from FILE",
+            breaks="environment",
         )
     elif environment.record is None and not environment.record_lost:
         yield Finding(
@@ -41,4 +43,5 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             str(prefix / RECORD_FILE),
             "nothing tells what it is made of: it can be neither changed nor rebuilt",
             environment.cure,
+            breaks="environment",
         )

@@ -9,7 +9,6 @@ from packaging.utils import canonicalize_name
 
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.facts.extensions import list_extensions, probe_imports
-from stackenv.facts.own_packages import describe_requirement
 from stackenv.model.finding import Finding
 from stackenv.rules.missing_files import list_reinstalls
 
@@ -57,7 +56,10 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         broken = [name for name in names if name in failed]
         yield from tell_elsewhere(distribution, [name for name in names if name in elsewhere], elsewhere)
         if broken:
-            (command,) = list_reinstalls(environment.full_name, [describe_requirement(distribution)])
+            requirement = environment.owners.find_requirement(distribution, environment.prefix)
+            (command,) = list_reinstalls(environment.full_name, [requirement])
+            # Then it is installed again for that already.
+            is_damaged = any(fault.requirement == requirement for fault in environment.faulty_files)
             name = canonicalize_name(distribution.metadata["Name"])
             yield Finding(
                 "extensions",
@@ -67,7 +69,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
                 str(distribution.locate_file("")),
                 "it was built for other libraries, another numpy or another node than are here now",
                 f"{command.sentence}; with other modules: stackenv rebuild {environment.full_name}",
-                () if record.kind == "conda" else (command,),
+                () if record.kind == "conda" or is_damaged else (command,),
                 tuple(f"{name}: {module}" for module in broken),
             )
 

@@ -29,7 +29,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     record = environment.record
     if record is None or record.kind != "conda":
         return
-    names = {package.name: package.version for package in environment.packages}
+    names = {package.name: package.version for package in environment.packages if not package.installer}
     offered: dict[str, str] = {}
     for name, module in OPTIMISED.items():
         if name in names and module in environment.loader.modules:

@@ -22,6 +22,10 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     unmet = [text for name, text in list_unmet(environment) if name not in ELSEWHERE]
     if not unmet:
         return
+    name, record = environment.full_name, environment.record
+    install = "pip install PACKAGE"
+    if record and record.kind == "conda":
+        install = f"conda install PACKAGE; what no channel has: {install}"
     shown = "; ".join(unmet[:5]) + (f"; and {len(unmet) - 5} more" if len(unmet) > 5 else "")
     yield Finding(
         "inconsistent",
@@ -29,8 +33,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         shown,
         str(environment.prefix),
         "an import fails, or a function that is called late",
-        f"stackenv run {environment.full_name} -- python -m pip check; install what is missing: ml "
-        f"{environment.full_name}; pip install PACKAGE",
+        f"stackenv run {name} -- python -m pip check; install what is missing: ml {name}; {install}",
         parts=tuple(unmet),
     )
 
@@ -64,9 +67,7 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
         "python_full_version": record.python.version,
         "extra": "",
     }
-    for distribution in environment.distributions:
-        if record.kind == "conda" and (distribution.read_text("INSTALLER") or "").strip() == "conda":
-            continue
+    for distribution in environment.owners.distributions:
         for text in distribution.requires or ():
             try:
                 needed = Requirement(text)

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.facts.conda_environment import read_file_names
-from stackenv.facts.own_packages import (
-    describe_requirement,
-    is_of_conda,
-    list_metadata,
-    read_origin,
-    read_site_packages,
-)
+from stackenv.facts.installed_files import NOTES
 from stackenv.model.finding import Finding, RunCommand
-
-# Written anew by Python, whatever was noted.
-WRITTEN_ANEW = (".pyc", ".pyo")
-NOTES = ("METADATA", "RECORD")
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -37,7 +20,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         return
     missing: dict[str, list[Path]] = {}
     changed: dict[str, list[Path]] = {}
-    for requirement, path, is_there in list_faults(environment):
+    for requirement, path, is_there in environment.faulty_files:
         (changed if is_there else missing).setdefault(requirement, []).append(path)
     if missing:
         files = sum(map(len, missing.values()))
@@ -46,115 +29,24 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     if changed:
         files = sum(map(len, changed.values()))
         what = f"files of installed packages that are not as they were installed: {files}"
-        yield report(environment, changed, what, "warning")
+        # What is installed again for its missing files is whole by that.
+        yield report(environment, changed, what, "warning", missing)
 
 
-def list_faults(environment: CheckedEnvironment) -> Iterator[tuple[str, Path, bool]]:
-    """Yield what to install again, the file, and whether it is there, of each file that is not right."""
-    by_conda = environment.record is not None and environment.record.kind == "conda"
-    if by_conda:
-        yield from list_conda_faults(environment.prefix, environment.thorough)
-    else:
-        yield from list_lost_notes(environment.prefix)
-    for distribution in environment.distributions:
-        if by_conda and (distribution.read_text("INSTALLER") or "").strip() == "conda":
-            continue
-        origin = read_origin(distribution.read_text("direct_url.json"))
-        if origin.get("dir_info", {}).get("editable"):
-            continue
-        # Without one there is at most a list of what the sources had.
-        if distribution.read_text("RECORD") is None:
-            continue
-        requirement = describe_requirement(distribution)
-        for file in distribution.files or ():
-            # virtualenv puts the folders of compiled files into RECORD, and does not make them.
-            if file.suffix in WRITTEN_ANEW or file.name == "__pycache__":
-                continue
-            path = Path(os.path.normpath(str(distribution.locate_file(file))))
-            # A RECORD can name any file: one outside is not the environment's, nor this command's to read.
-            if not str(path).startswith(f"{environment.prefix}/"):
-                continue
-            expected = file.hash.value if file.hash and file.hash.mode == "sha256" else ""
-            if not path.exists():
-                yield requirement, path, False
-            elif is_changed(path, file.size, expected if environment.thorough else ""):
-                yield requirement, path, True
-
-
-def list_lost_notes(prefix: Path) -> Iterator[tuple[str, Path, bool]]:
-    """Yield the notes that installers write of each package, and that are gone, with the package.
-
-    Without METADATA Python does not know the package, without RECORD pip cannot take it away (PEP 627).
-    """
-    for folder in list_metadata(prefix):
-        name, _, version = folder.name[: -len(".dist-info")].partition("-")
-        if folder.suffix == ".dist-info" and folder.is_dir() and version:
-            for note in NOTES:
-                # A full disk leaves files without contents.
-                if not (folder / note).exists() or not (folder / note).stat().st_size:
-                    yield f"{name.replace('_', '-')}=={version}", folder / note, False
-
-
-def is_changed(path: Path, size: int | None, sha256: str) -> bool:
-    """Tell whether the file `path` has another size, or other contents; what is not known is not compared."""
-    if size is not None and path.stat().st_size != size:
-        return True
-    if not sha256:
-        return False
-    # RECORD has it in base64 without padding (PEP 376).
-    return base64.urlsafe_b64encode(hash_file(path).digest()).rstrip(b"=").decode() != sha256
-
-
-def list_conda_faults(prefix: Path, thorough: bool) -> Iterator[tuple[str, Path, bool]]:
-    """Yield the files that conda has noted and that are gone or changed, with their package."""
-    of_conda = read_file_names(prefix)
-    others = (d for d in read_site_packages(prefix) if not is_of_conda(d, prefix, of_conda))
-    of_others = {canonicalize_name(d.metadata["Name"]) for d in others}
-    for note in sorted((prefix / "conda-meta").glob("*.json")):
-        try:
-            data = json.loads(note.read_text(encoding="utf-8"))
-            requirement, files = f"{data['name']}={data['version']}", data.get("files") or ()
-            noted = {entry["_path"]: entry for entry in (data.get("paths_data") or {}).get("paths") or ()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-        replaced = canonicalize_name(str(data["name"])) in of_others
-        for name in map(str, files):
-            path = prefix / name
-            if path.suffix in WRITTEN_ANEW or path.is_symlink():
-                continue
-            # pip has put its own in the place of conda's, and told conda nothing: that works.
-            if replaced and ("/site-packages/" in name or name.startswith("bin/")):
-                continue
-            if not path.exists():
-                yield requirement, path, False
-            elif thorough and is_changed_for_conda(path, noted.get(name, {})):
-                yield requirement, path, True
-
-
-def is_changed_for_conda(path: Path, noted: Mapping[str, object]) -> bool:
-    """Tell whether `path` is not as conda has `noted` it; what holds the prefix is another in each place."""
-    expected = noted.get("sha256")
-    if not expected or noted.get("prefix_placeholder") or not path.is_file():
-        return False
-    size = noted.get("size_in_bytes")
-    return (size is not None and path.stat().st_size != size) or hash_file(path).hexdigest() != expected
-
-
-def hash_file(path: Path) -> hashlib._Hash:
-    """Return the SHA-256 of the file `path`."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest
-
-
-def report(environment: CheckedEnvironment, faults: dict[str, list[Path]], what: str, level: str) -> Finding:
-    """Return the finding of `faults`: files by what has to be installed again."""
+def report(
+    environment: CheckedEnvironment,
+    faults: dict[str, list[Path]],
+    what: str,
+    level: str,
+    installed: Collection[str] = (),
+) -> Finding:
+    """Return the finding of `faults`: files by what installs them again, if it is not `installed` yet."""
     names = [f"{requirement} ({len(paths)})" for requirement, paths in faults.items()]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     lost = [r for r, paths in faults.items() if any(is_note(path) for path in paths)]
-    cure = tuple(list_reinstalls(environment.full_name, faults, lost))
+    typed = list_reinstalls(environment.full_name, faults, lost)
+    left = [requirement for requirement in faults if requirement not in installed]
+    cure = tuple(list_reinstalls(environment.full_name, left, lost))
     return Finding(
         "missing-files",
         "broken" if level == "broken" else "warning",
@@ -162,7 +54,7 @@ def report(environment: CheckedEnvironment, faults: dict[str, list[Path]], what:
         str(next(iter(faults.values()))[0]),
         "an import fails, or does something else than it should; a file system that is purged of old files "
         "does that",
-        "; ".join(command.sentence for command in cure),
+        "; ".join(command.sentence for command in typed),
         cure,
         tuple(faults),
     )

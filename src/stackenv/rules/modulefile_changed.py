@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding
+from stackenv.render import is_as_written
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the hash in the modulefile's first line is not that of the rest."""
-    first, _, body = environment.modulefile.read_bytes().partition(b"\n")
-    if first.endswith(f" sha256:{hashlib.sha256(body).hexdigest()}".encode()):
+    if is_as_written(environment.modulefile.read_text(encoding="utf-8", errors="surrogateescape")):
         return
     cure = environment.refresh
     yield Finding(

@@ -30,6 +30,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             str(environment.modulefile),
             f"`module load {environment.full_name}` fails, in a shell, in a job and in Jupyter",
             f"stackenv rebuild {environment.full_name} {modules}",
+            breaks="environment",
         )
 
 

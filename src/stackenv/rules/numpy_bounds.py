@@ -20,5 +20,14 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             str(environment.prefix),
             "compiled packages crash, or count wrong, with a numpy that they were not built for",
             f"a version of the package that fits: ml {environment.full_name}; pip install --upgrade "
-            f"PACKAGE; or modules with another numpy: stackenv rebuild {environment.full_name} -m MODULE",
+            f"PACKAGE; or {advise_numpy(environment)}",
         )
+
+
+def advise_numpy(environment: CheckedEnvironment) -> str:
+    """Return what gives the environment another numpy, by where it has this one from."""
+    if any(note["name"] == "numpy" for note in environment.owners.by_conda):
+        return "another numpy: conda install numpy=VERSION"
+    if environment.record and environment.record.kind == "conda":
+        return "another numpy: pip install numpy==VERSION"
+    return f"modules with another numpy: stackenv rebuild {environment.full_name} -m MODULE"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stackenv.apply.own_files import is_layer_file, list_lost_files
+from stackenv.apply.own_files import list_lost_files
 from stackenv.describe.modules import describe_files
 from stackenv.describe.packed import describe_contents
 from stackenv.facts.checked_environment import CheckedEnvironment
@@ -27,6 +27,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             "stackenv does not know what the environment is made of, and can neither change nor rebuild it",
             environment.refresh.sentence,
             (environment.refresh,),
+            breaks="environment",
         )
     if record is None:
         return
@@ -45,5 +46,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         environment.refresh.sentence,
         (environment.refresh,),
         tuple(names),
-        OF_PYTHON if any(map(is_layer_file, lost)) else (),
+        # Read at the start of Python.
+        OF_PYTHON if any("/site-packages/" in file.path for file in lost) else (),
+        "environment",
     )

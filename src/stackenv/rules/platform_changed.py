@@ -33,6 +33,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         f"{os.uname().nodename}; made on: {' '.join(filter(None, (made.machine, made.os, made.cpu)))}",
         f"`module load {environment.full_name}` is refused here: its compiled packages could crash",
         f"use it on nodes like that; for this kind of node: stackenv rebuild {environment.full_name}",
+        breaks="environment",
     )
 
 

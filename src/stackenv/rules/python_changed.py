@@ -65,6 +65,7 @@ def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Find
         environment.refresh.sentence,
         (environment.refresh,),
         hides=OF_PYTHON,
+        breaks="environment",
     )
 
 
@@ -103,7 +104,9 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
 def describe(path: Path, what: str, mend: str) -> Finding:
     """Return the finding `what`, at `path`."""
     why = "the environment does not start, or its packages are not found, or crash"
-    return Finding("python-changed", "broken", what, str(path), why, mend, hides=OF_PYTHON)
+    return Finding(
+        "python-changed", "broken", what, str(path), why, mend, hides=OF_PYTHON, breaks="environment"
+    )
 
 
 def shorten(version: str) -> str:

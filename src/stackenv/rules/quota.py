@@ -12,7 +12,7 @@ from stackenv.facts.conda_storage import find_device, list_chosen
 from stackenv.facts.limits import Limit, probe_limits
 from stackenv.facts.storage_places import find_absolute, list_package_caches
 from stackenv.model.finding import Finding
-from stackenv.output import format_bytes
+from stackenv.output import format_bytes, format_count
 
 # Of a file system that all share a part says little: both must be small.
 FULL_SHARE, NEAR_SHARE = 0.005, 0.05
@@ -86,8 +86,8 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
 
 def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[Finding]:
     """Yield the finding when of `total` bytes, or files, no more than a little is `free`."""
-    amount = format_bytes(free) if unit == "bytes" else f"{free:,} files"
-    allowed = format_bytes(total) if unit == "bytes" else f"{total:,} files"
+    amount = format_bytes(free) if unit == "bytes" else format_count(free, "file")
+    allowed = format_bytes(total) if unit == "bytes" else format_count(total, "file")
     if free <= min(total * FULL_SHARE, FULL[unit]):
         yield Finding(
             "quota",

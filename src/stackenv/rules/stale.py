@@ -8,12 +8,12 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.apply.own_files import has_contents, is_users
-from stackenv.describe.modules import describe_files
+from stackenv.describe.modules import describe_files, describe_module
 from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.environment import Record
 from stackenv.model.finding import Finding
-from stackenv.render import render_installed_file
+from stackenv.render import is_as_written, render_installed_file, render_module
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -21,7 +21,12 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     record = environment.record
     if record is None or not environment.prefix.is_dir():
         return
-    told = [*list_changed_files(record), *list_changed_pins(environment), *list_changed_scripts(record)]
+    told = [
+        *list_old_modulefile(environment.modulefile, record),
+        *list_changed_files(record),
+        *list_changed_pins(environment),
+        *list_changed_scripts(record),
+    ]
     if not told:
         return
     cure = environment.refresh
@@ -36,6 +41,20 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         cure.sentence,
         (cure,),
     )
+
+
+def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
+    """Yield a sentence when stackenv has written the modulefile, and would write another now."""
+    text = modulefile.read_text(encoding="utf-8", errors="surrogateescape")
+    if not is_as_written(text):
+        return
+    if any(f'pushenv("{variable}"' in text for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT")):
+        yield (
+            f"{modulefile} was written by stackenv 0.1: while it is loaded, the constraints also hold for "
+            "pip and uv of other environments"
+        )
+    elif text.partition("\n")[2] != render_module(describe_module(record)).partition("\n")[2]:
+        yield f"{modulefile} is not as stackenv writes it"
 
 
 def list_changed_files(record: Record) -> Iterator[str]:

@@ -17,7 +17,7 @@ from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.storage_places import find_absolute, list_conda_prefixes, list_venvs, shorten
 from stackenv.facts.venv import read_configuration
 from stackenv.model.finding import Finding, RunCommand
-from stackenv.output import format_bytes, shorten_list
+from stackenv.output import format_bytes, format_count, shorten_list
 
 METADATA = re.compile(r"(.+?)-([^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 
@@ -57,7 +57,9 @@ def judge(folder: Path, packages: dict[str, str], account: Account) -> Iterator[
     usage = measure_trees({"": folder})[""]
     size = format_bytes(usage.all_bytes)
     titles = shorten_list([viewer.title for viewer in viewers])
-    what = f"{len(packages)} packages ({size}, {usage.all_inodes} files) in ~/.local are seen by {titles}"
+    files = format_count(usage.all_inodes, "file")
+    seen = "is" if len(packages) == 1 else "are"
+    what = f"{format_count(len(packages), 'package')} ({size}, {files}) in ~/.local {seen} seen by {titles}"
     if shadowed:
         what += f", and win: {shorten_list(shadowed)}"
     hidden = account.policy.conda.user_site == "hide"

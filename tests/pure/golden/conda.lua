@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:363e1518c90c07202c0de09e48015ac2df73c3c9d654779cc580bf4426a79404
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d86d75835e4aaab9108e628323fff6aca9874ccc145af18dedecb7b9b477aeae
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -49,7 +49,10 @@ if mode() == "load" then
       remove_path("PATH", our_pip)
       prepend_path("PATH", our_pip)
     end
-    if prefix ~= "" then prepend_path("PATH", prefix .. "/bin") end
+    -- What has a priority on PATH, such as a personal module's, keeps it.
+    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(prefix .. "/bin:", 1, true)
+    local priority = ranked and 100 or 0
+    if prefix ~= "" then prepend_path{"PATH", prefix .. "/bin", priority = priority} end
   end
 end
 
@@ -108,7 +111,29 @@ setenv("CONDA_EXE", "/software/Anaconda3/2024.02-1/bin/conda")
 setenv("CONDA_PYTHON_EXE", "/software/Anaconda3/2024.02-1/bin/python")
 
 if myShellType() == "sh" then
-  set_shell_function("conda", [[
+  execute{cmd = [[
+if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
+    _STACKENV_CONDA_ALIAS=${__se_before#alias }
+    unalias conda
+    if [ -t 2 ]; then
+        printf '%s\n' 'Anaconda3: `conda` is the module'"'"'s command until it is unloaded, not your own alias'" $_STACKENV_CONDA_ALIAS" >&2
+    fi
+fi
+case ${STACKENV_CONDA_BEFORE-}:$(typeset -f conda 2>/dev/null || :) in
+    *__se_code* | *:) ;;
+    clean:*) _STACKENV_CONDA_FUNCTION=$(typeset -f conda) ;;
+esac
+unset __se_before
+eval 'conda() {
+    case "${1-}" in
+        activate | deactivate | init | install | update | upgrade | remove | uninstall | shell.*) ;;
+        *)
+            case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
+                "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
+                *) /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || : ;;
+            esac
+            ;;
+    esac
     case "${1-}" in
         activate | deactivate) ;;
         init)
@@ -134,7 +159,7 @@ if myShellType() == "sh" then
             return
             ;;
     esac
-    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide "$@") || {
+    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$@") || {
         set -- "$?"
         unset __se_code
         return "$1"
@@ -144,14 +169,37 @@ if myShellType() == "sh" then
     eval "$__se_code" || :
     case $__se_flags in *e*) set -e ;; esac
     case $__se_flags in *u*) set -u ;; esac
-    unset __se_code __se_flags]], "")
-elseif myShellType() == "csh" then
-  -- An alias: Lmod leaves an empty alias behind when a function is unloaded in csh.
-  set_alias("conda", "source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"")
-elseif myShellType() == "fish" then
-  -- Functions do nothing in fish since Lmod 8.7.64 (shells/Fish.lua).
+    unset __se_code __se_flags
+}']], modeA = {"load"}}
   execute{cmd = [[
+unset -f conda 2>/dev/null || :
+if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
+    eval "$_STACKENV_CONDA_FUNCTION"
+fi
+if [ -n "${_STACKENV_CONDA_ALIAS-}" ]; then
+    eval "alias $_STACKENV_CONDA_ALIAS"
+fi
+unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION]], modeA = {"unload"}}
+elseif myShellType() == "csh" then
+  execute{cmd = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'", modeA = {"load"}}
+  execute{cmd = "unalias conda; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; if ( \"$_STACKENV_CONDA_ALIAS\" != \"\" ) alias conda \"$_STACKENV_CONDA_ALIAS\"; unset _STACKENV_CONDA_ALIAS", modeA = {"unload"}}
+elseif myShellType() == "fish" then
+  execute{cmd = [[
+if functions -q conda; and not functions conda | string match -q '*__se_code*'
+    functions -e __stackenv_conda_before
+    functions -c conda __stackenv_conda_before
+    if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
+        printf '%s\n' 'Anaconda3: `conda` is the module\'s command until it is unloaded, not your own function' >&2
+    end
+end
 function conda
+    switch "$argv[1]"
+        case activate deactivate init install update upgrade remove uninstall 'shell.*'
+        case '*'
+            if test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH" -a "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN"
+                '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' notice
+            end
+    end
     switch "$argv[1]"
         case activate deactivate
         case init
@@ -177,11 +225,17 @@ function conda
     end
     status is-interactive
     and set -lx STACKENV_PROMPT =
-    set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' $argv)
+    set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $argv)
     or return
     string join \n -- $__se_code | source
     return 0
 end]], modeA = {"load"}}
+  execute{cmd = [[
+functions -e conda
+if functions -q __stackenv_conda_before
+    functions -c __stackenv_conda_before conda
+    functions -e __stackenv_conda_before
+end]], modeA = {"unload"}}
 end
 if myShellName() == "bash" then
   execute{cmd = [[
@@ -208,17 +262,17 @@ if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
     local command = by_shell[myShellType()]
     if command then execute{cmd = command, modeA = {"load"}} end
   end
-  local pythonpath = os.getenv("PYTHONPATH") or ""
-  if pythonpath ~= "" then
-    local found = pythonpath
-    for _, module in ipairs(loaded_modules()) do
-      local full = module.fullName or ""
-      if full ~= "" and pythonpath:find("/" .. full .. "/", 1, true) then
-        found = "by the module " .. full
-      end
+  local own, brought
+  for entry in (os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
+    local module
+    for _, loaded in ipairs(loaded_modules()) do
+      local full = loaded.fullName or ""
+      if full ~= "" and (entry .. "/"):find("/" .. full .. "/", 1, true) then module = full end
     end
-    stackenv_notice("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", found)
+    if module then brought = "by the module " .. module else own = own or entry end
   end
+  if own then stackenv_notice("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", own) end
+  if brought and not own then stackenv_notice("Anaconda3: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment does not", brought) end
   local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
   if not stackenv_reloaded and (tonumber(level or "") or 0) > 0 and exe ~= "/software/Anaconda3/2024.02-1/bin/conda" then
     stackenv_notice("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", os.getenv("CONDA_DEFAULT_ENV") or "")
@@ -254,6 +308,31 @@ if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python")
       setenv("STACKENV_PIP_GUARD", "")
       setenv("PIP_REQUIRE_VIRTUALENV", "")
     end
+    if os.getenv("STACKENV_PIP_USER") then
+      setenv("STACKENV_PIP_USER", "")
+      setenv("PIP_USER", "")
+    end
+    for _, name in ipairs({ "STACKENV_HIDDEN_STATE", "STACKENV_PYTHONPATH_SEEN", "STACKENV_VENV_ASIDE" }) do
+      if os.getenv(name) then setenv(name, "") end
+    end
+    if myShellType() == "sh" then
+      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_PYTHONPATH-}\" ]; then PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH; export PYTHONPATH; fi; unset STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+    end
+    if myShellType() == "sh" then
+      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_EBPYTHONPREFIXES-}\" ]; then EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES; export EBPYTHONPREFIXES; fi; unset STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+    end
+    if myShellType() == "csh" then
+      execute{cmd = "if ( $?STACKENV_HIDDEN_PYTHONPATH ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+    end
+    if myShellType() == "csh" then
+      execute{cmd = "if ( $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+    end
+    if myShellType() == "fish" then
+      execute{cmd = "set -q STACKENV_HIDDEN_PYTHONPATH; and set -gx PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; set -e STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+    end
+    if myShellType() == "fish" then
+      execute{cmd = "set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -gx EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; set -e STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+    end
     LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
   end
 end
@@ -266,7 +345,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     __se_command=deactivate
     while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
         __se_was=$CONDA_SHLVL
-        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide "$__se_command") ||
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$__se_command") ||
             __se_code=
         __se_flags=$-
         set +eu
@@ -280,7 +359,10 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     done
     case $__se_before in
         clean)
-            if [ -z "${STACKENV_CONDA_ENV-}" ]; then unset CONDA_SHLVL; fi
+            if [ -z "${STACKENV_CONDA_ENV-}" ]; then
+                unset CONDA_SHLVL CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_PROMPT_MODIFIER
+                unset CONDA_PREFIX_1 CONDA_PREFIX_2 CONDA_PREFIX_3
+            fi
             unset _CE_M _CE_CONDA _CONDA_ROOT _CONDA_EXE
             if [ -z "${STACKENV_CONDA_ROOT-}" ]; then
                 unset CONDA_EXE CONDA_PYTHON_EXE
@@ -332,7 +414,6 @@ elseif myShellType() == "csh" then
 elseif myShellType() == "fish" then
   execute{cmd = [[
 if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
-    functions -e conda
     set -l __se_level 0
     set -l __se_before clean
     if set -q STACKENV_CONDA_BEFORE
@@ -352,7 +433,7 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
         set -l __se_was $CONDA_SHLVL
         set -lx STACKENV_PROMPT $__se_interactive
-        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide' $__se_command)
+        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $__se_command)
         and string join \n -- $__se_code | source
         if test "$CONDA_SHLVL" = "$__se_was"
             if test $__se_command = leave
@@ -362,8 +443,11 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
         end
     end
     if test "$__se_before" = clean
-        set -q STACKENV_CONDA_ENV
-        or set -e CONDA_SHLVL
+        if not set -q STACKENV_CONDA_ENV
+            for __se_name in (set -xn | string match -r '^CONDA_(?:SHLVL|PREFIX|PREFIX_\d+|DEFAULT_ENV|PROMPT_MODIFIER)$')
+                set -e $__se_name
+            end
+        end
         set -e _CE_M
         set -e _CE_CONDA
         set -e _CONDA_ROOT
@@ -376,7 +460,9 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             set -l __se_own (string replace fish_ __fish_ -- $__se_side)_orig
             if functions -q $__se_own
                 functions -e $__se_side
-                functions -c $__se_own $__se_side
+                if test (functions $__se_own | string match -rv '^\s*(#.*)?$' | count) -gt 2
+                    functions -c $__se_own $__se_side
+                end
                 functions -e $__se_own
             end
         end

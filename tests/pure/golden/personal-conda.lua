@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:12c9c5390e085ea53acea9e137c117a9f1ca42048ecfbec02a557864bd3fd9a1
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d309bd08251ca924e3a18e14a08e9358eea9382fbc2f249d5b5d8be0c2c9cb84
 -- record: /conda/envs/myenv/stackenv/record.json
--- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true}
+-- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: myenv")
 whatis("Version: 1.0")
 whatis("Description: personal conda environment on Anaconda3/2024.02-1")
@@ -60,7 +60,7 @@ for _, entry in ipairs({ "/conda/envs/myenv/stackenv/bin", "/conda/envs/myenv/bi
     if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. entry .. ":", 1, true) then break end
     remove_path("PATH", entry)
   end
-  prepend_path("PATH", entry)
+  prepend_path{"PATH", entry, priority = 100}
 end
 -- An environment that was activated on top is conda's to leave.
 if mode() ~= "unload" or (level == 1 and active == "/conda/envs/myenv") then
@@ -69,6 +69,23 @@ if mode() ~= "unload" or (level == 1 and active == "/conda/envs/myenv") then
   setenv("CONDA_SHLVL", "1")
 end
 setenv("STACKENV_CONDA_ENV", "/conda/envs/myenv")
+if mode() == "unload" then
+  if os.getenv("__LMOD_STACK_PIP_USER") and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
+    local _, left = os.getenv("__LMOD_STACK_PIP_USER"):gsub(":", "")
+    local ours = os.getenv("PIP_USER") == nil
+    if ours then pushenv("PIP_USER", false) end
+    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
+    if left < 2 or not ours then setenv("__LMOD_STACK_PIP_USER", "") end
+  end
+elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) and os.getenv("PIP_USER") ~= nil then
+  local before = mode() == "load" and not os.getenv("__LMOD_STACK_PIP_USER") and os.getenv("PIP_USER")
+  if before then
+    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
+    unsetenv("__LMOD_STACK_PIP_USER")
+    pushenv("PIP_USER", before)
+  end
+  pushenv("PIP_USER", false)
+end
 if mode() == "unload" then
   if os.getenv("__LMOD_STACK_PYTHONNOUSERSITE") and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
     local _, left = os.getenv("__LMOD_STACK_PYTHONNOUSERSITE"):gsub(":", "")
@@ -147,16 +164,34 @@ if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
     local command = by_shell[myShellType()]
     if command then execute{cmd = command, modeA = {"load"}} end
   end
-  local pythonpath = os.getenv("PYTHONPATH") or ""
-  if pythonpath ~= "" then
-    local found = pythonpath
-    for _, module in ipairs(loaded_modules()) do
-      local full = module.fullName or ""
-      if full ~= "" and pythonpath:find("/" .. full .. "/", 1, true) then
-        found = "by the module " .. full
-      end
+  local own, brought
+  for entry in (os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
+    local module
+    for _, loaded in ipairs(loaded_modules()) do
+      local full = loaded.fullName or ""
+      if full ~= "" and (entry .. "/"):find("/" .. full .. "/", 1, true) then module = full end
     end
-    stackenv_notice("myenv/1.0: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which needs no Python module; if an import goes wrong, unload that module", found)
+    if module then brought = "by the module " .. module else own = own or entry end
+  end
+  if own then stackenv_notice("myenv/1.0: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which needs no Python module; if an import goes wrong, unload that module", own) end
+end
+-- Shells that have loaded the module as stackenv 0.1 wrote it; not needed after 0.3.
+if mode() == "unload" and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
+  for _, name in ipairs({ "PIP_CONSTRAINT", "UV_CONSTRAINT" }) do
+    local now, pushed = os.getenv(name) or "", os.getenv("STACKENV_" .. name) or ""
+    local word, stack = pushed:match("^%S+"), "__LMOD_STACK_" .. name
+    if word then
+      if (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
+        -- What the user has added since stays, but for values with //, of which Lmod makes one.
+        if os.getenv(stack) and (now == pushed or now:find("//", 1, true)) then
+          pushenv(name, "")
+        else
+          prepend_path(name, word, " ")
+        end
+      end
+      setenv("STACKENV_" .. name, "")
+      if os.getenv(stack) then setenv(stack, "") end
+    end
   end
 end
 -- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.

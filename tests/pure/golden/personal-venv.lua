@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:37882ed0b4365f27e358bda9244efa2ceb7f64c3e875b94e89a462ce4f96710b
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:eb22d50169aa7e4061b4ec8b5e10a3c050a939f5b816430ad3b8c57f0c206646
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
--- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true}
+-- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
 whatis("Version: 1.0")
 whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
@@ -98,62 +98,23 @@ if mode() == "load" then
   end
 end
 prepend_path{"PATH", "/home/user/venvs/biopy-1.0/bin", priority = 100}
-if mode() == "unload" then
-  local now = os.getenv("PIP_CONSTRAINT") or ""
-  local ours = (" " .. now .. " "):find(" " .. "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " ", 1, true)
-  if ours and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
-    -- What the user has added since stays, but for values with //, of which Lmod makes one.
-    local whole = now == os.getenv("STACKENV_PIP_CONSTRAINT") or now:find("//", 1, true)
-    if os.getenv("__LMOD_STACK_PIP_CONSTRAINT") and whole then
-      pushenv("PIP_CONSTRAINT", "")
-    else
-      prepend_path("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ")
+-- Shells that have loaded the module as stackenv 0.1 wrote it; not needed after 0.3.
+if mode() == "unload" and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
+  for _, name in ipairs({ "PIP_CONSTRAINT", "UV_CONSTRAINT" }) do
+    local now, pushed = os.getenv(name) or "", os.getenv("STACKENV_" .. name) or ""
+    local word, stack = pushed:match("^%S+"), "__LMOD_STACK_" .. name
+    if word then
+      if (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
+        -- What the user has added since stays, but for values with //, of which Lmod makes one.
+        if os.getenv(stack) and (now == pushed or now:find("//", 1, true)) then
+          pushenv(name, "")
+        else
+          prepend_path(name, word, " ")
+        end
+      end
+      setenv("STACKENV_" .. name, "")
+      if os.getenv(stack) then setenv(stack, "") end
     end
-  end
-  if os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then setenv("STACKENV_PIP_CONSTRAINT", "") end
-  if os.getenv("__LMOD_STACK_PIP_CONSTRAINT") then setenv("__LMOD_STACK_PIP_CONSTRAINT", "") end
-elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
-  local now = mode() == "load" and os.getenv("PIP_CONSTRAINT") or ""
-  if now == "" then
-    pushenv("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
-    setenv("STACKENV_PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
-  -- Lmod 8.6 would have the shell run what follows a newline.
-  elseif not now:find("%c") then
-    if not os.getenv("__LMOD_STACK_PIP_CONSTRAINT") then
-      unsetenv("__LMOD_STACK_PIP_CONSTRAINT")
-      pushenv("PIP_CONSTRAINT", now)
-    end
-    pushenv("PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
-    setenv("STACKENV_PIP_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
-  end
-end
-if mode() == "unload" then
-  local now = os.getenv("UV_CONSTRAINT") or ""
-  local ours = (" " .. now .. " "):find(" " .. "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " ", 1, true)
-  if ours and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
-    -- What the user has added since stays, but for values with //, of which Lmod makes one.
-    local whole = now == os.getenv("STACKENV_UV_CONSTRAINT") or now:find("//", 1, true)
-    if os.getenv("__LMOD_STACK_UV_CONSTRAINT") and whole then
-      pushenv("UV_CONSTRAINT", "")
-    else
-      prepend_path("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt", " ")
-    end
-  end
-  if os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then setenv("STACKENV_UV_CONSTRAINT", "") end
-  if os.getenv("__LMOD_STACK_UV_CONSTRAINT") then setenv("__LMOD_STACK_UV_CONSTRAINT", "") end
-elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "biopy/1.0") ~= "biopy/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
-  local now = mode() == "load" and os.getenv("UV_CONSTRAINT") or ""
-  if now == "" then
-    pushenv("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
-    setenv("STACKENV_UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt")
-  -- Lmod 8.6 would have the shell run what follows a newline.
-  elseif not now:find("%c") then
-    if not os.getenv("__LMOD_STACK_UV_CONSTRAINT") then
-      unsetenv("__LMOD_STACK_UV_CONSTRAINT")
-      pushenv("UV_CONSTRAINT", now)
-    end
-    pushenv("UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
-    setenv("STACKENV_UV_CONSTRAINT", "file:/home/user/venvs/biopy-1.0/stackenv/constraints.txt" .. " " .. now)
   end
 end
 -- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.

@@ -1,0 +1,54 @@
+"""Which packages on PYTHONPATH and EBPYTHONPREFIXES loaded modules bring, and how a Python does without.
+
+A conda environment is a world of its own: a module's numpy, built for another Python and in front of
+everything, breaks what imports it. Hidden is what lies below the root of a loaded module (EasyBuild
+sets EBROOT...) or below a folder that the site names; all other entries are the user's and stay.
+
+Imported by activation.py of the conda module, and, in an environment that has a personal module, by a
+.pth file at each start of its Python, which is right also for what is loaded later. It runs in any
+Python that an environment may have, 2.7 too.
+"""
+
+# 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94
+
+import os
+import sys
+
+SITE_ROOTS = __SITE_ROOTS__
+HIDDEN = __HIDDEN__
+
+VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")
+
+
+def list_module_roots(environ):
+    """Return the roots of the loaded modules, as EasyBuild's modules set them."""
+    return [root for name, root in environ.items() if name.startswith("EBROOT") and root.strip("/")]
+
+
+def list_site_roots():
+    """Return the folders below which everything is the site's, as its configuration names them."""
+    return [root for root in SITE_ROOTS.split(":") if root]
+
+
+def is_within(path, folder):
+    """Tell whether `path` is `folder` or below it."""
+    folder = folder.rstrip("/")
+    return bool(folder) and (path.rstrip("/") + "/").startswith(folder + "/")
+
+
+def is_of_modules(entry, environ):
+    """Tell whether modules brought `entry` of one of VARIABLES."""
+    return any(is_within(entry, root) for root in list_module_roots(environ) + list_site_roots())
+
+
+def hide():
+    """Take what modules brought by PYTHONPATH out of this process' sys.path; its children inherit all."""
+    try:
+        if HIDDEN != "yes" or sys.flags.ignore_environment:
+            return
+        named = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(":") if entry]
+        foreign = [e for e in named if is_of_modules(e, os.environ) and not is_within(e, sys.prefix)]
+        sys.path[:] = [entry for entry in sys.path if entry not in foreign]
+    except Exception as error:
+        # A fault here must not keep the interpreter from starting.
+        sys.stderr.write("stackenv: packages of modules are not hidden: " + repr(error) + "\n")

@@ -1,0 +1,8 @@
+# Before the function `conda` is defined: the user's own, or alias, comes back at the unload.
+if functions -q conda; and not functions conda | string match -q '*__se_code*'
+    functions -e __stackenv_conda_before
+    functions -c conda __stackenv_conda_before
+    if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
+        printf '%s\n' __FUNCTION_MESSAGE__ >&2
+    end
+end

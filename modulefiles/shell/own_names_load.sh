@@ -1,0 +1,16 @@
+# Before the function `conda` is defined: an alias of that name would be expanded instead of it, and a
+# function would be lost. Both come back at the unload (own_names_unload.sh).
+if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
+    # As the shell prints it for itself to read again (POSIX, alias); bash puts the word alias in front.
+    _STACKENV_CONDA_ALIAS=${__se_before#alias }
+    unalias conda
+    if [ -t 2 ]; then
+        printf '%s\n' __ALIAS_MESSAGE__" $_STACKENV_CONDA_ALIAS" >&2
+    fi
+fi
+# dash does not show functions.
+case ${STACKENV_CONDA_BEFORE-}:$(typeset -f conda 2>/dev/null || :) in
+    *__se_code* | *:) ;;
+    clean:*) _STACKENV_CONDA_FUNCTION=$(typeset -f conda) ;;
+esac
+unset __se_before

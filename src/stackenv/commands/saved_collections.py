@@ -1,0 +1,76 @@
+"""What a change of a module means for the collections of `module save` that hold it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Collection as Names
+from collections.abc import Iterator
+
+from stackenv.apply.store import StoredModule
+from stackenv.commands.workplace import Workplace
+from stackenv.facts.collections import Collection, list_collections
+from stackenv.model.environment import Record
+from stackenv.output import tell
+
+
+def tell_collections(module: StoredModule, after: Record | None, workplace: Workplace) -> None:
+    """Tell which collections `module restore` cannot restore any more, and what saves them again.
+
+    Lmod compares what a module loads with what it loaded when the collection was saved, and refuses all of
+    the collection when that has changed.
+
+    Parameters
+    ----------
+    module
+        As it was when the collections were saved.
+    after
+        What it is now; None when it is gone.
+    """
+    for collection in list_collections(workplace.environ):
+        if is_outdated(collection, module, after):
+            restore = shlex.join(["module", "restore", collection.name])
+            system = f" on {collection.system}" if collection.system else ""
+            tell(
+                f"`{restore}`{system} fails from now on: it was saved with {module.full_name} as it was; "
+                f"to save it again: {'; '.join(list_commands(collection, module, after, workplace))}"
+            )
+
+
+def is_saved_as(path: str, module: StoredModule) -> bool:
+    """Tell whether the modulefile `path` of a collection is, or was, that of `module`."""
+    return os.path.realpath(path) == os.path.realpath(module.path)
+
+
+def is_outdated(collection: Collection, module: StoredModule, after: Record | None) -> bool:
+    """Tell whether `collection` holds `module`, and Lmod would find another one."""
+    names = {saved.module.full_name for saved in collection.modules}
+    return any(is_saved_as(saved.module.path, module) for saved in collection.modules) and (
+        after is None or after.full_name != module.full_name or not names.issuperset(after.modules)
+    )
+
+
+def list_commands(
+    collection: Collection, module: StoredModule, after: Record | None, workplace: Workplace
+) -> Iterator[str]:
+    """Yield the commands that save `collection` again, with the module as it is now or without it."""
+    names = list(list_names(collection, module, after))
+    if not names:
+        yield shlex.join(["module", "disable", collection.name])
+        return
+    yield "module --force purge"
+    if after and str(workplace.store.root) not in collection.system_folders:
+        yield shlex.join(["module", "use", str(workplace.store.root)])
+    yield shlex.join(["module", "load", *names])
+    yield shlex.join(["module", "save", collection.name])
+
+
+def list_names(collection: Collection, module: StoredModule, after: Record | None) -> Iterator[str]:
+    """Yield what the user had loaded by name, but for what `after` loads by itself."""
+    brought: Names[str] = {name.rpartition("/")[0] for name in after.stack} if after else ()
+    for saved in collection.modules:
+        if is_saved_as(saved.module.path, module):
+            if after:
+                yield saved.typed if after.full_name == module.full_name else after.full_name
+        elif saved.module.asked_for and saved.short_name not in brought:
+            yield saved.typed

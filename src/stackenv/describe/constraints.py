@@ -1,0 +1,69 @@
+"""What keeps pip and uv from replacing what the modules bring, in the environment and nowhere else."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from stackenv import STACKENV_UUID
+from stackenv.model import InstalledFile
+from stackenv.model.environment import Record
+from stackenv.model.record import FOLDER
+
+CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
+UV = "bin/uv"
+# The commands of pip that take constraints; `lock` is pip 25.1's.
+PIP_COMMANDS = ("download", "wheel", "lock", "install")
+
+
+def constraints_url(record: Record) -> str:
+    """Return the constraints file as a file: URL (RFC 8089), which pip and uv do not split at spaces.
+
+    Empty when `record` holds nothing.
+    """
+    return f"file:{quote(f'{record.path}/{CONSTRAINTS_FILE}')}" if record.pinned else ""
+
+
+def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the constraints file of the venv of `record`, and what has pip and uv read it.
+
+    pip.conf is what pip reads with --isolated, which ignores variables; all else is done by the layers.
+    """
+    url = constraints_url(record)
+    held = "".join(f"[{command}]\nconstraint = {url}\n" for command in PIP_COMMANDS) if url else "[install]\n"
+    # What a user's own pip.conf may say would put packages where this environment does not look.
+    pip_conf = f"# {STACKENV_UUID}\n{held}user = false\n"
+    return (
+        InstalledFile(
+            f"{record.path}/{CONSTRAINTS_FILE}",
+            text=describe_constraints(record),
+            loss="pip refuses to install, and other installers may replace packages of the modules",
+        ),
+        InstalledFile(
+            f"{record.path}/pip.conf",
+            text=pip_conf,
+            loss="pip may install into ~/.local, or put other versions over those of the modules",
+        ),
+        describe_uv(record),
+    )
+
+
+def describe_constraints(record: Record) -> str:
+    """Return the text of the constraints file (pip documentation, "Constraints Files")."""
+    lines = [f"{name}=={version}  # from {module}\n" for name, version, module in record.pinned]
+    return (
+        f"# {STACKENV_UUID}\n"
+        "# What the modules of this environment bring, so that an install does not put a generic build in\n"
+        f"# its place. To free one: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
+        + "".join(lines)
+    )
+
+
+def describe_uv(record: Record) -> InstalledFile:
+    """Return the `uv` that hands the constraints to the user's own, or refuses what a packed one cannot."""
+    values = {
+        "NAME": record.full_name,
+        "FOLDER": f"{record.path}/{FOLDER}",
+        "CONSTRAINTS": constraints_url(record),
+    }
+    loss = "uv may replace packages of the modules"
+    return InstalledFile(f"{record.path}/{UV}", "libexec/uv", values=values, executable=True, loss=loss)

@@ -1,0 +1,56 @@
+"""What Slurm takes for the options of a job, as sbatch(1) has it: checked before anything is submitted."""
+
+from __future__ import annotations
+
+import re
+
+TIMES = "minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds]"
+RANGE = r"\d+(?:-\d+(?::\d+)?)?"
+# sbatch(1) 22.05; of nodes also what 23.02 has added, lists and steps. What is right in form, and too much
+# or none at this site, Slurm itself says.
+FORMS = {
+    "time": (
+        re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|-1|infinite|unlimited", re.IGNORECASE),
+        f"--time 2:00:00 for two hours, 30 for minutes, 1-12 for a day and a half ({TIMES})",
+    ),
+    "mem": (re.compile(r"\d+([KMGT]B?)?", re.IGNORECASE), "--mem 8G; K, M, G or T, and no fraction"),
+    "nodes": (
+        re.compile(r"\d+[km]?(-\d+[km]?)?(:\d+)?(,\d+(-\d+(:\d+)?)?)*", re.IGNORECASE),
+        "--nodes 2, or at least and at most: --nodes 2-4",
+    ),
+    "array": (
+        re.compile(rf"{RANGE}(?:,{RANGE})*(?:%\d+)?"),
+        "--array 1-20, --array 1,3,7 or, four at a time, --array 1-20%4",
+    ),
+}
+# As people write a time elsewhere: 2h, 1d12h, 90min, 1.5h.
+SPOKEN = re.compile(
+    r"(?:(?P<days>[\d.]+) ?d(?:ays?)?)? ?(?:(?P<hours>[\d.]+) ?h(?:ours?|rs?)?)? ?"
+    r"(?:(?P<minutes>[\d.]+) ?m(?:in(?:ute)?s?)?)? ?(?:(?P<seconds>[\d.]+) ?s(?:ec(?:ond)?s?)?)?",
+    re.IGNORECASE,
+)
+UNITS_S = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+
+
+def describe_fault(option: str, value: str) -> str:
+    """Return what to type instead of `value` for an option of sbatch; empty when Slurm takes it."""
+    if option not in FORMS or FORMS[option][0].fullmatch(value):
+        return ""
+    meant = translate_time(value) if option == "time" else ""
+    return f"--time {meant}" if meant else FORMS[option][1]
+
+
+def translate_time(text: str) -> str:
+    """Return in Slurm's form the time that `text` gives with units; empty when it gives none."""
+    found = SPOKEN.fullmatch(text)
+    try:
+        parts = {unit: float(number) for unit, number in found.groupdict().items() if number} if found else {}
+    except ValueError:
+        return ""
+    minutes, seconds = divmod(round(sum(UNITS_S[unit] * number for unit, number in parts.items())), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if not days + hours + minutes + seconds:
+        return ""
+    clock = f"{hours:02}:{minutes:02}:{seconds:02}"
+    return f"{days}-{clock}" if days else clock

@@ -1,0 +1,95 @@
+"""The collections of modules that the user has saved with `module save`: read, and nothing run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.facts.module_table import LoadedModule, LuaTable, TableError, TableReader, read_entry
+
+# Below the home. Lmod 8.6 knows only the first; later versions write both, or the second alone where the
+# site has set LMOD_USE_DOT_CONFIG_ONLY, and read the newer of two:
+# https://lmod.readthedocs.io/en/latest/090_configuring_lmod.html
+FOLDERS = (".lmod.d", ".config/lmod")
+LARGEST_FILE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class SavedModule:
+    """One module of a collection; `typed` is how the user had named it, NAME or NAME/VERSION."""
+
+    module: LoadedModule
+    short_name: str
+    typed: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One collection.
+
+    Parameters
+    ----------
+    name
+        What `module restore` takes.
+    system
+        The LMOD_SYSTEM_NAME that it was saved for; empty without one.
+    modules
+        What was loaded, in this order.
+    system_folders
+        The MODULEPATH of a fresh shell at that time.
+    """
+
+    name: str
+    system: str
+    modules: tuple[SavedModule, ...]
+    system_folders: tuple[str, ...]
+
+
+def list_collections(environ: Mapping[str, str]) -> list[Collection]:
+    """Return the user's collections, by name; what cannot be read, or is none, is left out."""
+    files: dict[tuple[str, str], tuple[float, Path]] = {}
+    for folder in (Path(environ.get("HOME", "/"), place) for place in FOLDERS):
+        for path in list_files(folder):
+            name, _, system = path.name.partition(".")
+            key = str(path.relative_to(folder).with_name(name)), system
+            files[key] = max(files.get(key, (0.0, path)), (path.stat().st_mtime, path))
+    found = []
+    for (name, system), (_, path) in sorted(files.items()):
+        try:
+            found.append(read_collection(name, system, path))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def list_files(folder: Path) -> Iterator[Path]:
+    """Yield the files below `folder` that Lmod takes for collections."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        for name in names:
+            path = Path(place, name)
+            if not name.startswith((".", "__")) and not name.endswith("~") and path.is_file():
+                yield path
+
+
+def read_collection(name: str, system: str, path: Path) -> Collection:
+    """Return the collection that is saved in `path`; raise OSError or ValueError when it is none."""
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise ValueError("larger than any table of Lmod")
+    lines = path.read_text(encoding="latin-1").splitlines(keepends=True)
+    table = TableReader("".join(line for line in lines if not line.startswith("--"))).read("_ModuleTable_")
+    entries, base = table.get("mT"), table.get("systemBaseMPATH")
+    if not isinstance(entries, dict) or not isinstance(base, str):
+        raise TableError("no table of modules")
+    modules = sorted(list_saved(entries), key=lambda saved: saved.module.order)
+    return Collection(name, system, tuple(modules), tuple(base.split(":")))
+
+
+def list_saved(entries: LuaTable) -> Iterator[SavedModule]:
+    """Yield the modules of a collection's table."""
+    for short_name, entry in entries.items():
+        if isinstance(entry, dict) and entry.get("status") == "active":
+            module = read_entry(entry)
+            yield SavedModule(module, str(short_name), str(entry.get("userName") or module.full_name))

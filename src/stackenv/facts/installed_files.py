@@ -1,0 +1,133 @@
+"""Files of installed packages that are gone, or are not as they were installed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import NamedTuple
+
+from stackenv.facts.conda_environment import list_files
+from stackenv.facts.own_packages import describe_requirement, read_origin
+from stackenv.facts.package_owners import Owners
+
+# Written anew by Python, whatever was noted.
+WRITTEN_ANEW = (".pyc", ".pyo")
+NOTES = ("METADATA", "RECORD")
+# How a script begins that pip or uv has made: where `#!` cannot hold the interpreter's path, with three lines
+# (pip/_vendor/distlib/scripts.py).
+FIRST_LINE = re.compile(rb"#!([^\n]*)\n(?:'''exec' ([^\n]*)\n' '''\n)?")
+
+
+class Fault(NamedTuple):
+    """A file that is not right: what installs it again, where it is, and whether it is there."""
+
+    requirement: str
+    path: Path
+    is_there: bool
+
+
+def list_faults(owners: Owners, prefix: Path, stays: bool, thorough: bool) -> Iterator[Fault]:
+    """Yield each file at `prefix` that is not right: of a package by the list of who has installed it.
+
+    Parameters
+    ----------
+    stays
+        Whether the environment is where it was made, so that its scripts begin as they did.
+    thorough
+        Whether contents are compared too.
+    """
+    yield from list_conda_faults(owners, prefix, thorough)
+    yield from list_lost_notes(path for path, _ in owners.by_pip)
+    for distribution in owners.distributions:
+        yield from list_pip_faults(distribution, prefix, stays, thorough)
+
+
+def list_conda_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[Fault]:
+    """Yield the files that conda has noted and that are gone or changed."""
+    for note in owners.by_conda:
+        requirement = f"{note['name']}={note['version']}"
+        for name, sha256 in list_files(note).items():
+            path = prefix / name
+            if path.suffix in WRITTEN_ANEW or path.is_symlink():
+                continue
+            if not path.exists():
+                yield Fault(requirement, path, False)
+            elif thorough and sha256 and path.is_file() and hash_file(path).hexdigest() != sha256:
+                yield Fault(requirement, path, True)
+
+
+def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
+    """Yield what is gone of the notes that installers write into the `folders` of metadata.
+
+    Without METADATA Python does not know the package, without RECORD pip cannot take it away (PEP 627).
+    """
+    for folder in folders:
+        name, _, version = folder.name[: -len(".dist-info")].partition("-")
+        if folder.suffix == ".dist-info" and folder.is_dir() and version:
+            for note in NOTES:
+                # A full disk leaves files without contents.
+                if not (folder / note).exists() or not (folder / note).stat().st_size:
+                    yield Fault(f"{name.replace('_', '-')}=={version}", folder / note, False)
+
+
+def list_pip_faults(distribution: Distribution, prefix: Path, stays: bool, thorough: bool) -> Iterator[Fault]:
+    """Yield the files of `distribution` that are gone or changed, by its RECORD (PEP 376, PEP 627)."""
+    if read_origin(distribution.read_text("direct_url.json")).get("dir_info", {}).get("editable"):
+        return
+    # Without one there is at most a list of what the sources had.
+    if distribution.read_text("RECORD") is None:
+        return
+    requirement = describe_requirement(distribution)
+    for file in distribution.files or ():
+        # virtualenv puts the folders of compiled files into RECORD, and does not make them.
+        if file.suffix in WRITTEN_ANEW or file.name == "__pycache__":
+            continue
+        path = Path(os.path.normpath(str(distribution.locate_file(file))))
+        # A RECORD can name any file: one outside is not the environment's, nor this command's to read.
+        if not str(path).startswith(f"{prefix}/"):
+            continue
+        expected = file.hash.value if thorough and file.hash and file.hash.mode == "sha256" else ""
+        if not path.exists():
+            yield Fault(requirement, path, False)
+        elif is_changed(path, file.size, expected) and not has_moved(path, prefix, stays):
+            yield Fault(requirement, path, True)
+
+
+def is_changed(path: Path, size: int | None, sha256: str) -> bool:
+    """Tell whether the file `path` has another size, or other contents; what is not known is not compared."""
+    if size is not None and path.stat().st_size != size:
+        return True
+    if not sha256:
+        return False
+    # RECORD has it in base64 without padding (PEP 376).
+    return base64.urlsafe_b64encode(hash_file(path).digest()).rstrip(b"=").decode() != sha256
+
+
+def has_moved(path: Path, prefix: Path, stays: bool) -> bool:
+    """Tell whether `path` is a script whose first line is not the one that it was installed with.
+
+    conda-pack and people who move environments write another. RECORD has a hash of the whole, so that what
+    stands below can then be compared with nothing; it must be there, and be text.
+    """
+    if path.parent != prefix / "bin":
+        return False
+    contents = path.read_bytes()
+    begin = FIRST_LINE.match(contents)
+    if not begin or b"\0" in contents or not contents[begin.end() :].strip():
+        return False
+    interpreter = begin[2] or begin[1]
+    return not (stays and os.fsencode(f"{prefix}/bin/") in interpreter)
+
+
+def hash_file(path: Path) -> hashlib._Hash:
+    """Return the SHA-256 of the file `path`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest

@@ -1,0 +1,138 @@
+"""What start-up files do with modules: which they load whatever happens, and which folders they use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from stackenv.facts.start_files import QUOTED, Shell, StartFile
+from stackenv.facts.storage_places import expand
+
+SEPARATOR = re.compile(r"(;;?|&&|\|\|?|(?<![>&\d])&(?![>&\d]))")
+# What begins and ends a part that is run on a condition, or more than once; as the first word of a command.
+SH = (frozenset({"if", "case", "for", "while", "until", "select"}), frozenset({"fi", "esac", "done"}))
+BLOCKS: Mapping[Shell, tuple[frozenset[str], frozenset[str]]] = {
+    "sh": SH,
+    "zsh": SH,
+    "csh": (frozenset({"foreach", "while", "switch"}), frozenset({"endif", "endsw", "end"})),
+    "fish": (frozenset({"if", "switch", "for", "while", "begin", "function"}), frozenset({"end"})),
+    "xonsh": (frozenset(), frozenset()),
+}
+# The first words of a command that is run on a condition by itself: of fish, and of csh.
+ON_CONDITION = ("and", "or", "not", "if", "else")
+LOAD = re.compile(r"module\s+(?:-\S+\s+)*(?:load|add)\s+(.+)|ml\s+(?:-\S+\s+)*(?:(?:load|add)\s+)?(.+)")
+USE = re.compile(r"(?:module|ml)\s+(?:-\S+\s+)*use\s+(.+)")
+# Behind `ml` each other word that is no option is the name of a module (Lmod 8.6, libexec/ml_cmd.in.lua).
+COMMANDS = frozenset(
+    """
+    add av avail available category del delete describe disable gd getdefault help is-avail is-loaded isAvail
+    isloaded key keyword keywords ld list listdefault load mcc ov overview purge r refresh reset restore rm s
+    save savelist sd search setdefault show sl spider sw swap switch tablelist try-add try-load tryadd tryload
+    unload unuse update use whatis
+    """.split()  # noqa: SIM905 (words read better as words)
+)
+# A name that is all there is to it: what a shell would expand is known to nobody before.
+PLAIN = re.compile(r"[A-Za-z0-9_][\w./+:@-]*")
+
+
+def list_loads(file: StartFile) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield line, command and names of modules of each load that the file comes to in each shell.
+
+    Not those on a condition, in a loop, or whose failure it expects (`||`, a redirection).
+    """
+    for number, command in list_unconditional(file):
+        found = LOAD.fullmatch(command)
+        if not found or any(mark in command for mark in "<>`"):
+            continue
+        names = [word.strip("\"'") for word in (found[1] or found[2]).split()]
+        if found[2] and names[0] in COMMANDS:
+            continue
+        yield number, command, [name for name in names if PLAIN.fullmatch(name)]
+
+
+def list_used_folders(files: Sequence[StartFile], environ: Mapping[str, str]) -> list[Path] | None:
+    """Return the folders by which `files` extend MODULEPATH, on a condition or not.
+
+    None when one cannot be known before a shell runs them, or MODULEPATH is set without `module use`.
+    """
+    folders = []
+    for file in files:
+        if any(file.list_assignments(["MODULEPATH"])):
+            return None
+        for _, command in file.list_commands():
+            found = USE.match(command)
+            for word in found[1].split() if found else ():
+                if word.startswith("#"):
+                    break
+                path = expand(word.strip("\"'"), environ)
+                if path.startswith("/") and not set(path) & set("$`(*?["):
+                    folders.append(Path(path))
+                # --append, and --priority with its number.
+                elif not (word.startswith("-") or word.isdecimal()):
+                    return None
+    return folders
+
+
+def list_unconditional(file: StartFile) -> Iterator[tuple[int, str]]:
+    """Yield line and text of each command that the file comes to whatever the conditions in it say.
+
+    Where a line cannot be taken apart it is left out, and all below what ends the file.
+    """
+    depth, quote, joined = 0, "", False
+    indented = list_indented(file) if file.shell == "xonsh" else ()
+    for number, text in file.list_lines():
+        masked = mask(text)
+        if quote:
+            # Inside of a text of several lines.
+            quote = "" if text.count(quote) % 2 else quote
+            continue
+        quote = next((mark for mark in masked if mark in "\"'"), "")
+        depth, commands = take_apart(text, masked, depth, file.shell)
+        if depth < 0:
+            return
+        if not (quote or joined or number in indented):
+            for command in commands:
+                if command.split()[0] in ("return", "exit"):
+                    return
+                yield number, command
+        joined = masked.rstrip().endswith(("\\", "&&", "||", "|"))
+
+
+def mask(text: str) -> str:
+    """Return `text` as long as it is, without what is quoted, and without a comment."""
+    masked = QUOTED.sub(lambda quoted: "_" * len(quoted[0]), text)
+    masked = re.sub(r"\\.", "__", masked)
+    comment = re.search(r"(?:^|\s)#", masked)
+    return masked[: comment.start()] if comment else masked
+
+
+def take_apart(text: str, masked: str, depth: int, shell: Shell) -> tuple[int, list[str]]:
+    """Return how deep in conditions the next line is, and the commands of this one that are on none."""
+    opening, closing = BLOCKS[shell]
+    found, before, place = [], ";", 0
+    pieces = [*SEPARATOR.split(masked), ";"]
+    for piece, after in zip(pieces[::2], pieces[1::2]):
+        words = piece.split()
+        first = words[0].partition("(")[0] if words else ""
+        command = text[place : place + len(piece)].strip()
+        place += len(piece) + len(after)
+        if not words:
+            before = after
+            continue
+        ended = first in closing or words.count("}") > words.count("{") or words == [")"]
+        depth -= ended
+        begun = first in opening or words.count("{") > words.count("}") or words == ["("]
+        begun = begun or (shell == "csh" and first == "if" and words[-1] == "then")
+        depth += begun
+        alone = before in (";", ";;", "&") and after in (";", "&&")
+        if depth == 0 and alone and not (ended or begun) and first not in ON_CONDITION:
+            found.append(command)
+        before = after
+    return depth, found
+
+
+def list_indented(file: StartFile) -> frozenset[int]:
+    """Return the lines of `file` that begin with a space: in Python, those of a block."""
+    lines = file.contents.split(b"\n")
+    return frozenset(number for number, line in enumerate(lines, 1) if line[:1].isspace())

@@ -1,0 +1,54 @@
+"""A stack was loaded into an active conda environment, and comes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from stackenv.describe.venv import FIRST_PTH
+from stackenv.errors import quote_word
+from stackenv.facts.account import Account
+from stackenv.model.finding import Finding
+
+VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")
+
+
+def find(account: Account) -> Iterator[Finding]:
+    """Yield a finding when what modules bring comes before the conda environment of this shell.
+
+    What was loaded before the activation is hidden, and what is loaded later is hidden by the files of
+    an environment that has a personal module (modulefiles/libexec/hide_modules.py has the same rule).
+    """
+    environ = account.environ
+    prefix = environ.get("CONDA_PREFIX", "")
+    if environ.get("CONDA_SHLVL", "0") == "0" or not prefix or hides_modules(Path(prefix)):
+        return
+    roots = [root for name, root in environ.items() if name.startswith("EBROOT") and root.strip("/")]
+    roots += account.policy.conda.module_roots
+    entries = [entry for variable in VARIABLES for entry in environ.get(variable, "").split(":")]
+    late = [e for e in entries if any(f"{e}/".startswith(f"{root.rstrip('/')}/") for root in roots)]
+    if not late:
+        return
+    name = environ.get("CONDA_DEFAULT_ENV") or prefix
+    yield Finding(
+        "stack-over-conda",
+        "warning",
+        f"{name_module(late, environ)} was loaded after `conda activate {name}` and comes before the "
+        "environment",
+        f"environment variables {' and '.join(v for v in VARIABLES if environ.get(v))}",
+        "Python imports the packages of the module, and pip takes them for installed",
+        f"put the environment first: conda activate {quote_word(name)}; or give it a module, which is right "
+        f"in every order: stackenv adopt {quote_word(prefix)}",
+    )
+
+
+def hides_modules(prefix: Path) -> bool:
+    """Tell whether the Python of the conda environment at `prefix` hides modules at its start."""
+    return any(prefix.glob(f"lib/python*/site-packages/{FIRST_PTH}"))
+
+
+def name_module(entries: list[str], environ: Mapping[str, str]) -> str:
+    """Return the loaded module that brought one of `entries`: the last, which was asked for; or an entry."""
+    loaded = environ.get("LOADEDMODULES", "").split(":")
+    named = [module for module in loaded if any(f"/{module}/" in f"{entry}/" for entry in entries)]
+    return named[-1] if named else entries[0]

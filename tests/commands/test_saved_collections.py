@@ -1,0 +1,105 @@
+"""Collections of real `module save`: which of them a change breaks is said, and what is to be typed helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from people import Person
+
+from stackenv.facts.collections import list_collections
+
+LISTED = "module --terse list 2>&1; exit $status"
+
+
+def save(person: Person, load: str, name: str, **changes: str) -> None:
+    """Load modules in a fresh shell, and save them."""
+    done = person.shell(f"module load {load} && module save {name}", **changes)
+    assert done.returncode == 0, done.stderr
+
+
+def restore(person: Person, name: str, **changes: str) -> tuple[int, list[str]]:
+    """Return the status of a restore in a fresh shell, and what is loaded then."""
+    done = person.shell(f"module restore {name} 2>/dev/null; status=$?; {LISTED}", **changes)
+    return done.returncode, done.stdout.split()
+
+
+def read_advice(told: str) -> dict[str, str]:
+    """Return what is to be typed for each collection that is named in the words of a command."""
+    lines = [line for line in told.splitlines() if "`module restore " in line]
+    return {line.split("`")[1]: line.partition("to save it again: ")[2] for line in lines}
+
+
+def obey(person: Person, command: str, **changes: str) -> None:
+    """Type `command` in a fresh shell that has not used the person's own modules yet."""
+    done = person.shell(f'module unuse "$HOME/modules"\n{command}', **changes)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_rebuild_on_other_modules_names_them_and_what_saves_them_again(person: Person) -> None:
+    person.create("it")
+    person.create("other")
+    save(person, "it", "mine")
+    save(person, "Extra/1 it/1.0", "default")
+    save(person, "Bundle/1 it", "more")
+    save(person, "other", "others")
+    assert read_advice(person.stackenv("rebuild", "it").stderr) == {}
+    assert restore(person, "mine")[0] == 0
+    advice = read_advice(person.stackenv("rebuild", "it", "-m", "Bundle/2").stderr)
+    assert list(advice) == [f"module restore {name}" for name in ("default", "mine", "more")]
+    for name in ("default", "mine", "more"):
+        # Without the advice Lmod refuses all of it.
+        assert restore(person, name) == (1, ["No", "modules", "loaded"])
+        obey(person, advice[f"module restore {name}"])
+        status, loaded = restore(person, name)
+        assert status == 0 and {"Bundle/2", "it/1.0"} <= set(loaded)
+        assert ("Extra/1" in loaded) == (name == "default")
+    assert restore(person, "others")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"), [("rename it that", {"that/1.0", "Extra/1"}), ("remove it --yes", {"Extra/1"})]
+)
+def test_another_name_or_none(person: Person, words: str, loaded: set[str]) -> None:
+    person.create("it")
+    save(person, "it", "alone")
+    save(person, "it Extra", "more")
+    advice = read_advice(person.stackenv(*words.split()).stderr)
+    assert list(advice) == ["module restore alone", "module restore more"]
+    for command in advice.values():
+        obey(person, command)
+    status, found = restore(person, "more")
+    assert status == 0 and loaded <= set(found) and "it/1.0" not in found
+    listed = person.shell("module --terse savelist 2>&1").stdout.split()
+    assert listed == (["more"] if "remove" in words else ["alone", "more"])
+
+
+def test_a_collection_of_one_system_is_saved_again_there(person: Person) -> None:
+    person.create("it")
+    save(person, "it", "mine", LMOD_SYSTEM_NAME="epyc")
+    told = person.stackenv("rebuild", "it", "-m", "Bundle/2").stderr
+    assert "`module restore mine` on epyc fails" in told
+    obey(person, read_advice(told)["module restore mine"], LMOD_SYSTEM_NAME="epyc")
+    assert restore(person, "mine", LMOD_SYSTEM_NAME="epyc")[0] == 0
+
+
+def test_both_folders_of_lmod_are_read_and_nothing_else(person: Person, tmp_path: Path) -> None:
+    person.create("it")
+    for name in ("mine", "later", "gone"):
+        save(person, "it", name)
+    person.shell("module disable gone")
+    old, new = person.home / ".lmod.d", person.home / ".config/lmod"
+    new.mkdir(parents=True)
+    # As Lmod 8.7 and later have it: in both, or in the second alone.
+    (new / "mine").write_text((old / "mine").read_text())
+    (old / "later").rename(new / "later")
+    (old / "broken").write_text("_ModuleTable_ = os.exit(1)")
+    (old / "large").write_text(" " * 2_000_000)
+    (old / "pipe").mkdir()
+    (old / ".cache").mkdir()
+    (old / ".cache/spider").write_text((old / "mine").read_text())
+    found = list_collections({"HOME": str(person.home)})
+    assert [(item.name, [saved.typed for saved in item.modules][-1]) for item in found] == [
+        ("later", "it"),
+        ("mine", "it"),
+    ]

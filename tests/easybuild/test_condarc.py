@@ -1,0 +1,85 @@
+"""The site's condarc, before a build installs it: the installed conda is asked whether it accepts it."""
+
+from __future__ import annotations
+
+import pytest
+
+from stackenv.errors import PolicyError
+from stackenv.facts.condarc_validation import validate_condarc
+from stackenv.facts.installation import CondaInstallation
+from stackenv.policy import load_policy
+
+MODULE = "Anaconda3/2024.02-1"
+
+
+@pytest.fixture
+def validate(built_modules, tmp_path):
+    """Return a function that has the built conda, 24.7.1, judge the condarc of a policy."""
+    installation = CondaInstallation("Anaconda3", MODULE, f"{built_modules.software}/{MODULE}")
+    (tmp_path / ".condarc").write_text("ssl_verify: maybe\n")
+
+    def ask(conda: str, root: str = installation.root) -> list[str]:
+        file = tmp_path / "site.yaml"
+        file.write_text(f"version: 1\nconda: {conda}\n")
+        environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "CONDA_SSL_VERIFY": "maybe"}
+        where = CondaInstallation("Anaconda3", MODULE, root)
+        return list(validate_condarc(where, load_policy(file), environ))
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("condarc", "words"),
+    [
+        ("ssl_verify: maybe", "ssl_verify: Parameter ssl_verify = 'maybe' is invalid"),
+        ("channel_alias: x", "channel_alias: Parameter _channel_alias = 'x' is invalid"),
+        ("pinned_packages: 7", "pinned_packages: Parameter pinned_packages = 7 has type int"),
+        ("offline: false, always_yes: perhaps", "always_yes: conda fails on this value"),
+    ],
+    ids=["a wrong word", "an alias", "another type", "a value on which conda's own code fails"],
+)
+def test_a_value_that_conda_rejects_is_named_by_its_key(validate, tmp_path, condarc, words) -> None:
+    with pytest.raises(PolicyError) as raised:
+        validate(f"{{condarc: {{{condarc}}}}}")
+    lines = raised.value.message.splitlines()
+    assert lines[0].startswith("conda 24.7.1 of ") and f"rejects keys of {tmp_path}/site.yaml" in lines[0]
+    assert len(lines) == 2 and lines[1].strip().startswith(f"conda.condarc.{words}")
+    assert f"stackenv site check {tmp_path}/site.yaml" in raised.value.hint
+
+
+def test_keys_that_depend_on_each_other_are_judged_together(validate) -> None:
+    assert validate("{condarc: {client_ssl_cert: /c, client_ssl_cert_key: /k, ssl_verify: /etc}}") == []
+    with pytest.raises(PolicyError, match="'client_ssl_cert' is required"):
+        validate("{condarc: {client_ssl_cert_key: /k}}")
+
+
+def test_a_key_that_this_conda_does_not_know_is_a_warning(validate) -> None:
+    (warning,) = validate("{condarc: {channel_prioritty: strict, auto_activate_base: false}}")
+    assert warning.startswith("conda.condarc.channel_prioritty has no effect: conda 24.7.1 does not know")
+    assert warning.endswith('; did you mean "channel_priority"?')
+    (warning,) = validate("{channels: {denied: [bad]}}")
+    assert warning.startswith("conda.channels.denied has no effect: ") and "key denylist_channels" in warning
+
+
+def test_a_conda_that_cannot_be_asked_is_a_warning_for_the_load_test_judges_it(validate, tmp_path) -> None:
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
+    python.chmod(0o755)
+    (warning,) = validate("{}", str(tmp_path))
+    assert warning.startswith("conda could not be asked") and warning.endswith("broken")
+
+
+@pytest.mark.any_value("built")
+def test_a_build_with_such_a_value_stops_before_it_changes_the_installation(built, tmp_path) -> None:
+    root = built.prefix / f"software/{MODULE}"
+    condarc, module = root / "condarc.d/stackenv.yml", built.modules / f"{MODULE}.lua"
+    before = condarc.read_bytes(), module.read_bytes()
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda: {condarc: {channel_prioritty: strict, ssl_verify: maybe}}\n")
+    done = built.build("--module-only", "--force", check=False, STACKENV_SITE_CONFIG=str(policy))
+    words = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in words
+    assert f"rejects keys of {policy}" in words and "conda.condarc.ssl_verify: " in words
+    assert (condarc.read_bytes(), module.read_bytes()) == before

@@ -1,0 +1,92 @@
+"""The load test of a build: what it takes for a trace of the module, and what not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from runner import LMOD, WORK
+
+from stackenv.apply.proof import prove_module
+from stackenv.errors import ProofError
+from stackenv.facts.installation import CondaInstallation
+from stackenv.policy import ProofPolicy
+
+MODULE = "Anaconda3/2024.02-1"
+SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
+SYSTEM = "/usr/local/bin:/usr/bin:/bin"
+LEFT_BEHIND = {
+    "a folder on PATH": 'if mode() == "load" then prepend_path("PATH", "/left/behind") end',
+    "a folder taken from PATH": 'if mode() == "unload" then remove_path("PATH", "/usr/local/bin") end',
+    "a variable": 'if mode() == "load" then setenv("LEFT_BEHIND", "/left//behind:") end',
+}
+CONDA = (
+    'execute{cmd = myShellType() == "fish" and "function conda; end" or "conda() { :; }", modeA = {"unload"}}'
+)
+
+
+@pytest.fixture
+def load_test(built_modules, monkeypatch):
+    """Return a function that runs the load test with `more` in the modulefile and `path` as PATH."""
+    root = f"{built_modules.software}/{MODULE}"
+    text = Path(built_modules.modulepath, f"{MODULE}.lua").read_text()
+    monkeypatch.setenv("LMOD_CMD", LMOD)
+
+    def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> list[str]:
+        monkeypatch.setenv("PATH", path.format(root=root))
+        return prove_module(
+            f"{text}\n{more}\n", CondaInstallation("Anaconda3", MODULE, root), ProofPolicy(shells, 120)
+        )
+
+    return run
+
+
+def make_odd_path(folder: Path) -> str:
+    """Return a PATH that Lmod, or conda's activation, does not leave as it is; another conda is on it."""
+    (folder / "conda").write_text("#!/bin/sh\n")
+    (folder / "conda").chmod(0o755)
+    return f":/usr/local/bin:/opt/x/:/opt//y:.:/opt/../z::/opt/a : /opt/b:{folder}:{SYSTEM}:"
+
+
+@pytest.mark.parametrize("duplicates", ["no", "yes"])
+def test_a_path_that_lmod_or_conda_rewrites_is_no_trace(load_test, tmp_path, monkeypatch, duplicates) -> None:
+    monkeypatch.setenv("LMOD_DUPLICATE_PATHS", duplicates)
+    assert load_test(path=make_odd_path(tmp_path)) == []
+
+
+def test_an_admin_may_have_the_module_loaded(load_test) -> None:
+    path = "{root}/libexec/stackenv/condabin:{root}//condabin:{root}/bin/:" + SYSTEM
+    assert load_test(shells=("bash", "tcsh", "fish"), path=path) == []
+
+
+def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp_path, monkeypatch) -> None:
+    bash = tmp_path / "bash"
+    bash.write_text('#!/bin/sh\nMANPATH=/opt//man:/opt/man: exec /bin/bash "$@"\n')
+    bash.chmod(0o755)
+    path = f"{tmp_path}:{SYSTEM}"
+    assert load_test('prepend_path("MANPATH", "/opt/more")', ("bash",), path) == []
+    with pytest.raises(ProofError, match="MANPATH was '/opt//man:/opt/man:' and is '/opt/more:"):
+        load_test('if mode() == "load" then prepend_path("MANPATH", "/opt/more") end', ("bash",), path)
+
+
+@pytest.mark.parametrize("more", LEFT_BEHIND.values(), ids=LEFT_BEHIND)
+def test_what_the_module_leaves_behind_is_a_trace(load_test, tmp_path, more) -> None:
+    with pytest.raises(ProofError, match=r"in bash: module unload leaves a trace: (PATH|LEFT_BEHIND) was"):
+        load_test(more, ("bash",), make_odd_path(tmp_path))
+
+
+def test_a_function_conda_that_stays_is_found_in_every_shell(load_test, tmp_path) -> None:
+    """But tcsh, whose `conda` is an alias."""
+    shells = tuple(shell for shell in SHELLS if shell != "tcsh")
+    with pytest.raises(ProofError) as raised:
+        load_test(CONDA, shells, make_odd_path(tmp_path))
+    words = str(raised.value)
+    found = [shell for shell in shells if f"in {shell}: no conda after unload: conda is still there" in words]
+    assert found == list(shells)
+
+
+@pytest.mark.any_value("built")
+def test_a_build_in_a_shell_with_an_odd_path_succeeds(built, tmp_path) -> None:
+    path = make_odd_path(tmp_path)
+    built.build("--module-only", "--force", PATH=f"{WORK / built.folder / 'bin'}:{path}{os.pathsep}")

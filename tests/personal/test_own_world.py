@@ -1,0 +1,356 @@
+"""A conda environment is a world of its own: what modules bring does not reach it while it is active.
+
+The environments real, which has a personal module, and plain, which has none, hold a numpy of their own;
+the modules bring one on PYTHONPATH, or by EBPYTHONPREFIXES, and in front of it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from built import CHANNEL, POLICY, BuiltModules
+from condas import CONDA
+from session import Result, Session
+from shell_sessions import DIALECTS, Dialect, changed, open_session, which
+from stacked import open_stack
+from users import User, make_once, make_user
+
+NUMPY = "python -c 'import numpy; print(numpy.OF)'"
+MINE = "python -c 'import mine'"
+BOOKS = [f"__LMOD_REF_COUNT_{name}" for name in ("PYTHONPATH", "EBPYTHONPREFIXES")]
+
+
+@pytest.fixture(scope="module", params=["eb5-pythonpath", "eb4-prefixes"])
+def owner(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules
+) -> User:
+    """Return a user with the conda environments real and plain, on a stack of either kind."""
+    stack = open_stack(request.param)
+    factory = tmp_path_factory
+
+    def place(folder: Path) -> User:
+        user = make_user(folder, stack)
+        (folder / "site.yaml").write_text(POLICY)
+        user.environ.update(
+            MODULEPATH=f"{built_modules.modulepath}:{stack.modulepath}",
+            STACKENV_SITE_CONFIG=str(folder / "site.yaml"),
+        )
+        return user
+
+    def make(folder: Path) -> None:
+        user = place(folder)
+        made = user.run(
+            f"module load {CONDA}; for e in real plain; do conda create -q -y -n $e python || exit; done"
+        )
+        assert made.returncode == 0, made.stderr
+        for name in ("real", "plain"):
+            numpy = next((user.home / "conda/envs" / name / "lib").glob("python3*/site-packages")) / "numpy"
+            numpy.mkdir()
+            (numpy / "__init__.py").write_text(f"OF = {name!r}\n")
+        adopted = user.stackenv("adopt", "real")
+        assert adopted.returncode == 0, adopted.stderr
+        (user.home / "src").mkdir()
+        (user.home / "src/mine.py").write_text("")
+
+    return place(make_once(factory, f"world-{request.param}", make))
+
+
+@pytest.fixture
+def session(dialect: Dialect, tmp_path: Path, owner: User) -> Session:
+    return begin(dialect, tmp_path, owner)
+
+
+def begin(dialect: Dialect, folder: Path, owner: User) -> Session:
+    """Return a session of a user who has sources of their own on PYTHONPATH."""
+    return open_session(
+        *(dialect, folder, owner.environ, str(owner.modules), *owner.environ["MODULEPATH"].split(":")),
+        PYTHONPATH=f"{owner.home}/src",
+    )
+
+
+ORDERS = {
+    "stack, module": ("real", ["module load {bundle}", "module load real"]),
+    "module, stack": ("real", ["module load real", "module load {bundle}"]),
+    "stack, activate": ("plain", [f"module load {{bundle}} {CONDA}", "conda activate plain"]),
+    "stack, activate one with a module": ("real", [f"module load {{bundle}} {CONDA}", "conda activate real"]),
+    "activate one with a module, stack": (
+        "real",
+        [f"module load {CONDA}", "conda activate real", "module load {bundle}"],
+    ),
+    "stacked": ("plain", ["module load {bundle} real", "conda activate --stack plain"]),
+    "stacked, another module": (
+        "plain",
+        ["module load real", "conda activate --stack plain", "module load {other}"],
+    ),
+    "on top, back": ("real", ["module load {bundle} real", "conda activate plain", "conda deactivate"]),
+}
+
+
+@pytest.mark.some_shells
+@pytest.mark.each_value("order", "owner", "dialect")
+@pytest.mark.parametrize("order", ORDERS)
+def test_its_own_packages_are_imported_in_every_order(session: Session, owner: User, order: str) -> None:
+    name, commands = ORDERS[order]
+    words = {"bundle": owner.stack.bundle_module, "other": owner.stack.other_module}
+    result = (
+        session.snapshot("before")
+        .check(*(command.format(**words) for command in commands))
+        .do("python -c 'import sys; print(sys.prefix)'", NUMPY, MINE)
+        .check("module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    assert result.stdout == f"{owner.home}/conda/envs/{name}\n{name}\n"
+    assert changed(result, "before", "after") == {}
+
+
+def show_end(session: Session, owner: User, *commands: str) -> tuple[Result, list[str]]:
+    """Return what `commands` left, and Lmod's own books of it."""
+    words = {"bundle": owner.stack.bundle_module, "next": owner.stack.next_bundle_module}
+    session.check(*(command.format(**words) for command in commands)).snapshot("end")
+    result = session.do(*(f"printenv {name}" for name in BOOKS)).run()
+    assert set(result.statuses) == {0}, result.stderr
+    return result, result.stdout.splitlines()
+
+
+MEANWHILE = {
+    "nothing": [],
+    "unload": ["module unload {bundle}"],
+    "swap": ["module swap {bundle} {next}"],
+    "reload": ["module load {bundle}"],
+    "purge": ["module purge"],
+}
+
+
+@pytest.mark.some_shells
+@pytest.mark.each_value("meanwhile", "owner")
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_when_it_is_left_all_is_where_lmod_would_have_it(
+    dialect: Dialect, tmp_path: Path, owner: User, meanwhile: str
+) -> None:
+    """Beside a shell in which the same was loaded and unloaded without an environment."""
+    first, last = [f"module load {{bundle}} {CONDA}"], ["module unload Anaconda3"]
+    ends = []
+    for number, around in enumerate((["conda activate plain"], [])):
+        (tmp_path / str(number)).mkdir()
+        leave = ["conda deactivate"] if around and meanwhile != "purge" else []
+        commands = [*first, *around, *MEANWHILE[meanwhile], *leave, *last]
+        ends.append(show_end(begin(dialect, tmp_path / str(number), owner), owner, *commands))
+    (one, books), (other, wanted) = ends
+    variables = [{**result.snapshots["end"].environment, "PATH": ""} for result in (one, other)]
+    assert variables[0] == variables[1]
+    assert books == wanted
+
+
+@pytest.mark.any_value("owner")
+def test_what_two_modules_brought_stays_until_both_are_unloaded(tmp_path: Path, owner: User) -> None:
+    """Lmod counts how often an entry was added; the environment does not lose count."""
+    tree = owner.home / "twice"
+    for name in ("One", "Two"):
+        (tree / name).mkdir(parents=True, exist_ok=True)
+        (tree / name / "1.lua").write_text(
+            f'setenv("EBROOT{name.upper()}", "/opt/both")\nprepend_path("PYTHONPATH", "/opt/both/lib")\n'
+        )
+    session = open_session(
+        DIALECTS["bash"], tmp_path, owner.environ, str(tree), *owner.environ["MODULEPATH"].split(":")
+    )
+    result = (
+        session.check("module load One Two Anaconda3", "conda activate plain")
+        .do('echo "${PYTHONPATH-unset}"')
+        .check("module load " + owner.stack.bundle_module, "conda deactivate", "module unload One")
+        .do('echo "$PYTHONPATH" | grep -c /opt/both/lib')
+        .check("module unload Two")
+        .do('echo "$PYTHONPATH" | grep -c /opt/both/lib')
+        .run()
+    )
+    assert (result.stdout, set(result.statuses)) == ("unset\n1\n0\n", {0}), result.stderr
+
+
+NOTICE = "stackenv: {0} was loaded after `conda activate plain` and comes before the environment; "
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+def test_a_stack_that_is_loaded_after_a_plain_activation_is_noticed(session: Session, owner: User) -> None:
+    bundle = owner.stack.bundle_module
+    result = (
+        session.check(f"module load {CONDA}", "conda activate plain", "conda info", "module load " + bundle)
+        .do("echo ready 1>&2" if session.dialect.family != "csh" else "/bin/sh -c 'echo ready >&2'")
+        .check("conda info", "conda activate plain", "conda info")
+        .do(NUMPY)
+        .snapshot("end")
+        .run()
+    )
+    said = NOTICE.format(bundle)
+    assert result.stderr.splitlines() == [
+        "ready",
+        said + "to put the environment first: conda activate plain",
+        said + "the environment is first now",
+    ]
+    assert result.stdout.splitlines()[-1] == "plain"
+    # Right behind it stands our pip, for an environment that has none.
+    first, second = result.snapshots["end"].path[:2]
+    assert (Path(first).parts[-2:], Path(second).parts[-2:]) == (("plain", "bin"), ("stackenv", "pip"))
+
+
+@pytest.mark.any_value("owner")
+def test_the_check_finds_a_stack_that_comes_before_the_environment(owner: User) -> None:
+    bundle = owner.stack.bundle_module
+    check = "stackenv check --json"
+    done = owner.run(
+        f"module load {CONDA} {bundle}; conda activate plain; {check}; module load {bundle}; {check}\n"
+        f"conda activate plain; {check}; conda activate real; module load {bundle}; {check}"
+    )
+    found = [json.loads(text) for text in done.stdout.replace("]\n[", "]\n\0[").split("\0")]
+    late = [[finding["what"] for finding in each if finding["rule"] == "stack-over-conda"] for each in found]
+    said = f"{bundle} was loaded after `conda activate plain` and comes before the environment"
+    assert late == [[], [said], [], []], done.stderr
+
+
+@pytest.mark.any_value("owner")
+def test_conda_run_and_env_create_are_in_a_world_of_their_own(owner: User) -> None:
+    """pip would take the modules' numpy for the new environment's."""
+    channel = f"[{CHANNEL}, nodefaults]"
+    (owner.home / "fresh.yml").write_text(
+        f"name: fresh\nchannels: {channel}\ndependencies: [python, pip: [numpy==1.25.1]]\n"
+    )
+    numpy = "python -c 'import numpy; print(numpy.__file__)'"
+    done = owner.run(
+        f"module load {owner.stack.bundle_module} {CONDA}; export PIP_USER=1\n"
+        f"conda run -n plain {NUMPY}; conda env create -q -f fresh.yml >&2; conda run -n fresh {numpy}"
+    )
+    plain, fresh = done.stdout.split()
+    assert plain == "plain"
+    assert fresh.startswith(f"{owner.home}/conda/envs/fresh/lib"), done.stderr
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+@pytest.mark.parametrize("way", ["PIP_USER", "pip.conf"])
+@pytest.mark.parametrize("enter", ["module load real", f"module load {CONDA}; conda activate plain"])
+def test_pip_installs_into_it_whatever_pip_user_says(
+    dialect: Dialect, tmp_path: Path, owner: User, way: str, enter: str
+) -> None:
+    config = tmp_path / "config"
+    (config / "pip").mkdir(parents=True)
+    (config / "pip/pip.conf").write_text("[install]\nuser = true\n" if way == "pip.conf" else "")
+    changes = {"XDG_CONFIG_HOME": str(config), **({"PIP_USER": "1"} if way == "PIP_USER" else {})}
+    paths = (str(owner.modules), *owner.environ["MODULEPATH"].split(":"))
+    session = open_session(dialect, tmp_path, owner.environ, *paths, **changes)
+    result = (
+        session.snapshot("before")
+        .check(*enter.split("; "), "pip install -q --no-deps --dry-run six", "module purge")
+        .snapshot("after")
+        .run()
+    )
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    assert changed(result, "before", "after") == {}
+
+
+@pytest.fixture(scope="module")
+def with_venv(owner: User) -> User:
+    """Return a user who has a personal venv, biopy, as well."""
+    if not (owner.modules / "biopy").exists():
+        made = owner.stackenv("create", "biopy", load=[owner.stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+    return owner
+
+
+@pytest.mark.any_value("owner")
+def test_uv_installs_into_what_was_activated_last(with_venv: User, tmp_path: Path) -> None:
+    done = with_venv.run(
+        f"module use ~/modules; module load biopy {CONDA}; conda activate plain\n"
+        "uv pip install --offline --dry-run six 2>&1 | grep Using; conda deactivate\n"
+        "uv pip install --offline --dry-run six 2>&1 | grep Using"
+    )
+    into_plain, into_biopy = done.stdout.splitlines()
+    assert into_plain.endswith("conda/envs/plain")
+    assert into_biopy.endswith("venvs/biopy-1.0")
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+@pytest.mark.parametrize("meanwhile", ["", "module unload biopy"])
+def test_the_venv_of_a_personal_module_steps_aside_and_comes_back(
+    dialect: Dialect, tmp_path: Path, with_venv: User, meanwhile: str
+) -> None:
+    session = (
+        begin(dialect, tmp_path, with_venv)
+        .check(f"module load {CONDA}")
+        .snapshot("before")
+        .check("module load biopy")
+        .snapshot("venv")
+        .check("conda activate plain")
+        .snapshot("conda")
+    )
+    session = session.check(meanwhile) if meanwhile else session
+    result = session.check("conda deactivate").snapshot("back").run()
+    assert set(result.statuses) == {0}, result.stderr
+    assert "VIRTUAL_ENV" not in result.snapshots["conda"].environment
+    assert changed(result, "before" if meanwhile else "venv", "back") == {}
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+@pytest.mark.parametrize("enter", ["module load real", "module load real; conda activate --stack plain"])
+def test_a_python_module_that_is_loaded_later_does_not_take_python(
+    session: Session, owner: User, enter: str
+) -> None:
+    result = (
+        session.snapshot("before")
+        .check(*enter.split("; "), f"module load {owner.stack.python_module}")
+        .do(which(session.dialect, "python"))
+        .check("module purge")
+        .snapshot("after")
+        .run()
+    )
+    name = "plain" if "plain" in enter else "real"
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    assert result.stdout == f"{owner.home}/conda/envs/{name}/bin/python\n"
+    assert changed(result, "before", "after") == {}
+
+
+def test_an_environment_can_choose_to_see_the_modules(owner: User) -> None:
+    """And back; it is then as it was."""
+    load = f"module use ~/modules; module load {owner.stack.bundle_module} real"
+    of_the_stack = f"{load}; python -c 'import sys; print(*sys.path)'"
+    before = {path: path.read_bytes() for path in list_own_files(owner)}
+    assert owner.stackenv("edit", "real", "--see-modules").returncode == 0
+    assert owner.stack.software in owner.run(of_the_stack).stdout
+    assert owner.stackenv("edit", "real", "--refresh").returncode == 0
+    assert owner.stack.software in owner.run(of_the_stack).stdout
+    assert owner.stackenv("edit", "real", "--hide-modules").returncode == 0
+    assert owner.stack.software not in owner.run(of_the_stack).stdout
+    assert {path: path.read_bytes() for path in list_own_files(owner)} == before
+
+
+def list_own_files(owner: User) -> list[Path]:
+    prefix = owner.home / "conda/envs/real"
+    found = [
+        *prefix.rglob("*stackenv*.pth"),
+        *prefix.rglob("_stackenv*.py"),
+        *(prefix / "stackenv").rglob("*"),
+    ]
+    return [path for path in (*found, *owner.modules.rglob("*.lua")) if path.is_file()]
+
+
+@pytest.mark.any_value("owner")
+def test_a_venv_always_sees_its_modules(with_venv: User) -> None:
+    refused = with_venv.stackenv("edit", "biopy", "--hide-modules")
+    assert refused.returncode == 2
+    assert "is a venv and always imports from its modules" in refused.stderr
+
+
+@pytest.mark.any_value("owner")
+def test_a_site_can_have_environments_see_the_modules(owner: User, tmp_path: Path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text(POLICY.replace("conda:\n", "conda:\n  hide_modules: false\n"))
+    done = owner.stackenv("adopt", "plain", "seeing", STACKENV_SITE_CONFIG=str(policy))
+    assert done.returncode == 0, done.stderr
+    load = f"module use ~/modules; module load {owner.stack.bundle_module} seeing"
+    seen = owner.run(f"{load}; python -c 'import sys; print(*sys.path)'")
+    assert owner.stackenv("remove", "seeing", "--yes").returncode == 0
+    assert owner.stack.software in seen.stdout

@@ -1,0 +1,86 @@
+"""Which modules a start-up file loads whatever the conditions in it say, in each dialect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stackenv.facts.start_files import Shell, StartFile
+from stackenv.facts.start_modules import list_loads, list_used_folders
+
+UNCONDITIONAL: list[tuple[Shell, str, list[str]]] = [
+    ("sh", "module load GONE", ["GONE"]),
+    ("sh", "  module -q add A/1.0 'GONE'  # mine", ["A/1.0", "GONE"]),
+    ("sh", "ml A -B GONE", ["A", "GONE"]),
+    ("sh", "ml load GONE", ["GONE"]),
+    ("sh", "if [ -d /x ]; then\n  A=1\nfi\nmodule load GONE", ["GONE"]),
+    ("sh", "if true; then x; fi; module load GONE", ["GONE"]),
+    ("sh", "case $- in *i*) ;; *) return;; esac\nml GONE", ["GONE"]),
+    ("sh", '[ -z "$PS1" ] && return\nml GONE', ["GONE"]),
+    ("sh", "for x in a b\ndo\n  while y; do z; done\ndone\nml GONE && echo done", ["GONE"]),
+    ("sh", "f() {\n  :\n}\nalias a='ml X'\necho \"it's\"\ncat <<EOF\nif\nEOF\nml GONE", ["GONE"]),
+    ("sh", "module load A; module load GONE", ["A", "GONE"]),
+    ("sh", "module load $X GONE", ["GONE"]),
+    ("zsh", "[[ -n $x ]] || y\nmodule load GONE", ["GONE"]),
+    ("csh", "if ($?prompt) then\n  x\nelse if (y) then\n  z\nendif\nmodule load GONE", ["GONE"]),
+    ("csh", "foreach x (a b)\n y\nend\nswitch($x)\ncase a:\n breaksw\nendsw\nml GONE", ["GONE"]),
+    ("fish", "if test -d /x; y; end\nif x\n  y\nend\nmodule load GONE", ["GONE"]),
+    ("xonsh", "if x:\n    y\nmodule load GONE", ["GONE"]),
+]
+CONDITIONAL: list[tuple[Shell, str]] = [
+    ("sh", "module try-load GONE\nmodule unload GONE\nmodule swap A GONE\nmodule is-avail GONE"),
+    ("sh", "ml\nml av GONE\nml -GONE\nml purge\nml use /x\nml spider GONE\nml restore GONE"),
+    ("sh", "if [ -d /x ]; then\n  module load GONE\nelse\n  module load GONE\nfi"),
+    ("sh", "if module load GONE; then x; fi"),
+    ("sh", "if true; then module load GONE; fi"),
+    ("sh", "[ -d /x ] && module load GONE\n[ -d /x ] || module load GONE\nx &&\nmodule load GONE"),
+    ("sh", "module load GONE || true\nmodule load GONE 2>/dev/null\nmodule load GONE | cat"),
+    ("sh", "case $HOSTNAME in\n  node*) module load GONE;;\n  *) module load GONE\nesac"),
+    ("sh", "for x in $y; do module load GONE; done\nwhile x; do\n  module load GONE\ndone"),
+    ("sh", "module load $MINE GONE/$VERSION ${X} `y` A*\nmodule load $(cat ~/mine)"),
+    ("sh", "f() {\n  module load GONE\n}\ng() { module load GONE; }\nalias m='module load GONE'"),
+    ("sh", "x='a\nmodule load GONE\n'\ncat <<EOF\nmodule load GONE\nEOF\n# module load GONE"),
+    ("sh", "{\n  module load GONE\n} 2>/dev/null\n(\nmodule load GONE\n)\necho module load GONE"),
+    ("sh", "return\nmodule load GONE"),
+    ("sh", "fi\nmodule load GONE"),
+    ("zsh", "[[ -o interactive ]] && { module load GONE }"),
+    ("csh", "if ($?prompt) module load GONE\nif ($?x) then\n  module load GONE\nendif"),
+    ("csh", "switch ($HOST)\ncase node*:\n  module load GONE\n  breaksw\nendsw\nexit 0\nmodule load GONE"),
+    ("fish", "status is-interactive; and module load GONE\nif x\n  module load GONE\nend"),
+    ("fish", "function f\n  module load GONE\nend\nbegin\n  module load GONE\nend"),
+    ("xonsh", "if x:\n    module load GONE\ndef f():\n    module load GONE"),
+]
+
+
+def make_file(shell: Shell, text: str) -> StartFile:
+    return StartFile(Path("/home/x/.rc"), shell, f"{text}\n".encode())
+
+
+@pytest.mark.parametrize(("shell", "text", "names"), UNCONDITIONAL)
+def test_what_each_shell_loads(shell: Shell, text: str, names: list[str]) -> None:
+    loads = list(list_loads(make_file(shell, text)))
+    assert [name for _, _, found in loads for name in found] == names
+    assert loads[-1][0] == text.count("\n") + 1
+
+
+@pytest.mark.parametrize(("shell", "text"), CONDITIONAL)
+def test_what_depends_on_something_is_left_out(shell: Shell, text: str) -> None:
+    assert [name for _, _, names in list_loads(make_file(shell, text)) for name in names] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "folders"),
+    [
+        ("module use ~/modules $HOME/more # mine", ["/home/x/modules", "/home/x/more"]),
+        ("if x; then ml use --append /a; fi\nmodule use --priority 10 '/b'", ["/a", "/b"]),
+        ("module use $UNKNOWN/modules", None),
+        ("module use ~other/modules", None),
+        ("module use modules", None),
+        ("export MODULEPATH=/x", None),
+        ("module load A", []),
+    ],
+)
+def test_the_folders_that_are_used(text: str, folders: list[str] | None) -> None:
+    found = list_used_folders([make_file("sh", text)], {"HOME": "/home/x"})
+    assert found == (None if folders is None else [Path(folder) for folder in folders])

@@ -1,0 +1,136 @@
+"""A user's own alias or function `conda` does no harm, and is back after the unload."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from built import LMOD
+from dialects import DIALECTS, Dialect
+from session import Session, differences
+
+ALIASES = {"one word": "mamba", "two words": "mamba  -q", "quoted": "mamba 'a  b' \"c\""}
+# An alias of a script counts in bash when this is set.
+BEGIN = {"bash": "shopt -s expand_aliases"}
+DEFINE = {
+    "sh": "alias conda={0}",
+    "csh": "alias conda {0}",
+    "fish": "alias conda {0}",
+}
+FUNCTION = {
+    "sh": 'conda() { echo "my own $1\'s"; }',
+    "fish": 'function conda; echo "my own $argv[1]\'s"; end',
+}
+
+
+def begin(session: Session) -> Session:
+    return session.do(*filter(None, [BEGIN.get(session.dialect.name, "")]))
+
+
+@pytest.mark.each_value("alias", "dialect")
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias_is_put_aside_and_comes_back(session: Session, alias: str) -> None:
+    """Through a second load, a reload and an activation; as the shell shows it to be read again."""
+    dialect = session.dialect
+    result = (
+        begin(session)
+        .do(DEFINE[dialect.family].format(dialect.quote(ALIASES[alias])))
+        .snapshot("before")
+        .do("alias conda" if dialect.family != "fish" else "functions conda")
+        .check("module load Anaconda3", "module load Anaconda3", "conda activate one", "python")
+        .check("module unload Anaconda3")
+        .do("alias conda" if dialect.family != "fish" else "functions conda")
+        .snapshot("after")
+        .run()
+    )
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    before, after = result.stdout.split("python of one\n")
+    assert before.strip()
+    assert strip_origin(after) == strip_origin(before)
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def strip_origin(text: str) -> list[str]:
+    """Return the lines of `text` without fish's comments on where a function was defined."""
+    return [line for line in text.splitlines() if not line.startswith("# ")]
+
+
+@pytest.mark.parametrize(
+    "dialect", [DIALECTS[n] for n in ("bash", "zsh", "ksh", "mksh", "fish")], ids=lambda d: d.name
+)
+def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Dialect) -> None:
+    """dash does not show its functions, and csh has none."""
+    result = (
+        session.do(FUNCTION[dialect.family])
+        .snapshot("before")
+        .check("module load Anaconda3", "module load Anaconda3", "conda activate one", "python")
+        .check("module unload Anaconda3", "conda word")
+        .snapshot("after")
+        .run()
+    )
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    assert result.stdout == "python of one\nmy own word's\n"
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_one_line_on_a_terminal_says_that_it_was_in_the_way(shell: str, stack) -> None:
+    dialect = DIALECTS[shell]
+    script = "\n".join(
+        [
+            *filter(None, [BEGIN.get(shell, "")]),
+            dialect.start(LMOD),
+            DEFINE[dialect.family].format("mamba"),
+            "module load Anaconda3",
+            "module unload Anaconda3",
+        ]
+    )
+    terminal, inside = pty.openpty()
+    with subprocess.Popen(
+        [*dialect.command, "-c", script], stdin=inside, stdout=inside, stderr=inside, env=stack.environ()
+    ) as process:
+        os.close(inside)
+        said = b"".join(read_all(terminal))
+    assert process.returncode == 0
+    lines = said.decode().replace("\r", "").splitlines()
+    kind = "function" if shell == "fish" else "alias"
+    (line,) = (line for line in lines if "`conda`" in line)
+    assert line.startswith(
+        f"Anaconda3: `conda` is the module's command until it is unloaded, not your own {kind}"
+    )
+
+
+def read_all(terminal: int) -> Iterator[bytes]:
+    """Yield what is written on `terminal` until nobody has it open (EIO on Linux)."""
+    with contextlib.suppress(OSError):
+        while True:
+            yield os.read(terminal, 4096)
+
+
+# What conda 25.7 and later leave after `conda activate one; conda deactivate` by their own functions, which
+# they set up over the module's: . ROOT/etc/profile.d/conda.sh (conda/activate.py, `build_deactivate`).
+LEFT_BY_CONDA_25_7 = {
+    "CONDA_SHLVL": "0",
+    "CONDA_PREFIX": "",
+    "CONDA_DEFAULT_ENV": "",
+    "CONDA_PROMPT_MODIFIER": "",
+    "CONDA_PREFIX_1": "",
+    "_CE_M": "",
+    "_CE_CONDA": "",
+}
+EMPTY_PROMPTS = "function __fish_right_prompt_orig; end; function fish_right_prompt; echo x; end"
+
+
+def test_a_stand_in_for_what_conda_25_7_leaves_goes_at_the_unload(session: Session) -> None:
+    session.snapshot("before").check("module load Anaconda3")
+    for name, value in LEFT_BY_CONDA_25_7.items():
+        session.export(name, value)
+    if session.dialect.name == "fish":
+        session.do(EMPTY_PROMPTS)
+    result = session.check("module unload Anaconda3").snapshot("after").run()
+    assert (result.statuses, result.stderr) == ([0, 0], "")
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}

@@ -1,0 +1,82 @@
+"""What `stackenv job` takes for Slurm: the same as sbatch, which is asked; and what it says of the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stackenv.describe.job_values import describe_fault
+
+# No controller answers there: sbatch refuses what it cannot read before it looks for one.
+CONFIGURATION = """\
+ClusterName=none
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort=1
+SlurmdPort=2
+AuthType=auth/munge
+MessageTimeout=1
+NodeName=localhost
+PartitionName=any Nodes=ALL
+"""
+TIMES = "120 90:30 2:00:00 2:0:0 1-12 1-12:30 1-12:30:15 0 INFINITE unlimited -1 25:61:99"
+NO_TIMES = "2h 2d 1d12h 90min 1.5 1.5h 1:2:3:4 1-2-3 :30 +5 two 2:00:00h"
+MEMORIES, NO_MEMORIES = "8G 8g 8GB 8000 8k 8KB 8T 0", "8Gi 1.5G 8P x G -8 8G8"
+NODES, NO_NODES = "2 1-3 2k 1-3k 0", "x 1,x a-b 1.5"
+ARRAYS, NO_ARRAYS = "1-20 1-20%4 1,3,7 1-20:2 0 1-9:2%3", "x %2 1- 1..9 1-20% 1;2"
+
+
+def values(option: str, text: str) -> list[tuple[str, str]]:
+    return [(option, value) for value in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *values("time", f"{TIMES} {NO_TIMES}"),
+        *values("mem", f"{MEMORIES} {NO_MEMORIES}"),
+        *values("nodes", NODES),
+    ],
+)
+def test_it_is_of_one_mind_with_sbatch(option: str, value: str, tmp_path: Path) -> None:
+    if not shutil.which("sbatch"):
+        pytest.fail("no sbatch") if os.environ.get("CI") == "true" else pytest.skip("no sbatch")
+    (tmp_path / "slurm.conf").write_text(CONFIGURATION)
+    done = subprocess.run(
+        ["sbatch", "--test-only", f"--{option}={value}"],
+        input="#!/bin/sh\n",
+        env={"PATH": "/usr/bin:/bin", "SLURM_CONF": str(tmp_path / "slurm.conf")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Invalid" in done.stderr or "Unable to contact" in done.stderr, done.stderr
+    assert bool(describe_fault(option, value)) == ("Invalid" in done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [*values("nodes", NO_NODES), *values("array", NO_ARRAYS), *values("time", NO_TIMES)]
+)
+def test_what_only_slurms_controller_would_refuse_is_refused(option: str, value: str) -> None:
+    assert f"--{option} " in describe_fault(option, value)
+
+
+@pytest.mark.parametrize("option", ["array", "nodes"])
+def test_what_it_takes_is_taken(option: str) -> None:
+    for value in (*(ARRAYS.split() if option == "array" else ()), "1,5,9", "1-15:4", "2-4"):
+        assert describe_fault(option, value) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        *(("2h", "02:00:00"), ("1d12h", "1-12:00:00"), ("90min", "01:30:00"), ("1.5h", "01:30:00")),
+        *(("45s", "00:00:45"), ("2 days", "2-00:00:00"), ("1h30m", "01:30:00"), ("30m", "00:30:00")),
+    ],
+)
+def test_a_time_with_units_is_translated(value: str, meant: str) -> None:
+    assert describe_fault("time", value) == f"--time {meant}"
+    assert describe_fault("time", meant) == ""
