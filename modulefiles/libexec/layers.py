@@ -196,6 +196,22 @@ def keep_image():
         os._exit(1)
 
 
+def require_constraints():
+    """Refuse pip where the file of the constraints is gone: pip itself shows a 404 for it."""
+    words = read_command()
+    if not CONSTRAINTS or not {"install", "download", "wheel"} & set(words) or not is_pip(words):
+        return
+    from urllib.parse import unquote
+
+    file = unquote(CONSTRAINTS[len("file:") :])
+    if not os.path.isfile(file):
+        tell(
+            NAME + ": " + file + " is missing, and without it pip could replace packages of the modules: "
+            "nothing was done (pip); hint: stackenv edit " + NAME + " --refresh"
+        )
+        os._exit(1)
+
+
 def is_pip(words):
     """Tell whether the command line `words` starts a pip that works on this Python.
 
@@ -251,6 +267,7 @@ def start():
         order_packages()
         if USER_SITE == "hide":
             hide_user_site()
+        require_constraints()
         constrain_pip()
         tell_what_differs()
     except Exception as error:

@@ -30,6 +30,10 @@ class StackenvError(Exception):
         return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
 
 
+class LostRecordError(StackenvError):
+    """The record of an environment is gone or damaged, and can be written again."""
+
+
 class UsageError(StackenvError):
     """What was typed cannot be meant (exit status 2)."""
 

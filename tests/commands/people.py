@@ -64,12 +64,12 @@ class Person:
         versions = [word for before, word in zip(arguments, arguments[1:]) if before == "--version"]
         return self.home / "venvs" / f"{name}-{(versions or ['1.0'])[0]}"
 
-    def adopt(self, name: str) -> Path:
+    def adopt(self, name: str, *arguments: str) -> Path:
         """Make a plain venv on the site's first Python, and a module for it; return its folder."""
         path = self.home / "own" / name
         python = self.site.software / f"Python/{VERSION}/bin/python{MINOR}"
         subprocess.run([python, "-I", "-m", "venv", "--without-pip", path], check=True)
-        self.stackenv("adopt", str(path), name, "-m", "Bundle/1")
+        self.stackenv("adopt", str(path), name, "-m", "Bundle/1", *arguments)
         return path
 
     def shell(self, script: str, **changes: str) -> subprocess.CompletedProcess[str]:

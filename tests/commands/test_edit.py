@@ -143,17 +143,22 @@ def test_a_default_that_stackenv_did_not_write(owner: Person, name: str) -> None
 
 
 def test_the_layers_are_not_forced_on_an_environment_that_was_adopted_without(owner: Person) -> None:
-    place = owner.adopt("plain")
-    for file in place.glob("lib/python*/site-packages/*stackenv*"):
-        if file.is_file():
-            file.unlink()
-    owner.stackenv("edit", "plain", "--description", "now")
+    place = owner.adopt("plain", "--no-pth")
+    for words in (("--description", "now"), ("--refresh",)):
+        owner.stackenv("edit", "plain", *words)
+        assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
+    # Records of before tell it by what was typed.
+    path = place / "stackenv/record.json"
+    data = json.loads(path.read_text())
+    assert data.pop("layers") is False
+    path.write_text(json.dumps(data))
+    owner.stackenv("edit", "plain", "--refresh")
     assert [f for f in place.glob("lib/python*/site-packages/*stackenv*") if f.is_file()] == []
 
 
 @pytest.fixture
 def old(person: Person) -> Person:
-    """Return a person with three environments of stackenv 0.1, of which the second has lost its record."""
+    """Return a person with three environments of stackenv 0.1, the second with a record of a newer stackenv."""
     for name in ("one", "three", "two"):
         prefix = person.create(name)
         modulefile = person.modules / name / "1.0.lua"
@@ -162,7 +167,8 @@ def old(person: Person) -> Person:
         for file in (layers, prefix / "pip.conf", prefix / "stackenv/constraints.txt"):
             file.write_text(f"# {STACKENV_UUID} of 0.1\n")
         (prefix / "bin/uv").unlink()
-    (person.home / "venvs/three-1.0/stackenv/record.json").unlink()
+    record = person.home / "venvs/three-1.0/stackenv/record.json"
+    record.write_text(record.read_text().replace('"record_version": 1', '"record_version": 2'))
     return person
 
 

@@ -98,7 +98,7 @@ def test_a_record_that_is_gone_or_broken(owner: Person, contents: str | None) ->
     finally:
         record.write_text(text)
     assert str(record) in found["problem"]
-    assert "stackenv adopt" in found["cure"]
+    assert "stackenv edit biopy/1.0 --refresh" in found["cure"]
     assert (found["modules"], found["description"]) == (["Bundle/1"], "Biology")
     assert "environment  " + str(record.parents[1]) in done.stdout
     assert "hint: " in done.stderr

@@ -120,12 +120,12 @@ def test_other_pth_files_find_the_right_packages(owner: User) -> None:
 
 @pytest.mark.each_value("owner", "fault")
 @pytest.mark.parametrize(
-    "fault", ["def broken(:\n", "raise SystemError('broken')\n", "import nowhere\n", None]
+    "fault", ["def broken(:\n", "raise SystemError('broken')\n", "import nowhere\n", "", None]
 )
 def test_a_broken_file_never_keeps_python_from_starting(
     owner: User, tmp_path: Path, fault: str | None
 ) -> None:
-    """Whatever becomes of it: a syntax error, an exception, a module that is not there, deleted."""
+    """Whatever becomes of it: a syntax error, an exception, a module that is not there, empty, deleted."""
     # In a copy, lest other tests meet it.
     copied = tmp_path / "copy"
     subprocess.run(["cp", "-a", str(owner.home / "venvs/it-1.0"), str(copied)], check=True)
@@ -136,7 +136,20 @@ def test_a_broken_file_never_keeps_python_from_starting(
         layers.write_text(fault)
     done = in_environment(owner, f"{copied}/bin/python -c 'import json; print(json.__name__)'")
     assert (done.returncode, done.stdout) == (0, "json\n")
-    assert done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stackenv: it/1.0 cannot put its packages in order: ")
+    assert line.endswith("; hint: stackenv edit it/1.0 --refresh")
+
+
+@pytest.mark.any_value("owner")
+@pytest.mark.each_value("lost")
+@pytest.mark.parametrize("lost", ["00_stackenv.pth", "zz_stackenv.pth"])
+def test_one_pth_file_puts_the_packages_in_order_by_itself(owner: User, tmp_path: Path, lost: str) -> None:
+    copied = tmp_path / "copy"
+    subprocess.run(["cp", "-a", str(owner.home / "venvs/it-1.0"), str(copied)], check=True)
+    (copied / SITE_PACKAGES / lost).unlink()
+    done = in_environment(owner, f"{copied}/bin/python -c 'import pip; print(pip.__file__)'")
+    assert done.stdout == f"{copied}/{SITE_PACKAGES}/pip/__init__.py\n", done.stderr
 
 
 SOURCE = "import sys, packaging; print(packaging.__file__)"

@@ -85,8 +85,8 @@ def test_a_file_system_that_is_away_is_told_apart(biologist: Person) -> None:
 def test_a_record_that_cannot_be_read(biologist: Person) -> None:
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     record.write_text("{")
-    found = find_one(biologist, "environment-gone")
-    assert found["where"] == str(record) and "stackenv adopt" in found["mend"]
+    found = find_one(biologist, "own-files")
+    assert found["where"] == str(record) and found["mend"] == "stackenv edit biopy/1.0 --refresh"
 
 
 def test_a_python_that_is_gone(tmp_path: Path) -> None:

@@ -27,7 +27,10 @@ def is_in_folder(file: InstalledFile, prefix: str) -> bool:
 
 
 def is_users(file: InstalledFile, prefix: str) -> bool:
-    """Tell whether there is something at the place of `file` that stackenv did not write."""
+    """Tell whether there is something at the place of `file` that stackenv did not write.
+
+    An empty file is nobody's: a full disk leaves one.
+    """
     path = Path(file.path)
     if is_in_folder(file, prefix) or is_layer_file(file) or not os.path.lexists(path):
         return False
@@ -35,18 +38,29 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
         return True
     # A program of 60 MB is no file of ours.
     with path.open("rb") as stream:
-        return STACKENV_UUID.encode() not in stream.read(LARGEST)
+        start = stream.read(LARGEST)
+    # conda's files of ours have no place for the mark.
+    return (
+        bool(start) and STACKENV_UUID.encode() not in start and start != render_installed_file(file).encode()
+    )
+
+
+def list_lost_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:
+    """Return those of `files` that are gone or empty, and in whose place the user has no own one."""
+    return [file for file in files if not is_users(file, prefix) and not has_contents(Path(file.path))]
+
+
+def has_contents(path: Path) -> bool:
+    """Tell whether `path` is a file that is not empty."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
-    """Return the changes that write `files` anew, of which none is the user's own.
-
-    Where the layer files are not there (`adopt --no-pth`), they are not made.
-    """
+    """Return the changes that write `files` anew, but none over the user's own."""
     return tuple(
         WriteFile(file.path, render_installed_file(file), file.executable)
         for file in files
-        if not is_layer_file(file) or Path(file.path).exists()
+        if not is_users(file, prefix)
     )
 
 

@@ -14,7 +14,16 @@ from stackenv import STACKENV_UUID
 from stackenv.apply.files import write_file
 from stackenv.apply.squashfs import opened_image
 from stackenv.describe.constraints import UV, describe_uv
-from stackenv.describe.packed import ENTRANCE, ENVIRONMENT, IMAGE, MARK, NOTE, REQUIREMENTS, describe_entrance
+from stackenv.describe.packed import (
+    ENTRANCE,
+    ENVIRONMENT,
+    IMAGE,
+    KEPT,
+    MARK,
+    NOTE,
+    REQUIREMENTS,
+    describe_entrance,
+)
 from stackenv.errors import StackenvError
 from stackenv.facts.own_path import find_own_path
 from stackenv.facts.tree import TreeEntry, hash_file, list_differences, read_tree
@@ -25,8 +34,6 @@ from stackenv.render import render_installed_file
 
 # Sourced by a shell, they change its own variables: they cannot run somewhere else.
 SOURCED = re.compile(r"(de)?activate(\W.*|_this\.py)?", re.IGNORECASE)
-# Small, and read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
-KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
 SHOWN_DIFFERENCES = 5
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.errors import StackenvError, TakenError, UsageError, quote_word
+from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.model.environment import Record
 from stackenv.model.record import RECORD_FILE, parse_record
 
@@ -22,6 +22,8 @@ PATH = re.compile(r"[/~]|\.\.?(/|$)")
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
+# By these a folder is a venv, a conda environment.
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 DEFAULT_MARK = re.compile(
     rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME.pattern})", "default"\)\n'
 )
@@ -85,23 +87,40 @@ class StoredModule:
     def record_path(self) -> Path:
         return Path(self.prefix, RECORD_FILE)
 
+    @property
+    def has_environment(self) -> bool:
+        """Whether a venv or a conda environment is where the module leads, its record aside."""
+        return any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
+
     def read_record(self) -> Record:
         """Return the record of the environment.
 
         Raises
         ------
+        LostRecordError
+            When it is gone or damaged, and the environment is there.
         StackenvError
-            When it is gone or cannot be used.
+            When it cannot be read or used.
         """
+        again = f"stackenv edit {self.full_name} --refresh writes it again"
         try:
             text = self.record_path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and self.has_environment:
+                raise LostRecordError(
+                    f"the record of {self.full_name}, {self.record_path}, is missing", again
+                ) from error
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
                 f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if nobody needs it: "
                 f"stackenv remove {self.full_name}",
             ) from error
-        return parse_record(text, str(self.record_path))
+        try:
+            return parse_record(text, str(self.record_path))
+        except LostRecordError as error:
+            if self.has_environment:
+                raise LostRecordError(error.message, again) from error
+            raise StackenvError(error.message, error.hint) from error
 
 
 def order_version(text: str) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
@@ -81,6 +82,29 @@ def make_venv(
             f"{python.executable} could not make a venv: {words}",
             f"df -h {quote_word(path)}; df -i {quote_word(path)}",
         )
+
+
+def make_links(folder: Path, links: Mapping[str, str]) -> None:
+    """Make `links` in `folder`: names, and what they lead to.
+
+    Raises
+    ------
+    StackenvError
+        When the disk refuses.
+    """
+    for name, target in links.items():
+        draft = folder / f".{name}.{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(exist_ok=True)
+            draft.symlink_to(target)
+            draft.replace(folder / name)
+        except OSError as error:
+            raise StackenvError(
+                f"{folder / name} could not be made: {error.strerror}",
+                f"ls -ld {quote_word(folder)}; df -h {quote_word(folder)}",
+            ) from error
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def write_files(files: Sequence[InstalledFile]) -> None:

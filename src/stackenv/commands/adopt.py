@@ -16,8 +16,10 @@ from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
 from stackenv.errors import StackenvError, UsageError
+from stackenv.output import print_json
 
 if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.model.environment import Record
     from stackenv.model.plan import Plan
@@ -56,10 +58,11 @@ def adopt(
       stackenv adopt ~/project/.venv
       stackenv adopt pandas        (a conda environment)
     """
-    from stackenv.commands.adoption import read_former_record, require_not_adopted
+    from stackenv.commands.adoption import find_lost_module, read_former_record, require_not_adopted
     from stackenv.commands.beneath import require_loadable_name
     from stackenv.commands.carrying_out import carry_out, making
     from stackenv.commands.replacement import require_unpacked
+    from stackenv.commands.restoring import recall
 
     workplace = open_workplace(shared)
     if not dry_run:
@@ -70,7 +73,13 @@ def adopt(
     if former:
         require_in_place(former, prefix)
         require_unpacked(former)
-    request = build_request(prefix, name, options, former, Path(workplace.environ.get("HOME", "/")))
+    home = Path(workplace.environ.get("HOME", "/"))
+    lost = find_lost_module(workplace, prefix, name, options["version"])
+    if lost:
+        request = build_request(prefix, lost.name, options, recall(lost, workplace), home)
+        adopt_again(lost, request, workplace, dry_run, as_json)
+        return
+    request = build_request(prefix, name, options, former, home)
     workplace.store.check_writable()
     require_not_adopted(workplace, prefix, former)
     with making(workplace) as workplace:
@@ -81,6 +90,24 @@ def adopt(
             return
         carry_out(plan, record, workplace)
         report_created(workplace, record.full_name, as_json)
+
+
+def adopt_again(
+    lost: StoredModule, request: AdoptRequest, workplace: Workplace, dry_run: bool, as_json: bool
+) -> None:
+    """Write the record of `lost`, a module that leads to the environment already, again."""
+    from stackenv.commands.edit import EditRequest, plan_edit
+    from stackenv.commands.replacement import carry_out, open_store
+
+    open_store(workplace, dry_run)
+    refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
+    replacement = plan_edit(refresh, lost, workplace, dry_run, request)
+    if dry_run and as_json:
+        print_json({"steps": list(replacement.sentences)})
+        return
+    carry_out(replacement, workplace, dry_run)
+    if not dry_run:
+        report_created(workplace, lost.full_name, as_json)
 
 
 def require_in_place(former: Record, prefix: Path) -> None:

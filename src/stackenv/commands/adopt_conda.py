@@ -95,6 +95,7 @@ def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack
         module_roots=workplace.policy.conda.module_roots,
         owned=owned,
         description=request.description,
+        layers=not request.no_pth,
         made_by=read_command_words(),
     )
 

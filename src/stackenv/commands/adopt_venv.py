@@ -108,7 +108,15 @@ def plan_adopted_venv(
     """Return the plan that gives the venv its module, and its record as far as it is known."""
     request.check_prefix()
     modulefile, before = take_modulefile(request, workplace)
-    lmod = Lmod.find(workplace.environ)
+    record, stack = draft_adopted_venv(request, workplace, Lmod.find(workplace.environ), former)
+    steps = (*before, *adopt_steps(request, record, stack, modulefile))
+    return Plan(record.full_name, steps, str(modulefile)), record
+
+
+def draft_adopted_venv(
+    request: AdoptRequest, workplace: Workplace, lmod: Lmod, former: Record | None
+) -> tuple[Record, Stack]:
+    """Return the record of the venv as far as its files and its modules tell it, and the modules."""
     venv = read_venv(request.prefix)
     stack, module = choose_stack(request, venv, lmod, former)
     probed = probe_venv(venv, stack.environ)
@@ -131,14 +139,14 @@ def plan_adopted_venv(
         owned=False,
         description=request.description,
         made_by=read_command_words(),
+        layers=not request.no_pth,
     )
-    steps = (*before, *adopt_steps(request, record, stack, modulefile))
-    return Plan(record.full_name, steps, str(modulefile)), record
+    return record, stack
 
 
 def choose_files(request: AdoptRequest, record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that the venv of `record` gets; tell of those of the user's own, and what it means."""
-    described = describe_venv_files(record, with_pth=not request.no_pth)
+    described = describe_venv_files(record)
     files = keep_users_files(described, record.path)
     if request.no_pth and not any(Path(file.path).name == "pip.conf" for file in files):
         tell(

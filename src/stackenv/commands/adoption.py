@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace, tell_unfit
 from stackenv.describe.venv import is_venv_path
-from stackenv.errors import StackenvError, TakenError, UsageError
+from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, RemoveFile, RemoveTree, Step, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE, parse_record
@@ -52,6 +53,7 @@ class AdoptRequest:
             allow_shadow=self.allow_shadow or record.allow_shadow,
             description=self.description or record.description,
             user_site=self.user_site or record.user_site,
+            no_pth=self.no_pth or not record.layers,
         )
 
 
@@ -67,13 +69,31 @@ def read_former_record(prefix: Path) -> Record | None:
     return record if not os.path.lexists(record.path) or prefix.samefile(record.path) else None
 
 
+def find_lost_module(
+    workplace: Workplace, prefix: Path, name: object, version: object
+) -> StoredModule | None:
+    """Return the module that leads to `prefix` and whose record is lost, if it is NAME/VERSION as typed."""
+    for module in workplace.store.list_modules():
+        if Path(module.prefix).resolve() != prefix.resolve():
+            continue
+        if name in (None, module.name) and version in (None, module.version):
+            try:
+                module.read_record()
+            except LostRecordError:
+                return module
+            except StackenvError:
+                continue
+    return None
+
+
 def require_not_adopted(workplace: Workplace, prefix: Path, former: Record | None) -> None:
     """Raise TakenError when a module leads to `prefix` already, here or in another folder of modules."""
     for module in workplace.store.list_modules():
         if Path(module.prefix).resolve() == prefix.resolve():
             raise TakenError(
                 f"{prefix} has a module already: {module.full_name}",
-                f"stackenv rename {module.full_name} NEW_NAME; stackenv edit {module.full_name} --help",
+                f"if it does not work: stackenv check {module.full_name}; to give it another name: stackenv "
+                f"rename {module.full_name} NEW_NAME",
             )
     if former is None or Path(former.module_folder).resolve() == workplace.store.root.resolve():
         return

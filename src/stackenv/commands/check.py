@@ -13,7 +13,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError, UsageError, explain
+from stackenv.errors import LostRecordError, StackenvError, UsageError, explain
 from stackenv.output import ask, format_count, print_json, print_line, tell
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ def describe_subject(
     from stackenv.commands.replacement import read_own_record
     from stackenv.facts.checked_environment import CheckedEnvironment
 
-    record, problem, cure = None, "", ""
+    record, problem, cure, lost = None, "", "", False
     try:
         record = read_own_record(module)
     except StackenvError as error:
-        problem, cure = error.message, error.hint
+        problem, cure, lost = error.message, error.hint, isinstance(error, LostRecordError)
     return CheckedEnvironment(
         full_name=module.full_name,
         modulefile=module.path,
@@ -115,7 +115,8 @@ def describe_subject(
         record=record,
         problem=problem,
         cure=cure,
-        shared=workplace.shared is not None,
+        record_lost=lost,
+        shared=workplace.shared,
         believed=can_be_believed(module),
         environ=workplace.environ,
         policy=workplace.policy,
@@ -226,7 +227,8 @@ def agree(subject: str, finding: Finding, yes: bool) -> bool:
 
 def asdict_finding(finding: Finding) -> dict[str, Any]:
     """Return `finding` as plain data; its cure is what would be done, in sentences."""
-    data = {name: value for name, value in asdict(finding).items() if name not in ("cure", "parts", "breaks")}
+    left_out = ("cure", "parts", "hides", "breaks")
+    data = {name: value for name, value in asdict(finding).items() if name not in left_out}
     return {**data, "cure": [action.sentence for action in finding.cure]}
 
 

@@ -10,11 +10,12 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import LostRecordError, StackenvError, UsageError
 from stackenv.output import tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
+    from stackenv.commands.adoption import AdoptRequest
     from stackenv.facts.stack import Stack
     from stackenv.model.environment import Record
     from stackenv.model.plan import Replacement
@@ -100,7 +101,9 @@ def edit(
     A venv keeps its Python: modules of another generation, with another one, are refused. There it is
     made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
     brings modulefile and constraints in line with the modules, and with what a conda environment's own
-    activation does by now. After an update of stackenv, --refresh --all does so for all your environments.
+    activation does by now; what stackenv has put into the environment and is missing, it writes again, the
+    record and a venv's links to Python too. After an update of stackenv, --refresh --all does so for all your
+    environments.
 
     \b
     Example:
@@ -168,29 +171,34 @@ def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
 
 
-def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> Replacement:
-    """Return the changes that `request` asks for; with `dry_run` no activation is run to find them."""
+def plan_edit(
+    request: EditRequest,
+    module: StoredModule,
+    workplace: Workplace,
+    dry_run: bool,
+    adopted: AdoptRequest | None = None,
+) -> Replacement:
+    """Return the changes that `request` asks for; with `dry_run` no activation is run to find them.
+
+    `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
+    """
     from stackenv.apply.kernels import rewrite_kernels
     from stackenv.apply.store import render_default
-    from stackenv.commands.replacement import (
-        keep_hand_edited,
-        read_own_record,
-        require_unpacked,
-        see,
-        write_environment,
-    )
+    from stackenv.commands.replacement import keep_hand_edited, see, write_environment
+    from stackenv.commands.restoring import restore_contents
     from stackenv.model.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
     changes: list[Change] = []
     files: tuple[Path, ...] = ()
+    restored = None
+    if request.refresh:
+        sentences, restored = bring_back(module, workplace, dry_run, adopted)
+        if sentences and dry_run:
+            # What follows needs the Python, or the record.
+            return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
     if request.changes_record:
-        before = read_own_record(module)
-        if request.changes_environment:
-            require_unpacked(before)
-        after = change_record(request, before, workplace)
-        if request.refresh:
-            after = ask_again(after, workplace, dry_run)
+        before, after = plan_record(request, module, workplace, dry_run, restored)
         told, kept = keep_hand_edited(module, module.path)
         sentences += [
             *told,
@@ -199,7 +207,8 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, 
         ]
         renamed, kernels, files = rewrite_kernels(before, after, workplace.environ, workplace.shared)
         sentences += renamed
-        changes += (*kept, *write_environment(after, module.path), *kernels)
+        contents = restore_contents(after, workplace) if request.refresh else ()
+        changes += (*kept, *contents, *write_environment(after, module.path), *kernels)
     default = workplace.store.default_path(module.name)
     if request.make_default:
         workplace.store.require_own_default(module.name)
@@ -207,6 +216,48 @@ def plan_edit(request: EditRequest, module: StoredModule, workplace: Workplace, 
         changes.append(WriteFile(str(default), render_default(module.name, module.version)))
     seen = see((module.path, module.record_path, *files, *([default] if request.make_default else [])))
     return Replacement(module.full_name, tuple(sentences), tuple(changes), seen)
+
+
+def plan_record(
+    request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool, restored: Record | None
+) -> tuple[Record, Record]:
+    """Return the record of `module` as it is, or as it was `restored`, and as `request` wants it."""
+    from stackenv.commands.replacement import read_own_record, require_unpacked
+
+    before = restored or read_own_record(module)
+    if request.changes_environment:
+        require_unpacked(before)
+    after = change_record(request, before, workplace)
+    return before, ask_again(after, workplace, dry_run) if request.refresh and not restored else after
+
+
+def bring_back(
+    module: StoredModule, workplace: Workplace, dry_run: bool, adopted: AdoptRequest | None
+) -> tuple[list[str], Record | None]:
+    """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.
+
+    With `dry_run` nothing is made, and there is no record.
+    """
+    from stackenv.apply.venv import make_links
+    from stackenv.commands.replacement import read_own_record, require_writable
+    from stackenv.commands.restoring import restore_record
+    from stackenv.facts.venv import find_lost_links
+
+    sentences, record = [], None
+    try:
+        record = read_own_record(module)
+    except LostRecordError:
+        sentences.append(f"write {module.record_path} again, from {module.path} and what is installed")
+    python = record.python.executable if record and record.python else ""
+    is_venv = record is None or (record.kind == "venv" and not record.packed)
+    links = find_lost_links(Path(module.prefix), python) if is_venv else {}
+    if links:
+        sentences.insert(0, f"make {', '.join(links)} in {module.prefix}/bin again")
+        require_writable(module.prefix)
+    if dry_run or not sentences:
+        return sentences, None
+    make_links(Path(module.prefix, "bin"), links)
+    return sentences, None if record else restore_record(module, workplace, adopted)
 
 
 def change_record(request: EditRequest, record: Record, workplace: Workplace) -> Record:
@@ -260,9 +311,12 @@ def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
     from stackenv.commands.adopt_conda import capture_record
 
+    if record.packed:
+        # Its Python is in the image, and nothing is installed into that.
+        return record
     if record.kind == "venv":
         return restack(record, record.modules, workplace)
-    if record.packed or dry_run:
+    if dry_run:
         tell(f"{record.full_name}: what its activation does is not captured now")
         return record
     seen = choose_modules_seen(record, record.sees_modules == "user", workplace)

@@ -53,7 +53,7 @@ def look_at(
         record=record,
         problem="",
         cure="",
-        shared=workplace.shared is not None,
+        shared=workplace.shared,
         believed=believed,
         environ=workplace.environ,
         policy=workplace.policy,
@@ -67,4 +67,4 @@ def list_faults(environment: CheckedEnvironment) -> list[Finding]:
     if not environment.prefix.is_dir():
         return []
     rules = {name: ENVIRONMENT_RULES[name] for name in SOUND}
-    return [finding for finding in apply_rules(rules, environment) if finding.level in GRAVE]
+    return [finding for finding in apply_rules(rules, environment, every=True) if finding.level in GRAVE]

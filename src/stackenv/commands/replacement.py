@@ -21,7 +21,7 @@ from stackenv.facts.package_owners import read_own_packages
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.plan import Change, Replacement, WriteFile
-from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.output import print_line, tell
 from stackenv.render import is_as_written, render_module
 
@@ -87,8 +87,24 @@ def require_unused(module: StoredModule, environ: Mapping[str, str]) -> None:
         )
 
 
+def require_writable(prefix: str) -> None:
+    """Raise StackenvError when the environment at `prefix` cannot be written, as on a read-only mount."""
+    for folder in (Path(prefix), Path(prefix, FOLDER)):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{folder} cannot be written; nothing was changed", f"ls -ld {shlex.quote(str(folder))}"
+            )
+
+
 def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
-    """Return the changes that bring files, record and modulefile in line with `record`."""
+    """Return the changes that bring files, record and modulefile in line with `record`.
+
+    Raises
+    ------
+    StackenvError
+        When the environment cannot be written.
+    """
+    require_writable(record.path)
     files = keep_users_files(describe_files(record), record.path)
     complete = replace(record, packages=read_own_packages(record))
     return (

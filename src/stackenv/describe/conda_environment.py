@@ -8,8 +8,8 @@ from typing import Any
 from stackenv import STACKENV_UUID
 from stackenv.describe.conda_module import NOT_GUARDED, describe_hiding
 from stackenv.describe.launch import describe_launch_file
-from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure
-from stackenv.describe.venv import FIRST_PTH, PATH_PRIORITY, find_site_packages
+from stackenv.describe.personal import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
+from stackenv.describe.venv import FIRST_PTH, PATH_PRIORITY, describe_guarded_import, find_site_packages
 from stackenv.model import InstalledFile, ModuleSpec, Operation, TerminalNotices
 from stackenv.model.environment import Record
 from stackenv.model.personal_operations import (
@@ -34,12 +34,6 @@ NOTICE_PYTHONPATH = (
     "needs no Python module; if an import goes wrong, unload that module"
 )
 HIDE_MODULES = "_stackenv_hide_modules"
-# `sitedir` is site.py's. From this folder alone: PYTHONPATH comes first, and may hold another's.
-HIDE_AT_START = (
-    f"# {STACKENV_UUID}\n"
-    f"import sys; sys.path.insert(0, sitedir); import {HIDE_MODULES}; sys.path.remove(sitedir); "
-    f"{HIDE_MODULES}.hide()\n"
-)
 # A user's own pip.conf may say `user = true`, which no conda environment takes.
 PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
 
@@ -98,26 +92,39 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
             f"shell/conda_environment_{when}.csh",
             dialect="csh",
             values=values,
+            loss=WITHOUT_CSH[when],
         )
         for when in ("load", "unload")
     )
     shims = tuple(
-        InstalledFile(f"{record.path}/{SHIM}/{pip}", "libexec/pip", values={}, executable=True)
+        InstalledFile(
+            f"{record.path}/{SHIM}/{pip}",
+            "libexec/pip",
+            values={},
+            executable=True,
+            loss="without a pip of the environment, another one runs and installs elsewhere",
+        )
         for pip in ("pip", "pip3")
     )
-    pip_conf = InstalledFile(f"{record.path}/pip.conf", text=PIP_CONF, yields=True)
+    pip_conf = InstalledFile(
+        f"{record.path}/pip.conf",
+        text=PIP_CONF,
+        yields=True,
+        loss="where pip is told to install into ~/.local or only into a venv, it fails in the environment",
+    )
     return (*csh, *shims, pip_conf, *describe_start_files(record), describe_launch_file(record))
 
 
 def describe_start_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files by which the environment's Python, where it has one, hides what modules bring."""
-    if record.python is None:
+    if record.python is None or not record.layers:
         return ()
     site_packages = find_site_packages(record.path, record.python)
     values = describe_hiding(record.module_roots, not record.sees_modules)
+    module, loss = f"{site_packages}/{HIDE_MODULES}.py", "Python may import packages of loaded modules"
+    # No expression: it runs in Python 2.7 too.
+    start = f"import sys; exec({describe_guarded_import(record, HIDE_MODULES, 'hide()')!r})"
     return (
-        InstalledFile(
-            f"{site_packages}/{HIDE_MODULES}.py", "libexec/hide_modules.py", dialect="python", values=values
-        ),
-        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=HIDE_AT_START),
+        InstalledFile(module, "libexec/hide_modules.py", dialect="python", values=values, loss=loss),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"# {STACKENV_UUID}\n{start}\n", loss=loss),
     )

@@ -33,8 +33,16 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
     # What a user's own pip.conf may say would put packages where this environment does not look.
     pip_conf = f"# {STACKENV_UUID}\n{held}user = false\n"
     return (
-        InstalledFile(f"{record.path}/{CONSTRAINTS_FILE}", text=describe_constraints(record)),
-        InstalledFile(f"{record.path}/pip.conf", text=pip_conf),
+        InstalledFile(
+            f"{record.path}/{CONSTRAINTS_FILE}",
+            text=describe_constraints(record),
+            loss="pip refuses to install, and other installers may replace packages of the modules",
+        ),
+        InstalledFile(
+            f"{record.path}/pip.conf",
+            text=pip_conf,
+            loss="pip may install into ~/.local, or put other versions over those of the modules",
+        ),
         describe_uv(record),
     )
 
@@ -57,4 +65,5 @@ def describe_uv(record: Record) -> InstalledFile:
         "FOLDER": f"{record.path}/{FOLDER}",
         "CONSTRAINTS": constraints_url(record),
     }
-    return InstalledFile(f"{record.path}/{UV}", "libexec/uv", values=values, executable=True)
+    loss = "uv may replace packages of the modules"
+    return InstalledFile(f"{record.path}/{UV}", "libexec/uv", values=values, executable=True, loss=loss)

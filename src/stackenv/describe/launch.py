@@ -11,6 +11,7 @@ from stackenv.model.record import FOLDER
 # Below the environment's prefix. What others keep leads to this file and no further, so that it stays
 # right when the module gets another name or stands on other modules: it is written anew then.
 LAUNCH_FILE = f"{FOLDER}/launch"
+LOSS = "Jupyter kernels of the environment do not start"
 
 # Lmod's own shell code is evaluated by sh, as the function `module` does it. What is loaded is purged
 # first, sticky modules aside, so that the result does not depend on the caller's shell. The words that
@@ -169,4 +170,6 @@ def describe_launch_file(record: Record) -> InstalledFile:
         "MODULEFILE": modulefile,
         "MODULEPATH": modulepath,
     }
-    return InstalledFile(f"{record.path}/{LAUNCH_FILE}", "libexec/launch", values=values, executable=True)
+    return InstalledFile(
+        f"{record.path}/{LAUNCH_FILE}", "libexec/launch", values=values, executable=True, loss=LOSS
+    )

@@ -9,6 +9,7 @@ from stackenv.describe.conda_environment import (
     describe_conda_environment_files,
     describe_conda_environment_module,
 )
+from stackenv.describe.packed import describe_entrance, list_beside
 from stackenv.describe.venv import describe_venv_files, describe_venv_module
 from stackenv.errors import StackenvError
 from stackenv.model import InstalledFile, ModuleSpec
@@ -48,9 +49,14 @@ def describe_module(record: Record) -> ModuleSpec:
 def describe_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the environment of `record`, the record aside.
 
+    Of a packed one those that lie beside the image.
+
     Raises
     ------
     StackenvError
         When the environment is of an unknown kind.
     """
-    return FILES[require_kind(record)](record)
+    files = FILES[require_kind(record)](record)
+    if record.packed is None:
+        return files
+    return (*list_beside(files, record), *describe_entrance(record))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 
 from stackenv import STACKENV_UUID
+from stackenv.describe.constraints import UV
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
@@ -18,6 +20,11 @@ MARK, NOTE = f"{FOLDER}/packed-{{}}", f"{FOLDER}/packed.txt"
 # conda shows what it cannot read in the first, before it changes anything, whichever way an environment was
 # named to it; from 25.5 on (CEP 22) it shows the message in the second, for what needs no solver too.
 CONDA_REFUSALS = ("conda-meta/pinned", "conda-meta/frozen")
+# Read where the environment is not mounted: by stackenv, pip, the shells, and by conda.
+KEPT = ("pyvenv.cfg", "pip.conf", "etc/conda", "conda-meta")
+UNMOUNTED = "the image is not mounted, so no command of the environment starts"
+UNREFUSED = "conda does not say that the environment is packed, and may fail halfway through a change"
+UNLISTED = "`stackenv export` prints neither requirements nor an environment.yml"
 # Written beside the image, since nothing in it can be read where it is not mounted.
 REQUIREMENTS, ENVIRONMENT = f"{FOLDER}/requirements.txt", f"{FOLDER}/environment.yml"
 
@@ -46,10 +53,31 @@ def describe_entrance(record: Record) -> tuple[InstalledFile, ...]:
     }
     return (
         *describe_refusals(record),
-        InstalledFile(f"{record.path}/{ENTRANCE}", "libexec/packed", values=values, executable=True),
-        InstalledFile(f"{record.path}/{MOUNT}", "libexec/mount_image", values={}),
-        InstalledFile(f"{record.path}/{ENTER}", "libexec/enter_namespace.py", dialect="python", values={}),
+        InstalledFile(
+            f"{record.path}/{ENTRANCE}", "libexec/packed", values=values, executable=True, loss=UNMOUNTED
+        ),
+        InstalledFile(f"{record.path}/{MOUNT}", "libexec/mount_image", values={}, loss=UNMOUNTED),
+        InstalledFile(
+            f"{record.path}/{ENTER}",
+            "libexec/enter_namespace.py",
+            dialect="python",
+            values={},
+            loss=UNMOUNTED,
+        ),
     )
+
+
+def list_beside(files: Iterable[InstalledFile], record: Record) -> tuple[InstalledFile, ...]:
+    """Return those of the `files` of `record` that lie beside the image; the others are in it alone."""
+    beside = tuple(f"{record.path}/{name}" for name in (FOLDER, UV, *KEPT))
+    return tuple(f for f in files if f.path in beside or f.path.startswith(tuple(f"{b}/" for b in beside)))
+
+
+def describe_contents(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that say what is in the image of `record`; their text takes a look into that."""
+    if record.packed is None:
+        return ()
+    return tuple(InstalledFile(f"{record.path}/{n}", loss=UNLISTED) for n in (REQUIREMENTS, ENVIRONMENT))
 
 
 def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
@@ -61,4 +89,7 @@ def describe_refusals(record: Record) -> tuple[InstalledFile, ...]:
         f"{record.full_name}"
     )
     texts = (f"{refusal}\n", json.dumps({"message": refusal}) + "\n")
-    return tuple(InstalledFile(f"{record.path}/{n}", text=text) for n, text in zip(CONDA_REFUSALS, texts))
+    return tuple(
+        InstalledFile(f"{record.path}/{name}", text=text, loss=UNREFUSED)
+        for name, text in zip(CONDA_REFUSALS, texts)
+    )

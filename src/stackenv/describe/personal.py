@@ -21,9 +21,14 @@ from stackenv.model.personal_operations import (
     TakeCharge,
     Whatis,
 )
-from stackenv.model.record import RECORD_FILE
+from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, write_choices
 
 IN_CHARGE = "STACKENV_ENVIRONMENT"
+# What happens while the file that csh sources is missing, by when it does.
+WITHOUT_CSH = {
+    "load": "in tcsh, the module defines no `deactivate`",
+    "unload": "in tcsh, after the unload the shell may not be as it was before the load",
+}
 # Nobody looks for them with `module spider`.
 IN_EVERY_VENV = frozenset({"pip", "setuptools", "wheel"})
 HELP = """\
@@ -130,5 +135,5 @@ def describe_common(
             ),
             "commands": commands,
         },
-        comment=f"record: {record.path}/{RECORD_FILE}",
+        comments=(f"record: {record.path}/{RECORD_FILE}", f"{CHOICES_TITLE}{write_choices(record)}"),
     )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from stackenv.describe.constraints import constraints_url, describe_constraint_files
 from stackenv.describe.launch import describe_launch_file
-from stackenv.describe.personal import IN_CHARGE, describe_common, describe_cure, describe_load
+from stackenv.describe.personal import (
+    IN_CHARGE,
+    WITHOUT_CSH,
+    describe_common,
+    describe_cure,
+    describe_load,
+)
 from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.model.environment import Python, Record
 from stackenv.model.personal_operations import (
@@ -24,7 +31,21 @@ LAYERS = "_stackenv_layers"
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
 # From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
 # environment's, nor after a look into each folder of the modules. `sitedir` is site.py's.
-IMPORT_OWN = f"import sys; sys.path.insert(0, sitedir); import {LAYERS}; sys.path.remove(sitedir)\n"
+IMPORT_OWN = """\
+sys.path.insert(0, sitedir)
+try:
+    import {module}
+    {module}.{attribute}
+except Exception as error:
+    import os
+    if sys.stderr and os.environ.get("STACKENV_TOLD") != NAME:
+        os.environ["STACKENV_TOLD"] = NAME
+        sys.stderr.write("stackenv: " + NAME + " cannot put its packages in order: " + repr(error) + FIX)
+finally:
+    sys.path.remove(sitedir)
+"""
+# What happens while one of the files is missing that put the packages in order.
+UNORDERED = "Python may find the packages of the modules before those of the environment"
 
 
 def find_site_packages(prefix: str, python: Python) -> str:
@@ -32,7 +53,40 @@ def find_site_packages(prefix: str, python: Python) -> str:
     return f"{prefix}/lib/python{python.minor}/site-packages"
 
 
-def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[InstalledFile, ...]:
+def describe_guarded_import(record: Record, module: str, attribute: str) -> str:
+    """Return code that imports `module` from the folder of the .pth file, and evaluates its `attribute`.
+
+    A file that is gone or damaged must not give a traceback at each start: one line says what to type.
+    """
+    fix = f"; hint: stackenv edit {record.full_name} --refresh\n"
+    names = f"NAME, FIX = {record.full_name!r}, {fix!r}\n"
+    return names + IMPORT_OWN.format(module=module, attribute=attribute)
+
+
+def describe_pth(record: Record) -> tuple[str, str]:
+    """Return the first and the last .pth file of the venv of `record`: lines of code that site.py runs.
+
+    site.py reads the files of a plain venv twice.
+    """
+    code = describe_guarded_import(record, LAYERS, "finish")
+    first = f"import sys; {LAYERS!r} in sys.modules or exec({code!r})"
+    return f"{first}\n", f"{first}; getattr(sys.modules.get({LAYERS!r}), 'finish', int)()\n"
+
+
+def describe_layers(
+    record: Record, site_packages: str, values: Mapping[str, str]
+) -> tuple[InstalledFile, ...]:
+    """Return the files in `site_packages` that put the packages of the venv of `record` in order."""
+    first, last = describe_pth(record)
+    module = f"{site_packages}/{LAYERS}.py"
+    return (
+        InstalledFile(module, "libexec/layers.py", dialect="python", values=values, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
+    )
+
+
+def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the venv of `record`, the record aside."""
     assert record.python is not None
     site_packages = find_site_packages(record.path, record.python)
@@ -44,13 +98,8 @@ def describe_venv_files(record: Record, with_pth: bool = True) -> tuple[Installe
         "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
     }
-    pth = (
-        InstalledFile(f"{site_packages}/{LAYERS}.py", "libexec/layers.py", dialect="python", values=layers),
-        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=IMPORT_OWN),
-        InstalledFile(f"{site_packages}/{LAST_PTH}", text=f"import {LAYERS}; {LAYERS}.finish()\n"),
-    )
     return (
-        *(pth if with_pth else ()),
+        *(describe_layers(record, site_packages, layers) if record.layers else ()),
         *describe_constraint_files(record),
         *describe_shell_files(record),
         describe_launch_file(record),
@@ -62,7 +111,11 @@ def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
     values = {"MODULE": record.full_name, "FILE": f"{record.path}/{FOLDER}/load.csh"}
     return tuple(
         InstalledFile(
-            f"{record.path}/{FOLDER}/{when}.csh", f"shell/personal_{when}.csh", dialect="csh", values=values
+            f"{record.path}/{FOLDER}/{when}.csh",
+            f"shell/personal_{when}.csh",
+            dialect="csh",
+            values=values,
+            loss=WITHOUT_CSH[when],
         )
         for when in ("load", "unload")
     )

@@ -14,6 +14,7 @@ from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.facts.venv import Venv, read_venv
 from stackenv.model.environment import Package, Record
+from stackenv.model.finding import RunCommand
 from stackenv.policy import SitePolicy
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class CheckedEnvironment:
     problem, cure
         Empty when the record can be read; otherwise what is the matter, and what to type.
     shared
-        Whether it is a project's, whose group may change it.
+        The root of the project that it is of, whose group may change it; None when it is the user's.
     believed
         Whether nobody else can have written the record: to load its modules runs code.
     environ
@@ -70,6 +71,8 @@ class CheckedEnvironment:
         Shared by all environments of one check.
     thorough
         Whether one environment was asked for: then all its files are read, too.
+    record_lost
+        Whether the record is gone or damaged, and can be written again.
     """
 
     full_name: str
@@ -78,18 +81,25 @@ class CheckedEnvironment:
     record: Record | None
     problem: str
     cure: str
-    shared: bool
+    shared: Path | None
     believed: bool
     environ: Mapping[str, str]
     policy: SitePolicy
     loader: StackLoader
     thorough: bool
+    record_lost: bool = False
 
     @property
     def modulepath(self) -> str:
         """Where its modules are looked for: where they were found, if nobody else can have written that."""
         own = self.environ.get("MODULEPATH", "")
         return self.record.modulepath if self.record and self.believed else own
+
+    @property
+    def refresh(self) -> RunCommand:
+        """What writes all of stackenv's files of the environment, and its module, again."""
+        project = ("--shared", str(self.shared)) if self.shared else ()
+        return RunCommand(("stackenv", "edit", self.full_name, "--refresh", *project))
 
     @cached_property
     def stack(self) -> Stack:

@@ -83,6 +83,30 @@ def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
     return real
 
 
+def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
+    """Return the links to Python that are gone from the bin of the venv at `prefix`, with their targets.
+
+    Nothing where the Python that it was made with is gone too, or is not really `executable`, if given.
+    """
+    try:
+        configuration = read_configuration(prefix / "pyvenv.cfg")
+        (library,) = (path for path in prefix.glob("lib/python3*") if path.is_dir())
+    except (OSError, ValueError):
+        return {}
+    name, folder = library.name, prefix / "bin"
+    lost = [link for link in ("python3", "python") if not (folder / link).exists()]
+    # venv makes the one with the version from Python 3.10 on, and notes its command from 3.11 on.
+    has_version = any(key in configuration for key in ("command", "uv", "virtualenv"))
+    if (lost or has_version) and not (folder / name).exists():
+        lost.insert(0, name)
+    base = Path(configuration.get("home", ""), name)
+    if not (base.is_absolute() and base.is_file()) and executable:
+        base = Path(executable)
+    if not base.is_file() or (executable and str(base.resolve()) != executable):
+        return {}
+    return {link: str(base) if link == name else name for link in lost}
+
+
 def describe_anew(requirements: Sequence[str]) -> str:
     """Return how to make an environment of `requirements` anew."""
     words = shlex.join(requirements)

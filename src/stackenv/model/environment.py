@@ -117,6 +117,8 @@ class Record:
         The image that the environment is in; None while it is a folder of files.
     replaces
         The prefix of the environment in whose place it was made anew; empty when there was none.
+    layers
+        Whether files of stackenv in site-packages put the packages in order; not after `--no-pth`.
     sees_modules
         Who has a conda environment's Python import what modules bring: `user` or `site`; empty: hidden.
     module_roots
@@ -144,6 +146,7 @@ class Record:
     activation: Mapping[str, object] | None = None
     packed: PackedImage | None = None
     replaces: str = ""
+    layers: bool = True
     sees_modules: str = ""
     module_roots: tuple[str, ...] = ()
 

@@ -114,6 +114,8 @@ class Finding:
         What `stackenv check --fix` does, in this order; empty when only the user can decide.
     parts
         Each of several faults that `what` tells of, which may name the first alone.
+    hides
+        The rules that are not asked, for what they would find is the effect of this fault.
     breaks
         What fails as long as this is not fixed; empty when nothing does that a fix would need.
     """
@@ -126,4 +128,5 @@ class Finding:
     mend: str
     cure: tuple[Action, ...] = ()
     parts: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
     breaks: Needed | Literal[""] = ""

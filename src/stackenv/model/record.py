@@ -15,25 +15,36 @@ activation      what a conda environment's own activation does, captured; null f
 packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
                 environment is packed into; null, or absent, while it is a folder of files
 replaces        the prefix of the environment that was made anew as this one; empty, or absent, if none
+layers          false after `adopt --no-pth`; when it is absent, made_by tells
 sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
 module_roots    folders of the site's software, from its configuration; empty, or absent, if none
+
+The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
+from what is installed, a record that was lost is written again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import LostRecordError, StackenvError, explain
 from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
 
 RECORD_VERSION = 1
 # Where it is, below the environment's prefix.
 FOLDER = "stackenv"
 RECORD_FILE = f"{FOLDER}/record.json"
+# Before what the modulefile repeats.
+CHOICES_TITLE = "choices: "
+CHOICES = (
+    *("kind", "modules", "modulepath", "allow_shadow", "user_site", "owned", "description", "platform"),
+    *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots"),
+)
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
 
@@ -53,23 +64,44 @@ def parse_record(text: str, origin: str) -> Record:
 
     Raises
     ------
+    LostRecordError
+        When it is no record.
     StackenvError
-        When it is no record, or of a version that this stackenv does not know.
+        When it is of a version that this stackenv does not know.
     """
+    says, hint = f"{origin} is no record that can be used: ", "stackenv adopt PATH NAME writes it again"
     try:
         data = json.loads(text)
         if data["stackenv"] != STACKENV_UUID:
             raise ValueError("not written by stackenv")
-        if data["record_version"] != RECORD_VERSION:
-            raise ValueError(
-                f"of version {json.dumps(data['record_version'])}, and this stackenv reads {RECORD_VERSION}"
+        version = data["record_version"]
+        if type(version) is int and version > RECORD_VERSION:
+            raise StackenvError(
+                f"{says}of version {version}, and this stackenv reads {RECORD_VERSION}",
+                "use the stackenv that wrote it, or a newer one",
             )
+        if version != RECORD_VERSION:
+            raise ValueError(f"of version {json.dumps(version)}")
         return build_record(data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StackenvError(
-            f"{origin} is no record that can be used: {explain(error)}",
-            "the environment can be adopted again: stackenv adopt PATH NAME",
-        ) from error
+        raise LostRecordError(f"{says}{explain(error)}", hint) from error
+
+
+def write_choices(record: Record) -> str:
+    """Return what the modulefile repeats of `record`, in one line of ASCII."""
+    described = asdict(record)
+    return json.dumps({name: described[name] for name in CHOICES})
+
+
+def parse_choices(text: str, known: Mapping[str, Any]) -> Record | None:
+    """Return the record of what is `known`, and of what `write_choices` wrote; None when `text` is not that.
+
+    Without Python, packages and what follows from them.
+    """
+    empty: dict[str, Any] = {"stack": [], "python": None, "packages": []}
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return build_record({**empty, "pinned": [], "made_by": [], **json.loads(text), **known})
+    return None
 
 
 def build_record(data: Mapping[str, Any]) -> Record:
@@ -89,6 +121,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
         raise ValueError("`pinned` is no list of names, versions and modules")
     values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
     values["replaces"] = str(data.get("replaces") or "")
+    values.setdefault("layers", "--no-pth" not in data["made_by"])
     record = Record(**values)
     require_types(record)
     return record

@@ -13,14 +13,14 @@ class ModuleSpec:
     """A modulefile, described.
 
     `template` names the frame in the templates' folder; `blocks` are the operations that it prints,
-    by the name of the frame's block; `help_text` is the page of `module help`; `comment` stands in
-    the second line, for stackenv itself to read.
+    by the name of the frame's block; `help_text` is the page of `module help`; `comments` stand in
+    the first lines, for stackenv itself to read.
     """
 
     template: str
     blocks: Mapping[str, tuple[Operation, ...]]
     help_text: str
-    comment: str = ""
+    comments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class InstalledFile:
 
     `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
     templates' folder with its placeholders replaced by `values`, quoted for `dialect`. Where it
-    `yields`, a file that stackenv did not write keeps its place.
+    `yields`, a file that stackenv did not write keeps its place. `loss` says in
+    a clause what goes wrong while a file of an environment is missing.
     """
 
     path: str
@@ -39,3 +40,4 @@ class InstalledFile:
     values: Mapping[str, str] | None = None
     executable: bool = False
     yields: bool = False
+    loss: str = ""

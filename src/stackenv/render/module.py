@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from stackenv import STACKENV_UUID, __version__
@@ -16,12 +17,12 @@ from stackenv.render.sources import fill_placeholders, open_templates, read_sour
 OURS_BEGINS = f"-- {STACKENV_UUID}"
 
 
-def mark_as_ours(body: str, comment: str = "") -> str:
+def mark_as_ours(body: str, comments: Sequence[str] = ()) -> str:
     """Return `body` behind the line that says who wrote it, and with which contents.
 
-    `comment` is of one line, the second.
+    Each of `comments` is one line; they follow the first.
     """
-    body = f"-- {comment}\n{body}" if comment else body
+    body = "".join(f"-- {comment}\n" for comment in comments) + body
     digest = hashlib.sha256(body.encode()).hexdigest()
     return f"{OURS_BEGINS} stackenv {__version__} sha256:{digest}\n{body}"
 
@@ -53,7 +54,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
             f"the template {spec.template} cannot be rendered: {error}",
             f"look at conda.templates in the policy: {site_templates}",
         ) from error
-    return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"), spec.comment)
+    return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"), spec.comments)
 
 
 def render_installed_file(file: InstalledFile, site_templates: Path | None = None) -> str:

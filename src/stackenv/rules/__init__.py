@@ -19,6 +19,7 @@ ENVIRONMENT_RULES = {
     "environment-gone": "stackenv.rules.environment_gone",
     "modules-gone": "stackenv.rules.modules_gone",
     "python-changed": "stackenv.rules.python_changed",
+    "own-files": "stackenv.rules.own_files",
     "platform": "stackenv.rules.platform_changed",
     "open-to-others": "stackenv.rules.open_to_others",
     "missing-files": "stackenv.rules.missing_files",
@@ -52,11 +53,19 @@ ACCOUNT_RULES = {
 CONDA_RULES = {name: ACCOUNT_RULES[name] for name in ("condarc", "conda-envs-variables")}
 
 
-def apply_rules(rules: Mapping[str, str], subject: Any) -> Iterator[Finding]:
-    """Yield what `rules`, a table of this module, find in `subject`."""
+def apply_rules(rules: Mapping[str, str], subject: Any, every: bool = False) -> Iterator[Finding]:
+    """Yield what `rules`, a table of this module, find in `subject`.
+
+    Rules that would find the effects of what is found before are asked only for `every` fault.
+    """
+    hidden: set[str] = set()
     for name, place in rules.items():
+        if name in hidden and not every:
+            continue
         try:
-            yield from importlib.import_module(place).find(subject)
+            for finding in importlib.import_module(place).find(subject):
+                hidden.update(finding.hides)
+                yield finding
         except Exception as error:
             # What others have written may be odd in ways that nobody has thought of: one rule fails, not all.
             yield describe_unchecked(name, error)

@@ -35,7 +35,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             f"{remove.sentence}; from what `stackenv export` printed: stackenv create NAME --from FILE",
             breaks="environment",
         )
-    elif environment.record is None:
+    elif environment.record is None and not environment.record_lost:
         yield Finding(
             "environment-gone",
             "broken",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.model.finding import Finding, RunCommand
+from stackenv.model.finding import Finding
 from stackenv.render import is_as_written
 
 
@@ -13,7 +13,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the hash in the modulefile's first line is not that of the rest."""
     if is_as_written(environment.modulefile.read_text(encoding="utf-8", errors="surrogateescape")):
         return
-    cure = RunCommand(("stackenv", "edit", environment.full_name, "--refresh"))
+    cure = environment.refresh
     yield Finding(
         "modulefile-changed",
         "warning",

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stackenv.facts.checked_environment import CheckedEnvironment
+from stackenv.facts.venv import find_lost_links
 from stackenv.model.environment import Record
-from stackenv.model.finding import Finding, RunCommand
+from stackenv.model.finding import Finding
+
+# They ask the Python, or what it finds.
+OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when bin/python leads nowhere, elsewhere, or to another version than recorded."""
     record, prefix = environment.record, environment.prefix
-    if record is None or record.python is None or record.packed or not prefix.is_dir():
+    if record is None or record.python is None or not prefix.is_dir():
         return
     rebuild = f"stackenv rebuild {environment.full_name}"
     program, configuration = prefix / "bin/python", prefix / "pyvenv.cfg"
-    if not program.exists():
+    if record.packed:
+        # A link to the program that leads into the image, whose loss another rule tells.
+        if not os.path.lexists(program):
+            again = f"stackenv unpack {environment.full_name}; stackenv pack {environment.full_name}"
+            yield describe(program, f"its Python is gone: {program}", again)
+        return
+    if record.kind == "conda" and any(package.name == "python" for package in environment.packages):
+        lost: dict[str, str] = {}
+        # A file of conda's: another rule tells of all of those.
+        if not program.exists():
+            return
+    else:
+        lost = find_lost_links(prefix, record.python.executable) if configuration.is_file() else {}
+    if lost:
+        yield describe_lost(environment, lost)
+    elif not program.exists():
         target = f", which leads to {os.path.realpath(program)}" if program.is_symlink() else ""
         yield describe(program, f"its Python is gone: {program}{target}", rebuild)
     elif record.kind == "venv" and not configuration.is_file():
@@ -32,6 +51,22 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             what = f"its Python is {now} now; it was {record.python.version} when its module was written"
             back = f"conda install --prefix {prefix} python={record.python.version}"
             yield describe(program, what, f"{rebuild}, or go back: {back}")
+
+
+def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Finding:
+    """Return the finding that the names of the Python, which is there, are gone from the venv."""
+    paths = [f"bin/{name}" for name in links]
+    return Finding(
+        "python-changed",
+        "broken",
+        f"the environment has no {', '.join(paths)}",
+        str(environment.prefix / paths[0]),
+        "its programs do not start, or another Python runs in their place",
+        environment.refresh.sentence,
+        (environment.refresh,),
+        hides=OF_PYTHON,
+        breaks="environment",
+    )
 
 
 def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
@@ -54,7 +89,7 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
     if python.minor != made_with.minor:
         yield describe(program, what, rebuild)
         return
-    cure = RunCommand(("stackenv", "edit", environment.full_name, "--refresh"))
+    cure = environment.refresh
     yield Finding(
         "python-changed",
         "warning",
@@ -69,7 +104,9 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
 def describe(path: Path, what: str, mend: str) -> Finding:
     """Return the finding `what`, at `path`."""
     why = "the environment does not start, or its packages are not found, or crash"
-    return Finding("python-changed", "broken", what, str(path), why, mend, breaks="environment")
+    return Finding(
+        "python-changed", "broken", what, str(path), why, mend, hides=OF_PYTHON, breaks="environment"
+    )
 
 
 def shorten(version: str) -> str:

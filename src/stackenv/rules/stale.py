@@ -7,14 +7,12 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from stackenv import STACKENV_UUID
+from stackenv.apply.own_files import has_contents, is_users
 from stackenv.describe.modules import describe_files, describe_module
-from stackenv.describe.venv import LAYERS
 from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.environment import Record
-from stackenv.model.finding import Finding, RunCommand
-from stackenv.model.record import FOLDER
+from stackenv.model.finding import Finding
 from stackenv.render import is_as_written, render_installed_file, render_module
 
 
@@ -31,7 +29,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     ]
     if not told:
         return
-    cure = RunCommand(("stackenv", "edit", environment.full_name, "--refresh"))
+    cure = environment.refresh
     shown = "; ".join(told[:4]) + (f"; and {len(told) - 4} more" if len(told) > 4 else "")
     yield Finding(
         "stale",
@@ -60,19 +58,16 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
 
 
 def list_changed_files(record: Record) -> Iterator[str]:
-    """Yield a sentence for each of stackenv's files in the environment that is gone or changed."""
+    """Yield a sentence for each of stackenv's files in the environment that is changed.
+
+    Of those that are gone or empty another rule tells.
+    """
     for file in describe_files(record):
         path = Path(file.path)
-        is_layer = LAYERS in file.text or LAYERS in path.name
-        is_ours = f"/{FOLDER}/" in file.path or is_layer
-        if not path.is_file():
-            # `adopt --no-pth` leaves the layer files out.
-            if not is_layer:
-                yield f"{path} is gone"
-            continue
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if text != render_installed_file(file) and (is_ours or STACKENV_UUID in text):
-            yield f"{path} is not as stackenv writes it"
+        if not is_users(file, record.path) and has_contents(path):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if text != render_installed_file(file):
+                yield f"{path} is not as stackenv writes it"
 
 
 def list_changed_pins(environment: CheckedEnvironment) -> Iterator[str]:

@@ -1,5 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:2c368bf2a86424a6157bfd6b5e3989e9f8c03286d15a75142afe25a97e3cb06e
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:296f38f06aa6e3ad0d3b741ffb67795f78d274e83ded37c87a9c840fcb89a0c6
 -- record: /conda/envs/myenv/stackenv/record.json
+-- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: myenv")
 whatis("Version: 1.0")
 whatis("Description: personal conda environment on Anaconda3/2024.02-1")

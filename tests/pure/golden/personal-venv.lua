@@ -1,5 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c591fff416f0da5f56aea9c14669394e2ac861f8cccee7d7697334b32be2e018
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:355f7be929fa6d07efc7dae1b990702341efd81d24096222c6abc04c877cfa50
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
+-- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
 whatis("Version: 1.0")
 whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")

@@ -1,0 +1,172 @@
+"""A record that was lost, written again from the modulefile and from what is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackenv.commands.adoption import AdoptRequest
+from stackenv.commands.info import DEPENDS_ON
+from stackenv.commands.workplace import Workplace
+from stackenv.describe.constraints import CONSTRAINTS_FILE
+from stackenv.describe.packed import IMAGE
+from stackenv.describe.venv import LAYERS
+from stackenv.errors import StackenvError, quote_word
+from stackenv.facts.platform import probe_platform
+from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, parse_choices, parse_record
+
+if TYPE_CHECKING:
+    from stackenv.apply.store import StoredModule
+    from stackenv.model.environment import Record
+    from stackenv.model.plan import WriteFile
+
+
+def restore_record(module: StoredModule, workplace: Workplace, request: AdoptRequest | None = None) -> Record:
+    """Return the record of the environment of `module`, as `adopt` would find it.
+
+    `request` is what was typed; without it, it is what the modulefile says.
+
+    Raises
+    ------
+    StackenvError
+        When what the modulefile leads to is no environment, or its modules cannot be loaded.
+    """
+    former = recall(module, workplace)
+    if request is None:
+        request = AdoptRequest(Path(module.prefix), module.name, version=module.version).with_former(former)
+    if not request.modules:
+        request = replace(request, modules=former.modules)
+    if former.packed:
+        return restore_packed(module, former)
+    restore = restore_conda if former.kind == "conda" else restore_venv
+    restored = restore(request, workplace, former)
+    remembered = ("owned", "platform", "cpu_features", "replaces", "sees_modules", "module_roots")
+    return replace(restored, **{name: getattr(former, name) for name in remembered})
+
+
+def recall(module: StoredModule, workplace: Workplace) -> Record:
+    """Return what the modulefile of `module` tells of its environment."""
+    text = module.path.read_text(encoding="utf-8", errors="replace")
+    known = {
+        "name": module.name,
+        "version": module.version,
+        "path": module.prefix,
+        "module_folder": str(workplace.store.root),
+    }
+    *_, line, _ = (text + "\n\n\n").split("\n", 3)
+    title = f"-- {CHOICES_TITLE}"
+    found = parse_choices(line[len(title) :], known) if line.startswith(title) else None
+    if found is None:
+        found = parse_choices("{}", {**known, **guess_choices(module, text, workplace)})
+    assert found is not None
+    return found
+
+
+def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapping[str, Any]:
+    """Return what a modulefile that repeats no choices, and the environment's files, tell of them.
+
+    Never that stackenv may delete the folder.
+
+    Raises
+    ------
+    StackenvError
+        When they are not enough: the environment is packed.
+    """
+    prefix = Path(module.prefix)
+    if (prefix / IMAGE).exists():
+        raise StackenvError(
+            f"the record of {module.full_name}, which is packed, is missing, and {module.path} was written "
+            "by an older stackenv: it does not say what is in the image; nothing was changed",
+            f"unsquashfs -d FOLDER {quote_word(prefix / IMAGE)}; stackenv adopt FOLDER NEW_NAME",
+        )
+    has_layers = any(prefix.glob(f"lib/python3*/site-packages/{LAYERS}.py"))
+    return {
+        "kind": "conda" if (prefix / "conda-meta").is_dir() else "venv",
+        "modules": DEPENDS_ON.findall(text),
+        "modulepath": workplace.environ.get("MODULEPATH", ""),
+        "allow_shadow": [],
+        "user_site": False,
+        "owned": False,
+        "description": "",
+        "platform": asdict(probe_platform()),
+        "cpu_features": [],
+        # `adopt --no-pth` writes the others.
+        "layers": has_layers or not (prefix / CONSTRAINTS_FILE).exists(),
+    }
+
+
+def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) -> Record:
+    """Return the record of the venv that `request` names."""
+    from stackenv.apply.venv import environment_of
+    from stackenv.commands.adopt_venv import draft_adopted_venv
+    from stackenv.commands.making_venv import complete_record
+    from stackenv.facts.lmod import Lmod
+
+    # What happens to be loaded now is none of the environment's.
+    lmod = Lmod.find(workplace.environ).purged()
+    record, stack = draft_adopted_venv(request, workplace, lmod, former)
+    environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
+    return complete_record(record, environ, {})
+
+
+def restore_conda(request: AdoptRequest, workplace: Workplace, former: Record) -> Record:
+    """Return the record of the conda environment that `request` names."""
+    from stackenv.commands.adopt_conda import capture_record, draft_conda_record, load_conda_stack
+    from stackenv.facts.lmod import Lmod
+
+    stack = load_conda_stack(request.modules, workplace, Lmod.find(workplace.environ).purged())
+    record = draft_conda_record(request, workplace, stack, owned=former.owned)
+    return capture_record(replace(record, user_site=request.user_site), workplace)
+
+
+def restore_packed(module: StoredModule, former: Record) -> Record:
+    """Return the record of the packed environment of `module`: that in its image, and which image it is.
+
+    Raises
+    ------
+    StackenvError
+        When the image is gone, damaged, or holds no record.
+    """
+    from stackenv.apply.packing import require_image
+    from stackenv.apply.squashfs import opened_image
+
+    with opened_image(require_image(former)) as folder:
+        path = Path(folder, RECORD_FILE)
+        try:
+            found = parse_record(path.read_text(encoding="utf-8"), str(path))
+        except OSError as error:
+            raise StackenvError(
+                f"the image of {module.full_name} holds no {RECORD_FILE}: {os.strerror(error.errno or 0)}"
+            ) from error
+    known = ("name", "version", "path", "module_folder", "description", "packed")
+    return replace(found, **{name: getattr(former, name) for name in known})
+
+
+def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, ...]:
+    """Return the changes that write what is lost of the files that say what is in the image of `record`.
+
+    Raises
+    ------
+    StackenvError
+        When the image is gone or damaged.
+    """
+    from stackenv.apply.own_files import list_lost_files
+    from stackenv.apply.packing import require_image
+    from stackenv.apply.squashfs import opened_image
+    from stackenv.commands.export import FORMATS, PACKED_FORMATS
+    from stackenv.describe.packed import describe_contents
+    from stackenv.model.plan import WriteFile
+
+    lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}
+    if not lost:
+        return ()
+    with opened_image(require_image(record)) as folder:
+        within = replace(record, path=str(folder), packed=None)
+        return tuple(
+            WriteFile(path, FORMATS[name](within, workplace))
+            for name, file in PACKED_FORMATS.items()
+            if (path := f"{record.path}/{file}") in lost
+        )
