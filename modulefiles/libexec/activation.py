@@ -7,7 +7,8 @@ Called by the function `conda` of each shell, with the installation's own interp
 or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or
 fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while no environment is
 active), `hide` (~/.local is out of sight while one is) and `hide-modules` (so is what modules bring on
-PYTHONPATH), or `none`. With the COMMAND `notice` it only says when modules come before an environment.
+PYTHONPATH), or `none`. Further COMMANDs: `notice` only says when modules come before an environment,
+`leave` is `deactivate` without conda, and `bring-back` what it does for all that was put aside.
 
 conda's own shell code is not used, for it does not quote: a path with a quote, a `$` or a backquote
 in it breaks the shell or runs in it (`export_var_tmpl = "export %s='%s'"`, conda/activate.py, 24.7.1).
@@ -202,9 +203,10 @@ def hide_user_site(environ):
 
 
 def needs_help(environ):
-    """Tell whether an environment is active that was activated; a personal module's own files do for it."""
+    """Tell whether an environment is active that was activated, and is none of a personal module nor base."""
+    prefix = environ.get("CONDA_PREFIX", "")
     above = level_of(environ) > read_before(environ)[0]
-    return above and environ.get("CONDA_PREFIX", "") != environ.get("STACKENV_CONDA_ENV")
+    return above and prefix not in (environ.get("STACKENV_CONDA_ENV", ""), ROOT)
 
 
 def list_prefixes(environ):
@@ -217,13 +219,24 @@ def list_prefixes(environ):
 def put_aside(environ, after, options):
     """Return the operations that keep from the environment what would reach into it, or bring that back."""
     prefix, inside = after.get("CONDA_PREFIX", ""), needs_help(after)
+    above = level_of(after) > read_before(after)[0]
     operations = hide_user_site(after) if "hide" in options else []
-    operations += lift(after, prefix, inside)
+    # pip does not know base as virtual either.
+    operations += lift(after, prefix, inside or (above and prefix == ROOT))
     operations += put_pip_user_aside(after, prefix, inside)
-    operations += put_venv_aside(after, level_of(after) > read_before(after)[0])
+    operations += put_venv_aside(after, above)
     if "hide-modules" in options:
         operations += hide_modules(after, inside and not hides_by_itself(prefix))
     return operations + rank_environments(list_prefixes(environ) + list_prefixes(after), after)
+
+
+def drop_own_entries(after, prefix):
+    """Take what activate.d of `prefix` has put on PYTHONPATH out of `after`: its deactivate.d has run."""
+    for name in ("PYTHONPATH", "EBPYTHONPREFIXES"):
+        entries = after.get(name, "").split(":")
+        kept = [entry for entry in entries if not (entry + "/").startswith(prefix + "/")]
+        if kept != entries:
+            after[name] = ":".join(kept)
 
 
 def notice(environ, options, cure):
@@ -291,17 +304,20 @@ def main():
         os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
     if command == "leave":
         operations, scripts = leave_without_conda(environ), []
+    elif command == "bring-back":
+        operations, scripts = [], []
     else:
         answer = ask_conda(dialect, [command, *arguments])
         operations, scripts = describe_changes(command, answer, environ)
-    if command == "activate":
-        notice(environ, options, "the environment is first now")
     after = carry_out(operations, environ)
     answered = after.get("PATH", "")
-    if command == "activate" and needs_help(after):
+    if needs_help(after):
+        notice(environ, options, "the environment is first now")
         after["PATH"] = put_first(answered, after["CONDA_PREFIX"])
     after["PATH"] = arrange_path(after, "base" in options)
     operations += [("export", "PATH", after["PATH"])] if after["PATH"] != answered else []
+    if environ.get("CONDA_PREFIX") and any(operation[0] == "source" for operation in operations):
+        drop_own_entries(after, environ["CONDA_PREFIX"])
     operations += put_aside(environ, after, options)
     operations += change_prompt(environ, after)
     if dialect == "csh":

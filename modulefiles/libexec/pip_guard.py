@@ -12,6 +12,7 @@ what would reach into an active one (put_aside.py; OPTIONS are those of activati
 """
 
 import configparser
+import functools
 import os
 import sys
 
@@ -35,15 +36,21 @@ def list_shared_files(environ):
     return files
 
 
-def read_key(path, keys):
-    """Yield the section and the value of each line of the file `path` that sets one of `keys`."""
+@functools.lru_cache(maxsize=None)
+def read_file(path):
+    """Return the parsed file `path`; empty where it cannot be read: pip itself will say what is wrong."""
     parser = configparser.RawConfigParser()
     try:
         with open(path, encoding="utf-8") as stream:
             parser.read_file(stream)
     except (OSError, ValueError, configparser.Error):
-        # pip itself will say what is wrong with it.
-        return
+        return configparser.RawConfigParser()
+    return parser
+
+
+def read_key(path, keys):
+    """Yield the section and the value of each line of the file `path` that sets one of `keys`."""
+    parser = read_file(path)
     for section in ("global", "install"):
         if parser.has_section(section):
             for key, value in parser.items(section):

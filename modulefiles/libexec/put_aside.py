@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from stackenv_hide_modules import VARIABLES, is_of_modules, is_within, list_module_roots
+from stackenv_hide_modules import VARIABLES, is_of_modules, is_within, list_module_roots, list_site_roots
 from stackenv_pip_guard import read_setting
 
 HIDDEN = "STACKENV_HIDDEN_"
@@ -38,38 +38,67 @@ def split(value):
     return value.split(":") if value else []
 
 
-def merge(saved, now, keeps):
-    """Return the entries of `saved` that `keeps` accepts or that are in `now`, with the new ones of `now`.
+def merge(saved, now, hidden, keeps):
+    """Return the entries of `saved` and `now` as Lmod would have them.
 
-    What Lmod has prepended since stands in front, what was appended at the end.
+    Of those that were `hidden` there is what `keeps` accepts, in its old place; what Lmod has prepended
+    since, perhaps once more, stands in front, and what was appended at the end.
     """
-    known = [number for number, entry in enumerate(now) if entry in saved]
-    first = known[0] if known else len(now)
-    in_front = [entry for entry in now[:first] if entry not in saved]
-    behind = [entry for entry in now[first:] if entry not in saved]
-    return in_front + [entry for entry in saved if entry in now or keeps(entry)] + behind
+    visible = [entry for entry in saved if entry not in hidden]
+    places = [number for number, entry in enumerate(now) if entry in visible]
+    first = places[0] if places else len(now)
+    fresh = [(number < first, entry) for number, entry in enumerate(now) if entry not in visible]
+    old = [e for e in saved if (e in now if e in visible else e not in now and keeps(e))]
+    return [e for in_front, e in fresh if in_front] + old + [e for in_front, e in fresh if not in_front]
+
+
+def is_foreign(entry, environ):
+    """Tell whether a module brought `entry`; the active environments are below a module's root themselves."""
+    own = [value for name, value in environ.items() if name.startswith("CONDA_PREFIX")]
+    return is_of_modules(entry, environ) and not any(is_within(entry, prefix) for prefix in own)
 
 
 def read_state(environ):
-    """Return what was remembered of the modules when their packages were hidden; empty at first."""
+    """Return what was remembered of the modules when their packages were hidden; empty at first.
+
+    `hidden` has the entries of each variable, `roots` those of EasyBuild's modules by variable, `owners`
+    the other modules by entry, `modules` all that were loaded, `counts` Lmod's.
+    """
     try:
         return json.loads(environ.get(STATE, "{}"))
     except ValueError:
         return {}
 
 
-def is_still_loaded(entry, state, environ):
-    """Tell whether `entry` was hidden when `state` was written, and its module is still loaded."""
-    if any_within(entry, state.get("roots", [])):
-        return any_within(entry, list_module_roots(environ))
+def list_owners(entry, state, environ):
+    """Return the modules that brought `entry` when it was hidden, and those of them that are still loaded."""
+    roots = [(name, root) for name, root in state.get("roots", {}).items() if is_within(entry, root)]
+    if roots:
+        return len(roots), sum(environ.get(name) == root for name, root in roots)
     loaded = split(environ.get("LOADEDMODULES", ""))
-    gone = [module for module in state.get("modules", []) if module not in loaded]
-    return is_of_modules(entry, environ) and not name_modules([entry], gone)
+    owner = state.get("owners", {}).get(entry)
+    everything = all(module in loaded for module in state.get("modules", []))
+    return 1, int(owner in loaded if owner else everything)
 
 
-def any_within(entry, roots):
-    """Tell whether `entry` is one of `roots` or below one."""
-    return any(is_within(entry, root) for root in roots)
+def find_owner(entry, environ):
+    """Return the loaded module in whose file the folder of `entry` is named; empty when in none.
+
+    Only for modules that do not set EBROOT...: below a folder that the site names.
+    """
+    (root,) = [root for root in list_site_roots() if is_within(entry, root)][:1] or [entry]
+    folders = [entry]
+    while is_within(os.path.dirname(folders[-1]), root) and os.path.dirname(folders[-1]) != root:
+        folders.append(os.path.dirname(folders[-1]))
+    for module, path in zip(split(environ.get("LOADEDMODULES", "")), split(environ.get("_LMFILES_", ""))):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as stream:
+                text = stream.read()
+        except OSError:
+            continue
+        if any(folder in text for folder in folders):
+            return module
+    return ""
 
 
 def name_modules(entries, modules):
@@ -105,37 +134,55 @@ def hide_modules(environ, inside):
     operations, found = [], []
     for variable in VARIABLES:
         now, saved = split(environ.get(variable, "")), environ.get(HIDDEN + variable)
-        whole = merge(split(saved or ""), now, lambda entry: is_still_loaded(entry, state, environ))
-        foreign = [entry for entry in now if is_of_modules(entry, environ)]
+        hidden = state.get("hidden", {}).get(variable, [])
+        whole = merge(split(saved or ""), now, hidden, lambda e: list_owners(e, state, environ)[1] > 0)
+        foreign = [entry for entry in now if is_foreign(entry, environ)]
         if inside and foreign:
             found += foreign
             visible = ":".join(entry for entry in now if entry not in foreign)
             operations += [("export", HIDDEN + variable, ":".join(whole))]
             operations += set_or_unset(variable, visible, environ)
             state.setdefault("counts", {})[variable] = merge_counts(variable, whole, state, environ)
+            still = [entry for entry in whole if entry in hidden]
+            state.setdefault("hidden", {})[variable] = sorted({*still, *foreign})
         elif not inside and saved is not None:
             operations += [("unset", HIDDEN + variable), *set_or_unset(variable, ":".join(whole), environ)]
             counts = merge_counts(variable, whole, state, environ)
             if counts != read_table(environ.get(COUNTS + variable, "")):
                 operations += set_or_unset(COUNTS + variable, write_table(counts), environ)
     if found:
-        roots = [root for root in list_module_roots(environ) if any(is_within(e, root) for e in found)]
-        state["roots"] = sorted({*state.get("roots", []), *roots})
-        state["modules"] = split(environ.get("LOADEDMODULES", ""))
+        remember_owners(found, state, environ)
         operations.append(("export", STATE, json.dumps(state)))
     elif not inside and STATE in environ:
         operations.append(("unset", STATE))
     return operations + remember_seen(operations, environ, inside)
 
 
+def remember_owners(entries, state, environ):
+    """Write into `state` which modules brought `entries`, to know later which of them are still loaded."""
+    for name, root in environ.items():
+        if name.startswith("EBROOT") and any(is_within(entry, root) for entry in entries):
+            state.setdefault("roots", {})[name] = root
+    roots = list_module_roots(environ)
+    for entry in entries:
+        if not any(is_within(entry, root) for root in roots):
+            state.setdefault("owners", {})[entry] = find_owner(entry, environ)
+    state["modules"] = split(environ.get("LOADEDMODULES", ""))
+
+
 def merge_counts(variable, whole, state, environ):
-    """Return how often Lmod has added each entry of `whole`.
+    """Return how often Lmod has added each entry of `whole`, less what was unloaded since.
 
     Lmod forgets that of an entry that is not in the list when it writes it (Var.lua, `l_extract`).
     """
-    known = dict(state.get("counts", {}).get(variable, {}))
-    known.update(read_table(environ.get(COUNTS + variable, "")))
-    return {entry: known[entry] for entry in whole if entry in known}
+    present = read_table(environ.get(COUNTS + variable, ""))
+    now = split(environ.get(variable, ""))
+    counts = {}
+    for entry, count in state.get("counts", {}).get(variable, {}).items():
+        owners, left = list_owners(entry, state, environ)
+        counts[entry] = str(max(1, int(count) - (owners - left))) if count.isdigit() else count
+    counts.update({entry: count for entry, count in present.items() if entry in now or entry not in counts})
+    return {entry: counts[entry] for entry in whole if entry in counts}
 
 
 def remember_seen(operations, environ, inside):
@@ -150,7 +197,7 @@ def remember_seen(operations, environ, inside):
 def tell_of_late_modules(environ, result):
     """Say on stderr that modules were loaded into the active environment and come before it; `result` too."""
     entries = [entry for variable in VARIABLES for entry in split(environ.get(variable, ""))]
-    late = [entry for entry in entries if is_of_modules(entry, environ)]
+    late = [entry for entry in entries if is_foreign(entry, environ)]
     if late:
         # The last is what was asked for; the others came with it.
         module = (late[:1] + name_modules(late, split(environ.get("LOADEDMODULES", ""))))[-1]
@@ -200,15 +247,22 @@ def rank_environments(prefixes, environ):
 
     Lmod sorts PATH by priorities at each load (Var.lua, `expand`), and personal modules have one: what
     was activated on top of one would fall behind it. One that hides modules at its start is right with
-    its own Python alone. `prefixes` are those that were active before and are now.
+    its own Python alone. Our `pip` goes with them. `prefixes` are those that were active before and are
+    now.
     """
     table = read_table(environ.get(PRIORITIES, ""))
     listed = environ.get("PATH", "").split(":")
     personal = environ.get("STACKENV_ENVIRONMENT")
+    ranked = False
     for prefix in prefixes:
         folder = os.path.join(prefix, "bin")
         if folder not in listed:
             table.pop(folder, None)
         elif personal or hides_by_itself(prefix):
             table[folder] = PRIORITY
+            ranked = True
+    our_pip = os.path.join(environ.get("STACKENV_CONDA_ROOT", ""), "libexec/stackenv/pip")
+    table.pop(our_pip, None)
+    if ranked and our_pip in listed:
+        table[our_pip] = PRIORITY
     return set_or_unset(PRIORITIES, write_table(table), environ)

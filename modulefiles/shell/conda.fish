@@ -4,8 +4,10 @@ function conda
     switch "$argv[1]"
         case activate deactivate init install update upgrade remove uninstall 'shell.*'
         case '*'
-            if test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH" -a "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN"
-                __PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ notice
+            if string match -q '*hide-modules*' -- __OPTIONS__; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
+                if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
+                    __PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ notice
+                end
             end
     end
     switch "$argv[1]"

@@ -6,7 +6,12 @@ conda() {
         *)
             case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
                 "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
-                *) __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ notice || : ;;
+                *)
+                    case ${STACKENV_CONDA_ENV-}:__OPTIONS__ in
+                        "$CONDA_PREFIX":*) ;;
+                        *hide-modules*) __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ notice || : ;;
+                    esac
+                    ;;
             esac
             ;;
     esac

@@ -1,7 +1,11 @@
 # After an unload. See conda_environment_unload.sh for the reasons.
 if test "$CONDA_PREFIX_1" = __PREFIX__; and not set -q STACKENV_CONDA_ENV; and set -q STACKENV_CONDA_ROOT
     while test "$CONDA_SHLVL" -gt 0 2>/dev/null
+        set -l __se_level $CONDA_SHLVL
         conda deactivate
+        or break
+        # `conda` may be a function of the user's by now.
+        test "$CONDA_SHLVL" != "$__se_level"
         or break
     end
 end

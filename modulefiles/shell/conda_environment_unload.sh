@@ -2,8 +2,12 @@
 # loaded; otherwise its own unload does so.
 if [ "${CONDA_PREFIX_1-}" = __PREFIX__ ] && [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_ROOT-}" ]; then
     while [ "${CONDA_SHLVL:-0}" -gt 0 ]; do
+        _STACKENV_LEVEL=$CONDA_SHLVL
         conda deactivate || break
+        # `conda` may be a function of the user's by now.
+        [ "${CONDA_SHLVL-}" != "$_STACKENV_LEVEL" ] || break
     done
+    unset _STACKENV_LEVEL
 fi
 # conda's base is on PATH again where no environment is active, behind conda's own programs.
 if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then

@@ -4,13 +4,22 @@ if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     # As the shell prints it for itself to read again (POSIX, alias); bash puts the word alias in front.
     _STACKENV_CONDA_ALIAS=${__se_before#alias }
     unalias conda
-    if [ -t 2 ]; then
-        printf '%s\n' __ALIAS_MESSAGE__" $_STACKENV_CONDA_ALIAS" >&2
-    fi
+    if [ -t 2 ]; then printf '%s\n' __OWN_NAME_MESSAGE__ >&2; fi
 fi
 # dash does not show functions.
-case ${STACKENV_CONDA_BEFORE-}:$(typeset -f conda 2>/dev/null || :) in
+__se_before=$(typeset -f conda 2>/dev/null || :)
+case ${STACKENV_CONDA_BEFORE-}:$__se_before in
     *__se_code* | *:) ;;
-    clean:*) _STACKENV_CONDA_FUNCTION=$(typeset -f conda) ;;
+    clean:*)
+        _STACKENV_CONDA_FUNCTION=$__se_before
+        # bash alone has functions that its children inherit.
+        case $(declare -pF conda 2>/dev/null || :) in
+            "declare -fx"*)
+                _STACKENV_CONDA_FUNCTION="$__se_before
+export -f conda"
+                ;;
+        esac
+        if [ -t 2 ]; then printf '%s\n' __OWN_NAME_MESSAGE__ >&2; fi
+        ;;
 esac
 unset __se_before

@@ -1,8 +1,13 @@
 # At the unload, and at a reload, which puts them aside again: the user's own function and alias `conda`.
-unset -f conda 2>/dev/null || :
-if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
-    eval "$_STACKENV_CONDA_FUNCTION"
-fi
+# What is neither ours nor conda's own was defined by the user after the load, and stays. dash shows none.
+case $(typeset -f conda 2>/dev/null || :) in
+    "" | *__se_code* | *CONDA_EXE* | *__conda_exe*)
+        unset -f conda 2>/dev/null || :
+        if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
+            eval "$_STACKENV_CONDA_FUNCTION"
+        fi
+        ;;
+esac
 if [ -n "${_STACKENV_CONDA_ALIAS-}" ]; then
     eval "alias $_STACKENV_CONDA_ALIAS"
 fi

@@ -32,6 +32,11 @@ while ( $?CONDA_SHLVL )
         endif
     endif
 end
+# Left by conda's own functions, which bring nothing back.
+if ( $?STACKENV_USER_SITE || $?STACKENV_PIP_GUARD || $?STACKENV_PIP_USER || $?STACKENV_HIDDEN_STATE || $?STACKENV_VENV_ASIDE ) then
+    set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ bring-back`" )
+    if ( $status == 0 ) eval "$__se_code:q"
+endif
 if ( "$__se_before" == clean ) then
     # conda 25.7 and later leave some of them empty at a deactivation by their own functions.
     if ( ! $?STACKENV_CONDA_ENV ) then

@@ -30,6 +30,11 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
             set __se_command leave
         end
     end
+    # Left by conda's own functions, which bring nothing back.
+    if set -q STACKENV_USER_SITE; or set -q STACKENV_PIP_GUARD; or set -q STACKENV_PIP_USER
+        or set -q STACKENV_HIDDEN_STATE; or set -q STACKENV_VENV_ASIDE
+        __PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ bring-back | source
+    end
     if test "$__se_before" = clean
         # conda 25.7 and later leave some of them empty at a deactivation by their own functions.
         if not set -q STACKENV_CONDA_ENV

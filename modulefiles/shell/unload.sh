@@ -20,6 +20,11 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
             __se_command=leave
         fi
     done
+    # Left by conda's own functions, which bring nothing back.
+    if [ -n "${STACKENV_USER_SITE-}${STACKENV_PIP_GUARD-}${STACKENV_PIP_USER-}${STACKENV_HIDDEN_STATE-}${STACKENV_VENV_ASIDE-}" ]; then
+        __se_code=$(__PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ bring-back) || __se_code=
+        eval "$__se_code" || :
+    fi
     case $__se_before in
         clean)
             # conda 25.7 and later leave some of them empty at a deactivation by their own functions.

@@ -7,11 +7,13 @@ the modules bring one on PYTHONPATH, or by EBPYTHONPREFIXES, and in front of it.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from built import CHANNEL, POLICY, BuiltModules
 from condas import CONDA
+from environments import make_environment
 from session import Result, Session
 from shell_sessions import DIALECTS, Dialect, changed, open_session, which
 from stacked import open_stack
@@ -145,28 +147,171 @@ def test_when_it_is_left_all_is_where_lmod_would_have_it(
     assert books == wanted
 
 
-@pytest.mark.any_value("owner")
-def test_what_two_modules_brought_stays_until_both_are_unloaded(tmp_path: Path, owner: User) -> None:
-    """Lmod counts how often an entry was added; the environment does not lose count."""
-    tree = owner.home / "twice"
-    for name in ("One", "Two"):
+def write_modules(owner: User) -> str:
+    """Write small modules, and return their folder: One and Two bring the same, Spack is no EasyBuild's."""
+    tree = owner.home / "small"
+    texts = {
+        "One": 'setenv("EBROOTONE", "/opt/both")\nprepend_path("PYTHONPATH", "/opt/both/lib")\n',
+        "Two": 'setenv("EBROOTTWO", "/opt/both")\nprepend_path("PYTHONPATH", "/opt/both/lib")\n',
+        "Other": 'setenv("EBROOTOTHER", "/opt/other")\nprepend_path("PYTHONPATH", "/opt/other/lib")\n',
+        "Spack": 'prepend_path("PYTHONPATH", "/spack/opt/numpy-1-abc/lib")\n',
+    }
+    for name, text in texts.items():
         (tree / name).mkdir(parents=True, exist_ok=True)
-        (tree / name / "1.lua").write_text(
-            f'setenv("EBROOT{name.upper()}", "/opt/both")\nprepend_path("PYTHONPATH", "/opt/both/lib")\n'
-        )
-    session = open_session(
-        DIALECTS["bash"], tmp_path, owner.environ, str(tree), *owner.environ["MODULEPATH"].split(":")
+        (tree / name / "1.lua").write_text(text)
+    return str(tree)
+
+
+# What is typed, what PYTHONPATH is then, and what Lmod alone would make of the same is the same.
+SEQUENCES = {
+    "both are left": "load One Two {0}; conda activate plain; conda deactivate",
+    "one of two is unloaded": "load One Two {0}; conda activate plain; unload One; conda deactivate",
+    "then the other": "load One Two {0}; conda activate plain; unload One; conda deactivate; unload Two",
+    "one is loaded again": "load One Other {0}; conda activate plain; load One; conda deactivate",
+    "one comes in between": "load One {0}; conda activate plain; load Other; conda deactivate",
+    "another is activated": "load One {0}; conda activate plain; load Other; conda activate real; "
+    "conda deactivate; conda deactivate; unload One",
+}
+
+
+@pytest.mark.any_value("owner")
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_pythonpath_and_lmods_counts_are_those_of_lmod_alone(owner: User, sequence: str) -> None:
+    paths = f"export MODULEPATH={write_modules(owner)}:$MODULEPATH; "
+    show = '; echo "${PYTHONPATH-unset}"; echo "${__LMOD_REF_COUNT_PYTHONPATH-unset}"'
+    typed = SEQUENCES[sequence].format(CONDA).split("; ")
+    every = [command if command.startswith("conda ") else f"module {command}" for command in typed]
+    commands, alone = "; ".join(every), "; ".join(c for c in every if not c.startswith("conda "))
+    ours, wanted = (owner.run(paths + words + show) for words in (commands, alone))
+    assert (ours.stdout, ours.stderr.count("\n")) == (wanted.stdout, ours.stderr.count("stackenv: "))
+    assert wanted.stdout
+
+
+@pytest.mark.any_value("owner")
+@pytest.mark.parametrize(
+    "leave", ["module purge", "module unload Spack; conda deactivate", "conda deactivate"]
+)
+def test_a_module_of_a_folder_that_the_site_names_is_hidden_likewise(owner: User, leave: str) -> None:
+    """Spack's have no EBROOT, and their folders are not called like their modules."""
+    aside = Path(owner.environ["MODULEPATH"].split(":")[0]).parents[1]
+    (program,) = aside.glob(f"software/{CONDA}/libexec/stackenv/stackenv_hide_modules.py")
+    site = owner.home / "site-libexec"
+    shutil.copytree(program.parent, site, dirs_exist_ok=True)
+    text = program.read_text()
+    assert "SITE_ROOTS = ''" in text
+    (site / program.name).write_text(text.replace("SITE_ROOTS = ''", "SITE_ROOTS = '/spack'"))
+    python = program.parents[2] / "bin/python"
+    call = f'eval "$({python} -I {site}/activation.py sh hide-modules bring-back)"'
+    done = owner.run(
+        f"export MODULEPATH={write_modules(owner)}:$MODULEPATH; module load Spack {CONDA}\n"
+        f'conda() {{ eval "$({python} -I {site}/activation.py sh hide-modules "$@")"; }}\n'
+        f'conda activate plain; echo "${{PYTHONPATH-unset}}"; {leave}; {call}; echo "${{PYTHONPATH-unset}}"'
     )
+    back = "/spack/opt/numpy-1-abc/lib" if leave == "conda deactivate" else "unset"
+    assert done.stdout.splitlines() == ["unset", back], done.stderr
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+def test_what_an_activation_itself_puts_on_pythonpath_goes_with_it(session: Session, owner: User) -> None:
+    """activate.d sets it, deactivate.d takes it away, beside a module's that is hidden."""
+    prefix = owner.home / "conda/envs/scripted"
+    if not prefix.exists():
+        make_environment(prefix)
+        for shell, (on, off) in SCRIPTS.items():
+            for when, text in (("activate", on), ("deactivate", off)):
+                (prefix / f"etc/conda/{when}.d/test.{shell}").write_text(text.format(prefix, owner.home))
     result = (
-        session.check("module load One Two Anaconda3", "conda activate plain")
-        .do('echo "${PYTHONPATH-unset}"')
-        .check("module load " + owner.stack.bundle_module, "conda deactivate", "module unload One")
-        .do('echo "$PYTHONPATH" | grep -c /opt/both/lib')
-        .check("module unload Two")
-        .do('echo "$PYTHONPATH" | grep -c /opt/both/lib')
+        session.snapshot("before")
+        .check(f"module load {owner.stack.bundle_module} {CONDA}")
+        .snapshot("loaded")
+        .check("conda activate scripted")
+        .snapshot("active")
+        .check("conda activate plain", "conda deactivate", "conda deactivate")
+        .snapshot("left")
+        .check("module purge")
+        .snapshot("after")
         .run()
     )
-    assert (result.stdout, set(result.statuses)) == ("unset\n1\n0\n", {0}), result.stderr
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    active = result.snapshots["active"].environment["PYTHONPATH"]
+    assert active == f"{prefix}/extra:{owner.home}/src"
+    assert changed(result, "before", "after") == {}
+    assert changed(result, "loaded", "left") == {}
+
+
+SCRIPTS = {
+    "sh": ('export PYTHONPATH="{0}/extra:$PYTHONPATH"\n', 'export PYTHONPATH="${{PYTHONPATH#{0}/extra:}}"\n'),
+    "csh": (
+        'setenv PYTHONPATH "{0}/extra:$PYTHONPATH"\n',
+        'setenv PYTHONPATH "`echo $PYTHONPATH | sed s=^{0}/extra:==`"\n',
+    ),
+    "fish": (
+        'set -gx PYTHONPATH "{0}/extra:$PYTHONPATH"\n',
+        'set -gx PYTHONPATH (string replace "{0}/extra:" "" -- "$PYTHONPATH")\n',
+    ),
+}
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+def test_what_a_stand_in_for_condas_own_deactivate_leaves_is_brought_back(
+    dialect: Dialect, tmp_path: Path, owner: User
+) -> None:
+    """Their functions, sourced over the module's, know nothing of what was put aside."""
+    session = open_session(
+        *(dialect, tmp_path, owner.environ, str(owner.modules), *owner.environ["MODULEPATH"].split(":")),
+        PIP_USER="1",
+    )
+    bundle = owner.stack.bundle_module
+    result = (
+        session.check(f"module load {bundle}")
+        .snapshot("before")
+        .check(f"module load {CONDA}", "conda activate plain")
+        .export("CONDA_SHLVL", "0")
+        .unset("CONDA_PREFIX")
+        .unset("CONDA_DEFAULT_ENV")
+        .unset("CONDA_PROMPT_MODIFIER")
+        .check("module unload Anaconda3")
+        .snapshot("after")
+        .run()
+    )
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    left = changed(result, "before", "after")
+    assert {name for name in left if name != "PATH"} == set()
+
+
+@pytest.mark.some_shells
+@pytest.mark.any_value("owner")
+def test_other_conda_commands_work_whatever_is_on_pythonpath(
+    dialect: Dialect, tmp_path: Path, owner: User
+) -> None:
+    """In the environment of a personal module, and where nothing was hidden."""
+    paths = (str(owner.modules), *owner.environ["MODULEPATH"].split(":"))
+    result = (
+        open_session(dialect, tmp_path, owner.environ, *paths)
+        .check(f"module load {owner.stack.bundle_module} real", "conda --version", "module purge")
+        .check(f"module load {CONDA}", "conda activate plain", "conda --version", "conda deactivate")
+        .export("PYTHONPATH", "/my/own")
+        .check("conda --version", "conda activate plain", "conda --version")
+        .run()
+    )
+    assert (set(result.statuses), result.stderr) == ({0}, "")
+    assert result.stdout.count("conda 24") == 4
+
+
+@pytest.mark.any_value("owner")
+@pytest.mark.parametrize("command", ["conda install -q -y -n other plain", "conda deactivate"])
+def test_every_way_into_an_environment_puts_it_first(owner: User, command: str) -> None:
+    """A reactivation after an install, and the way back from one on top: its Python and its packages."""
+    made = owner.run(f"module load {CONDA}; [ -d ~/conda/envs/other ] || conda create -q -y -n other python")
+    assert made.returncode == 0, made.stderr
+    done = owner.run(
+        f"module load {CONDA}; conda activate plain; {'conda activate other;' if 'deact' in command else ''}"
+        f" module load {owner.stack.bundle_module}; {command} >/dev/null; {NUMPY}"
+    )
+    assert done.stdout == "plain\n", done.stderr
+    assert "comes before the environment; the environment is first now" in done.stderr
 
 
 NOTICE = "stackenv: {0} was loaded after `conda activate plain` and comes before the environment; "
@@ -291,6 +436,16 @@ def test_the_venv_of_a_personal_module_steps_aside_and_comes_back(
     assert set(result.statuses) == {0}, result.stderr
     assert "VIRTUAL_ENV" not in result.snapshots["conda"].environment
     assert changed(result, "before" if meanwhile else "venv", "back") == {}
+
+
+@pytest.mark.any_value("owner")
+def test_an_own_venv_of_before_is_back_when_the_module_goes_meanwhile(with_venv: User) -> None:
+    commands = "python3 -m venv --without-pip ~/v; . ~/v/bin/activate; module use ~/modules; "
+    done = with_venv.run(
+        f"{commands} module load biopy {CONDA}; conda activate plain; module unload biopy; conda deactivate; "
+        "echo $VIRTUAL_ENV"
+    )
+    assert done.stdout == f"{with_venv.home}/v\n", done.stderr
 
 
 @pytest.mark.some_shells

@@ -48,8 +48,7 @@ NOTICE_NO_PLACE = (
     "{name}: none of the places that this site gives to conda environments can be used now; they go "
     "where conda puts them by itself, the folder .conda in your home"
 )
-ALIAS_IN_THE_WAY = "{name}: `conda` is the module's command until it is unloaded, not your own alias"
-FUNCTION_IN_THE_WAY = "{name}: `conda` is the module's command until it is unloaded, not your own function"
+OWN_NAME = "{name}: conda is the command of the module until it is unloaded, not your own alias or function"
 # pip reads it as the file of this very Python, behind /etc/pip.conf and the user's own.
 NOT_GUARDED = f"""\
 # {STACKENV_UUID}
@@ -88,8 +87,7 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
         "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
         "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
-        "ALIAS_MESSAGE": ALIAS_IN_THE_WAY.format(name=installation.name),
-        "FUNCTION_MESSAGE": FUNCTION_IN_THE_WAY.format(name=installation.name),
+        "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name),
         "INIT_POLICY": policy.init,
         "INIT_MESSAGE": INIT_REFUSED.format(module=installation.module),
     }

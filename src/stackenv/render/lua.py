@@ -29,7 +29,7 @@ from stackenv.policy import PathTemplate, Variable
 from stackenv.render.conda_environment import CONDA_ENVIRONMENT_RENDERERS
 from stackenv.render.dialect import quote_csh, quote_sh
 from stackenv.render.lua_string import quote_lua
-from stackenv.render.notices import render_terminal_notices
+from stackenv.render.notices import quote_notice, render_terminal_notices
 from stackenv.render.personal import PERSONAL_RENDERERS
 from stackenv.render.sources import fill_placeholders, function_body, read_source, strip_comments
 
@@ -97,27 +97,33 @@ if mode() == "load" then
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
   local our_pip = root .. "/libexec/stackenv/pip"
+  -- What has a priority on PATH, such as a personal module's, keeps it.
+  local function rank(entry)
+    local ranked = os.getenv("__LMOD_Priority_PATH") or ""
+    return ranked:find(entry .. ":", 1, true) and {operation.priority} or 0
+  end
   local keeps = stackenv_reloaded or os.getenv("STACKENV_CONDA_ENV")
   for number, prefix in ipairs(keeps and visible or {{}}) do
     -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
     if number == #visible and prefix ~= os.getenv("STACKENV_CONDA_ENV") then
       remove_path("PATH", our_pip)
-      prepend_path("PATH", our_pip)
+      prepend_path{{"PATH", our_pip, priority = rank(our_pip)}}
     end
-    -- What has a priority on PATH, such as a personal module's, keeps it.
-    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(prefix .. "/bin:", 1, true)
-    local priority = ranked and {operation.priority} or 0
-    if prefix ~= "" then prepend_path{{"PATH", prefix .. "/bin", priority = priority}} end
+    if prefix ~= "" then prepend_path{{"PATH", prefix .. "/bin", priority = rank(prefix .. "/bin")}} end
   end
 end"""
 
 
 # Only a shell can set a variable at an unload. {0} is PYTHONPATH or EBPYTHONPREFIXES.
 SHOW_AGAIN = {
-    "sh": 'if [ -n "${{STACKENV_HIDDEN_{0}-}}" ]; then {0}=$STACKENV_HIDDEN_{0}; export {0}; fi; '
-    "unset STACKENV_HIDDEN_{0}",
-    "csh": 'if ( $?STACKENV_HIDDEN_{0} ) setenv {0} "$STACKENV_HIDDEN_{0}"; unsetenv STACKENV_HIDDEN_{0}',
-    "fish": 'set -q STACKENV_HIDDEN_{0}; and set -gx {0} "$STACKENV_HIDDEN_{0}"; set -e STACKENV_HIDDEN_{0}',
+    "sh": 'if [ -n "${{STACKENV_HIDDEN_{0}:+${{LOADEDMODULES-}}}}" ]; then '
+    "{0}=$STACKENV_HIDDEN_{0}; export {0}; fi; unset STACKENV_HIDDEN_{0}",
+    # tcsh looks up the variables of a line before it tests its condition.
+    "csh": "if ( ! $?STACKENV_HIDDEN_{0} ) setenv STACKENV_HIDDEN_{0}; "
+    'if ( "$STACKENV_HIDDEN_{0}" != "" && $?LOADEDMODULES ) setenv {0} "$STACKENV_HIDDEN_{0}"; '
+    "unsetenv STACKENV_HIDDEN_{0}",
+    "fish": "set -q STACKENV_HIDDEN_{0}; and set -q LOADEDMODULES; "
+    'and set -gx {0} "$STACKENV_HIDDEN_{0}"; set -e STACKENV_HIDDEN_{0}',
 }
 
 
@@ -255,7 +261,10 @@ def render_shell_command(operation: ShellCommand, templates: jinja2.Environment)
     define_fish = f"{read('own_names_load', 'fish')}\n{read(operation.source, 'fish')}"
     source_csh = quote_csh(f'source "{operation.csh_file}"')
     # One line, without patterns: csh takes what Lmod prints as words. Aliases are its functions.
+    said = quote_notice(values["OWN_NAME_MESSAGE"])[1:-1]
     define_csh = (
+        f'if ( "`alias {name}`" != {source_csh} && "`alias {name}`" != "" && -t 2 ) '
+        f"eval \"echo '{said}' > /dev/tty\"; "
         f'if ( "`alias {name}`" != {source_csh} ) set _STACKENV_CONDA_ALIAS = "`alias {name}`"; '
         f"alias {name} {source_csh}"
     )

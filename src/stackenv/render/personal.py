@@ -141,6 +141,10 @@ def render_replace_environment(operation: ReplaceEnvironment, _: jinja2.Environm
     variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
     value = "false" if operation.value is None else quote_lua(operation.value)
     ours = f"os.getenv({variable}) == " + ("nil" if operation.value is None else value)
+    if operation.variable == "VIRTUAL_ENV":
+        # It was put aside for a conda environment that was activated on top (libexec/put_aside.py).
+        aside = quote_lua(f"{operation.module}:{operation.value}")
+        ours = f'({ours} or os.getenv("STACKENV_VENV_ASIDE") == {aside})'
     # Without a value there is nothing to unset, and nothing to bring back.
     wanted = f" and os.getenv({variable}) ~= nil" if operation.value is None else ""
     exchanged = render_another_in_charge(operation.loaded_by, operation.module)

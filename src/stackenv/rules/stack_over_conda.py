@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from stackenv.describe.venv import FIRST_PTH
@@ -20,13 +20,16 @@ def find(account: Account) -> Iterator[Finding]:
     an environment that has a personal module (modulefiles/libexec/hide_modules.py has the same rule).
     """
     environ = account.environ
-    prefix = environ.get("CONDA_PREFIX", "")
-    if environ.get("CONDA_SHLVL", "0") == "0" or not prefix or hides_modules(Path(prefix)):
+    prefix, root = environ.get("CONDA_PREFIX", ""), environ.get("STACKENV_CONDA_ROOT", "")
+    # Another conda hides nothing, and a personal module's environment that has lost its files is told of.
+    if not prefix or not root or prefix in (root, environ.get("STACKENV_CONDA_ENV")):
+        return
+    if not account.policy.conda.hide_modules or hides_modules(Path(prefix)):
         return
     roots = [root for name, root in environ.items() if name.startswith("EBROOT") and root.strip("/")]
     roots += account.policy.conda.module_roots
     entries = [entry for variable in VARIABLES for entry in environ.get(variable, "").split(":")]
-    late = [e for e in entries if any(f"{e}/".startswith(f"{root.rstrip('/')}/") for root in roots)]
+    late = [e for e in entries if is_within(e, roots) and not is_within(e, [prefix])]
     if not late:
         return
     name = environ.get("CONDA_DEFAULT_ENV") or prefix
@@ -40,6 +43,11 @@ def find(account: Account) -> Iterator[Finding]:
         f"put the environment first: conda activate {quote_word(name)}; or give it a module, which is right "
         f"in every order: stackenv adopt {quote_word(prefix)}",
     )
+
+
+def is_within(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether `path` is one of `folders` or below one."""
+    return any(f"{path}/".startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def hides_modules(prefix: Path) -> bool:

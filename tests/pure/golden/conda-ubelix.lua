@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:f6fea868737cd40859d47027b3459107fd9c0f7f354388cc3537cc6bcacf9c8c
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:cff61d2c5e55f82bf100d1f22285cc0a47edc2867c651521d83ca68e19768fd4
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -42,17 +42,19 @@ if mode() == "load" then
   end
   -- Lmod has just put this module in front of the environments that a reload keeps.
   local our_pip = root .. "/libexec/stackenv/pip"
+  -- What has a priority on PATH, such as a personal module's, keeps it.
+  local function rank(entry)
+    local ranked = os.getenv("__LMOD_Priority_PATH") or ""
+    return ranked:find(entry .. ":", 1, true) and 100 or 0
+  end
   local keeps = stackenv_reloaded or os.getenv("STACKENV_CONDA_ENV")
   for number, prefix in ipairs(keeps and visible or {}) do
     -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
     if number == #visible and prefix ~= os.getenv("STACKENV_CONDA_ENV") then
       remove_path("PATH", our_pip)
-      prepend_path("PATH", our_pip)
+      prepend_path{"PATH", our_pip, priority = rank(our_pip)}
     end
-    -- What has a priority on PATH, such as a personal module's, keeps it.
-    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(prefix .. "/bin:", 1, true)
-    local priority = ranked and 100 or 0
-    if prefix ~= "" then prepend_path{"PATH", prefix .. "/bin", priority = priority} end
+    if prefix ~= "" then prepend_path{"PATH", prefix .. "/bin", priority = rank(prefix .. "/bin")} end
   end
 end
 
@@ -116,22 +118,33 @@ if myShellType() == "sh" then
 if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     _STACKENV_CONDA_ALIAS=${__se_before#alias }
     unalias conda
-    if [ -t 2 ]; then
-        printf '%s\n' 'Anaconda3: `conda` is the module'"'"'s command until it is unloaded, not your own alias'" $_STACKENV_CONDA_ALIAS" >&2
-    fi
+    if [ -t 2 ]; then printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2; fi
 fi
-case ${STACKENV_CONDA_BEFORE-}:$(typeset -f conda 2>/dev/null || :) in
+__se_before=$(typeset -f conda 2>/dev/null || :)
+case ${STACKENV_CONDA_BEFORE-}:$__se_before in
     *__se_code* | *:) ;;
-    clean:*) _STACKENV_CONDA_FUNCTION=$(typeset -f conda) ;;
+    clean:*)
+        _STACKENV_CONDA_FUNCTION=$__se_before
+        case $(declare -pF conda 2>/dev/null || :) in
+            "declare -fx"*)
+                _STACKENV_CONDA_FUNCTION="$__se_before
+export -f conda"
+                ;;
+        esac
+        if [ -t 2 ]; then printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2; fi
+        ;;
 esac
 unset __se_before
 eval 'conda() {
     case "${1-}" in
         activate | deactivate | init | install | update | upgrade | remove | uninstall | shell.*) ;;
         *)
-            case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
-                "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
-                *) /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || : ;;
+            case base,hide,hide-modules:"${CONDA_PREFIX:+${PYTHONPATH-}}" in
+                *: | *:"${STACKENV_PYTHONPATH_SEEN-}") ;;
+                *hide-modules*:*)
+                    [ "${STACKENV_CONDA_ENV-}" = "$CONDA_PREFIX" ] ||
+                        /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || :
+                    ;;
             esac
             ;;
     esac
@@ -173,16 +186,20 @@ eval 'conda() {
     unset __se_code __se_flags
 }']], modeA = {"load"}}
   execute{cmd = [[
-unset -f conda 2>/dev/null || :
-if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
-    eval "$_STACKENV_CONDA_FUNCTION"
-fi
+case $(typeset -f conda 2>/dev/null || :) in
+    "" | *__se_code* | *CONDA_EXE* | *__conda_exe*)
+        unset -f conda 2>/dev/null || :
+        if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
+            eval "$_STACKENV_CONDA_FUNCTION"
+        fi
+        ;;
+esac
 if [ -n "${_STACKENV_CONDA_ALIAS-}" ]; then
     eval "alias $_STACKENV_CONDA_ALIAS"
 fi
 unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION]], modeA = {"unload"}}
 elseif myShellType() == "csh" then
-  execute{cmd = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'", modeA = {"load"}}
+  execute{cmd = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'", modeA = {"load"}}
   execute{cmd = "unalias conda; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; if ( \"$_STACKENV_CONDA_ALIAS\" != \"\" ) alias conda \"$_STACKENV_CONDA_ALIAS\"; unset _STACKENV_CONDA_ALIAS", modeA = {"unload"}}
 elseif myShellType() == "fish" then
   execute{cmd = [[
@@ -190,15 +207,17 @@ if functions -q conda; and not functions conda | string match -q '*__se_code*'
     functions -e __stackenv_conda_before
     functions -c conda __stackenv_conda_before
     if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
-        printf '%s\n' 'Anaconda3: `conda` is the module\'s command until it is unloaded, not your own function' >&2
+        printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2
     end
 end
 function conda
     switch "$argv[1]"
         case activate deactivate init install update upgrade remove uninstall 'shell.*'
         case '*'
-            if test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH" -a "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN"
-                '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' notice
+            if string match -q '*hide-modules*' -- 'base,hide,hide-modules'; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
+                if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
+                    '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' notice
+                end
             end
     end
     switch "$argv[1]"
@@ -232,11 +251,13 @@ function conda
     return 0
 end]], modeA = {"load"}}
   execute{cmd = [[
-functions -e conda
-if functions -q __stackenv_conda_before
-    functions -c __stackenv_conda_before conda
-    functions -e __stackenv_conda_before
-end]], modeA = {"unload"}}
+if not functions -q conda; or functions conda | string match -q '*__se_code*' '*CONDA_EXE*'
+    functions -e conda
+    if functions -q __stackenv_conda_before
+        functions -c __stackenv_conda_before conda
+    end
+end
+functions -e __stackenv_conda_before]], modeA = {"unload"}}
 end
 if myShellName() == "bash" then
   execute{cmd = [[
@@ -317,22 +338,22 @@ if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python")
       if os.getenv(name) then setenv(name, "") end
     end
     if myShellType() == "sh" then
-      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_PYTHONPATH-}\" ]; then PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH; export PYTHONPATH; fi; unset STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}\" ]; then PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH; export PYTHONPATH; fi; unset STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
     end
     if myShellType() == "sh" then
-      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_EBPYTHONPREFIXES-}\" ]; then EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES; export EBPYTHONPREFIXES; fi; unset STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}\" ]; then EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES; export EBPYTHONPREFIXES; fi; unset STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
     end
     if myShellType() == "csh" then
-      execute{cmd = "if ( $?STACKENV_HIDDEN_PYTHONPATH ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+      execute{cmd = "if ( ! $?STACKENV_HIDDEN_PYTHONPATH ) setenv STACKENV_HIDDEN_PYTHONPATH; if ( \"$STACKENV_HIDDEN_PYTHONPATH\" != \"\" && $?LOADEDMODULES ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
     end
     if myShellType() == "csh" then
-      execute{cmd = "if ( $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+      execute{cmd = "if ( ! $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv STACKENV_HIDDEN_EBPYTHONPREFIXES; if ( \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\" != \"\" && $?LOADEDMODULES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
     end
     if myShellType() == "fish" then
-      execute{cmd = "set -q STACKENV_HIDDEN_PYTHONPATH; and set -gx PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; set -e STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
+      execute{cmd = "set -q STACKENV_HIDDEN_PYTHONPATH; and set -q LOADEDMODULES; and set -gx PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; set -e STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
     end
     if myShellType() == "fish" then
-      execute{cmd = "set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -gx EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; set -e STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
+      execute{cmd = "set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -q LOADEDMODULES; and set -gx EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; set -e STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
     end
     LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
   end
@@ -358,6 +379,10 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
             __se_command=leave
         fi
     done
+    if [ -n "${STACKENV_USER_SITE-}${STACKENV_PIP_GUARD-}${STACKENV_PIP_USER-}${STACKENV_HIDDEN_STATE-}${STACKENV_VENV_ASIDE-}" ]; then
+        __se_code=$(/software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules bring-back) || __se_code=
+        eval "$__se_code" || :
+    fi
     case $__se_before in
         clean)
             if [ -z "${STACKENV_CONDA_ENV-}" ]; then
@@ -442,6 +467,10 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             end
             set __se_command leave
         end
+    end
+    if set -q STACKENV_USER_SITE; or set -q STACKENV_PIP_GUARD; or set -q STACKENV_PIP_USER
+        or set -q STACKENV_HIDDEN_STATE; or set -q STACKENV_VENV_ASIDE
+        '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' bring-back | source
     end
     if test "$__se_before" = clean
         if not set -q STACKENV_CONDA_ENV

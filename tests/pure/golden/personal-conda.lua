@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:296f38f06aa6e3ad0d3b741ffb67795f78d274e83ded37c87a9c840fcb89a0c6
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:eb3f0076618d172baa4f7c8b6c6ba60a37cb5df9f72b70103e036f369c046253
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: myenv")
@@ -214,8 +214,11 @@ if myShellType() == "sh" then
   execute{cmd = [[
 if [ "${CONDA_PREFIX_1-}" = /conda/envs/myenv ] && [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_ROOT-}" ]; then
     while [ "${CONDA_SHLVL:-0}" -gt 0 ]; do
+        _STACKENV_LEVEL=$CONDA_SHLVL
         conda deactivate || break
+        [ "${CONDA_SHLVL-}" != "$_STACKENV_LEVEL" ] || break
     done
+    unset _STACKENV_LEVEL
 fi
 if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then
     case ":$PATH:" in
@@ -258,7 +261,10 @@ if myShellType() == "fish" then
   execute{cmd = [[
 if test "$CONDA_PREFIX_1" = '/conda/envs/myenv'; and not set -q STACKENV_CONDA_ENV; and set -q STACKENV_CONDA_ROOT
     while test "$CONDA_SHLVL" -gt 0 2>/dev/null
+        set -l __se_level $CONDA_SHLVL
         conda deactivate
+        or break
+        test "$CONDA_SHLVL" != "$__se_level"
         or break
     end
 end

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d30b63e8fca3a60fa800175effa9bbbbeb893fcdb7f78376b310e14f56a08637
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:1ca84871b8fe9c89147ca3d299d7794d546f104cf62cdadc51ccf362818ea38a
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
@@ -51,7 +51,7 @@ if mode() == "unload" and os.getenv("STACKENV_VENV_BEFORE") then setenv("STACKEN
 if mode() == "unload" then
   if os.getenv("__LMOD_STACK_VIRTUAL_ENV") and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
     local _, left = os.getenv("__LMOD_STACK_VIRTUAL_ENV"):gsub(":", "")
-    local ours = os.getenv("VIRTUAL_ENV") == "/home/user/venvs/biopy-1.0"
+    local ours = (os.getenv("VIRTUAL_ENV") == "/home/user/venvs/biopy-1.0" or os.getenv("STACKENV_VENV_ASIDE") == "biopy/1.0:/home/user/venvs/biopy-1.0")
     if ours then pushenv("VIRTUAL_ENV", "/home/user/venvs/biopy-1.0") end
     -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
     if left < 2 or not ours then setenv("__LMOD_STACK_VIRTUAL_ENV", "") end

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:355f7be929fa6d07efc7dae1b990702341efd81d24096222c6abc04c877cfa50
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:653b2c57457bb2093e97a2bd05c8d54354f16a8710ed99e1778a44cb23f7b1b7
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
@@ -46,7 +46,7 @@ if mode() == "unload" and os.getenv("STACKENV_VENV_BEFORE") then setenv("STACKEN
 if mode() == "unload" then
   if os.getenv("__LMOD_STACK_VIRTUAL_ENV") and os.getenv("STACKENV_ENVIRONMENT") == "biopy/1.0" then
     local _, left = os.getenv("__LMOD_STACK_VIRTUAL_ENV"):gsub(":", "")
-    local ours = os.getenv("VIRTUAL_ENV") == "/home/user/venvs/biopy-1.0"
+    local ours = (os.getenv("VIRTUAL_ENV") == "/home/user/venvs/biopy-1.0" or os.getenv("STACKENV_VENV_ASIDE") == "biopy/1.0:/home/user/venvs/biopy-1.0")
     if ours then pushenv("VIRTUAL_ENV", "/home/user/venvs/biopy-1.0") end
     -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
     if left < 2 or not ours then setenv("__LMOD_STACK_VIRTUAL_ENV", "") end
