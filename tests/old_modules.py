@@ -16,8 +16,10 @@ def render_old(modulefile: Path, prefix: Path) -> str:
     """Return the text of `modulefile`, of the venv at `prefix`, as 0.1 would have written it."""
     url = f"file:{quote(str(prefix))}/stackenv/constraints.txt"
     code = CODE.replace("NAME", f"{modulefile.parent.name}/{modulefile.stem}").replace("URL", url)
-    comment, body = modulefile.read_text().split("\n", 2)[1:]
+    # It repeated nothing of the record.
+    _, comment, choices, body = modulefile.read_text().split("\n", 3)
+    assert choices.startswith("-- choices: ")
     before, mark, after = body.partition("-- Shells that have loaded the module")
     assert mark
     old = "\n".join(code.replace("VARIABLE", variable) for variable in VARIABLES)
-    return mark_as_ours(f"{before}{old}\n{mark}{after}", comment.removeprefix("-- "))
+    return mark_as_ours(f"{before}{old}\n{mark}{after}", [comment.removeprefix("-- ")])

@@ -158,7 +158,7 @@ def test_the_layers_are_not_forced_on_an_environment_that_was_adopted_without(ow
 
 @pytest.fixture
 def old(person: Person) -> Person:
-    """Return a person with three environments of stackenv 0.1, one with a record of a newer stackenv."""
+    """Return a person with three environments of stackenv 0.1, the second with a record of a newer one."""
     for name in ("one", "three", "two"):
         prefix = person.create(name)
         modulefile = person.modules / name / "1.0.lua"

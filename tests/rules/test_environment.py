@@ -253,7 +253,7 @@ def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
     assert "stackenv edit biopy/1.0 --refresh" in found["mend"]
     mend(biologist)
     comment, body = text.split("\n", 2)[1:]
-    modulefile.write_text(mark_as_ours(f"{body}\n-- older\n", comment.removeprefix("-- ")))
+    modulefile.write_text(mark_as_ours(f"{body}\n-- older\n", [comment.removeprefix("-- ")]))
     assert f"{modulefile} is not as stackenv writes it" in find_one(biologist, "stale")["what"]
     mend(biologist)
     assert find(biologist, "stale") == []

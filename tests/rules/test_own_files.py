@@ -514,3 +514,20 @@ def test_the_names_of_the_programs_beside_an_image_come_back_by_what_is_said(pac
     assert {Path(p).name for p in before if "/bin/" in p} == {
         Path(p).name for p in describe_environment(prefix) if "/bin/" in p
     }
+
+
+@pytest.mark.parametrize("kind", ["venv", "conda with a Python"])
+def test_a_start_without_what_the_pth_file_imports_says_one_line(kind: str, tmp_path: Path) -> None:
+    record = replace(KINDS[kind], path=str(tmp_path))
+    write_files(describe_files(record))
+    folder = tmp_path / f"lib/python{MINOR}/site-packages"
+    start = [sys.executable, "-I", "-c", f"import site; site.addsitedir({str(folder)!r}); print('started')"]
+    whole = subprocess.run(start, env={}, capture_output=True, text=True, check=False)
+    assert (whole.stdout, whole.stderr) == ("started\n", "")
+    (module,) = folder.glob("_stackenv_*.py")
+    module.unlink()
+    done = subprocess.run(start, env={}, capture_output=True, text=True, check=False)
+    assert done.stdout == "started\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stackenv: bio/1.0 cannot put its packages in order: ModuleNotFoundError")
+    assert line.endswith("; hint: stackenv edit bio/1.0 --refresh")
