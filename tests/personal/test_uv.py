@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,20 @@ def test_a_uv_that_was_installed_is_the_users_own(user: User) -> None:
     assert (again.returncode, said in again.stderr) == (0, False), again.stderr
     assert "stackenv_constraints=" in uv.read_text()
     assert uv.stat().st_mode & 0o111
+
+
+def test_create_with_the_package_uv_says_that_it_is_not_held(user: User, tmp_path: Path) -> None:
+    """Of a wheel as uv's: its program is a script of the wheel's."""
+    files = {
+        "uv-9.data/scripts/uv": PRINTING_UV,
+        "uv-9.dist-info/METADATA": "Metadata-Version: 2.1\nName: uv\nVersion: 9\n",
+        "uv-9.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(tmp_path / "uv-9-py3-none-any.whl", "w") as wheel:
+        for name, text in {**files, "uv-9.dist-info/RECORD": "".join(f"{n},,\n" for n in files)}.items():
+            wheel.writestr(name, text)
+    made = user.stackenv("create", "it", "uv", load=[user.stack.bundle_module], PIP_FIND_LINKS=str(tmp_path))
+    uv = user.home / "venvs/it-1.0/bin/uv"
+    assert made.returncode == 0, made.stderr
+    assert f"{uv} is your own and stays as it is; uv may replace what the modules bring" in made.stderr
+    assert uv.read_text() == PRINTING_UV

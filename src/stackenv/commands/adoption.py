@@ -134,7 +134,7 @@ def undo_files(paths: Iterable[str], prefix: str, proof: str) -> tuple[Change, .
     changes: list[Change] = []
     for path in (*paths, f"{prefix}/{RECORD_FILE}"):
         if Path(path).exists():
-            changes.append(WriteFile(path, Path(path).read_text(encoding="utf-8")))
+            changes.append(WriteFile(path, Path(path).read_text(encoding="utf-8"), os.access(path, os.X_OK)))
         elif not path.startswith(within) or folder.exists():
             changes.append(RemoveFile(path))
     return (*changes, RemoveFile(proof) if folder.exists() else RemoveTree(str(folder), proof))

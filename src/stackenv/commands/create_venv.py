@@ -16,8 +16,9 @@ from stackenv.apply.store import check_name
 from stackenv.apply.venv import environment_of, install_packages, proof_of
 from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.making_venv import complete_record, making_steps, read_report
+from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import describe_venv_module, is_venv_path
+from stackenv.describe.venv import describe_venv_files, describe_venv_module, is_venv_path
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
@@ -242,9 +243,15 @@ def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile:
     environ = environment_of(record, stack.environ)
     calls = request.pip_calls()
     report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
+
+    def install_all() -> None:
+        install_packages(record, calls, environ, report)
+        # A package may have put its own in the place of one of ours, as uv does.
+        keep_users_files(describe_venv_files(record), record.path)
+
     install = Step(
         f"install with pip: {'; '.join(' '.join(words) for words in calls)}",
-        lambda: install_packages(record, calls, environ, report),
+        install_all,
         (RemoveFile(str(report)),),
     )
     return (

@@ -15,8 +15,10 @@ from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.beneath import require_no_personal
 from stackenv.commands.making_venv import complete_record, making_steps
 from stackenv.commands.outcome import split_off_stack
+from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.wanted_installs import install_with_pip, read_reports
 from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.describe.venv import describe_venv_files
 from stackenv.errors import StackenvError
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
@@ -136,10 +138,11 @@ def venv_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
         write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
         rebuilding.record = complete
 
-    install = Step(
-        f"install with pip: {' '.join(w.name for w in wanted if not w.why)}",
-        lambda: install_with_pip(record, wanted, environ, reports, outcome, rebuilding.isolated),
-    )
+    def install_all() -> None:
+        install_with_pip(record, wanted, environ, reports, outcome, rebuilding.isolated)
+        keep_users_files(describe_venv_files(record), record.path)
+
+    install = Step(f"install with pip: {' '.join(w.name for w in wanted if not w.why)}", install_all)
     return (
         *making_steps(record, stack, rebuilding.proof, sees_system(rebuilding.old)),
         *([install] if wanted else []),
