@@ -15,7 +15,7 @@ from built import CHANNEL, POLICY, BuiltModules
 from condas import CONDA
 from environments import make_environment
 from session import Result, Session
-from shell_sessions import DIALECTS, Dialect, changed, open_session, which
+from shell_sessions import Dialect, changed, open_session, which
 from stacked import open_stack
 from users import User, make_once, make_user
 
