@@ -60,10 +60,10 @@ def strip_origin(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "dialect", [DIALECTS[n] for n in ("bash", "zsh", "ksh", "mksh", "fish")], ids=lambda d: d.name
+    "dialect", [DIALECTS[n] for n in ("bash", "zsh", "mksh", "fish")], ids=lambda d: d.name
 )
 def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Dialect) -> None:
-    """dash does not show its functions, and csh has none."""
+    """dash does not show its functions, ksh93 shows others, and csh has none."""
     result = (
         session.do(FUNCTION[dialect.family])
         .snapshot("before")
@@ -75,6 +75,29 @@ def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Diale
     assert (set(result.statuses), result.stderr) == ({0}, "")
     assert result.stdout == "python of one\nmy own word's\n"
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize(
+    "dialect", [DIALECTS[n] for n in ("bash", "zsh", "mksh", "fish")], ids=lambda d: d.name
+)
+def test_a_function_that_was_defined_after_the_load_stays(session: Session, dialect: Dialect) -> None:
+    """As where ~/.bashrc is sourced again; and what a personal module on top does with it ends."""
+    result = (
+        session.check("module load Anaconda3")
+        .do(FUNCTION[dialect.family])
+        .check("module unload Anaconda3", "conda word")
+        .run()
+    )
+    assert (set(result.statuses), result.stdout, result.stderr) == ({0}, "my own word's\n", "")
+
+
+def test_an_exported_function_comes_back_exported(stack, tmp_path) -> None:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    session = Session(DIALECTS["bash"], folder, LMOD, stack.environ())
+    session.do("conda() { echo mine; }", "export -f conda").check("module load Anaconda3")
+    result = session.check("module unload Anaconda3", "bash -c conda").run()
+    assert (result.statuses, result.stdout) == ([0] * 3, "mine\n"), result.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])

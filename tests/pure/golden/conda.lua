@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:37af4d28e98d2f4ab9e441ac25274d8a72f4078d5f5c672f8b900f912dc2adb3
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:a077a9a9b7aa52f73591e59b2b4a5ba72281647c2713b36d89c05e27aa286787
 -- One conda at a time.
 family("conda")
 if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
@@ -119,7 +119,10 @@ if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     unalias conda
     if [ -t 2 ]; then printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2; fi
 fi
-__se_before=$(typeset -f conda 2>/dev/null || :)
+case ${KSH_VERSION-} in
+    Version*) __se_before= ;;
+    *) __se_before=$(typeset -f conda 2>/dev/null || :) ;;
+esac
 case ${STACKENV_CONDA_BEFORE-}:$__se_before in
     *__se_code* | *:) ;;
     clean:*)
@@ -138,11 +141,13 @@ eval 'conda() {
     case "${1-}" in
         activate | deactivate | init | install | update | upgrade | remove | uninstall | shell.*) ;;
         *)
-            case base,hide,hide-modules:"${CONDA_PREFIX:+${PYTHONPATH-}}" in
-                *: | *:"${STACKENV_PYTHONPATH_SEEN-}") ;;
-                *hide-modules*:*)
-                    [ "${STACKENV_CONDA_ENV-}" = "$CONDA_PREFIX" ] ||
-                        /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || :
+            case "${CONDA_PREFIX:+${PYTHONPATH-}}" in
+                "" | "${STACKENV_PYTHONPATH_SEEN-}") ;;
+                *)
+                    case ${STACKENV_CONDA_ENV-}:base,hide,hide-modules in
+                        "$CONDA_PREFIX":*) ;;
+                        *hide-modules*) /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || : ;;
+                    esac
                     ;;
             esac
             ;;
@@ -185,7 +190,11 @@ eval 'conda() {
     unset __se_code __se_flags
 }']], modeA = {"load"}}
   execute{cmd = [[
-case $(typeset -f conda 2>/dev/null || :) in
+case ${KSH_VERSION-} in
+    Version*) __se_before= ;;
+    *) __se_before=$(typeset -f conda 2>/dev/null || :) ;;
+esac
+case $__se_before in
     "" | *__se_code* | *CONDA_EXE* | *__conda_exe*)
         unset -f conda 2>/dev/null || :
         if [ -n "${_STACKENV_CONDA_FUNCTION-}" ]; then
@@ -196,7 +205,7 @@ esac
 if [ -n "${_STACKENV_CONDA_ALIAS-}" ]; then
     eval "alias $_STACKENV_CONDA_ALIAS"
 fi
-unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION]], modeA = {"unload"}}
+unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION __se_before]], modeA = {"unload"}}
 elseif myShellType() == "csh" then
   execute{cmd = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'", modeA = {"load"}}
   execute{cmd = "unalias conda; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; if ( \"$_STACKENV_CONDA_ALIAS\" != \"\" ) alias conda \"$_STACKENV_CONDA_ALIAS\"; unset _STACKENV_CONDA_ALIAS", modeA = {"unload"}}
@@ -250,7 +259,7 @@ function conda
     return 0
 end]], modeA = {"load"}}
   execute{cmd = [[
-if not functions -q conda; or functions conda | string match -q '*__se_code*' '*CONDA_EXE*'
+if not functions -q conda; or functions conda | string match -qr '__se_code|CONDA_EXE'
     functions -e conda
     if functions -q __stackenv_conda_before
         functions -c __stackenv_conda_before conda
