@@ -58,6 +58,16 @@ def test_a_rebuild_on_other_modules_names_them_and_what_saves_them_again(person:
     assert restore(person, "others")[0] == 0
 
 
+def test_an_edit_that_changes_the_modules_names_them_too(person: Person) -> None:
+    person.create("it")
+    save(person, "it", "mine")
+    assert read_advice(person.stackenv("edit", "it", "--description", "mine").stderr) == {}
+    advice = read_advice(person.stackenv("edit", "it", "-m", "Bundle/1", "-m", "Extra/1").stderr)
+    obey(person, advice["module restore mine"])
+    status, loaded = restore(person, "mine")
+    assert status == 0 and {"Bundle/1", "Extra/1", "it/1.0"} <= set(loaded)
+
+
 @pytest.mark.parametrize(
     ("words", "loaded"), [("rename it that", {"that/1.0", "Extra/1"}), ("remove it --yes", {"Extra/1"})]
 )

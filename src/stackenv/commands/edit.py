@@ -163,12 +163,17 @@ def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
 def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
     """Change one environment, or print what that would do."""
     from stackenv.commands.replacement import carry_out, describe_use
+    from stackenv.commands.saved_collections import tell_collections
 
     replacement = plan_edit(request, module, workplace, dry_run)
     carry_out(replacement, workplace, dry_run)
+    if dry_run:
+        return
     leave = describe_use(module, workplace.environ)
-    if leave and not dry_run:
+    if leave:
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
+    if request.modules:
+        tell_collections(module, module.read_record(), workplace)
 
 
 def plan_edit(
