@@ -209,6 +209,21 @@ START, END = "# >>> conda initialize >>>\n", "# <<< conda initialize <<<\n"
         (f"f() {{\n  {START}{BODY}  {END}}}\n", 2, "indented"),
         (f"if true; then\n{START}{BODY}{END}fi\n", 2, "lines around it"),
         (START + BODY + 'export PATH="/home/me/bin:$PATH"\n' + END, 1, "it puts /home/me/bin on PATH"),
+        *(
+            (START + BODY.replace('"/opt/mambaforge/bin:', f'"{folders}:') + END, 1, "line 9 in it")
+            for folders in ("/opt/mambaforge/bin:/home/me/bin", "/home/me/bin:/opt/mambaforge/bin")
+        ),
+        *(
+            (START + f"{line}\n" + END, 1, f"line 2 in it is not of conda: {line}")
+            for line in (
+                'export PATH="/opt/conda/condabin:/home/me/bin:$PATH"',
+                'setenv PATH "/opt/conda/condabin:/home/me/bin:$PATH"',
+                'set -x PATH "/opt/conda/bin:/home/me/bin" $PATH',
+                "set -x PATH $HOME/bin $PATH",
+                ". ~/mine.sh; . /opt/conda/etc/profile.d/conda.sh",
+                "export MAMBA_EXE=/opt/mamba; export MINE=1",
+            )
+        ),
     ],
 )
 def test_a_block_that_cannot_be_cut_is_told(person: Person, text: str, line: int, said: str) -> None:

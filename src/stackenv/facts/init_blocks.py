@@ -11,8 +11,9 @@ MARK = re.compile(rb"([ \t]*)# (>>>|<<<) (conda|mamba) init(?:ialize)? (?:>>>|<<
 COMMENT = re.compile(r"^(?:#(?!\s*!!)\s*)+")
 # What those programs write, of all versions; any other line is the user's. The lines of conda's own that
 # `conda init` has commented out are among them, and what `conda init --condabin` (25.5 and later) writes.
-PATH_BIN = r"""(?:["']?[^"'\s]*/bin["']?|"[^"$]*/condabin")"""
-SCRIPT = r"""["']?[^"']*/etc/(?:profile|fish/conf)\.d/(?:conda|mamba|micromamba)\.(?:c?sh|fish)["']?"""
+# One folder is put on PATH: behind a colon stands one of the user's.
+PATH_BIN = r"""(?:["']?[^"':$\s]*/bin["']?|"[^":$]*/condabin")"""
+SCRIPT = r"""["']?[^"';&|]*/etc/(?:profile|fish/conf)\.d/(?:conda|mamba|micromamba)\.(?:c?sh|fish)["']?"""
 WRITTEN = re.compile(
     rf"""
       [#]\ !!\ Contents\ within\ this\ block\ are\ managed\ by\ .*
@@ -24,14 +25,14 @@ WRITTEN = re.compile(
     | __(?:conda|mamba)_setup="\$\(.*\b(?:hook)\b.*\)"
     | \\?eval\ "\$__(?:conda|mamba)_setup"
     | unset\ __(?:conda|mamba)_setup
-    | \\?export\ +PATH="[^"$]*/(?:conda)?bin:\$PATH"
-    | setenv\ PATH\ "[^"$]*/(?:conda)?bin:\$PATH"
+    | \\?export\ +PATH="[^":$]*/(?:conda)?bin:\$PATH"
+    | setenv\ PATH\ "[^":$]*/(?:conda)?bin:\$PATH"
     | set\ -g?x\ PATH\ {PATH_BIN}\ \$PATH
     | if\ \(\ -d\ "[^"$]*/condabin"\ \)\ then
-    | \$PATH\.insert\(0,\ "[^"]*/condabin"\)
+    | \$PATH\.insert\(0,\ "[^":$]*/condabin"\)
     | CONDA_CHANGEPS1=false\ conda\ activate\ base
     | alias\ (?:micro)?mamba="\$MAMBA_EXE"
-    | (?:export\ |setenv\ |set\ -gx\ |\$)(?:MAMBA_EXE|MAMBA_ROOT_PREFIX)(?:\s*=\s*|\ )["']?[^"']*["']?;?
+    | (?:export\ |setenv\ |set\ -gx\ |\$)(?:MAMBA_EXE|MAMBA_ROOT_PREFIX)(?:\s*=\s*|\ )["']?[^"';]*["']?;?
     | (?:eval\ )?(?:\$MAMBA_EXE|["']?[^"'\s]*/bin/(?:conda|(?:micro)?mamba)["']?)\ .*\bhook\b.*\|\ source
     | eval\ \(eval\ [^"'\s]*/bin/conda\ .*\bhook\b.*\)
     | import\ sys\ as\ _sys
