@@ -129,12 +129,31 @@ def main() -> int:
     What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
     """
     before = signal.getsignal(signal.SIGINT)
+    open_closed_streams()
     try:
         return run()
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def open_closed_streams() -> None:
+    """Open those of the standard streams that the caller has closed (`<&-`), which Python sets to None.
+
+    Their numbers are taken so that no file that is opened later gets one. The input is empty and no
+    terminal; output that nobody takes is an error, and messages vanish.
+    """
+    for name, flags, mode in (
+        ("stdin", os.O_RDONLY, "r"),
+        ("stdout", os.O_RDONLY, "w"),
+        ("stderr", os.O_WRONLY, "w"),
+    ):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, flags)
+            # Programs that stackenv starts inherit it as they would any other.
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, errors="surrogateescape"))
 
 
 def run() -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from findings import read_findings
-from people import Person, make_person, make_site
+from people import COMMAND, Person, make_person, make_site
 
 FINDING = ["subject", "rule", "level", "what", "where", "why", "mend", "cure"]
 
@@ -84,6 +84,37 @@ def test_fix_asks(person: Person) -> None:
     done = person.stackenv("check", "--fix", status=2)
     assert "nobody can be asked" in done.stderr
     assert person.tree() == before
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-"])
+@pytest.mark.parametrize("words", ["check --fix", "remove biopy"])
+def test_closed_input_is_no_terminal(person: Person, words: str, closed: str) -> None:
+    person.create("biopy")
+    modulefile = person.modules / "biopy/1.0.lua"
+    modulefile.write_text(modulefile.read_text() + "-- by hand\n")
+    before = person.tree()
+    done = person.shell(f"{COMMAND} {words} {closed}")
+    assert done.returncode == 2 and "the input is no terminal; nothing was changed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert person.tree() == before
+
+
+def test_clean_with_closed_input_removes_nothing(person: Person) -> None:
+    person.create("left")
+    (person.modules / "left/1.0.lua").unlink()
+    before = person.tree()
+    done = person.shell(f"{COMMAND} clean <&-")
+    assert done.returncode == 0 and "the input is no terminal" in done.stderr
+    assert person.tree() == before
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [(">&-", 1, "the output could not be written: Bad file descriptor"), ("2>&-", 0, "")],
+)
+def test_closed_output(person: Person, closed: str, status: int, said: str) -> None:
+    done = person.shell(f"{COMMAND} list --json {closed}")
+    assert done.returncode == status and said in done.stderr and "Traceback" not in done.stderr
 
 
 def test_usage(person: Person) -> None:
