@@ -58,7 +58,10 @@ def test_a_key_that_this_conda_does_not_know_is_a_warning(validate) -> None:
     assert warning.startswith("conda.condarc.channel_prioritty has no effect: conda 24.7.1 does not know")
     assert warning.endswith('; did you mean "channel_priority"?')
     (warning,) = validate("{channels: {denied: [bad]}}")
-    assert warning.startswith("conda.channels.denied has no effect: ") and "key denylist_channels" in warning
+    assert warning.startswith("conda.channels.denied has no effect: ")
+    assert warning.endswith("does not know the key denylist_channels")
+    (warning,) = validate("{condarc: {envs: [/x]}}")
+    assert warning.endswith('; did you mean "environments in conda.storage"?')
 
 
 def test_a_conda_that_cannot_be_asked_is_a_warning_for_the_load_test_judges_it(validate, tmp_path) -> None:

@@ -86,6 +86,22 @@ def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(po
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("pkgs_dir", "packages in conda.storage"),
+        ("pkgs", "packages in conda.storage"),
+        ("envs", "environments in conda.storage"),
+        ("env_dirs", "environments in conda.storage"),
+        ("chanels", "conda.channels.default"),
+    ],
+)
+def test_no_key_is_suggested_that_the_policy_refuses(policy_file, key, meant):
+    policy_file.write_text(f"version: 1\nconda: {{condarc: {{{key}: [a]}}}}\n")
+    (warning,) = load_policy(policy_file).warnings
+    assert warning.endswith(f'did you mean "{meant}"?')
+
+
 VALUES = st.recursive(
     st.none()
     | st.booleans()

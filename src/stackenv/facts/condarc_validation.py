@@ -9,8 +9,7 @@ from stackenv.errors import PolicyError, StackenvError, quote_word
 from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.python import run_probe
 from stackenv.policy import SitePolicy
-from stackenv.policy.condarc import describe_condarc, describe_condarc_keys, name_policy_key
-from stackenv.policy.faults import did_you_mean, nearest
+from stackenv.policy.condarc import describe_condarc, describe_condarc_keys, name_policy_key, suggest_key
 
 PROBE = Path(__file__).parent / "probes" / "condarc_probe.py"
 
@@ -49,5 +48,5 @@ def validate_condarc(
         if key not in answer["known"]:
             yield (
                 f"{name_policy_key(key)} has no effect: {conda} does not know the key {key}"
-                f"{did_you_mean(nearest(key, answer['known']))}"
+                f"{suggest_key(key, answer['known'])}"
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
 from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
+from stackenv.policy.faults import did_you_mean, nearest
 from stackenv.policy.settings import CondaPolicy
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
@@ -106,6 +108,29 @@ def name_policy_key(key: str) -> str:
         For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
     """
     return POLICY_KEY_OF_CONDARC_KEY.get(key, f"conda.condarc.{key}" if key else "conda.condarc")
+
+
+def suggest_key(key: str, known: Iterable[str]) -> str:
+    """Give the end of a problem that names what an administrator may have meant by a key of conda.
+
+    Parameters
+    ----------
+    key
+        The key, which conda does not know.
+    known
+        The keys that it knows.
+
+    Returns
+    -------
+    str
+        Empty when no key is near; for one that the policy refuses in conda.condarc, its own key.
+    """
+    if key in POLICY_KEY_OF_CONDARC_KEY:
+        return ""
+    # `envs` and `pkgs` are not slips of the pen, which is all that `nearest` finds.
+    begun = next((own for own in POLICY_KEY_OF_CONDARC_KEY if own.startswith(f"{key}_")), None)
+    word = begun or nearest(key, sorted({*known, *POLICY_KEY_OF_CONDARC_KEY}))
+    return did_you_mean(POLICY_KEY_OF_CONDARC_KEY.get(word, word) if word else None)
 
 
 def _key_text(key: str, value: object, *, is_final: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from voluptuous import MultipleInvalid, RequiredFieldInvalid
 
+from stackenv.policy.condarc import suggest_key
 from stackenv.policy.condarc_keys import CONDARC_KEYS
 from stackenv.policy.consistency import consistency_problems
 from stackenv.policy.document import Document, read_document
@@ -196,8 +197,8 @@ def _unknown_condarc_keys(merged: _Merged) -> Iterator[Fault]:
     for name in merged.data["conda"]["condarc"]:
         if name not in CONDARC_KEYS:
             key: KeyPath = ("conda", "condarc", name)
-            hint = did_you_mean(nearest(name, sorted(CONDARC_KEYS)))
-            yield Fault(merged.place(key), key, f"conda has no such key and ignores it{hint}")
+            problem = f"conda has no such key and ignores it{suggest_key(name, CONDARC_KEYS)}"
+            yield Fault(merged.place(key), key, problem)
 
 
 def _unknown_key(key: KeyPath) -> str:
