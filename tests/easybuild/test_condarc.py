@@ -64,6 +64,30 @@ def test_a_key_that_this_conda_does_not_know_is_a_warning(validate) -> None:
     assert warning.endswith('; did you mean "environments in conda.storage"?')
 
 
+@pytest.mark.parametrize(
+    ("condarc", "key"),
+    [
+        ('ssl_verify: "$EBROOTANACONDA3/cacert.pem"', "ssl_verify"),
+        ("verify_ssl: /not/here/cacert.pem, client_ssl_cert_key: /k, client_ssl_cert: $C", "verify_ssl"),
+        ('channel_alias: "$MIRROR/conda"', "channel_alias"),
+    ],
+    ids=["a variable in a path", "a path, and an alias", "a variable in an address"],
+)
+def test_a_value_that_other_hosts_may_accept_is_a_warning(validate, condarc, key) -> None:
+    (warning,) = validate(f"{{condarc: {{{condarc}}}}}")
+    assert warning.startswith(f"conda 24.7.1 rejects conda.condarc.{key} on this host: ")
+    assert warning.endswith("without a variable" if key != "verify_ssl" else "that file is missing")
+    with pytest.raises(PolicyError) as raised:
+        validate(f"{{condarc: {{{condarc}, always_yes: perhaps}}}}")
+    assert "conda.condarc.always_yes: " in raised.value.message
+    assert f"conda.condarc.{key}: " not in raised.value.message
+
+
+def test_a_path_where_none_can_stand_stops_the_build(validate) -> None:
+    with pytest.raises(PolicyError, match=r"conda\.condarc\.channel_alias: "):
+        validate("{condarc: {channel_alias: /not/here}}")
+
+
 def test_a_conda_that_cannot_be_asked_is_a_warning_for_the_load_test_judges_it(validate, tmp_path) -> None:
     python = tmp_path / "bin/python"
     python.parent.mkdir()
@@ -86,3 +110,13 @@ def test_a_build_with_such_a_value_stops_before_it_changes_the_installation(buil
     assert "Traceback" not in words
     assert f"rejects keys of {policy}" in words and "conda.condarc.ssl_verify: " in words
     assert (condarc.read_bytes(), module.read_bytes()) == before
+
+
+@pytest.mark.any_value("built")
+def test_a_build_goes_on_with_a_file_that_only_the_users_hosts_have(built, tmp_path) -> None:
+    policy = tmp_path / "site.yaml"
+    policy.write_text("version: 1\nconda: {condarc: {ssl_verify: /not/here.pem}}\n")
+    done = built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(policy))
+    assert "rejects conda.condarc.ssl_verify on this host" in done.stdout + done.stderr
+    assert "/not/here.pem" in (built.prefix / f"software/{MODULE}/condarc.d/stackenv.yml").read_text()
+    built.build("--module-only", "--force")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stackenv.errors import PolicyError, StackenvError, quote_word
 from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.python import run_probe
-from stackenv.policy import SitePolicy
-from stackenv.policy.condarc import describe_condarc, describe_condarc_keys, name_policy_key, suggest_key
+from stackenv.policy import CondaPolicy, SitePolicy
+from stackenv.policy.condarc import describe_condarc_keys, name_policy_key, suggest_key
 
 PROBE = Path(__file__).parent / "probes" / "condarc_probe.py"
 
@@ -17,36 +19,70 @@ PROBE = Path(__file__).parent / "probes" / "condarc_probe.py"
 def validate_condarc(
     installation: CondaInstallation, policy: SitePolicy, environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield warnings: keys that this conda does not know, or that it could not be asked.
+    """Yield warnings: keys that conda does not know or rejects on this host, or that it could not be asked.
 
     Raises
     ------
     PolicyError
-        When conda rejects the condarc, which would end each of its commands; with the keys and its words.
+        When conda rejects the condarc on any host, which would end each of its commands; with the keys
+        and its words.
     """
-    keys = describe_condarc_keys(policy.conda)
     # The configuration alone, not what the admin's own variables make of it.
     clean = {k: v for k, v in environ.items() if not k.startswith(("CONDA", "_CONDA", "_CE_", "PYTHON"))}
-    question = {"whole": describe_condarc(policy.conda), "keys": keys}
+    python, timeout_s = f"{installation.root}/bin/python", policy.conda.proof.timeout_s
+
+    def ask(conda: CondaPolicy) -> Any:
+        keys = describe_condarc_keys(conda)
+        return run_probe(python, PROBE, clean, timeout_s, {"whole": "".join(keys.values()), "keys": keys})
+
     try:
-        answer = run_probe(
-            f"{installation.root}/bin/python", PROBE, clean, policy.conda.proof.timeout_s, question
-        )
+        answer = certain = ask(policy.conda)
+        if answer["faults"]:
+            certain = ask(accept_elsewhere(policy.conda, dict(answer["faults"]), installation.root))
     except StackenvError as error:
         words = error.message.splitlines()[-1]
         yield f"conda could not be asked whether the site configuration is valid for it: {words}"
         return
     conda = f"conda {answer['version']}"
-    if answer["faults"]:
-        faults = "".join(f"\n  {name_policy_key(key)}: {words}" for key, words in answer["faults"])
+    if certain["faults"]:
+        faults = "".join(f"\n  {name_policy_key(key)}: {words}" for key, words in certain["faults"])
         raise PolicyError(
             f"{conda} of {installation.root} rejects keys of {policy.path}, so that each `conda` command of "
             f"each user would fail:{faults}",
             f"correct them, type `stackenv site check {quote_word(policy.path)}`, and run eb again",
         )
-    for key in keys:
+    for key, words in answer["faults"]:
+        name = name_policy_key(key)
+        yield f"{conda} rejects {name} on this host: {words.rstrip('.')}; {advise(key, policy)}"
+    for key in describe_condarc_keys(policy.conda):
         if key not in answer["known"]:
             yield (
                 f"{name_policy_key(key)} has no effect: {conda} does not know the key {key}"
                 f"{suggest_key(key, answer['known'])}"
             )
+
+
+def advise(key: str, policy: SitePolicy) -> str:
+    """Return what the admin needs to know of `key`, whose value conda rejects on this host."""
+    if "$" in str(policy.conda.condarc.get(key)):
+        # Context.channels, which reads the files by Configuration.collect_all (conda 24.7.1).
+        return (
+            "conda expands variables only in some of its commands; `conda create` and `conda config` of "
+            "conda 24.7 do not, and fail: write the value without a variable"
+        )
+    return "`conda` commands fail on each host on which that file is missing"
+
+
+def accept_elsewhere(conda: CondaPolicy, faulty: Collection[str], there: str) -> CondaPolicy:
+    """Return `conda` without those `faulty` keys that conda may accept on the hosts of the users.
+
+    Variables are expanded there, by some commands; a file that is missing here may be there, so that
+    `there`, a path, takes its place.
+    """
+    condarc: dict[str, object] = {}
+    for key, value in conda.condarc.items():
+        if key in faulty and isinstance(value, str) and value.startswith("/") and not Path(value).exists():
+            condarc[key] = there
+        elif key not in faulty or "$" not in str(value):
+            condarc[key] = value
+    return replace(conda, condarc=condarc)

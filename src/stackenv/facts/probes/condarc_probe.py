@@ -29,8 +29,17 @@ def find_faults(base, path, keys):
     except Exception as error:
         errors = getattr(error, "errors", None) or [error]
         named = [(getattr(one, "parameter_name", None) or "", one) for one in errors]
-        return [[name.lstrip("_"), describe(one) if name else describe_crash(one)] for name, one in named]
+        return [
+            [name_as_written(base, name, keys), describe(one) if name else describe_crash(one)]
+            for name, one in named
+        ]
     return []
+
+
+def name_as_written(base, name, keys):
+    """Return which of `keys` sets the parameter `name` of conda, which has aliases."""
+    names = getattr(type(base.context).__dict__.get(name), "names", ())
+    return next((key for key in keys if key in names), name.lstrip("_"))
 
 
 def describe(error):
