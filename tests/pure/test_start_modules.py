@@ -44,6 +44,19 @@ CONDITIONAL: list[tuple[Shell, str]] = [
     ("sh", "{\n  module load GONE\n} 2>/dev/null\n(\nmodule load GONE\n)\necho module load GONE"),
     ("sh", "return\nmodule load GONE"),
     ("sh", "fi\nmodule load GONE"),
+    *(
+        ("sh", f"{line}\nmodule load GONE")
+        for line in (
+            "exec zsh",
+            'exec "$SHELL" -l; module load GONE',
+            "exec -l /bin/zsh 2>/dev/null",
+            "[ -x /bin/zsh ] && exec /bin/zsh -l",
+            "if [ -x /bin/zsh ]; then\n  exec zsh\nfi",
+            "case $TERM in xterm*) exec fish;; esac",
+        )
+    ),
+    ("csh", "if (-x /bin/zsh) exec zsh\nmodule load GONE"),
+    ("fish", "status is-interactive; and exec zsh\nmodule load GONE"),
     ("zsh", "[[ -o interactive ]] && { module load GONE }"),
     ("csh", "if ($?prompt) module load GONE\nif ($?x) then\n  module load GONE\nendif"),
     ("csh", "switch ($HOST)\ncase node*:\n  module load GONE\n  breaksw\nendsw\nexit 0\nmodule load GONE"),
@@ -60,13 +73,37 @@ def make_file(shell: Shell, text: str) -> StartFile:
 @pytest.mark.parametrize(("shell", "text", "names"), UNCONDITIONAL)
 def test_what_each_shell_loads(shell: Shell, text: str, names: list[str]) -> None:
     loads = list(list_loads(make_file(shell, text)))
-    assert [name for _, _, found in loads for name in found] == names
-    assert loads[-1][0] == text.count("\n") + 1
+    assert [name for load in loads for name in load.names] == names
+    assert loads[-1].line == text.count("\n") + 1
 
 
 @pytest.mark.parametrize(("shell", "text"), CONDITIONAL)
 def test_what_depends_on_something_is_left_out(shell: Shell, text: str) -> None:
-    assert [name for _, _, names in list_loads(make_file(shell, text)) for name in names] == []
+    assert [name for load in list_loads(make_file(shell, text)) for name in load.names] == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "text", "interactive"),
+    [
+        ("sh", "case $- in *i*) ;; *) return;; esac", True),
+        ("sh", "case $- in\n  *i*) ;;\n    *) return 0;;\nesac", True),
+        ("sh", "[[ $- == *i* ]] || return", True),
+        ("sh", '[ -z "$PS1" ] &&\n  return', True),
+        ("sh", "if [ -z $PS1 ]; then\n  return\nfi", True),
+        ("sh", "if [ -z $PS1 ]; then exit 0; fi; x", True),
+        ("csh", "if (! $?prompt) exit 0", True),
+        ("csh", "if ($?prompt == 0) then\n  exit\nendif", True),
+        ("fish", "status is-interactive; or return", True),
+        ("sh", "f() {\n  return 1\n}\ng() { return; }\necho return\nx=exit; return_value=1", False),
+        ("sh", "exec 2>>~/log\nexec 3>&1 >/dev/null\nexec > >(tee log)\nexec &>log\nexec {fd}<x", False),
+        ("sh", "alias z='exec zsh'\ntrap 'exit 1' INT\necho exec zsh\n(exec true)", False),
+    ],
+)
+def test_behind_a_return_on_a_condition_shells_are_interactive(
+    shell: Shell, text: str, interactive: bool
+) -> None:
+    loads = list(list_loads(make_file(shell, f"module load A\n{text}\nmodule load GONE")))
+    assert [(load.names, load.interactive) for load in loads] == [(["A"], False), (["GONE"], interactive)]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,11 @@ def test_modules_that_lmod_does_not_know(person: Person) -> None:
     used.parent.parent.rmdir()
     first, _ = find(person, GONE)
     assert first["where"] == f"{file}:5" and str(person.home / "used") in first["what"]
+    assert first["what"].startswith("each new shell runs") and first["why"].endswith("login and each job")
+    file.write_text("[[ $- == *i* ]] || return\nmodule load GONE\nexec zsh\nmodule load GONE\n")
+    (behind,) = find(person, GONE)
+    assert behind["what"].startswith("each new interactive shell runs `module load GONE`")
+    assert behind["why"].endswith("prints an error in each login")
     # Where nobody knows what a shell of its own would find.
     write(person, ".zshrc", "module use $SOMEWHERE/modules\n")
     assert find(person, GONE) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from stackenv.facts.start_files import QUOTED, Shell, StartFile
 from stackenv.facts.storage_places import expand
@@ -32,23 +33,40 @@ COMMANDS = frozenset(
     unload unuse update use whatis
     """.split()  # noqa: SIM905 (words read better as words)
 )
+# What ends a file, as the command of a piece between separators, on a condition or not: behind `then`, or a
+# pattern of `case`. `exec` with redirections alone goes on.
+LEAVES = re.compile(
+    r"(?:.*\)\s*|(?:(?:then|else|do|and|or|\{)\s+)*)"
+    r"(?:return(?=\s|$)|exit(?=\s|$)|(?P<replaced>exec)\s+(?!\d*[<>]|&>|\{\w+\}[<>])\S)"
+)
+# Batch shells do not read them.
+INTERACTIVE_FILES = frozenset({".zshrc", ".kshrc", ".mkshrc"})
 # A name that is all there is to it: what a shell would expand is known to nobody before.
 PLAIN = re.compile(r"[A-Za-z0-9_][\w./+:@-]*")
 
 
-def list_loads(file: StartFile) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield line, command and names of modules of each load that the file comes to in each shell.
+class Load(NamedTuple):
+    """A command that loads modules: line, text, their names, and whether batch shells leave before it."""
+
+    line: int
+    command: str
+    names: list[str]
+    interactive: bool
+
+
+def list_loads(file: StartFile) -> Iterator[Load]:
+    """Yield each load that the file comes to in each shell, or in each that does not leave it early.
 
     Not those on a condition, in a loop, or whose failure it expects (`||`, a redirection).
     """
-    for number, command in list_unconditional(file):
+    for number, command, interactive in list_unconditional(file):
         found = LOAD.fullmatch(command)
         if not found or any(mark in command for mark in "<>`"):
             continue
         names = [word.strip("\"'") for word in (found[1] or found[2]).split()]
         if found[2] and names[0] in COMMANDS:
             continue
-        yield number, command, [name for name in names if PLAIN.fullmatch(name)]
+        yield Load(number, command, [name for name in names if PLAIN.fullmatch(name)], interactive)
 
 
 def list_used_folders(files: Sequence[StartFile], environ: Mapping[str, str]) -> list[Path] | None:
@@ -74,12 +92,14 @@ def list_used_folders(files: Sequence[StartFile], environ: Mapping[str, str]) ->
     return folders
 
 
-def list_unconditional(file: StartFile) -> Iterator[tuple[int, str]]:
+def list_unconditional(file: StartFile) -> Iterator[tuple[int, str, bool]]:
     """Yield line and text of each command that the file comes to whatever the conditions in it say.
 
-    Where a line cannot be taken apart it is left out, and all below what ends the file.
+    And whether it comes to it in interactive shells alone, for which a return on a condition is taken. Where
+    a line cannot be taken apart it is left out, and all below what ends the file or may replace the shell.
     """
     depth, quote, joined = 0, "", False
+    interactive = file.path.name in INTERACTIVE_FILES
     indented = list_indented(file) if file.shell == "xonsh" else ()
     for number, text in file.list_lines():
         masked = mask(text)
@@ -91,11 +111,15 @@ def list_unconditional(file: StartFile) -> Iterator[tuple[int, str]]:
         depth, commands = take_apart(text, masked, depth, file.shell)
         if depth < 0:
             return
+        left = list(filter(None, (LEAVES.match(piece.strip()) for piece in SEPARATOR.split(masked)[::2])))
+        interactive = interactive or bool(left)
         if not (quote or joined or number in indented):
             for command in commands:
-                if command.split()[0] in ("return", "exit"):
+                if LEAVES.match(mask(command)):
                     return
-                yield number, command
+                yield number, command, interactive
+        if any(found["replaced"] for found in left):
+            return
         joined = masked.rstrip().endswith(("\\", "&&", "||", "|"))
 
 

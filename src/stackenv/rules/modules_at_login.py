@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackenv.facts.account import Account
 from stackenv.facts.lmod import Lmod
-from stackenv.facts.start_modules import list_loads, list_used_folders
+from stackenv.facts.start_modules import Load, list_loads, list_used_folders
 from stackenv.model.finding import Finding
 
 
@@ -17,7 +17,7 @@ def find(account: Account) -> Iterator[Finding]:
     A module of a folder that one of the files uses is there, and so is one of a hierarchy. Where a folder
     cannot be known before a shell has run the file, nothing is said.
     """
-    loads = [(file, *load) for file in account.start_files for load in list_loads(file)]
+    loads = [(file, load) for file in account.start_files for load in list_loads(file)]
     folders = list_used_folders(account.start_files, account.environ)
     modulepath = account.environ.get("MODULEPATH", "")
     if not loads or folders is None or not modulepath:
@@ -25,15 +25,15 @@ def find(account: Account) -> Iterator[Finding]:
     # The module of stackenv itself may have been purged, which uses the folder of the user's own.
     own = account.policy.personal.modules.expand(account.environ)
     searched = list(dict.fromkeys([*modulepath.split(":"), *map(str, folders), *([own] if own else [])]))
-    doubtful = {name for *_, names in loads for name in names if not is_file_of_module(name, searched)}
+    doubtful = {name for _, load in loads for name in load.names if not is_file_of_module(name, searched)}
     if not doubtful:
         return
     lmod = Lmod.find({**account.environ, "MODULEPATH": ":".join(searched)})
     unknown = {name for name in doubtful if not lmod.knows(name)}
-    for file, number, command, names in loads:
-        gone = [name for name in names if name in unknown]
+    for file, load in loads:
+        gone = [name for name in load.names if name in unknown]
         if gone:
-            yield report(f"{file.path}:{number}", command, gone, lmod, folders)
+            yield report(f"{file.path}:{load.line}", load, gone, lmod, folders)
 
 
 def is_file_of_module(name: str, folders: Sequence[str]) -> bool:
@@ -42,8 +42,9 @@ def is_file_of_module(name: str, folders: Sequence[str]) -> bool:
     return any(path.exists() or Path(f"{path}.lua").exists() for path in paths)
 
 
-def report(where: str, command: str, gone: Sequence[str], lmod: Lmod, folders: Sequence[Path]) -> Finding:
-    """Return the finding that the modules `gone`, of those that `command` loads, are not available."""
+def report(where: str, load: Load, gone: Sequence[str], lmod: Lmod, folders: Sequence[Path]) -> Finding:
+    """Return the finding that the modules `gone`, of those of `load`, are not available."""
+    shell, when = ("shell", "login and each job") if not load.interactive else ("interactive shell", "login")
     are = "is" if len(gone) == 1 else "are"
     others = [m for name in gone for m in lmod.available(name.split("/")[0]) if is_version_of(m, name)]
     instead = f" (there are: {', '.join(others)})" if others else ""
@@ -52,9 +53,9 @@ def report(where: str, command: str, gone: Sequence[str], lmod: Lmod, folders: S
     return Finding(
         "modules-at-login",
         "broken",
-        f"each new shell runs `{command}`, and {', '.join(gone)} {are} not available{used}",
+        f"each new {shell} runs `{load.command}`, and {', '.join(gone)} {are} not available{used}",
         where,
-        "Lmod loads none of the modules of that line, and prints an error in each login and each job",
+        f"Lmod loads none of the modules of that line, and prints an error in each {when}",
         f"change the name in that line{instead}, or delete the line; module spider {gone[0].split('/')[0]}",
     )
 
