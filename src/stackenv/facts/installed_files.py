@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import Distribution, PackagePath
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ NOTES = ("METADATA", "RECORD")
 # How a script begins that pip or uv has made: where `#!` cannot hold the interpreter's path, with three lines
 # (pip/_vendor/distlib/scripts.py).
 FIRST_LINE = re.compile(rb"#!([^\n]*)\n(?:'''exec' ([^\n]*)\n' '''\n)?")
+# Installers and those who move an environment write no other interpreter into a first line.
+PYTHON = re.compile(rb"(?:^|[/ ])(?:python|pypy|graalpy)w?[\d.]*t?(?: |$)")
 
 
 class Fault(NamedTuple):
@@ -37,14 +40,20 @@ def list_faults(owners: Owners, prefix: Path, stays: bool, thorough: bool) -> It
     Parameters
     ----------
     stays
-        Whether the environment is where it was made, so that its scripts begin as they did.
+        Whether the environment is known to be where it was made, so that its scripts begin as they did;
+        otherwise they are asked.
     thorough
         Whether contents are compared too.
     """
+
+    @functools.cache
+    def is_in_place() -> bool:
+        return stays or any(has_original_script(d, prefix) for d in owners.distributions)
+
     yield from list_conda_faults(owners, prefix, thorough)
     yield from list_lost_notes(path for path, _ in owners.by_pip)
     for distribution in owners.distributions:
-        yield from list_pip_faults(distribution, prefix, stays, thorough)
+        yield from list_pip_faults(distribution, prefix, is_in_place, thorough)
 
 
 def list_conda_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[Fault]:
@@ -75,27 +84,39 @@ def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
                     yield Fault(f"{name.replace('_', '-')}=={version}", folder / note, False)
 
 
-def list_pip_faults(distribution: Distribution, prefix: Path, stays: bool, thorough: bool) -> Iterator[Fault]:
+def list_pip_faults(
+    distribution: Distribution, prefix: Path, is_in_place: Callable[[], bool], thorough: bool
+) -> Iterator[Fault]:
     """Yield the files of `distribution` that are gone or changed, by its RECORD (PEP 376, PEP 627)."""
     if read_origin(distribution.read_text("direct_url.json")).get("dir_info", {}).get("editable"):
         return
+    requirement = describe_requirement(distribution)
+    for file, path in list_recorded(distribution, prefix):
+        expected = get_sha256(file) if thorough else ""
+        if not path.exists():
+            yield Fault(requirement, path, False)
+        elif is_changed(path, file.size, expected) and not has_moved(path, prefix, is_in_place):
+            yield Fault(requirement, path, True)
+
+
+def list_recorded(distribution: Distribution, prefix: Path) -> Iterator[tuple[PackagePath, Path]]:
+    """Yield the files below `prefix` in the RECORD of `distribution`, and where each is."""
     # Without one there is at most a list of what the sources had.
     if distribution.read_text("RECORD") is None:
         return
-    requirement = describe_requirement(distribution)
     for file in distribution.files or ():
         # virtualenv puts the folders of compiled files into RECORD, and does not make them.
         if file.suffix in WRITTEN_ANEW or file.name == "__pycache__":
             continue
         path = Path(os.path.normpath(str(distribution.locate_file(file))))
         # A RECORD can name any file: one outside is not the environment's, nor this command's to read.
-        if not str(path).startswith(f"{prefix}/"):
-            continue
-        expected = file.hash.value if thorough and file.hash and file.hash.mode == "sha256" else ""
-        if not path.exists():
-            yield Fault(requirement, path, False)
-        elif is_changed(path, file.size, expected) and not has_moved(path, prefix, stays):
-            yield Fault(requirement, path, True)
+        if str(path).startswith(f"{prefix}/"):
+            yield file, path
+
+
+def get_sha256(file: PackagePath) -> str:
+    """Return the SHA-256 that RECORD has of `file`; empty when it has none."""
+    return file.hash.value if file.hash and file.hash.mode == "sha256" else ""
 
 
 def is_changed(path: Path, size: int | None, sha256: str) -> bool:
@@ -108,11 +129,11 @@ def is_changed(path: Path, size: int | None, sha256: str) -> bool:
     return base64.urlsafe_b64encode(hash_file(path).digest()).rstrip(b"=").decode() != sha256
 
 
-def has_moved(path: Path, prefix: Path, stays: bool) -> bool:
+def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool:
     """Tell whether `path` is a script whose first line is not the one that it was installed with.
 
-    conda-pack and people who move environments write another. RECORD has a hash of the whole, so that what
-    stands below can then be compared with nothing; it must be there, and be text.
+    conda-pack and people who move environments write another. RECORD has a hash of the whole, so that the
+    rest can then be compared with nothing; there must be a rest, and it must be text.
     """
     if path.parent != prefix / "bin":
         return False
@@ -120,8 +141,25 @@ def has_moved(path: Path, prefix: Path, stays: bool) -> bool:
     begin = FIRST_LINE.match(contents)
     if not begin or b"\0" in contents or not contents[begin.end() :].strip():
         return False
-    interpreter = begin[2] or begin[1]
-    return not (stays and os.fsencode(f"{prefix}/bin/") in interpreter)
+    # That of a shell script, say, is as its author wrote it, wherever the environment is.
+    if not (begin[2] or PYTHON.search(begin[1])):
+        return False
+    return not (names_prefix(begin, prefix) and is_in_place())
+
+
+def has_original_script(distribution: Distribution, prefix: Path) -> bool:
+    """Tell whether a script of `distribution` is as it was installed, with an interpreter in `prefix`."""
+    for file, path in list_recorded(distribution, prefix):
+        if path.parent == prefix / "bin" and get_sha256(file) and path.is_file():
+            begin = FIRST_LINE.match(path.read_bytes())
+            if begin and names_prefix(begin, prefix) and not is_changed(path, file.size, get_sha256(file)):
+                return True
+    return False
+
+
+def names_prefix(begin: re.Match[bytes], prefix: Path) -> bool:
+    """Tell whether the interpreter of a script with this first line is in `prefix`."""
+    return os.fsencode(f"{prefix}/bin/") in (begin[2] or begin[1])
 
 
 def hash_file(path: Path) -> hashlib._Hash:

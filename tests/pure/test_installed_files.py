@@ -1,0 +1,80 @@
+"""Which scripts of an environment's packages are not as pip installed them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
+
+from wheels import make_wheel
+
+from stackenv.facts.installed_files import list_faults
+from stackenv.facts.package_owners import read_owners
+
+SHELL = "#!/bin/sh\n# Not pip's.\nexec python3 -c 'print(1)'\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a venv into which pip has installed the programs tool and other, and a shell script."""
+    folder = tmp_path_factory.mktemp("made")
+    prefix = folder / "it"
+    script = {"tool-1.0.data/scripts/tool.sh": SHELL}
+    wheels = [make_wheel(folder, "tool", "1.0", files=script), make_wheel(folder, "other", "1.0")]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", prefix], check=True)
+    pip = [sys.executable, "-m", "pip", "-q", "--python", prefix, "install", "--no-index"]
+    subprocess.run([*pip, *wheels], check=True)
+    return prefix
+
+
+def find_after(made: Path, name: str, change: Callable[[bytes], bytes], stays: bool) -> list[str]:
+    """Return which scripts are found while `change` is done to the script `name`."""
+    script = made / "bin" / name
+    before = script.read_bytes()
+    script.write_bytes(change(before))
+    try:
+        assert script.read_bytes() != before
+        faults = list(list_faults(read_owners(made), made, stays, thorough=True))
+    finally:
+        script.write_bytes(before)
+    assert list(list_faults(read_owners(made), made, stays, thorough=True)) == []
+    return [fault.path.name for fault in faults]
+
+
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("name", ["tool", "tool.sh"])
+def test_a_changed_or_truncated_script_is_found(made: Path, name: str, stays: bool) -> None:
+    assert find_after(made, name, lambda text: text[:-20], stays) == [name]
+    assert find_after(made, name, lambda text: text.replace(b"import", b"print", 1) + b"#\n", stays) == [name]
+
+
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"#!/usr/bin/env python",
+        b"#!/elsewhere/bin/python3.11",
+        b"#!/bin/sh\n'''exec' \"/old place/bin/python\" \"$0\" \"$@\"\n' '''",
+    ],
+)
+def test_one_whose_interpreter_alone_is_another_is_right(made: Path, line: bytes, stays: bool) -> None:
+    assert find_after(made, "tool", lambda text: line + text[text.index(b"\n") :], stays) == []
+
+
+def test_so_are_all_of_an_environment_that_was_moved(made: Path, tmp_path: Path) -> None:
+    moved = made.rename(tmp_path / "moved")
+    try:
+        for name in ("tool", "other"):
+            script = moved / "bin" / name
+            script.write_bytes(script.read_bytes().replace(bytes(made), bytes(moved)))
+        assert list(list_faults(read_owners(moved), moved, False, thorough=True)) == []
+    finally:
+        for name in ("tool", "other"):
+            script = moved / "bin" / name
+            script.write_bytes(script.read_bytes().replace(bytes(moved), bytes(made)))
+        moved.rename(made)
