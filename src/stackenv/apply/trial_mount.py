@@ -77,9 +77,11 @@ def make_trial(record: Record, identity: str, way: str, mounts: str) -> None:
 
 def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
     """Mount an image by its script `entrance`, and give it back; return what is said when that fails."""
+    # The environment's own folder lets programs start; that of temporary files can be mounted noexec.
+    command = ("/bin/sh", entrance)
     try:
         done = subprocess.run(
-            [entrance, "mount"],
+            [*command, "mount"],
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -89,7 +91,7 @@ def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
     except subprocess.TimeoutExpired as error:
         return explain(error)
     finally:
-        subprocess.run([entrance, "unmount"], env=environ, capture_output=True, check=False)
+        subprocess.run([*command, "unmount"], env=environ, capture_output=True, check=False)
     said = " ".join(os.fsdecode(done.stderr).split())
     return (said or f"status {done.returncode}") if done.returncode else ""
 
