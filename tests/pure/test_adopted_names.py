@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from stackenv.apply.store import check_name
 from stackenv.commands.adopt import suggest_name
+from stackenv.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -15,24 +17,63 @@ from stackenv.commands.adopt import suggest_name
     [
         *((f"/home/ada/proj/{folder}", "proj") for folder in (".venv", "venv", "env", ".env", "virtualenv")),
         ("/home/ada/proj/.conda", "proj"),
-        ("/home/ada/proj/.virtualenvs/VENV", "virtualenvs"),
+        *((f"/home/ada/proj/{folder}", "proj") for folder in (".venv-3.11", "venv3", ".env3", "venv_py39")),
+        ("/home/ada/.virtualenvs/VENV", "VENV"),
+        ("/home/ada/venvs/virtualenv", "virtualenv"),
         ("/home/ada/proj/.pixi/envs/default", "proj"),
-        ("/home/ada/proj/.pixi/envs/test", "test"),
-        ("/home/ada/proj/.tox/py311", "py311"),
+        ("/home/ada/proj/.pixi/envs/test", "proj-test"),
+        ("/home/ada/proj/.tox/py311", "proj-py311"),
+        ("/home/ada/proj/.nox/tests-3-11", "proj-tests-3-11"),
+        ("/home/ada/proj/.tox/venv", "proj"),
+        ("/home/ada/py311", "py311"),
         ("/home/ada/conda/envs/env", "env"),
         ("/home/ada/venvs/biopy", "biopy"),
-        # No project: the home, and what is called after its owner.
-        ("/home/ada/.venv", "venv"),
-        ("/scratch/ada/env", "env"),
-        ("/venv", "venv"),
+        ("/home/ada/miniconda3", "miniconda3"),
+        ("/scratch/ada", "ada"),
         # What no module can be called.
         ("/home/ada/M\u00fcllers Daten (2)/.venv", "Mullers-Daten-2"),
-        ("/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435/.venv", "venv"),
-        ("/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435", "environment"),
-        ("/home/ada/default", "environment"),
         ("/home/ada/plots.lua", "plots"),
         (f"/home/ada/{'x' * 200}", "x" * 100),
     ],
 )
 def test_it_is_the_folders_or_the_projects(path: str, name: str) -> None:
     assert suggest_name(Path(path), Path("/home/ada")) == check_name(name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        # No project: a home, what is called after its owner, an installation, the top of a file system.
+        "/home/ada",
+        "/home/ada/.venv",
+        "/home/ada/.tox/py311",
+        "/home/ada/default",
+        "/scratch/ada/env",
+        "/home/ada/miniconda3/envs/default",
+        "/home/ada/micromamba/envs/default",
+        "/scratch/.venv",
+        "/venv",
+        # What no module can be called.
+        "/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435/.venv",
+        "/home/ada/\u0434\u0430\u043d\u043d\u044b\u0435",
+    ],
+)
+def test_where_none_says_anything_it_is_asked_for(path: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        suggest_name(Path(path), Path("/home/ada"))
+    assert raised.value.hint == f"stackenv adopt {shlex.quote(path)} NAME"
+
+
+def test_an_installation_is_known_by_its_files(tmp_path: Path) -> None:
+    prefix = tmp_path / "python/envs/default"
+    assert suggest_name(prefix, Path("/home/ada")) == "python"
+    (tmp_path / "python/conda-meta").mkdir(parents=True)
+    with pytest.raises(UsageError):
+        suggest_name(prefix, Path("/home/ada"))
+
+
+def test_where_a_file_system_is_mounted_is_no_project() -> None:
+    place = Path("/dev/pts")
+    assert place.is_mount()
+    with pytest.raises(UsageError):
+        suggest_name(place / ".venv", Path("/home/ada"))
