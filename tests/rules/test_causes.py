@@ -29,3 +29,23 @@ def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
     assert not check.mend([account, ("it/1.0", [broken])], workplace, yes=False, dry_run=False)
     assert asked == [f"{condarc}:2"]
     assert "it/1.0: gone" in capsys.readouterr().err and condarc.exists()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_needs_conda_waits_when_its_configuration_was_moved_aside(
+    person: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dry_run: bool
+) -> None:
+    condarc = person.home / ".condarc"
+    condarc.write_text("channels: [mine\n")
+    for name in ("HOME", "STACKENV_SITE_CONFIG", "MODULEPATH"):
+        monkeypatch.setenv(name, person.environ[name])
+    workplace = open_workplace(None)
+    found = [f for f in check.look(None, workplace)[0][1] if f.rule == "condarc"]
+    fix = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("false", "conda", "install")),))
+    groups = [(check.ACCOUNT, found), ("it/1.0", [fix])]
+    assert not check.mend(groups, workplace, yes=True, dry_run=dry_run)
+    said = capsys.readouterr()
+    moved = "would be" if dry_run else "was"
+    assert f"skipped: conda's configuration {moved} moved aside; write it again, then run" in said.err
+    assert "false conda" not in said.out + said.err
+    assert condarc.exists() == dry_run

@@ -128,8 +128,8 @@ def describe_subject(
 def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
     """Carry out the fixes of `found`, each when it was agreed to, and what several need once.
 
-    One that needs what another fault breaks is skipped as long as that is not fixed. Return whether none
-    was skipped and none has failed.
+    One that needs what another fault breaks is skipped as long as that is not fixed, or is fixed by going
+    without the user's configuration. Return whether none was skipped and none has failed.
 
     Raises
     ------
@@ -143,9 +143,10 @@ def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
         unfixed: list[Finding] = []
         for finding in findings:
             actions = [action for action in finding.cure if action not in tried]
-            cause = find_cause(actions, unfixed, done, workplace)
-            if cause:
-                tell_skipped(subject, finding, cause)
+            reason = find_obstacle(actions, unfixed, done, workplace, dry_run)
+            if reason:
+                tell(f"{subject}: {finding.what}")
+                tell(f"  skipped{reason}")
                 whole = False
             elif actions:
                 tried.update(actions)
@@ -157,11 +158,19 @@ def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
     return whole
 
 
-def find_cause(
-    actions: Sequence[Action], unfixed: Sequence[Finding], done: set[Action], workplace: Workplace
-) -> Finding | None:
-    """Return the fault that keeps `actions` from working: one of `unfixed`, or of the account; else None."""
+def find_obstacle(
+    actions: Sequence[Action],
+    unfixed: Sequence[Finding],
+    done: set[Action],
+    workplace: Workplace,
+    dry_run: bool,
+) -> str:
+    """Return why `actions` must not be carried out now, to follow "skipped"; empty when they can be.
+
+    What they need is broken by one of `unfixed` or by a fault of the account, or has just been set aside.
+    """
     from stackenv.facts.account import Account
+    from stackenv.model.finding import MoveAside
     from stackenv.rules import CONDA_RULES, apply_rules
 
     needed = {need for action in actions for need in action.needs}
@@ -171,13 +180,15 @@ def find_cause(
         found = apply_rules(CONDA_RULES, account)
         # A dry run counts what it has listed as fixed.
         causes += [finding for finding in found if not finding.cure or not done.issuperset(finding.cure)]
-    return next((cause for cause in causes if cause.breaks in needed), None)
-
-
-def tell_skipped(subject: str, finding: Finding, cause: Finding) -> None:
-    """Tell that the fix of `finding` fails as long as `cause` is not fixed."""
-    tell(f"{subject}: {finding.what}")
-    tell(f"  skipped, because it would fail: {cause.what} ({cause.where}); first: {cause.mend}")
+    for cause in causes:
+        if cause.breaks in needed:
+            return f", because it would fail: {cause.what} ({cause.where}); first: {cause.mend}"
+    # Without the user's channels and folders, conda would install from others, and to others.
+    if "conda" in needed and any(isinstance(action, MoveAside) for action in done):
+        moved = "would be" if dry_run else "was"
+        again = "write it again, then run `stackenv check --fix` again"
+        return f": conda's configuration {moved} moved aside; {again}"
+    return ""
 
 
 def carry_out(
