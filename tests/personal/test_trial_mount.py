@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +16,22 @@ from stackenv.model.record import write_record_text
 
 TRY = """
 import os, pathlib, sys
-from stackenv.apply.trial_mount import require_mountable
+from stackenv.apply import trial_mount
 from stackenv.model.record import parse_record
 record = parse_record(pathlib.Path(sys.argv[1]).read_text(), "it")
-require_mountable(record, sys.argv[2], sys.argv[3], os.environ)
+if "hang" in sys.argv:
+    trial_mount.TIMEOUT_S = 1
+elif "interrupt" in sys.argv:
+    mount = trial_mount.try_mount
+    def interrupted(*arguments):
+        mount(*arguments)
+        raise KeyboardInterrupt
+    trial_mount.try_mount = interrupted
+trial_mount.require_mountable(record, sys.argv[2], sys.argv[3], os.environ)
 """
 
 
-def try_mount(folder: Path, way: str, before: str) -> subprocess.CompletedProcess[str]:
+def try_mount(folder: Path, way: str, before: str, what: str = "") -> subprocess.CompletedProcess[str]:
     """Try to mount in a mount namespace of its own, with temporary files in tmp of `folder`."""
     require_fuse()
     if os.geteuid():
@@ -32,7 +41,7 @@ def try_mount(folder: Path, way: str, before: str) -> subprocess.CompletedProces
     platform = Platform("x86_64", "any", "any")
     record = Record("it", "1.0", "venv", str(folder / "it"), str(folder), (), (), "", None, platform)
     (folder / "record").write_text(write_record_text(record))
-    words = [sys.executable, "-I", "-c", TRY, str(folder / "record"), way, str(folder / "node")]
+    words = [sys.executable, "-I", "-c", TRY, str(folder / "record"), way, str(folder / "node"), what]
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", f'{before} && exec "$@"', "sh", *words],
         cwd=folder,
@@ -41,7 +50,7 @@ def try_mount(folder: Path, way: str, before: str) -> subprocess.CompletedProces
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=30,
     )
 
 
@@ -50,3 +59,56 @@ def test_the_temporary_folder_may_be_mounted_noexec(tmp_path: Path, way: str) ->
     done = try_mount(tmp_path, way, "mount -t tmpfs -o noexec none tmp")
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "node").iterdir()) == [] and list_squashfuses(tmp_path) == []
+
+
+# Stands where the programs of the system are looked for: the real one, which then stops for good.
+STOPPED = """#!/bin/sh
+{folder}/held-squashfuse "$@"
+kill -STOP $(pgrep -f "^{folder}/held-squashfuse ")
+"""
+
+
+def list_processes(pattern: str) -> list[int]:
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
+    return [int(number) for number in found.stdout.split()]
+
+
+def test_what_hangs_is_unmounted_all_the_same(tmp_path: Path) -> None:
+    for name in ("squashfuse", "squashfuse_ll"):
+        (tmp_path / name).write_text(STOPPED.format(folder=tmp_path))
+        (tmp_path / name).chmod(0o755)
+    before = (
+        "cp /usr/bin/squashfuse held-squashfuse; for f in squashfuse squashfuse_ll; do "
+        "[ ! -e /usr/bin/$f ] || mount --bind $f /usr/bin/$f || exit 80; done"
+    )
+    try:
+        done = try_mount(tmp_path, "session", before, "hang")
+        assert list_processes(f"^{tmp_path}/held")
+    finally:
+        for pid in list_processes(f"^{tmp_path}/held"):
+            os.kill(pid, signal.SIGKILL)
+    assert "could not be loaded" in done.stderr and "no answer within 1 s" in done.stderr, done.stderr
+    assert list((tmp_path / "node").iterdir()) == list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_cannot_be_unmounted_is_left_and_said(tmp_path: Path) -> None:
+    before = (
+        "for f in fusermount3 fusermount umount; do "
+        "[ ! -e /usr/bin/$f ] || mount --bind /bin/false /usr/bin/$f || exit 80; done"
+    )
+    try:
+        done = try_mount(tmp_path, "session", before)
+    finally:
+        for pid in list_squashfuses(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+    assert done.returncode == 0, done.stderr
+    (left,) = (tmp_path / "node").iterdir()
+    assert f"stackenv: {left}/stackenv-0/" in done.stderr and "could not be unmounted" in done.stderr
+    assert f"&& rm -r {left}\n" in done.stderr and list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_ctrl_c_leaves_nobody_in_the_namespace(tmp_path: Path) -> None:
+    done = try_mount(tmp_path, "namespace", "true", "interrupt")
+    assert "KeyboardInterrupt" in done.stderr
+    assert list_processes(f"{tmp_path}/tmp/.*/enter_namespace.py") == []
+    assert list((tmp_path / "node").iterdir()) == list((tmp_path / "tmp").iterdir()) == []

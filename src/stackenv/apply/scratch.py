@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.apply.mounts import remove_folder
 from stackenv.apply.owner import Owner
 
 # Host, boot, PID namespace, number and start of the process: a folder without a word about its owner is
@@ -56,6 +57,7 @@ def sweep_scratch(top: Path | None = None) -> None:
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
             # Its heart does not beat: what another container has made there cannot be told from a dead one.
             if mine and owner.is_here and not owner.is_alive(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+                # A trial of a mount may have been killed in it.
+                remove_folder(folder)
         except OSError:
             continue

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from stackenv.apply.mounts import TIMEOUT_S, release_mounts
 from stackenv.errors import StackenvError
 
 # Fewer than a login node has, which others use too.
@@ -187,8 +188,10 @@ def mount(image: Path, place: Path) -> subprocess.Popen[bytes] | None:
 
 def unmount(place: Path, process: subprocess.Popen[bytes]) -> None:
     """Take the mount at `place`, which `process` holds, away."""
-    for words in (["fusermount3", "-u"], ["fusermount", "-u"], ["umount"], ["fusermount3", "-u", "-z"]):
-        if place.is_mount() and shutil.which(words[0]):
-            subprocess.run([*words, str(place)], capture_output=True, check=False)
+    release_mounts(Path(os.path.realpath(place.parent), place.name))
     process.terminate()
-    process.wait()
+    try:
+        process.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import shutil
 import subprocess
 import time
 import uuid
@@ -12,15 +12,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from stackenv.apply.interruption import stop_descendants
+from stackenv.apply.mounts import remove_folder
 from stackenv.apply.packing import describe_image, write_files
 from stackenv.apply.scratch import make_folder
 from stackenv.apply.squashfs import make_image
 from stackenv.describe.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
-from stackenv.errors import ModuleError, explain
+from stackenv.errors import ModuleError, explain, quote_word
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
+from stackenv.output import tell
 
 TIMEOUT_S = 60
+GRACE_S = 2
 LOOK_EVERY_S = 0.05
 # What `packed` and enter_namespace.py say behind the reason, of an image that there is.
 BEHIND_REASON = re.compile(r", so the image cannot be mounted|\. Ways out:")
@@ -38,19 +42,22 @@ def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[st
     """
     identity = uuid.uuid4().hex
     folders: list[Path] = []
+    entrance = ""
     try:
         # Where temporary files are the next command removes what a killed one has left.
         for top in (None, Path(mounts)):
             folders.append(make_folder(top).resolve())
         prefix = folders[0] / "environment"
         make_trial(replace(record, path=str(prefix)), identity, way, str(folders[1]))
-        said = try_mount(f"{prefix}/{ENTRANCE}", environ)
-        wait_for_holder(folders[1], identity)
+        entrance = f"{prefix}/{ENTRANCE}"
+        said = try_mount(entrance, environ)
     except OSError as error:
         said = explain(error)
     finally:
+        if entrance:
+            give_back(entrance, folders[1], identity, environ)
         for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_trial(folder)
     if said:
         reason = BEHIND_REASON.split(said.removeprefix(f"stackenv: {record.full_name}: "))[0]
         raise ModuleError(
@@ -76,24 +83,54 @@ def make_trial(record: Record, identity: str, way: str, mounts: str) -> None:
 
 
 def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
-    """Mount an image by its script `entrance`, and give it back; return what is said when that fails."""
-    # The environment's own folder lets programs start; that of temporary files can be mounted noexec.
-    command = ("/bin/sh", entrance)
+    """Mount an image by its script `entrance`; return what is said when that fails."""
     try:
-        done = subprocess.run(
-            [*command, "mount"],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        status, said = run_script(entrance, "mount", environ)
     except subprocess.TimeoutExpired as error:
         return explain(error)
-    finally:
-        subprocess.run([*command, "unmount"], env=environ, capture_output=True, check=False)
-    said = " ".join(os.fsdecode(done.stderr).split())
-    return (said or f"status {done.returncode}") if done.returncode else ""
+    return (" ".join(said.split()) or f"status {status}") if status else ""
+
+
+def give_back(entrance: str, mounts: Path, identity: str, environ: Mapping[str, str]) -> None:
+    """Unmount what the script `entrance` has mounted in `mounts`, whether it knows of that or not."""
+    # What hangs is taken away without it.
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        run_script(entrance, "unmount", environ)
+    wait_for_holder(mounts, identity)
+
+
+def run_script(entrance: str, word: str, environ: Mapping[str, str]) -> tuple[int, str]:
+    """Return the status of the script `entrance`, and what it says; end it when that takes too long.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        When it does.
+    """
+    # The environment's own folder lets programs start; that of temporary files can be mounted noexec.
+    with subprocess.Popen(
+        ["/bin/sh", entrance, word],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            # What it waits for is its child, which would stay, and keep its pipe open.
+            stop_descendants(GRACE_S)
+            raise
+    return process.returncode, os.fsdecode(said)
+
+
+def remove_trial(folder: Path) -> None:
+    """Remove `folder`; where something stays mounted in it, leave both and say how to remove them."""
+    for place in remove_folder(folder):
+        tell(
+            f"{place} could not be unmounted and is left behind; to remove it: "
+            f"fusermount3 -u -z {quote_word(place)} && rm -r {quote_word(folder)}"
+        )
 
 
 def wait_for_holder(mounts: Path, identity: str) -> None:

@@ -93,6 +93,7 @@ class Packing:
         StackenvError
             When this node lacks the programs, the folder cannot be exchanged, or no image can be mounted.
         """
+        from stackenv.apply.interruption import stopping_at_signals
         from stackenv.apply.squashfs import find_program
 
         find_program("mksquashfs", "squashfs-tools")
@@ -103,7 +104,9 @@ class Packing:
                 f"ls -ld {shlex.quote(str(real.parent))}",
             )
         packing = cls(module, record, workplace, uuid.uuid4().hex)
-        packing.require_mountable("session" if record.kind == "venv" else "namespace")
+        # Ctrl-C must leave nothing mounted.
+        with stopping_at_signals():
+            packing.require_mountable("session" if record.kind == "venv" else "namespace")
         return packing
 
     def require_mountable(self, way: str) -> None:

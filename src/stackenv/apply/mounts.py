@@ -1,0 +1,58 @@
+"""What is mounted below a folder: given back before the folder is removed, also when its server hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+TIMEOUT_S = 10
+# The last resorts take the name away at once, and the mount when nobody uses it any more.
+WAYS = (
+    ("fusermount3", "-u"),
+    ("fusermount", "-u"),
+    ("umount",),
+    ("fusermount3", "-u", "-z"),
+    ("fusermount", "-u", "-z"),
+    ("umount", "-l"),
+)
+
+
+def list_mounts(folder: Path) -> list[str]:
+    """Return where something is mounted at `folder`, a real path, or below it; the innermost first.
+
+    The kernel's list is read (proc_pid_mountinfo(5)), since a look at the place itself can hang.
+    """
+    found = []
+    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+        place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), line.split()[4]))
+        if place == str(folder) or place.startswith(f"{folder}/"):
+            found.append(place)
+    return found[::-1]
+
+
+def release_mounts(folder: Path) -> list[str]:
+    """Unmount what is mounted at `folder` or below it; return what stays."""
+    for words in WAYS:
+        for place in list_mounts(folder) if shutil.which(words[0]) else ():
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(
+                    [*words, place],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    timeout=TIMEOUT_S,
+                    check=False,
+                )
+    return list_mounts(folder)
+
+
+def remove_folder(folder: Path) -> list[str]:
+    """Remove `folder`, unless something stays mounted below it; return what does."""
+    left = release_mounts(Path(os.path.realpath(folder)))
+    if not left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return left
