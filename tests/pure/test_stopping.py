@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,52 @@ def test_what_is_left_to_do_is_said_and_done_by_the_next_command(
 
 def read_files(folder: Path) -> dict[str, str]:
     return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
+
+
+# The program of a fix that takes back what it did at a SIGTERM, as conda does: longer than Python waits.
+SLOW = """
+import os, signal, sys, time
+from pathlib import Path
+
+def take_back(*_):
+    time.sleep(0.8)
+    Path(sys.argv[1], "taken back").touch()
+    sys.exit(1)
+
+signal.signal(signal.SIGTERM, take_back)
+signal.signal(signal.SIGINT, lambda *_: os._exit(3))
+# As a terminal does.
+os.killpg(os.getpgid(os.getppid()), int(sys.argv[2]))
+while True:
+    signal.pause()
+"""
+FIX = """
+import os, signal, sys
+from types import SimpleNamespace
+from stackenv.commands.check import mend
+from stackenv.errors import StackenvError
+from stackenv.model.finding import Finding, RunCommand
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+commands = ([sys.executable, "-c", *sys.argv[1:]], ["touch", f"{sys.argv[2]}/next"])
+findings = [Finding("rule", "broken", "it", "", "", "", (RunCommand(tuple(c)),)) for c in commands]
+try:
+    mend([("it/1.0", findings)], SimpleNamespace(environ=os.environ), yes=True, dry_run=False)
+except StackenvError as error:
+    print(error.message, error.hint, sep="\\n")
+    sys.exit(error.status)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_fix_that_is_cut_short_takes_back_what_it_did(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    words = [sys.executable, "-c", FIX, SLOW, str(tmp_path), str(int(number))]
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=60, start_new_session=True
+    )
+    assert done.returncode == status, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["taken back"]
+    assert done.stdout.startswith(f"interrupted by {number.name}; this was cut short: {sys.executable}")
+    assert done.stdout.endswith("\nstackenv check\n") and "not mended" not in done.stderr

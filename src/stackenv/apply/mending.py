@@ -7,6 +7,7 @@ import itertools
 import os
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stackenv.apply.files import write_new_file
+from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.apply.postponing import postponing_stop
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.model.finding import Action, MoveAside, RewriteFile, name_backup
 
@@ -26,15 +29,24 @@ def carry_out_action(action: Action, environ: Mapping[str, str]) -> None:
 
     Raises
     ------
+    InterruptedCommandError
+        When a signal to stop came; a command has had time to take back what it did.
     StackenvError
         When the disk refuses, a file has changed meanwhile, or a command fails.
     """
-    if isinstance(action, RewriteFile):
-        rewrite_file(Path(action.path), action.old, action.new)
-    elif isinstance(action, MoveAside):
-        move_aside(Path(action.path), action.contents, Path(action.target))
-    else:
-        run_command(action.words, environ)
+    try:
+        with stopping_at_signals():
+            if isinstance(action, RewriteFile):
+                rewrite_file(Path(action.path), action.old, action.new)
+            elif isinstance(action, MoveAside):
+                move_aside(Path(action.path), action.contents, Path(action.target))
+            else:
+                run_command(action.words, environ)
+    except InterruptedCommandError as error:
+        name = signal.Signals(error.status - 128).name
+        error.message = f"interrupted by {name}; this was cut short: {action.sentence}"
+        error.hint = ""
+        raise
 
 
 def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
@@ -53,10 +65,11 @@ def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
         raise StackenvError(f"{path} was changed meanwhile; it is left as it is", "stackenv check")
     kept = keep_copy(real, path, old)
     try:
-        if real.stat().st_nlink > 1:
-            write_in_place(real, new)
-        else:
-            replace_contents(real, new)
+        with postponing_stop():
+            if real.stat().st_nlink > 1:
+                write_in_place(real, new)
+            else:
+                replace_contents(real, new)
     except OSError as error:
         raise StackenvError(
             f"{path} could not be written: {error.strerror}; what it held is in {kept}",
@@ -139,7 +152,14 @@ def run_command(words: Sequence[str], environ: Mapping[str, str]) -> None:
     sys.stderr.flush()
     try:
         done = subprocess.run(
-            command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+            check=False,
+            # Ctrl-C at a terminal reaches this process alone, which sends one SIGTERM: a second signal would
+            # end what the program does to take back its work.
+            start_new_session=True,
         )
     except OSError as error:
         raise StackenvError(f"{words[0]} cannot be started: {error.strerror}") from error

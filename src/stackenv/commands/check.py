@@ -204,6 +204,7 @@ def carry_out(
 
     A dry run lists them. Return whether none has failed.
     """
+    from stackenv.apply.interruption import InterruptedCommandError
     from stackenv.apply.mending import carry_out_action
 
     if dry_run:
@@ -215,6 +216,9 @@ def carry_out(
             for action in actions:
                 carry_out_action(action, workplace.environ)
                 done.add(action)
+        except InterruptedCommandError as error:
+            error.hint = "stackenv check"
+            raise
         except (StackenvError, OSError) as error:
             tell(f"not mended: {explain(error)}")
             return False

@@ -104,6 +104,8 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
     StackenvError
         At the end, when something could not be removed.
     """
+    from stackenv.apply.interruption import InterruptedCommandError
+
     failed = 0
     for kind, group in itertools.groupby(found, lambda item: item.kind):
         items = list(group)
@@ -112,6 +114,8 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
         for item in items:
             try:
                 remove(item, workplace)
+            except InterruptedCommandError:
+                raise
             except (StackenvError, OSError) as error:
                 failed += 1
                 tell(f"{item.what}: not removed: {explain(error)}")
