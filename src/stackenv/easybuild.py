@@ -33,7 +33,7 @@ from stackenv.errors import StackenvError
 from stackenv.facts.condarc_validation import validate_condarc
 from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
-from stackenv.output import format_bytes
+from stackenv.output import format_bytes, format_count
 from stackenv.policy import CondaPolicy, SitePolicy, find_policy_file, load_policy
 from stackenv.render import render_module
 from stackenv.render.module import OURS_BEGINS
@@ -195,7 +195,8 @@ def empty_cache(installation: CondaInstallation, conda: CondaPolicy) -> str:
     usage = measure_trees({"": cache})[""]
     if not empty_package_cache(installation):
         return ""
-    return f"emptied the package cache: freed {format_bytes(usage.freed_bytes)}, {usage.freed_inodes} files"
+    files = format_count(usage.freed_inodes, "file")
+    return f"emptied the package cache: freed {format_bytes(usage.freed_bytes)}, {files}"
 
 
 def set_frozen(installation: CondaInstallation, conda: CondaPolicy) -> str:

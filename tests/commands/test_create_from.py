@@ -29,7 +29,7 @@ def test_at_another_home(new_person: Callable[[], Person]) -> None:
     info = json.loads(there.stackenv("info", "again", "--json").stdout)
     assert (info["modules"], info["description"]) == (["Bundle/1"], "Biology")
     assert info["environment"] == str(there.home / "venvs/again-1.0")
-    assert {"name": "tiny-own", "version": "1.0"} in info["packages"]
+    assert {"name": "tiny-own", "version": "1.0", "installer": "pip"} in info["packages"]
     assert json.loads(there.stackenv("check", "again", "--json").stdout) == []
 
 
@@ -139,7 +139,7 @@ def test_no_line_of_the_file_is_a_file_of_the_current_folder(new_person: Callabl
     done = there.stackenv("create", "it", "--from", str(file))
     assert done.stderr.count("that is the name of a file, and no package") == len(ARCHIVES)
     info = json.loads(there.stackenv("info", "it", "--json").stdout)
-    assert {"name": "tiny-own", "version": "1.0"} in info["packages"]
+    assert {"name": "tiny-own", "version": "1.0", "installer": "pip"} in info["packages"]
 
 
 def test_a_dry_run_changes_nothing(owner: Person) -> None:

@@ -231,6 +231,10 @@ NOTICE = (
     "Anaconda3: PYTHONPATH is set (by the module Poison/1.0) and comes before the packages of every conda "
     "environment; if an import goes wrong, unload that module or unset PYTHONPATH"
 )
+NOTICE_OF_A_MODULE = (
+    "Anaconda3: PYTHONPATH is set (by the module Poison/1.0); the python of base imports those packages, an "
+    "activated environment does not"
+)
 
 
 @pytest.fixture(params=START)
@@ -254,7 +258,7 @@ def on_terminal(request, lmod: Lmod, more: Path):
 
 
 def test_a_notice_names_the_module_that_set_pythonpath(on_terminal) -> None:
-    assert on_terminal("Poison", MODULE) == [NOTICE]
+    assert on_terminal("Poison", MODULE) == [NOTICE_OF_A_MODULE]
 
 
 def test_without_pythonpath_there_is_no_notice(on_terminal) -> None:

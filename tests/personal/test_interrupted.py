@@ -164,7 +164,8 @@ def test_control_c_twice_still_undoes(user: User, slow_package: Path) -> None:
     for _ in range(5):
         os.killpg(running.process.pid, signal.SIGINT)
         time.sleep(0.02)
-    assert running.process.wait(60) == 130
+    # After the end one more kills it, which is 130 to a shell too.
+    assert running.process.wait(60) in (130, -signal.SIGINT)
     require_nothing_left(user)
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answering import answer
 from made_again import make_again
 from stacked import Stack
-from users import User, make_user
+from users import STACKENV, User, make_user
 
 from stackenv.apply.entry import Entry
 from stackenv.apply.owner import Owner, read_boot, read_pid_namespace
@@ -149,8 +150,8 @@ def test_remove_says_that_what_was_changed_by_hand_goes_or_keeps_it(made: User) 
     modulefile, text = change_by_hand(made)
     asked = made.stackenv("remove", "tool", "--dry-run")
     assert f"kept as {modulefile}.orig" in asked.stdout, asked.stderr
-    answered = made.run("script -qec 'stackenv remove tool' /dev/null <<< y")
-    assert answered.returncode == 0, answered.stdout + answered.stderr
+    status, shown = answer([STACKENV, "remove", "tool"], made.environ, made.home, "y\n")
+    assert status == 0, shown
     assert Path(f"{modulefile}.orig").read_text() == text and not modulefile.exists()
 
 

@@ -256,8 +256,11 @@ def test_the_poison_works(poison: Path) -> None:
 
 
 def test_pythonpath_is_not_obeyed(poison: Path, root: Path) -> None:
-    done = run("site", "render", *NAMED, "--root", str(root), PYTHONPATH=str(poison))
-    assert (done.returncode, done.stderr) == (0, "")
+    obeyed, alone = (
+        run("site", "render", *NAMED, "--root", str(root), **changes)
+        for changes in ({"PYTHONPATH": str(poison)}, {})
+    )
+    assert (obeyed.returncode, obeyed.stdout, obeyed.stderr) == (0, alone.stdout, alone.stderr)
 
 
 def test_the_current_folder_is_not_obeyed(poison: Path) -> None:

@@ -88,12 +88,18 @@ def doomed(stack, session):
 
 
 def test_an_installation_that_is_gone_is_left_all_the_same(session, doomed, tmp_path) -> None:
-    modules = {"EBROOTX": "/opt/x", "PYTHONPATH": "/opt/x/lib:/opt/mine", "EBPYTHONPREFIXES": "/opt/x"}
-    session.environ = {**session.environ, **make_guard(tmp_path / "etc"), **modules}
+    session.environ = {**session.environ, **make_guard(tmp_path / "etc"), "PYTHONPATH": "/opt/mine"}
+    module = Path(session.environ["MODULEPATH"].split(":")[0]) / "X/1.lua"
+    module.parent.mkdir()
+    module.write_text(
+        'setenv("EBROOTX", "/opt/x")\nprepend_path("PYTHONPATH", "/opt/x/lib")\n'
+        'prepend_path("EBPYTHONPREFIXES", "/opt/x")\n'
+    )
     for name in ("one", "two"):
         shutil.rmtree(doomed.parents[2] / f"home/conda/envs/{name}/etc", ignore_errors=True)
     result = (
-        session.snapshot("before")
+        session.do("module load X")
+        .snapshot("before")
         .check("module load Doomed", "conda activate one", "conda activate --stack two")
         .do(f"/bin/mv {doomed} {doomed}.gone")
         .check("module unload Doomed")

@@ -10,6 +10,7 @@ from stackenv.describe.packed import describe_contents
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding
 from stackenv.model.record import RECORD_FILE
+from stackenv.output import format_count
 from stackenv.rules.python_changed import OF_PYTHON
 
 
@@ -35,7 +36,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     if not lost:
         return
     names = [file.path[len(record.path) + 1 :] for file in lost]
-    count = "a file" if len(lost) == 1 else f"{len(lost)} files"
+    count = format_count(len(lost), "file")
     yield Finding(
         "own-files",
         "broken",
