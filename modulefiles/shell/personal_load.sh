@@ -38,12 +38,15 @@ case "$(command -v deactivate 2>/dev/null || :)" in
         # shellcheck disable=SC2016
         if [ -n "${ZSH_VERSION-}" ]; then
             eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
-        elif [ "${PROMPT_COMMAND-}" = "${PROMPT_COMMAND%_stackenv_prompt*}" ]; then
-            _stackenv_line='
-! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
-            [ -n "${PROMPT_COMMAND-}" ] || _stackenv_line=${_stackenv_line#?}
-            PROMPT_COMMAND="${PROMPT_COMMAND-}$_stackenv_line"
-            unset _stackenv_line
+        else
+            # Its first line is empty where the variable was set: the unload unsets no other.
+            eval 'case "${PROMPT_COMMAND[*]-}" in
+            *_stackenv_prompt*) ;;
+            *)
+                PROMPT_COMMAND="${PROMPT_COMMAND-}${PROMPT_COMMAND+
+}! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"
+                ;;
+            esac'
         fi
         ;;
     esac

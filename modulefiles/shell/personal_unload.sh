@@ -11,15 +11,40 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     if [ -n "${ZSH_VERSION-}" ] && typeset -f _stackenv_prompt >/dev/null; then
         eval 'precmd_functions=(${precmd_functions:#_stackenv_prompt}); (($#precmd_functions)) || unset precmd_functions'
     elif [ -n "${BASH_VERSION-}" ]; then
-        _stackenv_line='
-! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
-        # What was there, and what the user has put behind it since, stays.
-        case "${PROMPT_COMMAND-}" in
-        "${_stackenv_line#?}") unset PROMPT_COMMAND ;;
-        *"$_stackenv_line"*) PROMPT_COMMAND="${PROMPT_COMMAND%%"$_stackenv_line"*}${PROMPT_COMMAND#*"$_stackenv_line"}" ;;
-        "${_stackenv_line#?}"*) PROMPT_COMMAND=":${PROMPT_COMMAND#"${_stackenv_line#?}"}" ;;
+        # In quotes: only bash reads arrays. What was there, and what the user has put beside it, stays; what
+        # cannot go without the command it is part of becomes one that does nothing.
+        eval '_stackenv_take_out() {
+            local ours="! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt" newline="
+" place before after bare left
+            for place in "${!PROMPT_COMMAND[@]}"; do
+                if [[ ${PROMPT_COMMAND[place]} == "$ours" ]]; then
+                    [[ ${#PROMPT_COMMAND[@]} == 1 ]] || { unset "PROMPT_COMMAND[$place]"; continue; }
+                    unset PROMPT_COMMAND
+                    return
+                fi
+                while [[ ${PROMPT_COMMAND[place]} == *"$ours"* ]]; do
+                    before=${PROMPT_COMMAND[place]%%"$ours"*} after=${PROMPT_COMMAND[place]#*"$ours"} left=""
+                    bare=${after#"${after%%[! ]*}"}
+                    [[ $bare == "" || $bare == [\;$newline]* ]] || left=:
+                    bare=${before%"${before##*[! ]}"}
+                    [[ $bare == "" || $bare == *[\;$newline] ]] || left=:
+                    if [[ -z $left ]]; then
+                        before=${bare%?}
+                        [[ -n $before ]] || after=${after#"${after%%[! \;$newline]*}"}
+                    fi
+                    if [[ $place == 0 ]]; then
+                        PROMPT_COMMAND=$before$left$after
+                    else
+                        PROMPT_COMMAND[place]=$before$left$after
+                    fi
+                done
+            done
+            [[ -z ${PROMPT_COMMAND[*]+set} || -n ${PROMPT_COMMAND+set} ]] || PROMPT_COMMAND=("${PROMPT_COMMAND[@]}")
+        }'
+        case "$(declare -p PROMPT_COMMAND 2>/dev/null || :)" in
+        *_stackenv_prompt*) _stackenv_take_out ;;
         esac
-        unset _stackenv_line
+        unset -f _stackenv_take_out
     fi
     unset -f _stackenv_prompt 2>/dev/null || :
 fi

@@ -98,3 +98,34 @@ def test_a_child_shell_that_inherits_the_prompt_command_says_nothing(typing: Typ
     typing.type("export PROMPT_COMMAND PS1", "module load alpha", "bash --norc --noprofile --noediting -i")
     typing.type("echo child $VIRTUAL_ENV_PROMPT", "exit", "echo parent").finish()
     assert "child (alpha)" in typing.said and "not found" not in typing.said, typing.said
+
+
+OURS = "! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"
+UNSET = "bash: declare: PROMPT_COMMAND: not found"
+# bash 5.1 and later run each element. What is there before the load, what the user does while the module is
+# loaded, and what is there after the unload.
+PROMPT_COMMANDS = (
+    ("", "", UNSET),
+    ("", "PROMPT_COMMAND+=(h)", 'declare -a PROMPT_COMMAND=([0]="h")'),
+    ("", 'PROMPT_COMMAND=(h "${PROMPT_COMMAND[@]}")', 'declare -a PROMPT_COMMAND=([0]="h")'),
+    ("", 'PROMPT_COMMAND="h${PROMPT_COMMAND:+;$PROMPT_COMMAND}"', 'declare -- PROMPT_COMMAND="h"'),
+    ("", 'PROMPT_COMMAND="$PROMPT_COMMAND;h"', 'declare -- PROMPT_COMMAND="h"'),
+    ("", 'PROMPT_COMMAND="h; $PROMPT_COMMAND; h"', 'declare -- PROMPT_COMMAND="h; h"'),
+    ("", 'PROMPT_COMMAND="h && $PROMPT_COMMAND"', 'declare -- PROMPT_COMMAND="h && :"'),
+    ("export PROMPT_COMMAND=", "", 'declare -x PROMPT_COMMAND=""'),
+    ("export PROMPT_COMMAND=", 'PROMPT_COMMAND+="; h"', 'declare -x PROMPT_COMMAND="h"'),
+    ("PROMPT_COMMAND='h;'", "", 'declare -- PROMPT_COMMAND="h;"'),
+    ("PROMPT_COMMAND=(h)", "PROMPT_COMMAND+=(:)", 'declare -a PROMPT_COMMAND=([0]="h" [1]=":")'),
+)
+
+
+@pytest.mark.parametrize("typing", ["bash"], indirect=True)
+def test_what_the_user_puts_beside_ours_stays_and_ours_goes(typing: Typing) -> None:
+    typing.type("h() { :; }")
+    for before, meanwhile, _ in PROMPT_COMMANDS:
+        typing.type("unset PROMPT_COMMAND", before, "module load alpha", "echo $PROMPT_COMMAND", meanwhile)
+        typing.type("module unload alpha", "declare -p PROMPT_COMMAND")
+    typing.finish()
+    said = typing.said.split("declare -p PROMPT_COMMAND\r\n")
+    assert all(OURS in part for part in said[:-1]), typing.said
+    assert [part.partition("\r\n")[0] for part in said[1:]] == [after for _, _, after in PROMPT_COMMANDS]

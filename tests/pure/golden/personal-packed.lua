@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:1ca84871b8fe9c89147ca3d299d7794d546f104cf62cdadc51ccf362818ea38a
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7e74ce76e2b00dbaf5b290feb12659f8734a6cd8cb82f34398099a9a241323a0
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
@@ -165,12 +165,14 @@ case "$(command -v deactivate 2>/dev/null || :)" in
         }
         if [ -n "${ZSH_VERSION-}" ]; then
             eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
-        elif [ "${PROMPT_COMMAND-}" = "${PROMPT_COMMAND%_stackenv_prompt*}" ]; then
-            _stackenv_line='
-! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
-            [ -n "${PROMPT_COMMAND-}" ] || _stackenv_line=${_stackenv_line#?}
-            PROMPT_COMMAND="${PROMPT_COMMAND-}$_stackenv_line"
-            unset _stackenv_line
+        else
+            eval 'case "${PROMPT_COMMAND[*]-}" in
+            *_stackenv_prompt*) ;;
+            *)
+                PROMPT_COMMAND="${PROMPT_COMMAND-}${PROMPT_COMMAND+
+}! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"
+                ;;
+            esac'
         fi
         ;;
     esac
@@ -178,7 +180,7 @@ case "$(command -v deactivate 2>/dev/null || :)" in
 esac]], modeA = {"load"}}
 end
 if myShellType() == "sh" then
-  execute{cmd = [[
+  execute{cmd = [=[
 if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     [ -n "${_OLD_VIRTUAL_PATH-}" ] || case "$(typeset -f deactivate 2>/dev/null || :)" in
     *_STACKENV_DEACTIVATE* | "") unset -f deactivate 2>/dev/null || : ;;
@@ -187,14 +189,38 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     if [ -n "${ZSH_VERSION-}" ] && typeset -f _stackenv_prompt >/dev/null; then
         eval 'precmd_functions=(${precmd_functions:#_stackenv_prompt}); (($#precmd_functions)) || unset precmd_functions'
     elif [ -n "${BASH_VERSION-}" ]; then
-        _stackenv_line='
-! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt'
-        case "${PROMPT_COMMAND-}" in
-        "${_stackenv_line#?}") unset PROMPT_COMMAND ;;
-        *"$_stackenv_line"*) PROMPT_COMMAND="${PROMPT_COMMAND%%"$_stackenv_line"*}${PROMPT_COMMAND#*"$_stackenv_line"}" ;;
-        "${_stackenv_line#?}"*) PROMPT_COMMAND=":${PROMPT_COMMAND#"${_stackenv_line#?}"}" ;;
+        eval '_stackenv_take_out() {
+            local ours="! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt" newline="
+" place before after bare left
+            for place in "${!PROMPT_COMMAND[@]}"; do
+                if [[ ${PROMPT_COMMAND[place]} == "$ours" ]]; then
+                    [[ ${#PROMPT_COMMAND[@]} == 1 ]] || { unset "PROMPT_COMMAND[$place]"; continue; }
+                    unset PROMPT_COMMAND
+                    return
+                fi
+                while [[ ${PROMPT_COMMAND[place]} == *"$ours"* ]]; do
+                    before=${PROMPT_COMMAND[place]%%"$ours"*} after=${PROMPT_COMMAND[place]#*"$ours"} left=""
+                    bare=${after#"${after%%[! ]*}"}
+                    [[ $bare == "" || $bare == [\;$newline]* ]] || left=:
+                    bare=${before%"${before##*[! ]}"}
+                    [[ $bare == "" || $bare == *[\;$newline] ]] || left=:
+                    if [[ -z $left ]]; then
+                        before=${bare%?}
+                        [[ -n $before ]] || after=${after#"${after%%[! \;$newline]*}"}
+                    fi
+                    if [[ $place == 0 ]]; then
+                        PROMPT_COMMAND=$before$left$after
+                    else
+                        PROMPT_COMMAND[place]=$before$left$after
+                    fi
+                done
+            done
+            [[ -z ${PROMPT_COMMAND[*]+set} || -n ${PROMPT_COMMAND+set} ]] || PROMPT_COMMAND=("${PROMPT_COMMAND[@]}")
+        }'
+        case "$(declare -p PROMPT_COMMAND 2>/dev/null || :)" in
+        *_stackenv_prompt*) _stackenv_take_out ;;
         esac
-        unset _stackenv_line
+        unset -f _stackenv_take_out
     fi
     unset -f _stackenv_prompt 2>/dev/null || :
 fi
@@ -214,7 +240,7 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
     done
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
-fi]], modeA = {"unload"}}
+fi]=], modeA = {"unload"}}
 end
 if myShellType() == "csh" then
   execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/load.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/load.csh'", modeA = {"load"}}
