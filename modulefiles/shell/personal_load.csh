@@ -32,8 +32,13 @@ endif
 if ( "`alias deactivate`" == "" ) then
     alias deactivate module unload __MODULE__
     set _STACKENV_DEACTIVATE = "`alias deactivate`"
-    if ( $?prompt && "`alias precmd`" == "" ) then
+    # What the user has made of ours may be there, from a load before.
+    if ( $?prompt && ( "`alias precmd`" == "" || "`alias precmd`" =~ *_STACKENV_LOAD* ) ) then
         set _STACKENV_LOAD = __FILE__
-        alias precmd 'if ( ! $?VIRTUAL_ENV && $?_STACKENV_LOAD ) source $_STACKENV_LOAD:q'
+        if ( "`alias precmd`" == "" ) then
+            # By eval: tcsh looks up the variables of a line before it tests its condition.
+            alias precmd 'if ( ! $?VIRTUAL_ENV && $?_STACKENV_LOAD ) eval source \$_STACKENV_LOAD:q'
+            set _STACKENV_PRECMD = "`alias precmd`"
+        endif
     endif
 endif

@@ -2,9 +2,21 @@
 if ( $?_STACKENV_DEACTIVATE ) then
     if ( "`alias deactivate`" == "$_STACKENV_DEACTIVATE" ) unalias deactivate
     unset _STACKENV_DEACTIVATE
-    if ( $?_STACKENV_LOAD ) then
-        if ( "`alias precmd`" =~ *_STACKENV_LOAD* ) unalias precmd
-        unset _STACKENV_LOAD
+    unset _STACKENV_LOAD
+    if ( $?_STACKENV_PRECMD ) then
+        if ( "`alias precmd`" == "$_STACKENV_PRECMD" ) unalias precmd
+        unset _STACKENV_PRECMD
+    endif
+    # The user has made it a part of their own: it is taken out where it is a command by itself, and does
+    # nothing any more where it stays.
+    if ( "`alias precmd`" =~ *_STACKENV_LOAD* ) then
+        set _stackenv_ours = 'if ( . .?VIRTUAL_ENV && .?_STACKENV_LOAD ) eval source ..*_STACKENV_LOAD:q *'
+        set _stackenv_first = "s/^$_stackenv_ours; *//"
+        set _stackenv_last = "s/ *; *$_stackenv_ours"'$//'
+        set _stackenv_between = "s/; *$_stackenv_ours;/;/"
+        set _stackenv_left = "`alias precmd | sed -e '$_stackenv_first' -e '$_stackenv_last' -e '$_stackenv_between'`"
+        if ( "$_stackenv_left" != "" ) alias precmd $_stackenv_left:q
+        unset _stackenv_ours _stackenv_first _stackenv_last _stackenv_between _stackenv_left
     endif
 endif
 if ( $?_OLD_VIRTUAL_PATH && ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then

@@ -129,3 +129,32 @@ def test_what_the_user_puts_beside_ours_stays_and_ours_goes(typing: Typing) -> N
     said = typing.said.split("declare -p PROMPT_COMMAND\r\n")
     assert all(OURS in part for part in said[:-1]), typing.said
     assert [part.partition("\r\n")[0] for part in said[1:]] == [after for _, _, after in PROMPT_COMMANDS]
+
+
+# What the user makes of ours in tcsh, and what is left of it; what cannot be parted from ours stays with it.
+PRECMDS = (
+    ('"`alias precmd`; h 1"', "h 1"),
+    ('"h 1 ; `alias precmd`"', "h 1"),
+    ('"h 1; `alias precmd`; h 2"', "h 1; h 2"),
+    ('"`alias precmd` && h 1; h 2"', None),
+)
+
+
+@pytest.mark.parametrize("typing", ["tcsh"], indirect=True)
+@pytest.mark.parametrize("gone", ["", "gone"])
+def test_what_the_user_makes_of_our_precmd_is_theirs(typing: Typing, gone: str) -> None:
+    """With the file that the unload reads, and where the environment's folder has gone meanwhile."""
+    folder = f"{typing.owner.home}/venvs/alpha-1.0/stackenv"
+    typing.type("alias h 'echo hook \\!:1'")
+    for made, _ in PRECMDS:
+        typing.type(
+            "module load alpha", f"alias precmd {made}", *([f"mv {folder} {folder}.away"] * bool(gone))
+        )
+        typing.type("module unload alpha", *([f"mv {folder}.away {folder}"] * bool(gone)))
+        typing.type("alias precmd", "unalias precmd")
+    typing.type("module load alpha").look("loaded").type("module unload alpha").look("unloaded").finish()
+    assert "Undefined" not in typing.said and "No such" not in typing.said, typing.said
+    found = [part.partition("\r\n")[0] for part in typing.said.split("ready> alias precmd\r\n")[1:]]
+    for (made, left), now in zip(PRECMDS, found):
+        assert now == left if left and not gone else "_STACKENV_LOAD" in now and "h 1" in now, (made, now)
+    assert len(found) == len(PRECMDS), typing.said

@@ -192,11 +192,13 @@ if mode() == "unload" and os.getenv({quote_lua(operation.loaded_by)}) == {quote_
 end"""
 
 
-# Where the environment's folder has gone since the load, and the file with it.
+# Where the environment's folder has gone since the load, and the file with it. In quotes: tcsh looks up the
+# variables of a line before it tests its condition.
 CSH_WITHOUT_FILE = (
-    "; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate"
-    "; if ( $?_STACKENV_LOAD ) unalias precmd"
-    "; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD"
+    "; if ( $?_STACKENV_DEACTIVATE ) "
+    """eval 'if ( "`alias deactivate`" == "$_STACKENV_DEACTIVATE" ) unalias deactivate'"""
+    """; if ( $?_STACKENV_PRECMD ) eval 'if ( "`alias precmd`" == "$_STACKENV_PRECMD" ) unalias precmd'"""
+    "; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD _STACKENV_PRECMD"
     "; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE"
 )
 

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:eb3f0076618d172baa4f7c8b6c6ba60a37cb5df9f72b70103e036f369c046253
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:015c0ddb70de12355ee4770a08f6c51aa977a4bbdd56db59d20f549ec9dc4f88
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: myenv")
@@ -244,7 +244,7 @@ if myShellType() == "csh" then
   execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/load.csh' ) source '/conda/envs/myenv/stackenv/load.csh'", modeA = {"load"}}
 end
 if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; if ( $?_STACKENV_LOAD ) unalias precmd; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+  execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) eval 'if ( \"`alias deactivate`\" == \"$_STACKENV_DEACTIVATE\" ) unalias deactivate'; if ( $?_STACKENV_PRECMD ) eval 'if ( \"`alias precmd`\" == \"$_STACKENV_PRECMD\" ) unalias precmd'; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD _STACKENV_PRECMD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
 end
 if myShellType() == "fish" then
   execute{cmd = [[

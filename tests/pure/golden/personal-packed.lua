@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7e74ce76e2b00dbaf5b290feb12659f8734a6cd8cb82f34398099a9a241323a0
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5a1767d585893b2f1f267468a41ea8835fdcfa901ea34b75d1b6399986e57879
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
@@ -246,7 +246,7 @@ if myShellType() == "csh" then
   execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/load.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/load.csh'", modeA = {"load"}}
 end
 if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; if ( $?_STACKENV_LOAD ) unalias precmd; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) eval 'if ( \"`alias deactivate`\" == \"$_STACKENV_DEACTIVATE\" ) unalias deactivate'; if ( $?_STACKENV_PRECMD ) eval 'if ( \"`alias precmd`\" == \"$_STACKENV_PRECMD\" ) unalias precmd'; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD _STACKENV_PRECMD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
 end
 if myShellType() == "fish" then
   execute{cmd = [[

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:9d24dde7e087538b620cb89a8ac45b9a42222b625d5df7419c0c4c090e8cd4cc
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5ca226da9c8e76b59bf320d27ae80f3918ef8829d9fbe38d8a09088b66100867
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
@@ -241,7 +241,7 @@ if myShellType() == "csh" then
   execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/load.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/load.csh'", modeA = {"load"}}
 end
 if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) unalias deactivate; if ( $?_STACKENV_LOAD ) unalias precmd; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+  execute{cmd = "if ( -r '/home/user/venvs/biopy-1.0/stackenv/unload.csh' ) source '/home/user/venvs/biopy-1.0/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) eval 'if ( \"`alias deactivate`\" == \"$_STACKENV_DEACTIVATE\" ) unalias deactivate'; if ( $?_STACKENV_PRECMD ) eval 'if ( \"`alias precmd`\" == \"$_STACKENV_PRECMD\" ) unalias precmd'; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD _STACKENV_PRECMD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
 end
 if myShellType() == "fish" then
   execute{cmd = [[
