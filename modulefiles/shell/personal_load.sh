@@ -39,14 +39,18 @@ case "$(command -v deactivate 2>/dev/null || :)" in
         if [ -n "${ZSH_VERSION-}" ]; then
             eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
         else
-            # Its first line is empty where the variable was set: the unload unsets no other.
-            eval 'case "${PROMPT_COMMAND[*]-}" in
-            *_stackenv_prompt*) ;;
+            # Its first line is empty where the variable was set: the unload unsets no other. A site that audits
+            # makes it readonly.
+            _stackenv_line=$(declare -p PROMPT_COMMAND 2>/dev/null || :)
+            case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line=readonly ;; esac
+            case "$_stackenv_line" in
+            readonly | *_stackenv_prompt*) ;;
             *)
-                PROMPT_COMMAND="${PROMPT_COMMAND-}${PROMPT_COMMAND+
-}! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"
+                eval 'PROMPT_COMMAND="${PROMPT_COMMAND-}${PROMPT_COMMAND+
+}! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"'
                 ;;
-            esac'
+            esac
+            unset _stackenv_line
         fi
         ;;
     esac

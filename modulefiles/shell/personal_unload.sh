@@ -15,10 +15,10 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
         # cannot go without the command it is part of becomes one that does nothing.
         eval '_stackenv_take_out() {
             local ours="! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt" newline="
-" place before after bare left
-            for place in "${!PROMPT_COMMAND[@]}"; do
+" places=("${!PROMPT_COMMAND[@]}") place before after bare left
+            for place in "${places[@]}"; do
                 if [[ ${PROMPT_COMMAND[place]} == "$ours" ]]; then
-                    [[ ${#PROMPT_COMMAND[@]} == 1 ]] || { unset "PROMPT_COMMAND[$place]"; continue; }
+                    [[ ${#places[@]} == 1 ]] || { unset "PROMPT_COMMAND[$place]"; continue; }
                     unset PROMPT_COMMAND
                     return
                 fi
@@ -41,9 +41,10 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
             done
             [[ -z ${PROMPT_COMMAND[*]+set} || -n ${PROMPT_COMMAND+set} ]] || PROMPT_COMMAND=("${PROMPT_COMMAND[@]}")
         }'
-        case "$(declare -p PROMPT_COMMAND 2>/dev/null || :)" in
-        *_stackenv_prompt*) _stackenv_take_out ;;
-        esac
+        _stackenv_line=$(declare -p PROMPT_COMMAND 2>/dev/null || :)
+        case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line='' ;; esac
+        case "$_stackenv_line" in *_stackenv_prompt*) _stackenv_take_out ;; esac
+        unset _stackenv_line
         unset -f _stackenv_take_out
     fi
     unset -f _stackenv_prompt 2>/dev/null || :

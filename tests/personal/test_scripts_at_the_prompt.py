@@ -131,6 +131,28 @@ def test_what_the_user_puts_beside_ours_stays_and_ours_goes(typing: Typing) -> N
     assert [part.partition("\r\n")[0] for part in said[1:]] == [after for _, _, after in PROMPT_COMMANDS]
 
 
+# Where a site that audits its shells has made the variable readonly, it was so before the load, or after.
+@pytest.mark.parametrize("typing", ["bash"], indirect=True)
+@pytest.mark.parametrize(
+    "before, meanwhile, after",
+    [
+        ("set -u", "", UNSET),
+        ("PROMPT_COMMAND=:; readonly PROMPT_COMMAND", "", 'declare -r PROMPT_COMMAND=":"'),
+        ("readonly PROMPT_COMMAND", "", "declare -r PROMPT_COMMAND"),
+        ("", "readonly PROMPT_COMMAND", f'declare -r PROMPT_COMMAND="{OURS}"'),
+    ],
+)
+def test_a_strict_shell_has_nothing_to_complain_of(
+    typing: Typing, before: str, meanwhile: str, after: str
+) -> None:
+    typing.type(before, "module load alpha", 'echo "[${PROMPT_COMMAND-}]"', meanwhile, "module unload alpha")
+    typing.type("declare -p PROMPT_COMMAND").finish()
+    assert (f"\n[{OURS}]\r\n" in typing.said) == (meanwhile != "" or after == UNSET), typing.said
+    said, _, last = typing.said.partition("declare -p PROMPT_COMMAND\r\n")
+    assert "unbound" not in said and "readonly variable" not in said, said
+    assert last.partition("\r\n")[0] == after
+
+
 # What the user makes of ours in tcsh, and what is left of it; what cannot be parted from ours stays with it.
 PRECMDS = (
     ('"`alias precmd`; h 1"', "h 1"),

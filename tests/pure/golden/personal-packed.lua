@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5a1767d585893b2f1f267468a41ea8835fdcfa901ea34b75d1b6399986e57879
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:454e090e69942d7e3b3744f6c09a65c5e0db11f30c3e28e1043b27bc86b63851
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
@@ -166,13 +166,16 @@ case "$(command -v deactivate 2>/dev/null || :)" in
         if [ -n "${ZSH_VERSION-}" ]; then
             eval 'typeset -ga precmd_functions; precmd_functions=(${precmd_functions:#_stackenv_prompt} _stackenv_prompt)'
         else
-            eval 'case "${PROMPT_COMMAND[*]-}" in
-            *_stackenv_prompt*) ;;
+            _stackenv_line=$(declare -p PROMPT_COMMAND 2>/dev/null || :)
+            case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line=readonly ;; esac
+            case "$_stackenv_line" in
+            readonly | *_stackenv_prompt*) ;;
             *)
-                PROMPT_COMMAND="${PROMPT_COMMAND-}${PROMPT_COMMAND+
-}! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"
+                eval 'PROMPT_COMMAND="${PROMPT_COMMAND-}${PROMPT_COMMAND+
+}! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt"'
                 ;;
-            esac'
+            esac
+            unset _stackenv_line
         fi
         ;;
     esac
@@ -191,10 +194,10 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     elif [ -n "${BASH_VERSION-}" ]; then
         eval '_stackenv_take_out() {
             local ours="! typeset -f _stackenv_prompt >/dev/null || _stackenv_prompt" newline="
-" place before after bare left
-            for place in "${!PROMPT_COMMAND[@]}"; do
+" places=("${!PROMPT_COMMAND[@]}") place before after bare left
+            for place in "${places[@]}"; do
                 if [[ ${PROMPT_COMMAND[place]} == "$ours" ]]; then
-                    [[ ${#PROMPT_COMMAND[@]} == 1 ]] || { unset "PROMPT_COMMAND[$place]"; continue; }
+                    [[ ${#places[@]} == 1 ]] || { unset "PROMPT_COMMAND[$place]"; continue; }
                     unset PROMPT_COMMAND
                     return
                 fi
@@ -217,9 +220,10 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
             done
             [[ -z ${PROMPT_COMMAND[*]+set} || -n ${PROMPT_COMMAND+set} ]] || PROMPT_COMMAND=("${PROMPT_COMMAND[@]}")
         }'
-        case "$(declare -p PROMPT_COMMAND 2>/dev/null || :)" in
-        *_stackenv_prompt*) _stackenv_take_out ;;
-        esac
+        _stackenv_line=$(declare -p PROMPT_COMMAND 2>/dev/null || :)
+        case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line='' ;; esac
+        case "$_stackenv_line" in *_stackenv_prompt*) _stackenv_take_out ;; esac
+        unset _stackenv_line
         unset -f _stackenv_take_out
     fi
     unset -f _stackenv_prompt 2>/dev/null || :
