@@ -23,6 +23,8 @@ ELSEWHERE = {"--target", "-t", "--root", "--prefix", "--dry-run"}
 HELD = []
 ISOLATED_BUILD = "pip-build-env-"
 IN_HOOKS = ("_PYPROJECT_HOOKS_BUILD_BACKEND", "PEP517_BUILD_BACKEND")
+# Set by this environment's pip, for what it starts alone: which process, of which environment.
+OUTER_PIP = "STACKENV_OUTER_PIP"
 FINDERS_BEFORE = list(sys.meta_path)
 # Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
 ADDED, BEHIND = [], []
@@ -162,6 +164,7 @@ def constrain_pip():
     elif pip:
         # Always: pip.conf's does not hold beside a value of the user's.
         after.insert(0, CONSTRAINTS)
+        os.environ[OUTER_PIP] = "%d:%s" % (os.getpid(), sys.prefix)
     if not after:
         os.environ.pop("PIP_CONSTRAINT", None)
     elif after != before:
@@ -171,9 +174,13 @@ def constrain_pip():
 def is_for_build(words):
     """Tell whether the pip of this command line prepares a build, or was started by one.
 
-    Its target says so; below a build's hook the search path, or, where the build is not isolated, what
-    calls the hook (pyproject_hooks, and pep517 before it).
+    A pip of this environment above it says so. Where one of another Python is above: its target; below a
+    build's hook the search path, or, where the build is not isolated, what calls the hook (pyproject_hooks,
+    and pep517 before it).
     """
+    process, _, prefix = os.environ.get(OUTER_PIP, "").partition(":")
+    if prefix == sys.prefix and process != str(os.getpid()):
+        return True
     places = words + [os.environ.get("PYTHONPATH", "")]
     return any(ISOLATED_BUILD in place for place in places) or any(name in os.environ for name in IN_HOOKS)
 

@@ -89,6 +89,10 @@ STARTS = (
     ("./pip wheel", "_PYPROJECT_HOOKS_BUILD_BACKEND=setuptools.build_meta", EMPTY),
     ("./pip wheel", "PEP517_BUILD_BACKEND=setuptools.build_meta", EMPTY),
     ("./hook.py", "PYTHONPATH=/tmp/pip-build-env-x/site", NOTHING),
+    # Below another pip of this environment, as one below setup.py is.
+    ("./pip wheel", "STACKENV_OUTER_PIP=1:$VIRTUAL_ENV", EMPTY),
+    ("./__pip-runner__.py install", "_PIP_RUNNING_IN_SUBPROCESS=1 STACKENV_OUTER_PIP=1:$VIRTUAL_ENV", EMPTY),
+    ("./pip wheel", "STACKENV_OUTER_PIP=1:$HOME/inner", OURS),
 )
 
 
@@ -139,6 +143,20 @@ def test_what_a_build_starts_is_not_held(owner: User, tmp_path: Path, isolation:
     assert "fetched" in said, said
     assert said.count("SEEN unset") == 2
     assert "SEEN file:" not in said
+
+
+def test_what_a_setup_py_asks_for_is_not_held(owner: User, tmp_path: Path) -> None:
+    """Without a pyproject.toml pip runs setup.py itself, up to 25.2, and setuptools another pip."""
+    (tmp_path / "setup.py").write_text(
+        "import setuptools\nsetuptools.setup(name='legacy', version='1', setup_requires='packaging==24.2')\n"
+    )
+    wheel = next(Path(owner.stack.wheels).glob("wheel-*.whl"))
+    said = in_environment(
+        owner,
+        f"PYTHONPATH=$PYTHONPATH:{wheel} pip install --no-deps --dry-run --no-use-pep517 {tmp_path}",
+        TMPDIR=str(tmp_path),
+    )
+    assert "Would install legacy-1" in said
 
 
 def test_conda_env_create_with_a_section_for_pip(
