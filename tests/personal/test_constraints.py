@@ -100,6 +100,9 @@ def test_uv_obeys_them(owner: User) -> None:
     refused = owner.run(f"{come}\nuv pip install --no-index --dry-run packaging==24.2")
     assert refused.returncode != 0
     assert UV_REFUSES in refused.stderr
+    for named in ("-p 3", f"-p=3.{sys.version_info[1]}", "--python python3", "-Up python"):
+        refused = owner.run(f"{come}\nuv pip install {named} --no-index --dry-run packaging==24.2")
+        assert UV_REFUSES in refused.stderr, (named, refused.stderr)
     chosen = owner.run(f"{come}\nuv pip install --no-index --dry-run pandas")
     assert " + numpy==1.25.1\n" in chosen.stderr, chosen.stderr
 

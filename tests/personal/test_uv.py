@@ -31,10 +31,27 @@ CALLS = (
     ("pip install six", "UV_PYTHON=$VIRTUAL_ENV/bin/python", 2),
     ("pip install six", "UV_SYSTEM_PYTHON=0", 2),
     ("pip install six", "UV_SYSTEM_PYTHON=1", None),
-    ("pip install six", "UV_PYTHON=3.11", None),
+    # The active environment's, where it fits.
+    ("pip install six", "UV_PYTHON=3.11", 2),
+    ("pip install six", "UV_PYTHON=python3", 2),
+    ("pip install six", "UV_PYTHON=3.11 UV_SYSTEM_PYTHON=1", None),
+    ("pip install -p 3.11 six", "UV_SYSTEM_PYTHON=1", None),
+    ("pip install six", "UV_PYTHON=own", None),
     ("pip install six", "VIRTUAL_ENV=$HOME", None),
     ("pip install six", "VIRTUAL_ENV=", None),
-    ("pip install --python 3.11 six", "", None),
+    ("pip install --python 3.11 six", "", 2),
+    ("pip install --python=python six", "", 2),
+    ("pip install -p3 six", "", 2),
+    ("pip install -p=$VIRTUAL_ENV six", "", 2),
+    ("pip install -Uqp $VIRTUAL_ENV six", "", 2),
+    ("pip install -Uc own.txt six", "", 2),
+    ("pip install -rp.txt -Pt", "", 2),
+    ("pip install -p own six", "", None),
+    ("pip install -p=/usr/bin/python3 six", "", None),
+    ("pip install -Up /usr six", "", None),
+    ("pip install -qUp/usr six", "", None),
+    ("pip install -Ut x six", "", None),
+    ("pip install -t x -p $VIRTUAL_ENV six", "", None),
     ("pip install --python=/usr/bin/python3 six", "", None),
     ("pip install -p/usr/bin/python3 six", "", None),
     ("pip install --system six", "", None),
@@ -91,7 +108,7 @@ def test_what_a_uv_that_prints_its_words_is_told(owner: User, own: str) -> None:
     for (words, variables, place), lines in zip(CALLS, told):
         wanted = words.replace("$VIRTUAL_ENV", prefix).split()
         if place is not None:
-            beside = [] if "-c own.txt" in words else own.split()
+            beside = [] if "c own.txt" in words else own.split()
             wanted[place:place] = [w for file in (url(owner), *beside) for w in ("--constraint", file)]
         assert lines == [*wanted, f"UV_CONSTRAINT={own}"], (words, variables)
 
