@@ -20,6 +20,12 @@ USER_SITE = __USER_SITE__
 
 # What has pip install somewhere else, or nowhere.
 ELSEWHERE = {"--target", "-t", "--root", "--prefix", "--dry-run"}
+# pip's options with a value that may stand before its command (pip._internal.cli.cmdoptions, general_group).
+WITH_VALUE = (
+    *("--log", "--log-file", "--local-log", "--keyring-provider", "--proxy", "--retries", "--timeout"),
+    *("--default-timeout", "--exists-action", "--trusted-host", "--cert", "--client-cert", "--cache-dir"),
+    *("--use-feature", "--use-deprecated", "--resume-retries"),
+)
 HELD = []
 ISOLATED_BUILD = "pip-build-env-"
 IN_HOOKS = ("_PYPROJECT_HOOKS_BUILD_BACKEND", "PEP517_BUILD_BACKEND")
@@ -224,23 +230,44 @@ def is_pip(words):
 
     With --python it starts another in that Python, which inherits its variables.
     """
-    name = os.path.basename(find_program(words))
+    program, rest = split_command(words)
+    name = os.path.basename(program)
+    if name == "__main__.py":
+        name = os.path.basename(os.path.dirname(program))
     versioned = name[:3] == "pip" and not name[3:].strip("0123456789.")
     # The first is how `pip --python`, and pip for a build, start pip.
     named = versioned or name in ("__pip-runner__.py", "pip.pyz")
     if not named or "_PIP_RUNNING_IN_SUBPROCESS" in os.environ:
         return named
-    options = [word.partition("=")[0] for word in words]
-    other = any(len(option) > 3 and "--python".startswith(option) for option in options)
-    return not other and not os.environ.get("PIP_PYTHON")
+    return not has_python(rest) and not os.environ.get("PIP_PYTHON")
 
 
-def find_program(words):
-    """Return the script, or the module of -m, that the command line `words` of Python starts; or nothing."""
+def has_python(words):
+    """Tell whether --python is in front of pip's command; behind it pip takes none."""
+    rest = iter(words)
+    for word in rest:
+        option, _, value = word.partition("=")
+        if not option.startswith("-"):
+            break
+        # optparse takes what an option begins with for the option.
+        if len(option) > 3 and "--python".startswith(option):
+            return True
+        if len(option) > 3 and not value and any(name.startswith(option) for name in WITH_VALUE):
+            next(rest, "")
+    return False
+
+
+def split_command(words):
+    """Return the script, or the module of -m, that the command line `words` of Python starts, and the rest.
+
+    Both are empty where it starts none.
+    """
     rest = iter(words[1:])
     for word in rest:
         if not word.startswith("-"):
-            return word
+            return word, list(rest)
+        if word == "-":
+            break
         if word == "--check-hash-based-pycs":
             next(rest, "")
         for place, letter in enumerate("" if word.startswith("--") else word):
@@ -248,8 +275,10 @@ def find_program(words):
                 value = word[place + 1 :] or next(rest, "")
                 if letter in "WX":
                     break
-                return value if letter == "m" else ""
-    return ""
+                if letter == "c":
+                    return "", []
+                return "pip" if value in ("pip.__main__", "pip._internal") else value, list(rest)
+    return "", []
 
 
 def tell_what_differs():

@@ -187,7 +187,7 @@ def test_all_are_refreshed_and_one_that_fails_stops_no_other(old: Person) -> Non
         prefix = old.home / f"venvs/{name}-1.0"
         assert 'pushenv("PIP_CONSTRAINT"' not in (old.modules / f"{name}/1.0.lua").read_text()
         layers = next(prefix.glob("lib/python*/site-packages/_stackenv_layers.py"))
-        assert "def find_program" in layers.read_text()
+        assert "def split_command" in layers.read_text()
         assert "[download]" in (prefix / "pip.conf").read_text()
         assert constraints(old, name) == ["tiny-stack==1.0"]
         assert (prefix / "bin/uv").stat().st_mode & 0o111

@@ -78,6 +78,14 @@ STARTS = (
     ("./pip --pyth ~/inner install", "", NOTHING),
     ("./pip install", "PIP_PYTHON=$HOME/inner", NOTHING),
     ("./__pip-runner__.py --python ~/venvs/it-1.0 install", "_PIP_RUNNING_IN_SUBPROCESS=1", OURS),
+    ("./own/pip/__main__.py install", "", OURS),
+    ("-m pip.__main__ install", "PYTHONPATH=$PWD/own", OURS),
+    ("-m pip._internal install", "PYTHONPATH=$PWD/own", OURS),
+    # pip takes the option only before its command, and as the value of another it is none.
+    ("./pip3 install --global-option --python six", "", OURS),
+    ("./pip3 --log --python install six", "", OURS),
+    ("./pip3 -v --log=x --cert x --pyth=~/inner install six", "", NOTHING),
+    ("- <./hook.py pip install", "", NOTHING),
     ("./pipenv install", "", NOTHING),
     ("./pip-sync", "", NOTHING),
     ("./pip.pyz install", "", OURS),
@@ -98,9 +106,10 @@ STARTS = (
 
 def test_what_each_process_of_the_environment_has_for_pip(owner: User, tmp_path: Path) -> None:
     """With programs of pip's names that print it, and with variables that a pip above has left."""
-    names = {words.split("./")[1].split()[0] for words, _, _ in STARTS}
-    for name in names:
-        (tmp_path / name).write_text(SHOW)
+    names = {words.split("./")[1].split()[0] for words, _, _ in STARTS if "./" in words}
+    for name in (*names, "own/pip/__init__.py", "own/pip/_internal/__main__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("" if name.endswith("__init__.py") else SHOW)
     url = f"file:{owner.home}/venvs/it-1.0/stackenv/constraints.txt"
     given = {"": "unset PIP_CONSTRAINT", "/own.txt": "export PIP_CONSTRAINT=/own.txt"}
     given[f"{url} /own.txt"] = f"export PIP_CONSTRAINT='{url} /own.txt'"
