@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -212,15 +213,58 @@ def test_a_record_is_written_again_from_the_modulefile_and_the_environment(
     lose_record(prefix, way)
     restore(person, name)
     again = json.loads((prefix / "stackenv/record.json").read_text())
+    # Others can have written the modulefile: what it says lets nobody delete a folder.
+    assert not again["owned"]
     # Where the packages came from, and what was typed then, is lost.
     for data in (record, again):
-        data.pop("made_by")
+        del data["made_by"], data["owned"]
         for package in data["packages"]:
             package.update(source="", sha256="")
     assert again == record
     assert describe_environment(prefix) == before
     assert (person.modules / f"{name}/1.0.lua").read_text() == modulefile
     assert check(person, name) == []
+
+
+def test_a_modulefile_alone_lets_nobody_delete_a_folder(person: Person) -> None:
+    prefix, modulefile = prefix_of(person, "made"), person.modules / "made/1.0.lua"
+    python = (prefix / "bin/python").resolve()
+    shutil.rmtree(prefix)
+    subprocess.run([python, "-I", "-m", "venv", "--without-pip", prefix], check=True)
+    (prefix / "thesis.txt").write_text("mine")
+    modulefile.write_text(modulefile.read_text().replace("-- choices: {", '-- choices: {"owned": true, '))
+    before = person.tree()
+    refused = person.stackenv("edit", "made", "--refresh", status=1)
+    assert "another environment may have taken its place" in refused.stderr
+    assert f"stackenv adopt {prefix} made --version 1.0" in refused.stderr
+    assert person.tree() == before
+    person.stackenv("adopt", str(prefix), "made", "--version", "1.0")
+    (prefix / "stackenv/record.json").unlink()
+    again = person.stackenv("edit", "made", "--refresh").stderr
+    assert "stackenv remove made/1.0 --environment deletes it" in again
+    person.stackenv("remove", "made", "--yes")
+    assert (prefix / "thesis.txt").read_text() == "mine" and not modulefile.exists()
+
+
+def test_a_modulefile_of_a_colleague_writes_nothing_into_ones_environment(person: Person) -> None:
+    if os.geteuid():
+        pytest.skip("files of another user take root")
+    project, prefix = person.home / "project", prefix_of(person, "made")
+    text = (person.modules / "made/1.0.lua").read_text()
+    theirs = project / "modules/pwn/2.0.lua"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(text)
+    os.chown(theirs, 74012, -1)
+    (prefix / "stackenv/record.json").unlink()
+    before = person.tree()
+    shared = ("--shared", str(project))
+    for words in (("edit", "pwn", "--refresh"), ("adopt", str(prefix), "pwn", "--version", "2.0")):
+        refused = person.stackenv(*words, *shared, status=1)
+        assert f"{theirs} belongs to 74012" in refused.stderr
+    every = person.stackenv("edit", "--refresh", "--all", *shared, status=1)
+    assert "in a project --all does not write it again" in every.stderr
+    assert f"stackenv edit pwn/2.0 --refresh --shared {project}" in every.stderr
+    assert person.tree() == before
 
 
 def test_an_older_modulefile_tells_enough_but_never_that_the_folder_may_be_deleted(person: Person) -> None:
@@ -451,7 +495,9 @@ def lose_and_fix(user: User, name: str, prefix: Path, lost: Sequence[Path]) -> N
     assert describe_environment(prefix) == before
     assert (user.modules / f"{name}/1.0.lua").read_text() == modulefile
     again = json.loads((prefix / "stackenv/record.json").read_text())
-    assert {**again, "made_by": []} == {**record, "made_by": []}
+    # Whether stackenv made it, the record alone tells; that in an image is there still.
+    owned = prefix / "stackenv/record.json" not in lost or record["packed"] is not None
+    assert {**again, "made_by": []} == {**record, "made_by": [], "owned": owned}
 
 
 @pytest.mark.each_value("which")

@@ -10,7 +10,7 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.errors import LostRecordError, StackenvError, UsageError
+from stackenv.errors import LostRecordError, StackenvError, UsageError, quote_word
 from stackenv.output import tell
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def edit(
     made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
     brings modulefile and constraints in line with the modules, and with what a conda environment's own
     activation does by now; what stackenv has put into the environment and is missing, it writes again, the
-    record and a venv's links to Python too. After an update of stackenv, --refresh --all does so for all your
-    environments.
+    record and a venv's links to Python too. After a record was written again `stackenv remove` leaves the
+    environment, as one that was adopted. After an update of stackenv, --refresh --all does so for all your
+    environments; in a project it writes no record again.
 
     \b
     Example:
@@ -146,6 +147,7 @@ def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
     modules = list(workplace.store.list_modules())
     for module in modules:
         try:
+            require_record(module, workplace)
             edit_module(request, module, workplace, dry_run)
         except (StackenvError, OSError) as error:
             failed[module.full_name] = getattr(error, "hint", "")
@@ -158,6 +160,21 @@ def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
             f"failed: {', '.join(failed)}",
             "\n      ".join(f"{name}: {hint}" for name, hint in failed.items() if hint),
         )
+
+
+def require_record(module: StoredModule, workplace: Workplace) -> None:
+    """Raise LostRecordError for a record in a project that is to be written again, if its name is typed."""
+    if workplace.shared is None:
+        return
+    try:
+        module.read_record()
+    except LostRecordError as error:
+        raise LostRecordError(
+            f"{error.message}; in a project --all does not write it again: others can have written the "
+            "modulefile",
+            f"look at {module.path}, then: stackenv edit {module.full_name} --refresh --shared "
+            f"{quote_word(workplace.shared)}",
+        ) from error
 
 
 def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
@@ -245,13 +262,14 @@ def bring_back(
     """
     from stackenv.apply.venv import make_links
     from stackenv.commands.replacement import read_own_record, require_writable
-    from stackenv.commands.restoring import restore_record
+    from stackenv.commands.restoring import require_restorable, restore_record
     from stackenv.facts.venv import find_lost_links
 
     sentences, record = [], None
     try:
         record = read_own_record(module)
     except LostRecordError:
+        require_restorable(module, workplace, adopted is not None)
         sentences.append(f"write {module.record_path} again, from {module.path} and what is installed")
     python = record.python.executable if record and record.python else ""
     is_venv = record is None or (record.kind == "venv" and not record.packed)
@@ -262,7 +280,15 @@ def bring_back(
     if dry_run or not sentences:
         return sentences, None
     make_links(Path(module.prefix, "bin"), links)
-    return sentences, None if record else restore_record(module, workplace, adopted)
+    if record:
+        return sentences, None
+    restored = restore_record(module, workplace, adopted)
+    if not (restored.owned or adopted):
+        tell(
+            f"from now on `stackenv remove` leaves the folder {module.prefix}: that stackenv made it, only "
+            f"the lost record could tell; stackenv remove {module.full_name} --environment deletes it"
+        )
+    return sentences, restored
 
 
 def change_record(request: EditRequest, record: Record, workplace: Workplace) -> Record:

@@ -15,8 +15,9 @@ from stackenv.describe.constraints import CONSTRAINTS_FILE
 from stackenv.describe.packed import IMAGE
 from stackenv.describe.venv import LAYERS
 from stackenv.errors import StackenvError, quote_word
+from stackenv.facts.access import name_user
 from stackenv.facts.platform import probe_platform
-from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, parse_choices, parse_record
+from stackenv.model.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
 
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
@@ -34,27 +35,61 @@ def restore_record(module: StoredModule, workplace: Workplace, request: AdoptReq
     StackenvError
         When what the modulefile leads to is no environment, or its modules cannot be loaded.
     """
-    former = recall(module, workplace)
+    former, adopted = recall(module, workplace), request is not None
     if request is None:
         request = AdoptRequest(Path(module.prefix), module.name, version=module.version).with_former(former)
     if not request.modules:
         request = replace(request, modules=former.modules)
     if former.packed:
-        return restore_packed(module, former)
+        restored = restore_packed(module, former)
+        return replace(restored, owned=restored.owned and not adopted)
     restore = restore_conda if former.kind == "conda" else restore_venv
     restored = restore(request, workplace, former)
-    remembered = ("owned", "platform", "cpu_features", "replaces", "sees_modules", "module_roots")
+    remembered = ("platform", "cpu_features", "replaces", "sees_modules", "module_roots")
     return replace(restored, **{name: getattr(former, name) for name in remembered})
 
 
+def require_restorable(module: StoredModule, workplace: Workplace, adopted: bool) -> None:
+    """Raise StackenvError when the record of `module` may not be written again into its environment.
+
+    Anybody who can write a folder of modules can write a modulefile that leads to any environment. One that
+    is `adopted` was named by its path, and needs no file of stackenv in it.
+    """
+    prefix, lost = (
+        Path(module.prefix),
+        f"the record of {module.full_name} is missing and is not written again",
+    )
+    owner, writer = prefix.stat().st_uid, module.path.lstat().st_uid
+    adopt = f"stackenv adopt {quote_word(prefix)}"
+    if owner != writer:
+        raise StackenvError(
+            f"{lost}: {module.path} belongs to {name_user(writer)}, and the environment {prefix} to "
+            f"{name_user(owner)}; nothing was changed",
+            f"if the environment is yours, make a module for it in your own folder: {adopt} NEW_NAME",
+        )
+    if not adopted and not has_trace(prefix):
+        raise StackenvError(
+            f"{lost}: nothing in {prefix} was written by stackenv, another environment may have taken its "
+            "place; nothing was changed",
+            f"if it is the one for this module: {adopt} {module.name} --version {module.version}"
+            + (f" --shared {quote_word(workplace.shared)}" if workplace.shared else ""),
+        )
+
+
+def has_trace(prefix: Path) -> bool:
+    """Tell whether stackenv has put anything into the environment at `prefix`."""
+    return (prefix / FOLDER).is_dir() or any(prefix.glob(f"lib/python3*/site-packages/{LAYERS}.py"))
+
+
 def recall(module: StoredModule, workplace: Workplace) -> Record:
-    """Return what the modulefile of `module` tells of its environment."""
+    """Return what the modulefile of `module` tells of its environment; never that stackenv made it."""
     text = module.path.read_text(encoding="utf-8", errors="replace")
     known = {
         "name": module.name,
         "version": module.version,
         "path": module.prefix,
         "module_folder": str(workplace.store.root),
+        "owned": False,
     }
     *_, line, _ = (text + "\n\n\n").split("\n", 3)
     title = f"-- {CHOICES_TITLE}"
@@ -67,8 +102,6 @@ def recall(module: StoredModule, workplace: Workplace) -> Record:
 
 def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapping[str, Any]:
     """Return what a modulefile that repeats no choices, and the environment's files, tell of them.
-
-    Never that stackenv may delete the folder.
 
     Raises
     ------
@@ -89,7 +122,6 @@ def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapp
         "modulepath": workplace.environ.get("MODULEPATH", ""),
         "allow_shadow": [],
         "user_site": False,
-        "owned": False,
         "description": "",
         "platform": asdict(probe_platform()),
         "cpu_features": [],
@@ -112,13 +144,13 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
     return complete_record(record, environ, {})
 
 
-def restore_conda(request: AdoptRequest, workplace: Workplace, former: Record) -> Record:
+def restore_conda(request: AdoptRequest, workplace: Workplace, _: Record) -> Record:
     """Return the record of the conda environment that `request` names."""
     from stackenv.commands.adopt_conda import capture_record, draft_conda_record, load_conda_stack
     from stackenv.facts.lmod import Lmod
 
     stack = load_conda_stack(request.modules, workplace, Lmod.find(workplace.environ).purged())
-    record = draft_conda_record(request, workplace, stack, owned=former.owned)
+    record = draft_conda_record(request, workplace, stack, owned=False)
     return capture_record(replace(record, user_site=request.user_site), workplace)
 
 

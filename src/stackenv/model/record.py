@@ -20,7 +20,8 @@ sees_modules    `user` or `site` where a conda environment imports what modules 
 module_roots    folders of the site's software, from its configuration; empty, or absent, if none
 
 The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
-from what is installed, a record that was lost is written again.
+from what is installed, a record that was lost is written again. Not `owned`: somebody else can have written
+the modulefile, and what is owned is deleted.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ RECORD_FILE = f"{FOLDER}/record.json"
 # Before what the modulefile repeats.
 CHOICES_TITLE = "choices: "
 CHOICES = (
-    *("kind", "modules", "modulepath", "allow_shadow", "user_site", "owned", "description", "platform"),
+    *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
     *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots"),
 )
 # Of the fields of the record and of what is in it, by their annotations.

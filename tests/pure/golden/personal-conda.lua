@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:015c0ddb70de12355ee4770a08f6c51aa977a4bbdd56db59d20f549ec9dc4f88
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:dc8afdfbf8c7efa2813661257de118ea88cb1ed4f8e050400d8d1cc2bdd35e44
 -- record: /conda/envs/myenv/stackenv/record.json
--- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
+-- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: myenv")
 whatis("Version: 1.0")
 whatis("Description: personal conda environment on Anaconda3/2024.02-1")

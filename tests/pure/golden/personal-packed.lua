@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:454e090e69942d7e3b3744f6c09a65c5e0db11f30c3e28e1043b27bc86b63851
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:bcf48573c52a42a90dbcb26cd12c613e497607d2fcf7c17e244b91ad4a38cf6d
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
--- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
+-- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
 whatis("Version: 1.0")
 whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")

@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:b4b818c1564e8d1e0e6a5d0a0382c79a3de042e0906e7931c38e1e59bbb337ce
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:909b74a6f0e22e8f3c6f21da1a04146b7bc5daa523d80589c4da4eb87262a703
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
--- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "owned": true, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
+-- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 whatis("Name: biopy")
 whatis("Version: 1.0")
 whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
