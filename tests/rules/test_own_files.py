@@ -267,6 +267,39 @@ def test_a_modulefile_of_a_colleague_writes_nothing_into_ones_environment(person
     assert person.tree() == before
 
 
+@pytest.mark.parametrize("whose", ["a colleague's", "open to all"])
+def test_to_write_a_record_again_nobody_elses_python_is_run(person: Person, whose: str) -> None:
+    if os.geteuid():
+        pytest.skip("files of another user take root")
+    project, mark = person.home / "project", person.home / "executed"
+    project.mkdir()
+    person.stackenv("create", "team", "-m", "Bundle/1", "--shared", str(project))
+    prefix = project / "venvs/team-1.0"
+    (prefix / "stackenv/record.json").unlink()
+    python = prefix / "bin/python"
+    python.unlink()
+    python.write_text(f"#!/bin/sh\ntouch {mark}\nexit 1\n")
+    python.chmod(0o777 if whose == "open to all" else 0o755)
+    for path in (prefix, *prefix.rglob("*")) if whose != "open to all" else ():
+        os.chown(path, 74012, -1, follow_symlinks=False)
+    os.chown(project / "modules/team/1.0.lua", prefix.stat().st_uid, -1)
+    before = person.tree()
+    refused = person.stackenv("edit", "team", "--refresh", "--shared", str(project), status=1)
+    why = f"{python} can be written by everybody" if whose == "open to all" else f"{prefix} belongs to 74012"
+    assert f"{why}, and to write the record" in refused.stderr
+    assert person.tree() == before and not mark.exists()
+
+
+def test_a_modulefile_has_modules_loaded_by_their_names_alone(person: Person) -> None:
+    modulefile = person.modules / "made/1.0.lua"
+    text = modulefile.read_text()
+    modulefile.write_text(text.replace('"modules": ["Bundle/1"]', '"modules": ["../evil/pwn"]'))
+    assert modulefile.read_text() != text
+    (prefix_of(person, "made") / "stackenv/record.json").unlink()
+    refused = person.stackenv("edit", "made", "--refresh", status=1)
+    assert "../evil/pwn: a module is loaded by its name in MODULEPATH alone" in refused.stderr
+
+
 def test_an_older_modulefile_tells_enough_but_never_that_the_folder_may_be_deleted(person: Person) -> None:
     for name in ("made", "plain"):
         modulefile, prefix = person.modules / f"{name}/1.0.lua", prefix_of(person, name)

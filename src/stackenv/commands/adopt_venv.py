@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stackenv.apply.venv import environment_of, proof_of, write_files
@@ -114,11 +114,20 @@ def plan_adopted_venv(
 
 
 def draft_adopted_venv(
-    request: AdoptRequest, workplace: Workplace, lmod: Lmod, former: Record | None
+    request: AdoptRequest,
+    workplace: Workplace,
+    lmod: Lmod,
+    former: Record | None,
+    check: Callable[[Path, Stack], None] | None = None,
 ) -> tuple[Record, Stack]:
-    """Return the record of the venv as far as its files and its modules tell it, and the modules."""
+    """Return the record of the venv as far as its files and its modules tell it, and the modules.
+
+    Before its Python is run `check` may refuse that.
+    """
     venv = read_venv(request.prefix)
     stack, module = choose_stack(request, venv, lmod, former)
+    if check:
+        check(request.prefix, stack)
     probed = probe_venv(venv, stack.environ)
     describe_found(venv, probed, module, stack)
     tell_foreign_scripts(request.prefix)

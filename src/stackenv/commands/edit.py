@@ -374,15 +374,12 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     a module runs it.
     """
     from stackenv.commands.beneath import require_no_personal
+    from stackenv.commands.trusting import require_names
     from stackenv.facts.lmod import Lmod
     from stackenv.facts.stack import load_stack
     from stackenv.facts.venv import read_venv
 
-    if any(not module or module[0] in "/-." or ".." in module for module in modules):
-        raise StackenvError(
-            f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
-            f"stackenv edit {record.full_name} --module NAME/VERSION",
-        )
+    require_names(modules, record.full_name)
     stack = require_no_personal(load_stack(Lmod.find(workplace.environ), modules))
     require_same_python(record, stack)
     python = record.python

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.info import DEPENDS_ON
+from stackenv.commands.trusting import require_names, require_own_files, require_own_python
 from stackenv.commands.workplace import Workplace
 from stackenv.describe.constraints import CONSTRAINTS_FILE
 from stackenv.describe.packed import IMAGE
@@ -33,7 +34,8 @@ def restore_record(module: StoredModule, workplace: Workplace, request: AdoptReq
     Raises
     ------
     StackenvError
-        When what the modulefile leads to is no environment, or its modules cannot be loaded.
+        When what the modulefile leads to is no environment, or its modules cannot be loaded; when somebody
+        else's code would be run.
     """
     former, adopted = recall(module, workplace), request is not None
     if request is None:
@@ -43,6 +45,8 @@ def restore_record(module: StoredModule, workplace: Workplace, request: AdoptReq
     if former.packed:
         restored = restore_packed(module, former)
         return replace(restored, owned=restored.owned and not adopted)
+    require_names(former.modules, module.full_name)
+    require_own_files(Path(module.prefix))
     restore = restore_conda if former.kind == "conda" else restore_venv
     restored = restore(request, workplace, former)
     remembered = ("platform", "cpu_features", "replaces", "sees_modules", "module_roots")
@@ -139,7 +143,7 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
 
     # What happens to be loaded now is none of the environment's.
     lmod = Lmod.find(workplace.environ).purged()
-    record, stack = draft_adopted_venv(request, workplace, lmod, former)
+    record, stack = draft_adopted_venv(request, workplace, lmod, former, require_own_python)
     environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
     return complete_record(record, environ, {})
 
@@ -149,6 +153,7 @@ def restore_conda(request: AdoptRequest, workplace: Workplace, _: Record) -> Rec
     from stackenv.commands.adopt_conda import capture_record, draft_conda_record, load_conda_stack
     from stackenv.facts.lmod import Lmod
 
+    require_own_python(request.prefix, None)
     stack = load_conda_stack(request.modules, workplace, Lmod.find(workplace.environ).purged())
     record = draft_conda_record(request, workplace, stack, owned=False)
     return capture_record(replace(record, user_site=request.user_site), workplace)
