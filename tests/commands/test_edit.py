@@ -107,6 +107,15 @@ def test_a_users_own_pip_conf_stays(owner: Person) -> None:
     assert constraints(owner, "own") == ["tiny-new==1.0", "tiny-stack==2.0"]
 
 
+def test_a_modulefile_changed_by_hand_is_kept_byte_by_byte(owner: Person) -> None:
+    owner.create("latin")
+    modulefile = owner.modules / "latin/1.0.lua"
+    changed = modulefile.read_bytes() + b"-- Z\xfcrich \xe2\x82\xac\r\n"
+    modulefile.write_bytes(changed)
+    owner.stackenv("edit", "latin", "--description", "now")
+    assert Path(f"{modulefile}.orig").read_bytes() == changed != modulefile.read_bytes()
+
+
 def test_what_pip_has_installed_meanwhile_is_found_by_spider(owner: Person) -> None:
     owner.create("later")
     owner.stackenv("run", "later", "python", "-m", "pip", "install", "-q", "tiny-own")

@@ -89,7 +89,7 @@ def test_a_folder_in_the_way_is_an_error_that_leaves_nothing(tmp_path) -> None:
 
 def test_a_text_that_cannot_be_encoded_leaves_nothing(tmp_path) -> None:
     with pytest.raises((StackenvError, UnicodeError)):
-        write_file(tmp_path / "file", "\udc80")
+        write_file(tmp_path / "file", "\ud800")
     assert names(tmp_path) == []
 
 

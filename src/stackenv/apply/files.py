@@ -22,6 +22,8 @@ def current_umask() -> int:
 def write_file(path: Path, text: str | bytes, executable: bool = False) -> None:
     """Make the file `path` hold `text`, with the mode that the umask leaves of 0666 or 0777.
 
+    Bytes that are no UTF-8, which `text` has as surrogateescape gives them, are written as they were.
+
     The text is written beside `path`, synced, and renamed over it, so that a reader, a full disk or
     a killed process never leaves half a file.
 
@@ -64,7 +66,7 @@ def written_beside(path: Path, text: str | bytes, executable: bool = False) -> I
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             with open(handle, "wb") as stream:  # noqa: PTH123 (a descriptor)
-                stream.write(text if isinstance(text, bytes) else text.encode("utf-8"))
+                stream.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
                 stream.flush()
                 # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
                 os.fchmod(handle, (0o777 if executable else 0o666) & ~current_umask())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stackenv.apply.carry_out import read_text
 from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace, tell_unfit
 from stackenv.describe.venv import is_venv_path
@@ -120,7 +121,7 @@ def take_modulefile(request: AdoptRequest, workplace: Workplace) -> tuple[Path, 
     if module is None or os.path.lexists(module.prefix):
         return workplace.store.require_free(request.name, request.version), ()
     tell(f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment")
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path) or ""
     return path, (Step(f"delete the old modulefile {path}", path.unlink, (WriteFile(str(path), text),)),)
 
 
@@ -134,7 +135,7 @@ def undo_files(paths: Iterable[str], prefix: str, proof: str) -> tuple[Change, .
     changes: list[Change] = []
     for path in (*paths, f"{prefix}/{RECORD_FILE}"):
         if Path(path).exists():
-            changes.append(WriteFile(path, Path(path).read_text(encoding="utf-8"), os.access(path, os.X_OK)))
+            changes.append(WriteFile(path, read_text(Path(path)) or "", os.access(path, os.X_OK)))
         elif not path.startswith(within) or folder.exists():
             changes.append(RemoveFile(path))
     return (*changes, RemoveFile(proof) if folder.exists() else RemoveTree(str(folder), proof))

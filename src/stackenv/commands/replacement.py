@@ -142,9 +142,7 @@ def keep_hand_edited(module: StoredModule, modulefile: Path) -> tuple[tuple[str,
         return (), ()
     kept = next(path for path in name_originals(modulefile) if not os.path.lexists(path))
     sentence = f"{module.path} was changed by hand: as it is now it is kept as {kept}"
-    return (sentence,), (
-        WriteFile(str(kept), text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")),
-    )
+    return (sentence,), (WriteFile(str(kept), text),)
 
 
 def name_originals(modulefile: Path) -> Iterator[Path]:
