@@ -386,6 +386,19 @@ def test_links_to_the_python_are_made_again(person: Person, names: tuple[str, ..
     assert person.stackenv("run", "made", "--", "pip", "--version").stdout
 
 
+def test_links_are_gone_again_when_the_rest_fails(person: Person) -> None:
+    prefix, modulefile = prefix_of(person, "made"), person.modules / "made/1.0.lua"
+    modulefile.write_text(modulefile.read_text().replace('"modules": ["Bundle/1"]', '"modules": ["Gone/1"]'))
+    (prefix / "stackenv/record.json").unlink()
+    (prefix / "bin/python").unlink()
+    (prefix / "bin/python3").unlink()
+    (prefix / "bin/python3").symlink_to("nowhere")
+    before = {path: text for path, text in person.tree().items() if "/made-1.0/" in path}
+    done = person.stackenv("edit", "--refresh", "--all", status=1)
+    assert "made/1.0 is as it was: module load Gone/1" in done.stderr
+    assert {path: text for path, text in person.tree().items() if "/made-1.0/" in path} == before
+
+
 def test_all_that_a_purge_can_take_at_once_comes_back(person: Person) -> None:
     prefix = prefix_of(person, "made")
     before = describe_environment(prefix)

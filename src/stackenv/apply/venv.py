@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -82,6 +83,24 @@ def make_venv(
             f"{python.executable} could not make a venv: {words}",
             f"df -h {quote_word(path)}; df -i {quote_word(path)}",
         )
+
+
+@contextlib.contextmanager
+def links_made(folder: Path, links: Mapping[str, str]) -> Iterator[None]:
+    """Make `links` in `folder`, as `make_links` does; when that or the block fails all is as it was."""
+    before = {name: str((folder / name).readlink()) for name in links if (folder / name).is_symlink()}
+    had_folder = folder.exists()
+    try:
+        make_links(folder, links)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError, StackenvError):
+            for name in links.keys() - before.keys():
+                (folder / name).unlink(missing_ok=True)
+            make_links(folder, before)
+            if not had_folder:
+                folder.rmdir()
+        raise
 
 
 def make_links(folder: Path, links: Mapping[str, str]) -> None:

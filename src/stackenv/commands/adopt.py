@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -107,11 +108,12 @@ def adopt_again(
 
     open_store(workplace, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
-    replacement = plan_edit(refresh, lost, workplace, dry_run, request)
-    if dry_run and as_json:
-        print_json({"steps": list(replacement.sentences)})
-        return
-    carry_out(replacement, workplace, dry_run)
+    with contextlib.ExitStack() as links:
+        replacement = plan_edit(refresh, lost, workplace, dry_run, links, request)
+        if dry_run and as_json:
+            print_json({"steps": list(replacement.sentences)})
+            return
+        carry_out(replacement, workplace, dry_run)
     if not dry_run:
         report_created(workplace, lost.full_name, as_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from stackenv.errors import LostRecordError, StackenvError, UsageError, quote_wo
 from stackenv.output import tell
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.facts.stack import Stack
@@ -182,8 +185,8 @@ def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace
     from stackenv.commands.replacement import carry_out, describe_use
     from stackenv.commands.saved_collections import tell_collections
 
-    replacement = plan_edit(request, module, workplace, dry_run)
-    carry_out(replacement, workplace, dry_run)
+    with contextlib.ExitStack() as links:
+        carry_out(plan_edit(request, module, workplace, dry_run, links), workplace, dry_run)
     if dry_run:
         return
     leave = describe_use(module, workplace.environ)
@@ -198,10 +201,12 @@ def plan_edit(
     module: StoredModule,
     workplace: Workplace,
     dry_run: bool,
+    links: ExitStack,
     adopted: AdoptRequest | None = None,
 ) -> Replacement:
     """Return the changes that `request` asks for; with `dry_run` no activation is run to find them.
 
+    Links to Python that are gone are made for that, and are gone again when the block of `links` fails.
     `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
     """
     from stackenv.apply.kernels import rewrite_kernels
@@ -215,7 +220,7 @@ def plan_edit(
     files: tuple[Path, ...] = ()
     restored = None
     if request.refresh:
-        sentences, restored = bring_back(module, workplace, dry_run, adopted)
+        sentences, restored = bring_back(module, workplace, dry_run, links, adopted)
         if sentences and dry_run:
             # What follows needs the Python, or the record.
             return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
@@ -254,13 +259,13 @@ def plan_record(
 
 
 def bring_back(
-    module: StoredModule, workplace: Workplace, dry_run: bool, adopted: AdoptRequest | None
+    module: StoredModule, workplace: Workplace, dry_run: bool, made: ExitStack, adopted: AdoptRequest | None
 ) -> tuple[list[str], Record | None]:
     """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.
 
-    With `dry_run` nothing is made, and there is no record.
+    When the block of `made` fails they are gone again. With `dry_run` nothing is made, no record returned.
     """
-    from stackenv.apply.venv import make_links
+    from stackenv.apply.venv import links_made
     from stackenv.commands.replacement import read_own_record, require_writable
     from stackenv.commands.restoring import require_restorable, restore_record
     from stackenv.facts.venv import find_lost_links
@@ -279,7 +284,7 @@ def bring_back(
         require_writable(module.prefix)
     if dry_run or not sentences:
         return sentences, None
-    make_links(Path(module.prefix, "bin"), links)
+    made.enter_context(links_made(Path(module.prefix, "bin"), links))
     if record:
         return sentences, None
     restored = restore_record(module, workplace, adopted)
