@@ -118,8 +118,38 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
     }
     (line,) = (line for line in told.stderr.splitlines() if module in line)
     assert line.startswith(f"stackenv: packaging comes from {module} in bare/1.0, held/1.0, two/1.0, and is")
-    assert "stackenv edit NAME --allow-shadow packaging" in line
+    assert "stackenv edit NAME --allow-shadow packaging; ml NAME; pip install --upgrade packaging" in line
     assert without_journals(describe_tree(user.home)) == before
+
+
+def test_the_commands_for_a_generic_one_install_it(user: User) -> None:
+    told = user.stackenv("update", "packaging", "--in", "held", "--dry-run")
+    advice = told.stderr.strip().rpartition("for a generic one: ")[2]
+    edit, separator, install = advice.partition("; ")
+    assert separator and user.run(f"module use ~/modules; {edit}").returncode == 0
+    allowed = user.stackenv("update", "packaging", "--in", "held", "--yes")
+    assert allowed.returncode == 10 and allowed.stderr.strip().endswith(f"hint: held/1.0: {install}")
+    done = user.run(f"module use ~/modules; {install}")
+    assert done.returncode == 0, done.stderr
+    assert ask_version(user, "held", "packaging") == "24.2"
+
+
+def test_the_commands_against_a_pin_in_the_way_update_the_package(user: User, tmp_path: Path) -> None:
+    make_wheel(tmp_path, "tiny-lib", "3.0", ["packaging>=24"])
+    links = {"PIP_FIND_LINKS": f"{user.environ['PIP_FIND_LINKS']} {tmp_path}"}
+    user.stackenv("edit", "one", "--forbid-shadow", "packaging")
+    refused = user.stackenv("update", "tiny-lib>=3", "--in", "one", "--yes", **links)
+    assert refused.returncode == 10
+    assert "with what the modules bring: packaging 23.1" in refused.stderr
+    hint = refused.stderr.strip().rpartition("hint: one/1.0: ")[2]
+    assert hint.split("; ") == [
+        "stackenv edit one/1.0 --allow-shadow packaging",
+        "stackenv update 'tiny-lib>=3' --in one/1.0",
+    ]
+    user.stackenv("edit", "one/1.0", "--allow-shadow", "packaging")
+    done = user.stackenv("update", "tiny-lib>=3", "--in", "one/1.0", "--yes", **links)
+    assert done.returncode == 0, done.stderr
+    assert ask_version(user, "one", "tiny-lib") == "3.0"
 
 
 @pytest.mark.parametrize("words", ["", "--all --yes", "--in bare --in held --in two --yes"])

@@ -99,7 +99,8 @@ def ask_pip(
     PipError
         When pip finds no way.
     """
-    arguments = ("install", "--quiet", "--upgrade", "--dry-run", "--report", str(report), requirement)
+    # Not --quiet: with it pip does not say what a conflict is caused by.
+    arguments = ("install", "--upgrade", "--dry-run", "--report", str(report), requirement)
     run_pip(record, arguments, environ)
     found = []
     for item in json.loads(report.read_text(encoding="utf-8")).get("install", []):

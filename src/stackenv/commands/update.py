@@ -121,10 +121,13 @@ def look_at(
 
 
 def advise_install(target: Target, name: str) -> str:
-    """Return what installs the package `name` into `target`; empty for a venv without a module."""
+    """Return what installs the package `name` into `target`; empty for a venv without a module.
+
+    Where the modules bring the package, pip installs another one with --upgrade only.
+    """
     if target.kind == "conda":
         return f"conda install --prefix {shlex.quote(target.prefix)} {name}"
-    return f"ml {target.name}; pip install {name}" if target.module else ""
+    return f"ml {target.name}; pip install --upgrade {name}" if target.module else ""
 
 
 def look_at_one(
@@ -182,7 +185,7 @@ def describe_held(held: Sequence[Prospect], package: str) -> str:
     return (
         f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])}, and is not "
         f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
-        f"stackenv edit {name} --allow-shadow {package}"
+        f"stackenv edit {name} --allow-shadow {package}; ml {name}; pip install --upgrade {package}"
     )
 
 

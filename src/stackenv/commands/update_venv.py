@@ -131,13 +131,14 @@ def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, 
     cure = f"ml {record.full_name}; pip install --upgrade --dry-run {str(requirement)!r}"
     if pinned:
         names = ", ".join(f"{name} {version} ({module})" for name, version, module in pinned)
+        shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
+        again = f"stackenv update {quote_word(str(requirement))} --in {record.full_name}"
         return replace(
             prospect,
             state="refused",
             module=pinned[0][2],
             problem=f"pip finds no version that goes with what the modules bring: {names}",
-            cure="stackenv edit "
-            + " ".join([record.full_name, *(f"--allow-shadow {name}" for name, _, _ in pinned)]),
+            cure=f"stackenv edit {record.full_name} {shadows}; {again}",
         )
     return replace(prospect, state="refused", problem=f"pip: {error.message}", cure=cure)
 
