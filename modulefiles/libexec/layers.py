@@ -18,8 +18,14 @@ MODULES = __MODULES__
 CONSTRAINTS = __CONSTRAINTS__
 USER_SITE = __USER_SITE__
 
-# What has pip install somewhere else, or nowhere.
-ELSEWHERE = {"--target", "-t", "--root", "--prefix", "--dry-run"}
+# What has pip install somewhere else: each option by its shortest form (optparse), and the variable.
+ELSEWHERE = (
+    ("--target", "--ta", "PIP_TARGET"),
+    ("--prefix", "--prefi", "PIP_PREFIX"),
+    ("--root", "--root", "PIP_ROOT"),
+)
+# Options of `pip install` whose value may look like one of those.
+PASSED_ON = ("--global-option", "--install-option", "--build-option", "--config-settings", "-C")
 # pip's options with a value that may stand before its command (pip._internal.cli.cmdoptions, general_group).
 WITH_VALUE = (
     *("--log", "--log-file", "--local-log", "--keyring-provider", "--proxy", "--retries", "--timeout"),
@@ -164,12 +170,13 @@ def constrain_pip():
         return
     before = os.environ.get("PIP_CONSTRAINT", "").split()
     after = [entry for entry in before if entry != CONSTRAINTS]
-    if pip and is_for_build(words):
+    if pip and (is_for_build(words) or is_elsewhere(words)):
         # Without a value pip.conf's would hold.
         after = after or [os.devnull]
     elif pip:
         # Always: pip.conf's does not hold beside a value of the user's.
         after.insert(0, CONSTRAINTS)
+    if pip and not is_below_pip():
         os.environ[OUTER_PIP] = "%d:%s" % (os.getpid(), sys.prefix)
     if not after:
         os.environ.pop("PIP_CONSTRAINT", None)
@@ -184,11 +191,41 @@ def is_for_build(words):
     build's hook the search path, or, where the build is not isolated, what calls the hook (pyproject_hooks,
     and pep517 before it).
     """
-    process, _, prefix = os.environ.get(OUTER_PIP, "").partition(":")
-    if prefix == sys.prefix and process != str(os.getpid()):
-        return True
     places = words + [os.environ.get("PYTHONPATH", "")]
-    return any(ISOLATED_BUILD in place for place in places) or any(name in os.environ for name in IN_HOOKS)
+    in_build = any(ISOLATED_BUILD in place for place in places) or any(
+        name in os.environ for name in IN_HOOKS
+    )
+    return in_build or is_below_pip()
+
+
+def is_below_pip():
+    """Tell whether another pip of this environment has started this one."""
+    process, _, prefix = os.environ.get(OUTER_PIP, "").partition(":")
+    return prefix == sys.prefix and process != str(os.getpid())
+
+
+def is_elsewhere(words):
+    """Tell whether the pip of this command line installs into a folder outside of this environment."""
+    found = {option: os.environ.get(variable, "") for option, _, variable in ELSEWHERE}
+    rest = iter(split_command(words)[1])
+    for word in rest:
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        # Short options without a value may stand before another in one word.
+        short = word[1:].lstrip("IUqvhV") if word.startswith("-") else ""
+        if word in PASSED_ON:
+            next(rest, "")
+        elif short.startswith("t"):
+            found["--target"] = short[1:] or next(rest, "")
+        for option, shortest, _ in ELSEWHERE:
+            if name.startswith(shortest) and option.startswith(name):
+                found[option] = value if equals else next(rest, "")
+    if found["--root"]:
+        # pip puts the prefix behind it.
+        found["--root"] = found["--root"].rstrip(os.sep) + sys.prefix
+    places = [os.path.realpath(os.path.expanduser(place)) for place in found.values() if place]
+    return any(not is_within(place, os.path.realpath(sys.prefix)) for place in places)
 
 
 def keep_image():
@@ -202,8 +239,10 @@ def keep_image():
     except OSError:
         return
     words = read_command()
-    elsewhere = {word.partition("=")[0] for word in words} & ELSEWHERE
-    if is_pip(words) and not elsewhere and {"install", "uninstall"} & set(words):
+    if not is_pip(words):
+        return
+    elsewhere = "--dry-run" in words or is_elsewhere(words)
+    if "uninstall" in words or ("install" in words and not elsewhere):
         cure = "Type first: stackenv unpack " + NAME
         tell(NAME + " is packed and cannot be changed: nothing was done (pip). " + cure)
         os._exit(1)
