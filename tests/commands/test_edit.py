@@ -116,6 +116,38 @@ def test_a_modulefile_changed_by_hand_is_kept_byte_by_byte(owner: Person) -> Non
     assert Path(f"{modulefile}.orig").read_bytes() == changed != modulefile.read_bytes()
 
 
+def test_what_a_user_adds_to_stackenvs_pip_conf_is_kept_byte_by_byte(owner: Person) -> None:
+    place = owner.adopt("added")
+    conf, kept = place / "pip.conf", place / "pip.conf.orig"
+    written = conf.read_bytes()
+    mine = written + b"[global]\n# Z\xfcrich\nextra-index-url = https://pypi.example\n"
+    conf.write_bytes(mine)
+    before = owner.tree()
+    told = f"{conf} was changed by hand: as it is now it is kept as {kept}"
+    assert told in owner.stackenv("edit", "added", "--refresh", "--dry-run").stderr
+    assert owner.tree() == before
+    assert told in owner.stackenv("edit", "added", "--refresh").stderr
+    assert (conf.read_bytes(), kept.read_bytes()) == (written, mine)
+    # As 0.1 wrote it, as written now, and not: what goes at a removal.
+    url = f"file:{place}/stackenv/constraints.txt"
+    conf.write_text(f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n")
+    for _ in range(2):
+        assert "by hand" not in owner.stackenv("edit", "added", "--refresh").stderr
+    conf.write_bytes(mine)
+    removed = owner.stackenv("remove", "added", "--yes")
+    assert f"{conf} was changed by hand: as it is now it is kept as {kept}.2" in removed.stderr
+    assert not conf.exists() and Path(f"{kept}.2").read_bytes() == mine
+
+
+def test_adopt_keeps_what_a_user_has_added_to_stackenvs_pip_conf(owner: Person) -> None:
+    place = owner.adopt("again")
+    (owner.modules / "again/1.0.lua").unlink()
+    mine = (place / "pip.conf").read_bytes() + b"[global]\ntimeout = 7\n"
+    (place / "pip.conf").write_bytes(mine)
+    assert "pip.conf was changed by hand" in owner.stackenv("adopt", str(place), "again").stderr
+    assert (place / "pip.conf.orig").read_bytes() == mine != (place / "pip.conf").read_bytes()
+
+
 def test_what_pip_has_installed_meanwhile_is_found_by_spider(owner: Person) -> None:
     owner.create("later")
     owner.stackenv("run", "later", "python", "-m", "pip", "install", "-q", "tiny-own")

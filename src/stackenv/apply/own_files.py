@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
+from stackenv.apply.carry_out import read_text
 from stackenv.describe.venv import LAYERS
 from stackenv.model import InstalledFile
 from stackenv.model.plan import Change, RemoveFile, RemoveTree, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE
-from stackenv.render import render_installed_file
+from stackenv.render import is_as_written, render_installed_file
 
 LARGEST = 1 << 16
+# pip.conf as stackenv wrote it before its first line had a hash; not needed after 0.3.
+WITHOUT_HASH = re.compile(
+    rf"# {STACKENV_UUID}\n(\[(download|wheel|lock|install)\]\n(constraint = file:\S+\n)?)+user = false\n"
+)
 
 
 def is_layer_file(file: InstalledFile) -> bool:
@@ -43,6 +50,33 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
     return (
         bool(start) and STACKENV_UUID.encode() not in start and start != render_installed_file(file).encode()
     )
+
+
+def is_edited(file: InstalledFile) -> bool:
+    """Tell whether the user has changed what stackenv wrote at the place of `file`.
+
+    Known of those whose first line has a hash of the rest: the settings of tools, which users may add to.
+    """
+    text = (is_as_written(file.text) and read_text(Path(file.path))) or ""
+    return bool(text) and not (is_as_written(text) or WITHOUT_HASH.fullmatch(text))
+
+
+def keep_edited(files: Iterable[InstalledFile], prefix: str) -> tuple[tuple[str, ...], tuple[WriteFile, ...]]:
+    """Return how what the user has changed in `files` is kept beside each: sentences, and changes."""
+    sentences, changes = [], []
+    for file in files:
+        if is_edited(file) and not is_users(file, prefix):
+            kept = find_free(Path(file.path))
+            sentences.append(f"{file.path} was changed by hand: as it is now it is kept as {kept}")
+            changes.append(WriteFile(str(kept), read_text(Path(file.path)) or ""))
+    return tuple(sentences), tuple(changes)
+
+
+def find_free(path: Path) -> Path:
+    """Return the first free name for what `path` held: with .orig, then with a number."""
+    first = Path(f"{path}.orig")
+    names = itertools.chain([first], (Path(f"{first}.{number}") for number in itertools.count(2)))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def list_lost_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:

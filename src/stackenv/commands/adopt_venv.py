@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stackenv.apply.changes import carry_out_change
+from stackenv.apply.own_files import keep_edited
 from stackenv.apply.venv import environment_of, proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import list_loaded, require_no_personal
@@ -169,6 +171,9 @@ def choose_files(request: AdoptRequest, record: Record) -> tuple[InstalledFile, 
 def adopt_steps(request: AdoptRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
     """Return the steps that give the venv of `record` its files, its record and its modulefile."""
     files = choose_files(request, record)
+    told, kept = keep_edited(files, record.path)
+    for sentence in told:
+        tell(sentence)
     proof = proof_of(record.path, uuid.uuid4().hex)
     # What is undone must leave no compiled files behind either.
     environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -177,13 +182,15 @@ def adopt_steps(request: AdoptRequest, record: Record, stack: Stack, modulefile:
     def write() -> None:
         Path(proof).parent.mkdir(exist_ok=True)
         Path(proof).touch()
+        for change in kept:
+            carry_out_change(change)
         write_files(files)
 
     return (
         Step(
             f"write into {record.path}: the folder {FOLDER}" + (f", {listed}" if listed else ""),
             write,
-            undo_files((file.path for file in files), record.path, proof),
+            undo_files((*(file.path for file in files), *(c.path for c in kept)), record.path, proof),
         ),
         Step(
             f"write the modulefile {modulefile}",

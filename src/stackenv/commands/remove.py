@@ -166,14 +166,16 @@ def plan_environment(
 
 def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     """Return how an adopted environment stays: without the files of stackenv."""
-    from stackenv.apply.own_files import remove_files
+    from stackenv.apply.own_files import keep_edited, remove_files
     from stackenv.describe.modules import describe_files
 
-    return (
+    files = describe_files(record)
+    told, kept = keep_edited(files, record.path)
+    sentence = (
         f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
-        "out of it",
-        remove_files(describe_files(record), record.path),
+        "out of it"
     )
+    return "; ".join((sentence, *told)), (*kept, *remove_files(files, record.path))
 
 
 def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from stackenv.apply.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.apply.changes import carry_out_change
-from stackenv.apply.own_files import is_users, rewrite_files
+from stackenv.apply.own_files import find_free, is_users, keep_edited, rewrite_files
 from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.modules import describe_files, describe_module
@@ -107,7 +106,11 @@ def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
     require_writable(record.path)
     files = keep_users_files(describe_files(record), record.path)
     complete = replace(record, packages=read_own_packages(record))
+    told, kept = keep_edited(files, record.path)
+    for sentence in told:
+        tell(sentence)
     return (
+        *kept,
         *rewrite_files(files, record.path),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
@@ -140,15 +143,9 @@ def keep_hand_edited(module: StoredModule, modulefile: Path) -> tuple[tuple[str,
     text = read_hand_edited(module)
     if not text:
         return (), ()
-    kept = next(path for path in name_originals(modulefile) if not os.path.lexists(path))
+    kept = find_free(modulefile)
     sentence = f"{module.path} was changed by hand: as it is now it is kept as {kept}"
     return (sentence,), (WriteFile(str(kept), text),)
-
-
-def name_originals(modulefile: Path) -> Iterator[Path]:
-    """Yield the names for what `modulefile` held: VERSION.lua.orig, then with a number."""
-    first = modulefile.with_name(f"{modulefile.name}.orig")
-    return itertools.chain([first], (Path(f"{first}.{number}") for number in itertools.count(2)))
 
 
 def see(paths: Iterable[Path]) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import quote
 
 from stackenv import STACKENV_UUID
@@ -31,7 +32,7 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
     url = constraints_url(record)
     held = "".join(f"[{command}]\nconstraint = {url}\n" for command in PIP_COMMANDS) if url else "[install]\n"
     # What a user's own pip.conf may say would put packages where this environment does not look.
-    pip_conf = f"# {STACKENV_UUID}\n{held}user = false\n"
+    pip_conf = sign(f"{held}user = false\n")
     return (
         InstalledFile(
             f"{record.path}/{CONSTRAINTS_FILE}",
@@ -45,6 +46,11 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
         ),
         describe_uv(record),
     )
+
+
+def sign(body: str) -> str:
+    """Return `body` behind the line by which stackenv knows its file, and that it is as written."""
+    return f"# {STACKENV_UUID} sha256:{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 
 def describe_constraints(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -107,14 +108,17 @@ def list_names(folder: Path) -> list[str]:
 
 
 def is_own(path: Path) -> bool:
-    """Tell whether the file `path` is one that stackenv wrote."""
+    """Tell whether the file `path` is one that stackenv wrote, and nobody is known to have changed."""
     if path.name not in ("pip.conf", "uv"):
         return False
     try:
         with path.open("rb") as stream:
-            return STACKENV_UUID.encode() in stream.read(LARGEST_OWN)
+            start = stream.read(LARGEST_OWN)
     except OSError:
         return False
+    first, _, body = start.partition(b"\n")
+    written = first.partition(b" sha256:")[2]
+    return STACKENV_UUID.encode() in start and written in (b"", hashlib.sha256(body).hexdigest().encode())
 
 
 def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
