@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 from stackenv_dialect import DIALECTS  # noqa: E402
+from stackenv_hide_modules import VARIABLES, is_within  # noqa: E402
 from stackenv_pip_guard import lift  # noqa: E402
 from stackenv_put_aside import (  # noqa: E402
     hide_modules,
@@ -203,7 +204,7 @@ def hide_user_site(environ):
 
 
 def needs_help(environ):
-    """Tell whether an environment is active that was activated, and is none of a personal module nor base."""
+    """Tell whether the active environment was activated: neither base nor that of a personal module."""
     prefix = environ.get("CONDA_PREFIX", "")
     above = level_of(environ) > read_before(environ)[0]
     return above and prefix not in (environ.get("STACKENV_CONDA_ENV", ""), ROOT)
@@ -232,17 +233,17 @@ def put_aside(environ, after, options):
 
 def drop_own_entries(after, prefix):
     """Take what activate.d of `prefix` has put on PYTHONPATH out of `after`: its deactivate.d has run."""
-    for name in ("PYTHONPATH", "EBPYTHONPREFIXES"):
+    for name in VARIABLES:
         entries = after.get(name, "").split(":")
-        kept = [entry for entry in entries if not (entry + "/").startswith(prefix + "/")]
+        kept = [entry for entry in entries if not is_within(entry, prefix)]
         if kept != entries:
             after[name] = ":".join(kept)
 
 
-def notice(environ, options, cure):
+def notice(environ, options, result):
     """Say it when a module that was loaded after the activation comes before the active environment."""
     if "hide-modules" in options and needs_help(environ) and not hides_by_itself(environ["CONDA_PREFIX"]):
-        tell_of_late_modules(environ, cure)
+        tell_of_late_modules(environ, result)
 
 
 def change_prompt(environ, after):

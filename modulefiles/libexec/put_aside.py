@@ -5,6 +5,7 @@ after conda's own changes. `inside` says whether an environment is active that n
 aside is remembered in variables whose names begin with STACKENV_, one set for all levels.
 """
 
+import functools
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ PRIORITY = "-100"
 FALSE = frozenset(["0", "false", "no", "off", "n", "f"])
 
 
+@functools.lru_cache(maxsize=None)
 def hides_by_itself(prefix):
     """Tell whether the Python of `prefix` hides modules at its start, as one with a personal module does."""
     try:

@@ -2,7 +2,10 @@
 if ( ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then
     if ( "`alias deactivate`" == "" ) then
         setenv VIRTUAL_ENV "$_STACKENV_VENV"
-        if ( $?_STACKENV_VENV_PROMPT ) setenv VIRTUAL_ENV_PROMPT "$_STACKENV_VENV_PROMPT"
+        # Not in one line: tcsh looks up the variables of a line before it tests its condition.
+        if ( $?_STACKENV_VENV_PROMPT ) then
+            setenv VIRTUAL_ENV_PROMPT "$_STACKENV_VENV_PROMPT"
+        endif
     endif
 endif
 if ( $?_OLD_VIRTUAL_PATH ) then
