@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -173,3 +174,14 @@ def test_the_projects_own_scripts_please_shellcheck(name: str) -> None:
         ["shellcheck", "-x", name], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+# A line that asks whether a variable is set, and then uses it.
+ASKS_AND_USES = re.compile(r"\$\?(\w+).*[^\\]\$\1\b")
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "modulefiles/shell").glob("*.csh")), ids=lambda p: p.name)
+def test_no_line_of_csh_asks_for_a_variable_and_uses_it(path: Path) -> None:
+    # tcsh looks up the variables of a line before it tests its condition: "Undefined variable.", and the end.
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if ASKS_AND_USES.search(line)] == []
