@@ -28,13 +28,13 @@ from stackenv.apply.installation import (
 )
 from stackenv.apply.kept import KeptModulefiles
 from stackenv.apply.proof import prove_module
+from stackenv.configuration import CondaPolicy, SitePolicy, find_policy_file, load_policy
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.errors import StackenvError
 from stackenv.facts.condarc_validation import validate_condarc
 from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
 from stackenv.output import format_bytes, format_count
-from stackenv.policy import CondaPolicy, SitePolicy, find_policy_file, load_policy
 from stackenv.render import render_module
 from stackenv.render.module import OURS_BEGINS
 

@@ -10,9 +10,9 @@ import pytest
 from runner import LMOD, WORK
 
 from stackenv.apply.proof import ProofReport, prove_module
+from stackenv.configuration import ProofPolicy
 from stackenv.errors import ProofError
 from stackenv.facts.installation import CondaInstallation
-from stackenv.policy import ProofPolicy
 
 MODULE = "Anaconda3/2024.02-1"
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")

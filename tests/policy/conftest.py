@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.configuration import CondaPolicy, load_policy
 from stackenv.errors import PolicyError
-from stackenv.policy import CondaPolicy, load_policy
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackenv.policy import describe_condarc, load_policy
-from stackenv.policy.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import describe_condarc, load_policy
+from stackenv.configuration.loader import SHIPPED_POLICY_FILE
 
 
 def body(text: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.configuration import find_policy_file, load_policy, loader
 from stackenv.errors import PolicyError
-from stackenv.policy import find_policy_file, load_policy, loader
 
 
 @pytest.fixture

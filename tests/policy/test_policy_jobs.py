@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.policy import JobsPolicy, load_policy
-from stackenv.policy.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import JobsPolicy, load_policy
+from stackenv.configuration.loader import SHIPPED_POLICY_FILE
 
 BREAK = "contains a line break; allowed: one line of printable text"
 NAME = "a partition's name: letters, digits and _ . + -"

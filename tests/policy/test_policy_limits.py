@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.policy import LimitPolicy, load_policy
-from stackenv.policy.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import LimitPolicy, load_policy
+from stackenv.configuration.loader import SHIPPED_POLICY_FILE
 
 BYTES = 'null, or a number with a unit: "1 TB" (1000 GB), "500 GiB"'
 FILES = 'null, or a number, also with a unit: 1000000, "1 M"'

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stackenv.configuration import SitePolicy, describe_condarc, load_policy
+from stackenv.configuration.schema import CHANNEL_FIELDS, CONDA_FIELDS, PLACE_FIELDS, PROOF_FIELDS
 from stackenv.errors import PolicyError
-from stackenv.policy import SitePolicy, describe_condarc, load_policy
-from stackenv.policy.schema import CHANNEL_FIELDS, CONDA_FIELDS, PLACE_FIELDS, PROOF_FIELDS
 
 # fmt: off
 FRAGMENTS = st.sampled_from([

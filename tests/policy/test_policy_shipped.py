@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from stackenv.policy import load_policy
-from stackenv.policy.loader import SHIPPED_POLICY_FILE
-from stackenv.policy.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
+from stackenv.configuration import load_policy
+from stackenv.configuration.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
 
 FOLDER = SHIPPED_POLICY_FILE.parent
 

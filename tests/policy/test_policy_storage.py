@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.policy import Literal, Variable
+from stackenv.configuration import Literal, Variable
 
 
 def test_no_storage_is_allowed(load):

@@ -18,11 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackenv import STACKENV_UUID, __version__
-from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
-from stackenv.errors import StackenvError
-from stackenv.facts.installation import CondaInstallation
-from stackenv.model import TerminalNotices
-from stackenv.policy import (
+from stackenv.configuration import (
     ChannelPolicy,
     CondaPolicy,
     Literal,
@@ -32,6 +28,10 @@ from stackenv.policy import (
     Variable,
     load_policy,
 )
+from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
+from stackenv.errors import StackenvError
+from stackenv.facts.installation import CondaInstallation
+from stackenv.model import TerminalNotices
 from stackenv.render import render_installed_file, render_module
 from stackenv.render.lua import render_operation
 from stackenv.render.sources import SHIPPED, open_templates

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.configuration import load_policy
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.facts.installation import CondaInstallation
 from stackenv.model import InstalledFile
-from stackenv.policy import load_policy
 from stackenv.render import render_installed_file, render_module
 from stackenv.render.sources import fill_placeholders
 

@@ -28,13 +28,13 @@ from users import User, make_user
 from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import rewrite_files
 from stackenv.apply.venv import write_files
+from stackenv.configuration import load_policy
 from stackenv.describe.modules import describe_files
 from stackenv.describe.packed import describe_contents
 from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.model.environment import PackedImage, Platform, Python, Record
 from stackenv.model.finding import Finding
 from stackenv.model.record import parse_record
-from stackenv.policy import load_policy
 from stackenv.rules import ENVIRONMENT_RULES, apply_rules
 
 VENV = Record(

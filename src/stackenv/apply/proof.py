@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Optional
 
 from stackenv.apply.proof_scripts import LMOD_SHELL, START
+from stackenv.configuration import ProofPolicy
 from stackenv.errors import ProofError
 from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.lmod import find_lmod
-from stackenv.policy import ProofPolicy
 from stackenv.render.lua_string import quote_lua
 from stackenv.render.sources import fill_placeholders
 

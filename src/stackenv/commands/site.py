@@ -9,10 +9,10 @@ import click
 
 from stackenv.commands.options import EXIT_STATUS, CommandGroup
 from stackenv.commands.site_report import report
+from stackenv.configuration import find_policy_file, load_policy
 from stackenv.describe.conda_module import LIBEXEC, describe_conda_module
 from stackenv.facts.installation import probe_installation
 from stackenv.output import tell
-from stackenv.policy import find_policy_file, load_policy
 from stackenv.render import render_module
 
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stackenv import STACKENV_UUID
+from stackenv.configuration import CondaPolicy
+from stackenv.configuration.condarc import describe_condarc
 from stackenv.describe.venv import PATH_PRIORITY
 from stackenv.facts.installation import CondaInstallation
 from stackenv.model import (
@@ -22,8 +24,6 @@ from stackenv.model import (
     TerminalNotices,
     UnloadCode,
 )
-from stackenv.policy import CondaPolicy
-from stackenv.policy.condarc import describe_condarc
 
 LIBEXEC = "libexec/stackenv"
 

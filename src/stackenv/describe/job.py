@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stackenv.configuration import JobsPolicy
 from stackenv.describe.launch import OF_ACTIVE, OF_PYTHON
 from stackenv.describe.packed import ENTRANCE
 from stackenv.model.environment import Record
-from stackenv.policy import JobsPolicy
 
 # What starts as many threads as the node has CPUs, unless it is told: OpenMP, the libraries below numpy,
 # and numexpr, which takes no more than the last allows, 64 where nobody says so.

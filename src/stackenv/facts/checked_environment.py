@@ -9,13 +9,13 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stackenv.configuration import SitePolicy
 from stackenv.errors import StackenvError
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.facts.venv import Venv, read_venv
 from stackenv.model.environment import Package, Record
 from stackenv.model.finding import RunCommand
-from stackenv.policy import SitePolicy
 
 if TYPE_CHECKING:
     from stackenv.facts.installed_files import Fault

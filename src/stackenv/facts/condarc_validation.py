@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stackenv.configuration import CondaPolicy, SitePolicy
+from stackenv.configuration.condarc import describe_condarc_keys, name_policy_key, suggest_key
 from stackenv.errors import PolicyError, StackenvError, quote_word
 from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.python import run_probe
-from stackenv.policy import CondaPolicy, SitePolicy
-from stackenv.policy.condarc import describe_condarc_keys, name_policy_key, suggest_key
 
 PROBE = Path(__file__).parent / "probes" / "condarc_probe.py"
 

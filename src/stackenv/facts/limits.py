@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.policy import LimitPolicy
+from stackenv.configuration import LimitPolicy
 
 TIMEOUT_S = 20
 SHOWN_CHARACTERS = 200

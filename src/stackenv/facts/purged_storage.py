@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.policy import SitePolicy
+from stackenv.configuration import SitePolicy
 
 
 def find_purged_storage(path: Path, environ: Mapping[str, str], policy: SitePolicy) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.configuration import SitePolicy
 from stackenv.facts.account import Account
 from stackenv.facts.conda_environment import list_environment_folders
-from stackenv.policy import SitePolicy
 
 ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
+from stackenv.configuration import StoragePlace
 from stackenv.model.personal_operations import PersonalOperation
-from stackenv.policy import StoragePlace
 
 
 @dataclass(frozen=True)

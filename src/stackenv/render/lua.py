@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 import jinja2
 
+from stackenv.configuration import PathTemplate, Variable
 from stackenv.model import (
     BaseBin,
     Family,
@@ -25,7 +26,6 @@ from stackenv.model import (
     TerminalNotices,
     UnloadCode,
 )
-from stackenv.policy import PathTemplate, Variable
 from stackenv.render.conda_environment import CONDA_ENVIRONMENT_RENDERERS
 from stackenv.render.dialect import quote_csh, quote_sh
 from stackenv.render.lua_string import quote_lua

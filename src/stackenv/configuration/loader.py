@@ -9,11 +9,11 @@ from typing import Any
 
 from voluptuous import MultipleInvalid, RequiredFieldInvalid
 
-from stackenv.policy.condarc import suggest_key
-from stackenv.policy.condarc_keys import CONDARC_KEYS
-from stackenv.policy.consistency import consistency_problems
-from stackenv.policy.document import Document, read_document
-from stackenv.policy.faults import (
+from stackenv.configuration.condarc import suggest_key
+from stackenv.configuration.condarc_keys import CONDARC_KEYS
+from stackenv.configuration.consistency import consistency_problems
+from stackenv.configuration.document import Document, read_document
+from stackenv.configuration.faults import (
     SHIPPED_POLICY_FILE,
     Fault,
     KeyPath,
@@ -23,15 +23,15 @@ from stackenv.policy.faults import (
     nearest,
     policy_error,
 )
-from stackenv.policy.final_marks import refuse_final_comments
-from stackenv.policy.schema import (
+from stackenv.configuration.final_marks import refuse_final_comments
+from stackenv.configuration.schema import (
     KEYS_OF_SECTION,
     POLICY_SCHEMA,
     POLICY_VERSION,
     RESERVED_SECTIONS,
     UnknownKey,
 )
-from stackenv.policy.settings import SitePolicy
+from stackenv.configuration.settings import SitePolicy
 
 POLICY_VARIABLE = "STACKENV_SITE_CONFIG"
 SYSTEM_POLICY_FILE = Path("/etc/stackenv/site.yaml")

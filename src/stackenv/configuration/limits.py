@@ -9,9 +9,9 @@ from typing import Any
 from voluptuous import All, Invalid, Required
 from voluptuous import Optional as Maybe
 
-from stackenv.policy.faults import not_allowed
-from stackenv.policy.path_template import parse_path_template
-from stackenv.policy.values import check_or_null, check_parsed, check_text, list_of
+from stackenv.configuration.faults import not_allowed
+from stackenv.configuration.path_template import parse_path_template
+from stackenv.configuration.values import check_or_null, check_parsed, check_text, list_of
 
 _NUMBER = re.compile(r"(\d{1,15}(?:\.\d{1,3})?) ?(?:([kKMGTP])(i?))?(B?)")
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}

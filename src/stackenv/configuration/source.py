@@ -6,7 +6,7 @@ import re
 import stat
 from pathlib import Path
 
-from stackenv.policy.faults import file_error
+from stackenv.configuration.faults import file_error
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 

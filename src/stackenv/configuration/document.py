@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from stackenv.policy.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, file_error, shown
-from stackenv.policy.source import read_source
+from stackenv.configuration.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, file_error, shown
+from stackenv.configuration.source import read_source
 
 # A policy is 4 levels deep; conda's own configuration adds a few. Composing recurses: without a
 # limit, a file of opening brackets ends in a RecursionError.

@@ -3,10 +3,10 @@
 The only place that knows YAML's keys; the rest of stackenv sees the frozen settings.
 """
 
-from stackenv.policy.condarc import describe_condarc
-from stackenv.policy.loader import POLICY_VARIABLE, find_policy_file, load_policy
-from stackenv.policy.path_template import Literal, PathTemplate, Variable
-from stackenv.policy.settings import (
+from stackenv.configuration.condarc import describe_condarc
+from stackenv.configuration.loader import POLICY_VARIABLE, find_policy_file, load_policy
+from stackenv.configuration.path_template import Literal, PathTemplate, Variable
+from stackenv.configuration.settings import (
     ChannelPolicy,
     CondaPolicy,
     JobsPolicy,

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from voluptuous import Invalid, MultipleInvalid, Schema
 
-from stackenv.policy.faults import did_you_mean, nearest, not_allowed
+from stackenv.configuration.faults import did_you_mean, nearest, not_allowed
 
 Validator = Callable[[Any], Any]
 

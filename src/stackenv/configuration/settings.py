@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.policy.path_template import PathTemplate
+from stackenv.configuration.path_template import PathTemplate
 
 InitAnswer = typing.Literal["refuse", "warn", "allow"]
 UserSite = typing.Literal["hide", "show"]

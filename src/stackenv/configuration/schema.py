@@ -12,13 +12,13 @@ from typing import Any, Callable
 from voluptuous import All, Invalid, MultipleInvalid, Required, Schema
 from voluptuous import Optional as Maybe
 
-from stackenv.policy.channels import check_channels
-from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
-from stackenv.policy.faults import not_allowed
-from stackenv.policy.final_marks import NEVER_FINAL
-from stackenv.policy.limits import LIMIT_FIELDS, check_limit
-from stackenv.policy.path_template import parse_path_template, parse_relative_folder
-from stackenv.policy.settings import (
+from stackenv.configuration.channels import check_channels
+from stackenv.configuration.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
+from stackenv.configuration.faults import not_allowed
+from stackenv.configuration.final_marks import NEVER_FINAL
+from stackenv.configuration.limits import LIMIT_FIELDS, check_limit
+from stackenv.configuration.path_template import parse_path_template, parse_relative_folder
+from stackenv.configuration.settings import (
     ChannelPolicy,
     CondaPolicy,
     JobsPolicy,
@@ -28,7 +28,7 @@ from stackenv.policy.settings import (
     ProofPolicy,
     StoragePlace,
 )
-from stackenv.policy.values import (
+from stackenv.configuration.values import (
     Validator,
     check_boolean,
     check_mapping,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from stackenv.policy.faults import KeyPath, did_you_mean, nearest
-from stackenv.policy.path_template import parse_path_template
+from stackenv.configuration.faults import KeyPath, did_you_mean, nearest
+from stackenv.configuration.path_template import parse_path_template
 
 Problem = tuple[tuple[KeyPath, ...], str]
 

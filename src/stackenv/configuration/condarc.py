@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from stackenv.policy.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
-from stackenv.policy.faults import did_you_mean, nearest
-from stackenv.policy.settings import CondaPolicy
+from stackenv.configuration.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
+from stackenv.configuration.faults import did_you_mean, nearest
+from stackenv.configuration.settings import CondaPolicy
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
 _HEADER = """\

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from stackenv.policy.document import Document
-from stackenv.policy.faults import KeyPath
+from stackenv.configuration.document import Document
+from stackenv.configuration.faults import KeyPath
 
 # conda takes any comment that is "final" once ! and # are stripped
 # (conda/common/configuration.py, ParameterFlag.from_string).
