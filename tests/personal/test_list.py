@@ -14,7 +14,7 @@ import pytest
 from stacked import open_stack
 from users import STACKENV, User, make_user
 
-from stackenv.apply.owner import Owner
+from stackenv.transactions.lock_owner import Owner
 
 TITLES = ["MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"]
 

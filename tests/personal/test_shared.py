@@ -16,7 +16,7 @@ import pytest
 from stacked import open_stack
 from users import User, make_user
 
-from stackenv.apply.owner import Owner
+from stackenv.transactions.lock_owner import Owner
 
 # Numbers that no account of the machine has.
 GROUP, OWNER, MEMBER, STRANGER = 74001, 74011, 74012, 74013

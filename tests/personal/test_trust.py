@@ -16,9 +16,9 @@ from made_again import make_again
 from stacked import Stack
 from users import STACKENV, User, make_user
 
-from stackenv.apply.entry import Entry
-from stackenv.apply.owner import Owner, read_boot, read_pid_namespace
-from stackenv.model.plan import RemoveFile, RemoveTree
+from stackenv.transactions.journal_entry import Entry
+from stackenv.transactions.lock_owner import Owner, read_boot, read_pid_namespace
+from stackenv.transactions.plan import RemoveFile, RemoveTree
 
 GROUP, MEMBER = 74001, 74012
 

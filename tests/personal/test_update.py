@@ -301,7 +301,7 @@ def test_a_modulefile_that_was_changed_by_hand_is_kept_beside(user: User) -> Non
 
 def test_a_change_of_the_environment_under_way_keeps_it_out_and_the_others_go_on(user: User) -> None:
     holding = (
-        "import sys, time; from pathlib import Path; from stackenv.apply.journal import Journal\n"
+        "import sys, time; from pathlib import Path; from stackenv.transactions.journal import Journal\n"
         f"with Journal(Path({str(user.modules)!r})).changing('one/1.0', 'test'):\n"
         "    print('held', flush=True); time.sleep(600)\n"
     )

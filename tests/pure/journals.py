@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.apply.entry import Entry
-from stackenv.apply.journal import Journal
-from stackenv.apply.leftovers import read_interrupted, sweep
-from stackenv.apply.owner import GONE_AFTER_S, Owner
-from stackenv.model.plan import (
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.journal_entry import Entry
+from stackenv.transactions.leftovers import read_interrupted, sweep
+from stackenv.transactions.lock_owner import GONE_AFTER_S, Owner
+from stackenv.transactions.plan import (
     Change,
 )
 
@@ -25,7 +25,7 @@ MEMBER = 74012
 
 def dead_owner() -> Owner:
     """Return a process of this host that has ended."""
-    script = "import json; from stackenv.apply.owner import Owner; print(json.dumps(vars(Owner.current())))"
+    script = "import json; from stackenv.transactions.lock_owner import Owner; print(json.dumps(vars(Owner.current())))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return Owner(**json.loads(done.stdout))
 

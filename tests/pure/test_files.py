@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.files import current_umask, write_file
 from stackenv.apply.installation import empty_package_cache, install_files
 from stackenv.apply.kept import KeptModulefiles, RestoredModulefile
 from stackenv.errors import StackenvError
 from stackenv.facts.installation import CondaInstallation
 from stackenv.model import InstalledFile
+from stackenv.transactions.files import current_umask, write_file
 
 
 @pytest.fixture

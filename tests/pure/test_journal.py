@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.apply.carry_out import carry_out_replacement
-from stackenv.apply.journal import Journal
-from stackenv.apply.owner import GONE_AFTER_S
 from stackenv.errors import BusyError, StackenvError
-from stackenv.model.plan import RemoveFile, RemoveTree, Replacement, WriteFile
+from stackenv.transactions.carry_out import carry_out_replacement
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.lock_owner import GONE_AFTER_S
+from stackenv.transactions.plan import RemoveFile, RemoveTree, Replacement, WriteFile
 
 CHANGE = "stackenv edit biopy"
 # Carries out a plan or a replacement in the folder of its first argument; the second is the number of
@@ -27,9 +27,9 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from stackenv.apply import carry_out, journal
-from stackenv.apply.changes import carry_out_change
+from stackenv.transactions.changes import carry_out_change
 from stackenv import STACKENV_UUID
-from stackenv.model.plan import *
+from stackenv.transactions.plan import *
 
 kind, folder, moment = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 count = 0
@@ -183,7 +183,7 @@ def test_a_removal_that_is_interrupted_between_its_files_is_taken_up(tmp_path: P
 HOLD = """
 import sys
 from pathlib import Path
-from stackenv.apply.journal import Journal
+from stackenv.transactions.journal import Journal
 with Journal(Path(sys.argv[1])).changing("biopy/1.0", "stackenv edit biopy") as journal:
     print(journal.entry.owner.host, journal.entry.owner.pid, flush=True)
     sys.stdin.read()

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.apply.carry_out import carry_out_plan, carry_out_replacement
-from stackenv.apply.journal import Journal
 from stackenv.errors import StackenvError
-from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Replacement, Step, WriteFile
+from stackenv.transactions.carry_out import carry_out_plan, carry_out_replacement
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.plan import Plan, RemoveFile, RemoveTree, Replacement, Step, WriteFile
 
 CHANGE = "stackenv edit biopy"
 # Is killed in the middle of a plan for biopy/1.0, whose journal is in the folder of its argument.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stackenv.apply.carry_out import carry_out_plan
-from stackenv.apply.journal import Journal
-from stackenv.model.plan import Plan, RemoveFile, Step
+from stackenv.transactions.carry_out import carry_out_plan
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.plan import Plan, RemoveFile, Step
 
 folder = Path(sys.argv[1])
 step = Step("step", lambda: os.kill(os.getpid(), signal.SIGKILL), (RemoveFile(str(folder / "begun")),))

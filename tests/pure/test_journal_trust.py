@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from journals import MEMBER, age, leave, recover, require_root
 
-from stackenv.apply.carry_out import carry_out_replacement
-from stackenv.apply.entry import parse_entry
-from stackenv.apply.journal import Journal
 from stackenv.errors import BusyError, StackenvError
-from stackenv.model.plan import (
+from stackenv.transactions.carry_out import carry_out_replacement
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.journal_entry import parse_entry
+from stackenv.transactions.plan import (
     Change,
     MovePath,
     RemoveFile,
@@ -215,8 +215,8 @@ def test_what_would_steer_the_terminal_is_not_printed(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from stackenv.apply.journal import Journal
-from stackenv.model.plan import RemoveFile
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.plan import RemoveFile
 with Journal(Path(sys.argv[1])).changing("tool/1.0", "stackenv create tool") as journal:
     journal.note((RemoveFile(sys.argv[1] + "/begun"),))
     print("ready", flush=True)

@@ -14,9 +14,9 @@ from journals import recover
 SCRIPT = """
 import importlib, os, signal, sys
 from pathlib import Path
-from stackenv.apply.files import write_file
-from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
-from stackenv.apply.owner import is_older
+from stackenv.transactions.files import write_file
+from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.transactions.lock_owner import is_older
 
 module, name, what, place, *numbers = sys.argv[1:]
 called = getattr(importlib.import_module(module), name)
@@ -69,19 +69,19 @@ def test_the_file_is_whole_alone_and_the_command_stops(
 EXCHANGE = """
 import signal, sys
 from pathlib import Path
-import stackenv.apply.journal
-from stackenv.apply.carry_out import carry_out_exchange
-from stackenv.apply.changes import carry_out_change
-from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
-from stackenv.apply.journal import Journal
-from stackenv.model.plan import Plan, RemoveFile, Replacement, Step, WriteFile
+import stackenv.transactions.journal
+from stackenv.transactions.carry_out import carry_out_exchange
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.plan import Plan, RemoveFile, Replacement, Step, WriteFile
 
 def interrupted(change, *more):
     if Path(change.path).name == sys.argv[2]:
         signal.raise_signal(signal.SIGTERM)
     carry_out_change(change, *more)
 
-stackenv.apply.journal.carry_out_change = interrupted
+stackenv.transactions.journal.carry_out_change = interrupted
 modules = Path(sys.argv[1])
 
 def make():

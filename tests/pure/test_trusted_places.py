@@ -14,13 +14,13 @@ import pytest
 from journals import MEMBER, leave, recover, require_root
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.access import Access
-from stackenv.apply.carry_out import carry_out_plan
-from stackenv.apply.files import write_new_file
-from stackenv.apply.journal import Journal
-from stackenv.apply.owner import file_server_time
 from stackenv.errors import TakenError
-from stackenv.model.plan import (
+from stackenv.transactions.access import Access
+from stackenv.transactions.carry_out import carry_out_plan
+from stackenv.transactions.files import write_new_file
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.lock_owner import file_server_time
+from stackenv.transactions.plan import (
     Plan,
     RemoveFile,
     RemoveTree,
@@ -58,9 +58,7 @@ def test_the_group_gets_access_to_files_and_not_through_links(tmp_path: Path) ->
     ]
 
 
-DELETE = (
-    "import sys; from pathlib import Path; from stackenv.apply.changes import *; delete(Path(sys.argv[1]))"
-)
+DELETE = "import sys; from pathlib import Path; from stackenv.transactions.changes import *; delete(Path(sys.argv[1]))"
 
 
 def test_a_removal_changes_no_mode_outside(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ from people import CHECKOUT, COMMAND, MINOR, VERSION, Person, Site, make_person,
 from stacked import open_stack
 from users import User, make_user
 
-from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import rewrite_files
 from stackenv.apply.venv import write_files
 from stackenv.configuration import load_policy
@@ -36,6 +35,7 @@ from stackenv.model.environment import PackedImage, Platform, Python, Record
 from stackenv.model.finding import Finding
 from stackenv.model.record import parse_record
 from stackenv.rules import ENVIRONMENT_RULES, apply_rules
+from stackenv.transactions.changes import carry_out_change
 
 VENV = Record(
     *("bio", "1.0", "venv", "/prefix", "/modules", (), (), ""),

@@ -13,11 +13,11 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.files import write_file
 from stackenv.errors import InstallationError, StackenvError, explain
 from stackenv.facts.installation import CondaInstallation
 from stackenv.model import InstalledFile
 from stackenv.render import render_installed_file
+from stackenv.transactions.files import write_file
 
 FROZEN_SINCE = Version("25.5")
 FROZEN_MESSAGE = "This is the site's installation; make an environment of your own: conda create --name NAME"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.files import write_file
 from stackenv.describe.kernel import name_kernel, rename_kernelspec, write_kernelspec_text
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.facts.ipykernel import may_have_ipykernel
 from stackenv.model.environment import Record
-from stackenv.model.plan import Change, RemoveFile, RemoveFolder, WriteFile
+from stackenv.transactions.files import write_file
+from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, WriteFile
 
 KERNEL_FILE = "kernel.json"
 FOLDER = "kernels"
@@ -182,7 +182,7 @@ def is_leftover(folder: Path) -> bool:
 
 
 def is_draft(path: Path) -> bool:
-    """Tell whether `path` is what `stackenv.apply.files` writes beside a file before it takes its place."""
+    """Tell whether `path` is what `stackenv.transactions.files` writes beside a file before it takes its place."""
     names = "|".join(map(re.escape, (KERNEL_FILE, *LOGOS)))
     return (
         bool(re.fullmatch(rf"\.({names})\.[a-z0-9_]{{8}}", path.name)) and path.lstat().st_uid == os.geteuid()

@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stackenv.apply.files import write_new_file
-from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
-from stackenv.apply.postponing import postponing_stop
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.model.finding import Action, MoveAside, RewriteFile, name_backup
+from stackenv.transactions.files import write_new_file
+from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.transactions.postponing import postponing_stop
 
 START = "import sys; from stackenv.cli import main; sys.exit(main())"
 

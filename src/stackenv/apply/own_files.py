@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.carry_out import read_text
 from stackenv.describe.venv import LAYERS
 from stackenv.model import InstalledFile
-from stackenv.model.plan import Change, RemoveFile, RemoveTree, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE
 from stackenv.render import is_as_written, render_installed_file
+from stackenv.transactions.carry_out import read_text
+from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, WriteFile
 
 LARGEST = 1 << 16
 # pip.conf as stackenv wrote it before its first line had a hash; not needed after 0.3.

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.files import write_file
 from stackenv.apply.squashfs import opened_image
 from stackenv.describe.constraints import UV, describe_uv
 from stackenv.describe.packed import (
@@ -31,6 +30,7 @@ from stackenv.model import InstalledFile
 from stackenv.model.environment import PackedImage, Record
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.render import render_installed_file
+from stackenv.transactions.files import write_file
 
 # Sourced by a shell, they change its own variables: they cannot run somewhere else.
 SOURCED = re.compile(r"(de)?activate(\W.*|_this\.py)?", re.IGNORECASE)

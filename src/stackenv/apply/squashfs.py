@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stackenv.apply.mounts import TIMEOUT_S, release_mounts
 from stackenv.errors import StackenvError
+from stackenv.transactions.mounts import TIMEOUT_S, release_mounts
 
 # Fewer than a login node has, which others use too.
 MOST_PROCESSORS = 8

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Plan
+    from stackenv.transactions.plan import Plan
 
 # How venv, virtualenv, Poetry, uv and conda call the folder in each project; people add a version.
 USUAL_FOLDER = re.compile(

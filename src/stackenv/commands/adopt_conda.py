@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stackenv.apply.capture import capture_activation
-from stackenv.apply.files import write_file, write_new_file
 from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import require_no_personal
@@ -27,10 +26,11 @@ from stackenv.facts.package_owners import count_by_installer, read_own_packages
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.model.environment import Python, Record
-from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.output import tell
 from stackenv.render import render_module
+from stackenv.transactions.files import write_file, write_new_file
+from stackenv.transactions.plan import Plan, RemoveFile, Step
 
 
 def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod) -> str:

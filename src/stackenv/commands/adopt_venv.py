@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import keep_edited
 from stackenv.apply.venv import environment_of, proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
@@ -25,9 +24,10 @@ from stackenv.facts.stack import Stack, find_module, load_stack
 from stackenv.facts.venv import Venv, find_python_module, probe_venv, read_venv
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
-from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import FOLDER
 from stackenv.output import tell
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.plan import Plan, RemoveFile, Step
 
 
 def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.apply.carry_out import carry_out_plan
-from stackenv.apply.interruption import ignore_stopping, stopping_at_signals
-from stackenv.apply.scratch import Scratch
 from stackenv.commands.workplace import Workplace, read_command_words, require_empty, require_finished
 from stackenv.errors import explain
 from stackenv.model.environment import Record
-from stackenv.model.plan import Plan, RemoveFolder, Step
 from stackenv.output import tell
+from stackenv.transactions.carry_out import carry_out_plan
+from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
+from stackenv.transactions.plan import Plan, RemoveFolder, Step
+from stackenv.transactions.scratch import Scratch
 
 
 @contextlib.contextmanager

@@ -204,8 +204,8 @@ def carry_out(
 
     A dry run lists them. Return whether none has failed.
     """
-    from stackenv.apply.interruption import InterruptedCommandError
     from stackenv.apply.mending import carry_out_action
+    from stackenv.transactions.interruption import InterruptedCommandError
 
     if dry_run:
         for action in actions:

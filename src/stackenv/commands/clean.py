@@ -104,7 +104,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
     StackenvError
         At the end, when something could not be removed.
     """
-    from stackenv.apply.interruption import InterruptedCommandError
+    from stackenv.transactions.interruption import InterruptedCommandError
 
     failed = 0
     for kind, group in itertools.groupby(found, lambda item: item.kind):
@@ -196,7 +196,7 @@ def delete_environment(action: DeleteEnvironment, workplace: Workplace) -> None:
     from stackenv.commands.cleanable import judge_environments
     from stackenv.commands.remove import delete_environment as plan_deletion
     from stackenv.commands.replacement import carry_out
-    from stackenv.model.plan import Replacement
+    from stackenv.transactions.plan import Replacement
 
     # Again: between the look and the answer there may have been hours.
     now = list(judge_environments([Path(action.prefix)], workplace))

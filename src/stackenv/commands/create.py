@@ -12,8 +12,8 @@ import click
 from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.commands.workplace import Workplace, open_workplace
-from stackenv.model.plan import Plan
 from stackenv.output import print_json, print_line, tell
+from stackenv.transactions.plan import Plan
 
 
 @click.command(epilog=EXIT_STATUS)

@@ -22,7 +22,7 @@ from stackenv.commands.workplace import Workplace
 from stackenv.errors import InstallError, StackenvError
 from stackenv.facts.lmod import Lmod
 from stackenv.model.environment import Record
-from stackenv.model.plan import Plan, RemoveTree, Step
+from stackenv.transactions.plan import Plan, RemoveTree, Step
 
 
 def choose_conda_folder(request: CreateRequest, workplace: Workplace) -> Path:

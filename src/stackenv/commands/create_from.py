@@ -12,7 +12,6 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.files import write_new_file
 from stackenv.apply.store import StoredModule
 from stackenv.apply.venv import proof_of
 from stackenv.commands.create_venv import CreateRequest
@@ -33,10 +32,11 @@ from stackenv.commands.workplace import Workplace
 from stackenv.describe.modules import describe_module, require_kind
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
 from stackenv.model.environment import Record
-from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import parse_record
 from stackenv.output import tell
 from stackenv.render import render_module
+from stackenv.transactions.files import write_new_file
+from stackenv.transactions.plan import Plan, RemoveFile, Step
 
 LARGEST_FILE_BYTES = 10_000_000
 # Where nothing is: the environment that the record speaks of is on another machine.

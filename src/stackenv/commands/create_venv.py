@@ -10,7 +10,6 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from stackenv.apply.files import write_file, write_new_file
 from stackenv.apply.pip_failure import NO_BUILD_ISOLATION
 from stackenv.apply.store import check_name
 from stackenv.apply.venv import environment_of, install_packages, proof_of
@@ -24,10 +23,11 @@ from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.model.environment import Python, Record
-from stackenv.model.plan import Plan, RemoveFile, Step
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.output import tell
 from stackenv.render import render_module
+from stackenv.transactions.files import write_file, write_new_file
+from stackenv.transactions.plan import Plan, RemoveFile, Step
 
 BUILD_TOOLS = ("setuptools", "wheel")
 

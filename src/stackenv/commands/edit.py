@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stackenv.commands.adoption import AdoptRequest
     from stackenv.facts.stack import Stack
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Replacement
+    from stackenv.transactions.plan import Replacement
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def plan_edit(
     from stackenv.apply.store import render_default
     from stackenv.commands.replacement import keep_hand_edited, see, write_environment
     from stackenv.commands.restoring import restore_contents
-    from stackenv.model.plan import Change, Replacement, WriteFile
+    from stackenv.transactions.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
     changes: list[Change] = []

@@ -128,10 +128,10 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
     Example:
       stackenv kernel remove biopy
     """
-    from stackenv.apply.carry_out import require_as_seen
-    from stackenv.apply.changes import carry_out_change
     from stackenv.commands.replacement import see
-    from stackenv.model.plan import Replacement
+    from stackenv.transactions.carry_out import require_as_seen
+    from stackenv.transactions.changes import carry_out_change
+    from stackenv.transactions.plan import Replacement
 
     workplace = open_workplace(shared)
     if not dry_run:

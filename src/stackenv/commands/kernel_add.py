@@ -190,9 +190,9 @@ def write_launch_file(record: Record) -> None:
 
     In another's environment it stays as it is: each stackenv that made one has written it.
     """
-    from stackenv.apply.carry_out import read_text
-    from stackenv.apply.files import write_file
     from stackenv.render import render_installed_file
+    from stackenv.transactions.carry_out import read_text
+    from stackenv.transactions.files import write_file
 
     file = describe_launch_file(record)
     path, text = Path(file.path), render_installed_file(file)

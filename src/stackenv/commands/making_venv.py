@@ -14,8 +14,8 @@ from stackenv.facts.compiled import list_needed_features
 from stackenv.facts.package_owners import read_own_packages
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Package, Record
-from stackenv.model.plan import RemoveTree, Step
 from stackenv.output import format_count
+from stackenv.transactions.plan import RemoveTree, Step
 
 
 def making_steps(

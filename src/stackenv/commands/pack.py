@@ -19,7 +19,7 @@ from stackenv.output import format_count, print_line, showing_progress, tell
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Change, Plan, Replacement
+    from stackenv.transactions.plan import Change, Plan, Replacement
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -93,8 +93,8 @@ class Packing:
         StackenvError
             When this node lacks the programs, the folder cannot be exchanged, or no image can be mounted.
         """
-        from stackenv.apply.interruption import stopping_at_signals
         from stackenv.apply.squashfs import find_program
+        from stackenv.transactions.interruption import stopping_at_signals
 
         find_program("mksquashfs", "squashfs-tools")
         real = Path(record.path).resolve()
@@ -140,7 +140,7 @@ class Packing:
     def plan(self) -> Plan:
         """Return the steps that make the image, and what belongs beside it."""
         from stackenv.describe.packed import describe_marks
-        from stackenv.model.plan import Plan, RemoveFile, RemoveTree, Step
+        from stackenv.transactions.plan import Plan, RemoveFile, RemoveTree, Step
 
         marks = describe_marks(self.record, self.identity)
         steps = (
@@ -162,9 +162,9 @@ class Packing:
 
     def carry_out(self) -> None:
         """Pack the environment, whole or not at all."""
-        from stackenv.apply.carry_out import carry_out_exchange
         from stackenv.commands.carrying_out import making
         from stackenv.commands.workplace import read_command_words
+        from stackenv.transactions.carry_out import carry_out_exchange
 
         with making(self.workplace):
             command = shlex.join(read_command_words())
@@ -260,7 +260,7 @@ class Packing:
 
     def exchange(self) -> Replacement:
         from stackenv.commands.replacement import see
-        from stackenv.model.plan import Replacement
+        from stackenv.transactions.plan import Replacement
 
         assert self.packed
         changed = self.find_changes(self.real)
@@ -296,9 +296,9 @@ def exchange_folders(
     """
     from stackenv.commands.replacement import keep_hand_edited
     from stackenv.describe.modules import describe_module
-    from stackenv.model.plan import MovePath, RemoveFile, RemoveTree, WriteFile
     from stackenv.model.record import RECORD_FILE
     from stackenv.render import render_module
+    from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree, WriteFile
 
     real, staged, aside, proof = places
     sentences, kept = keep_hand_edited(module, module.path)

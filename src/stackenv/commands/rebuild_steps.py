@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.apply.files import write_file
 from stackenv.apply.venv import environment_of
 from stackenv.commands.adopt_conda import draft_conda_record, load_conda_stack
 from stackenv.commands.adoption import AdoptRequest
@@ -25,8 +24,9 @@ from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.facts.venv import read_configuration
 from stackenv.model.environment import Record
-from stackenv.model.plan import Step
 from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.transactions.files import write_file
+from stackenv.transactions.plan import Step
 
 if TYPE_CHECKING:
     from stackenv.commands.rebuilding import Rebuilding

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackenv.apply.carry_out import carry_out_exchange, require_as_seen
 from stackenv.apply.kernels import rewrite_kernels
 from stackenv.apply.store import StoredModule
 from stackenv.apply.venv import proof_of
@@ -25,10 +24,11 @@ from stackenv.facts.foreign_files import list_foreign, list_settings
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Record
-from stackenv.model.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile
 from stackenv.output import format_count, tell
 from stackenv.render import render_module
 from stackenv.rules.modules_gone import list_instead
+from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
+from stackenv.transactions.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile
 
 
 @dataclass

@@ -20,7 +20,7 @@ from stackenv.output import ask, format_count, tell
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Change, Replacement
+    from stackenv.transactions.plan import Change, Replacement
 
 # By which a folder is an environment, where no record tells: of a venv, of conda.
 MARKS = ("pyvenv.cfg", "conda-meta/history")
@@ -44,9 +44,9 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
       stackenv remove biopy
       stackenv remove biopy/1.0 --yes
     """
-    from stackenv.apply.journal import JournalFullError
     from stackenv.commands.replacement import carry_out, open_store, remove_without_journal, require_unused
     from stackenv.commands.saved_collections import tell_collections
+    from stackenv.transactions.journal import JournalFullError
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -95,7 +95,7 @@ def plan_removal(
     """
     from stackenv.apply.kernels import remove_kernels
     from stackenv.commands.replacement import see
-    from stackenv.model.plan import RemoveFile, RemoveFolder, Replacement
+    from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store
     told, kept = plan_hand_edited(module, keep)
@@ -188,8 +188,8 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     StackenvError
         When it cannot be deleted, or is not known as an environment.
     """
-    from stackenv.model.plan import MovePath, RemoveFile, RemoveTree
     from stackenv.model.record import RECORD_FILE
+    from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree
 
     path = Path(module.prefix)
     real = path.resolve()

@@ -15,7 +15,7 @@ from stackenv.output import tell
 
 if TYPE_CHECKING:
     from stackenv.apply.store import ModuleStore, StoredModule
-    from stackenv.model.plan import Change, Replacement
+    from stackenv.transactions.plan import Change, Replacement
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -69,7 +69,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         see,
         write_environment,
     )
-    from stackenv.model.plan import RemoveFile, RemoveFolder, Replacement
+    from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store
     name, version = parse_full_name(new)
@@ -104,7 +104,7 @@ def move_default(
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return how `module`, if it is the default, stays it as `name` and `version`: sentences, changes."""
     from stackenv.apply.store import render_default
-    from stackenv.model.plan import RemoveFile, WriteFile
+    from stackenv.transactions.plan import RemoveFile, WriteFile
 
     if store.read_default(module.name) != module.version:
         return (), ()

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.apply.carry_out import carry_out_replacement, read_text, require_as_seen
-from stackenv.apply.changes import carry_out_change
 from stackenv.apply.own_files import find_free, is_users, keep_edited, rewrite_files
 from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace, read_command_words
@@ -19,10 +17,12 @@ from stackenv.errors import StackenvError
 from stackenv.facts.package_owners import read_own_packages
 from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
-from stackenv.model.plan import Change, Replacement, WriteFile
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.output import print_line, tell
 from stackenv.render import is_as_written, render_module
+from stackenv.transactions.carry_out import carry_out_replacement, read_text, require_as_seen
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.plan import Change, Replacement, WriteFile
 
 # What the user's own file means.
 LOSSES = {"uv": "; uv may replace what the modules bring"}

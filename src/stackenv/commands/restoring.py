@@ -23,7 +23,7 @@ from stackenv.model.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choi
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.model.environment import Record
-    from stackenv.model.plan import WriteFile
+    from stackenv.transactions.plan import WriteFile
 
 
 def restore_record(module: StoredModule, workplace: Workplace, request: AdoptRequest | None = None) -> Record:
@@ -195,7 +195,7 @@ def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, .
     from stackenv.apply.squashfs import opened_image
     from stackenv.commands.export import FORMATS, PACKED_FORMATS
     from stackenv.describe.packed import describe_contents
-    from stackenv.model.plan import WriteFile
+    from stackenv.transactions.plan import WriteFile
 
     lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}
     if not lost:

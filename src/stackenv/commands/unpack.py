@@ -20,7 +20,7 @@ from stackenv.output import print_line, showing_progress, tell
 if TYPE_CHECKING:
     from stackenv.apply.store import StoredModule
     from stackenv.model.environment import Record
-    from stackenv.model.plan import Plan, Replacement
+    from stackenv.transactions.plan import Plan, Replacement
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -100,7 +100,7 @@ class Unpacking:
 
     def plan(self) -> Plan:
         """Return the steps that make the folder of files."""
-        from stackenv.model.plan import Plan, RemoveTree, Step
+        from stackenv.transactions.plan import Plan, RemoveTree, Step
 
         assert self.record.packed
         steps = (
@@ -154,7 +154,7 @@ class Unpacking:
         from stackenv.apply.packing import list_strangers
         from stackenv.commands.pack import Places, exchange_folders
         from stackenv.commands.replacement import see
-        from stackenv.model.plan import Replacement
+        from stackenv.transactions.plan import Replacement
 
         strangers = list_strangers(self.real)
         if strangers:
@@ -171,9 +171,9 @@ class Unpacking:
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
-        from stackenv.apply.carry_out import carry_out_exchange
         from stackenv.commands.carrying_out import making
         from stackenv.commands.workplace import read_command_words
+        from stackenv.transactions.carry_out import carry_out_exchange
 
         with making(self.workplace):
             command = shlex.join(read_command_words())
@@ -188,10 +188,10 @@ class Unpacking:
         TakenError
             When they are there already.
         """
-        from stackenv.apply.interruption import stopping_at_signals
-        from stackenv.apply.scratch import make_folder, sweep_scratch
         from stackenv.apply.squashfs import extract_image
         from stackenv.describe.packed import IMAGE
+        from stackenv.transactions.interruption import stopping_at_signals
+        from stackenv.transactions.scratch import make_folder, sweep_scratch
 
         assert self.record.packed
         target = folder / f"stackenv-{self.record.packed.identity}"

@@ -211,7 +211,7 @@ def carry_out_updates(
     prospects: Sequence[Prospect], updates: dict[str, Update], workplace: Workplace
 ) -> list[Prospect]:
     """Carry out `updates` one after the other; return what has come of each."""
-    from stackenv.apply.interruption import InterruptedCommandError, stopping_at_signals
+    from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 
     results = []
     for prospect in prospects:
@@ -235,9 +235,9 @@ def carry_out_updates(
 
 def carry_out_update(update: Update, workplace: Workplace) -> None:
     """Carry out one update, whole or not at all."""
-    from stackenv.apply.carry_out import carry_out_exchange
-    from stackenv.apply.interruption import ignore_stopping
-    from stackenv.model.plan import Step
+    from stackenv.transactions.carry_out import carry_out_exchange
+    from stackenv.transactions.interruption import ignore_stopping
+    from stackenv.transactions.plan import Step
 
     def heard(step: Step) -> Step:
         def carry_out_heard() -> None:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from stackenv.apply.before_update import LISTING, keep, name_kept
-from stackenv.apply.carry_out import require_as_seen
 from stackenv.apply.conda_update import (
     ask_conda,
     describe_request,
@@ -34,9 +32,11 @@ from stackenv.facts.lmod import Lmod
 from stackenv.facts.package_owners import Owners, read_owners
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Record
-from stackenv.model.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step
 from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect
+from stackenv.transactions.backup import LISTING, keep, name_kept
+from stackenv.transactions.carry_out import require_as_seen
+from stackenv.transactions.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step
 
 
 def look_at_conda(

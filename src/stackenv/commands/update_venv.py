@@ -13,8 +13,6 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.before_update import LISTING, keep, name_kept
-from stackenv.apply.carry_out import require_as_seen
 from stackenv.apply.pip_failure import find_pinned
 from stackenv.apply.pip_update import (
     PipError,
@@ -35,10 +33,12 @@ from stackenv.facts.compiled import list_needed_features
 from stackenv.facts.own_packages import read_origin, read_site_packages
 from stackenv.facts.package_owners import read_own_packages
 from stackenv.model.environment import Package, Record
-from stackenv.model.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
 from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect
 from stackenv.output import format_count
+from stackenv.transactions.backup import LISTING, keep, name_kept
+from stackenv.transactions.carry_out import require_as_seen
+from stackenv.transactions.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
 
 
 def look_at_venv(

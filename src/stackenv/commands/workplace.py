@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.apply.access import Access
-from stackenv.apply.journal import Journal
-from stackenv.apply.leftovers import read_interrupted, sweep
-from stackenv.apply.scratch import sweep_scratch
 from stackenv.apply.store import ModuleStore
 from stackenv.configuration import SitePolicy, find_policy_file, load_policy
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
 from stackenv.facts.purged_storage import find_purged_storage
 from stackenv.model.record import FOLDER
 from stackenv.output import tell
+from stackenv.transactions.access import Access
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.leftovers import read_interrupted, sweep
+from stackenv.transactions.scratch import sweep_scratch
 
 # A URL's user and password are all before the last @ in front of its path (RFC 3986, 3.2).
 URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")

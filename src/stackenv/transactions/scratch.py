@@ -10,8 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.apply.mounts import remove_folder
-from stackenv.apply.owner import Owner
+from stackenv.transactions.lock_owner import Owner
+from stackenv.transactions.mounts import remove_folder
 
 # Host, boot, PID namespace, number and start of the process: a folder without a word about its owner is
 # never made.

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.before_update import LISTING, PREFIX
-from stackenv.apply.entry import Entry
 from stackenv.apply.kernels import FOLDER as KERNELS
 from stackenv.apply.kernels import KERNEL_FILE, LOGOS, read_kernel
 from stackenv.apply.store import ModuleStore
-from stackenv.model.plan import (
+from stackenv.model.record import FOLDER, RECORD_FILE
+from stackenv.transactions.backup import LISTING, PREFIX
+from stackenv.transactions.journal_entry import Entry
+from stackenv.transactions.plan import (
     Change,
     MovePath,
     RemoveFile,
@@ -23,7 +24,6 @@ from stackenv.model.plan import (
     RestoreTree,
     WriteFile,
 )
-from stackenv.model.record import FOLDER, RECORD_FILE
 
 UNFINISHED = "unfinished-*"
 # By these a folder is an environment where it has no record yet, or no more: of a venv, of conda.

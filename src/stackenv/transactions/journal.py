@@ -14,7 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.apply.blocking import (
+from stackenv.errors import StackenvError, explain, quote_word
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.files import current_umask, write_file
+from stackenv.transactions.journal_entry import Entry, look_at, read_entry
+from stackenv.transactions.lock_errors import (
     is_interrupted,
     name_recovery,
     refusal,
@@ -22,13 +26,9 @@ from stackenv.apply.blocking import (
     tell_open,
     unfinished,
 )
-from stackenv.apply.changes import carry_out_change
-from stackenv.apply.confinement import find_outside, is_complete, spares_module
-from stackenv.apply.entry import Entry, look_at, read_entry
-from stackenv.apply.files import current_umask, write_file
-from stackenv.apply.owner import GONE_AFTER_S, Owner, beating, is_older, read_start
-from stackenv.errors import StackenvError, explain, quote_word
-from stackenv.model.plan import Change
+from stackenv.transactions.lock_owner import GONE_AFTER_S, Owner, beating, is_older, read_start
+from stackenv.transactions.plan import Change
+from stackenv.transactions.safe_paths import find_outside, is_complete, spares_module
 
 __all__ = ["Entry", "Journal", "JournalFullError", "OpenJournal", "read_entry", "read_start"]
 

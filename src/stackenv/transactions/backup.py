@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Callable
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.changes import delete, open_up, remove_tree
-from stackenv.apply.files import write_file
 from stackenv.errors import StackenvError, explain, quote_word
 from stackenv.model.record import FOLDER
+from stackenv.transactions.changes import delete, open_up, remove_tree
+from stackenv.transactions.files import write_file
 
 # A folder of this name in stackenv's of the environment, with the list, and the copies by number.
 PREFIX = "before-update-"

@@ -9,13 +9,13 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
-from stackenv.apply.changes import carry_out_change
-from stackenv.apply.confinement import is_inside
-from stackenv.apply.entry import Entry, read_entry
-from stackenv.apply.journal import BROKEN, name_place
-from stackenv.apply.owner import Owner, read_start
 from stackenv.errors import StackenvError
-from stackenv.model.plan import Change, RemoveFile, RemoveFolder, RemoveTree, WriteFile
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.journal import BROKEN, name_place
+from stackenv.transactions.journal_entry import Entry, read_entry
+from stackenv.transactions.lock_owner import Owner, read_start
+from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, RemoveTree, WriteFile
+from stackenv.transactions.safe_paths import is_inside
 
 # What apply.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
 RANDOM = "[a-z0-9_]" * 8

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.apply.files import current_umask
 from stackenv.errors import StackenvError, quote_word
+from stackenv.transactions.files import current_umask
 
 
 @dataclass(frozen=True)

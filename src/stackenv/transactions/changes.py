@@ -8,9 +8,9 @@ import os
 import shutil
 from pathlib import Path
 
-from stackenv.apply.files import write_file
 from stackenv.errors import StackenvError
-from stackenv.model.plan import (
+from stackenv.transactions.files import write_file
+from stackenv.transactions.plan import (
     Change,
     MovePath,
     RemoveFile,
@@ -117,7 +117,7 @@ def carry_out_change(change: Change, ended_s: float | None = None) -> None:
             move_path(Path(change.source), Path(change.target))
         elif isinstance(change, RestoreTree):
             # It deletes by what stands here.
-            from stackenv.apply.before_update import put_back
+            from stackenv.transactions.backup import put_back
 
             put_back(Path(change.path), Path(change.kept), ended_s)
     except OSError as error:

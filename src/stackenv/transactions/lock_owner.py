@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.apply.postponing import postponing_stop
+from stackenv.transactions.postponing import postponing_stop
 
 HEARTBEAT_S = 20
 # A process on another host counts as gone when its heart has stopped for so long.

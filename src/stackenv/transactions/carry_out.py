@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from stackenv.apply.interruption import leaving_rest
-from stackenv.apply.journal import Journal
 from stackenv.errors import BusyError
-from stackenv.model.plan import Change, Plan, Replacement
+from stackenv.transactions.interruption import leaving_rest
+from stackenv.transactions.journal import Journal
+from stackenv.transactions.plan import Change, Plan, Replacement
 
 
 def carry_out_plan(plan: Plan, journal: Journal, command: str, tell: Callable[[str], None]) -> None:

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.apply.postponing import postponing_stop
 from stackenv.errors import StackenvError, TakenError, quote_word
+from stackenv.transactions.postponing import postponing_stop
 
 
 def current_umask() -> int:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.owner import Owner
-from stackenv.model.plan import Change, WriteFile, describe_change, parse_change
+from stackenv.transactions.lock_owner import Owner
+from stackenv.transactions.plan import Change, WriteFile, describe_change, parse_change
 
 # Larger than any that stackenv writes: nobody's file may fill the memory of another's command.
 LARGEST = 64 * 1024 * 1024

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.apply.entry import Entry, FoundEntry, look_at
-from stackenv.apply.owner import GONE_AFTER_S, Owner, is_older
 from stackenv.errors import BusyError, StackenvError, quote_word
+from stackenv.transactions.journal_entry import Entry, FoundEntry, look_at
+from stackenv.transactions.lock_owner import GONE_AFTER_S, Owner, is_older
 
 # Behind the name of a journal that is being recovered: by whom.
 RECOVERY = re.compile(r"(.+)\.(\d{1,9})\.(\d*)\.([0-9a-f-]*)\.(\d*)")
