@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from stackenv.render.module import mark_as_ours
+from stackenv.modulefile.text import mark_as_ours
 
 VARIABLES = ("PIP_CONSTRAINT", "UV_CONSTRAINT")
 # What 0.1 wrote for each of the variables.

@@ -1,1 +1,1 @@
-../../src/stackenv/render/dialect.py
+../../src/stackenv/modulefile/dialect.py

@@ -34,9 +34,8 @@ from stackenv.errors import StackenvError
 from stackenv.facts.condarc_validation import validate_condarc
 from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
+from stackenv.modulefile.text import OURS_BEGINS, render_module
 from stackenv.output import format_bytes, format_count
-from stackenv.render import render_module
-from stackenv.render.module import OURS_BEGINS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

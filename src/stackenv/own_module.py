@@ -17,7 +17,7 @@ from click.shell_completion import get_completion_class
 from stackenv import __version__
 from stackenv.cli import stackenv
 from stackenv.errors import StackenvError
-from stackenv.render.dialect import quote_sh
+from stackenv.modulefile.dialect import quote_sh
 
 COMMAND = """\
 #!/bin/sh

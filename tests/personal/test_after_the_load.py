@@ -11,7 +11,7 @@ from users import User, make_once, make_user
 
 from stackenv.describe.venv import describe_venv_module
 from stackenv.model.record import RECORD_FILE, parse_record
-from stackenv.render import render_module
+from stackenv.modulefile.text import render_module
 
 PYTHON_OF = 'python -c "import sys; print(sys.prefix)"'
 

@@ -11,7 +11,7 @@ from shell_sessions import Dialect, changed, open_session
 from stacked import Stack
 from users import User, make_user
 
-from stackenv.render.lua_string import quote_lua
+from stackenv.modulefile.lua_string import quote_lua
 
 FOLDERS = {
     "space": "with a space",

@@ -17,7 +17,7 @@ from stackenv.describe.conda_environment import describe_conda_environment_modul
 from stackenv.describe.venv import describe_venv_module
 from stackenv.model.environment import Platform, Record
 from stackenv.model.record import RECORD_FILE, parse_record
-from stackenv.render import render_module
+from stackenv.modulefile.text import render_module
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from stackenv.apply.installation import empty_package_cache, install_files
 from stackenv.apply.kept import KeptModulefiles, RestoredModulefile
 from stackenv.errors import StackenvError
 from stackenv.facts.installation import CondaInstallation
-from stackenv.model import InstalledFile
+from stackenv.modulefile import InstalledFile
 from stackenv.transactions.files import current_umask, write_file
 
 

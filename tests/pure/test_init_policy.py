@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.render.sources import fill_placeholders, open_templates, read_source
+from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 
 VALUES = {
     "PYTHON": "/bin/echo",

@@ -18,7 +18,7 @@ from stackenv.apply.kernels import write_kernel
 from stackenv.describe.kernel import describe_kernelspec
 from stackenv.describe.launch import describe_launch, describe_launch_file
 from stackenv.model.environment import Record
-from stackenv.render import render_installed_file
+from stackenv.modulefile.text import render_installed_file
 from stackenv.transactions.plan import Change, RemoveFile, WriteFile
 
 

@@ -255,7 +255,7 @@ def test_an_editable_install_follows_the_checkout(environment: Environment, tmp_
     environment.install("--editable", copy)
     (copy / "modulefiles/conda.lua.j2").write_text("-- changed\n")
     code = (
-        "from stackenv.render.sources import open_templates, read_source\n"
+        "from stackenv.modulefile.templates import open_templates, read_source\n"
         "print(read_source(open_templates(None), 'conda.lua.j2'))"
     )
     assert run(environment.folder / "bin/python", "-c", code).strip() == "-- changed"

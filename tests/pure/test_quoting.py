@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stackenv.render.dialect import (
+from stackenv.modulefile.dialect import (
     quote_csh,
     quote_fish,
     quote_sh,
@@ -25,7 +25,7 @@ from stackenv.render.dialect import (
     render_fish,
     render_sh,
 )
-from stackenv.render.lua import quote_lua
+from stackenv.modulefile.lua import quote_lua
 
 ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 NASTY = "'\"`$\\!*?[]{}~;&|<>()#%^=:,. -\n\t\r\x01\x1b\x7fé\u2028\U0001f40d"

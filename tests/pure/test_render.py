@@ -31,10 +31,10 @@ from stackenv.configuration import (
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.errors import StackenvError
 from stackenv.facts.installation import CondaInstallation
-from stackenv.model import TerminalNotices
-from stackenv.render import render_installed_file, render_module
-from stackenv.render.lua import render_operation
-from stackenv.render.sources import SHIPPED, open_templates
+from stackenv.modulefile import TerminalNotices
+from stackenv.modulefile.lua import render_operation
+from stackenv.modulefile.templates import SHIPPED, open_templates
+from stackenv.modulefile.text import render_installed_file, render_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"

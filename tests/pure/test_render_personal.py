@@ -27,8 +27,8 @@ from stackenv.describe.conda_environment import (
 )
 from stackenv.describe.venv import describe_venv_files, describe_venv_module
 from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
-from stackenv.render import render_installed_file, render_module
-from stackenv.render.sources import fill_placeholders, open_templates, read_source
+from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
+from stackenv.modulefile.text import render_installed_file, render_module
 
 GOLDEN = Path(__file__).parent / "golden"
 ACTIVATION = {

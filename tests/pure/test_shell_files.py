@@ -13,9 +13,9 @@ import pytest
 from stackenv.configuration import load_policy
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.facts.installation import CondaInstallation
-from stackenv.model import InstalledFile
-from stackenv.render import render_installed_file, render_module
-from stackenv.render.sources import fill_placeholders
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.templates import fill_placeholders
+from stackenv.modulefile.text import render_installed_file, render_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPLATES = CHECKOUT / "modulefiles"

@@ -16,7 +16,7 @@ from homes import bring_back, keep_home
 from old_modules import render_old
 from people import COMMAND, MINOR, VERSION, Person, Site, force_in, make_person, make_site, make_wheel
 
-from stackenv.render.module import mark_as_ours
+from stackenv.modulefile.text import mark_as_ours
 
 
 def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stackenv.apply.capture_shells import write_bash, write_tcsh
 from stackenv.errors import StackenvError, quote_word
-from stackenv.render.dialect import VARIABLE_NAME
+from stackenv.modulefile.dialect import VARIABLE_NAME
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 HOST_LAUNCHER = Path(__file__).with_name("capture_host.py")

@@ -10,8 +10,8 @@ import shutil
 from collections.abc import Sequence
 
 from stackenv.errors import StackenvError
-from stackenv.render.dialect import quote_csh, quote_sh
-from stackenv.render.sources import fill_placeholders
+from stackenv.modulefile.dialect import quote_csh, quote_sh
+from stackenv.modulefile.templates import fill_placeholders
 
 # A script may have set -e, -u or noclobber, or left no PATH: nothing here depends on them.
 MOMENT_SH = """\

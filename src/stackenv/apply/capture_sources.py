@@ -15,7 +15,7 @@ from typing import Any
 
 from stackenv.errors import StackenvError
 from stackenv.model.activation import CaptureFinding
-from stackenv.render.dialect import VARIABLE_NAME
+from stackenv.modulefile.dialect import VARIABLE_NAME
 
 STATE_FILE = "conda-meta/state"
 VARIABLES_FOLDER = "etc/conda/env_vars.d"

@@ -15,8 +15,8 @@ from packaging.version import InvalidVersion, Version
 from stackenv import STACKENV_UUID
 from stackenv.errors import InstallationError, StackenvError, explain
 from stackenv.facts.installation import CondaInstallation
-from stackenv.model import InstalledFile
-from stackenv.render import render_installed_file
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.text import render_installed_file
 from stackenv.transactions.files import write_file
 
 FROZEN_SINCE = Version("25.5")

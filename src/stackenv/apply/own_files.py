@@ -10,9 +10,9 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.describe.venv import LAYERS
-from stackenv.model import InstalledFile
 from stackenv.model.record import FOLDER, RECORD_FILE
-from stackenv.render import is_as_written, render_installed_file
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.text import is_as_written, render_installed_file
 from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, WriteFile
 

@@ -26,10 +26,10 @@ from stackenv.describe.packed import (
 from stackenv.errors import StackenvError
 from stackenv.facts.own_path import find_own_path
 from stackenv.facts.tree import TreeEntry, hash_file, list_differences, read_tree
-from stackenv.model import InstalledFile
 from stackenv.model.environment import PackedImage, Record
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
-from stackenv.render import render_installed_file
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.text import render_installed_file
 from stackenv.transactions.files import write_file
 
 # Sourced by a shell, they change its own variables: they cannot run somewhere else.

@@ -22,8 +22,8 @@ from stackenv.configuration import ProofPolicy
 from stackenv.errors import ProofError
 from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.lmod import find_lmod
-from stackenv.render.lua_string import quote_lua
-from stackenv.render.sources import fill_placeholders
+from stackenv.modulefile.lua_string import quote_lua
+from stackenv.modulefile.templates import fill_placeholders
 
 EMPTY_MODULE = "stackenv-proof/empty"
 # Prepended to a path variable and taken away again, it shows how Lmod writes the rest.

@@ -34,7 +34,7 @@ def render_default(name: str, version: str) -> str:
 
     Not the link `default`, which Lmod obeys too: nothing would tell whose it is.
     """
-    from stackenv.render.lua_string import quote_lua
+    from stackenv.modulefile.lua_string import quote_lua
 
     full_name = quote_lua(f"{name}/{version}")
     return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'

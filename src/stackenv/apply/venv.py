@@ -18,10 +18,10 @@ from packaging.version import Version
 from stackenv.describe.constraints import constraints_url
 from stackenv.describe.venv import find_site_packages
 from stackenv.errors import StackenvError, TakenError, quote_word
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER
-from stackenv.render import render_installed_file
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.text import render_installed_file
 from stackenv.transactions.files import write_file
 
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")

@@ -27,8 +27,8 @@ from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
+from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.render import render_module
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

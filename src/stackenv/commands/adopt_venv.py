@@ -22,9 +22,9 @@ from stackenv.facts.platform import probe_platform
 from stackenv.facts.python import ProbedPython
 from stackenv.facts.stack import Stack, find_module, load_stack
 from stackenv.facts.venv import Venv, find_python_module, probe_venv, read_venv
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER
+from stackenv.modulefile import InstalledFile
 from stackenv.output import tell
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Plan, RemoveFile, Step

@@ -33,8 +33,8 @@ from stackenv.describe.modules import describe_module, require_kind
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
 from stackenv.model.environment import Record
 from stackenv.model.record import parse_record
+from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.render import render_module
 from stackenv.transactions.files import write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -24,8 +24,8 @@ from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.render import render_module
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -190,7 +190,7 @@ def write_launch_file(record: Record) -> None:
 
     In another's environment it stays as it is: each stackenv that made one has written it.
     """
-    from stackenv.render import render_installed_file
+    from stackenv.modulefile.text import render_installed_file
     from stackenv.transactions.carry_out import read_text
     from stackenv.transactions.files import write_file
 

@@ -297,7 +297,7 @@ def exchange_folders(
     from stackenv.commands.replacement import keep_hand_edited
     from stackenv.describe.modules import describe_module
     from stackenv.model.record import RECORD_FILE
-    from stackenv.render import render_module
+    from stackenv.modulefile.text import render_module
     from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree, WriteFile
 
     real, staged, aside, proof = places

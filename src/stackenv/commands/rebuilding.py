@@ -24,8 +24,8 @@ from stackenv.facts.foreign_files import list_foreign, list_settings
 from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack
 from stackenv.model.environment import Record
+from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
-from stackenv.render import render_module
 from stackenv.rules.modules_gone import list_instead
 from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile

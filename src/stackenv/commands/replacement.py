@@ -15,11 +15,11 @@ from stackenv.describe.modules import describe_files, describe_module
 from stackenv.describe.personal import IN_CHARGE
 from stackenv.errors import StackenvError
 from stackenv.facts.package_owners import read_own_packages
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.text import is_as_written, render_module
 from stackenv.output import print_line, tell
-from stackenv.render import is_as_written, render_module
 from stackenv.transactions.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Change, Replacement, WriteFile

@@ -12,8 +12,8 @@ from stackenv.commands.site_report import report
 from stackenv.configuration import find_policy_file, load_policy
 from stackenv.describe.conda_module import LIBEXEC, describe_conda_module
 from stackenv.facts.installation import probe_installation
+from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.render import render_module
 
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
 

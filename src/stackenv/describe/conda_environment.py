@@ -10,16 +10,16 @@ from stackenv.describe.conda_module import NOT_GUARDED, describe_hiding
 from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
 from stackenv.describe.venv import FIRST_PTH, PATH_PRIORITY, describe_guarded_import, find_site_packages
-from stackenv.model import InstalledFile, ModuleSpec, Operation, TerminalNotices
 from stackenv.model.environment import Record
-from stackenv.model.personal_operations import (
+from stackenv.model.record import FOLDER
+from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, TerminalNotices
+from stackenv.modulefile.personal_operations import (
     CondaEnvironment,
     JoinPath,
     ReplaceEnvironment,
     SetDefault,
     ShellCode,
 )
-from stackenv.model.record import FOLDER
 
 MARKER = "STACKENV_CONDA_ENV"
 BASE_MARKER = "STACKENV_CONDA_BASE"

@@ -9,7 +9,7 @@ from stackenv.configuration import CondaPolicy
 from stackenv.configuration.condarc import describe_condarc
 from stackenv.describe.venv import PATH_PRIORITY
 from stackenv.facts.installation import CondaInstallation
-from stackenv.model import (
+from stackenv.modulefile import (
     BaseBin,
     Family,
     InstalledFile,

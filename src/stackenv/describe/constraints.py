@@ -6,9 +6,9 @@ import hashlib
 from urllib.parse import quote
 
 from stackenv import STACKENV_UUID
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
+from stackenv.modulefile import InstalledFile
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
 UV = "bin/uv"

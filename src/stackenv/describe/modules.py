@@ -12,8 +12,8 @@ from stackenv.describe.conda_environment import (
 from stackenv.describe.packed import describe_entrance, list_beside
 from stackenv.describe.venv import describe_venv_files, describe_venv_module
 from stackenv.errors import StackenvError
-from stackenv.model import InstalledFile, ModuleSpec
 from stackenv.model.environment import Record
+from stackenv.modulefile import InstalledFile, ModuleSpec
 
 MODULES: Mapping[str, Callable[[Record], ModuleSpec]] = {
     "venv": describe_venv_module,

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from stackenv import STACKENV_UUID
 from stackenv.describe.constraints import UV
-from stackenv.model import InstalledFile
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
+from stackenv.modulefile import InstalledFile
 
 IMAGE = f"{FOLDER}/environment.squashfs"
 ENTRANCE = f"{FOLDER}/packed"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from stackenv.describe.packed import ENTRANCE, MARK
 from stackenv.facts.platform import ELF_MACHINES
-from stackenv.model import Family, ModuleSpec, Operation
 from stackenv.model.environment import Record
-from stackenv.model.personal_operations import (
+from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, write_choices
+from stackenv.modulefile import Family, ModuleSpec, Operation
+from stackenv.modulefile.personal_operations import (
     DependOn,
     Extensions,
     ForgetWords,
@@ -21,7 +22,6 @@ from stackenv.model.personal_operations import (
     TakeCharge,
     Whatis,
 )
-from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, write_choices
 
 IN_CHARGE = "STACKENV_ENVIRONMENT"
 # What happens while the file that csh sources is missing, by when it does.

@@ -14,16 +14,16 @@ from stackenv.describe.personal import (
     describe_cure,
     describe_load,
 )
-from stackenv.model import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.model.environment import Python, Record
-from stackenv.model.personal_operations import (
+from stackenv.model.record import FOLDER
+from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, PrependPath
+from stackenv.modulefile.personal_operations import (
     RememberEnvironment,
     ReplaceEnvironment,
     RequirePath,
     ShellCode,
     TakeFromPath,
 )
-from stackenv.model.record import FOLDER
 
 PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"

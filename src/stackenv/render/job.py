@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 from stackenv.describe.job import JobSpec
-from stackenv.render.dialect import quote_sh
+from stackenv.modulefile.dialect import quote_sh
 
 # bash takes them for its own where they begin a command (bash(1), "Reserved Words").
 RESERVED_WORD = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding
-from stackenv.render import is_as_written
+from stackenv.modulefile.text import is_as_written
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:

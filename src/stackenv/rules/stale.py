@@ -13,7 +13,7 @@ from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.environment import Record
 from stackenv.model.finding import Finding
-from stackenv.render import is_as_written, render_installed_file, render_module
+from stackenv.modulefile.text import is_as_written, render_installed_file, render_module
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:

@@ -7,7 +7,10 @@ from typing import Any, Callable
 
 import jinja2
 
-from stackenv.model.personal_operations import (
+from stackenv.modulefile.dialect import quote_csh, quote_sh
+from stackenv.modulefile.lua_cpu import render_require_cpu_features
+from stackenv.modulefile.lua_string import quote_lua
+from stackenv.modulefile.personal_operations import (
     DependOn,
     Extensions,
     ForgetWords,
@@ -23,10 +26,7 @@ from stackenv.model.personal_operations import (
     TakeFromPath,
     Whatis,
 )
-from stackenv.render.cpu import render_require_cpu_features
-from stackenv.render.dialect import quote_csh, quote_sh
-from stackenv.render.lua_string import quote_lua
-from stackenv.render.sources import fill_placeholders, read_source, strip_comments
+from stackenv.modulefile.templates import fill_placeholders, read_source, strip_comments
 
 
 def render_whatis(operation: Whatis, _: jinja2.Environment) -> str:

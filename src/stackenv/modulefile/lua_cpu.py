@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jinja2
 
-from stackenv.model.personal_operations import RequireCpuFeatures
-from stackenv.render.lua_string import quote_lua
+from stackenv.modulefile.lua_string import quote_lua
+from stackenv.modulefile.personal_operations import RequireCpuFeatures
 
 
 def render_require_cpu_features(operation: RequireCpuFeatures, _: jinja2.Environment) -> str:

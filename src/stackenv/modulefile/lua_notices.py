@@ -6,7 +6,7 @@ import re
 
 import jinja2
 
-from stackenv.model import TerminalNotices
+from stackenv.modulefile import TerminalNotices
 
 # csh evaluates what Lmod prints in a command substitution, where words that look like patterns of
 # file names are matched against the folder (tcsh(1), "Command substitution").

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from stackenv.configuration import StoragePlace
-from stackenv.model.personal_operations import PersonalOperation
+from stackenv.modulefile.personal_operations import PersonalOperation
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ operations whose outcome is decided when a user loads the module (which place is
 environment is active) say so in their names.
 """
 
-from stackenv.model.operations import (
+from stackenv.modulefile.operations import (
     BaseBin,
     Family,
     LeaveWithoutConda,
@@ -19,7 +19,7 @@ from stackenv.model.operations import (
     TerminalNotices,
     UnloadCode,
 )
-from stackenv.model.spec import InstalledFile, ModuleSpec
+from stackenv.modulefile.spec import InstalledFile, ModuleSpec
 
 __all__ = [
     "BaseBin",

@@ -10,7 +10,7 @@ from typing import Callable
 import jinja2
 
 from stackenv.errors import StackenvError
-from stackenv.render.dialect import quote_csh, quote_fish, quote_sh
+from stackenv.modulefile.dialect import quote_csh, quote_fish, quote_sh
 
 SHIPPED = Path(__file__).parent.parent / "templates"
 PLACEHOLDER = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")

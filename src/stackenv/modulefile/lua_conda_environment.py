@@ -7,8 +7,8 @@ from typing import Any, Callable
 
 import jinja2
 
-from stackenv.model.personal_operations import CondaEnvironment, JoinPath, SetDefault
-from stackenv.render.lua_string import quote_lua
+from stackenv.modulefile.lua_string import quote_lua
+from stackenv.modulefile.personal_operations import CondaEnvironment, JoinPath, SetDefault
 
 
 def render_conda_environment(operation: CondaEnvironment, _: jinja2.Environment) -> str:

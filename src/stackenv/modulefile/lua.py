@@ -12,7 +12,7 @@ from typing import Any, Callable
 import jinja2
 
 from stackenv.configuration import PathTemplate, Variable
-from stackenv.model import (
+from stackenv.modulefile import (
     BaseBin,
     Family,
     LeaveWithoutConda,
@@ -26,12 +26,12 @@ from stackenv.model import (
     TerminalNotices,
     UnloadCode,
 )
-from stackenv.render.conda_environment import CONDA_ENVIRONMENT_RENDERERS
-from stackenv.render.dialect import quote_csh, quote_sh
-from stackenv.render.lua_string import quote_lua
-from stackenv.render.notices import quote_notice, render_terminal_notices
-from stackenv.render.personal import PERSONAL_RENDERERS
-from stackenv.render.sources import fill_placeholders, function_body, read_source, strip_comments
+from stackenv.modulefile.dialect import quote_csh, quote_sh
+from stackenv.modulefile.lua_conda_environment import CONDA_ENVIRONMENT_RENDERERS
+from stackenv.modulefile.lua_notices import quote_notice, render_terminal_notices
+from stackenv.modulefile.lua_personal import PERSONAL_RENDERERS
+from stackenv.modulefile.lua_string import quote_lua
+from stackenv.modulefile.templates import fill_placeholders, function_body, read_source, strip_comments
 
 
 def render_family(operation: Family, _: jinja2.Environment) -> str:

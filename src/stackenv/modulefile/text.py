@@ -9,10 +9,10 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID, __version__
 from stackenv.errors import StackenvError
-from stackenv.model import InstalledFile, ModuleSpec
-from stackenv.render.lua import render_operation
-from stackenv.render.lua_string import quote_lua
-from stackenv.render.sources import fill_placeholders, open_templates, read_source
+from stackenv.modulefile import InstalledFile, ModuleSpec
+from stackenv.modulefile.lua import render_operation
+from stackenv.modulefile.lua_string import quote_lua
+from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 
 OURS_BEGINS = f"-- {STACKENV_UUID}"
 

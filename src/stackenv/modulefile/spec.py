@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stackenv.model.operations import Operation
+from stackenv.modulefile.operations import Operation
 
 
 @dataclass(frozen=True)
