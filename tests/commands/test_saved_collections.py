@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from people import Person
 
-from stackenv.facts.collections import list_collections
+from stackenv.lmod.collections import list_collections
 
 LISTED = "module --terse list 2>&1; exit $status"
 

@@ -14,8 +14,8 @@ from built import LMOD
 from trees_of_modules import Tree, compared, load_in_bash, quote_lua, write_stack
 
 from stackenv.errors import ModuleError
-from stackenv.facts.lmod import Lmod
-from stackenv.facts.module_table import LoadedModule
+from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.module_table import LoadedModule
 
 HOSTILE = 'a\'b "c" \\d\\n é$HOME `id` ;x\t\x01' + "7%s"
 PASTED = 'first\n_mlstatus = False\nos.environ["EVIL"] = "1";\nimport os\n'

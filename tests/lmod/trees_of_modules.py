@@ -10,7 +10,7 @@ from pathlib import Path
 
 from built import LMOD
 
-from stackenv.facts.lmod import Lmod
+from stackenv.lmod.bindings import Lmod
 
 
 def quote_lua(text: str) -> str:

@@ -12,8 +12,8 @@ from trees import describe_tree
 from users import User, make_user
 
 from stackenv.errors import ModuleError
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.venv import find_python_module
+from stackenv.lmod.bindings import Lmod
 
 MAKERS = {
     "venv": "python -m venv {path}",

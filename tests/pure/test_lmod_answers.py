@@ -11,8 +11,8 @@ import pytest
 from built import LMOD
 
 from stackenv.errors import ModuleError, StackenvError
-from stackenv.facts.lmod import Lmod, find_lmod
-from stackenv.facts.module_table import (
+from stackenv.lmod.bindings import Lmod, find_lmod
+from stackenv.lmod.module_table import (
     LoadedModule,
     TableError,
     TableReader,
@@ -250,13 +250,13 @@ def test_lmod_is_found_by_each_way(tmp_path) -> None:
 
 
 def test_no_lmod_is_said_with_what_to_type(monkeypatch) -> None:
-    monkeypatch.setattr("stackenv.facts.lmod.USUAL_PREFIXES", ())
+    monkeypatch.setattr("stackenv.lmod.bindings.USUAL_PREFIXES", ())
     with pytest.raises(StackenvError, match="Lmod was not found") as error:
         Lmod.find({"PATH": ""})
     assert "LMOD_CMD=" in error.value.hint
 
 
 def test_packaging_is_imported_only_to_sort() -> None:
-    code = "import sys, stackenv.facts.lmod; print('packaging' in sys.modules)"
+    code = "import sys, stackenv.lmod.bindings; print('packaging' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

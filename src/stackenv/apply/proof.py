@@ -21,7 +21,7 @@ from stackenv.apply.proof_scripts import LMOD_SHELL, START
 from stackenv.configuration import ProofPolicy
 from stackenv.errors import ProofError
 from stackenv.facts.installation import CondaInstallation
-from stackenv.facts.lmod import find_lmod
+from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.templates import fill_placeholders
 

@@ -21,10 +21,10 @@ from stackenv.describe.conda_environment import (
 from stackenv.errors import ModuleError, StackenvError
 from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.conda_environment import list_environment_folders, read_packages
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.package_owners import count_by_installer, read_own_packages
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.modulefile.text import render_module

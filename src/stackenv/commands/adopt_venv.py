@@ -17,11 +17,11 @@ from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.constraints import CONSTRAINTS_FILE
 from stackenv.describe.venv import describe_venv_files
 from stackenv.errors import ModuleError, StackenvError, UsageError
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.python import ProbedPython
 from stackenv.facts.stack import Stack, find_module, load_stack
 from stackenv.facts.venv import Venv, find_python_module, probe_venv, read_venv
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import FOLDER
 from stackenv.modulefile import InstalledFile

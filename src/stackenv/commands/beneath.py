@@ -11,9 +11,9 @@ from stackenv.commands.adoption import read_former_record
 from stackenv.commands.workplace import Workplace
 from stackenv.describe.personal import IN_CHARGE
 from stackenv.errors import StackenvError, UsageError
-from stackenv.facts.lmod import Lmod
-from stackenv.facts.module_table import LoadedModule, read_loaded_modules
 from stackenv.facts.stack import Stack
+from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.model.environment import Record
 from stackenv.output import tell
 

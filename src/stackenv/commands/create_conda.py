@@ -20,7 +20,7 @@ from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.workplace import Workplace
 from stackenv.errors import InstallError, StackenvError
-from stackenv.facts.lmod import Lmod
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Record
 from stackenv.transactions.plan import Plan, RemoveTree, Step
 

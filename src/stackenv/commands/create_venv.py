@@ -19,9 +19,9 @@ from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.venv import describe_venv_files, describe_venv_module, is_venv_path
 from stackenv.errors import StackenvError, UsageError, quote_word
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Python, Record
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.modulefile.text import render_module

@@ -367,7 +367,7 @@ def put_on(record: Record, stack: Stack) -> Record:
 def load_conda(modules: tuple[str, ...], workplace: Workplace) -> Stack:
     """Return the stack of `modules` and of conda's module."""
     from stackenv.commands.adopt_conda import load_conda_stack
-    from stackenv.facts.lmod import Lmod
+    from stackenv.lmod.bindings import Lmod
 
     return load_conda_stack(modules, workplace, Lmod.find(workplace.environ))
 
@@ -380,9 +380,9 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     """
     from stackenv.commands.beneath import require_no_personal
     from stackenv.commands.trusting import require_names
-    from stackenv.facts.lmod import Lmod
     from stackenv.facts.stack import load_stack
     from stackenv.facts.venv import read_venv
+    from stackenv.lmod.bindings import Lmod
 
     require_names(modules, record.full_name)
     stack = require_no_personal(load_stack(Lmod.find(workplace.environ), modules))

@@ -156,8 +156,8 @@ def ask_stack(record: Record, workplace: Workplace, names: set[Any]) -> dict[Any
     """Return version and module of the packages `names` in the modules of `record`, loaded now."""
     from packaging.utils import canonicalize_name
 
-    from stackenv.facts.lmod import Lmod
     from stackenv.facts.stack import load_stack
+    from stackenv.lmod.bindings import Lmod
 
     try:
         environ = {**workplace.environ, "MODULEPATH": record.modulepath}

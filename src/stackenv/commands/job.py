@@ -134,7 +134,7 @@ def hand_over(script: str, typed: Collection[str], workplace: Workplace) -> None
 
 def write_script(workplace: Workplace, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
     """Return the script of the job that is asked for."""
-    from stackenv.facts.lmod_package import find_lmod_package
+    from stackenv.lmod.package import find_lmod_package
     from stackenv.render.job import render_job
 
     module = workplace.store.find(name, default=True)

@@ -22,7 +22,7 @@ from stackenv.describe.kernel import (
 from stackenv.describe.launch import describe_launch, describe_launch_file
 from stackenv.errors import InstallError, StackenvError
 from stackenv.facts.ipykernel import IPyKernel, probe_ipykernel
-from stackenv.facts.lmod import find_lmod
+from stackenv.lmod.bindings import find_lmod
 from stackenv.model.environment import Record
 from stackenv.output import print_json, print_line, tell
 

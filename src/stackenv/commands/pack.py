@@ -181,7 +181,7 @@ class Packing:
     def compile(self) -> None:
         from stackenv.apply.launcher import describe_launch
         from stackenv.apply.packing import compile_packages, describe_compilation
-        from stackenv.facts.lmod import find_lmod
+        from stackenv.lmod.bindings import find_lmod
 
         words = describe_compilation(self.record)
         if words:

@@ -19,10 +19,10 @@ from stackenv.commands.wanted_installs import install_with_pip, read_reports
 from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.venv import describe_venv_files
 from stackenv.errors import StackenvError
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.facts.venv import read_configuration
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Record
 from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file

@@ -21,8 +21,8 @@ from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.describe.modules import describe_module
 from stackenv.errors import ModuleError, ProofError, StackenvError
 from stackenv.facts.foreign_files import list_foreign, list_settings
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Record
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell

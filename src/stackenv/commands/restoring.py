@@ -139,7 +139,7 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
     from stackenv.apply.venv import environment_of
     from stackenv.commands.adopt_venv import draft_adopted_venv
     from stackenv.commands.making_venv import complete_record
-    from stackenv.facts.lmod import Lmod
+    from stackenv.lmod.bindings import Lmod
 
     # What happens to be loaded now is none of the environment's.
     lmod = Lmod.find(workplace.environ).purged()
@@ -151,7 +151,7 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
 def restore_conda(request: AdoptRequest, workplace: Workplace, _: Record) -> Record:
     """Return the record of the conda environment that `request` names."""
     from stackenv.commands.adopt_conda import capture_record, draft_conda_record, load_conda_stack
-    from stackenv.facts.lmod import Lmod
+    from stackenv.lmod.bindings import Lmod
 
     require_own_python(request.prefix, None)
     stack = load_conda_stack(request.modules, workplace, Lmod.find(workplace.environ).purged())

@@ -34,7 +34,7 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
       srun stackenv run biopy python script.py
     """
     from stackenv.apply.launcher import describe_launch, launch
-    from stackenv.facts.lmod import find_lmod
+    from stackenv.lmod.bindings import find_lmod
 
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:

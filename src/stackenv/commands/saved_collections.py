@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from stackenv.apply.store import StoredModule
 from stackenv.commands.workplace import Workplace
-from stackenv.facts.collections import Collection, list_collections
+from stackenv.lmod.collections import Collection, list_collections
 from stackenv.model.environment import Record
 from stackenv.output import tell
 

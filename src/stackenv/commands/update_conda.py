@@ -28,9 +28,9 @@ from stackenv.commands.update_targets import StackShelf, Target, find_unwritable
 from stackenv.commands.workplace import Workplace
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.facts.conda_environment import describe_package
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.package_owners import Owners, read_owners
 from stackenv.facts.stack import Stack
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect

@@ -18,8 +18,8 @@ from stackenv.commands.replacement import read_own_record
 from stackenv.commands.workplace import Workplace
 from stackenv.errors import StackenvError, UsageError
 from stackenv.facts.conda_environment import find_named_environment, list_environments
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack, load_stack
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Record
 
 PLAIN_MODULE = re.compile(rf"{NAME.pattern}(/{NAME.pattern})*")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from stackenv.configuration import SitePolicy
 from stackenv.errors import StackenvError
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.facts.venv import Venv, read_venv
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Package, Record
 from stackenv.model.finding import RunCommand
 

@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stackenv.errors import StackenvError
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.python import probe_python
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Package, Python
 
 # What builds packages is never constrained: pip before 25.3 reads the same constraints for the

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import ModuleError, StackenvError, explain
-from stackenv.facts.lmod import Lmod, order_module
 from stackenv.facts.own_packages import read_site_packages
 from stackenv.facts.python import ProbedPython, probe_python
 from stackenv.facts.stack import find_module_python
+from stackenv.lmod.bindings import Lmod, order_module
 
 OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 

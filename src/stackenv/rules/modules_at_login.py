@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv.facts.account import Account
-from stackenv.facts.lmod import Lmod
 from stackenv.facts.start_modules import Load, list_loads, list_used_folders
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.finding import Finding
 
 

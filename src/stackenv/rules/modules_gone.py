@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from stackenv.errors import ModuleError
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.facts.lmod import Lmod
+from stackenv.lmod.bindings import Lmod
 from stackenv.model.finding import Finding
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stackenv.errors import StackenvError
-from stackenv.facts.lmod import find_lmod
+from stackenv.lmod.bindings import find_lmod
 
 
 def find_lmod_package(environ: Mapping[str, str]) -> str:

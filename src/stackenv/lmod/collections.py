@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.facts.module_table import LoadedModule, LuaTable, TableError, TableReader, read_entry
+from stackenv.lmod.module_table import LoadedModule, LuaTable, TableError, TableReader, read_entry
 
 # Below the home. Lmod 8.6 knows only the first; later versions write both, or the second alone where the
 # site has set LMOD_USE_DOT_CONFIG_ONLY, and read the newer of two:

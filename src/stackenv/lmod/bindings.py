@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stackenv.errors import ModuleError, StackenvError
-from stackenv.facts.module_table import LoadedModule, read_changes, read_loaded_modules
-from stackenv.facts.spider import map_folders
+from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
+from stackenv.lmod.spider import map_folders
 
 # Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
 USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
