@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.facts.start_files import Shell, StartFile
-from stackenv.facts.start_modules import list_loads, list_used_folders
+from stackenv.account.start_files import Shell, StartFile
+from stackenv.account.start_modules import list_loads, list_used_folders
 
 UNCONDITIONAL: list[tuple[Shell, str, list[str]]] = [
     ("sh", "module load GONE", ["GONE"]),

@@ -74,7 +74,7 @@ doctor.name, doctor.hidden = "doctor", True
 
 def look(name: str | None, workplace: Workplace) -> Found:
     """Return what is found in the environment `name`, or in the account and all environments."""
-    from stackenv.facts.account import Account
+    from stackenv.account.account import Account
     from stackenv.facts.checked_environment import StackLoader
     from stackenv.output import showing_progress
     from stackenv.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
@@ -169,7 +169,7 @@ def find_obstacle(
 
     What they need is broken by one of `unfixed` or by a fault of the account, or has just been set aside.
     """
-    from stackenv.facts.account import Account
+    from stackenv.account.account import Account
     from stackenv.model.finding import MoveAside
     from stackenv.rules import CONDA_RULES, apply_rules
 

@@ -53,9 +53,9 @@ def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 
 def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
+    from stackenv.account.storage_places import list_conda_prefixes
     from stackenv.commands.adopt_conda import load_conda_stack
     from stackenv.facts.conda_cache import find_soft_linked, list_unused
-    from stackenv.facts.storage_places import list_conda_prefixes
     from stackenv.lmod.bindings import Lmod
 
     stack = load_conda_stack((), workplace, Lmod.find(workplace.environ))
@@ -79,7 +79,7 @@ def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
 
 def find_pip_cache(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield pip's cache, which a pip empties that takes the same folder for it."""
-    from stackenv.facts.storage_places import find_pip_cache_folder
+    from stackenv.account.storage_places import find_pip_cache_folder
 
     folder = find_pip_cache_folder(workplace.environ)
     if folder is None or not folder.is_dir() or not any(folder.iterdir()):
@@ -193,7 +193,7 @@ def list_replaced(workplace: Workplace) -> Iterator[Path]:
 
     In a project only this user's: what a colleague has made is the colleague's to remove.
     """
-    from stackenv.facts.storage_places import is_own
+    from stackenv.account.storage_places import is_own
 
     for module in workplace.store.list_modules():
         prefix, seen = module.prefix, set()
@@ -209,7 +209,7 @@ def list_replaced(workplace: Workplace) -> Iterator[Path]:
 
 def list_prefixes(workplace: Workplace) -> Iterator[Path]:
     """Yield the folders in which environments of stackenv can be: of the project, else of this user."""
-    from stackenv.facts.storage_places import is_own, list_conda_prefixes, list_folders, list_venvs
+    from stackenv.account.storage_places import is_own, list_conda_prefixes, list_folders, list_venvs
 
     if workplace.shared:
         for name in ("venvs", "envs"):

@@ -39,7 +39,7 @@ def say_what_keeps(leftover: Leftover, workplace: Workplace) -> str:
 
 def list_venvs(workplace: Workplace) -> Iterator[Path]:
     """Yield the venvs that this user has: where they usually are, and wherever a module leads to one."""
-    from stackenv.facts.storage_places import list_venvs as list_usual
+    from stackenv.account.storage_places import list_venvs as list_usual
 
     yield from list_usual(workplace.environ, workplace.policy)
     yield from (Path(module.prefix) for module in workplace.store.list_modules())

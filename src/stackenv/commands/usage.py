@@ -17,8 +17,8 @@ from stackenv.errors import StackenvError
 from stackenv.output import format_count, print_json, showing_count, tell
 
 if TYPE_CHECKING:
+    from stackenv.account.storage_places import Place
     from stackenv.facts.limits import Limit
-    from stackenv.facts.storage_places import Place
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -81,7 +81,7 @@ def find_places(workplace: Workplace) -> tuple[Place, ...]:
     StackenvError
         When the folder of modules cannot be read.
     """
-    from stackenv.facts.storage_places import list_places, list_project_places
+    from stackenv.account.storage_places import list_places, list_project_places
 
     try:
         modules = [(module.full_name, module.prefix) for module in workplace.store.list_modules()]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from stackenv.output import format_bytes, print_line, print_table
 
 if TYPE_CHECKING:
+    from stackenv.account.storage_places import Place
     from stackenv.facts.disk_usage import TreeUsage
     from stackenv.facts.limits import Limit
-    from stackenv.facts.storage_places import Place
 
 BAR_COLUMNS = 20
 # Below so many columns of a terminal there is no room for bars.
@@ -49,7 +49,7 @@ def print_measured(measured: Sequence[Measured], order: str) -> None:
         rows = [describe_row(found) for found in measured]
         print_table((), [*rows, ("total", "-", str(total[0]), "-", str(total[1]), "-", "-")])
         return
-    from stackenv.facts.storage_places import TITLES
+    from stackenv.account.storage_places import TITLES
 
     bars = draw_bars([m.usage.all_bytes if order == "bytes" else m.usage.all_inodes for m in measured])
     shown = [

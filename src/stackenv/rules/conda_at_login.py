@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stackenv.facts.account import Account
-from stackenv.facts.init_blocks import find_init_blocks
+from stackenv.account.account import Account
+from stackenv.account.init_blocks import find_init_blocks
 from stackenv.model.finding import Finding
 
 ACTIVATE = re.compile(r"(?:(?:conda|mamba|micromamba)\s+|source\s+(?:\S*/)?|\.\s+\S*/)activate\b(?!\S)")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from stackenv.facts.account import Account
-from stackenv.facts.variable_places import find_variable_places
+from stackenv.account.account import Account
+from stackenv.account.variable_places import find_variable_places
 from stackenv.model.finding import Finding
 
 KEPT, REFUSED = "CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"

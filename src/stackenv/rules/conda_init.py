@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from stackenv.facts.account import Account
-from stackenv.facts.init_blocks import InitBlock, cut_out, find_init_blocks
-from stackenv.facts.start_files import Shell, StartFile, parses
+from stackenv.account.account import Account
+from stackenv.account.init_blocks import InitBlock, cut_out, find_init_blocks
+from stackenv.account.start_files import Shell, StartFile, parses
 from stackenv.model.finding import Finding, RewriteFile
 
 WHY = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from stackenv.facts.account import Account
+from stackenv.account.account import Account
 from stackenv.model.finding import Finding, MoveAside
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.facts.account import Account
+from stackenv.account.account import Account
 from stackenv.model.finding import Finding, RunCommand
 
 # Up to Lmod 8.7.14, where files with a dot are not wanted, and since.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stackenv.facts.account import Account
-from stackenv.facts.start_modules import Load, list_loads, list_used_folders
+from stackenv.account.account import Account
+from stackenv.account.start_modules import Load, list_loads, list_used_folders
 from stackenv.lmod.bindings import Lmod
 from stackenv.model.finding import Finding
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.facts.account import Account
-from stackenv.facts.storage_places import find_absolute, find_home
+from stackenv.account.account import Account
+from stackenv.account.storage_places import find_absolute, find_home
 from stackenv.model.finding import Finding
 
 TRUE = ("1", "true", "yes", "on", "t", "y")

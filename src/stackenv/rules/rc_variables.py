@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stackenv.facts.account import Account
+from stackenv.account.account import Account
 from stackenv.model.finding import Finding
 
 WHY = {

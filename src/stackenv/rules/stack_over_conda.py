@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from stackenv.account.account import Account
 from stackenv.describe.venv import FIRST_PTH
 from stackenv.errors import quote_word
-from stackenv.facts.account import Account
 from stackenv.model.finding import Finding
 
 VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from stackenv.facts.account import Account
-from stackenv.facts.conda_storage import find_device, list_chosen
-from stackenv.facts.variable_places import find_variable_places
+from stackenv.account.account import Account
+from stackenv.account.conda_storage import find_device, list_chosen
+from stackenv.account.variable_places import find_variable_places
 from stackenv.model.finding import Finding
 
 

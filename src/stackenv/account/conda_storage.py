@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.account.storage_places import expand, find_absolute, find_home, read_condarc_folders
 from stackenv.configuration import SitePolicy
-from stackenv.facts.storage_places import expand, find_absolute, find_home, read_condarc_folders
 
 
 @dataclass(frozen=True)

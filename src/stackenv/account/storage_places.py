@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.account.account import Account
 from stackenv.configuration import SitePolicy
-from stackenv.facts.account import Account
 from stackenv.facts.conda_environment import list_environment_folders
 
 ENVIRONMENT = "environment"

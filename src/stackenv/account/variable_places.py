@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.facts.account import Account
+from stackenv.account.account import Account
 
 
 def find_variable_places(name: str, account: Account) -> Iterator[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from stackenv.account.start_files import StartFile, list_start_files
 from stackenv.configuration import SitePolicy
-from stackenv.facts.start_files import StartFile, list_start_files
 
 
 @dataclass(frozen=True)
