@@ -30,9 +30,9 @@ from stackenv.apply.kept import KeptModulefiles
 from stackenv.apply.proof import prove_module
 from stackenv.configuration import CondaPolicy, SitePolicy, find_policy_file, load_policy
 from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
+from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError
 from stackenv.facts.condarc_validation import validate_condarc
-from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
 from stackenv.modulefile.text import OURS_BEGINS, render_module
 from stackenv.output import format_bytes, format_count

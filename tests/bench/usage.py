@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from built import WORK
 from cost import RUNS
 
-from stackenv.facts.disk_usage import measure_trees
+from stackenv.disk.usage import measure_trees
 
 STACKENV = WORK / "venv/bin/stackenv"
 PACKAGES = 2500

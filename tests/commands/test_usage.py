@@ -17,7 +17,7 @@ import pytest
 from occupied import fill, fill_home, make_conda, measure, write_policy
 from people import COMMAND, Person
 
-from stackenv.commands.usage_tables import draw_bars
+from stackenv.disk.usage_tables import draw_bars
 
 NOBODY = 74023
 PLACE = """

@@ -14,7 +14,7 @@ import pytest
 from occupied import fill_home, measure, write_policy
 from people import Person
 
-from stackenv.facts import limits
+from stackenv.disk import limits
 
 
 def write_command(person: Person, body: str) -> Path:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.facts import disk_scan
-from stackenv.facts.disk_usage import TreeUsage, measure_trees
+from stackenv.disk import scan as disk_scan
+from stackenv.disk.usage import TreeUsage, measure_trees
 
 DAY_S = 86_400
 
@@ -198,7 +198,7 @@ def test_a_read_of_a_file_is_a_use_and_the_measuring_is_none(tmp_path: Path) -> 
 MOUNTED = """
 import sys
 from pathlib import Path
-from stackenv.facts.disk_usage import measure_trees
+from stackenv.disk.usage import measure_trees
 for path in map(Path, sys.argv[1:]):
     print(measure_trees({"tree": path})["tree"])
 """

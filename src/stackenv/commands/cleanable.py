@@ -17,10 +17,10 @@ from packaging.version import InvalidVersion, Version
 
 from stackenv.commands.keeping import say_what_keeps
 from stackenv.commands.workplace import Workplace
+from stackenv.disk.processes import find_active, list_users
+from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError, explain
-from stackenv.facts.disk_usage import measure_trees
 from stackenv.facts.leftover_environments import list_leftovers, read_own_record
-from stackenv.facts.processes import find_active, list_users
 from stackenv.model.finding import RunCommand
 from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
 

@@ -59,7 +59,7 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
 
 def require_idle(record: Record) -> None:
     """Raise BusyError while processes of this user on this node use the environment of `record`."""
-    from stackenv.facts.processes import list_users
+    from stackenv.disk.processes import list_users
 
     users = list_users(Path(record.path))
     if users:

@@ -15,8 +15,8 @@ from stackenv.commands.workplace import Workplace
 from stackenv.describe.constraints import CONSTRAINTS_FILE
 from stackenv.describe.packed import IMAGE
 from stackenv.describe.venv import LAYERS
+from stackenv.disk.writers import name_user
 from stackenv.errors import StackenvError, quote_word
-from stackenv.facts.access import name_user
 from stackenv.facts.platform import probe_platform
 from stackenv.model.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from stackenv.disk.writers import list_writers, name_user
 from stackenv.errors import StackenvError, quote_word
-from stackenv.facts.access import list_writers, name_user
 from stackenv.facts.stack import Stack
 from stackenv.rules.open_to_others import INSIDE
 

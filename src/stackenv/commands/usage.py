@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
-from stackenv.commands.usage_tables import Measured, Share, format_day, print_limits, print_measured
 from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.disk.usage_tables import Measured, Share, format_day, print_limits, print_measured
 from stackenv.errors import StackenvError
 from stackenv.output import format_count, print_json, showing_count, tell
 
 if TYPE_CHECKING:
     from stackenv.account.storage_places import Place
-    from stackenv.facts.limits import Limit
+    from stackenv.disk.limits import Limit
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -44,7 +44,7 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
       stackenv usage
       stackenv usage --sort files
     """
-    from stackenv.facts.limits import probe_limits
+    from stackenv.disk.limits import probe_limits
 
     workplace = open_workplace(shared)
     measured = measure(find_places(workplace))
@@ -97,7 +97,7 @@ def find_places(workplace: Workplace) -> tuple[Place, ...]:
 
 def measure(places: Sequence[Place]) -> list[Measured]:
     """Return what each of `places` takes; show on a terminal how far that is."""
-    from stackenv.facts.disk_usage import measure_trees
+    from stackenv.disk.usage import measure_trees
 
     with showing_count("counting", "files") as advance:
         found = measure_trees({str(place.path): place.path for place in places}, on_progress=advance)

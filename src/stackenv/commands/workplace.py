@@ -12,8 +12,8 @@ from pathlib import Path
 
 from stackenv.apply.store import ModuleStore
 from stackenv.configuration import SitePolicy, find_policy_file, load_policy
+from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
-from stackenv.facts.purged_storage import find_purged_storage
 from stackenv.model.record import FOLDER
 from stackenv.output import tell
 from stackenv.transactions.access import Access

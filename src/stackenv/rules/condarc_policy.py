@@ -12,7 +12,7 @@ import yaml
 from stackenv.account.account import Account
 from stackenv.account.conda_storage import list_policy_storage
 from stackenv.account.storage_places import expand, find_absolute
-from stackenv.facts.purged_storage import find_purged_storage
+from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.model.finding import Finding, RewriteFile
 
 FOLDERS = {"envs_dirs": "environments", "envs_path": "environments", "pkgs_dirs": "packages"}

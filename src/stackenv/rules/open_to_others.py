@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stackenv.facts.access import list_writers, name_user
+from stackenv.disk.writers import list_writers, name_user
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding, RunCommand
 from stackenv.model.record import FOLDER, RECORD_FILE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.facts.purged_storage import find_purged_storage
 from stackenv.model.finding import Finding
 
 

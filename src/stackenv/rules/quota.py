@@ -10,7 +10,7 @@ from pathlib import Path
 from stackenv.account.account import Account
 from stackenv.account.conda_storage import find_device, list_chosen
 from stackenv.account.storage_places import find_absolute, list_package_caches
-from stackenv.facts.limits import Limit, probe_limits
+from stackenv.disk.limits import Limit, probe_limits
 from stackenv.model.finding import Finding
 from stackenv.output import format_bytes, format_count
 

@@ -10,7 +10,7 @@ from stackenv.account.account import Account
 from stackenv.account.conda_storage import list_chosen
 from stackenv.account.storage_places import is_own, list_conda_prefixes, list_package_caches
 from stackenv.account.variable_places import find_variable_places
-from stackenv.facts.purged_storage import find_purged_storage
+from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.model.finding import Finding
 
 KINDS = {"envs": "environments", "pkgs": "packages"}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from stackenv.facts.disk_scan import BLOCK_BYTES, NAMES_BITS, Folder, Found, Tally, join_figures, scan
+from stackenv.disk.scan import BLOCK_BYTES, NAMES_BITS, Folder, Found, Tally, join_figures, scan
 
 MOST_NAMES = (1 << NAMES_BITS) - 1
 

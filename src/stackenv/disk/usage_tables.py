@@ -12,8 +12,8 @@ from stackenv.output import format_bytes, print_line, print_table
 
 if TYPE_CHECKING:
     from stackenv.account.storage_places import Place
-    from stackenv.facts.disk_usage import TreeUsage
-    from stackenv.facts.limits import Limit
+    from stackenv.disk.limits import Limit
+    from stackenv.disk.usage import TreeUsage
 
 BAR_COLUMNS = 20
 # Below so many columns of a terminal there is no room for bars.
