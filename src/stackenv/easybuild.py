@@ -17,7 +17,9 @@ from easybuild.tools.config import get_module_syntax, install_path
 from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
-from stackenv.apply.installation import (
+from stackenv.apply.kept import KeptModulefiles
+from stackenv.conda.condarc_validation import validate_condarc
+from stackenv.conda.install import (
     FROZEN_SINCE,
     empty_package_cache,
     find_conda_version,
@@ -26,14 +28,12 @@ from stackenv.apply.installation import (
     opened_for_writing,
     unfreeze_base,
 )
-from stackenv.apply.kept import KeptModulefiles
-from stackenv.apply.proof import prove_module
+from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
+from stackenv.conda.load_test import prove_module
+from stackenv.conda.module import describe_conda_module, describe_installed_files
 from stackenv.configuration import CondaPolicy, SitePolicy, find_policy_file, load_policy
-from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError
-from stackenv.facts.condarc_validation import validate_condarc
-from stackenv.facts.installation import CondaInstallation, check_root, probe_installation
 from stackenv.modulefile.text import OURS_BEGINS, render_module
 from stackenv.output import format_bytes, format_count
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from stackenv.conda.condarc_validation import validate_condarc
+from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration import load_policy
 from stackenv.errors import PolicyError
-from stackenv.facts.condarc_validation import validate_condarc
-from stackenv.facts.installation import CondaInstallation
 
 MODULE = "Anaconda3/2024.02-1"
 

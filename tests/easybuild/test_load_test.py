@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from runner import LMOD, WORK
 
-from stackenv.apply.proof import ProofReport, prove_module
+from stackenv.conda.installation import CondaInstallation
+from stackenv.conda.load_test import ProofReport, prove_module
 from stackenv.configuration import ProofPolicy
 from stackenv.errors import ProofError
-from stackenv.facts.installation import CondaInstallation
 
 MODULE = "Anaconda3/2024.02-1"
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")

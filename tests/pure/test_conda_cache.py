@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.conda.package_cache import CondaCache, list_unused
 from stackenv.errors import StackenvError
-from stackenv.facts.conda_cache import CondaCache, list_unused
 
 # As conda/cli/main_clean.py of 4.12.0 does it: a dry run ends before the first question, so that nothing is
 # printed as JSON; indexes are deleted without one.

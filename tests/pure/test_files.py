@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.installation import empty_package_cache, install_files
 from stackenv.apply.kept import KeptModulefiles, RestoredModulefile
+from stackenv.conda.install import empty_package_cache, install_files
+from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import StackenvError
-from stackenv.facts.installation import CondaInstallation
 from stackenv.modulefile import InstalledFile
 from stackenv.transactions.files import current_umask, write_file
 

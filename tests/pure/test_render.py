@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackenv import STACKENV_UUID, __version__
+from stackenv.conda.installation import CondaInstallation
+from stackenv.conda.module import describe_conda_module, describe_installed_files
 from stackenv.configuration import (
     ChannelPolicy,
     CondaPolicy,
@@ -28,9 +30,7 @@ from stackenv.configuration import (
     Variable,
     load_policy,
 )
-from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
 from stackenv.errors import StackenvError
-from stackenv.facts.installation import CondaInstallation
 from stackenv.modulefile import TerminalNotices
 from stackenv.modulefile.lua import render_operation
 from stackenv.modulefile.templates import SHIPPED, open_templates

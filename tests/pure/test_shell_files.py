@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.conda.installation import CondaInstallation
+from stackenv.conda.module import describe_conda_module, describe_installed_files
 from stackenv.configuration import load_policy
-from stackenv.describe.conda_module import describe_conda_module, describe_installed_files
-from stackenv.facts.installation import CondaInstallation
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.templates import fill_placeholders
 from stackenv.modulefile.text import render_installed_file, render_module

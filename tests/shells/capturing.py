@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackenv.apply.capture import capture_activation
-from stackenv.model.activation import CapturedActivation
+from stackenv.conda.activation.capture import capture_activation
+from stackenv.conda.activation.captured import CapturedActivation
 
 
 def write_environment(prefix: Path, files: dict[str, str]) -> Path:

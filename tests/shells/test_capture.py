@@ -12,8 +12,8 @@ from capturing import capture, details, write_environment
 from dialects import DIALECTS
 from session import Session, Snapshot
 
-from stackenv.apply.capture import capture_activation
-from stackenv.apply.capture_sources import hash_sources
+from stackenv.conda.activation.capture import capture_activation
+from stackenv.conda.activation.sources import hash_sources
 from stackenv.errors import StackenvError
 
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")

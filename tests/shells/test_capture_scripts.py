@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from capturing import capture, details, write_environment
 
-from stackenv.apply.capture import capture_activation
+from stackenv.conda.activation.capture import capture_activation
 
 CODE = """\
 import pathlib, sys
-from stackenv.apply.capture import capture_activation
+from stackenv.conda.activation.capture import capture_activation
 for finding in capture_activation(pathlib.Path(sys.argv[1])).findings:
     print(finding.kind, finding.subject)
 """

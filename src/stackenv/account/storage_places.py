@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.account.account import Account
+from stackenv.conda.environments import list_environment_folders
 from stackenv.configuration import SitePolicy
-from stackenv.facts.conda_environment import list_environment_folders
 
 ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"

@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 
 from stackenv.apply.pip_update import LONGEST
 from stackenv.apply.squashfs import end_with_parent
+from stackenv.conda.environments import list_files, read_notes
 from stackenv.errors import InstallError
-from stackenv.facts.conda_environment import list_files, read_notes
 from stackenv.facts.own_packages import list_channels
 from stackenv.model.update import PackageChange
 

@@ -176,7 +176,7 @@ def find_environment(text: str, workplace: Workplace) -> Path:
     UsageError
         When there is none.
     """
-    from stackenv.facts.conda_environment import find_named_environment
+    from stackenv.conda.environments import find_named_environment
 
     path = resolve_dots(expand_home(text))
     if path.is_dir():

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stackenv.apply.capture import capture_activation
 from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.commands.beneath import require_no_personal
 from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.workplace import Workplace, read_command_words
+from stackenv.conda.activation.capture import capture_activation
+from stackenv.conda.activation.scripts import hash_activation
+from stackenv.conda.environments import list_environment_folders, read_packages
 from stackenv.describe.conda_environment import (
     describe_conda_environment_files,
     describe_conda_environment_module,
     list_untold,
 )
 from stackenv.errors import ModuleError, StackenvError
-from stackenv.facts.activation_scripts import hash_activation
-from stackenv.facts.conda_environment import list_environment_folders, read_packages
 from stackenv.facts.package_owners import count_by_installer, read_own_packages
 from stackenv.facts.platform import probe_platform
 from stackenv.facts.stack import Stack, load_stack

@@ -103,7 +103,7 @@ def render_requirements(record: Record, _: Workplace) -> str:
 
 def render_environment(record: Record, workplace: Workplace) -> str:
     """Return an environment.yml that `conda env create` takes."""
-    from stackenv.facts.conda_environment import read_packages
+    from stackenv.conda.environments import read_packages
     from stackenv.facts.own_packages import list_channels
 
     prefix, pip = Path(record.path), list_pip_packages(record)

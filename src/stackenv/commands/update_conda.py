@@ -26,8 +26,8 @@ from stackenv.commands.adopt_conda import capture_record, find_conda, load_conda
 from stackenv.commands.replacement import keep_hand_edited, see, write_environment
 from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.commands.workplace import Workplace
+from stackenv.conda.environments import describe_package
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.facts.conda_environment import describe_package
 from stackenv.facts.package_owners import Owners, read_owners
 from stackenv.facts.stack import Stack
 from stackenv.lmod.bindings import Lmod

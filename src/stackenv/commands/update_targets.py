@@ -16,8 +16,8 @@ from stackenv.apply.store import NAME, StoredModule
 from stackenv.commands.info import can_be_believed
 from stackenv.commands.replacement import read_own_record
 from stackenv.commands.workplace import Workplace
+from stackenv.conda.environments import find_named_environment, list_environments
 from stackenv.errors import StackenvError, UsageError
-from stackenv.facts.conda_environment import find_named_environment, list_environments
 from stackenv.facts.stack import Stack, load_stack
 from stackenv.lmod.bindings import Lmod
 from stackenv.model.environment import Record

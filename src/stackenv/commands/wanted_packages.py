@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from stackenv.conda.environments import read_packages
 from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.describe.personal import IN_EVERY_VENV
-from stackenv.facts.conda_environment import read_packages
 from stackenv.facts.own_packages import describe_requirement, list_channels, read_origin
 from stackenv.facts.package_owners import read_owners
 from stackenv.model.environment import Record

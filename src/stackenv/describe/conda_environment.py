@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.describe.conda_module import NOT_GUARDED, describe_hiding
+from stackenv.conda.module import NOT_GUARDED, describe_hiding
 from stackenv.describe.launch import describe_launch_file
 from stackenv.describe.personal import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
 from stackenv.describe.venv import FIRST_PTH, PATH_PRIORITY, describe_guarded_import, find_site_packages

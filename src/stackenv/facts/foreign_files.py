@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.facts.conda_environment import read_file_names
+from stackenv.conda.environments import read_file_names
 from stackenv.facts.own_packages import InstalledDistribution, read_distributions
 from stackenv.model.environment import Record
 from stackenv.model.record import FOLDER

@@ -12,7 +12,7 @@ from importlib.metadata import Distribution, PackagePath
 from pathlib import Path
 from typing import NamedTuple
 
-from stackenv.facts.conda_environment import list_files
+from stackenv.conda.environments import list_files
 from stackenv.facts.own_packages import describe_requirement, read_origin
 from stackenv.facts.package_owners import Owners
 

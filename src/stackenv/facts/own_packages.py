@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from stackenv.facts.conda_environment import read_notes
+from stackenv.conda.environments import read_notes
 
 
 class InstalledDistribution(importlib.metadata.PathDistribution):

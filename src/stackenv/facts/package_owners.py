@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from stackenv.facts.conda_environment import describe_package, list_files, read_notes
+from stackenv.conda.environments import describe_package, list_files, read_notes
 from stackenv.facts.own_packages import (
     InstalledDistribution,
     describe_requirement,

@@ -8,8 +8,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.apply.own_files import has_contents, is_users
+from stackenv.conda.activation.scripts import hash_activation
 from stackenv.describe.modules import describe_files, describe_module
-from stackenv.facts.activation_scripts import hash_activation
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.environment import Record
 from stackenv.model.finding import Finding

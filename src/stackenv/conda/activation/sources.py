@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stackenv.conda.activation.captured import CaptureFinding
 from stackenv.errors import StackenvError
-from stackenv.model.activation import CaptureFinding
 from stackenv.modulefile.dialect import VARIABLE_NAME
 
 STATE_FILE = "conda-meta/state"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.apply.capture_shells import write_bash, write_tcsh
+from stackenv.conda.activation.shells import write_bash, write_tcsh
 from stackenv.errors import StackenvError, quote_word
 from stackenv.modulefile.dialect import VARIABLE_NAME
 

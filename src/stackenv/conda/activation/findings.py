@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from stackenv.apply.capture_changes import Change, changed_names
-from stackenv.apply.capture_run import Observation
-from stackenv.model.activation import CaptureFinding
+from stackenv.conda.activation.captured import CaptureFinding
+from stackenv.conda.activation.changes import Change, changed_names
+from stackenv.conda.activation.run import Observation
 
 LINE_LIMIT = 160
 SAYS = {

@@ -17,13 +17,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.apply.capture_changes import (
+from stackenv.conda.activation.captured import CapturedActivation, CaptureFinding
+from stackenv.conda.activation.changes import (
     Change,
     describe_changes,
     find_differing,
     keep_common,
 )
-from stackenv.apply.capture_findings import (
+from stackenv.conda.activation.findings import (
     compare_dialects,
     find_deactivation,
     find_failures,
@@ -31,12 +32,11 @@ from stackenv.apply.capture_findings import (
     find_setter,
     find_shell_changes,
 )
-from stackenv.apply.capture_run import Observation, Trial, clear_folder
-from stackenv.apply.capture_seeds import choose_seeds
-from stackenv.apply.capture_shells import find_program
-from stackenv.apply.capture_sources import ActivationSources, hash_sources, read_sources
+from stackenv.conda.activation.run import Observation, Trial, clear_folder
+from stackenv.conda.activation.seeds import choose_seeds
+from stackenv.conda.activation.shells import find_program
+from stackenv.conda.activation.sources import ActivationSources, hash_sources, read_sources
 from stackenv.errors import StackenvError, explain
-from stackenv.model.activation import CapturedActivation, CaptureFinding
 
 OTHER_HOST = "stackenv-capture"
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from stackenv.apply.capture_run import Observation
+from stackenv.conda.activation.run import Observation
 
 CONDAS_OWN = frozenset({"CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
 # An empty entry of these is the system's own pages; elsewhere it is the current folder, and a slip.

@@ -13,8 +13,8 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from stackenv import STACKENV_UUID
+from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import InstallationError, StackenvError, explain
-from stackenv.facts.installation import CondaInstallation
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
 from stackenv.transactions.files import write_file

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration import CondaPolicy, SitePolicy
 from stackenv.configuration.condarc import describe_condarc_keys, name_policy_key, suggest_key
 from stackenv.errors import PolicyError, StackenvError, quote_word
-from stackenv.facts.installation import CondaInstallation
 from stackenv.facts.python import run_probe
 
-PROBE = Path(__file__).parent / "probes" / "condarc_probe.py"
+PROBE = Path(__file__).with_name("probe_condarc.py")
 
 
 def validate_condarc(

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from stackenv.apply.proof_scripts import LMOD_SHELL, START
+from stackenv.conda.installation import CondaInstallation
+from stackenv.conda.load_test_scripts import LMOD_SHELL, START
 from stackenv.configuration import ProofPolicy
 from stackenv.errors import ProofError
-from stackenv.facts.installation import CondaInstallation
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.templates import fill_placeholders

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stackenv.apply.capture_changes import changed_names
-from stackenv.apply.capture_run import Observation
-from stackenv.apply.capture_sources import ActivationSources
+from stackenv.conda.activation.changes import changed_names
+from stackenv.conda.activation.run import Observation
+from stackenv.conda.activation.sources import ActivationSources
 
 # What other modules commonly set: a script may do something only where they did.
 COMMON_LISTS = frozenset(

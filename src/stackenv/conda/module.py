@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stackenv import STACKENV_UUID
+from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration import CondaPolicy
 from stackenv.configuration.condarc import describe_condarc
 from stackenv.describe.venv import PATH_PRIORITY
-from stackenv.facts.installation import CondaInstallation
 from stackenv.modulefile import (
     BaseBin,
     Family,
