@@ -11,8 +11,8 @@ from stacked import open_stack
 from trees import describe_tree
 from users import User, make_user
 
+from stackenv.environments.venv import find_python_module
 from stackenv.errors import ModuleError
-from stackenv.facts.venv import find_python_module
 from stackenv.lmod.bindings import Lmod
 
 MAKERS = {

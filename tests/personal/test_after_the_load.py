@@ -9,9 +9,9 @@ import pytest
 from stacked import Stack
 from users import User, make_once, make_user
 
-from stackenv.describe.venv import describe_venv_module
-from stackenv.model.record import RECORD_FILE, parse_record
+from stackenv.environments.venv_module import describe_venv_module
 from stackenv.modulefile.text import render_module
+from stackenv.record_file import RECORD_FILE, parse_record
 
 PYTHON_OF = 'python -c "import sys; print(sys.prefix)"'
 

@@ -13,11 +13,11 @@ from shell_sessions import DIALECTS, Dialect, changed, open_session
 from stacked import Stack
 from users import User
 
-from stackenv.describe.conda_environment import describe_conda_environment_module
-from stackenv.describe.venv import describe_venv_module
-from stackenv.model.environment import Platform, Record
-from stackenv.model.record import RECORD_FILE, parse_record
+from stackenv.environments.conda_environment_module import describe_conda_environment_module
+from stackenv.environments.venv_module import describe_venv_module
 from stackenv.modulefile.text import render_module
+from stackenv.record import Platform, Record
+from stackenv.record_file import RECORD_FILE, parse_record
 
 
 @pytest.fixture(scope="module")

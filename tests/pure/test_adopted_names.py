@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.apply.store import check_name
 from stackenv.commands.adopt import suggest_name
+from stackenv.environments.store import check_name
 from stackenv.errors import UsageError
 
 

@@ -1,4 +1,4 @@
-"""What facts/probes/python_probe.py says of a Python."""
+"""What environments/probe_python.py says of a Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROBE = Path(__file__).resolve().parents[2] / "src/stackenv/facts/probes/python_probe.py"
+PROBE = Path(__file__).resolve().parents[2] / "src/stackenv/environments/probe_python.py"
 # In the order in which no file system keeps them: neither sorted, nor as made, nor the other way round.
 NAMES = ("mu", "Beta", "zeta", "alpha", "nu", "eta", "Iota", "rho", "gamma", "xi", "theta", "pi")
 

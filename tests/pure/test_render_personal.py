@@ -20,15 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackenv import STACKENV_UUID, __version__
-from stackenv.describe.conda_environment import (
+from stackenv.environments.conda_environment_module import (
     describe_conda_environment_files,
     describe_conda_environment_module,
     list_untold,
 )
-from stackenv.describe.venv import describe_venv_files, describe_venv_module
-from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
+from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
 from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 from stackenv.modulefile.text import render_installed_file, render_module
+from stackenv.record import Package, PackedImage, Platform, Python, Record
 
 GOLDEN = Path(__file__).parent / "golden"
 ACTIVATION = {

@@ -6,7 +6,7 @@ import pytest
 from people import Person
 
 from stackenv.commands import check
-from stackenv.commands.workplace import open_workplace
+from stackenv.environments.context import open_workplace
 from stackenv.model.finding import Finding, MoveAside, RunCommand
 
 

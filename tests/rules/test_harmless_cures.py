@@ -9,8 +9,8 @@ from pathlib import Path
 
 from people import MINOR, Person
 
+from stackenv.environments.package_owners import read_owners
 from stackenv.facts.installed_files import list_conda_faults
-from stackenv.facts.package_owners import read_owners
 
 SITE = f"lib/python{MINOR}/site-packages"
 

@@ -25,15 +25,15 @@ from people import CHECKOUT, COMMAND, MINOR, VERSION, Person, Site, make_person,
 from stacked import open_stack
 from users import User, make_user
 
-from stackenv.apply.own_files import rewrite_files
-from stackenv.apply.venv import write_files
 from stackenv.configuration import load_policy
-from stackenv.describe.modules import describe_files
-from stackenv.describe.packed import describe_contents
+from stackenv.environments.managed_files import rewrite_files
+from stackenv.environments.module import describe_files
+from stackenv.environments.packed import describe_contents
+from stackenv.environments.venv_install import write_files
 from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
-from stackenv.model.environment import PackedImage, Platform, Python, Record
 from stackenv.model.finding import Finding
-from stackenv.model.record import parse_record
+from stackenv.record import PackedImage, Platform, Python, Record
+from stackenv.record_file import parse_record
 from stackenv.rules import ENVIRONMENT_RULES, apply_rules
 from stackenv.transactions.changes import carry_out_change
 

@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from stackenv.apply.pip_update import LONGEST
 from stackenv.apply.squashfs import end_with_parent
 from stackenv.conda.environments import list_files, read_notes
+from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
-from stackenv.facts.own_packages import list_channels
 from stackenv.model.update import PackageChange
 
 ANACONDA = ("https://repo.anaconda.com/", "https://repo.continuum.io/", "pkgs/")

@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 from stackenv.apply.kernels import StoredKernel
-from stackenv.apply.store import ModuleStore
-from stackenv.describe.launch import LAUNCH_FILE
+from stackenv.environments.launch import LAUNCH_FILE
+from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, explain
 from stackenv.facts.ipykernel import may_have_ipykernel
-from stackenv.model.record import RECORD_FILE, parse_record
+from stackenv.record_file import RECORD_FILE, parse_record
 
 
 def judge_kernel(stored: StoredKernel) -> tuple[str, str, str]:

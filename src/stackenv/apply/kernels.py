@@ -17,7 +17,7 @@ from stackenv import STACKENV_UUID
 from stackenv.describe.kernel import name_kernel, rename_kernelspec, write_kernelspec_text
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.facts.ipykernel import may_have_ipykernel
-from stackenv.model.environment import Record
+from stackenv.record import Record
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, WriteFile
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.apply.squashfs import opened_image
-from stackenv.describe.constraints import UV, describe_uv
-from stackenv.describe.packed import (
+from stackenv.environments.constraints import UV, describe_uv
+from stackenv.environments.packed import (
     ENTRANCE,
     ENVIRONMENT,
     IMAGE,
@@ -26,10 +26,10 @@ from stackenv.describe.packed import (
 from stackenv.errors import StackenvError
 from stackenv.facts.own_path import find_own_path
 from stackenv.facts.tree import TreeEntry, hash_file, list_differences, read_tree
-from stackenv.model.environment import PackedImage, Record
-from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.record import PackedImage, Record
+from stackenv.record_file import FOLDER, RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file
 
 # Sourced by a shell, they change its own variables: they cannot run somewhere else.

@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from stackenv.apply.squashfs import end_with_parent
-from stackenv.apply.venv import ELSEWHERE
-from stackenv.describe.venv import find_site_packages
+from stackenv.environments.venv_install import ELSEWHERE
+from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError
-from stackenv.model.environment import Record
 from stackenv.model.update import PackageChange
+from stackenv.record import Record
 
 # Their programs get names with versions behind them, which no metadata tells.
 VERSIONED = {"pip": ("bin/pip*",), "setuptools": ("bin/easy_install*",)}

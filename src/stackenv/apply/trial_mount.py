@@ -14,11 +14,11 @@ from pathlib import Path
 
 from stackenv.apply.packing import describe_image, write_files
 from stackenv.apply.squashfs import make_image
-from stackenv.describe.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
+from stackenv.environments.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
 from stackenv.errors import ModuleError, explain, quote_word
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
 from stackenv.output import tell
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 from stackenv.transactions.interruption import stop_descendants
 from stackenv.transactions.mounts import remove_folder
 from stackenv.transactions.scratch import make_folder

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.apply.store import check_name, expand_home
 from stackenv.commands.create import print_plan, report_created
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace, require_finished, resolve_dots
+from stackenv.environments.context import Workplace, open_workplace, require_finished, resolve_dots
+from stackenv.environments.store import check_name, expand_home
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
-    from stackenv.model.environment import Record
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Record
     from stackenv.transactions.plan import Plan
 
 # How venv, virtualenv, Poetry, uv and conda call the folder in each project; people add a version.
@@ -66,10 +66,10 @@ def adopt(
       stackenv adopt pandas        (a conda environment)
     """
     from stackenv.commands.adoption import find_lost_module, read_former_record, require_not_adopted
-    from stackenv.commands.beneath import require_loadable_name
-    from stackenv.commands.carrying_out import carry_out, making
-    from stackenv.commands.replacement import require_unpacked
     from stackenv.commands.restoring import recall
+    from stackenv.environments.base_modules import require_loadable_name
+    from stackenv.environments.module_update import require_unpacked
+    from stackenv.environments.run_plan import carry_out, making
 
     workplace = open_workplace(shared)
     if not dry_run:
@@ -104,7 +104,7 @@ def adopt_again(
 ) -> None:
     """Write the record of `lost`, a module that leads to the environment already, again."""
     from stackenv.commands.edit import EditRequest, plan_edit
-    from stackenv.commands.replacement import carry_out, open_store
+    from stackenv.environments.module_update import carry_out, open_store
 
     open_store(workplace, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)

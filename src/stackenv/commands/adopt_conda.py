@@ -7,28 +7,28 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stackenv.apply.venv import proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
-from stackenv.commands.beneath import require_no_personal
-from stackenv.commands.replacement import keep_users_files
-from stackenv.commands.workplace import Workplace, read_command_words
 from stackenv.conda.activation.capture import capture_activation
 from stackenv.conda.activation.scripts import hash_activation
 from stackenv.conda.environments import list_environment_folders, read_packages
-from stackenv.describe.conda_environment import (
+from stackenv.environments.base_modules import require_no_personal
+from stackenv.environments.conda_environment_module import (
     describe_conda_environment_files,
     describe_conda_environment_module,
     list_untold,
 )
+from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.package_owners import count_by_installer, read_own_packages
+from stackenv.environments.platform import probe_platform
+from stackenv.environments.stack import Stack, load_stack
+from stackenv.environments.venv_install import proof_of, write_files
 from stackenv.errors import ModuleError, StackenvError
-from stackenv.facts.package_owners import count_by_installer, read_own_packages
-from stackenv.facts.platform import probe_platform
-from stackenv.facts.stack import Stack, load_stack
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Python, Record
-from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
+from stackenv.record import Python, Record
+from stackenv.record_file import FOLDER, RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

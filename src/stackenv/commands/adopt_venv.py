@@ -7,25 +7,25 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stackenv.apply.own_files import keep_edited
-from stackenv.apply.venv import environment_of, proof_of, write_files
 from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
-from stackenv.commands.beneath import list_loaded, require_no_personal
 from stackenv.commands.create_venv import finish
-from stackenv.commands.replacement import keep_users_files
-from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.constraints import CONSTRAINTS_FILE
-from stackenv.describe.venv import describe_venv_files
+from stackenv.environments.base_modules import list_loaded, require_no_personal
+from stackenv.environments.constraints import CONSTRAINTS_FILE
+from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.managed_files import keep_edited
+from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.platform import probe_platform
+from stackenv.environments.python import ProbedPython
+from stackenv.environments.stack import Stack, find_module, load_stack
+from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
+from stackenv.environments.venv_install import environment_of, proof_of, write_files
+from stackenv.environments.venv_module import describe_venv_files
 from stackenv.errors import ModuleError, StackenvError, UsageError
-from stackenv.facts.platform import probe_platform
-from stackenv.facts.python import ProbedPython
-from stackenv.facts.stack import Stack, find_module, load_stack
-from stackenv.facts.venv import Venv, find_python_module, probe_venv, read_venv
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Python, Record
-from stackenv.model.record import FOLDER
 from stackenv.modulefile import InstalledFile
 from stackenv.output import tell
+from stackenv.record import Python, Record
+from stackenv.record_file import FOLDER
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.apply.store import StoredModule
-from stackenv.commands.workplace import Workplace, tell_unfit
-from stackenv.describe.venv import is_venv_path
+from stackenv.environments.context import Workplace, tell_unfit
+from stackenv.environments.store import StoredModule
+from stackenv.environments.venv_module import is_venv_path
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER, RECORD_FILE, parse_record
 from stackenv.output import format_count, tell
+from stackenv.record import Record
+from stackenv.record_file import FOLDER, RECORD_FILE, parse_record
 from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, Step, WriteFile
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import LostRecordError, StackenvError, UsageError, explain
 from stackenv.output import ask, format_count, print_json, print_line, tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
+    from stackenv.environments.store import StoredModule
     from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
     from stackenv.model.finding import Action, Finding
 
@@ -100,7 +100,7 @@ def describe_subject(
 ) -> CheckedEnvironment:
     """Return what the rules look at; the record is read, and nothing else."""
     from stackenv.commands.info import can_be_believed
-    from stackenv.commands.replacement import read_own_record
+    from stackenv.environments.module_update import read_own_record
     from stackenv.facts.checked_environment import CheckedEnvironment
 
     record, problem, cure, lost = None, "", "", False

@@ -16,9 +16,9 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from stackenv.commands.keeping import say_what_keeps
-from stackenv.commands.workplace import Workplace
 from stackenv.disk.processes import find_active, list_users
 from stackenv.disk.usage import measure_trees
+from stackenv.environments.context import Workplace
 from stackenv.errors import StackenvError, explain
 from stackenv.facts.leftover_environments import list_leftovers, read_own_record
 from stackenv.model.finding import RunCommand
@@ -146,7 +146,7 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 def find_modules_without_environment(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield the personal modules whose environment's folder is gone."""
-    from stackenv.commands.replacement import read_hand_edited
+    from stackenv.environments.module_update import read_hand_edited
 
     for module in workplace.store.list_modules():
         # Not while the file system that it is on is away: its parent is gone then, too.

@@ -11,7 +11,7 @@ import click
 
 from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.output import print_json, print_line, tell
 from stackenv.transactions.plan import Plan
 
@@ -71,8 +71,8 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     workplace.journal.require_unchanged(f"{request.name}/{request.version}")
     if request.path:
         request = replace(request, path=workplace.check_place(request.path, request.conda))
-    from stackenv.commands.beneath import require_loadable_name
-    from stackenv.commands.carrying_out import carry_out, making
+    from stackenv.environments.base_modules import require_loadable_name
+    from stackenv.environments.run_plan import carry_out, making
 
     again = None
     with making(workplace) as workplace:

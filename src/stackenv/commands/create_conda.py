@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stackenv.apply.venv import make_folder, proof_of
 from stackenv.commands.adopt_conda import (
     conda_module_steps,
     draft_conda_record,
@@ -18,10 +17,11 @@ from stackenv.commands.adopt_conda import (
 )
 from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.create_venv import CreateRequest
-from stackenv.commands.workplace import Workplace
+from stackenv.environments.context import Workplace
+from stackenv.environments.venv_install import make_folder, proof_of
 from stackenv.errors import InstallError, StackenvError
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Record
+from stackenv.record import Record
 from stackenv.transactions.plan import Plan, RemoveTree, Step
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.store import StoredModule
-from stackenv.apply.venv import proof_of
 from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.new_faults import list_new_faults
 from stackenv.commands.rebuild_steps import draft_rebuilt, load_modules
@@ -28,13 +26,15 @@ from stackenv.commands.wanted_packages import (
     list_recorded_of_conda,
     want_line,
 )
-from stackenv.commands.workplace import Workplace
-from stackenv.describe.modules import describe_module, require_kind
+from stackenv.environments.context import Workplace
+from stackenv.environments.module import describe_module, require_kind
+from stackenv.environments.store import StoredModule
+from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
-from stackenv.model.environment import Record
-from stackenv.model.record import parse_record
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
+from stackenv.record import Record
+from stackenv.record_file import parse_record
 from stackenv.transactions.files import write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

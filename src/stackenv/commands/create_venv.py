@@ -10,22 +10,22 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from stackenv.apply.pip_failure import NO_BUILD_ISOLATION
-from stackenv.apply.store import check_name
-from stackenv.apply.venv import environment_of, install_packages, proof_of
-from stackenv.commands.beneath import list_loaded, require_no_personal
-from stackenv.commands.making_venv import complete_record, making_steps, read_report
-from stackenv.commands.replacement import keep_users_files
-from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import describe_venv_files, describe_venv_module, is_venv_path
+from stackenv.environments.base_modules import list_loaded, require_no_personal
+from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
+from stackenv.environments.platform import probe_platform
+from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.environments.store import check_name
+from stackenv.environments.venv_install import environment_of, install_packages, proof_of
+from stackenv.environments.venv_module import describe_venv_files, describe_venv_module, is_venv_path
+from stackenv.environments.venv_steps import complete_record, making_steps, read_report
 from stackenv.errors import StackenvError, UsageError, quote_word
-from stackenv.facts.platform import probe_platform
-from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Python, Record
-from stackenv.model.record import RECORD_FILE, write_record_text
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
+from stackenv.record import Python, Record
+from stackenv.record_file import RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import LostRecordError, StackenvError, UsageError, quote_word
 from stackenv.output import tell
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from stackenv.apply.store import StoredModule
     from stackenv.commands.adoption import AdoptRequest
-    from stackenv.facts.stack import Stack
-    from stackenv.model.environment import Record
+    from stackenv.environments.stack import Stack
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Record
     from stackenv.transactions.plan import Replacement
 
 
@@ -116,7 +116,7 @@ def edit(
       stackenv edit biopy/2.0 --default
       stackenv edit --refresh --all
     """
-    from stackenv.commands.replacement import open_store
+    from stackenv.environments.module_update import open_store
 
     request = EditRequest(
         modules, allow_shadow, forbid_shadow, make_default, description, refresh, see_modules
@@ -182,8 +182,8 @@ def require_record(module: StoredModule, workplace: Workplace) -> None:
 
 def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
     """Change one environment, or print what that would do."""
-    from stackenv.commands.replacement import carry_out, describe_use
     from stackenv.commands.saved_collections import tell_collections
+    from stackenv.environments.module_update import carry_out, describe_use
 
     with contextlib.ExitStack() as links:
         carry_out(plan_edit(request, module, workplace, dry_run, links), workplace, dry_run)
@@ -210,9 +210,9 @@ def plan_edit(
     `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
     """
     from stackenv.apply.kernels import rewrite_kernels
-    from stackenv.apply.store import render_default
-    from stackenv.commands.replacement import keep_hand_edited, see, write_environment
     from stackenv.commands.restoring import restore_contents
+    from stackenv.environments.module_update import keep_hand_edited, see, write_environment
+    from stackenv.environments.store import render_default
     from stackenv.transactions.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
@@ -249,7 +249,7 @@ def plan_record(
     request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool, restored: Record | None
 ) -> tuple[Record, Record]:
     """Return the record of `module` as it is, or as it was `restored`, and as `request` wants it."""
-    from stackenv.commands.replacement import read_own_record, require_unpacked
+    from stackenv.environments.module_update import read_own_record, require_unpacked
 
     before = restored or read_own_record(module)
     if request.changes_environment:
@@ -265,10 +265,10 @@ def bring_back(
 
     When the block of `made` fails they are gone again. With `dry_run` nothing is made, no record returned.
     """
-    from stackenv.apply.venv import links_made
-    from stackenv.commands.replacement import read_own_record, require_writable
     from stackenv.commands.restoring import require_restorable, restore_record
-    from stackenv.facts.venv import find_lost_links
+    from stackenv.environments.module_update import read_own_record, require_writable
+    from stackenv.environments.venv import find_lost_links
+    from stackenv.environments.venv_install import links_made
 
     sentences, record = [], None
     try:
@@ -378,10 +378,10 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
     a module runs it.
     """
-    from stackenv.commands.beneath import require_no_personal
     from stackenv.commands.trusting import require_names
-    from stackenv.facts.stack import load_stack
-    from stackenv.facts.venv import read_venv
+    from stackenv.environments.base_modules import require_no_personal
+    from stackenv.environments.stack import load_stack
+    from stackenv.environments.venv import read_venv
     from stackenv.lmod.bindings import Lmod
 
     require_names(modules, record.full_name)
@@ -397,7 +397,7 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
 
 def require_same_python(record: Record, stack: Stack) -> None:
     """Raise StackenvError when the venv of `record` cannot stand on `stack`."""
-    from stackenv.facts.venv import read_venv
+    from stackenv.environments.venv import read_venv
 
     assert record.python is not None
     executable = read_venv(Path(record.path)).executable

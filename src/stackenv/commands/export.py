@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Callable
 import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
-from stackenv.commands.workplace import Workplace, hide_credentials, open_workplace
-from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
+from stackenv.environments.context import Workplace, hide_credentials, open_workplace
+from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.output import print_line
 
 if TYPE_CHECKING:
-    from stackenv.model.environment import Record
+    from stackenv.record import Record
 
 # Of an environment that cannot be looked into, written down when it was packed.
 PACKED_FORMATS = {"requirements": REQUIREMENTS, "environment": ENVIRONMENT}
@@ -73,8 +73,8 @@ def render_record(record: Record, _: Workplace) -> str:
     environment, and `channels`, those of conda's packages.
     """
     from stackenv.commands.wanted_packages import read_contents
-    from stackenv.facts.package_owners import read_own_packages
-    from stackenv.model.record import write_record_text
+    from stackenv.environments.package_owners import read_own_packages
+    from stackenv.record_file import write_record_text
 
     current = replace(record, packages=read_own_packages(record))
     data = json.loads(write_record_text(current))
@@ -89,8 +89,8 @@ def render_record(record: Record, _: Workplace) -> str:
 
 def list_pip_packages(record: Record) -> list[str]:
     """Return what pip is to install: all that a venv has; of a conda environment what pip put there."""
-    from stackenv.describe.personal import IN_EVERY_VENV
-    from stackenv.facts.package_owners import list_requirements
+    from stackenv.environments.package_owners import list_requirements
+    from stackenv.environments.personal_module import IN_EVERY_VENV
 
     found = list_requirements(Path(record.path))
     return [requirement for name, requirement in found if name not in IN_EVERY_VENV]
@@ -104,7 +104,7 @@ def render_requirements(record: Record, _: Workplace) -> str:
 def render_environment(record: Record, workplace: Workplace) -> str:
     """Return an environment.yml that `conda env create` takes."""
     from stackenv.conda.environments import read_packages
-    from stackenv.facts.own_packages import list_channels
+    from stackenv.environments.own_packages import list_channels
 
     prefix, pip = Path(record.path), list_pip_packages(record)
     channels = list_channels(prefix) if record.kind == "conda" else []

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError
 from stackenv.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
-    from stackenv.model.environment import Package, Record
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Package, Record
 
 # As `stackenv.render` writes them; a name of a module has no quote and no backslash.
 DEPENDS_ON = re.compile(r'^depends_on\("([^"\\]+)"\)$', re.MULTILINE)
@@ -90,7 +90,7 @@ def describe_modulefile(module: StoredModule, workplace: Workplace, problem: Sta
 
 def describe_record_of(record: Record, module: StoredModule, workplace: Workplace) -> dict[str, Any]:
     """Return what `record` tells of `module`, and what its environment holds now."""
-    from stackenv.facts.package_owners import read_own_packages
+    from stackenv.environments.package_owners import read_own_packages
 
     packages = read_own_packages(record)
     python, platform = record.python, record.platform
@@ -156,7 +156,7 @@ def ask_stack(record: Record, workplace: Workplace, names: set[Any]) -> dict[Any
     """Return version and module of the packages `names` in the modules of `record`, loaded now."""
     from packaging.utils import canonicalize_name
 
-    from stackenv.facts.stack import load_stack
+    from stackenv.environments.stack import load_stack
     from stackenv.lmod.bindings import Lmod
 
     try:

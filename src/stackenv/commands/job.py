@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.describe.job import JobRequest, describe_job
 from stackenv.describe.job_values import describe_fault
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 

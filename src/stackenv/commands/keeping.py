@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.commands.workplace import Workplace
+from stackenv.environments.context import Workplace
 from stackenv.errors import StackenvError
 from stackenv.facts.leftover_environments import Leftover
 from stackenv.output import shorten_list
@@ -18,8 +18,8 @@ from stackenv.output import shorten_list
 
 def say_what_keeps(leftover: Leftover, workplace: Workplace) -> str:
     """Return why only its user may delete an environment; empty when nothing keeps it."""
-    from stackenv.facts.foreign_files import list_foreign
-    from stackenv.facts.venv import read_configuration
+    from stackenv.environments.foreign_files import list_foreign
+    from stackenv.environments.venv import read_configuration
 
     prefix = str(leftover.prefix)
     foreign = list_foreign(replace(leftover.record, path=prefix))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, CommandGroup, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json, print_line, print_table, tell
 
@@ -128,7 +128,7 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
     Example:
       stackenv kernel remove biopy
     """
-    from stackenv.commands.replacement import see
+    from stackenv.environments.module_update import see
     from stackenv.transactions.carry_out import require_as_seen
     from stackenv.transactions.changes import carry_out_change
     from stackenv.transactions.plan import Replacement

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.apply.kernels import StoredKernel, choose_folder, read_kernel, write_kernel
-from stackenv.apply.store import StoredModule
-from stackenv.commands.replacement import read_own_record, require_unpacked
-from stackenv.commands.workplace import Workplace
 from stackenv.describe.kernel import (
     check_display_name,
     describe_kernelspec,
@@ -19,12 +16,15 @@ from stackenv.describe.kernel import (
     mark_kernelspec,
     name_for_people,
 )
-from stackenv.describe.launch import describe_launch, describe_launch_file
+from stackenv.environments.context import Workplace
+from stackenv.environments.launch import describe_launch, describe_launch_file
+from stackenv.environments.module_update import read_own_record, require_unpacked
+from stackenv.environments.store import StoredModule
 from stackenv.errors import InstallError, StackenvError
 from stackenv.facts.ipykernel import IPyKernel, probe_ipykernel
 from stackenv.lmod.bindings import find_lmod
-from stackenv.model.environment import Record
 from stackenv.output import print_json, print_line, tell
+from stackenv.record import Record
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def require_python(record: Record) -> None:
 
 def advise_again(record: Record) -> str:
     """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
-    from stackenv.facts.package_owners import read_owners
+    from stackenv.environments.package_owners import read_owners
 
     if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
         return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
@@ -214,7 +214,7 @@ def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
     InstallError
         When that fails; what pip or conda say stands above.
     """
-    from stackenv.commands.carrying_out import making
+    from stackenv.environments.run_plan import making
 
     tell(planned.sentences[0])
     with making(workplace) as place:
@@ -235,8 +235,8 @@ def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
 
 def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
     """Have the environment's own pip install ipykernel, under its constraints."""
-    from stackenv.apply.pip_failure import explain_failure
-    from stackenv.apply.venv import ELSEWHERE, constrained, run_aloud
+    from stackenv.environments.pip_failure import explain_failure
+    from stackenv.environments.venv_install import ELSEWHERE, constrained, run_aloud
 
     python = f"{planned.record.path}/bin/python"
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
@@ -253,7 +253,7 @@ def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
 
 def install_with_conda(planned: PlannedKernel, workplace: Workplace) -> None:
     """Have the conda that the environment's module loads install ipykernel."""
-    from stackenv.apply.venv import run_aloud
+    from stackenv.environments.venv_install import run_aloud
 
     # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it (facts: poisoned PYTHONPATH).
     conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")

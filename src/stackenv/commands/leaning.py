@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.store import ModuleStore, StoredModule
+from stackenv.environments.store import ModuleStore, StoredModule
 from stackenv.facts.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
-from stackenv.model.record import RECORD_VERSION
+from stackenv.record_file import RECORD_VERSION
 
 # The two lines that lead to the record; a path has at most 4096 bytes (PATH_MAX).
 BEGINNING_BYTES = 16384

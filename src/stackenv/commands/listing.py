@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from stackenv.apply.store import StoredModule
 from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
-from stackenv.commands.workplace import open_workplace
+from stackenv.environments.context import open_workplace
+from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
 from stackenv.output import print_json, print_table, tell
 

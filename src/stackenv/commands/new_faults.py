@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackenv.apply.store import StoredModule
-from stackenv.commands.workplace import Workplace
+from stackenv.environments.context import Workplace
+from stackenv.environments.store import StoredModule
 from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
-from stackenv.model.environment import Record
 from stackenv.model.finding import GRAVE, Finding
 from stackenv.output import tell
+from stackenv.record import Record
 from stackenv.rules import ENVIRONMENT_RULES, apply_rules
 
 # What tells whether an environment works, of the rules of `stackenv check`.

@@ -9,10 +9,10 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.commands.wanted_packages import Wanted
+from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError
-from stackenv.facts.stack import Stack
-from stackenv.model.environment import Package
 from stackenv.output import format_count
+from stackenv.record import Package
 
 
 @dataclass

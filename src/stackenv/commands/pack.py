@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import BusyError, StackenvError
 from stackenv.output import format_count, print_line, showing_progress, tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
-    from stackenv.model.environment import Record
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Record
     from stackenv.transactions.plan import Change, Plan, Replacement
 
 
@@ -39,7 +39,7 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     Example:
       stackenv pack biopy
     """
-    from stackenv.commands.replacement import open_store, read_own_record, require_unused
+    from stackenv.environments.module_update import open_store, read_own_record, require_unused
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -139,7 +139,7 @@ class Packing:
 
     def plan(self) -> Plan:
         """Return the steps that make the image, and what belongs beside it."""
-        from stackenv.describe.packed import describe_marks
+        from stackenv.environments.packed import describe_marks
         from stackenv.transactions.plan import Plan, RemoveFile, RemoveTree, Step
 
         marks = describe_marks(self.record, self.identity)
@@ -162,8 +162,8 @@ class Packing:
 
     def carry_out(self) -> None:
         """Pack the environment, whole or not at all."""
-        from stackenv.commands.carrying_out import making
-        from stackenv.commands.workplace import read_command_words
+        from stackenv.environments.context import read_command_words
+        from stackenv.environments.run_plan import making
         from stackenv.transactions.carry_out import carry_out_exchange
 
         with making(self.workplace):
@@ -179,8 +179,8 @@ class Packing:
         )
 
     def compile(self) -> None:
-        from stackenv.apply.launcher import describe_launch
         from stackenv.apply.packing import compile_packages, describe_compilation
+        from stackenv.environments.launcher import describe_launch
         from stackenv.lmod.bindings import find_lmod
 
         words = describe_compilation(self.record)
@@ -193,13 +193,13 @@ class Packing:
 
     def mark(self) -> None:
         from stackenv.apply.packing import write_files
-        from stackenv.describe.packed import describe_marks
+        from stackenv.environments.packed import describe_marks
 
         write_files(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
 
     def make_image(self) -> None:
         from stackenv.apply.squashfs import make_image
-        from stackenv.describe.packed import IMAGE
+        from stackenv.environments.packed import IMAGE
 
         self.workplace.access.make_folder(self.staged)
         self.proof.parent.mkdir()
@@ -208,8 +208,8 @@ class Packing:
 
     def verify(self) -> None:
         from stackenv.apply.packing import choose_way, describe_image, read_image, require_same
-        from stackenv.describe.packed import IMAGE
-        from stackenv.facts.package_owners import read_own_packages
+        from stackenv.environments.package_owners import read_own_packages
+        from stackenv.environments.packed import IMAGE
         from stackenv.facts.tree import hash_tree, list_names, read_stamps, read_tree
 
         self.stamps = read_stamps(self.real)
@@ -231,7 +231,7 @@ class Packing:
     def write_shell(self) -> None:
         from stackenv.apply.packing import write_shell
         from stackenv.commands.export import render_environment, render_requirements
-        from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
+        from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 
         assert self.packed
         texts = {
@@ -259,7 +259,7 @@ class Packing:
         )
 
     def exchange(self) -> Replacement:
-        from stackenv.commands.replacement import see
+        from stackenv.environments.module_update import see
         from stackenv.transactions.plan import Replacement
 
         assert self.packed
@@ -294,10 +294,10 @@ def exchange_folders(
 
     The last change is the deletion.
     """
-    from stackenv.commands.replacement import keep_hand_edited
-    from stackenv.describe.modules import describe_module
-    from stackenv.model.record import RECORD_FILE
+    from stackenv.environments.module import describe_module
+    from stackenv.environments.module_update import keep_hand_edited
     from stackenv.modulefile.text import render_module
+    from stackenv.record_file import RECORD_FILE
     from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree, WriteFile
 
     real, staged, aside, proof = places

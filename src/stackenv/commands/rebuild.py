@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.commands.workplace import open_workplace
+from stackenv.environments.context import open_workplace
 from stackenv.output import print_json, print_line, tell
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def rebuild(
       stackenv rebuild biopy
       stackenv rebuild biopy -m SciPy-bundle/2023.07-gfbf-2023a
     """
-    from stackenv.commands.carrying_out import making
     from stackenv.commands.rebuilding import begin
-    from stackenv.commands.replacement import describe_use, open_store
     from stackenv.commands.saved_collections import tell_collections
+    from stackenv.environments.module_update import describe_use, open_store
+    from stackenv.environments.run_plan import making
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)

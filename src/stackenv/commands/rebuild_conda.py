@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackenv.apply.conda_update import choose_channels
-from stackenv.apply.venv import make_folder
 from stackenv.commands.adopt_conda import capture_steps, find_conda, find_python
 from stackenv.commands.wanted_installs import ask_unavailable, install_with_conda, install_with_pip
 from stackenv.conda.environments import read_packages
-from stackenv.facts.own_packages import read_site_packages
-from stackenv.model.environment import Package, Record
-from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.environments.own_packages import read_site_packages
+from stackenv.environments.venv_install import make_folder
+from stackenv.record import Package, Record
+from stackenv.record_file import RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import RemoveTree, Step
 

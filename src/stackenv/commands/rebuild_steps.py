@@ -8,23 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.apply.venv import environment_of
 from stackenv.commands.adopt_conda import draft_conda_record, load_conda_stack
 from stackenv.commands.adoption import AdoptRequest
-from stackenv.commands.beneath import require_no_personal
-from stackenv.commands.making_venv import complete_record, making_steps
 from stackenv.commands.outcome import split_off_stack
-from stackenv.commands.replacement import keep_users_files
 from stackenv.commands.wanted_installs import install_with_pip, read_reports
-from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.venv import describe_venv_files
+from stackenv.environments.base_modules import require_no_personal
+from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.platform import probe_platform
+from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.environments.venv import read_configuration
+from stackenv.environments.venv_install import environment_of
+from stackenv.environments.venv_module import describe_venv_files
+from stackenv.environments.venv_steps import complete_record, making_steps
 from stackenv.errors import StackenvError
-from stackenv.facts.platform import probe_platform
-from stackenv.facts.stack import Stack, load_stack, require_os_python, require_python
-from stackenv.facts.venv import read_configuration
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Record
-from stackenv.model.record import RECORD_FILE, write_record_text
+from stackenv.record import Record
+from stackenv.record_file import RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Step
 

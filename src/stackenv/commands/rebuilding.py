@@ -9,23 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stackenv.apply.kernels import rewrite_kernels
-from stackenv.apply.store import StoredModule
-from stackenv.apply.venv import proof_of
 from stackenv.commands.new_faults import list_new_faults
 from stackenv.commands.outcome import Outcome
 from stackenv.commands.rebuild_conda import conda_rebuild_steps
 from stackenv.commands.rebuild_steps import draft_rebuilt, load_modules, venv_rebuild_steps
-from stackenv.commands.replacement import keep_hand_edited, read_own_record, see
 from stackenv.commands.wanted_packages import Contents, read_contents
-from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.modules import describe_module
+from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.foreign_files import list_foreign, list_settings
+from stackenv.environments.module import describe_module
+from stackenv.environments.module_update import keep_hand_edited, read_own_record, see
+from stackenv.environments.stack import Stack
+from stackenv.environments.store import StoredModule
+from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, ProofError, StackenvError
-from stackenv.facts.foreign_files import list_foreign, list_settings
-from stackenv.facts.stack import Stack
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Record
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
+from stackenv.record import Record
 from stackenv.rules.modules_gone import list_instead
 from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import ask, format_count, tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
-    from stackenv.model.environment import Record
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Record
     from stackenv.transactions.plan import Change, Replacement
 
 # By which a folder is an environment, where no record tells: of a venv, of conda.
@@ -44,8 +44,13 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
       stackenv remove biopy
       stackenv remove biopy/1.0 --yes
     """
-    from stackenv.commands.replacement import carry_out, open_store, remove_without_journal, require_unused
     from stackenv.commands.saved_collections import tell_collections
+    from stackenv.environments.module_update import (
+        carry_out,
+        open_store,
+        remove_without_journal,
+        require_unused,
+    )
     from stackenv.transactions.journal import JournalFullError
 
     workplace = open_workplace(shared)
@@ -94,7 +99,7 @@ def plan_removal(
     The modulefile is the first: nobody loads the module any more while the rest goes.
     """
     from stackenv.apply.kernels import remove_kernels
-    from stackenv.commands.replacement import see
+    from stackenv.environments.module_update import see
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store
@@ -127,7 +132,7 @@ def plan_removal(
 
 def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return what happens to what was changed by hand in the modulefile: sentences, and changes."""
-    from stackenv.commands.replacement import keep_hand_edited
+    from stackenv.environments.module_update import keep_hand_edited
 
     told, kept = keep_hand_edited(module, module.path)
     if keep or not told:
@@ -139,8 +144,8 @@ def plan_environment(
     module: StoredModule, environment: bool, workplace: Workplace
 ) -> tuple[str, tuple[Change, ...]]:
     """Return what happens to the environment of `module`: a sentence, and the changes."""
-    from stackenv.commands.replacement import read_own_record, require_unpacked
-    from stackenv.facts.foreign_files import list_foreign
+    from stackenv.environments.foreign_files import list_foreign
+    from stackenv.environments.module_update import read_own_record, require_unpacked
     from stackenv.output import shorten_list
 
     prefix = Path(module.prefix)
@@ -166,8 +171,8 @@ def plan_environment(
 
 def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     """Return how an adopted environment stays: without the files of stackenv."""
-    from stackenv.apply.own_files import keep_edited, remove_files
-    from stackenv.describe.modules import describe_files
+    from stackenv.environments.managed_files import keep_edited, remove_files
+    from stackenv.environments.module import describe_files
 
     files = describe_files(record)
     told, kept = keep_edited(files, record.path)
@@ -188,7 +193,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     StackenvError
         When it cannot be deleted, or is not known as an environment.
     """
-    from stackenv.model.record import RECORD_FILE
+    from stackenv.record_file import RECORD_FILE
     from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree
 
     path = Path(module.prefix)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import UsageError
 from stackenv.output import tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import ModuleStore, StoredModule
+    from stackenv.environments.store import ModuleStore, StoredModule
     from stackenv.transactions.plan import Change, Replacement
 
 
@@ -34,8 +34,8 @@ def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
       stackenv rename biopy bio
       stackenv rename bio/1.0 bio/2024
     """
-    from stackenv.commands.replacement import carry_out, open_store, require_unused
     from stackenv.commands.saved_collections import tell_collections
+    from stackenv.environments.module_update import carry_out, open_store, require_unused
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)
@@ -60,15 +60,15 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         When there is a module of this name.
     """
     from stackenv.apply.kernels import rewrite_kernels
-    from stackenv.apply.store import parse_full_name
-    from stackenv.commands.beneath import require_loadable_name
-    from stackenv.commands.replacement import (
+    from stackenv.environments.base_modules import require_loadable_name
+    from stackenv.environments.module_update import (
         keep_hand_edited,
         read_own_record,
         require_unpacked,
         see,
         write_environment,
     )
+    from stackenv.environments.store import parse_full_name
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store
@@ -103,7 +103,7 @@ def move_default(
     module: StoredModule, name: str, version: str, store: ModuleStore
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return how `module`, if it is the default, stays it as `name` and `version`: sentences, changes."""
-    from stackenv.apply.store import render_default
+    from stackenv.environments.store import render_default
     from stackenv.transactions.plan import RemoveFile, WriteFile
 
     if store.read_default(module.name) != module.version:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.info import DEPENDS_ON
 from stackenv.commands.trusting import require_names, require_own_files, require_own_python
-from stackenv.commands.workplace import Workplace
-from stackenv.describe.constraints import CONSTRAINTS_FILE
-from stackenv.describe.packed import IMAGE
-from stackenv.describe.venv import LAYERS
 from stackenv.disk.writers import name_user
+from stackenv.environments.constraints import CONSTRAINTS_FILE
+from stackenv.environments.context import Workplace
+from stackenv.environments.packed import IMAGE
+from stackenv.environments.platform import probe_platform
+from stackenv.environments.venv_module import LAYERS
 from stackenv.errors import StackenvError, quote_word
-from stackenv.facts.platform import probe_platform
-from stackenv.model.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
+from stackenv.record_file import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
-    from stackenv.model.environment import Record
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Record
     from stackenv.transactions.plan import WriteFile
 
 
@@ -136,9 +136,9 @@ def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapp
 
 def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
-    from stackenv.apply.venv import environment_of
     from stackenv.commands.adopt_venv import draft_adopted_venv
-    from stackenv.commands.making_venv import complete_record
+    from stackenv.environments.venv_install import environment_of
+    from stackenv.environments.venv_steps import complete_record
     from stackenv.lmod.bindings import Lmod
 
     # What happens to be loaded now is none of the environment's.
@@ -190,11 +190,11 @@ def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, .
     StackenvError
         When the image is gone or damaged.
     """
-    from stackenv.apply.own_files import list_lost_files
     from stackenv.apply.packing import require_image
     from stackenv.apply.squashfs import opened_image
     from stackenv.commands.export import FORMATS, PACKED_FORMATS
-    from stackenv.describe.packed import describe_contents
+    from stackenv.environments.managed_files import list_lost_files
+    from stackenv.environments.packed import describe_contents
     from stackenv.transactions.plan import WriteFile
 
     lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}

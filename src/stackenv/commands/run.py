@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
-from stackenv.commands.workplace import open_workplace
-from stackenv.describe.packed import ENTRANCE
+from stackenv.environments.context import open_workplace
+from stackenv.environments.packed import ENTRANCE
 from stackenv.errors import UsageError
 
 
@@ -33,7 +33,7 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
       stackenv run biopy -- python script.py
       srun stackenv run biopy python script.py
     """
-    from stackenv.apply.launcher import describe_launch, launch
+    from stackenv.environments.launcher import describe_launch, launch
     from stackenv.lmod.bindings import find_lmod
 
     words = command[1:] if command[:1] == ("--",) else command

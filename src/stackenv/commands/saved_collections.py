@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Collection as Names
 from collections.abc import Iterator
 
-from stackenv.apply.store import StoredModule
-from stackenv.commands.workplace import Workplace
+from stackenv.environments.context import Workplace
+from stackenv.environments.store import StoredModule
 from stackenv.lmod.collections import Collection, list_collections
-from stackenv.model.environment import Record
 from stackenv.output import tell
+from stackenv.record import Record
 
 
 def tell_collections(module: StoredModule, after: Record | None, workplace: Workplace) -> None:

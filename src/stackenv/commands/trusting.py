@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from stackenv.disk.writers import list_writers, name_user
+from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, quote_word
-from stackenv.facts.stack import Stack
 from stackenv.rules.open_to_others import INSIDE
 
 # What Python, and the activation of a conda environment, read at their start.

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import print_line, showing_progress, tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.store import StoredModule
-    from stackenv.model.environment import Record
+    from stackenv.environments.store import StoredModule
+    from stackenv.record import Record
     from stackenv.transactions.plan import Plan, Replacement
 
 
@@ -45,7 +45,7 @@ def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -
       stackenv unpack biopy
       stackenv unpack biopy --to "$TMPDIR"; module load biopy
     """
-    from stackenv.commands.replacement import open_store, read_own_record, require_unused
+    from stackenv.environments.module_update import open_store, read_own_record, require_unused
 
     workplace = open_workplace(shared)
     if folder is None:
@@ -121,7 +121,7 @@ class Unpacking:
 
     def extract(self) -> None:
         from stackenv.apply.squashfs import extract_image
-        from stackenv.describe.packed import IMAGE
+        from stackenv.environments.packed import IMAGE
 
         self.workplace.access.make_folder(self.staged)
         self.proof.parent.mkdir()
@@ -153,7 +153,7 @@ class Unpacking:
     def exchange(self) -> Replacement:
         from stackenv.apply.packing import list_strangers
         from stackenv.commands.pack import Places, exchange_folders
-        from stackenv.commands.replacement import see
+        from stackenv.environments.module_update import see
         from stackenv.transactions.plan import Replacement
 
         strangers = list_strangers(self.real)
@@ -171,8 +171,8 @@ class Unpacking:
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
-        from stackenv.commands.carrying_out import making
-        from stackenv.commands.workplace import read_command_words
+        from stackenv.environments.context import read_command_words
+        from stackenv.environments.run_plan import making
         from stackenv.transactions.carry_out import carry_out_exchange
 
         with making(self.workplace):
@@ -189,7 +189,7 @@ class Unpacking:
             When they are there already.
         """
         from stackenv.apply.squashfs import extract_image
-        from stackenv.describe.packed import IMAGE
+        from stackenv.environments.packed import IMAGE
         from stackenv.transactions.interruption import stopping_at_signals
         from stackenv.transactions.scratch import make_folder, sweep_scratch
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Union
 import click
 
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.commands.workplace import Workplace, open_workplace, read_command_words
+from stackenv.environments.context import Workplace, open_workplace, read_command_words
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.model.update import Prospect
 from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
@@ -60,9 +60,9 @@ def update(
       stackenv update pandas --all --dry-run
       stackenv update 'numpy<2' --in biopy --in genes
     """
-    from stackenv.commands.carrying_out import making
-    from stackenv.commands.replacement import open_store
     from stackenv.commands.update_targets import find_targets, list_targets, parse_package
+    from stackenv.environments.module_update import open_store
+    from stackenv.environments.run_plan import making
 
     requirement = parse_package(package)
     if names and everywhere:

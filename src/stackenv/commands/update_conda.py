@@ -23,17 +23,17 @@ from stackenv.apply.conda_update import (
     update_with_conda,
 )
 from stackenv.commands.adopt_conda import capture_record, find_conda, load_conda_stack
-from stackenv.commands.replacement import keep_hand_edited, see, write_environment
 from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
-from stackenv.commands.workplace import Workplace
 from stackenv.conda.environments import describe_package
+from stackenv.environments.context import Workplace
+from stackenv.environments.module_update import keep_hand_edited, see, write_environment
+from stackenv.environments.package_owners import Owners, read_owners
+from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.facts.package_owners import Owners, read_owners
-from stackenv.facts.stack import Stack
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 from stackenv.transactions.backup import LISTING, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step

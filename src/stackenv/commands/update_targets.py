@@ -12,15 +12,15 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.store import NAME, StoredModule
 from stackenv.commands.info import can_be_believed
-from stackenv.commands.replacement import read_own_record
-from stackenv.commands.workplace import Workplace
 from stackenv.conda.environments import find_named_environment, list_environments
+from stackenv.environments.context import Workplace
+from stackenv.environments.module_update import read_own_record
+from stackenv.environments.stack import Stack, load_stack
+from stackenv.environments.store import NAME, StoredModule
 from stackenv.errors import StackenvError, UsageError
-from stackenv.facts.stack import Stack, load_stack
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Record
+from stackenv.record import Record
 
 PLAIN_MODULE = re.compile(rf"{NAME.pattern}(/{NAME.pattern})*")
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.pip_failure import find_pinned
 from stackenv.apply.pip_update import (
     PipError,
     ask_pip,
@@ -22,20 +21,21 @@ from stackenv.apply.pip_update import (
     list_inconsistencies,
     list_touched,
 )
-from stackenv.apply.store import StoredModule
-from stackenv.apply.venv import can_report, constrained, environment_of
-from stackenv.commands.replacement import keep_hand_edited, see, write_environment
 from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
-from stackenv.commands.workplace import Workplace, hide_credentials
-from stackenv.describe.venv import find_site_packages
+from stackenv.environments.compiled import list_needed_features
+from stackenv.environments.context import Workplace, hide_credentials
+from stackenv.environments.module_update import keep_hand_edited, see, write_environment
+from stackenv.environments.own_packages import read_origin, read_site_packages
+from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.pip_failure import find_pinned
+from stackenv.environments.store import StoredModule
+from stackenv.environments.venv_install import can_report, constrained, environment_of
+from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.facts.compiled import list_needed_features
-from stackenv.facts.own_packages import read_origin, read_site_packages
-from stackenv.facts.package_owners import read_own_packages
-from stackenv.model.environment import Package, Record
-from stackenv.model.record import FOLDER
 from stackenv.model.update import Prospect
 from stackenv.output import format_count
+from stackenv.record import Package, Record
+from stackenv.record_file import FOLDER
 from stackenv.transactions.backup import LISTING, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.plan import Plan, RemoveTree, Replacement, RestoreTree, Step

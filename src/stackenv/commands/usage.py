@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
-from stackenv.commands.workplace import Workplace, open_workplace
 from stackenv.disk.usage_tables import Measured, Share, format_day, print_limits, print_measured
+from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError
 from stackenv.output import format_count, print_json, showing_count, tell
 

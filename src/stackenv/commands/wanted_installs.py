@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stackenv.apply.conda_update import read_answer, run_conda
-from stackenv.apply.pip_failure import NO_BUILD_ISOLATION
-from stackenv.apply.venv import install_packages
-from stackenv.commands.making_venv import read_report
 from stackenv.commands.outcome import Outcome
 from stackenv.commands.wanted_packages import Wanted
+from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
+from stackenv.environments.venv_install import install_packages
+from stackenv.environments.venv_steps import read_report
 from stackenv.errors import InstallError, UnreachableError
-from stackenv.model.environment import Package, Record
 from stackenv.output import tell
+from stackenv.record import Package, Record
 
 # conda's own names for them (conda/exceptions.py, conda/gateways/connection/session.py).
 UNREACHABLE = (

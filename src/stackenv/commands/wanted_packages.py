@@ -14,11 +14,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.environments import read_packages
-from stackenv.describe.packed import ENVIRONMENT, REQUIREMENTS
-from stackenv.describe.personal import IN_EVERY_VENV
-from stackenv.facts.own_packages import describe_requirement, list_channels, read_origin
-from stackenv.facts.package_owners import read_owners
-from stackenv.model.environment import Record
+from stackenv.environments.own_packages import describe_requirement, list_channels, read_origin
+from stackenv.environments.package_owners import read_owners
+from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
+from stackenv.environments.personal_module import IN_EVERY_VENV
+from stackenv.record import Record
 
 # How a folder of metadata is named, also when a purge has left nothing in it.
 METADATA_FOLDER = re.compile(r"([A-Za-z0-9][\w.]*)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")

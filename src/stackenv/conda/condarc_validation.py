@@ -10,8 +10,8 @@ from typing import Any
 from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration import CondaPolicy, SitePolicy
 from stackenv.configuration.condarc import describe_condarc_keys, name_policy_key, suggest_key
+from stackenv.environments.python import run_probe
 from stackenv.errors import PolicyError, StackenvError, quote_word
-from stackenv.facts.python import run_probe
 
 PROBE = Path(__file__).with_name("probe_condarc.py")
 

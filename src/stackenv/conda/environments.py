@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.configuration import CondaPolicy
-from stackenv.model.environment import Package
+from stackenv.record import Package
 
 # Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).
 PLACE = re.compile(r"lib/python[^/]*/(?=site-packages/)")

@@ -8,7 +8,7 @@ from stackenv import STACKENV_UUID
 from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration import CondaPolicy
 from stackenv.configuration.condarc import describe_condarc
-from stackenv.describe.venv import PATH_PRIORITY
+from stackenv.environments.venv_module import PATH_PRIORITY
 from stackenv.modulefile import (
     BaseBin,
     Family,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackenv.configuration import JobsPolicy
-from stackenv.describe.launch import OF_ACTIVE, OF_PYTHON
-from stackenv.describe.packed import ENTRANCE
-from stackenv.model.environment import Record
+from stackenv.environments.launch import OF_ACTIVE, OF_PYTHON
+from stackenv.environments.packed import ENTRANCE
+from stackenv.record import Record
 
 # What starts as many threads as the node has CPUs, unless it is told: OpenMP, the libraries below numpy,
 # and numexpr, which takes no more than the last allows, 64 where nobody says so.

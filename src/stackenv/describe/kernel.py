@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.describe.launch import LAUNCH_FILE
+from stackenv.environments.launch import LAUNCH_FILE
 from stackenv.errors import StackenvError, UsageError
-from stackenv.model.environment import Record
+from stackenv.record import Record
 
 # What the names of kernels' folders are made of (jupyter_client/kernelspec.py); compared without case.
 UNFIT = re.compile(r"[^a-z0-9._-]")

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackenv.configuration import SitePolicy
+from stackenv.environments.stack import Stack, load_stack
+from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError
-from stackenv.facts.stack import Stack, load_stack
-from stackenv.facts.venv import Venv, read_venv
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Package, Record
 from stackenv.model.finding import RunCommand
+from stackenv.record import Package, Record
 
 if TYPE_CHECKING:
+    from stackenv.environments.package_owners import Owners
     from stackenv.facts.installed_files import Fault
-    from stackenv.facts.package_owners import Owners
 
 
 @dataclass
@@ -143,7 +143,7 @@ class CheckedEnvironment:
     @cached_property
     def distributions(self) -> list[Distribution]:
         """What is installed into the environment's own site-packages; nothing while it is packed."""
-        from stackenv.facts.own_packages import read_site_packages
+        from stackenv.environments.own_packages import read_site_packages
 
         packed = self.record is not None and self.record.packed
         return [] if packed else read_site_packages(self.prefix)
@@ -151,7 +151,7 @@ class CheckedEnvironment:
     @cached_property
     def owners(self) -> Owners:
         """Who has installed what is there; nothing while it is packed."""
-        from stackenv.facts.package_owners import Owners, read_owners
+        from stackenv.environments.package_owners import Owners, read_owners
 
         packed = self.record is not None and self.record.packed
         return Owners((), ()) if packed else read_owners(self.prefix)
@@ -168,7 +168,7 @@ class CheckedEnvironment:
     @cached_property
     def packages(self) -> tuple[Package, ...]:
         """The environment's own packages as they are now."""
-        from stackenv.facts.package_owners import read_own_packages
+        from stackenv.environments.package_owners import read_own_packages
 
         assert self.record is not None
         return read_own_packages(self.record)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from stackenv.facts.python import run_probe
+from stackenv.environments.python import run_probe
 
 PROBE = Path(__file__).parent / "probes" / "import_probe.py"
 TIMEOUT_S = 1200

@@ -13,7 +13,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.errors import ModuleError, StackenvError
-from stackenv.model.environment import Record
+from stackenv.record import Record
 
 NAME = "ipykernel"
 PROBE = Path(__file__).parent / "probes" / "ipykernel_probe.py"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stackenv.errors import quote_word
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding, RunCommand
-from stackenv.model.record import RECORD_FILE
+from stackenv.record_file import RECORD_FILE
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ def is_met(specifier: SpecifierSet, version: str) -> bool:
 
 def ask_python(environment: CheckedEnvironment) -> dict[str, str]:
     """Return the version of each package that the environment's Python finds; nothing if it does not run."""
-    from stackenv.facts.python import probe_python
+    from stackenv.environments.python import probe_python
 
     stack = environment.loaded_stack
     environ = stack.environ if stack else environment.environ

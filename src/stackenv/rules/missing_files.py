@@ -88,7 +88,7 @@ def list_reinstalls(
 
 def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the image of a packed environment is gone or cut off."""
-    from stackenv.describe.packed import IMAGE
+    from stackenv.environments.packed import IMAGE
 
     record = environment.record
     assert record is not None and record.packed is not None

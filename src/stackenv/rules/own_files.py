@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stackenv.apply.own_files import list_lost_files
-from stackenv.describe.modules import describe_files
-from stackenv.describe.packed import describe_contents
+from stackenv.environments.managed_files import list_lost_files
+from stackenv.environments.module import describe_files
+from stackenv.environments.packed import describe_contents
 from stackenv.facts.checked_environment import CheckedEnvironment
 from stackenv.model.finding import Finding
-from stackenv.model.record import RECORD_FILE
 from stackenv.output import format_count
+from stackenv.record_file import RECORD_FILE
 from stackenv.rules.python_changed import OF_PYTHON
 
 

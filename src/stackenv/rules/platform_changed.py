@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from stackenv.environments.platform import read_os
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.facts.platform import read_os
 from stackenv.model.finding import Finding
 
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from stackenv.environments.venv import find_lost_links
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.facts.venv import find_lost_links
-from stackenv.model.environment import Record
 from stackenv.model.finding import Finding
+from stackenv.record import Record
 
 # They ask the Python, or what it finds.
 OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")

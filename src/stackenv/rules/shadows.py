@@ -12,8 +12,8 @@ from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from stackenv.environments.stack import BUILD_BACKENDS
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.facts.stack import BUILD_BACKENDS
 from stackenv.model.finding import Finding, RunCommand
 from stackenv.output import format_bytes
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from stackenv.account.account import Account
-from stackenv.describe.venv import FIRST_PTH
+from stackenv.environments.venv_module import FIRST_PTH
 from stackenv.errors import quote_word
 from stackenv.model.finding import Finding
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.own_files import has_contents, is_users
 from stackenv.conda.activation.scripts import hash_activation
-from stackenv.describe.modules import describe_files, describe_module
+from stackenv.environments.managed_files import has_contents, is_users
+from stackenv.environments.module import describe_files, describe_module
 from stackenv.facts.checked_environment import CheckedEnvironment
-from stackenv.model.environment import Record
 from stackenv.model.finding import Finding
 from stackenv.modulefile.text import is_as_written, render_installed_file, render_module
+from stackenv.record import Record
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:

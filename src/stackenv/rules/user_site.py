@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from stackenv.account.account import Account
 from stackenv.account.storage_places import find_absolute, list_conda_prefixes, list_venvs, shorten
 from stackenv.disk.usage import measure_trees
-from stackenv.facts.venv import read_configuration
+from stackenv.environments.venv import read_configuration
 from stackenv.model.finding import Finding, RunCommand
 from stackenv.output import format_bytes, format_count, shorten_list
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.apply.kernels import FOLDER as KERNELS
 from stackenv.apply.kernels import KERNEL_FILE, LOGOS, read_kernel
-from stackenv.apply.store import ModuleStore
-from stackenv.model.record import FOLDER, RECORD_FILE
+from stackenv.environments.store import ModuleStore
+from stackenv.record_file import FOLDER, RECORD_FILE
 from stackenv.transactions.backup import LISTING, PREFIX
 from stackenv.transactions.journal_entry import Entry
 from stackenv.transactions.plan import (

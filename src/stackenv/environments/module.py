@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from stackenv.describe.conda_environment import (
+from stackenv.environments.conda_environment_module import (
     describe_conda_environment_files,
     describe_conda_environment_module,
 )
-from stackenv.describe.packed import describe_entrance, list_beside
-from stackenv.describe.venv import describe_venv_files, describe_venv_module
+from stackenv.environments.packed import describe_entrance, list_beside
+from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
 from stackenv.errors import StackenvError
-from stackenv.model.environment import Record
 from stackenv.modulefile import InstalledFile, ModuleSpec
+from stackenv.record import Record
 
 MODULES: Mapping[str, Callable[[Record], ModuleSpec]] = {
     "venv": describe_venv_module,

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.commands.workplace import Workplace, read_command_words, require_empty, require_finished
+from stackenv.environments.context import Workplace, read_command_words, require_empty, require_finished
 from stackenv.errors import explain
-from stackenv.model.environment import Record
 from stackenv.output import tell
+from stackenv.record import Record
 from stackenv.transactions.carry_out import carry_out_plan
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 from stackenv.transactions.plan import Plan, RemoveFolder, Step

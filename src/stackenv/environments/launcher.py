@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from stackenv.describe.launch import describe_launch
+from stackenv.environments.launch import describe_launch
 
 __all__ = ["describe_launch", "launch"]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from stackenv.environments.python import probe_python
 from stackenv.errors import StackenvError
-from stackenv.facts.python import probe_python
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.environment import Package, Python
+from stackenv.record import Package, Python
 
 # What builds packages is never constrained: pip before 25.3 reads the same constraints for the
 # isolated build of an sdist, which may need newer ones (issue 3).

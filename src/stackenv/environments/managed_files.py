@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.describe.venv import LAYERS
-from stackenv.model.record import FOLDER, RECORD_FILE
+from stackenv.environments.venv_module import LAYERS
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
+from stackenv.record_file import FOLDER, RECORD_FILE
 from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, WriteFile
 

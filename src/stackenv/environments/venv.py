@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.environments.own_packages import read_site_packages
+from stackenv.environments.python import ProbedPython, probe_python
+from stackenv.environments.stack import find_module_python
 from stackenv.errors import ModuleError, StackenvError, explain
-from stackenv.facts.own_packages import read_site_packages
-from stackenv.facts.python import ProbedPython, probe_python
-from stackenv.facts.stack import find_module_python
 from stackenv.lmod.bindings import Lmod, order_module
 
 OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")

@@ -34,7 +34,7 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, explain
-from stackenv.model.environment import Package, PackedImage, Platform, Python, Record
+from stackenv.record import Package, PackedImage, Platform, Python, Record
 
 RECORD_VERSION = 1
 # Where it is, below the environment's prefix.

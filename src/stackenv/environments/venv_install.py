@@ -15,13 +15,13 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from stackenv.describe.constraints import constraints_url
-from stackenv.describe.venv import find_site_packages
+from stackenv.environments.constraints import constraints_url
+from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import StackenvError, TakenError, quote_word
-from stackenv.model.environment import Python, Record
-from stackenv.model.record import FOLDER
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.record import Python, Record
+from stackenv.record_file import FOLDER
 from stackenv.transactions.files import write_file
 
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
@@ -165,7 +165,7 @@ def install_packages(
     InstallError
         When pip fails; its words are read for what the constraints have to do with it.
     """
-    from stackenv.apply.pip_failure import explain_failure
+    from stackenv.environments.pip_failure import explain_failure
 
     # What the user has set for other installs must not lead this one out of the environment.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
 from stackenv.modulefile import InstalledFile
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 
 # Below the environment's prefix. What others keep leads to this file and no further, so that it stays
 # right when the module gets another name or stands on other modules: it is written anew then.

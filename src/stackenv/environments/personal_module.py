@@ -5,10 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from stackenv.describe.packed import ENTRANCE, MARK
-from stackenv.facts.platform import ELF_MACHINES
-from stackenv.model.environment import Record
-from stackenv.model.record import CHOICES_TITLE, RECORD_FILE, write_choices
+from stackenv.environments.packed import ENTRANCE, MARK
+from stackenv.environments.platform import ELF_MACHINES
 from stackenv.modulefile import Family, ModuleSpec, Operation
 from stackenv.modulefile.personal_operations import (
     DependOn,
@@ -22,6 +20,8 @@ from stackenv.modulefile.personal_operations import (
     TakeCharge,
     Whatis,
 )
+from stackenv.record import Record
+from stackenv.record_file import CHOICES_TITLE, RECORD_FILE, write_choices
 
 IN_CHARGE = "STACKENV_ENVIRONMENT"
 # What happens while the file that csh sources is missing, by when it does.

@@ -6,16 +6,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.apply.store import ModuleStore, StoredModule
 from stackenv.commands.adoption import read_former_record
-from stackenv.commands.workplace import Workplace
-from stackenv.describe.personal import IN_CHARGE
+from stackenv.environments.context import Workplace
+from stackenv.environments.personal_module import IN_CHARGE
+from stackenv.environments.stack import Stack
+from stackenv.environments.store import ModuleStore, StoredModule
 from stackenv.errors import StackenvError, UsageError
-from stackenv.facts.stack import Stack
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
-from stackenv.model.environment import Record
 from stackenv.output import tell
+from stackenv.record import Record
 
 
 def read_personal(module: LoadedModule) -> StoredModule | None:

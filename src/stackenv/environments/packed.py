@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable
 
 from stackenv import STACKENV_UUID
-from stackenv.describe.constraints import UV
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
+from stackenv.environments.constraints import UV
 from stackenv.modulefile import InstalledFile
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 
 IMAGE = f"{FOLDER}/environment.squashfs"
 ENTRANCE = f"{FOLDER}/packed"

@@ -13,8 +13,8 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
-from stackenv.model.environment import Record
-from stackenv.model.record import RECORD_FILE, parse_record
+from stackenv.record import Record
+from stackenv.record_file import RECORD_FILE, parse_record
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 # What is no name, and must be a path.

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.apply.own_files import find_free, is_users, keep_edited, rewrite_files
-from stackenv.apply.store import StoredModule
-from stackenv.commands.workplace import Workplace, read_command_words
-from stackenv.describe.modules import describe_files, describe_module
-from stackenv.describe.personal import IN_CHARGE
+from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
+from stackenv.environments.module import describe_files, describe_module
+from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.personal_module import IN_CHARGE
+from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
-from stackenv.facts.package_owners import read_own_packages
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER, RECORD_FILE, write_record_text
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
 from stackenv.output import print_line, tell
+from stackenv.record import Record
+from stackenv.record_file import FOLDER, RECORD_FILE, write_record_text
 from stackenv.transactions.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Change, Replacement, WriteFile

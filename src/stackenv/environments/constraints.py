@@ -6,9 +6,9 @@ import hashlib
 from urllib.parse import quote
 
 from stackenv import STACKENV_UUID
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
 from stackenv.modulefile import InstalledFile
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
 UV = "bin/uv"

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from stackenv.apply.venv import make_folder, make_venv, write_files
-from stackenv.describe.venv import describe_venv_files
-from stackenv.facts.compiled import list_needed_features
-from stackenv.facts.package_owners import read_own_packages
-from stackenv.facts.stack import Stack
-from stackenv.model.environment import Package, Record
+from stackenv.environments.compiled import list_needed_features
+from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.stack import Stack
+from stackenv.environments.venv_install import make_folder, make_venv, write_files
+from stackenv.environments.venv_module import describe_venv_files
 from stackenv.output import format_count
+from stackenv.record import Package, Record
 from stackenv.transactions.plan import RemoveTree, Step
 
 

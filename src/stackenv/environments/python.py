@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.errors import StackenvError
-from stackenv.model.environment import Package
+from stackenv.record import Package
 
-PROBE = Path(__file__).parent / "probes" / "python_probe.py"
+PROBE = Path(__file__).with_name("probe_python.py")
 TIMEOUT_S = 120
 
 

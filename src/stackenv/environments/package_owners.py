@@ -13,14 +13,14 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.environments import describe_package, list_files, read_notes
-from stackenv.facts.own_packages import (
+from stackenv.environments.own_packages import (
     InstalledDistribution,
     describe_requirement,
     read_distributions,
     read_site_packages,
     sort_named,
 )
-from stackenv.model.environment import Package, Record
+from stackenv.record import Package, Record
 
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")

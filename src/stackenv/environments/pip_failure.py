@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.errors import InstallError, UnreachableError
-from stackenv.model.environment import Record
+from stackenv.record import Record
 
 NO_BUILD_ISOLATION = "--no-build-isolation"
 # pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what stands in conflict.

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from stackenv.model.environment import Platform
+from stackenv.record import Platform
 
 # e_machine of the ELF header, by the name that uname gives (elf.h).
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183, "ppc64le": 21, "riscv64": 243, "s390x": 22}

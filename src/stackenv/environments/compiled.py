@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stackenv.model.environment import Package
+from stackenv.record import Package
 
 FLAG_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "CPPFLAGS", "RUSTFLAGS")
 # Of archspec's features those that a compiler makes instructions of, by the names of /proc/cpuinfo.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.environments import read_file_names
-from stackenv.facts.own_packages import InstalledDistribution, read_distributions
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
+from stackenv.environments.own_packages import InstalledDistribution, read_distributions
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 
 # What venv, virtualenv and uv make, and what packages of conda share, at the top.
 OF_VENVS = {

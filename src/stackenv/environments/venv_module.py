@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.describe.constraints import constraints_url, describe_constraint_files
-from stackenv.describe.launch import describe_launch_file
-from stackenv.describe.personal import (
+from stackenv.environments.constraints import constraints_url, describe_constraint_files
+from stackenv.environments.launch import describe_launch_file
+from stackenv.environments.personal_module import (
     IN_CHARGE,
     WITHOUT_CSH,
     describe_common,
     describe_cure,
     describe_load,
 )
-from stackenv.model.environment import Python, Record
-from stackenv.model.record import FOLDER
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.modulefile.personal_operations import (
     RememberEnvironment,
@@ -24,6 +22,8 @@ from stackenv.modulefile.personal_operations import (
     ShellCode,
     TakeFromPath,
 )
+from stackenv.record import Python, Record
+from stackenv.record_file import FOLDER
 
 PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"

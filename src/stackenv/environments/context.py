@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.apply.store import ModuleStore
 from stackenv.configuration import SitePolicy, find_policy_file, load_policy
 from stackenv.disk.purged_storage import find_purged_storage
+from stackenv.environments.store import ModuleStore
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
-from stackenv.model.record import FOLDER
 from stackenv.output import tell
+from stackenv.record_file import FOLDER
 from stackenv.transactions.access import Access
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.leftovers import read_interrupted, sweep

@@ -7,11 +7,14 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.module import NOT_GUARDED, describe_hiding
-from stackenv.describe.launch import describe_launch_file
-from stackenv.describe.personal import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
-from stackenv.describe.venv import FIRST_PTH, PATH_PRIORITY, describe_guarded_import, find_site_packages
-from stackenv.model.environment import Record
-from stackenv.model.record import FOLDER
+from stackenv.environments.launch import describe_launch_file
+from stackenv.environments.personal_module import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
+from stackenv.environments.venv_module import (
+    FIRST_PTH,
+    PATH_PRIORITY,
+    describe_guarded_import,
+    find_site_packages,
+)
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, TerminalNotices
 from stackenv.modulefile.personal_operations import (
     CondaEnvironment,
@@ -20,6 +23,8 @@ from stackenv.modulefile.personal_operations import (
     SetDefault,
     ShellCode,
 )
+from stackenv.record import Record
+from stackenv.record_file import FOLDER
 
 MARKER = "STACKENV_CONDA_ENV"
 BASE_MARKER = "STACKENV_CONDA_BASE"

@@ -1,1 +1,0 @@
-"""Facts and policy into descriptions; pure: nothing is read, nothing is run, nothing is written."""
