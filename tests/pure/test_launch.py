@@ -14,9 +14,9 @@ from test_render_personal import PATHS, VENV
 from test_shell_files import SH_SHELLS, complaints, shellcheck
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.kernels import write_kernel
-from stackenv.describe.kernel import describe_kernelspec
 from stackenv.environments.launch import describe_launch, describe_launch_file
+from stackenv.jupyter.kernels import write_kernel
+from stackenv.jupyter.kernelspec import describe_kernelspec
 from stackenv.modulefile.text import render_installed_file
 from stackenv.record import Record
 from stackenv.transactions.plan import Change, RemoveFile, WriteFile

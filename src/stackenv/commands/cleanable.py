@@ -221,8 +221,8 @@ def list_prefixes(workplace: Workplace) -> Iterator[Path]:
 
 def find_broken_kernels(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield the Jupyter kernels of stackenv whose environment or module is gone."""
-    from stackenv.apply.kernel_state import judge_kernel
-    from stackenv.apply.kernels import list_kernels
+    from stackenv.jupyter.kernels import list_kernels
+    from stackenv.jupyter.state import judge_kernel
 
     for stored in list_kernels(workplace.environ):
         state, problem, _ = judge_kernel(stored)

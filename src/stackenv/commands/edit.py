@@ -209,10 +209,10 @@ def plan_edit(
     Links to Python that are gone are made for that, and are gone again when the block of `links` fails.
     `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
     """
-    from stackenv.apply.kernels import rewrite_kernels
     from stackenv.commands.restoring import restore_contents
     from stackenv.environments.module_update import keep_hand_edited, see, write_environment
     from stackenv.environments.store import render_default
+    from stackenv.jupyter.kernels import rewrite_kernels
     from stackenv.transactions.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []

@@ -47,7 +47,7 @@ def list_venvs(workplace: Workplace) -> Iterator[Path]:
 
 def list_kernels_on(prefix: str, workplace: Workplace) -> Iterator[Path]:
     """Yield the folders of kernelspecs, of the user but not of stackenv, that name a place below `prefix`."""
-    from stackenv.apply.kernels import KERNEL_FILE, find_kernels_folder, read_kernel
+    from stackenv.jupyter.kernels import KERNEL_FILE, find_kernels_folder, read_kernel
 
     with contextlib.suppress(OSError, StackenvError):
         for file in sorted(find_kernels_folder(workplace.environ).glob(f"*/{KERNEL_FILE}")):

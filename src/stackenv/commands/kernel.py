@@ -14,7 +14,7 @@ from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json, print_line, print_table, tell
 
 if TYPE_CHECKING:
-    from stackenv.apply.kernels import StoredKernel
+    from stackenv.jupyter.kernels import StoredKernel
 
 
 @click.group(cls=CommandGroup, epilog=EXIT_STATUS)
@@ -52,7 +52,7 @@ def add(
       stackenv kernel add biopy
       stackenv kernel add biopy --install --display-name "Biology"
     """
-    from stackenv.commands.kernel_add import KernelRequest, add_kernel, plan_kernel
+    from stackenv.jupyter.add import KernelRequest, add_kernel, plan_kernel
 
     workplace = open_workplace(shared)
     request = KernelRequest(name, display_name, install)
@@ -78,7 +78,7 @@ def listing(as_json: bool) -> None:
     Example:
       stackenv kernel list
     """
-    from stackenv.apply.kernels import find_kernels_folder, list_kernels
+    from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
 
     workplace = open_workplace()
     workplace.recover()
@@ -98,7 +98,7 @@ def listing(as_json: bool) -> None:
 
 def describe_kernel(stored: StoredKernel) -> dict[str, str]:
     """Return what `list` tells of `stored`; `problem` and `cure` are empty where `state` is ok."""
-    from stackenv.apply.kernel_state import judge_kernel
+    from stackenv.jupyter.state import judge_kernel
 
     state, problem, cure = judge_kernel(stored)
     return {
@@ -159,7 +159,7 @@ def choose_kernel(name: str, workplace: Workplace) -> StoredKernel:
     UsageError
         When there are several.
     """
-    from stackenv.apply.kernels import find_kernels_folder, list_kernels
+    from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
 
     found = list(list_kernels(workplace.environ))
     root = str(workplace.store.root)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackenv.apply.kernels import rewrite_kernels
 from stackenv.commands.new_faults import list_new_faults
 from stackenv.commands.outcome import Outcome
 from stackenv.commands.rebuild_conda import conda_rebuild_steps
@@ -22,6 +21,7 @@ from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, ProofError, StackenvError
+from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell

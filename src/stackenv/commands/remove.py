@@ -98,8 +98,8 @@ def plan_removal(
     With `keep` what was changed by hand in the modulefile stays beside it.
     The modulefile is the first: nobody loads the module any more while the rest goes.
     """
-    from stackenv.apply.kernels import remove_kernels
     from stackenv.environments.module_update import see
+    from stackenv.jupyter.kernels import remove_kernels
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store

@@ -59,7 +59,6 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     TakenError
         When there is a module of this name.
     """
-    from stackenv.apply.kernels import rewrite_kernels
     from stackenv.environments.base_modules import require_loadable_name
     from stackenv.environments.module_update import (
         keep_hand_edited,
@@ -69,6 +68,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
         write_environment,
     )
     from stackenv.environments.store import parse_full_name
+    from stackenv.jupyter.kernels import rewrite_kernels
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
     store = workplace.store

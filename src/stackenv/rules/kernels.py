@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stackenv.account.account import Account
-from stackenv.apply.kernel_state import judge_kernel
-from stackenv.apply.kernels import KERNEL_FILE, find_kernels_folder, read_kernel
 from stackenv.errors import StackenvError
+from stackenv.jupyter.kernels import KERNEL_FILE, find_kernels_folder, read_kernel
+from stackenv.jupyter.state import judge_kernel
 from stackenv.model.finding import Finding, RunCommand
 
 WHY = "a notebook with it does not get a kernel, and Jupyter does not say why"

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.kernels import FOLDER as KERNELS
-from stackenv.apply.kernels import KERNEL_FILE, LOGOS, read_kernel
 from stackenv.environments.store import ModuleStore
+from stackenv.jupyter.kernels import FOLDER as KERNELS
+from stackenv.jupyter.kernels import KERNEL_FILE, LOGOS, read_kernel
 from stackenv.record_file import FOLDER, RECORD_FILE
 from stackenv.transactions.backup import LISTING, PREFIX
 from stackenv.transactions.journal_entry import Entry

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.describe.kernel import name_kernel, rename_kernelspec, write_kernelspec_text
 from stackenv.errors import StackenvError, TakenError, quote_word
-from stackenv.facts.ipykernel import may_have_ipykernel
+from stackenv.jupyter.ipykernel import may_have_ipykernel
+from stackenv.jupyter.kernelspec import name_kernel, rename_kernelspec, write_kernelspec_text
 from stackenv.record import Record
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, WriteFile

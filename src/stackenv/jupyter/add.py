@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackenv.apply.kernels import StoredKernel, choose_folder, read_kernel, write_kernel
-from stackenv.describe.kernel import (
+from stackenv.environments.context import Workplace
+from stackenv.environments.launch import describe_launch, describe_launch_file
+from stackenv.environments.module_update import read_own_record, require_unpacked
+from stackenv.environments.store import StoredModule
+from stackenv.errors import InstallError, StackenvError
+from stackenv.jupyter.ipykernel import IPyKernel, probe_ipykernel
+from stackenv.jupyter.kernels import StoredKernel, choose_folder, read_kernel, write_kernel
+from stackenv.jupyter.kernelspec import (
     check_display_name,
     describe_kernelspec,
     keep_own,
     mark_kernelspec,
     name_for_people,
 )
-from stackenv.environments.context import Workplace
-from stackenv.environments.launch import describe_launch, describe_launch_file
-from stackenv.environments.module_update import read_own_record, require_unpacked
-from stackenv.environments.store import StoredModule
-from stackenv.errors import InstallError, StackenvError
-from stackenv.facts.ipykernel import IPyKernel, probe_ipykernel
 from stackenv.lmod.bindings import find_lmod
 from stackenv.output import print_json, print_line, tell
 from stackenv.record import Record

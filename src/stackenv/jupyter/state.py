@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from stackenv.apply.kernels import StoredKernel
 from stackenv.environments.launch import LAUNCH_FILE
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, explain
-from stackenv.facts.ipykernel import may_have_ipykernel
+from stackenv.jupyter.ipykernel import may_have_ipykernel
+from stackenv.jupyter.kernels import StoredKernel
 from stackenv.record_file import RECORD_FILE, parse_record
 
 

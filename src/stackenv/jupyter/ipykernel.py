@@ -16,7 +16,7 @@ from stackenv.errors import ModuleError, StackenvError
 from stackenv.record import Record
 
 NAME = "ipykernel"
-PROBE = Path(__file__).parent / "probes" / "ipykernel_probe.py"
+PROBE = Path(__file__).with_name("probe_ipykernel.py")
 TIMEOUT_S = 300
 NOT_LOADED = 7
 
