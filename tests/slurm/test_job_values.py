@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.describe.job_values import describe_fault
+from stackenv.slurm.values import describe_fault
 
 # No controller answers there: sbatch refuses what it cannot read before it looks for one.
 CONFIGURATION = """\

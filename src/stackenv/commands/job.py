@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from stackenv.commands.options import EXIT_STATUS, shared_option
-from stackenv.describe.job import JobRequest, describe_job
-from stackenv.describe.job_values import describe_fault
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
+from stackenv.slurm.job import JobRequest, describe_job
+from stackenv.slurm.values import describe_fault
 
 # sbatch takes words, quotes, backslashes and comments of an #SBATCH line apart; no value of Slurm's has
 # them. Whether there is such an account or partition, Slurm says.
@@ -113,7 +113,7 @@ def job(
 
 def tell_stronger(typed: Collection[str], workplace: Workplace) -> None:
     """Tell what sbatch will take from here instead of, or beside, what stands in the script."""
-    from stackenv.apply.sbatch import list_stronger
+    from stackenv.slurm.submit import list_stronger
 
     for name in list_stronger(workplace.environ, typed):
         tell(f"{name} is set here, and sbatch takes it before the script: unset {name}, or --submit")
@@ -121,7 +121,7 @@ def tell_stronger(typed: Collection[str], workplace: Workplace) -> None:
 
 def hand_over(script: str, typed: Collection[str], workplace: Workplace) -> None:
     """Submit `script`; print its number, and tell how to look at it."""
-    from stackenv.apply.sbatch import submit
+    from stackenv.slurm.submit import submit
 
     taken = submit(script, workplace.environ, typed, workplace.policy.jobs.account_hint or "")
     if taken.words:
@@ -135,7 +135,7 @@ def hand_over(script: str, typed: Collection[str], workplace: Workplace) -> None
 def write_script(workplace: Workplace, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
     """Return the script of the job that is asked for."""
     from stackenv.lmod.package import find_lmod_package
-    from stackenv.render.job import render_job
+    from stackenv.slurm.script import render_job
 
     module = workplace.store.find(name, default=True)
     # Others may write the record of a project's environment: how the module is called, the store knows.

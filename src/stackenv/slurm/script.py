@@ -6,8 +6,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from stackenv.describe.job import JobSpec
 from stackenv.modulefile.dialect import quote_sh
+from stackenv.slurm.job import JobSpec
 
 # bash takes them for its own where they begin a command (bash(1), "Reserved Words").
 RESERVED_WORD = re.compile(
