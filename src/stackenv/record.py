@@ -62,7 +62,7 @@ class PackedImage:
     entries
         How many files, links and folders are in it.
     tree_sha256
-        Of all their names, modes, sizes and contents (`stackenv.facts.tree`).
+        Of all their names, modes, sizes and contents (`stackenv.packing.tree`).
     way
         `session`, a mount of a job or login at a place of its own, or `namespace`, one at the
         environment's own path, which only the commands of the job or session see.

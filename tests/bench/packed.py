@@ -24,9 +24,9 @@ from cost import START, time_script
 from personal import STACKENV, run, time_command
 from stacked import open_stack
 
-from stackenv.apply.packing import read_image, require_same
-from stackenv.apply.squashfs import choose_compression, extract_image, find_program, make_image
-from stackenv.facts.tree import read_tree
+from stackenv.packing.packing import read_image, require_same
+from stackenv.packing.squashfs import choose_compression, extract_image, find_program, make_image
+from stackenv.packing.tree import read_tree
 
 RUNS = 5
 IMPORT = "python -c 'import numpy, scipy, pandas'\n"

@@ -16,7 +16,7 @@ from stackenv.record_file import write_record_text
 
 TRY = """
 import os, pathlib, sys
-from stackenv.apply import trial_mount
+from stackenv.packing import trial_mount
 from stackenv.record_file import parse_record
 record = parse_record(pathlib.Path(sys.argv[1]).read_text(), "it")
 if "hang" in sys.argv:

@@ -13,8 +13,8 @@ import pytest
 
 import stackenv
 from stackenv.errors import StackenvError
-from stackenv.facts.tree import read_tree
 from stackenv.output import format_count
+from stackenv.packing.tree import read_tree
 
 SOURCES = sorted(Path(stackenv.__file__).parent.rglob("*.py"))
 COMMAND = re.compile(r"(?:^|[^\w-])(?:rm|mv|touch|ls|df|du|chmod|cd|cp)(?: -\w+| [a-z]+[-+=]\w+)* $")

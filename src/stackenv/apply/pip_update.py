@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.squashfs import end_with_parent
 from stackenv.environments.venv_install import ELSEWHERE
 from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError
 from stackenv.model.update import PackageChange
+from stackenv.packing.squashfs import end_with_parent
 from stackenv.record import Record
 
 # Their programs get names with versions behind them, which no metadata tells.

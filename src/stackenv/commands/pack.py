@@ -93,7 +93,7 @@ class Packing:
         StackenvError
             When this node lacks the programs, the folder cannot be exchanged, or no image can be mounted.
         """
-        from stackenv.apply.squashfs import find_program
+        from stackenv.packing.squashfs import find_program
         from stackenv.transactions.interruption import stopping_at_signals
 
         find_program("mksquashfs", "squashfs-tools")
@@ -111,7 +111,7 @@ class Packing:
 
     def require_mountable(self, way: str) -> None:
         """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
-        from stackenv.apply.trial_mount import require_mountable
+        from stackenv.packing.trial_mount import require_mountable
 
         mounts = self.workplace.policy.pack.mounts
         require_mountable(self.record, way, mounts, self.workplace.environ)
@@ -179,9 +179,9 @@ class Packing:
         )
 
     def compile(self) -> None:
-        from stackenv.apply.packing import compile_packages, describe_compilation
         from stackenv.environments.launcher import describe_launch
         from stackenv.lmod.bindings import find_lmod
+        from stackenv.packing.packing import compile_packages, describe_compilation
 
         words = describe_compilation(self.record)
         if words:
@@ -192,14 +192,14 @@ class Packing:
             )
 
     def mark(self) -> None:
-        from stackenv.apply.packing import write_files
         from stackenv.environments.packed import describe_marks
+        from stackenv.packing.packing import write_files
 
         write_files(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
 
     def make_image(self) -> None:
-        from stackenv.apply.squashfs import make_image
         from stackenv.environments.packed import IMAGE
+        from stackenv.packing.squashfs import make_image
 
         self.workplace.access.make_folder(self.staged)
         self.proof.parent.mkdir()
@@ -207,10 +207,10 @@ class Packing:
         make_image(self.real, self.staged / IMAGE)
 
     def verify(self) -> None:
-        from stackenv.apply.packing import choose_way, describe_image, read_image, require_same
         from stackenv.environments.package_owners import read_own_packages
         from stackenv.environments.packed import IMAGE
-        from stackenv.facts.tree import hash_tree, list_names, read_stamps, read_tree
+        from stackenv.packing.packing import choose_way, describe_image, read_image, require_same
+        from stackenv.packing.tree import hash_tree, list_names, read_stamps, read_tree
 
         self.stamps = read_stamps(self.real)
         image = self.staged / IMAGE
@@ -229,9 +229,9 @@ class Packing:
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 
     def write_shell(self) -> None:
-        from stackenv.apply.packing import write_shell
         from stackenv.commands.export import render_environment, render_requirements
         from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
+        from stackenv.packing.packing import write_shell
 
         assert self.packed
         texts = {
@@ -244,7 +244,7 @@ class Packing:
 
     def find_changes(self, folder: Path) -> str:
         """Return what was changed in the environment, now at `folder`, since it was compared; else empty."""
-        from stackenv.facts.tree import list_changes
+        from stackenv.packing.tree import list_changes
 
         changed = list_changes(self.stamps or {}, folder)
         return ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")

@@ -167,8 +167,8 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
     StackenvError
         When the image is gone, damaged, or holds no record.
     """
-    from stackenv.apply.packing import require_image
-    from stackenv.apply.squashfs import opened_image
+    from stackenv.packing.packing import require_image
+    from stackenv.packing.squashfs import opened_image
 
     with opened_image(require_image(former)) as folder:
         path = Path(folder, RECORD_FILE)
@@ -190,11 +190,11 @@ def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, .
     StackenvError
         When the image is gone or damaged.
     """
-    from stackenv.apply.packing import require_image
-    from stackenv.apply.squashfs import opened_image
     from stackenv.commands.export import FORMATS, PACKED_FORMATS
     from stackenv.environments.managed_files import list_lost_files
     from stackenv.environments.packed import describe_contents
+    from stackenv.packing.packing import require_image
+    from stackenv.packing.squashfs import opened_image
     from stackenv.transactions.plan import WriteFile
 
     lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}

@@ -115,13 +115,13 @@ class Unpacking:
         return Plan(self.module.full_name, steps, f"{self.proof}.never")
 
     def look(self) -> None:
-        from stackenv.apply.packing import require_image
+        from stackenv.packing.packing import require_image
 
         require_image(self.record)
 
     def extract(self) -> None:
-        from stackenv.apply.squashfs import extract_image
         from stackenv.environments.packed import IMAGE
+        from stackenv.packing.squashfs import extract_image
 
         self.workplace.access.make_folder(self.staged)
         self.proof.parent.mkdir()
@@ -129,7 +129,7 @@ class Unpacking:
         extract_image(Path(self.record.path, IMAGE), self.staged)
 
     def verify(self) -> None:
-        from stackenv.apply.packing import write_unpacked
+        from stackenv.packing.packing import write_unpacked
 
         self._compare(self.staged)
         write_unpacked(self.record, self.staged)
@@ -137,7 +137,7 @@ class Unpacking:
             self.workplace.access.give_tree(self.staged)
 
     def _compare(self, folder: Path) -> None:
-        from stackenv.facts.tree import hash_tree, read_tree
+        from stackenv.packing.tree import hash_tree, read_tree
 
         assert self.record.packed
         with showing_progress("comparing", self.record.packed.entries) as advance:
@@ -151,9 +151,9 @@ class Unpacking:
             )
 
     def exchange(self) -> Replacement:
-        from stackenv.apply.packing import list_strangers
         from stackenv.commands.pack import Places, exchange_folders
         from stackenv.environments.module_update import see
+        from stackenv.packing.packing import list_strangers
         from stackenv.transactions.plan import Replacement
 
         strangers = list_strangers(self.real)
@@ -188,8 +188,8 @@ class Unpacking:
         TakenError
             When they are there already.
         """
-        from stackenv.apply.squashfs import extract_image
         from stackenv.environments.packed import IMAGE
+        from stackenv.packing.squashfs import extract_image
         from stackenv.transactions.interruption import stopping_at_signals
         from stackenv.transactions.scratch import make_folder, sweep_scratch
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
-from stackenv.facts.tree import TreeEntry
+from stackenv.packing.tree import TreeEntry
 from stackenv.record_file import FOLDER
 
 # What stays beside an image: the names in bin, which lead into it, and what stackenv has written. Behind
@@ -26,7 +26,7 @@ SMALL_BYTES = 1 << 20
 def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
     """Return the first file or link that would break at another path than `record_path`; else empty.
 
-    `tree` is what is in the environment, as `stackenv.facts.tree` reads it.
+    `tree` is what is in the environment, as `stackenv.packing.tree` reads it.
     """
     prefixes = {os.fsencode(path) for path in (record_path, os.path.realpath(record_path))}
     for name, entry in sorted(tree.items()):

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.squashfs import opened_image
 from stackenv.environments.constraints import UV, describe_uv
 from stackenv.environments.packed import (
     ENTRANCE,
@@ -24,10 +23,11 @@ from stackenv.environments.packed import (
     describe_entrance,
 )
 from stackenv.errors import StackenvError
-from stackenv.facts.own_path import find_own_path
-from stackenv.facts.tree import TreeEntry, hash_file, list_differences, read_tree
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.packing.own_path import find_own_path
+from stackenv.packing.squashfs import opened_image
+from stackenv.packing.tree import TreeEntry, hash_file, list_differences, read_tree
 from stackenv.record import PackedImage, Record
 from stackenv.record_file import FOLDER, RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.apply.packing import describe_image, write_files
-from stackenv.apply.squashfs import make_image
 from stackenv.environments.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
 from stackenv.errors import ModuleError, explain, quote_word
 from stackenv.output import tell
+from stackenv.packing.packing import describe_image, write_files
+from stackenv.packing.squashfs import make_image
 from stackenv.record import Record
 from stackenv.record_file import FOLDER
 from stackenv.transactions.interruption import stop_descendants
