@@ -26,7 +26,15 @@ from types import ModuleType
 
 MESSAGE_BYTES = 1 << 20
 # Not of the command: what EasyBuild, a vendor's Python and other Pythons run.
-NOT_OURS = ("stackenv.easybuild", "stackenv.hooks", "stackenv.templates", "stackenv.facts.probes")
+NOT_OURS = (
+    "stackenv.easybuild",
+    "stackenv.hooks",
+    "stackenv.templates",
+    "stackenv.conda.probe_condarc",
+    "stackenv.environments.probe_python",
+    "stackenv.health.probe_imports",
+    "stackenv.jupyter.probe_ipykernel",
+)
 # What the commands import when they need it.
 LATER = ("rich.console", "rich.progress", "rich.table", "yaml", "jinja2", "voluptuous", "archspec.cpu")
 

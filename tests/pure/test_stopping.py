@@ -161,7 +161,7 @@ import os, signal, sys
 from types import SimpleNamespace
 from stackenv.commands.check import mend
 from stackenv.errors import StackenvError
-from stackenv.model.finding import Finding, RunCommand
+from stackenv.health.finding import Finding, RunCommand
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 commands = ([sys.executable, "-c", *sys.argv[1:]], ["touch", f"{sys.argv[2]}/next"])

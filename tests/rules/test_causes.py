@@ -7,7 +7,7 @@ from people import Person
 
 from stackenv.commands import check
 from stackenv.environments.context import open_workplace
-from stackenv.model.finding import Finding, MoveAside, RunCommand
+from stackenv.health.finding import Finding, MoveAside, RunCommand
 
 
 def test_what_was_declined_is_asked_once_and_skips_what_needs_it(

@@ -226,7 +226,7 @@ def test_a_packed_environment(biologist: Person) -> None:
 
 
 def test_an_import_that_hangs_and_one_that_ends_the_process(tmp_path: Path) -> None:
-    probes = str(CHECKOUT / "src/stackenv/facts/probes")
+    probes = str(CHECKOUT / "src/stackenv/health")
     for name, text in {
         "hangs": "import time; time.sleep(60)",
         "ends": "import os; os._exit(3)",
@@ -234,7 +234,7 @@ def test_an_import_that_hangs_and_one_that_ends_the_process(tmp_path: Path) -> N
     }.items():
         (tmp_path / f"{name}.py").write_text(text)
     script = (
-        f"import sys; sys.path[:0] = [{probes!r}, {str(tmp_path)!r}]; import import_probe, json\n"
+        f"import sys; sys.path[:0] = [{probes!r}, {str(tmp_path)!r}]; import probe_imports as import_probe, json\n"
         "import_probe.HANGS_AFTER_S = 1\n"
         "print(json.dumps(import_probe.probe([['hangs', 'works', 'ends', 'works', 'absent']])))\n"
     )

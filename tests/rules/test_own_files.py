@@ -30,11 +30,11 @@ from stackenv.environments.managed_files import rewrite_files
 from stackenv.environments.module import describe_files
 from stackenv.environments.packed import describe_contents
 from stackenv.environments.venv_install import write_files
-from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
-from stackenv.model.finding import Finding
+from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
+from stackenv.health.finding import Finding
+from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
 from stackenv.record import PackedImage, Platform, Python, Record
 from stackenv.record_file import parse_record
-from stackenv.rules import ENVIRONMENT_RULES, apply_rules
 from stackenv.transactions.changes import carry_out_change
 
 VENV = Record(

@@ -18,8 +18,8 @@ from stackenv.output import ask, format_count, print_json, print_line, tell
 
 if TYPE_CHECKING:
     from stackenv.environments.store import StoredModule
-    from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
-    from stackenv.model.finding import Action, Finding
+    from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
+    from stackenv.health.finding import Action, Finding
 
 # What the findings of the account stand below.
 ACCOUNT = "your account"
@@ -75,9 +75,9 @@ doctor.name, doctor.hidden = "doctor", True
 def look(name: str | None, workplace: Workplace) -> Found:
     """Return what is found in the environment `name`, or in the account and all environments."""
     from stackenv.account.account import Account
-    from stackenv.facts.checked_environment import StackLoader
+    from stackenv.health.checked_environment import StackLoader
+    from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
     from stackenv.output import showing_progress
-    from stackenv.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
 
     store = workplace.store
     modules = [store.find(name, default=True)] if name else list(store.list_modules())
@@ -101,7 +101,7 @@ def describe_subject(
     """Return what the rules look at; the record is read, and nothing else."""
     from stackenv.commands.info import can_be_believed
     from stackenv.environments.module_update import read_own_record
-    from stackenv.facts.checked_environment import CheckedEnvironment
+    from stackenv.health.checked_environment import CheckedEnvironment
 
     record, problem, cure, lost = None, "", "", False
     try:
@@ -170,8 +170,8 @@ def find_obstacle(
     What they need is broken by one of `unfixed` or by a fault of the account, or has just been set aside.
     """
     from stackenv.account.account import Account
-    from stackenv.model.finding import MoveAside
-    from stackenv.rules import CONDA_RULES, apply_rules
+    from stackenv.health.finding import MoveAside
+    from stackenv.health.rules import CONDA_RULES, apply_rules
 
     needed = {need for action in actions for need in action.needs}
     causes = list(unfixed)
@@ -204,7 +204,7 @@ def carry_out(
 
     A dry run lists them. Return whether none has failed.
     """
-    from stackenv.apply.mending import carry_out_action
+    from stackenv.health.fix import carry_out_action
     from stackenv.transactions.interruption import InterruptedCommandError
 
     if dry_run:
@@ -269,7 +269,7 @@ def print_found(found: Found, can_fix: bool) -> None:
 
 def end(found: Sequence[tuple[str, list[Finding]]], failed: bool) -> None:
     """End with status 1 when something grave is in `found`, or when a cure has `failed`."""
-    from stackenv.model.finding import GRAVE
+    from stackenv.health.finding import GRAVE
 
     if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):
         raise click.exceptions.Exit(1)

@@ -167,8 +167,8 @@ def remove(item: Reclaimable, workplace: Workplace) -> None:
     StackenvError
         When it is in use, or an action fails.
     """
-    from stackenv.apply.mending import carry_out_action
     from stackenv.commands.cleanable import measure
+    from stackenv.health.fix import carry_out_action
     from stackenv.model.reclaimable import DeleteEnvironment
 
     if not any(os.path.lexists(place) for place in item.places):

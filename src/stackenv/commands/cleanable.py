@@ -21,7 +21,7 @@ from stackenv.disk.usage import measure_trees
 from stackenv.environments.context import Workplace
 from stackenv.errors import StackenvError, explain
 from stackenv.facts.leftover_environments import list_leftovers, read_own_record
-from stackenv.model.finding import RunCommand
+from stackenv.health.finding import RunCommand
 from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
 
 PIP_TIMEOUT_S = 60

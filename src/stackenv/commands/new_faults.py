@@ -6,11 +6,11 @@ from pathlib import Path
 
 from stackenv.environments.context import Workplace
 from stackenv.environments.store import StoredModule
-from stackenv.facts.checked_environment import CheckedEnvironment, StackLoader
-from stackenv.model.finding import GRAVE, Finding
+from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
+from stackenv.health.finding import GRAVE, Finding
+from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
 from stackenv.output import tell
 from stackenv.record import Record
-from stackenv.rules import ENVIRONMENT_RULES, apply_rules
 
 # What tells whether an environment works, of the rules of `stackenv check`.
 SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "inconsistent")

@@ -21,12 +21,12 @@ from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, ProofError, StackenvError
+from stackenv.health.rules.modules_gone import list_instead
 from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import Record
-from stackenv.rules.modules_gone import list_instead
 from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile
 

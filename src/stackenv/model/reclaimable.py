@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stackenv.model.finding import RunCommand
+from stackenv.health.finding import RunCommand
 
 
 @dataclass(frozen=True)

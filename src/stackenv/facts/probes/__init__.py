@@ -1,1 +1,0 @@
-"""Scripts that another Python than ours runs: the standard library only, Python 3.6 and later."""

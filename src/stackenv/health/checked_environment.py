@@ -1,0 +1,174 @@
+"""An environment as it is looked at: each fact is found out when a rule first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stackenv.configuration import SitePolicy
+from stackenv.environments.stack import Stack, load_stack
+from stackenv.environments.venv import Venv, read_venv
+from stackenv.errors import StackenvError
+from stackenv.health.finding import RunCommand
+from stackenv.lmod.bindings import Lmod
+from stackenv.record import Package, Record
+
+if TYPE_CHECKING:
+    from stackenv.environments.package_owners import Owners
+    from stackenv.health.installed_files import Fault
+
+
+@dataclass
+class StackLoader:
+    """Loads modules, each set of them once: environments often stand on the same."""
+
+    environ: Mapping[str, str]
+    loaded: dict[tuple[str, tuple[str, ...], bool], Stack] = field(default_factory=dict)
+
+    def load(self, modulepath: str, modules: tuple[str, ...], with_python: bool) -> Stack:
+        """Return the stack of `modules`; raise as `load_stack` does."""
+        key = (modulepath, modules, with_python)
+        if key not in self.loaded:
+            environ = {**self.environ, "MODULEPATH": modulepath}
+            self.loaded[key] = load_stack(Lmod.find(environ).purged(), modules, with_python)
+        return self.loaded[key]
+
+    @cached_property
+    def modules(self) -> dict[str, str]:
+        """The newest version of each module that there is, by full name, by its name."""
+        return {name.split("/")[0]: name for name in Lmod.find(self.environ).available("")}
+
+
+@dataclass
+class CheckedEnvironment:
+    """One environment and its module, for the rules; nothing here is changed.
+
+    Parameters
+    ----------
+    full_name
+        Of the module.
+    modulefile
+        Its file.
+    prefix
+        The folder of the environment.
+    record
+        What is recorded; None when that cannot be read, and `problem` says why.
+    problem, cure
+        Empty when the record can be read; otherwise what is the matter, and what to type.
+    shared
+        The root of the project that it is of, whose group may change it; None when it is the user's.
+    believed
+        Whether nobody else can have written the record: to load its modules runs code.
+    environ
+        The environment variables of the caller.
+    policy
+        The policy in force.
+    loader
+        Shared by all environments of one check.
+    thorough
+        Whether one environment was asked for: then all its files are read, too.
+    record_lost
+        Whether the record is gone or damaged, and can be written again.
+    """
+
+    full_name: str
+    modulefile: Path
+    prefix: Path
+    record: Record | None
+    problem: str
+    cure: str
+    shared: Path | None
+    believed: bool
+    environ: Mapping[str, str]
+    policy: SitePolicy
+    loader: StackLoader
+    thorough: bool
+    record_lost: bool = False
+
+    @property
+    def modulepath(self) -> str:
+        """Where its modules are looked for: where they were found, if nobody else can have written that."""
+        own = self.environ.get("MODULEPATH", "")
+        return self.record.modulepath if self.record and self.believed else own
+
+    @property
+    def refresh(self) -> RunCommand:
+        """What writes all of stackenv's files of the environment, and its module, again."""
+        project = ("--shared", str(self.shared)) if self.shared else ()
+        return RunCommand(("stackenv", "edit", self.full_name, "--refresh", *project))
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The modules of the record, loaded now.
+
+        Raises
+        ------
+        ModuleError
+            When they cannot be loaded.
+        StackenvError
+            When their Python does not run.
+        """
+        assert self.record is not None
+        return self.loader.load(self.modulepath, self.record.modules, self.record.kind == "venv")
+
+    @property
+    def loaded_stack(self) -> Stack | None:
+        """The stack; None when it cannot be loaded, of which one rule tells why."""
+        try:
+            return self.stack
+        except StackenvError:
+            return None
+
+    @cached_property
+    def venv(self) -> Venv | None:
+        """The venv; None when it cannot be read, of which one rule tells why."""
+        try:
+            return read_venv(self.prefix)
+        except StackenvError:
+            return None
+
+    @cached_property
+    def stack_packages(self) -> tuple[Package, ...]:
+        """What a venv finds in its modules; nothing when they cannot be loaded."""
+        stack = self.loaded_stack
+        if stack is None or self.record is None or self.record.kind != "venv":
+            return ()
+        sees_base = self.venv is None or self.venv.sees_base_packages
+        return tuple(package for package in stack.packages if sees_base or not stack.is_base(package))
+
+    @cached_property
+    def distributions(self) -> list[Distribution]:
+        """What is installed into the environment's own site-packages; nothing while it is packed."""
+        from stackenv.environments.own_packages import read_site_packages
+
+        packed = self.record is not None and self.record.packed
+        return [] if packed else read_site_packages(self.prefix)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Who has installed what is there; nothing while it is packed."""
+        from stackenv.environments.package_owners import Owners, read_owners
+
+        packed = self.record is not None and self.record.packed
+        return Owners((), ()) if packed else read_owners(self.prefix)
+
+    @cached_property
+    def faulty_files(self) -> tuple[Fault, ...]:
+        """The files of packages that are gone, or not as they were installed."""
+        from stackenv.health.installed_files import list_faults
+
+        # What was adopted may have been moved before.
+        stays = self.record is not None and self.record.owned
+        return tuple(list_faults(self.owners, self.prefix, stays, self.thorough))
+
+    @cached_property
+    def packages(self) -> tuple[Package, ...]:
+        """The environment's own packages as they are now."""
+        from stackenv.environments.package_owners import read_own_packages
+
+        assert self.record is not None
+        return read_own_packages(self.record)

@@ -1,0 +1,126 @@
+"""conda, or mamba, starts with each shell: by `conda init`, or by lines of older times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from stackenv.account.account import Account
+from stackenv.account.init_blocks import InitBlock, cut_out, find_init_blocks
+from stackenv.account.start_files import Shell, StartFile, parses
+from stackenv.health.finding import Finding, RewriteFile
+
+WHY = (
+    "each new shell starts that conda before any module is loaded: logins get slow, scp and remote desktops "
+    "fail when it fails, and it is another conda than that of the site's module"
+)
+OLD_LINES = re.compile(
+    r"(?:\\?\.|\\?source)\s+\S*/etc/(?:profile\.d|fish/conf\.d)/(?:conda|(?:micro)?mamba)\.(?:c?sh|fish)\b"
+    r"|\S*eval\b.*\b(?:conda|mamba|micromamba)\b.*\bhook\b"
+    r"|.*\bhook\b.*\|\s*source\b"
+    r"|.*\b(?:PATH|fish_add_path)\b.*/(?:(?:ana|mini)?conda|(?:mini|mamba)forge|(?:micro)?mamba)\d*"
+    r"/(?:conda)?bin\b",
+    re.IGNORECASE,
+)
+# What holds lines together, by the first words of lines.
+OPENING: Mapping[Shell, re.Pattern[str]] = {
+    "csh": re.compile(r"\s*(?:if\b.*\bthen\s*$|switch\b|foreach\b|while\b)"),
+    "fish": re.compile(r"\s*(?:if|switch|for|while|begin|function)\b(?!.*;\s*end\s*$)"),
+}
+CLOSING: Mapping[Shell, re.Pattern[str]] = {
+    "csh": re.compile(r"\s*(?:endif|endsw|end)\b"),
+    "fish": re.compile(r"\s*end\b"),
+}
+CONDA = re.compile(r"conda|mamba|miniforge", re.IGNORECASE)
+
+
+def find(account: Account) -> Iterator[Finding]:
+    """Yield a finding for the blocks of each start-up file, for each damaged one, and for each old line."""
+    if account.policy.conda.init == "allow":
+        return
+    for file in account.start_files:
+        run = {number for number, _ in file.list_lines()}
+        blocks = [
+            block
+            for block in find_init_blocks(file.contents)
+            # In a function, or a here-document, it does nothing at the start.
+            if not block.is_inert and (block.problem or run & set(range(block.first, block.last + 1)))
+        ]
+        whole = [block for block in blocks if not block.problem]
+        if whole:
+            yield report_whole(file, whole)
+        yield from (report_damaged(file, block) for block in blocks if block.problem)
+        yield from find_old_lines(file, blocks, (*account.policy.conda.names, "Anaconda3")[0])
+
+
+def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
+    """Return the finding of `blocks`, which can be cut out of `file` unless something is in the way."""
+    new = cut_out(file.contents, blocks)
+    hindrance = file.hindrance or find_surrounding(file, blocks)
+    if not hindrance and not parses(file.shell, new):
+        hindrance = "the lines around it would not be right without it"
+    cure = () if hindrance else (RewriteFile(str(file.path), file.contents, new),)
+    lines = describe_lines(blocks)
+    program = f"{blocks[0].program} init" if blocks[0].program == "conda" else "mamba shell init"
+    starts = ", ".join(sorted({block.prefix for block in blocks if block.prefix}))
+    return Finding(
+        "conda-init",
+        "warning",
+        f"`{program}` has written {lines}" + (f", which start {starts}" if starts else ""),
+        f"{file.path}:{blocks[0].first}",
+        WHY,
+        f"delete {lines} with an editor ({hindrance})" if hindrance else "stackenv check --fix",
+        cure,
+    )
+
+
+def find_surrounding(file: StartFile, blocks: Sequence[InitBlock]) -> str:
+    """Return why `blocks` cannot be cut out of what stands around them; empty when they can.
+
+    Where no program can be asked whether the rest is right: tcsh and fish have none that only reads.
+    """
+    opening, closing = OPENING.get(file.shell), CLOSING.get(file.shell)
+    if not opening or not closing:
+        return ""
+    for block in blocks:
+        before = file.contents[: block.start].decode("utf-8", "surrogateescape").splitlines()
+        if sum(bool(opening.match(line)) - bool(closing.match(line)) for line in before) > 0:
+            return f"the block of line {block.first} stands inside of something that you have written"
+    return ""
+
+
+def describe_lines(blocks: Sequence[InitBlock]) -> str:
+    """Return the lines of `blocks` in words."""
+    return "lines " + " and ".join(f"{block.first} to {block.last}" for block in blocks)
+
+
+def report_damaged(file: StartFile, block: InitBlock) -> Finding:
+    """Return the finding of `block`, of which only the user knows what belongs to it."""
+    return Finding(
+        "conda-init",
+        "warning",
+        f"the block of `{block.program} init` that begins in line {block.first} is not as it was written: "
+        f"{block.problem}",
+        f"{file.path}:{block.first}",
+        WHY,
+        f"delete with an editor what belongs to {block.program}; your own lines stay",
+    )
+
+
+def find_old_lines(file: StartFile, blocks: Sequence[InitBlock], module: str) -> Iterator[Finding]:
+    """Yield a finding for each line outside of `blocks` that starts conda."""
+    inside = {number for block in blocks for number in range(block.first, block.last + 1)}
+    # Nobody knows where a block without an end ends.
+    opened = min((block.first for block in blocks if block.first == block.last), default=None)
+    for number, line in file.list_commands():
+        if number in inside or (opened and number > opened):
+            continue
+        if CONDA.search(line) and OLD_LINES.match(line):
+            yield Finding(
+                "conda-init",
+                "warning",
+                f"a line starts conda: {line}",
+                f"{file.path}:{number}",
+                WHY,
+                f"delete line {number}, or put # in front of it; then: module load {module}",
+            )

@@ -1,0 +1,159 @@
+"""The user's own configuration of conda is against the site's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stackenv.account.account import Account
+from stackenv.account.conda_storage import list_policy_storage
+from stackenv.account.storage_places import expand, find_absolute
+from stackenv.disk.purged_storage import find_purged_storage
+from stackenv.health.finding import Finding, RewriteFile
+
+FOLDERS = {"envs_dirs": "environments", "envs_path": "environments", "pkgs_dirs": "packages"}
+ALIAS = "https://conda.anaconda.org/"
+# What `defaults` stands for, unless a site says otherwise (conda/base/constants.py, DEFAULT_CHANNELS).
+DEFAULTS = "https://repo.anaconda.com/pkgs/"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line of a condarc: the finding, and whether it is an entry of a list that can go."""
+
+    finding: Finding
+    key: str
+    entry: yaml.Node
+    can_go: bool
+
+
+def find(account: Account) -> Iterator[Finding]:
+    """Yield the entries of the user's condarc files that are against the policy; unknown keys are left."""
+    for file in account.condarc_files():
+        contents = file.read_bytes()
+        try:
+            node = yaml.compose(contents, yaml.SafeLoader)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            # Told by another rule.
+            continue
+        if isinstance(node, yaml.MappingNode):
+            faults = list(find_faults(node, file, account))
+            cure = make_cure(file, contents, [fault for fault in faults if fault.can_go])
+            for fault in faults:
+                if cure and fault.can_go:
+                    yield replace(fault.finding, mend="stackenv check --fix", cure=cure)
+                else:
+                    yield fault.finding
+
+
+def find_faults(node: yaml.MappingNode, file: Path, account: Account) -> Iterator[Fault]:
+    """Yield what is against the policy in the mapping `node` of `file`."""
+    conda = account.policy.conda
+    for key_node, value in node.value:
+        key = str(key_node.value)
+        entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        scalars = [entry for entry in entries if isinstance(entry, yaml.ScalarNode)]
+        where = f"{file}:{key_node.start_mark.line + 1}"
+        if key in conda.final:
+            yield Fault(
+                report(where, f"`{key}` has no effect: the site's own value holds"), key, key_node, False
+            )
+        for entry in scalars:
+            where = f"{file}:{entry.start_mark.line + 1}"
+            if key in FOLDERS:
+                finding = judge_folder(key, entry.value, where, account)
+                # Environments in it would not be found by name any more.
+                can_go = key == "pkgs_dirs" and len(entries) == len(scalars)
+            else:
+                finding = judge_channel(entry.value, where, account) if key == "channels" else None
+                can_go = True
+            if finding:
+                yield Fault(finding, key, entry, can_go)
+
+
+def judge_folder(key: str, text: str, where: str, account: Account) -> Finding | None:
+    """Return the finding when the folder `text` of `key` is where the policy does not want it."""
+    path = find_absolute(expand(text, account.environ))
+    if path is None:
+        return None
+    what = FOLDERS[key]
+    move = f"move what is in it, then delete the entry {text} of {key}" if what == "environments" else ""
+    purged = find_purged_storage(path, account.environ, account.policy)
+    if purged:
+        why = f"old files are deleted in {purged}, single ones out of {what} too"
+        return report(where, f"`{key}` leads to purged storage: {path}", why, move)
+    place = next(iter(list_policy_storage(account.environ, account.policy)), None)
+    home = account.home
+    if place is None or home not in path.parents or home in place.environments.parents:
+        return None
+    folder = place.environments if what == "environments" else place.packages
+    why = f"{what} fill your home; the site's place for them is {folder}"
+    return report(where, f"`{key}` leads into your home: {path}", why, move)
+
+
+def judge_channel(text: str, where: str, account: Account) -> Finding | None:
+    """Return the finding when the policy denies the channel `text`."""
+    channels = account.policy.conda.channels
+    denied = [name_channel(channel) for channel in channels.denied]
+    stands_for = [name_channel(text)]
+    if text == "defaults" and not channels.replace_defaults:
+        stands_for += [f"{DEFAULTS}main", f"{DEFAULTS}r", f"{DEFAULTS}msys2"]
+    if not any(channel in denied for channel in stands_for):
+        return None
+    instead = ", ".join(channels.default)
+    why = "conda 24.9 and later refuse to install anything while it is in the list"
+    if instead:
+        why += f"; the site's channels are {instead}"
+    return report(where, f"the site denies the channel {text}", why)
+
+
+def name_channel(channel: str) -> str:
+    """Return `channel` without the address that conda puts in front of names."""
+    trimmed = channel.rstrip("/")
+    return trimmed[len(ALIAS) :] if trimmed.startswith(ALIAS) else trimmed
+
+
+def report(where: str, what: str, why: str = "", mend: str = "") -> Finding:
+    """Return a finding of this rule."""
+    why = why or "what you have written there is not what conda does"
+    return Finding("condarc-policy", "warning", what, where, why, mend or "delete that with an editor")
+
+
+def make_cure(file: Path, contents: bytes, faults: Sequence[Fault]) -> tuple[RewriteFile, ...]:
+    """Return what takes the entries of `faults` out of `file`; nothing where that is not simple.
+
+    Whole lines go, and what is left must mean the same without these entries.
+    """
+    try:
+        before = yaml.safe_load(contents) if faults else {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # Tags, which conda may know.
+        return ()
+    after: dict[str, Any] = dict(before)
+    lines, gone = contents.splitlines(keepends=True), set()
+    for key in {fault.key for fault in faults}:
+        entries = {fault.entry.start_mark.line: fault.entry for fault in faults if fault.key == key}
+        if not isinstance(before[key], list):
+            return ()
+        values = {str(entry.value) for entry in entries.values()}
+        after[key] = [value for value in before[key] if str(value) not in values]
+        gone |= set(entries)
+        if not after[key]:
+            del after[key]
+            gone |= {number for number, line in enumerate(lines) if line.rstrip() == f"{key}:".encode()}
+    new = b"".join(line for number, line in enumerate(lines) if number not in gone)
+    if not faults or not means(new, after):
+        return ()
+    return (RewriteFile(str(file), contents, new),)
+
+
+def means(contents: bytes, data: Mapping[str, Any]) -> bool:
+    """Tell whether the YAML `contents` is `data`."""
+    try:
+        return (yaml.safe_load(contents) or {}) == data
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return False

@@ -1,0 +1,94 @@
+"""An environment or its module that others can change: they run code as whoever loads it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from stackenv.disk.writers import list_writers, name_user
+from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.finding import Finding, RunCommand
+from stackenv.record_file import FOLDER, RECORD_FILE
+
+# In the environment: what is run or imported first.
+INSIDE = ("", "bin", FOLDER, RECORD_FILE, "pyvenv.cfg", "conda-meta", "etc/conda/activate.d")
+
+
+def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding for what others can write, and one for what belongs to somebody else."""
+    prefix, modulefile = environment.prefix, environment.modulefile
+    own = [modulefile, modulefile.parent, modulefile.parent.parent, *(prefix / name for name in INSIDE)]
+    own += prefix.glob("lib/python3*/site-packages")
+    present = [path for path in own if path.exists()]
+    open_paths = {path: who for path in present if (who := who_writes(path, environment))}
+    if open_paths:
+        yield report_open(environment, open_paths)
+    above = sorted({folder for path in (prefix, modulefile.parent) for folder in path.resolve().parents})
+    open_above = {
+        path: who for path in above if not is_sticky(path) and (who := who_writes(path, environment))
+    }
+    if open_above:
+        yield report_above(environment, open_above)
+    foreign = [path for path in present if path.stat().st_uid not in (os.geteuid(), 0)]
+    if foreign and not environment.shared:
+        owner = name_user(foreign[0].stat().st_uid)
+        yield Finding(
+            "open-to-others",
+            "insecure",
+            f"{foreign[0]} belongs to {owner}",
+            str(foreign[0]),
+            f"{owner} can make it do anything as you, when you load {environment.full_name}",
+            f"make one of your own: stackenv export {environment.full_name} > FILE; stackenv create NAME "
+            "--from FILE",
+        )
+
+
+def who_writes(path: Path, environment: CheckedEnvironment) -> str:
+    """Return who else can write `path`; of a project's environment its groups may."""
+    writers = list(list_writers(path, path.stat()))
+    return ", ".join(who for who in writers if not environment.shared or who == "everybody")
+
+
+def is_sticky(path: Path) -> bool:
+    """Tell whether in the folder `path` nobody can touch what is another's, as in /tmp."""
+    return bool(path.stat().st_mode & stat.S_ISVTX)
+
+
+def report_open(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> Finding:
+    """Return the finding of the environment's own `paths`, with who can write each."""
+    first, who = next(iter(paths.items()))
+    mine = [path for path in paths if path.stat().st_uid == os.geteuid()]
+    cure = RunCommand(("chmod", "o-w" if environment.shared else "go-w", *map(str, mine)))
+    return Finding(
+        "open-to-others",
+        "insecure",
+        f"{who} can write {describe_paths(paths)}",
+        str(first),
+        f"whoever can write there can make it do anything as you, when you load {environment.full_name}",
+        cure.sentence if mine else f"ask {name_user(first.stat().st_uid)} to close {first}",
+        (cure,) if mine else (),
+    )
+
+
+def report_above(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> Finding:
+    """Return the finding of the folders `paths`, which the environment or its module is in."""
+    first, who = next(iter(paths.items()))
+    owner = first.stat().st_uid
+    command = RunCommand(("chmod", "go-w", str(first))).sentence
+    close = command if owner == os.geteuid() else f"ask {name_user(owner)} to close {first}"
+    return Finding(
+        "open-to-others",
+        "insecure",
+        f"{who} can put another folder in the place of what is in {describe_paths(paths)}",
+        str(first),
+        f"what is put there can do anything as you, when you load {environment.full_name}",
+        f"{close}; or make it in a folder of your own: stackenv create --path",
+    )
+
+
+def describe_paths(paths: Mapping[Path, str]) -> str:
+    """Return the first of `paths`, and how many more there are."""
+    names = [str(path) for path in paths]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,114 @@
+"""The Python of an environment is gone, or is not the one that it was made with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from stackenv.environments.venv import find_lost_links
+from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.finding import Finding
+from stackenv.record import Record
+
+# They ask the Python, or what it finds.
+OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")
+
+
+def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when bin/python leads nowhere, elsewhere, or to another version than recorded."""
+    record, prefix = environment.record, environment.prefix
+    if record is None or record.python is None or not prefix.is_dir():
+        return
+    rebuild = f"stackenv rebuild {environment.full_name}"
+    program, configuration = prefix / "bin/python", prefix / "pyvenv.cfg"
+    if record.packed:
+        # A link to the program that leads into the image, whose loss another rule tells.
+        if not os.path.lexists(program):
+            again = f"stackenv unpack {environment.full_name}; stackenv pack {environment.full_name}"
+            yield describe(program, f"its Python is gone: {program}", again)
+        return
+    if record.kind == "conda" and any(package.name == "python" for package in environment.packages):
+        lost: dict[str, str] = {}
+        # A file of conda's: another rule tells of all of those.
+        if not program.exists():
+            return
+    else:
+        lost = find_lost_links(prefix, record.python.executable) if configuration.is_file() else {}
+    if lost:
+        yield describe_lost(environment, lost)
+    elif not program.exists():
+        target = f", which leads to {os.path.realpath(program)}" if program.is_symlink() else ""
+        yield describe(program, f"its Python is gone: {program}{target}", rebuild)
+    elif record.kind == "venv" and not configuration.is_file():
+        what = "its pyvenv.cfg is gone: Python does not find the packages that are in it"
+        yield describe(configuration, what, rebuild)
+    elif record.kind == "venv":
+        yield from compare_venv(environment, record)
+    else:
+        now = next((p.version for p in environment.packages if p.name == "python"), "")
+        if now and shorten(now) != shorten(record.python.version):
+            what = f"its Python is {now} now; it was {record.python.version} when its module was written"
+            back = f"conda install --prefix {prefix} python={record.python.version}"
+            yield describe(program, what, f"{rebuild}, or go back: {back}")
+
+
+def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Finding:
+    """Return the finding that the names of the Python, which is there, are gone from the venv."""
+    paths = [f"bin/{name}" for name in links]
+    return Finding(
+        "python-changed",
+        "broken",
+        f"the environment has no {', '.join(paths)}",
+        str(environment.prefix / paths[0]),
+        "its programs do not start, or another Python runs in their place",
+        environment.refresh.sentence,
+        (environment.refresh,),
+        hides=OF_PYTHON,
+        breaks="environment",
+    )
+
+
+def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
+    """Yield one finding when the Python is not that which the venv was made with."""
+    assert record.python is not None
+    if environment.venv is None:
+        return
+    executable, made_with = environment.venv.executable, record.python
+    rebuild = f"stackenv rebuild {environment.full_name}"
+    program = environment.prefix / "bin/python"
+    if executable != made_with.executable:
+        what = f"its Python leads to {executable} now; it was made with {made_with.executable}"
+        yield describe(program, what, rebuild)
+        return
+    stack = environment.loaded_stack
+    python = stack and stack.python
+    if not python or python.executable != executable or python.version == made_with.version:
+        return
+    what = f"{executable} is Python {python.version} now; it was {made_with.version}"
+    if python.minor != made_with.minor:
+        yield describe(program, what, rebuild)
+        return
+    cure = environment.refresh
+    yield Finding(
+        "python-changed",
+        "warning",
+        what,
+        str(program),
+        "as a rule all goes on working; results may differ in the last digit",
+        f"{cure.sentence} notes it; with all packages built anew: {rebuild}",
+        (cure,),
+    )
+
+
+def describe(path: Path, what: str, mend: str) -> Finding:
+    """Return the finding `what`, at `path`."""
+    why = "the environment does not start, or its packages are not found, or crash"
+    return Finding(
+        "python-changed", "broken", what, str(path), why, mend, hides=OF_PYTHON, breaks="environment"
+    )
+
+
+def shorten(version: str) -> str:
+    """Return major and minor version, by which site-packages is named."""
+    return ".".join(version.split(".")[:2])

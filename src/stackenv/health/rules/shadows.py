@@ -1,0 +1,83 @@
+"""Packages of an environment that hide those of its stack, which were built for this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from packaging.markers import UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from stackenv.environments.stack import BUILD_BACKENDS
+from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.finding import Finding, RunCommand
+from stackenv.output import format_bytes
+
+
+def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield a finding for each own package of a venv that its modules have too and that was not allowed."""
+    record = environment.record
+    if record is None or record.kind != "venv" or record.packed:
+        return
+    stack = environment.loaded_stack
+    if stack is None:
+        return
+    free = BUILD_BACKENDS | {canonicalize_name(name) for name in record.allow_shadow}
+    below = {canonicalize_name(p.name): p for p in environment.stack_packages}
+    for distribution in environment.distributions:
+        name = canonicalize_name(distribution.metadata["Name"])
+        if name not in below or name in free:
+            continue
+        theirs = below[name]
+        module = stack.module_of(theirs)
+        size, since = measure(distribution)
+        inside = ("stackenv", "run", environment.full_name, "--")
+        cure = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
+        allow = f"if it is meant: stackenv edit {environment.full_name} --allow-shadow {name}"
+        needing = next(list_needing(environment.distributions, name, theirs.version), "")
+        yield Finding(
+            "shadows",
+            "warning",
+            f"{distribution.metadata['Name']} {distribution.version} hides {theirs.version} of {module} "
+            f"({format_bytes(size)}, since {since})",
+            str(distribution.locate_file("")),
+            "a generic build takes the place of the one that was optimised for this machine, and what the "
+            "modules bring was built for theirs",
+            f"{needing}; {allow}" if needing else f"{cure.sentence}; {allow}",
+            () if needing else (cure,),
+        )
+
+
+def list_needing(distributions: Iterable[Distribution], name: str, version: str) -> Iterator[str]:
+    """Yield a sentence for each of `distributions` that the stack's `version` of `name` is not right for."""
+    for distribution in distributions:
+        for line in distribution.requires or ():
+            with contextlib.suppress(InvalidRequirement, UndefinedEnvironmentName):
+                needed = Requirement(line)
+                if canonicalize_name(needed.name) != name or needed.specifier.contains(version, True):
+                    continue
+                if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                    yield f"{distribution.metadata['Name']} needs {line}, which {version} is not"
+
+
+def measure(distribution: Distribution) -> tuple[int, str]:
+    """Return the bytes of the files of `distribution`, and the day of its installation, by its RECORD.
+
+    Without one, by those of the sources' files that are there.
+    """
+    files = [(file, Path(str(distribution.locate_file(file)))) for file in distribution.files or ()]
+    notes = [path for file, path in files if file.name == "RECORD"] or [path for _, path in files]
+    note = next((path for path in notes if path.is_file()), Path(str(distribution.locate_file(""))))
+    size = sum(measure_file(path) if file.size is None else file.size for file, path in files)
+    if not note.exists():
+        return size, "an unknown day"
+    day = datetime.datetime.fromtimestamp(note.stat().st_mtime, datetime.timezone.utc).date()
+    return size, day.isoformat()
+
+
+def measure_file(path: Path) -> int:
+    return path.lstat().st_size if path.is_file() else 0

@@ -1,0 +1,121 @@
+"""Packages in ~/.local are seen by environments and by the loaded Python, and win over theirs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from stackenv.account.account import Account
+from stackenv.account.storage_places import find_absolute, list_conda_prefixes, list_venvs, shorten
+from stackenv.disk.usage import measure_trees
+from stackenv.environments.venv import read_configuration
+from stackenv.health.finding import Finding, RunCommand
+from stackenv.output import format_bytes, format_count, shorten_list
+
+METADATA = re.compile(r"(.+?)-([^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A Python that sees the folder: what people call it, its own packages, whether it is an environment."""
+
+    title: str
+    packages: dict[str, str]
+    is_environment: bool
+
+
+def find(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each Python version whose packages in ~/.local somebody sees."""
+    environ = account.environ
+    if environ.get("PYTHONNOUSERSITE"):
+        return
+    base = find_absolute(environ.get("PYTHONUSERBASE", "")) or account.home / ".local"
+    for folder in sorted(base.glob("lib/python3.*/site-packages")):
+        packages = read_packages(folder)
+        if packages:
+            yield from judge(folder, packages, account)
+
+
+def judge(folder: Path, packages: dict[str, str], account: Account) -> Iterator[Finding]:
+    """Yield the finding of the user's site-packages `folder`, if one of the account's Pythons sees it."""
+    minor = folder.parent.name
+    viewers = [v for v in list_viewers(account, minor) if v.is_environment or v.packages.keys() & packages]
+    if not viewers:
+        return
+    shadowed = [
+        f"{name} {packages[name]} over {viewer.packages[name]} of {viewer.title}"
+        for viewer in viewers
+        for name in sorted(packages.keys() & viewer.packages.keys())
+    ]
+    usage = measure_trees({"": folder})[""]
+    size = format_bytes(usage.all_bytes)
+    titles = shorten_list([viewer.title for viewer in viewers])
+    files = format_count(usage.all_inodes, "file")
+    seen = "is" if len(packages) == 1 else "are"
+    what = f"{format_count(len(packages), 'package')} ({size}, {files}) in ~/.local {seen} seen by {titles}"
+    if shadowed:
+        what += f", and win: {shorten_list(shadowed)}"
+    hidden = account.policy.conda.user_site == "hide"
+    unless = (
+        " where it is not started by the site's `conda activate`, in Jupyter for example" if hidden else ""
+    )
+    names = itertools.chain([f"{folder}.aside"], (f"{folder}.aside{n}" for n in itertools.count(2)))
+    aside = RunCommand(("mv", "-T", str(folder), next(n for n in names if not os.path.lexists(n))))
+    yield Finding(
+        "user-site",
+        "warning",
+        what,
+        str(folder),
+        f"what works there works by packages that it does not hold, and may break by them{unless}",
+        f"move them out of sight, which can be undone: {aside.sentence}; or for one program: env "
+        "PYTHONNOUSERSITE=1",
+        (aside,),
+    )
+
+
+def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
+    """Yield the Pythons of version `minor` (python3.11) that read ~/.local, by files alone.
+
+    The venvs of stackenv do not.
+    """
+    environ, policy = account.environ, account.policy
+    for prefix in list_conda_prefixes(environ, policy):
+        folder = prefix / "lib" / minor / "site-packages"
+        if folder.is_dir():
+            title = f"the conda environment {shorten(prefix, environ)}"
+            yield Viewer(title, read_packages(folder), True)
+    for prefix in list_venvs(environ, policy):
+        folder = prefix / "lib" / minor / "site-packages"
+        if folder.is_dir() and not (prefix / "stackenv").is_dir() and sees_base(prefix):
+            # Its own packages stand in front of ~/.local.
+            yield Viewer(f"the venv {shorten(prefix, environ)}", {}, True)
+    found = shutil.which("python3", path=environ.get("PATH", ""))
+    # The operating system's is left to its user; venvs are told above.
+    if found and not (Path(found).parents[1] / "pyvenv.cfg").exists():
+        prefix = Path(os.path.realpath(found)).parents[1]
+        folder = prefix / "lib" / minor / "site-packages"
+        if folder.is_dir() and prefix != Path("/usr"):
+            yield Viewer(f"the loaded Python {prefix}", read_packages(folder), False)
+
+
+def sees_base(prefix: Path) -> bool:
+    """Tell whether the venv at `prefix` sees what its base has, ~/.local included."""
+    if not (prefix / "pyvenv.cfg").is_file():
+        return False
+    return read_configuration(prefix / "pyvenv.cfg").get("include-system-site-packages", "").lower() == "true"
+
+
+def read_packages(folder: Path) -> dict[str, str]:
+    """Return the packages in `folder` by name, with their versions, as the names of their metadata say."""
+    try:
+        found = filter(None, map(METADATA.fullmatch, os.listdir(folder)))  # noqa: PTH208 (names are enough)
+        return {canonicalize_name(match.group(1)): match.group(2) for match in found}
+    except OSError:
+        return {}
