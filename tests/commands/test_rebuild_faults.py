@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from people import Person, make_wheel
 
-from stackenv.commands.outcome import Outcome
-from stackenv.commands.wanted_installs import install_with_conda
-from stackenv.commands.wanted_packages import want_of_conda
 from stackenv.errors import InstallError
+from stackenv.lifecycle.install_report import Outcome
+from stackenv.lifecycle.requirement_installs import install_with_conda
+from stackenv.lifecycle.requirements import want_of_conda
 
 NEEDY = [f"a-{number}" for number in range(1, 8)]
 

@@ -20,8 +20,8 @@ from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json
 
 if TYPE_CHECKING:
-    from stackenv.commands.adoption import AdoptRequest
     from stackenv.environments.store import StoredModule
+    from stackenv.lifecycle.adoption import AdoptRequest
     from stackenv.record import Record
     from stackenv.transactions.plan import Plan
 
@@ -65,11 +65,11 @@ def adopt(
       stackenv adopt ~/project/.venv
       stackenv adopt pandas        (a conda environment)
     """
-    from stackenv.commands.adoption import find_lost_module, read_former_record, require_not_adopted
-    from stackenv.commands.restoring import recall
     from stackenv.environments.base_modules import require_loadable_name
     from stackenv.environments.module_update import require_unpacked
     from stackenv.environments.run_plan import carry_out, making
+    from stackenv.lifecycle.adoption import find_lost_module, read_former_record, require_not_adopted
+    from stackenv.lifecycle.restore_record import recall
 
     workplace = open_workplace(shared)
     if not dry_run:
@@ -139,10 +139,10 @@ def require_in_place(former: Record, prefix: Path) -> None:
 def plan_adopted(request: AdoptRequest, workplace: Workplace, former: Record | None) -> tuple[Plan, Record]:
     """Return the plan that gives the environment its module, and its record as far as it is known."""
     if (request.prefix / "conda-meta").is_dir():
-        from stackenv.commands.adopt_conda import plan_adopted_conda
+        from stackenv.lifecycle.adopt_conda import plan_adopted_conda
 
         return plan_adopted_conda(request, workplace, former)
-    from stackenv.commands.adopt_venv import plan_adopted_venv
+    from stackenv.lifecycle.adopt_venv import plan_adopted_venv
 
     return plan_adopted_venv(request, workplace, former)
 
@@ -157,7 +157,7 @@ def build_request(
     UsageError
         When name or version cannot be a module's.
     """
-    from stackenv.commands.adoption import AdoptRequest
+    from stackenv.lifecycle.adoption import AdoptRequest
 
     # The path as typed, absolute: a link to another file system is how the user wants it named.
     chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix, home))

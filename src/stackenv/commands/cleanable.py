@@ -54,8 +54,8 @@ def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
     """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
     from stackenv.account.storage_places import list_conda_prefixes
-    from stackenv.commands.adopt_conda import load_conda_stack
     from stackenv.conda.package_cache import find_soft_linked, list_unused
+    from stackenv.lifecycle.adopt_conda import load_conda_stack
     from stackenv.lmod.bindings import Lmod
 
     stack = load_conda_stack((), workplace, Lmod.find(workplace.environ))

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import click
 
-from stackenv.commands.create_venv import CreateRequest
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace
+from stackenv.lifecycle.create_venv import CreateRequest
 from stackenv.output import print_json, print_line, tell
 from stackenv.transactions.plan import Plan
 
@@ -77,16 +77,16 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     again = None
     with making(workplace) as workplace:
         if request.from_file:
-            from stackenv.commands.create_from import plan_from
+            from stackenv.lifecycle.create_from import plan_from
 
             plan, again = plan_from(request, workplace)
             record = again.record
         elif request.conda:
-            from stackenv.commands.create_conda import plan_conda
+            from stackenv.lifecycle.create_conda import plan_conda
 
             plan, record = plan_conda(request, workplace)
         else:
-            from stackenv.commands.create_venv import plan_venv
+            from stackenv.lifecycle.create_venv import plan_venv
 
             plan, record = plan_venv(request, workplace)
         workplace.check_place(Path(record.path), record.kind == "conda")

@@ -17,9 +17,9 @@ from stackenv.output import tell
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from stackenv.commands.adoption import AdoptRequest
     from stackenv.environments.stack import Stack
     from stackenv.environments.store import StoredModule
+    from stackenv.lifecycle.adoption import AdoptRequest
     from stackenv.record import Record
     from stackenv.transactions.plan import Replacement
 
@@ -182,8 +182,8 @@ def require_record(module: StoredModule, workplace: Workplace) -> None:
 
 def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
     """Change one environment, or print what that would do."""
-    from stackenv.commands.saved_collections import tell_collections
     from stackenv.environments.module_update import carry_out, describe_use
+    from stackenv.lifecycle.saved_collections import tell_collections
 
     with contextlib.ExitStack() as links:
         carry_out(plan_edit(request, module, workplace, dry_run, links), workplace, dry_run)
@@ -209,10 +209,10 @@ def plan_edit(
     Links to Python that are gone are made for that, and are gone again when the block of `links` fails.
     `adopted` is what was typed behind `stackenv adopt`, for a module whose record is lost.
     """
-    from stackenv.commands.restoring import restore_contents
     from stackenv.environments.module_update import keep_hand_edited, see, write_environment
     from stackenv.environments.store import render_default
     from stackenv.jupyter.kernels import rewrite_kernels
+    from stackenv.lifecycle.restore_record import restore_contents
     from stackenv.transactions.plan import Change, Replacement, WriteFile
 
     sentences: list[str] = []
@@ -265,10 +265,10 @@ def bring_back(
 
     When the block of `made` fails they are gone again. With `dry_run` nothing is made, no record returned.
     """
-    from stackenv.commands.restoring import require_restorable, restore_record
     from stackenv.environments.module_update import read_own_record, require_writable
     from stackenv.environments.venv import find_lost_links
     from stackenv.environments.venv_install import links_made
+    from stackenv.lifecycle.restore_record import require_restorable, restore_record
 
     sentences, record = [], None
     try:
@@ -345,7 +345,7 @@ def choose_modules_seen(record: Record, seen: bool, workplace: Workplace) -> Rec
 
 def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
-    from stackenv.commands.adopt_conda import capture_record
+    from stackenv.lifecycle.adopt_conda import capture_record
 
     if record.packed:
         # Its Python is in the image, and nothing is installed into that.
@@ -366,7 +366,7 @@ def put_on(record: Record, stack: Stack) -> Record:
 
 def load_conda(modules: tuple[str, ...], workplace: Workplace) -> Stack:
     """Return the stack of `modules` and of conda's module."""
-    from stackenv.commands.adopt_conda import load_conda_stack
+    from stackenv.lifecycle.adopt_conda import load_conda_stack
     from stackenv.lmod.bindings import Lmod
 
     return load_conda_stack(modules, workplace, Lmod.find(workplace.environ))
@@ -378,10 +378,10 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
     a module runs it.
     """
-    from stackenv.commands.trusting import require_names
     from stackenv.environments.base_modules import require_no_personal
     from stackenv.environments.stack import load_stack
     from stackenv.environments.venv import read_venv
+    from stackenv.lifecycle.trusted_code import require_names
     from stackenv.lmod.bindings import Lmod
 
     require_names(modules, record.full_name)

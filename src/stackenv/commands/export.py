@@ -72,8 +72,8 @@ def render_record(record: Record, _: Workplace) -> str:
     That is `requirements`, what pip takes for packages that no index has and for those in a conda
     environment, and `channels`, those of conda's packages.
     """
-    from stackenv.commands.wanted_packages import read_contents
     from stackenv.environments.package_owners import read_own_packages
+    from stackenv.lifecycle.requirements import read_contents
     from stackenv.record_file import write_record_text
 
     current = replace(record, packages=read_own_packages(record))

@@ -12,7 +12,7 @@ from stackenv.environments.context import open_workplace
 from stackenv.output import print_json, print_line, tell
 
 if TYPE_CHECKING:
-    from stackenv.commands.rebuilding import Rebuilding
+    from stackenv.lifecycle.rebuilding import Rebuilding
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -44,10 +44,10 @@ def rebuild(
       stackenv rebuild biopy
       stackenv rebuild biopy -m SciPy-bundle/2023.07-gfbf-2023a
     """
-    from stackenv.commands.rebuilding import begin
-    from stackenv.commands.saved_collections import tell_collections
     from stackenv.environments.module_update import describe_use, open_store
     from stackenv.environments.run_plan import making
+    from stackenv.lifecycle.rebuilding import begin
+    from stackenv.lifecycle.saved_collections import tell_collections
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)

@@ -44,13 +44,13 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
       stackenv remove biopy
       stackenv remove biopy/1.0 --yes
     """
-    from stackenv.commands.saved_collections import tell_collections
     from stackenv.environments.module_update import (
         carry_out,
         open_store,
         remove_without_journal,
         require_unused,
     )
+    from stackenv.lifecycle.saved_collections import tell_collections
     from stackenv.transactions.journal import JournalFullError
 
     workplace = open_workplace(shared)

@@ -34,8 +34,8 @@ def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
       stackenv rename biopy bio
       stackenv rename bio/1.0 bio/2024
     """
-    from stackenv.commands.saved_collections import tell_collections
     from stackenv.environments.module_update import carry_out, open_store, require_unused
+    from stackenv.lifecycle.saved_collections import tell_collections
 
     workplace = open_workplace(shared)
     open_store(workplace, dry_run)

@@ -15,15 +15,15 @@ import click
 from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.environments.context import Workplace, open_workplace, read_command_words
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
-from stackenv.model.update import Prospect
+from stackenv.lifecycle.prospect import Prospect
 from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-    from stackenv.commands.update_conda import CondaUpdate
-    from stackenv.commands.update_targets import StackShelf, Target
-    from stackenv.commands.update_venv import VenvUpdate
+    from stackenv.lifecycle.update_conda import CondaUpdate
+    from stackenv.lifecycle.update_targets import StackShelf, Target
+    from stackenv.lifecycle.update_venv import VenvUpdate
 
     Update = Union[VenvUpdate, CondaUpdate]
 
@@ -60,9 +60,9 @@ def update(
       stackenv update pandas --all --dry-run
       stackenv update 'numpy<2' --in biopy --in genes
     """
-    from stackenv.commands.update_targets import find_targets, list_targets, parse_package
     from stackenv.environments.module_update import open_store
     from stackenv.environments.run_plan import making
+    from stackenv.lifecycle.update_targets import find_targets, list_targets, parse_package
 
     requirement = parse_package(package)
     if names and everywhere:
@@ -96,7 +96,7 @@ def look_at(
 
     The updates are by the environments' names. Of `named` targets those without the package count too.
     """
-    from stackenv.commands.update_targets import StackShelf
+    from stackenv.lifecycle.update_targets import StackShelf
 
     shelf = StackShelf(workplace)
     prospects, updates = [], {}
@@ -140,10 +140,10 @@ def look_at_one(
             target.name, target.prefix, target.kind, state="refused", problem=problem, cure=cure
         ), None
     if target.kind == "venv":
-        from stackenv.commands.update_venv import look_at_venv
+        from stackenv.lifecycle.update_venv import look_at_venv
 
         return look_at_venv(target, requirement, shelf)
-    from stackenv.commands.update_conda import look_at_conda
+    from stackenv.lifecycle.update_conda import look_at_conda
 
     return look_at_conda(target, requirement, shelf, looking)
 

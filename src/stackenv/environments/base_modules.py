@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.commands.adoption import read_former_record
 from stackenv.environments.context import Workplace
 from stackenv.environments.personal_module import IN_CHARGE
 from stackenv.environments.stack import Stack
 from stackenv.environments.store import ModuleStore, StoredModule
 from stackenv.errors import StackenvError, UsageError
+from stackenv.lifecycle.adoption import read_former_record
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.output import tell

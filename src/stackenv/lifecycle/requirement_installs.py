@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from stackenv.apply.conda_update import read_answer, run_conda
-from stackenv.commands.outcome import Outcome
-from stackenv.commands.wanted_packages import Wanted
 from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
 from stackenv.environments.venv_install import install_packages
 from stackenv.environments.venv_steps import read_report
 from stackenv.errors import InstallError, UnreachableError
+from stackenv.lifecycle.conda_update import read_answer, run_conda
+from stackenv.lifecycle.install_report import Outcome
+from stackenv.lifecycle.requirements import Wanted
 from stackenv.output import tell
 from stackenv.record import Package, Record
 
@@ -45,7 +45,7 @@ def install_with_pip(
     InstallError
         When nothing at all could be had, or the index cannot be reached.
     """
-    from stackenv.commands.create_venv import BUILD_TOOLS
+    from stackenv.lifecycle.create_venv import BUILD_TOOLS
 
     reports.mkdir(exist_ok=True)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.conda.activation.capture import capture_activation
 from stackenv.conda.activation.scripts import hash_activation
 from stackenv.conda.environments import list_environment_folders, read_packages
@@ -24,6 +23,7 @@ from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv_install import proof_of, write_files
 from stackenv.errors import ModuleError, StackenvError
+from stackenv.lifecycle.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell

@@ -8,9 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackenv.commands.adoption import AdoptRequest
 from stackenv.commands.info import DEPENDS_ON
-from stackenv.commands.trusting import require_names, require_own_files, require_own_python
 from stackenv.disk.writers import name_user
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Workplace
@@ -18,6 +16,8 @@ from stackenv.environments.packed import IMAGE
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.venv_module import LAYERS
 from stackenv.errors import StackenvError, quote_word
+from stackenv.lifecycle.adoption import AdoptRequest
+from stackenv.lifecycle.trusted_code import require_names, require_own_files, require_own_python
 from stackenv.record_file import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapp
 
 def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
-    from stackenv.commands.adopt_venv import draft_adopted_venv
     from stackenv.environments.venv_install import environment_of
     from stackenv.environments.venv_steps import complete_record
+    from stackenv.lifecycle.adopt_venv import draft_adopted_venv
     from stackenv.lmod.bindings import Lmod
 
     # What happens to be loaded now is none of the environment's.
@@ -150,7 +150,7 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
 
 def restore_conda(request: AdoptRequest, workplace: Workplace, _: Record) -> Record:
     """Return the record of the conda environment that `request` names."""
-    from stackenv.commands.adopt_conda import capture_record, draft_conda_record, load_conda_stack
+    from stackenv.lifecycle.adopt_conda import capture_record, draft_conda_record, load_conda_stack
     from stackenv.lmod.bindings import Lmod
 
     require_own_python(request.prefix, None)

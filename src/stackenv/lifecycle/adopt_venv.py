@@ -7,8 +7,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stackenv.commands.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
-from stackenv.commands.create_venv import finish
 from stackenv.environments.base_modules import list_loaded, require_no_personal
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Workplace, read_command_words
@@ -21,6 +19,8 @@ from stackenv.environments.venv import Venv, find_python_module, probe_venv, rea
 from stackenv.environments.venv_install import environment_of, proof_of, write_files
 from stackenv.environments.venv_module import describe_venv_files
 from stackenv.errors import ModuleError, StackenvError, UsageError
+from stackenv.lifecycle.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
+from stackenv.lifecycle.create_venv import finish
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile import InstalledFile
 from stackenv.output import tell

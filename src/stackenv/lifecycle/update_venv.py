@@ -13,15 +13,6 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.apply.pip_update import (
-    PipError,
-    ask_pip,
-    fetch_wheels,
-    install_wheels,
-    list_inconsistencies,
-    list_touched,
-)
-from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.environments.compiled import list_needed_features
 from stackenv.environments.context import Workplace, hide_credentials
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
@@ -32,7 +23,16 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import can_report, constrained, environment_of
 from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.model.update import Prospect
+from stackenv.lifecycle.pip_update import (
+    PipError,
+    ask_pip,
+    fetch_wheels,
+    install_wheels,
+    list_inconsistencies,
+    list_touched,
+)
+from stackenv.lifecycle.prospect import Prospect
+from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.output import format_count
 from stackenv.record import Package, Record
 from stackenv.record_file import FOLDER

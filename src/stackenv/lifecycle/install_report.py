@@ -8,9 +8,9 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from stackenv.commands.wanted_packages import Wanted
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError
+from stackenv.lifecycle.requirements import Wanted
 from stackenv.output import format_count
 from stackenv.record import Package
 

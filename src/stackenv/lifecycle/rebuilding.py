@@ -8,11 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackenv.commands.new_faults import list_new_faults
-from stackenv.commands.outcome import Outcome
-from stackenv.commands.rebuild_conda import conda_rebuild_steps
-from stackenv.commands.rebuild_steps import draft_rebuilt, load_modules, venv_rebuild_steps
-from stackenv.commands.wanted_packages import Contents, read_contents
 from stackenv.environments.context import Workplace, read_command_words
 from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
@@ -23,6 +18,11 @@ from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, ProofError, StackenvError
 from stackenv.health.rules.modules_gone import list_instead
 from stackenv.jupyter.kernels import rewrite_kernels
+from stackenv.lifecycle.install_report import Outcome
+from stackenv.lifecycle.rebuild_conda import conda_rebuild_steps
+from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules, venv_rebuild_steps
+from stackenv.lifecycle.regressions import list_new_faults
+from stackenv.lifecycle.requirements import Contents, read_contents
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell

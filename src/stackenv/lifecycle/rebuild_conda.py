@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.apply.conda_update import choose_channels
-from stackenv.commands.adopt_conda import capture_steps, find_conda, find_python
-from stackenv.commands.wanted_installs import ask_unavailable, install_with_conda, install_with_pip
 from stackenv.conda.environments import read_packages
 from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.venv_install import make_folder
+from stackenv.lifecycle.adopt_conda import capture_steps, find_conda, find_python
+from stackenv.lifecycle.conda_update import choose_channels
+from stackenv.lifecycle.requirement_installs import ask_unavailable, install_with_conda, install_with_pip
 from stackenv.record import Package, Record
 from stackenv.record_file import RECORD_FILE, write_record_text
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import RemoveTree, Step
 
 if TYPE_CHECKING:
-    from stackenv.commands.rebuilding import Rebuilding
+    from stackenv.lifecycle.rebuilding import Rebuilding
 
 
 def conda_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
@@ -53,7 +53,7 @@ def conda_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
 
 def install_condas(rebuilding: Rebuilding) -> None:
     """Install the packages of conda's."""
-    from stackenv.commands.create_conda import install_with_conda as run_aloud
+    from stackenv.lifecycle.create_conda import install_with_conda as run_aloud
 
     record, stack, contents = rebuilding.record, rebuilding.stack, rebuilding.contents
     conda = find_conda(stack)

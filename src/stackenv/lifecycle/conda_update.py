@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 from packaging.requirements import Requirement
 
-from stackenv.apply.pip_update import LONGEST
 from stackenv.conda.environments import list_files, read_notes
 from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
-from stackenv.model.update import PackageChange
+from stackenv.lifecycle.pip_update import LONGEST
+from stackenv.lifecycle.prospect import PackageChange
 from stackenv.packing.squashfs import end_with_parent
 
 ANACONDA = ("https://repo.anaconda.com/", "https://repo.continuum.io/", "pkgs/")

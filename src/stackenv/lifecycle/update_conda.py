@@ -14,7 +14,14 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from stackenv.apply.conda_update import (
+from stackenv.conda.environments import describe_package
+from stackenv.environments.context import Workplace
+from stackenv.environments.module_update import keep_hand_edited, see, write_environment
+from stackenv.environments.package_owners import Owners, read_owners
+from stackenv.environments.stack import Stack
+from stackenv.errors import InstallError, StackenvError, quote_word
+from stackenv.lifecycle.adopt_conda import capture_record, find_conda, load_conda_stack
+from stackenv.lifecycle.conda_update import (
     ask_conda,
     describe_request,
     list_replaced,
@@ -22,16 +29,9 @@ from stackenv.apply.conda_update import (
     read_changes,
     update_with_conda,
 )
-from stackenv.commands.adopt_conda import capture_record, find_conda, load_conda_stack
-from stackenv.commands.update_targets import StackShelf, Target, find_unwritable, is_same_package
-from stackenv.conda.environments import describe_package
-from stackenv.environments.context import Workplace
-from stackenv.environments.module_update import keep_hand_edited, see, write_environment
-from stackenv.environments.package_owners import Owners, read_owners
-from stackenv.environments.stack import Stack
-from stackenv.errors import InstallError, StackenvError, quote_word
+from stackenv.lifecycle.prospect import Prospect
+from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.lmod.bindings import Lmod
-from stackenv.model.update import Prospect
 from stackenv.record import Record
 from stackenv.record_file import FOLDER
 from stackenv.transactions.backup import LISTING, keep, name_kept

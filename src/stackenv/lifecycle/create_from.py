@@ -12,11 +12,16 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from stackenv.commands.create_venv import CreateRequest
-from stackenv.commands.new_faults import list_new_faults
-from stackenv.commands.rebuild_steps import draft_rebuilt, load_modules
-from stackenv.commands.rebuilding import Rebuilding, advise
-from stackenv.commands.wanted_packages import (
+from stackenv.environments.context import Workplace
+from stackenv.environments.module import describe_module, require_kind
+from stackenv.environments.store import StoredModule
+from stackenv.environments.venv_install import proof_of
+from stackenv.errors import ModuleError, StackenvError, UsageError, explain
+from stackenv.lifecycle.create_venv import CreateRequest
+from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules
+from stackenv.lifecycle.rebuilding import Rebuilding, advise
+from stackenv.lifecycle.regressions import list_new_faults
+from stackenv.lifecycle.requirements import (
     ARCHIVE,
     CHANNEL,
     CONDA_SPEC,
@@ -26,11 +31,6 @@ from stackenv.commands.wanted_packages import (
     list_recorded_of_conda,
     want_line,
 )
-from stackenv.environments.context import Workplace
-from stackenv.environments.module import describe_module, require_kind
-from stackenv.environments.store import StoredModule
-from stackenv.environments.venv_install import proof_of
-from stackenv.errors import ModuleError, StackenvError, UsageError, explain
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
 from stackenv.record import Record
@@ -199,7 +199,7 @@ def making_steps(making: Rebuilding) -> tuple[Step, ...]:
 
 def choose_path(request: CreateRequest, old: Record, workplace: Workplace) -> Path:
     """Return the folder of the new environment: the site's place."""
-    from stackenv.commands.create_conda import choose_conda_folder
+    from stackenv.lifecycle.create_conda import choose_conda_folder
 
     if old.kind == "conda":
         return choose_conda_folder(request, workplace)

@@ -8,10 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.commands.adopt_conda import draft_conda_record, load_conda_stack
-from stackenv.commands.adoption import AdoptRequest
-from stackenv.commands.outcome import split_off_stack
-from stackenv.commands.wanted_installs import install_with_pip, read_reports
 from stackenv.environments.base_modules import require_no_personal
 from stackenv.environments.context import Workplace, read_command_words
 from stackenv.environments.module_update import keep_users_files
@@ -22,6 +18,10 @@ from stackenv.environments.venv_install import environment_of
 from stackenv.environments.venv_module import describe_venv_files
 from stackenv.environments.venv_steps import complete_record, making_steps
 from stackenv.errors import StackenvError
+from stackenv.lifecycle.adopt_conda import draft_conda_record, load_conda_stack
+from stackenv.lifecycle.adoption import AdoptRequest
+from stackenv.lifecycle.install_report import split_off_stack
+from stackenv.lifecycle.requirement_installs import install_with_pip, read_reports
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 from stackenv.record_file import RECORD_FILE, write_record_text
@@ -29,7 +29,7 @@ from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Step
 
 if TYPE_CHECKING:
-    from stackenv.commands.rebuilding import Rebuilding
+    from stackenv.lifecycle.rebuilding import Rebuilding
 
 
 def load_modules(old: Record, modules: tuple[str, ...], workplace: Workplace) -> Stack:
@@ -101,8 +101,8 @@ def choose_prefix(old: Record, workplace: Workplace) -> Path:
 
 def choose_conda_prefix(old: Record, workplace: Workplace) -> Path:
     """Return a new folder for a conda environment, as `choose_prefix` does."""
-    from stackenv.commands.create_conda import choose_conda_folder
-    from stackenv.commands.create_venv import CreateRequest
+    from stackenv.lifecycle.create_conda import choose_conda_folder
+    from stackenv.lifecycle.create_venv import CreateRequest
 
     parent = Path(old.path).parent
     beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not workplace.is_purged(parent)

@@ -8,18 +8,18 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stackenv.commands.adopt_conda import (
+from stackenv.environments.context import Workplace
+from stackenv.environments.venv_install import make_folder, proof_of
+from stackenv.errors import InstallError, StackenvError
+from stackenv.lifecycle.adopt_conda import (
     conda_module_steps,
     draft_conda_record,
     find_conda,
     load_conda_stack,
     tell_of_python_modules,
 )
-from stackenv.commands.adoption import AdoptRequest
-from stackenv.commands.create_venv import CreateRequest
-from stackenv.environments.context import Workplace
-from stackenv.environments.venv_install import make_folder, proof_of
-from stackenv.errors import InstallError, StackenvError
+from stackenv.lifecycle.adoption import AdoptRequest
+from stackenv.lifecycle.create_venv import CreateRequest
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 from stackenv.transactions.plan import Plan, RemoveTree, Step

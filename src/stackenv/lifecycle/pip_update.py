@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from stackenv.environments.venv_install import ELSEWHERE
 from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError
-from stackenv.model.update import PackageChange
+from stackenv.lifecycle.prospect import PackageChange
 from stackenv.packing.squashfs import end_with_parent
 from stackenv.record import Record
 
