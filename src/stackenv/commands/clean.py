@@ -20,7 +20,7 @@ from stackenv.errors import StackenvError, UsageError, explain
 from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
-    from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
+    from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 
 OTHER_NODES = (
     "whether a job or a session on another node uses it cannot be seen from here: wait until those have ended"
@@ -44,7 +44,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
       stackenv clean --dry-run
       stackenv clean
     """
-    from stackenv.commands.cleanable import FINDERS, list_reclaimable
+    from stackenv.cleaning.finders import FINDERS, list_reclaimable
 
     if as_json and yes:
         raise UsageError("--json only shows what can go", "stackenv clean --yes removes it")
@@ -125,7 +125,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
 
 def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
     """Tell what the removal of `items` does; return whether it is wanted."""
-    from stackenv.model.reclaimable import DeleteEnvironment
+    from stackenv.cleaning.reclaimable import DeleteEnvironment
     from stackenv.output import format_bytes, format_count
 
     for action in (action for item in items for action in item.actions):
@@ -167,9 +167,9 @@ def remove(item: Reclaimable, workplace: Workplace) -> None:
     StackenvError
         When it is in use, or an action fails.
     """
-    from stackenv.commands.cleanable import measure
+    from stackenv.cleaning.finders import measure
+    from stackenv.cleaning.reclaimable import DeleteEnvironment
     from stackenv.health.fix import carry_out_action
-    from stackenv.model.reclaimable import DeleteEnvironment
 
     if not any(os.path.lexists(place) for place in item.places):
         # It went with something else: a kernel goes with its module.
@@ -192,7 +192,7 @@ def delete_environment(action: DeleteEnvironment, workplace: Workplace) -> None:
     StackenvError
         When a module leads to it by now, something else keeps it, or the disk refuses.
     """
-    from stackenv.commands.cleanable import judge_environments
+    from stackenv.cleaning.finders import judge_environments
     from stackenv.commands.remove import delete_environment as plan_deletion
     from stackenv.environments.module_update import carry_out
     from stackenv.environments.store import StoredModule

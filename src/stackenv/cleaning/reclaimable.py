@@ -27,7 +27,7 @@ class Reclaimable:
     Parameters
     ----------
     kind
-        Its class: a row of `stackenv.commands.cleanable.FINDERS`.
+        Its class: a row of `stackenv.cleaning.finders.FINDERS`.
     what
         What it is, for people.
     places

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from stackenv.commands.keeping import say_what_keeps
+from stackenv.cleaning.in_use import say_what_keeps
+from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
+from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.disk.processes import find_active, list_users
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.context import Workplace
 from stackenv.errors import StackenvError, explain
-from stackenv.facts.leftover_environments import list_leftovers, read_own_record
 from stackenv.health.finding import RunCommand
-from stackenv.model.reclaimable import DeleteEnvironment, Reclaimable
 
 PIP_TIMEOUT_S = 60
 

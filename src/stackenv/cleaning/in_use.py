@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from stackenv.cleaning.leftover_environments import Leftover
 from stackenv.environments.context import Workplace
 from stackenv.errors import StackenvError
-from stackenv.facts.leftover_environments import Leftover
 from stackenv.output import shorten_list
 
 
