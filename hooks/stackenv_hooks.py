@@ -1,6 +1,6 @@
 """The hooks that EasyBuild calls: `eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb`.
 
-Each delegates to `stackenv.easybuild`. EasyBuild collects every callable here whose name ends in
+Each delegates to `stackenv.site.easybuild`. EasyBuild collects every callable here whose name ends in
 _hook, so nothing else may be named so. The package must be importable by the interpreter that runs
 `eb`; from a checkout or an installed package it is found beside this file.
 """
@@ -12,13 +12,13 @@ from easybuild.tools import hooks as easybuild_hooks
 from easybuild.tools.build_log import EasyBuildError
 
 try:
-    from stackenv import easybuild as adapter
+    from stackenv.site import easybuild as adapter
 except ImportError:
     here = Path(__file__).resolve().parent
     # A checkout's hooks/ has src/ beside it; an installed stackenv/hooks/ lies in the package.
     sys.path.append(str(here.parent / "src" if (here.parent / "src").is_dir() else here.parents[1]))
     try:
-        from stackenv import easybuild as adapter
+        from stackenv.site import easybuild as adapter
     except ImportError as error:
         adapter = None
         missing = str(error)

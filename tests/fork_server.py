@@ -27,7 +27,7 @@ from types import ModuleType
 MESSAGE_BYTES = 1 << 20
 # Not of the command: what EasyBuild, a vendor's Python and other Pythons run.
 NOT_OURS = (
-    "stackenv.easybuild",
+    "stackenv.site.easybuild",
     "stackenv.hooks",
     "stackenv.templates",
     "stackenv.conda.probe_condarc",

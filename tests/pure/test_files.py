@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from stackenv import STACKENV_UUID
-from stackenv.apply.kept import KeptModulefiles, RestoredModulefile
 from stackenv.conda.install import empty_package_cache, install_files
 from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
+from stackenv.site.kept_modulefiles import KeptModulefiles, RestoredModulefile
 from stackenv.transactions.files import current_umask, write_file
 
 
@@ -145,7 +145,7 @@ def kept(tmp_path, modulefile: Path) -> Iterator[KeptModulefiles]:
 
 KILLED = """\
 import os, pathlib, sys
-from stackenv.apply.kept import KeptModulefiles
+from stackenv.site.kept_modulefiles import KeptModulefiles
 folder, path, name = sys.argv[1:]
 KeptModulefiles(pathlib.Path(folder)).keep(pathlib.Path(path), name, pathlib.Path("/installation"))
 os._exit(9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stackenv.apply.kept import KeptModulefiles
+from stackenv.site.kept_modulefiles import KeptModulefiles
 
 NAME = "Core/Anaconda3/2024.02-1"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from stackenv.commands.options import EXIT_STATUS, CommandGroup
-from stackenv.commands.site_report import report
 from stackenv.conda.installation import probe_installation
 from stackenv.conda.module import LIBEXEC, describe_conda_module
 from stackenv.configuration import find_policy_file, load_policy
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
+from stackenv.site.report import report
 
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
 

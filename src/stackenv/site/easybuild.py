@@ -17,7 +17,6 @@ from easybuild.tools.config import get_module_syntax, install_path
 from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
-from stackenv.apply.kept import KeptModulefiles
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.install import (
     FROZEN_SINCE,
@@ -36,6 +35,7 @@ from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError
 from stackenv.modulefile.text import OURS_BEGINS, render_module
 from stackenv.output import format_bytes, format_count
+from stackenv.site.kept_modulefiles import KeptModulefiles
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

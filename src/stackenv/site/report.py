@@ -17,7 +17,7 @@ from stackenv.errors import StackenvError, UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
-    from stackenv.commands.leaning import LeaningModule, Survey
+    from stackenv.site.dependents import LeaningModule, Survey
 
 KNOWN_VARIABLES = ("HOME", "USER", "LOGNAME")
 
@@ -46,7 +46,7 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
       stackenv site report SciPy-bundle/2022.05-foss-2022a
       stackenv site report '*-2022b' --root /projects --owners
     """
-    from stackenv.commands.leaning import Survey
+    from stackenv.site.dependents import Survey
 
     if owners and as_json:
         raise UsageError("--owners and --json are two forms of the same answer", "take one of them")

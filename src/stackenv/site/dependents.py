@@ -12,8 +12,8 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.store import ModuleStore, StoredModule
-from stackenv.facts.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
 from stackenv.record_file import RECORD_VERSION
+from stackenv.site.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
 
 # The two lines that lead to the record; a path has at most 4096 bytes (PATH_MAX).
 BEGINNING_BYTES = 16384

@@ -1,1 +1,0 @@
-"""What changes the disk or runs a user's or a vendor's code."""

@@ -1,1 +1,0 @@
-"""What is on the disk and in this process, probed and never changed."""
