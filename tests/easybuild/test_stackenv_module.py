@@ -23,7 +23,8 @@ from dialects import DIALECTS
 from session import Session, differences
 from stackenv_sources import PYTHON, make_source, make_wheels
 
-from stackenv import __version__, cli
+from stackenv import __version__
+from stackenv.cli import main as cli
 
 EASYCONFIG = CHECKOUT / f"easyconfigs/stackenv-{__version__}.eb"
 MODULE = f"stackenv/{__version__}"

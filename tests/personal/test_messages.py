@@ -19,7 +19,7 @@ from test_adopt_conda import make_environment
 from trees import describe_tree
 from users import STACKENV, User, make_user
 
-from stackenv.cli import COMMANDS
+from stackenv.cli.main import COMMANDS
 
 NOBODY = 74021
 SECRET = "hunter2"

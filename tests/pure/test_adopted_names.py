@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.commands.adopt import suggest_name
+from stackenv.cli.adopt import suggest_name
 from stackenv.environments.store import check_name
 from stackenv.errors import UsageError
 

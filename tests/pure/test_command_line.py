@@ -181,8 +181,8 @@ def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path)
 # As root, who may read everything: the interpreter has read all it needs before it becomes nobody.
 AS_NOBODY = """\
 import os, sys
-from stackenv import cli
-from stackenv.commands import site
+from stackenv.cli import main as cli
+from stackenv.cli.main import site
 policy = site.load_policy(site.find_policy_file({}))
 site.load_policy = lambda path: policy
 if os.geteuid() == 0:

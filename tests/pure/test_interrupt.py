@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.own_module import LAUNCHER
+from stackenv.cli.completions_and_man import LAUNCHER
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Writes down what is imported, and sends this process what Ctrl-C sends, in the midst of one of those.
@@ -95,5 +95,5 @@ def test_an_interrupt_at_an_import_is_silent(command: list[str], words: str, tmp
 
 
 def test_a_caller_that_ignores_interrupts_is_obeyed(command: list[str], tmp_path: Path) -> None:
-    done = start(command, "list", tmp_path, signal.SIG_IGN, INTERRUPTED_AT="stackenv.cli")
+    done = start(command, "list", tmp_path, signal.SIG_IGN, INTERRUPTED_AT="stackenv.cli.main")
     assert (done.returncode, done.stdout) == (0, "[]\n")

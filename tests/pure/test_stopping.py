@@ -159,7 +159,7 @@ while True:
 FIX = """
 import os, signal, sys
 from types import SimpleNamespace
-from stackenv.commands.check import mend
+from stackenv.cli.check import mend
 from stackenv.errors import StackenvError
 from stackenv.health.finding import Finding, RunCommand
 

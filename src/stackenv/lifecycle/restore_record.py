@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackenv.commands.info import DEPENDS_ON
+from stackenv.cli.info import DEPENDS_ON
 from stackenv.disk.writers import name_user
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Workplace
@@ -190,7 +190,7 @@ def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, .
     StackenvError
         When the image is gone or damaged.
     """
-    from stackenv.commands.export import FORMATS, PACKED_FORMATS
+    from stackenv.cli.export import FORMATS, PACKED_FORMATS
     from stackenv.environments.managed_files import list_lost_files
     from stackenv.environments.packed import describe_contents
     from stackenv.packing.packing import require_image

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, json_option
+from stackenv.cli.options import EXIT_STATUS, json_option
 from stackenv.configuration import Literal, PathTemplate, Variable, find_policy_file, load_policy
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, showing_progress, tell

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Union
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.environments.context import Workplace, open_workplace, read_command_words
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect

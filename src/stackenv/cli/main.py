@@ -12,32 +12,32 @@ from collections.abc import Iterator, MutableMapping
 import click
 
 from stackenv import __version__
-from stackenv.commands.options import EXIT_STATUS, CommandGroup
+from stackenv.cli.options import EXIT_STATUS, CommandGroup
 from stackenv.errors import StackenvError, UsageError, explain
 
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
-    "adopt": "stackenv.commands.adopt:adopt",
-    "check": "stackenv.commands.check:check",
-    "clean": "stackenv.commands.clean:clean",
-    "create": "stackenv.commands.create:create",
-    "doctor": "stackenv.commands.check:doctor",
-    "edit": "stackenv.commands.edit:edit",
-    "export": "stackenv.commands.export:export",
-    "info": "stackenv.commands.info:info",
-    "job": "stackenv.commands.job:job",
-    "kernel": "stackenv.commands.kernel:kernel",
-    "list": "stackenv.commands.listing:listing",
-    "pack": "stackenv.commands.pack:pack",
-    "rebuild": "stackenv.commands.rebuild:rebuild",
-    "remove": "stackenv.commands.remove:remove",
-    "rename": "stackenv.commands.rename:rename",
-    "run": "stackenv.commands.run:run",
-    "site": "stackenv.commands.site:site",
-    "unpack": "stackenv.commands.unpack:unpack",
-    "update": "stackenv.commands.update:update",
-    "upgrade": "stackenv.commands.update:upgrade",
-    "usage": "stackenv.commands.usage:usage",
+    "adopt": "stackenv.cli.adopt:adopt",
+    "check": "stackenv.cli.check:check",
+    "clean": "stackenv.cli.clean:clean",
+    "create": "stackenv.cli.create:create",
+    "doctor": "stackenv.cli.check:doctor",
+    "edit": "stackenv.cli.edit:edit",
+    "export": "stackenv.cli.export:export",
+    "info": "stackenv.cli.info:info",
+    "job": "stackenv.cli.job:job",
+    "kernel": "stackenv.cli.kernel:kernel",
+    "list": "stackenv.cli.list_modules:listing",
+    "pack": "stackenv.cli.pack:pack",
+    "rebuild": "stackenv.cli.rebuild:rebuild",
+    "remove": "stackenv.cli.remove:remove",
+    "rename": "stackenv.cli.rename:rename",
+    "run": "stackenv.cli.run:run",
+    "site": "stackenv.cli.site:site",
+    "unpack": "stackenv.cli.unpack:unpack",
+    "update": "stackenv.cli.update:update",
+    "upgrade": "stackenv.cli.update:upgrade",
+    "usage": "stackenv.cli.usage:usage",
 }
 
 # What others call a command, what stands behind it when nothing does, and what to type here.

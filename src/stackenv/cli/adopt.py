@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.commands.create import print_plan, report_created
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.cli.create import print_plan, report_created
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace, require_finished, resolve_dots
 from stackenv.environments.store import check_name, expand_home
 from stackenv.errors import StackenvError, UsageError
@@ -103,7 +103,7 @@ def adopt_again(
     lost: StoredModule, request: AdoptRequest, workplace: Workplace, dry_run: bool, as_json: bool
 ) -> None:
     """Write the record of `lost`, a module that leads to the environment already, again."""
-    from stackenv.commands.edit import EditRequest, plan_edit
+    from stackenv.cli.edit import EditRequest, plan_edit
     from stackenv.environments.module_update import carry_out, open_store
 
     open_store(workplace, dry_run)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import BusyError, StackenvError
 from stackenv.output import format_count, print_line, showing_progress, tell
@@ -229,7 +229,7 @@ class Packing:
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 
     def write_shell(self) -> None:
-        from stackenv.commands.export import render_environment, render_requirements
+        from stackenv.cli.export import render_environment, render_requirements
         from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
         from stackenv.packing.packing import write_shell
 

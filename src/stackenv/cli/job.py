@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, shared_option
+from stackenv.cli.options import EXIT_STATUS, shared_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError
 from stackenv.output import print_json, print_line, print_table

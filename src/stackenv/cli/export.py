@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, shared_option
+from stackenv.cli.options import EXIT_STATUS, shared_option
 from stackenv.environments.context import Workplace, hide_credentials, open_workplace
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.output import print_line

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError, explain
 from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
@@ -193,7 +193,7 @@ def delete_environment(action: DeleteEnvironment, workplace: Workplace) -> None:
         When a module leads to it by now, something else keeps it, or the disk refuses.
     """
     from stackenv.cleaning.finders import judge_environments
-    from stackenv.commands.remove import delete_environment as plan_deletion
+    from stackenv.cli.remove import delete_environment as plan_deletion
     from stackenv.environments.module_update import carry_out
     from stackenv.environments.store import StoredModule
     from stackenv.transactions.plan import Replacement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
 from stackenv.disk.usage_tables import Measured, Share, format_day, print_limits, print_measured
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, json_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
 from stackenv.environments.context import open_workplace
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError

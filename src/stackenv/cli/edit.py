@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import LostRecordError, StackenvError, UsageError, quote_word
 from stackenv.output import tell

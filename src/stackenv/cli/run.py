@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, shared_option
+from stackenv.cli.options import EXIT_STATUS, shared_option
 from stackenv.environments.context import open_workplace
 from stackenv.environments.packed import ENTRANCE
 from stackenv.errors import UsageError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, CommandGroup
+from stackenv.cli.options import EXIT_STATUS, CommandGroup
 from stackenv.conda.installation import probe_installation
 from stackenv.conda.module import LIBEXEC, describe_conda_module
 from stackenv.configuration import find_policy_file, load_policy

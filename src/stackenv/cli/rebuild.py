@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import open_workplace
 from stackenv.output import print_json, print_line, tell
 

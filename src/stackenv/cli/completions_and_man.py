@@ -1,7 +1,7 @@
 """The files of stackenv's own module: the command, its man pages and its completions.
 
 easyconfigs/stackenv-VERSION.eb runs it in the environment that holds stackenv:
-`python -I -m stackenv.own_module INSTALLDIR`. Only here is click-man needed, while the module is built.
+`python -I -m stackenv.cli.completions_and_man INSTALLDIR`. Only here is click-man needed, while the module is built.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stackenv import __version__
-from stackenv.cli import stackenv
+from stackenv.cli.main import stackenv
 from stackenv.errors import StackenvError
 from stackenv.modulefile.dialect import quote_sh
 
@@ -49,7 +49,7 @@ kept = os.environ.pop("STACKENV_LD_LIBRARY_PATH", None)
 if kept is not None:
     os.environ["LD_LIBRARY_PATH"] = kept
 
-from stackenv.cli import main
+from stackenv.cli.main import main
 
 sys.exit(main())
 """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import ask, format_count, tell

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.lifecycle.create_venv import CreateRequest
 from stackenv.output import print_json, print_line, tell

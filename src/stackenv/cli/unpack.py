@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import print_line, showing_progress, tell
@@ -151,7 +151,7 @@ class Unpacking:
             )
 
     def exchange(self) -> Replacement:
-        from stackenv.commands.pack import Places, exchange_folders
+        from stackenv.cli.pack import Places, exchange_folders
         from stackenv.environments.module_update import see
         from stackenv.packing.packing import list_strangers
         from stackenv.transactions.plan import Replacement

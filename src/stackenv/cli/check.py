@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.commands.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.environments.context import Workplace, open_workplace
 from stackenv.errors import LostRecordError, StackenvError, UsageError, explain
 from stackenv.output import ask, format_count, print_json, print_line, tell
@@ -99,7 +99,7 @@ def describe_subject(
     module: StoredModule, workplace: Workplace, loader: StackLoader, thorough: bool
 ) -> CheckedEnvironment:
     """Return what the rules look at; the record is read, and nothing else."""
-    from stackenv.commands.info import can_be_believed
+    from stackenv.cli.info import can_be_believed
     from stackenv.environments.module_update import read_own_record
     from stackenv.health.checked_environment import CheckedEnvironment
 

@@ -1,1 +1,0 @@
-"""The command line's verbs: arguments in, text out."""
