@@ -25,7 +25,10 @@ MEMBER = 74012
 
 def dead_owner() -> Owner:
     """Return a process of this host that has ended."""
-    script = "import json; from stackenv.transactions.lock_owner import Owner; print(json.dumps(vars(Owner.current())))"
+    script = (
+        "import json; from stackenv.transactions.lock_owner import Owner; "
+        "print(json.dumps(vars(Owner.current())))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return Owner(**json.loads(done.stdout))
 

@@ -182,7 +182,7 @@ def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path)
 AS_NOBODY = """\
 import os, sys
 from stackenv.cli import main as cli
-from stackenv.cli.main import site
+from stackenv.cli import site
 policy = site.load_policy(site.find_policy_file({}))
 site.load_policy = lambda path: policy
 if os.geteuid() == 0:

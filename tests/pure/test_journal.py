@@ -26,7 +26,7 @@ CHANGE = "stackenv edit biopy"
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from stackenv.apply import carry_out, journal
+from stackenv.transactions import carry_out, journal
 from stackenv.transactions.changes import carry_out_change
 from stackenv import STACKENV_UUID
 from stackenv.transactions.plan import *

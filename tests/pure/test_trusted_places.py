@@ -58,7 +58,10 @@ def test_the_group_gets_access_to_files_and_not_through_links(tmp_path: Path) ->
     ]
 
 
-DELETE = "import sys; from pathlib import Path; from stackenv.transactions.changes import *; delete(Path(sys.argv[1]))"
+DELETE = (
+    "import sys; from pathlib import Path; from stackenv.transactions.changes import *; "
+    "delete(Path(sys.argv[1]))"
+)
 
 
 def test_a_removal_changes_no_mode_outside(tmp_path: Path) -> None:

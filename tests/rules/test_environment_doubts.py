@@ -234,9 +234,9 @@ def test_an_import_that_hangs_and_one_that_ends_the_process(tmp_path: Path) -> N
     }.items():
         (tmp_path / f"{name}.py").write_text(text)
     script = (
-        f"import sys; sys.path[:0] = [{probes!r}, {str(tmp_path)!r}]; import probe_imports as import_probe, json\n"
-        "import_probe.HANGS_AFTER_S = 1\n"
-        "print(json.dumps(import_probe.probe([['hangs', 'works', 'ends', 'works', 'absent']])))\n"
+        f"import sys; sys.path[:0] = [{probes!r}, {str(tmp_path)!r}]; import probe_imports, json\n"
+        "probe_imports.HANGS_AFTER_S = 1\n"
+        "print(json.dumps(probe_imports.probe([['hangs', 'works', 'ends', 'works', 'absent']])))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     found = {name: (kind, words) for name, kind, words in json.loads(done.stdout)}

@@ -1,7 +1,8 @@
 """The files of stackenv's own module: the command, its man pages and its completions.
 
 easyconfigs/stackenv-VERSION.eb runs it in the environment that holds stackenv:
-`python -I -m stackenv.cli.completions_and_man INSTALLDIR`. Only here is click-man needed, while the module is built.
+`python -I -m stackenv.cli.completions_and_man INSTALLDIR`. Only here is click-man needed, while the
+module is built.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stackenv.environments.store import StoredModule
     from stackenv.record import Package, Record
 
-# As `stackenv.render` writes them; a name of a module has no quote and no backslash.
+# As `stackenv.modulefile` writes them; a name of a module has no quote and no backslash.
 DEPENDS_ON = re.compile(r'^depends_on\("([^"\\]+)"\)$', re.MULTILINE)
 DESCRIPTION = re.compile(r'^whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 

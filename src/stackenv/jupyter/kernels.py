@@ -182,7 +182,7 @@ def is_leftover(folder: Path) -> bool:
 
 
 def is_draft(path: Path) -> bool:
-    """Tell whether `path` is what `stackenv.transactions.files` writes beside a file before it takes its place."""
+    """Tell whether `path` is what `stackenv.transactions.files` writes before it takes a file's place."""
     names = "|".join(map(re.escape, (KERNEL_FILE, *LOGOS)))
     return (
         bool(re.fullmatch(rf"\.({names})\.[a-z0-9_]{{8}}", path.name)) and path.lstat().st_uid == os.geteuid()

@@ -1,6 +1,6 @@
 """The terms in which a modulefile is described: typed operations, in named blocks.
 
-An operation says what the module does, never how Lua says it; `stackenv.render` knows that. The
+An operation says what the module does, never how Lua says it; `stackenv.modulefile.lua` knows that. The
 operations whose outcome is decided when a user loads the module (which place is usable, whether an
 environment is active) say so in their names.
 """

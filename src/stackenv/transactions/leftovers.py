@@ -17,7 +17,7 @@ from stackenv.transactions.lock_owner import Owner, read_start
 from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 from stackenv.transactions.safe_paths import is_inside
 
-# What apply.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
+# What transactions.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
 RANDOM = "[a-z0-9_]" * 8
 
 

@@ -29,7 +29,7 @@ UNFINISHED = "unfinished-*"
 # By these a folder is an environment where it has no record yet, or no more: of a venv, of conda.
 MARKS = ("pyvenv.cfg", "conda-meta/history")
 BEFORE_UPDATE = re.compile(rf"{PREFIX}[0-9a-f]{{32}}")
-# What pip tells of an install goes into the temporary folder (commands.create_venv).
+# What pip tells of an install goes into the temporary folder (lifecycle.create_venv).
 REPORT = re.compile(r"stackenv-report-[0-9a-f]{32}\.json")
 
 
