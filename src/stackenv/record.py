@@ -1,9 +1,52 @@
-"""An environment as it is known: what it stands on, what it holds, how it was made."""
+"""What is known of an environment, its record: a small JSON file in it, which `export` shows as YAML.
+
+stackenv        the UUID by which stackenv knows its own
+record_version  1; a later stackenv reads older versions, never the other way round
+name, version, kind (venv or conda), path, module_folder, description, owned, made_by
+modules, stack, modulepath
+python          version, executable (real path), module; null without a Python
+platform        machine, os, cpu
+packages        name, version, location, source, sha256, each empty when unknown; installer, which is pip
+                for what is in a conda environment and is not conda's
+pinned          name, version, module of what the constraints file holds
+allow_shadow, user_site
+cpu_features    what packages compiled here need of the CPU, by the names of /proc/cpuinfo
+activation      what a conda environment's own activation does, captured; null for a venv
+packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
+                environment is packed into; null, or absent, while it is a folder of files
+replaces        the prefix of the environment that was made anew as this one; empty, or absent, if none
+layers          false after `adopt --no-pth`; when it is absent, made_by tells
+sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
+module_roots    folders of the site's software, from its configuration; empty, or absent, if none
+
+The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
+from what is installed, a record that was lost is written again. Not `owned`: somebody else can have written
+the modulefile, and what is owned is deleted.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any
+
+from stackenv import STACKENV_UUID
+from stackenv.errors import LostRecordError, StackenvError, explain
+
+RECORD_VERSION = 1
+# Where it is, below the environment's prefix.
+FOLDER = "stackenv"
+RECORD_FILE = f"{FOLDER}/record.json"
+# Before what the modulefile repeats.
+CHOICES_TITLE = "choices: "
+CHOICES = (
+    *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
+    *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots"),
+)
+# Of the fields of the record and of what is in it, by their annotations.
+TYPES = {"str": str, "int": int, "bool": bool}
 
 
 @dataclass(frozen=True)
@@ -154,3 +197,100 @@ class Record:
     def full_name(self) -> str:
         """What users type behind `module load`."""
         return f"{self.name}/{self.version}"
+
+
+def describe_record(record: Record) -> dict[str, Any]:
+    """Return `record` as plain data, of mappings, lists and texts."""
+    return {"stackenv": STACKENV_UUID, "record_version": RECORD_VERSION, **asdict(record)}
+
+
+def write_record_text(record: Record) -> str:
+    """Return the text of the record's file."""
+    return json.dumps(describe_record(record), indent=1, ensure_ascii=False) + "\n"
+
+
+def parse_record(text: str, origin: str) -> Record:
+    """Return the record in `text`, which came from `origin`.
+
+    Raises
+    ------
+    LostRecordError
+        When it is no record.
+    StackenvError
+        When it is of a version that this stackenv does not know.
+    """
+    says, hint = f"{origin} is no record that can be used: ", "stackenv adopt PATH NAME writes it again"
+    try:
+        data = json.loads(text)
+        if data["stackenv"] != STACKENV_UUID:
+            raise ValueError("not written by stackenv")
+        version = data["record_version"]
+        if type(version) is int and version > RECORD_VERSION:
+            raise StackenvError(
+                f"{says}of version {version}, and this stackenv reads {RECORD_VERSION}",
+                "use the stackenv that wrote it, or a newer one",
+            )
+        if version != RECORD_VERSION:
+            raise ValueError(f"of version {json.dumps(version)}")
+        return build_record(data)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LostRecordError(f"{says}{explain(error)}", hint) from error
+
+
+def write_choices(record: Record) -> str:
+    """Return what the modulefile repeats of `record`, in one line of ASCII."""
+    described = asdict(record)
+    return json.dumps({name: described[name] for name in CHOICES})
+
+
+def parse_choices(text: str, known: Mapping[str, Any]) -> Record | None:
+    """Return the record of what is `known`, and of what `write_choices` wrote; None when `text` is not that.
+
+    Without Python, packages and what follows from them.
+    """
+    empty: dict[str, Any] = {"stack": [], "python": None, "packages": []}
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return build_record({**empty, "pinned": [], "made_by": [], **json.loads(text), **known})
+    return None
+
+
+def build_record(data: Mapping[str, Any]) -> Record:
+    """Return the record that `data` describes; raise as a mapping and its values do."""
+    known = {field.name for field in fields(Record)}
+    values = {name: value for name, value in data.items() if name in known}
+    lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
+    for name in (*lists, *(["module_roots"] if "module_roots" in data else [])):
+        if not isinstance(data[name], list):
+            raise ValueError(f"`{name}` is no list")
+        values[name] = tuple(data[name])
+    values["python"] = Python(**data["python"]) if data["python"] else None
+    values["platform"] = Platform(**data["platform"])
+    values["packages"] = tuple(Package(**package) for package in data["packages"])
+    values["pinned"] = tuple(map(tuple, data["pinned"]))
+    if any(len(pin) != 3 for pin in values["pinned"]):
+        raise ValueError("`pinned` is no list of names, versions and modules")
+    values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
+    values["replaces"] = str(data.get("replaces") or "")
+    values.setdefault("layers", "--no-pth" not in data["made_by"])
+    record = Record(**values)
+    require_types(record)
+    return record
+
+
+def require_types(value: Any) -> None:
+    """Raise ValueError when `value`, or what is in it, has a field that is not of its annotation's type.
+
+    Others can have written the record: what is a number where a text is meant must not surprise later.
+    """
+    for field in fields(value):
+        found = getattr(value, field.name)
+        wanted = TYPES.get(str(field.type))
+        if wanted and (type(found) is not wanted or "\0" in str(found)):
+            raise ValueError(f"`{field.name}` is {json.dumps(found, default=str)}")
+        for item in found if isinstance(found, tuple) else (found,):
+            if is_dataclass(item):
+                require_types(item)
+            elif isinstance(found, tuple):
+                texts = item if isinstance(item, tuple) else (item,)
+                if not all(isinstance(text, str) and "\0" not in text for text in texts):
+                    raise ValueError(f"`{field.name}` has {json.dumps(item, default=str)}")

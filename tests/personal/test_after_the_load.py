@@ -11,7 +11,7 @@ from users import User, make_once, make_user
 
 from stackenv.environments.venv_module import describe_venv_module
 from stackenv.modulefile.text import render_module
-from stackenv.record_file import RECORD_FILE, parse_record
+from stackenv.record import RECORD_FILE, parse_record
 
 PYTHON_OF = 'python -c "import sys; print(sys.prefix)"'
 

@@ -16,8 +16,7 @@ from users import User
 from stackenv.environments.conda_environment_module import describe_conda_environment_module
 from stackenv.environments.venv_module import describe_venv_module
 from stackenv.modulefile.text import render_module
-from stackenv.record import Platform, Record
-from stackenv.record_file import RECORD_FILE, parse_record
+from stackenv.record import RECORD_FILE, Platform, Record, parse_record
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from packing import list_squashfuses, require_fuse
 
-from stackenv.record import Platform, Record
-from stackenv.record_file import write_record_text
+from stackenv.record import Platform, Record, write_record_text
 
 TRY = """
 import os, pathlib, sys
 from stackenv.packing import trial_mount
-from stackenv.record_file import parse_record
+from stackenv.record import parse_record
 record = parse_record(pathlib.Path(sys.argv[1]).read_text(), "it")
 if "hang" in sys.argv:
     trial_mount.TIMEOUT_S = 1

@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 
 from stackenv.errors import StackenvError
-from stackenv.record import Package, PackedImage, Platform, Python, Record
-from stackenv.record_file import describe_record, parse_record, write_record_text
+from stackenv.record import (
+    Package,
+    PackedImage,
+    Platform,
+    Python,
+    Record,
+    describe_record,
+    parse_record,
+    write_record_text,
+)
 
 RECORD = Record(
     "bio",

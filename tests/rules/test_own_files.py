@@ -33,8 +33,7 @@ from stackenv.environments.venv_install import write_files
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import Finding
 from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
-from stackenv.record import PackedImage, Platform, Python, Record
-from stackenv.record_file import parse_record
+from stackenv.record import PackedImage, Platform, Python, Record, parse_record
 from stackenv.transactions.changes import carry_out_change
 
 VENV = Record(

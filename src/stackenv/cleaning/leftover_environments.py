@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import StackenvError
-from stackenv.record import Record
-from stackenv.record_file import FOLDER, RECORD_FILE, parse_record
+from stackenv.record import FOLDER, RECORD_FILE, Record, parse_record
 
 
 @dataclass(frozen=True)

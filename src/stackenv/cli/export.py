@@ -74,7 +74,7 @@ def render_record(record: Record, _: Workplace) -> str:
     """
     from stackenv.environments.package_owners import read_own_packages
     from stackenv.lifecycle.requirements import read_contents
-    from stackenv.record_file import write_record_text
+    from stackenv.record import write_record_text
 
     current = replace(record, packages=read_own_packages(record))
     data = json.loads(write_record_text(current))

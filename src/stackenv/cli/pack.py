@@ -297,7 +297,7 @@ def exchange_folders(
     from stackenv.environments.module import describe_module
     from stackenv.environments.module_update import keep_hand_edited
     from stackenv.modulefile.text import render_module
-    from stackenv.record_file import RECORD_FILE
+    from stackenv.record import RECORD_FILE
     from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree, WriteFile
 
     real, staged, aside, proof = places

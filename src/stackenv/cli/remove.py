@@ -193,7 +193,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     StackenvError
         When it cannot be deleted, or is not known as an environment.
     """
-    from stackenv.record_file import RECORD_FILE
+    from stackenv.record import RECORD_FILE
     from stackenv.transactions.plan import MovePath, RemoveFile, RemoveTree
 
     path = Path(module.prefix)

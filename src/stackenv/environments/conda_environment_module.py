@@ -23,8 +23,7 @@ from stackenv.modulefile.personal_operations import (
     SetDefault,
     ShellCode,
 )
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 
 MARKER = "STACKENV_CONDA_ENV"
 BASE_MARKER = "STACKENV_CONDA_BASE"

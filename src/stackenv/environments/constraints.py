@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 from stackenv import STACKENV_UUID
 from stackenv.modulefile import InstalledFile
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
 UV = "bin/uv"

@@ -15,7 +15,7 @@ from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
 from stackenv.output import tell
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER
 from stackenv.transactions.access import Access
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.leftovers import read_interrupted, sweep

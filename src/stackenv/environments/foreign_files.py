@@ -11,8 +11,7 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.conda.environments import read_file_names
 from stackenv.environments.own_packages import InstalledDistribution, read_distributions
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 
 # What venv, virtualenv and uv make, and what packages of conda share, at the top.
 OF_VENVS = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stackenv.modulefile import InstalledFile
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 
 # Below the environment's prefix. What others keep leads to this file and no further, so that it stays
 # right when the module gets another name or stands on other modules: it is written anew then.

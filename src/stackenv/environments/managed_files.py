@@ -12,7 +12,7 @@ from stackenv import STACKENV_UUID
 from stackenv.environments.venv_module import LAYERS
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
-from stackenv.record_file import FOLDER, RECORD_FILE
+from stackenv.record import FOLDER, RECORD_FILE
 from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, WriteFile
 

@@ -18,8 +18,7 @@ from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
 from stackenv.output import print_line, tell
-from stackenv.record import Record
-from stackenv.record_file import FOLDER, RECORD_FILE, write_record_text
+from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Change, Replacement, WriteFile

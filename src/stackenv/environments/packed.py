@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from stackenv import STACKENV_UUID
 from stackenv.environments.constraints import UV
 from stackenv.modulefile import InstalledFile
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 
 IMAGE = f"{FOLDER}/environment.squashfs"
 ENTRANCE = f"{FOLDER}/packed"

@@ -20,8 +20,7 @@ from stackenv.modulefile.personal_operations import (
     TakeCharge,
     Whatis,
 )
-from stackenv.record import Record
-from stackenv.record_file import CHOICES_TITLE, RECORD_FILE, write_choices
+from stackenv.record import CHOICES_TITLE, RECORD_FILE, Record, write_choices
 
 IN_CHARGE = "STACKENV_ENVIRONMENT"
 # What happens while the file that csh sources is missing, by when it does.

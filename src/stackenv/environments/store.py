@@ -13,8 +13,7 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
-from stackenv.record import Record
-from stackenv.record_file import RECORD_FILE, parse_record
+from stackenv.record import RECORD_FILE, Record, parse_record
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 # What is no name, and must be a path.

@@ -20,8 +20,7 @@ from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
-from stackenv.record import Python, Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Python, Record
 from stackenv.transactions.files import write_file
 
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")

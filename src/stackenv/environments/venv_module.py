@@ -22,8 +22,7 @@ from stackenv.modulefile.personal_operations import (
     ShellCode,
     TakeFromPath,
 )
-from stackenv.record import Python, Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Python, Record
 
 PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"

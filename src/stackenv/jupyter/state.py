@@ -10,7 +10,7 @@ from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, explain
 from stackenv.jupyter.ipykernel import may_have_ipykernel
 from stackenv.jupyter.kernels import StoredKernel
-from stackenv.record_file import RECORD_FILE, parse_record
+from stackenv.record import RECORD_FILE, parse_record
 
 
 def judge_kernel(stored: StoredKernel) -> tuple[str, str, str]:

@@ -24,8 +24,7 @@ from stackenv.lifecycle.create_venv import finish
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile import InstalledFile
 from stackenv.output import tell
-from stackenv.record import Python, Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Python, Record
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

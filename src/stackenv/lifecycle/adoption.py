@@ -13,8 +13,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_module import is_venv_path
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.output import format_count, tell
-from stackenv.record import Record
-from stackenv.record_file import FOLDER, RECORD_FILE, parse_record
+from stackenv.record import FOLDER, RECORD_FILE, Record, parse_record
 from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, Step, WriteFile
 

@@ -33,8 +33,7 @@ from stackenv.lifecycle.requirements import (
 )
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.record import Record
-from stackenv.record_file import parse_record
+from stackenv.record import Record, parse_record
 from stackenv.transactions.files import write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -24,8 +24,7 @@ from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.record import Python, Record
-from stackenv.record_file import RECORD_FILE, write_record_text
+from stackenv.record import RECORD_FILE, Python, Record, write_record_text
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -23,8 +23,7 @@ from stackenv.lifecycle.adoption import AdoptRequest
 from stackenv.lifecycle.install_report import split_off_stack
 from stackenv.lifecycle.requirement_installs import install_with_pip, read_reports
 from stackenv.lmod.bindings import Lmod
-from stackenv.record import Record
-from stackenv.record_file import RECORD_FILE, write_record_text
+from stackenv.record import RECORD_FILE, Record, write_record_text
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Step
 

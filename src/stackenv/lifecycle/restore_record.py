@@ -18,7 +18,7 @@ from stackenv.environments.venv_module import LAYERS
 from stackenv.errors import StackenvError, quote_word
 from stackenv.lifecycle.adoption import AdoptRequest
 from stackenv.lifecycle.trusted_code import require_names, require_own_files, require_own_python
-from stackenv.record_file import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
+from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
 
 if TYPE_CHECKING:
     from stackenv.environments.store import StoredModule

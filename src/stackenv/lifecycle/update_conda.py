@@ -32,8 +32,7 @@ from stackenv.lifecycle.conda_update import (
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.lmod.bindings import Lmod
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 from stackenv.transactions.backup import LISTING, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step

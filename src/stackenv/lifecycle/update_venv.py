@@ -34,8 +34,7 @@ from stackenv.lifecycle.pip_update import (
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.output import format_count
-from stackenv.record import Package, Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Package, Record
 from stackenv.transactions.backup import LISTING, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.plan import Plan, RemoveTree, Replacement, RestoreTree, Step

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from stackenv.packing.tree import TreeEntry
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER
 
 # What stays beside an image: the names in bin, which lead into it, and what stackenv has written. Behind
 # a longer name it is another path.

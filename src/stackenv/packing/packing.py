@@ -28,8 +28,7 @@ from stackenv.modulefile.text import render_installed_file
 from stackenv.packing.own_path import find_own_path
 from stackenv.packing.squashfs import opened_image
 from stackenv.packing.tree import TreeEntry, hash_file, list_differences, read_tree
-from stackenv.record import PackedImage, Record
-from stackenv.record_file import FOLDER, RECORD_FILE, write_record_text
+from stackenv.record import FOLDER, RECORD_FILE, PackedImage, Record, write_record_text
 from stackenv.transactions.files import write_file
 
 # Sourced by a shell, they change its own variables: they cannot run somewhere else.

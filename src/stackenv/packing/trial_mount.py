@@ -17,8 +17,7 @@ from stackenv.errors import ModuleError, explain, quote_word
 from stackenv.output import tell
 from stackenv.packing.packing import describe_image, write_files
 from stackenv.packing.squashfs import make_image
-from stackenv.record import Record
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER, Record
 from stackenv.transactions.interruption import stop_descendants
 from stackenv.transactions.mounts import remove_folder
 from stackenv.transactions.scratch import make_folder

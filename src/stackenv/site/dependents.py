@@ -12,7 +12,7 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.store import ModuleStore, StoredModule
-from stackenv.record_file import RECORD_VERSION
+from stackenv.record import RECORD_VERSION
 from stackenv.site.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
 
 # The two lines that lead to the record; a path has at most 4096 bytes (PATH_MAX).

@@ -20,7 +20,7 @@ from typing import Callable
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, explain, quote_word
-from stackenv.record_file import FOLDER
+from stackenv.record import FOLDER
 from stackenv.transactions.changes import delete, open_up, remove_tree
 from stackenv.transactions.files import write_file
 

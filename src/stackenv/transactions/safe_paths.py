@@ -12,7 +12,7 @@ from stackenv import STACKENV_UUID
 from stackenv.environments.store import ModuleStore
 from stackenv.jupyter.kernels import FOLDER as KERNELS
 from stackenv.jupyter.kernels import KERNEL_FILE, LOGOS, read_kernel
-from stackenv.record_file import FOLDER, RECORD_FILE
+from stackenv.record import FOLDER, RECORD_FILE
 from stackenv.transactions.backup import LISTING, PREFIX
 from stackenv.transactions.journal_entry import Entry
 from stackenv.transactions.plan import (

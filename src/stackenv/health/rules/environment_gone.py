@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stackenv.errors import quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
-from stackenv.record_file import RECORD_FILE
+from stackenv.record import RECORD_FILE
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.health.rules.python_changed import OF_PYTHON
 from stackenv.output import format_count
-from stackenv.record_file import RECORD_FILE
+from stackenv.record import RECORD_FILE
 
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
