@@ -6,7 +6,7 @@ import pytest
 from people import Person
 
 from stackenv.cli.main import check
-from stackenv.environments.context import open_workplace
+from stackenv.environments.context import open_context
 from stackenv.health.finding import Finding, MoveAside, RunCommand
 
 
@@ -20,13 +20,13 @@ def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
     asked: list[str] = []
     # Of the question that a terminal would show, and of its answer: no.
     monkeypatch.setattr(check, "agree", lambda subject, finding, yes: bool(asked.append(finding.where)))
-    workplace = open_workplace(None)
-    account = check.look(None, workplace)[0]
+    context = open_context(None)
+    account = check.look(None, context)[0]
     assert [f.cure for f in account[1] if f.rule == "condarc"] == [
         (MoveAside(str(condarc), condarc.read_bytes(), f"{condarc}.moved-aside"),)
     ] * 2
     broken = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("conda", "install")),))
-    assert not check.mend([account, ("it/1.0", [broken])], workplace, yes=False, dry_run=False)
+    assert not check.mend([account, ("it/1.0", [broken])], context, yes=False, dry_run=False)
     assert asked == [f"{condarc}:2"]
     assert "it/1.0: gone" in capsys.readouterr().err and condarc.exists()
 
@@ -39,11 +39,11 @@ def test_what_needs_conda_waits_when_its_configuration_was_moved_aside(
     condarc.write_text("channels: [mine\n")
     for name in ("HOME", "STACKENV_SITE_CONFIG", "MODULEPATH"):
         monkeypatch.setenv(name, person.environ[name])
-    workplace = open_workplace(None)
-    found = [f for f in check.look(None, workplace)[0][1] if f.rule == "condarc"]
+    context = open_context(None)
+    found = [f for f in check.look(None, context)[0][1] if f.rule == "condarc"]
     fix = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("false", "conda", "install")),))
     groups = [(check.ACCOUNT, found), ("it/1.0", [fix])]
-    assert not check.mend(groups, workplace, yes=True, dry_run=dry_run)
+    assert not check.mend(groups, context, yes=True, dry_run=dry_run)
     said = capsys.readouterr()
     moved = "would be" if dry_run else "was"
     assert f"skipped: conda's configuration {moved} moved aside; write it again, then run" in said.err

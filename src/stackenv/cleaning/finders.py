@@ -20,7 +20,7 @@ from stackenv.cleaning.leftover_environments import list_leftovers, read_own_rec
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.disk.processes import find_active, list_users
 from stackenv.disk.usage import measure_trees
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.errors import StackenvError, explain
 from stackenv.health.finding import RunCommand
 
@@ -51,19 +51,19 @@ def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
     )
 
 
-def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
+def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
     from stackenv.account.storage_places import list_conda_prefixes
     from stackenv.conda.package_cache import find_soft_linked, list_unused
     from stackenv.lifecycle.adopt_conda import load_conda_stack
     from stackenv.lmod.bindings import Lmod
 
-    stack = load_conda_stack((), workplace, Lmod.find(workplace.environ))
+    stack = load_conda_stack((), context, Lmod.find(context.environ))
     conda = stack.environ.get("CONDA_EXE", "")
     if not conda or not Path(conda).is_file():
         return
     cache = list_unused(conda, stack.environ)
-    linked = find_soft_linked(list_conda_prefixes(workplace.environ, workplace.policy))
+    linked = find_soft_linked(list_conda_prefixes(context.environ, context.policy))
     kept = f"{linked} is made of symbolic links into the cache, and would break" if linked else ""
     python = str(Path(conda).parent / "python")
     for kind, what, places, options, why in (
@@ -77,26 +77,26 @@ def find_conda_caches(workplace: Workplace) -> Iterator[Reclaimable]:
             yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, folders, why)
 
 
-def find_pip_cache(workplace: Workplace) -> Iterator[Reclaimable]:
+def find_pip_cache(context: Context) -> Iterator[Reclaimable]:
     """Yield pip's cache, which a pip empties that takes the same folder for it."""
     from stackenv.account.storage_places import find_pip_cache_folder
 
-    folder = find_pip_cache_folder(workplace.environ)
+    folder = find_pip_cache_folder(context.environ)
     if folder is None or not folder.is_dir() or not any(folder.iterdir()):
         return
-    python = find_pip(pythons_of(workplace), folder, workplace.environ)
+    python = find_pip(pythons_of(context), folder, context.environ)
     actions = (RunCommand((python, "-I", "-B", "-m", "pip", "cache", "purge")),) if python else ()
     kept = "" if python else "no pip was found that uses it: load a Python module and type the same again"
     place = (str(folder),)
-    yield Reclaimable("pip-cache", "cache of pip", place, 0, 0, actions, workplace.environ, place, kept)
+    yield Reclaimable("pip-cache", "cache of pip", place, 0, 0, actions, context.environ, place, kept)
 
 
-def pythons_of(workplace: Workplace) -> Iterator[str]:
+def pythons_of(context: Context) -> Iterator[str]:
     """Yield the Pythons that may have a pip: the one on PATH, those of the venvs, stackenv's own."""
-    found = shutil.which("python3", path=workplace.environ.get("PATH", ""))
+    found = shutil.which("python3", path=context.environ.get("PATH", ""))
     if found:
         yield found
-    prefixes = [Path(module.prefix) for module in workplace.store.list_modules()]
+    prefixes = [Path(module.prefix) for module in context.store.list_modules()]
     venvs = [prefix for prefix in prefixes if any(prefix.glob("lib/python3*/site-packages/pip"))]
     # The newest of them stands for all: each costs a process.
     if venvs:
@@ -144,38 +144,38 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
     return "" if done.returncode else done.stdout.strip()
 
 
-def find_modules_without_environment(workplace: Workplace) -> Iterator[Reclaimable]:
+def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
     """Yield the personal modules whose environment's folder is gone."""
     from stackenv.environments.module_update import read_hand_edited
 
-    for module in workplace.store.list_modules():
+    for module in context.store.list_modules():
         # Not while the file system that it is on is away: its parent is gone then, too.
         if not Path(module.prefix).exists() and Path(module.prefix).parent.is_dir():
             words = ["stackenv", "remove", module.full_name, "--yes"]
-            words += ["--shared", str(workplace.shared)] if workplace.shared else []
+            words += ["--shared", str(context.shared)] if context.shared else []
             what = f"module {module.full_name}, whose environment {module.prefix} is gone"
             by_hand = "it was changed by hand: stackenv remove " + shlex.quote(module.full_name)
             yield Reclaimable(
                 *("modules", what, (str(module.path),), 0, 0, (RunCommand(tuple(words)),)),
-                environ=workplace.environ,
+                environ=context.environ,
                 kept=by_hand if read_hand_edited(module) else "",
             )
 
 
-def find_leftover_environments(workplace: Workplace) -> Iterator[Reclaimable]:
+def find_leftover_environments(context: Context) -> Iterator[Reclaimable]:
     """Yield the environments that stackenv made and no module leads to: left over, or rebuilt elsewhere."""
-    yield from judge_environments((*list_prefixes(workplace), *list_replaced(workplace)), workplace)
+    yield from judge_environments((*list_prefixes(context), *list_replaced(context)), context)
 
 
-def judge_environments(prefixes: Iterable[Path], workplace: Workplace) -> Iterator[Reclaimable]:
+def judge_environments(prefixes: Iterable[Path], context: Context) -> Iterator[Reclaimable]:
     """Yield those of the environments `prefixes` that stackenv made and no module leads to."""
 
     def read_prefix(modulefile: Path) -> str | None:
-        module = workplace.store.read(modulefile)
+        module = context.store.read(modulefile)
         return module.prefix if module else None
 
     # Of a modulefile that was renamed by hand, or hidden by a dot, the record does not know.
-    files = workplace.store.root.rglob("*.lua")
+    files = context.store.root.rglob("*.lua")
     led_to = {os.path.realpath(prefix) for prefix in map(read_prefix, files) if prefix}
     for leftover in list_leftovers(prefixes, read_prefix):
         if os.path.realpath(leftover.prefix) in led_to:
@@ -184,57 +184,57 @@ def judge_environments(prefixes: Iterable[Path], workplace: Workplace) -> Iterat
         kind, what = "environments", f"environment {prefix} of {name}, which has no module any more"
         if leftover.replaced_by:
             kind, what = "old-rebuilds", f"old {name} in {prefix}: it was rebuilt as {leftover.replaced_by}"
-        actions, kept = (DeleteEnvironment(prefix, name),), say_what_keeps(leftover, workplace)
+        actions, kept = (DeleteEnvironment(prefix, name),), say_what_keeps(leftover, context)
         yield Reclaimable(kind, what, (prefix,), 0, 0, actions, kept=kept)
 
 
-def list_replaced(workplace: Workplace) -> Iterator[Path]:
+def list_replaced(context: Context) -> Iterator[Path]:
     """Yield the environments that were made anew elsewhere, wherever they are, and those before them.
 
     In a project only this user's: what a colleague has made is the colleague's to remove.
     """
     from stackenv.account.storage_places import is_own
 
-    for module in workplace.store.list_modules():
+    for module in context.store.list_modules():
         prefix, seen = module.prefix, set()
         while prefix and prefix not in seen:
             seen.add(prefix)
             record = read_own_record(Path(prefix))
-            if record is None or record.module_folder != str(workplace.store.root):
+            if record is None or record.module_folder != str(context.store.root):
                 break
             prefix = record.replaces
-            if prefix and (workplace.shared is None or is_own(Path(prefix))):
+            if prefix and (context.shared is None or is_own(Path(prefix))):
                 yield Path(prefix)
 
 
-def list_prefixes(workplace: Workplace) -> Iterator[Path]:
+def list_prefixes(context: Context) -> Iterator[Path]:
     """Yield the folders in which environments of stackenv can be: of the project, else of this user."""
     from stackenv.account.storage_places import is_own, list_conda_prefixes, list_folders, list_venvs
 
-    if workplace.shared:
+    if context.shared:
         for name in ("venvs", "envs"):
-            yield from filter(is_own, list_folders(workplace.shared / name))
+            yield from filter(is_own, list_folders(context.shared / name))
         return
-    yield from list_venvs(workplace.environ, workplace.policy)
-    yield from list_conda_prefixes(workplace.environ, workplace.policy)
+    yield from list_venvs(context.environ, context.policy)
+    yield from list_conda_prefixes(context.environ, context.policy)
 
 
-def find_broken_kernels(workplace: Workplace) -> Iterator[Reclaimable]:
+def find_broken_kernels(context: Context) -> Iterator[Reclaimable]:
     """Yield the Jupyter kernels of stackenv whose environment or module is gone."""
     from stackenv.jupyter.kernels import list_kernels
     from stackenv.jupyter.state import judge_kernel
 
-    for stored in list_kernels(workplace.environ):
+    for stored in list_kernels(context.environ):
         state, problem, _ = judge_kernel(stored)
         # A copy that somebody has made is theirs to remove.
         if state in ("environment gone", "module gone") and not stored.is_copy:
             action = RunCommand(("stackenv", "kernel", "remove", stored.name))
             what = f"Jupyter kernel {stored.display_name}: {problem}"
-            yield Reclaimable("kernels", what, (str(stored.folder),), 0, 0, (action,), workplace.environ)
+            yield Reclaimable("kernels", what, (str(stored.folder),), 0, 0, (action,), context.environ)
 
 
 # In the order in which they are shown and removed: a module that goes may leave a kernel.
-FINDERS: Mapping[str, Callable[[Workplace], Iterator[Reclaimable]]] = {
+FINDERS: Mapping[str, Callable[[Context], Iterator[Reclaimable]]] = {
     "conda": find_conda_caches,
     "pip": find_pip_cache,
     "modules": find_modules_without_environment,
@@ -244,15 +244,15 @@ FINDERS: Mapping[str, Callable[[Workplace], Iterator[Reclaimable]]] = {
 
 
 def list_reclaimable(
-    workplace: Workplace, tell: Callable[[str], None], advance: Callable[[int], None]
+    context: Context, tell: Callable[[str], None], advance: Callable[[int], None]
 ) -> list[Reclaimable]:
     """Return what can go, measured; `tell` hears what could not be looked at."""
     found = []
     for name, finder in FINDERS.items():
-        if workplace.shared and name in ("conda", "pip", "kernels"):
+        if context.shared and name in ("conda", "pip", "kernels"):
             continue
         try:
-            found += [measure(item, workplace.environ) for item in finder(workplace)]
+            found += [measure(item, context.environ) for item in finder(context)]
         except (StackenvError, OSError) as error:
             tell(f"{name} was left out: {explain(error)}")
         advance(1)

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.cleaning.leftover_environments import Leftover
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.errors import StackenvError
 from stackenv.output import shorten_list
 
 
-def say_what_keeps(leftover: Leftover, workplace: Workplace) -> str:
+def say_what_keeps(leftover: Leftover, context: Context) -> str:
     """Return why only its user may delete an environment; empty when nothing keeps it."""
     from stackenv.environments.foreign_files import list_foreign
     from stackenv.environments.venv import read_configuration
@@ -28,29 +28,29 @@ def say_what_keeps(leftover: Leftover, workplace: Workplace) -> str:
             f"it holds what was not installed: {shorten_list(foreign)}; take that elsewhere, or delete all "
             f"of it yourself: rm -r {shlex.quote(prefix)}"
         )
-    for venv in list_venvs(workplace):
+    for venv in list_venvs(context):
         with contextlib.suppress(OSError, ValueError, StackenvError):
             if is_below(read_configuration(venv / "pyvenv.cfg").get("home", ""), prefix):
                 return f"the venv {venv} was made with its Python"
-    for kernel in list_kernels_on(prefix, workplace):
+    for kernel in list_kernels_on(prefix, context):
         return f"the Jupyter kernel {kernel} starts it: jupyter kernelspec remove {shlex.quote(kernel.name)}"
     return ""
 
 
-def list_venvs(workplace: Workplace) -> Iterator[Path]:
+def list_venvs(context: Context) -> Iterator[Path]:
     """Yield the venvs that this user has: where they usually are, and wherever a module leads to one."""
     from stackenv.account.storage_places import list_venvs as list_usual
 
-    yield from list_usual(workplace.environ, workplace.policy)
-    yield from (Path(module.prefix) for module in workplace.store.list_modules())
+    yield from list_usual(context.environ, context.policy)
+    yield from (Path(module.prefix) for module in context.store.list_modules())
 
 
-def list_kernels_on(prefix: str, workplace: Workplace) -> Iterator[Path]:
+def list_kernels_on(prefix: str, context: Context) -> Iterator[Path]:
     """Yield the folders of kernelspecs, of the user but not of stackenv, that name a place below `prefix`."""
     from stackenv.jupyter.kernels import KERNEL_FILE, find_kernels_folder, read_kernel
 
     with contextlib.suppress(OSError, StackenvError):
-        for file in sorted(find_kernels_folder(workplace.environ).glob(f"*/{KERNEL_FILE}")):
+        for file in sorted(find_kernels_folder(context.environ).glob(f"*/{KERNEL_FILE}")):
             with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
                 data = json.loads(file.read_text(encoding="utf-8"))
                 places = [*data.get("argv", ()), *(data.get("env") or {}).values()]

@@ -14,7 +14,7 @@ import click
 
 from stackenv.cli.create import print_plan, report_created
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace, require_finished, resolve_dots
+from stackenv.environments.context import Context, open_context, require_finished, resolve_dots
 from stackenv.environments.store import check_name, expand_home
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json
@@ -71,51 +71,51 @@ def adopt(
     from stackenv.lifecycle.adoption import find_lost_module, read_former_record, require_not_adopted
     from stackenv.lifecycle.restore_record import recall
 
-    workplace = open_workplace(shared)
+    context = open_context(shared)
     if not dry_run:
-        workplace.recover()
-    prefix = find_environment(environment, workplace)
+        context.recover()
+    prefix = find_environment(environment, context)
     require_finished(prefix)
     former = read_former_record(prefix)
     if former:
         require_in_place(former, prefix)
         require_unpacked(former)
-    home = Path(workplace.environ.get("HOME", "/"))
-    lost = find_lost_module(workplace, prefix, name, options["version"])
+    home = Path(context.environ.get("HOME", "/"))
+    lost = find_lost_module(context, prefix, name, options["version"])
     if lost:
-        request = build_request(prefix, lost.name, options, recall(lost, workplace), home)
-        adopt_again(lost, request, workplace, dry_run, as_json)
+        request = build_request(prefix, lost.name, options, recall(lost, context), home)
+        adopt_again(lost, request, context, dry_run, as_json)
         return
     request = build_request(prefix, name, options, former, home)
-    workplace.store.check_writable()
-    require_not_adopted(workplace, prefix, former)
-    with making(workplace) as workplace:
-        plan, record = plan_adopted(request, workplace, former)
-        require_loadable_name(record, workplace)
+    context.store.check_writable()
+    require_not_adopted(context, prefix, former)
+    with making(context) as context:
+        plan, record = plan_adopted(request, context, former)
+        require_loadable_name(record, context)
         if dry_run:
             print_plan(plan, as_json)
             return
-        carry_out(plan, record, workplace)
-        report_created(workplace, record.full_name, as_json)
+        carry_out(plan, record, context)
+        report_created(context, record.full_name, as_json)
 
 
 def adopt_again(
-    lost: StoredModule, request: AdoptRequest, workplace: Workplace, dry_run: bool, as_json: bool
+    lost: StoredModule, request: AdoptRequest, context: Context, dry_run: bool, as_json: bool
 ) -> None:
     """Write the record of `lost`, a module that leads to the environment already, again."""
     from stackenv.cli.edit import EditRequest, plan_edit
     from stackenv.environments.module_update import carry_out, open_store
 
-    open_store(workplace, dry_run)
+    open_store(context, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
     with contextlib.ExitStack() as links:
-        replacement = plan_edit(refresh, lost, workplace, dry_run, links, request)
+        replacement = plan_edit(refresh, lost, context, dry_run, links, request)
         if dry_run and as_json:
             print_json({"steps": list(replacement.sentences)})
             return
-        carry_out(replacement, workplace, dry_run)
+        carry_out(replacement, context, dry_run)
     if not dry_run:
-        report_created(workplace, lost.full_name, as_json)
+        report_created(context, lost.full_name, as_json)
 
 
 def require_in_place(former: Record, prefix: Path) -> None:
@@ -136,15 +136,15 @@ def require_in_place(former: Record, prefix: Path) -> None:
     )
 
 
-def plan_adopted(request: AdoptRequest, workplace: Workplace, former: Record | None) -> tuple[Plan, Record]:
+def plan_adopted(request: AdoptRequest, context: Context, former: Record | None) -> tuple[Plan, Record]:
     """Return the plan that gives the environment its module, and its record as far as it is known."""
     if (request.prefix / "conda-meta").is_dir():
         from stackenv.lifecycle.adopt_conda import plan_adopted_conda
 
-        return plan_adopted_conda(request, workplace, former)
+        return plan_adopted_conda(request, context, former)
     from stackenv.lifecycle.adopt_venv import plan_adopted_venv
 
-    return plan_adopted_venv(request, workplace, former)
+    return plan_adopted_venv(request, context, former)
 
 
 def build_request(
@@ -168,7 +168,7 @@ def build_request(
     return request
 
 
-def find_environment(text: str, workplace: Workplace) -> Path:
+def find_environment(text: str, context: Context) -> Path:
     """Return the prefix of the environment that is meant by a path or by the name of a conda environment.
 
     Raises
@@ -186,9 +186,7 @@ def find_environment(text: str, workplace: Workplace) -> Path:
             f"{path} is no environment: it has neither a pyvenv.cfg (venv) nor a conda-meta (conda)",
             "name the folder that has bin/activate or conda-meta in it",
         )
-    found = (
-        find_named_environment(text, workplace.environ, workplace.policy.conda) if "/" not in text else None
-    )
+    found = find_named_environment(text, context.environ, context.policy.conda) if "/" not in text else None
     if found:
         return found
     raise UsageError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import LostRecordError, StackenvError, UsageError, explain
 from stackenv.output import ask, format_count, print_json, print_line, tell
 
@@ -52,15 +52,15 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
         raise UsageError("--json goes without --fix: nobody could be asked", "stackenv check --json")
     if not fix and (yes or dry_run):
         raise UsageError("nothing is changed without --fix", "leave out --yes and --dry-run, or add --fix")
-    workplace = open_workplace(shared)
+    context = open_context(shared)
     if not dry_run:
-        workplace.recover()
-    found, failed = look(name, workplace), False
+        context.recover()
+    found, failed = look(name, context), False
     if fix:
-        failed = not mend(found, workplace, yes, dry_run)
+        failed = not mend(found, context, yes, dry_run)
         if dry_run:
             return
-        found = look(name, workplace)
+        found = look(name, context)
     if as_json:
         print_json([{"subject": subject, **asdict_finding(f)} for subject, fs in found for f in fs])
     else:
@@ -72,31 +72,31 @@ doctor = copy.copy(check)
 doctor.name, doctor.hidden = "doctor", True
 
 
-def look(name: str | None, workplace: Workplace) -> Found:
+def look(name: str | None, context: Context) -> Found:
     """Return what is found in the environment `name`, or in the account and all environments."""
     from stackenv.account.account import Account
     from stackenv.health.checked_environment import StackLoader
     from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
     from stackenv.output import showing_progress
 
-    store = workplace.store
+    store = context.store
     modules = [store.find(name, default=True)] if name else list(store.list_modules())
-    loader, found = StackLoader(workplace.environ), []
+    loader, found = StackLoader(context.environ), []
     with showing_progress("looking", len(modules) + 1) as advance:
         # First, for what is wrong there is often the cause of what is wrong in an environment.
-        if not name and not workplace.shared:
-            account = Account(Path(workplace.environ.get("HOME", "/")), workplace.environ, workplace.policy)
+        if not name and not context.shared:
+            account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.policy)
             found.append((ACCOUNT, list(apply_rules(ACCOUNT_RULES, account))))
         advance(1)
         for module in modules:
-            subject = describe_subject(module, workplace, loader, thorough=bool(name))
+            subject = describe_subject(module, context, loader, thorough=bool(name))
             found.append((module.full_name, list(apply_rules(ENVIRONMENT_RULES, subject))))
             advance(1)
     return found
 
 
 def describe_subject(
-    module: StoredModule, workplace: Workplace, loader: StackLoader, thorough: bool
+    module: StoredModule, context: Context, loader: StackLoader, thorough: bool
 ) -> CheckedEnvironment:
     """Return what the rules look at; the record is read, and nothing else."""
     from stackenv.cli.info import can_be_believed
@@ -116,16 +116,16 @@ def describe_subject(
         problem=problem,
         cure=cure,
         record_lost=lost,
-        shared=workplace.shared,
+        shared=context.shared,
         believed=can_be_believed(module),
-        environ=workplace.environ,
-        policy=workplace.policy,
+        environ=context.environ,
+        policy=context.policy,
         loader=loader,
         thorough=thorough,
     )
 
 
-def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
+def mend(found: Found, context: Context, yes: bool, dry_run: bool) -> bool:
     """Carry out the fixes of `found`, each when it was agreed to, and what several need once.
 
     One that needs what another fault breaks is skipped as long as that is not fixed, or is fixed by going
@@ -143,14 +143,14 @@ def mend(found: Found, workplace: Workplace, yes: bool, dry_run: bool) -> bool:
         unfixed: list[Finding] = []
         for finding in findings:
             actions = [action for action in finding.cure if action not in tried]
-            reason = find_obstacle(actions, unfixed, done, workplace, dry_run)
+            reason = find_obstacle(actions, unfixed, done, context, dry_run)
             if reason:
                 tell(f"{subject}: {finding.what}")
                 tell(f"  skipped{reason}")
                 whole = False
             elif actions:
                 tried.update(actions)
-                whole &= carry_out(subject, finding, actions, done, workplace, yes, dry_run)
+                whole &= carry_out(subject, finding, actions, done, context, yes, dry_run)
             if not finding.cure or not done.issuperset(finding.cure):
                 unfixed.append(finding)
     if not any(finding.cure for _, findings in found for finding in findings):
@@ -162,7 +162,7 @@ def find_obstacle(
     actions: Sequence[Action],
     unfixed: Sequence[Finding],
     done: set[Action],
-    workplace: Workplace,
+    context: Context,
     dry_run: bool,
 ) -> str:
     """Return why `actions` must not be carried out now, to follow "skipped"; empty when they can be.
@@ -176,7 +176,7 @@ def find_obstacle(
     needed = {need for action in actions for need in action.needs}
     causes = list(unfixed)
     if "conda" in needed:
-        account = Account(Path(workplace.environ.get("HOME", "/")), workplace.environ, workplace.policy)
+        account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.policy)
         found = apply_rules(CONDA_RULES, account)
         # A dry run counts what it has listed as fixed.
         causes += [finding for finding in found if not finding.cure or not done.issuperset(finding.cure)]
@@ -196,7 +196,7 @@ def carry_out(
     finding: Finding,
     actions: Sequence[Action],
     done: set[Action],
-    workplace: Workplace,
+    context: Context,
     yes: bool,
     dry_run: bool,
 ) -> bool:
@@ -214,7 +214,7 @@ def carry_out(
     elif agree(subject, finding, yes):
         try:
             for action in actions:
-                carry_out_action(action, workplace.environ)
+                carry_out_action(action, context.environ)
                 done.add(action)
         except InterruptedCommandError as error:
             error.hint = "stackenv check"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError, UsageError, explain
 from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
 
@@ -48,11 +48,11 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
 
     if as_json and yes:
         raise UsageError("--json only shows what can go", "stackenv clean --yes removes it")
-    workplace = open_workplace(shared)
+    context = open_context(shared)
     if not dry_run:
-        workplace.recover()
+        context.recover()
     with showing_progress("looking", len(FINDERS)) as advance:
-        found = list_reclaimable(workplace, tell, advance)
+        found = list_reclaimable(context, tell, advance)
     if as_json:
         print_json([describe(item) for item in found])
         return
@@ -63,7 +63,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     if not yes and not sys.stdin.isatty():
         tell("nothing was removed: nobody can be asked, for the input is no terminal; stackenv clean --yes")
         return
-    remove_agreed(removable, workplace, yes)
+    remove_agreed(removable, context, yes)
 
 
 def describe(item: Reclaimable) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def print_reclaimable(found: Sequence[Reclaimable]) -> None:
             tell(f"{item.what}: stays: {item.kept}")
 
 
-def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool) -> None:
+def remove_agreed(found: Sequence[Reclaimable], context: Context, yes: bool) -> None:
     """Remove each class of `found` that is agreed to; one that fails does not stop the others.
 
     Raises
@@ -113,7 +113,7 @@ def remove_agreed(found: Sequence[Reclaimable], workplace: Workplace, yes: bool)
             continue
         for item in items:
             try:
-                remove(item, workplace)
+                remove(item, context)
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
@@ -159,7 +159,7 @@ def list_jobs() -> list[str]:
     return [] if done.returncode else done.stdout.split("\n")[:-1]
 
 
-def remove(item: Reclaimable, workplace: Workplace) -> None:
+def remove(item: Reclaimable, context: Context) -> None:
     """Carry out the actions of `item`, if nothing here uses it by now.
 
     Raises
@@ -174,17 +174,17 @@ def remove(item: Reclaimable, workplace: Workplace) -> None:
     if not any(os.path.lexists(place) for place in item.places):
         # It went with something else: a kernel goes with its module.
         return
-    now = measure(replace(item, kept=""), workplace.environ)
+    now = measure(replace(item, kept=""), context.environ)
     if now.kept:
         raise StackenvError(now.kept)
     for action in item.actions:
         if isinstance(action, DeleteEnvironment):
-            delete_environment(action, workplace)
+            delete_environment(action, context)
         else:
-            carry_out_action(action, {**workplace.environ, **item.environ})
+            carry_out_action(action, {**context.environ, **item.environ})
 
 
-def delete_environment(action: DeleteEnvironment, workplace: Workplace) -> None:
+def delete_environment(action: DeleteEnvironment, context: Context) -> None:
     """Delete a leftover environment under the journal: a killed one is finished by the next command.
 
     Raises
@@ -199,11 +199,11 @@ def delete_environment(action: DeleteEnvironment, workplace: Workplace) -> None:
     from stackenv.transactions.plan import Replacement
 
     # Again: between the look and the answer there may have been hours.
-    now = list(judge_environments([Path(action.prefix)], workplace))
+    now = list(judge_environments([Path(action.prefix)], context))
     if not now or now[0].kept:
         raise StackenvError(now[0].kept if now else "a module leads to it by now")
     name, _, version = action.full_name.partition("/")
-    stored = StoredModule(name, version, workplace.store.path_of(name, version), action.prefix)
-    kept = (workplace.store.root, Path(workplace.environ.get("HOME", "/")))
+    stored = StoredModule(name, version, context.store.path_of(name, version), action.prefix)
+    kept = (context.store.root, Path(context.environ.get("HOME", "/")))
     sentence, changes = plan_deletion(stored, kept)
-    carry_out(Replacement(action.full_name, (sentence,), changes, {}), workplace, dry_run=False)
+    carry_out(Replacement(action.full_name, (sentence,), changes, {}), context, dry_run=False)

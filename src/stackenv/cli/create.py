@@ -10,7 +10,7 @@ from types import MappingProxyType
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.lifecycle.create_venv import CreateRequest
 from stackenv.output import print_json, print_line, tell
 from stackenv.transactions.plan import Plan
@@ -64,41 +64,41 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     """
     request = CreateRequest(name=name, packages=packages, **options)  # type: ignore[arg-type]
     request.check()
-    workplace = open_workplace(request.shared)
-    workplace.store.check_writable()
+    context = open_context(request.shared)
+    context.store.check_writable()
     if not dry_run:
-        workplace.recover()
-    workplace.journal.require_unchanged(f"{request.name}/{request.version}")
+        context.recover()
+    context.journal.require_unchanged(f"{request.name}/{request.version}")
     if request.path:
-        request = replace(request, path=workplace.check_place(request.path, request.conda))
+        request = replace(request, path=context.check_place(request.path, request.conda))
     from stackenv.environments.base_modules import require_loadable_name
     from stackenv.environments.run_plan import carry_out, making
 
     again = None
-    with making(workplace) as workplace:
+    with making(context) as context:
         if request.from_file:
             from stackenv.lifecycle.create_from import plan_from
 
-            plan, again = plan_from(request, workplace)
+            plan, again = plan_from(request, context)
             record = again.record
         elif request.conda:
             from stackenv.lifecycle.create_conda import plan_conda
 
-            plan, record = plan_conda(request, workplace)
+            plan, record = plan_conda(request, context)
         else:
             from stackenv.lifecycle.create_venv import plan_venv
 
-            plan, record = plan_venv(request, workplace)
-        workplace.check_place(Path(record.path), record.kind == "conda")
-        require_loadable_name(record, workplace)
+            plan, record = plan_venv(request, context)
+        context.check_place(Path(record.path), record.kind == "conda")
+        require_loadable_name(record, context)
         if dry_run:
             print_plan(plan, as_json)
         else:
-            carry_out(plan, record, workplace)
+            carry_out(plan, record, context)
             for sentence in again.outcome.sentences() if again else ():
                 tell(sentence)
             differences = again.outcome.describe() if again else {}
-            report_created(workplace, record.full_name, as_json, differences)
+            report_created(context, record.full_name, as_json, differences)
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
@@ -111,16 +111,16 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 
 
 def report_created(
-    workplace: Workplace,
+    context: Context,
     full_name: str,
     as_json: bool,
     differences: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Print what is ready now, and what to type to use it."""
-    module = workplace.store.find(full_name)
-    others = [m for m in workplace.store.list_modules() if m.name == module.name]
+    module = context.store.find(full_name)
+    others = [m for m in context.store.list_modules() if m.name == module.name]
     typed = module.name if len(others) == 1 else module.full_name
-    use = f"ml use {workplace.describe_use()}; ml {typed}"
+    use = f"ml use {context.describe_use()}; ml {typed}"
     if as_json:
         record = module.read_record()
         print_json(

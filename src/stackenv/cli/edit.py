@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import LostRecordError, StackenvError, UsageError, quote_word
 from stackenv.output import tell
 
@@ -130,16 +130,16 @@ def edit(
         request.check_all()
     else:
         request.check()
-    workplace = open_workplace(shared)
-    open_store(workplace, dry_run)
+    context = open_context(shared)
+    open_store(context, dry_run)
     if name:
-        edit_module(request, workplace.store.find(name), workplace, dry_run)
+        edit_module(request, context.store.find(name), context, dry_run)
     else:
-        edit_all(request, workplace, dry_run)
+        edit_all(request, context, dry_run)
 
 
-def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
-    """Change all environments of `workplace`, one after the other; one that fails stays as it was.
+def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
+    """Change all environments of `context`, one after the other; one that fails stays as it was.
 
     Raises
     ------
@@ -147,11 +147,11 @@ def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
         When one has failed, at the end.
     """
     failed: dict[str, str] = {}
-    modules = list(workplace.store.list_modules())
+    modules = list(context.store.list_modules())
     for module in modules:
         try:
-            require_record(module, workplace)
-            edit_module(request, module, workplace, dry_run)
+            require_record(module, context)
+            edit_module(request, module, context, dry_run)
         except (StackenvError, OSError) as error:
             failed[module.full_name] = getattr(error, "hint", "")
             tell(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
@@ -165,9 +165,9 @@ def edit_all(request: EditRequest, workplace: Workplace, dry_run: bool) -> None:
         )
 
 
-def require_record(module: StoredModule, workplace: Workplace) -> None:
+def require_record(module: StoredModule, context: Context) -> None:
     """Raise LostRecordError for a record in a project that is to be written again, if its name is typed."""
-    if workplace.shared is None:
+    if context.shared is None:
         return
     try:
         module.read_record()
@@ -176,30 +176,30 @@ def require_record(module: StoredModule, workplace: Workplace) -> None:
             f"{error.message}; in a project --all does not write it again: others can have written the "
             "modulefile",
             f"look at {module.path}, then: stackenv edit {module.full_name} --refresh --shared "
-            f"{quote_word(workplace.shared)}",
+            f"{quote_word(context.shared)}",
         ) from error
 
 
-def edit_module(request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool) -> None:
+def edit_module(request: EditRequest, module: StoredModule, context: Context, dry_run: bool) -> None:
     """Change one environment, or print what that would do."""
     from stackenv.environments.module_update import carry_out, describe_use
     from stackenv.lifecycle.saved_collections import tell_collections
 
     with contextlib.ExitStack() as links:
-        carry_out(plan_edit(request, module, workplace, dry_run, links), workplace, dry_run)
+        carry_out(plan_edit(request, module, context, dry_run, links), context, dry_run)
     if dry_run:
         return
-    leave = describe_use(module, workplace.environ)
+    leave = describe_use(module, context.environ)
     if leave:
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
     if request.modules:
-        tell_collections(module, module.read_record(), workplace)
+        tell_collections(module, module.read_record(), context)
 
 
 def plan_edit(
     request: EditRequest,
     module: StoredModule,
-    workplace: Workplace,
+    context: Context,
     dry_run: bool,
     links: ExitStack,
     adopted: AdoptRequest | None = None,
@@ -220,25 +220,25 @@ def plan_edit(
     files: tuple[Path, ...] = ()
     restored = None
     if request.refresh:
-        sentences, restored = bring_back(module, workplace, dry_run, links, adopted)
+        sentences, restored = bring_back(module, context, dry_run, links, adopted)
         if sentences and dry_run:
             # What follows needs the Python, or the record.
             return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
     if request.changes_record:
-        before, after = plan_record(request, module, workplace, dry_run, restored)
+        before, after = plan_record(request, module, context, dry_run, restored)
         told, kept = keep_hand_edited(module, module.path)
         sentences += [
             *told,
             *describe_differences(before, after),
             f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
         ]
-        renamed, kernels, files = rewrite_kernels(before, after, workplace.environ, workplace.shared)
+        renamed, kernels, files = rewrite_kernels(before, after, context.environ, context.shared)
         sentences += renamed
-        contents = restore_contents(after, workplace) if request.refresh else ()
+        contents = restore_contents(after, context) if request.refresh else ()
         changes += (*kept, *contents, *write_environment(after, module.path), *kernels)
-    default = workplace.store.default_path(module.name)
+    default = context.store.default_path(module.name)
     if request.make_default:
-        workplace.store.require_own_default(module.name)
+        context.store.require_own_default(module.name)
         sentences.append(f"make {module.full_name} what `module load {module.name}` gives: {default}")
         changes.append(WriteFile(str(default), render_default(module.name, module.version)))
     seen = see((module.path, module.record_path, *files, *([default] if request.make_default else [])))
@@ -246,7 +246,7 @@ def plan_edit(
 
 
 def plan_record(
-    request: EditRequest, module: StoredModule, workplace: Workplace, dry_run: bool, restored: Record | None
+    request: EditRequest, module: StoredModule, context: Context, dry_run: bool, restored: Record | None
 ) -> tuple[Record, Record]:
     """Return the record of `module` as it is, or as it was `restored`, and as `request` wants it."""
     from stackenv.environments.module_update import read_own_record, require_unpacked
@@ -254,12 +254,12 @@ def plan_record(
     before = restored or read_own_record(module)
     if request.changes_environment:
         require_unpacked(before)
-    after = change_record(request, before, workplace)
-    return before, ask_again(after, workplace, dry_run) if request.refresh and not restored else after
+    after = change_record(request, before, context)
+    return before, ask_again(after, context, dry_run) if request.refresh and not restored else after
 
 
 def bring_back(
-    module: StoredModule, workplace: Workplace, dry_run: bool, made: ExitStack, adopted: AdoptRequest | None
+    module: StoredModule, context: Context, dry_run: bool, made: ExitStack, adopted: AdoptRequest | None
 ) -> tuple[list[str], Record | None]:
     """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.
 
@@ -274,7 +274,7 @@ def bring_back(
     try:
         record = read_own_record(module)
     except LostRecordError:
-        require_restorable(module, workplace, adopted is not None)
+        require_restorable(module, context, adopted is not None)
         sentences.append(f"write {module.record_path} again, from {module.path} and what is installed")
     python = record.python.executable if record and record.python else ""
     is_venv = record is None or (record.kind == "venv" and not record.packed)
@@ -287,7 +287,7 @@ def bring_back(
     made.enter_context(links_made(Path(module.prefix, "bin"), links))
     if record:
         return sentences, None
-    restored = restore_record(module, workplace, adopted)
+    restored = restore_record(module, context, adopted)
     if not (restored.owned or adopted):
         tell(
             f"from now on `stackenv remove` leaves the folder {module.prefix}: that stackenv made it, only "
@@ -296,7 +296,7 @@ def bring_back(
     return sentences, restored
 
 
-def change_record(request: EditRequest, record: Record, workplace: Workplace) -> Record:
+def change_record(request: EditRequest, record: Record, context: Context) -> Record:
     """Return `record` as `request` wants it.
 
     Raises
@@ -311,21 +311,21 @@ def change_record(request: EditRequest, record: Record, workplace: Workplace) ->
     if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
         raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
     if request.see_modules is not None:
-        record = choose_modules_seen(record, request.see_modules, workplace)
+        record = choose_modules_seen(record, request.see_modules, context)
     allowed = {fold(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
     for name in request.forbid_shadow:
         if not allowed.pop(fold(name), ""):
             raise UsageError(f"{record.full_name} may not shadow {name} as it is", "nothing is to be done")
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:
-        return put_on(record, load_conda(request.modules, workplace))
+        return put_on(record, load_conda(request.modules, context))
     if request.modules or request.forbid_shadow:
-        return restack(record, request.modules or record.modules, workplace)
+        return restack(record, request.modules or record.modules, context)
     held = tuple(entry for entry in record.pinned if fold(entry[0]) not in allowed)
     return replace(record, pinned=held)
 
 
-def choose_modules_seen(record: Record, seen: bool, workplace: Workplace) -> Record:
+def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
     """Return the record of a conda environment whose Python imports what modules bring, or does not.
 
     Raises
@@ -338,12 +338,12 @@ def choose_modules_seen(record: Record, seen: bool, workplace: Workplace) -> Rec
             f"{record.full_name} is a venv and always imports from its modules, after its own packages",
             "--see-modules and --hide-modules are for conda environments",
         )
-    conda = workplace.policy.conda
+    conda = context.policy.conda
     by_site = "" if conda.hide_modules else "site"
     return replace(record, sees_modules="user" if seen else by_site, module_roots=conda.module_roots)
 
 
-def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
+def ask_again(record: Record, context: Context, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
     from stackenv.lifecycle.adopt_conda import capture_record
 
@@ -351,12 +351,12 @@ def ask_again(record: Record, workplace: Workplace, dry_run: bool) -> Record:
         # Its Python is in the image, and nothing is installed into that.
         return record
     if record.kind == "venv":
-        return restack(record, record.modules, workplace)
+        return restack(record, record.modules, context)
     if dry_run:
         tell(f"{record.full_name}: what its activation does is not captured now")
         return record
-    seen = choose_modules_seen(record, record.sees_modules == "user", workplace)
-    return capture_record(seen, workplace)
+    seen = choose_modules_seen(record, record.sees_modules == "user", context)
+    return capture_record(seen, context)
 
 
 def put_on(record: Record, stack: Stack) -> Record:
@@ -364,15 +364,15 @@ def put_on(record: Record, stack: Stack) -> Record:
     return replace(record, modules=stack.modules, stack=stack.loaded, modulepath=stack.modulepath)
 
 
-def load_conda(modules: tuple[str, ...], workplace: Workplace) -> Stack:
+def load_conda(modules: tuple[str, ...], context: Context) -> Stack:
     """Return the stack of `modules` and of conda's module."""
     from stackenv.lifecycle.adopt_conda import load_conda_stack
     from stackenv.lmod.bindings import Lmod
 
-    return load_conda_stack(modules, workplace, Lmod.find(workplace.environ))
+    return load_conda_stack(modules, context, Lmod.find(context.environ))
 
 
-def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> Record:
+def restack(record: Record, modules: tuple[str, ...], context: Context) -> Record:
     """Return the record of the venv on `modules`, which are loaded afresh.
 
     From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
@@ -385,7 +385,7 @@ def restack(record: Record, modules: tuple[str, ...], workplace: Workplace) -> R
     from stackenv.lmod.bindings import Lmod
 
     require_names(modules, record.full_name)
-    stack = require_no_personal(load_stack(Lmod.find(workplace.environ), modules))
+    stack = require_no_personal(load_stack(Lmod.find(context.environ), modules))
     require_same_python(record, stack)
     python = record.python
     if python and stack.python:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import click
 
 from stackenv.cli.options import EXIT_STATUS, shared_option
-from stackenv.environments.context import Workplace, hide_credentials, open_workplace
+from stackenv.environments.context import Context, hide_credentials, open_context
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.output import print_line
 
@@ -41,13 +41,13 @@ def export(name: str, form: str, shared: Path | None) -> None:
       stackenv export biopy --format requirements > requirements.txt
       stackenv export biopy --format environment > environment.yml
     """
-    workplace = open_workplace(shared)
-    workplace.recover()
-    record = workplace.store.find(name, default=True).read_record()
+    context = open_context(shared)
+    context.recover()
+    record = context.store.find(name, default=True).read_record()
     if record.packed and form in PACKED_FORMATS:
         print_line(Path(record.path, PACKED_FORMATS[form]).read_text(encoding="utf-8").rstrip("\n"))
         return
-    print_line(FORMATS[form](record, workplace).rstrip("\n"))
+    print_line(FORMATS[form](record, context).rstrip("\n"))
 
 
 def render_yaml(data: Any) -> str:
@@ -66,7 +66,7 @@ def render_comments(record: Record) -> str:
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)
 
 
-def render_record(record: Record, _: Workplace) -> str:
+def render_record(record: Record, _: Context) -> str:
     """Return the record, with the packages that there are now, and with what else is needed to make it again.
 
     That is `requirements`, what pip takes for packages that no index has and for those in a conda
@@ -96,12 +96,12 @@ def list_pip_packages(record: Record) -> list[str]:
     return [requirement for name, requirement in found if name not in IN_EVERY_VENV]
 
 
-def render_requirements(record: Record, _: Workplace) -> str:
+def render_requirements(record: Record, _: Context) -> str:
     """Return the requirements that `stackenv create -r` and pip take."""
     return render_comments(record) + "".join(f"{line}\n" for line in list_pip_packages(record))
 
 
-def render_environment(record: Record, workplace: Workplace) -> str:
+def render_environment(record: Record, context: Context) -> str:
     """Return an environment.yml that `conda env create` takes."""
     from stackenv.conda.environments import read_packages
     from stackenv.environments.own_packages import list_channels
@@ -113,13 +113,13 @@ def render_environment(record: Record, workplace: Workplace) -> str:
         dependencies = [f"python={record.python.version}", "pip"]
     data = {
         "name": record.name,
-        "channels": channels or list(workplace.policy.conda.channels.default) or ["conda-forge"],
+        "channels": channels or list(context.policy.conda.channels.default) or ["conda-forge"],
         "dependencies": [*dependencies, *([{"pip": pip}] if pip else [])],
     }
     return render_comments(record) + render_yaml(data)
 
 
-FORMATS: dict[str, Callable[[Record, Workplace], str]] = {
+FORMATS: dict[str, Callable[[Record, Context], str]] = {
     "record": render_record,
     "requirements": render_requirements,
     "environment": render_environment,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError
 from stackenv.output import print_json, print_line, print_table
 
@@ -39,26 +39,26 @@ def info(name: str, shared: Path | None, as_json: bool) -> None:
     Example:
       stackenv info biopy
     """
-    workplace = open_workplace(shared)
-    workplace.recover()
-    module = workplace.store.find(name, default=True)
+    context = open_context(shared)
+    context.recover()
+    module = context.store.find(name, default=True)
     try:
         record = module.read_record()
     except StackenvError as error:
-        found = describe_modulefile(module, workplace, error)
+        found = describe_modulefile(module, context, error)
         print_json(found) if as_json else print_found(found)
         raise
-    found = describe_record_of(record, module, workplace)
+    found = describe_record_of(record, module, context)
     print_json(found) if as_json else print_found(found)
 
 
-def describe_common(module: StoredModule, workplace: Workplace) -> dict[str, Any]:
+def describe_common(module: StoredModule, context: Context) -> dict[str, Any]:
     """Return what is known of `module` without its record; the keys are the same for each module."""
     return {
         "module": module.full_name,
         "modulefile": str(module.path),
         "environment": module.prefix,
-        "default": workplace.store.read_default(module.name) == module.version,
+        "default": context.store.read_default(module.name) == module.version,
         "kind": "",
         "description": "",
         "python": None,
@@ -75,12 +75,12 @@ def describe_common(module: StoredModule, workplace: Workplace) -> dict[str, Any
     }
 
 
-def describe_modulefile(module: StoredModule, workplace: Workplace, problem: StackenvError) -> dict[str, Any]:
+def describe_modulefile(module: StoredModule, context: Context, problem: StackenvError) -> dict[str, Any]:
     """Return what the modulefile alone tells, and the problem with the record."""
     text = module.path.read_text(encoding="utf-8", errors="replace")
     description = DESCRIPTION.search(text)
     return {
-        **describe_common(module, workplace),
+        **describe_common(module, context),
         "modules": DEPENDS_ON.findall(text),
         "description": description.group(1) if description else "",
         "problem": problem.message,
@@ -88,14 +88,14 @@ def describe_modulefile(module: StoredModule, workplace: Workplace, problem: Sta
     }
 
 
-def describe_record_of(record: Record, module: StoredModule, workplace: Workplace) -> dict[str, Any]:
+def describe_record_of(record: Record, module: StoredModule, context: Context) -> dict[str, Any]:
     """Return what `record` tells of `module`, and what its environment holds now."""
     from stackenv.environments.package_owners import read_own_packages
 
     packages = read_own_packages(record)
     python, platform = record.python, record.platform
     return {
-        **describe_common(module, workplace),
+        **describe_common(module, context),
         "kind": record.kind,
         "description": record.description,
         "python": python
@@ -110,7 +110,7 @@ def describe_record_of(record: Record, module: StoredModule, workplace: Workplac
             for p in packages
         ],
         "pinned": [{"name": n, "version": v, "module": m} for n, v, m in record.pinned],
-        "shadows": list_shadows(record, packages, workplace, can_be_believed(module)),
+        "shadows": list_shadows(record, packages, context, can_be_believed(module)),
         "allow_shadow": list(record.allow_shadow),
         "platform": {"machine": platform.machine, "os": platform.os, "cpu": platform.cpu},
         "made_by": list(record.made_by),
@@ -119,7 +119,7 @@ def describe_record_of(record: Record, module: StoredModule, workplace: Workplac
 
 
 def list_shadows(
-    record: Record, packages: tuple[Package, ...], workplace: Workplace, believed: bool
+    record: Record, packages: tuple[Package, ...], context: Context, believed: bool
 ) -> list[dict[str, str]]:
     """Return the environment's own packages that the stack has too, with both versions.
 
@@ -131,7 +131,7 @@ def list_shadows(
     below = {canonicalize_name(n): (v, m) for n, v, m in record.pinned}
     allowed = {canonicalize_name(name) for name in record.allow_shadow}
     if any(canonicalize_name(package.name) in allowed for package in packages):
-        below.update(ask_stack(record, workplace, allowed) if believed else dict.fromkeys(allowed, ("", "")))
+        below.update(ask_stack(record, context, allowed) if believed else dict.fromkeys(allowed, ("", "")))
     found = []
     for package in packages:
         name = canonicalize_name(package.name)
@@ -152,7 +152,7 @@ def can_be_believed(module: StoredModule) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & others
 
 
-def ask_stack(record: Record, workplace: Workplace, names: set[Any]) -> dict[Any, tuple[str, str]]:
+def ask_stack(record: Record, context: Context, names: set[Any]) -> dict[Any, tuple[str, str]]:
     """Return version and module of the packages `names` in the modules of `record`, loaded now."""
     from packaging.utils import canonicalize_name
 
@@ -160,7 +160,7 @@ def ask_stack(record: Record, workplace: Workplace, names: set[Any]) -> dict[Any
     from stackenv.lmod.bindings import Lmod
 
     try:
-        environ = {**workplace.environ, "MODULEPATH": record.modulepath}
+        environ = {**context.environ, "MODULEPATH": record.modulepath}
         stack = load_stack(Lmod.find(environ).purged(), record.modules)
     except StackenvError:
         return dict.fromkeys(names, ("", ""))

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import EXIT_STATUS, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 from stackenv.slurm.job import JobRequest, describe_job
@@ -100,30 +100,30 @@ def job(
       stackenv job biopy --array 1-20 -- bash -c 'python script.py "$SLURM_ARRAY_TASK_ID"'
       stackenv job biopy -- python script.py | sbatch --gpus=1
     """
-    workplace = open_workplace(shared)
-    workplace.recover()
-    script = write_script(workplace, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
+    context = open_context(shared)
+    context.recover()
+    script = write_script(context, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
     typed = [option for option, value in asked.items() if value]
     if submit:
-        hand_over(script, typed, workplace)
+        hand_over(script, typed, context)
         return
-    tell_stronger(typed, workplace)
+    tell_stronger(typed, context)
     print_text(script)
 
 
-def tell_stronger(typed: Collection[str], workplace: Workplace) -> None:
+def tell_stronger(typed: Collection[str], context: Context) -> None:
     """Tell what sbatch will take from here instead of, or beside, what stands in the script."""
     from stackenv.slurm.submit import list_stronger
 
-    for name in list_stronger(workplace.environ, typed):
+    for name in list_stronger(context.environ, typed):
         tell(f"{name} is set here, and sbatch takes it before the script: unset {name}, or --submit")
 
 
-def hand_over(script: str, typed: Collection[str], workplace: Workplace) -> None:
+def hand_over(script: str, typed: Collection[str], context: Context) -> None:
     """Submit `script`; print its number, and tell how to look at it."""
     from stackenv.slurm.submit import submit
 
-    taken = submit(script, workplace.environ, typed, workplace.policy.jobs.account_hint or "")
+    taken = submit(script, context.environ, typed, context.policy.jobs.account_hint or "")
     if taken.words:
         tell(f"Slurm says: {taken.words}")
     clusters = f" --clusters={taken.cluster}" if taken.cluster else ""
@@ -132,18 +132,18 @@ def hand_over(script: str, typed: Collection[str], workplace: Workplace) -> None
     print_line(taken.job_id)
 
 
-def write_script(workplace: Workplace, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
+def write_script(context: Context, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
     """Return the script of the job that is asked for."""
     from stackenv.lmod.package import find_lmod_package
     from stackenv.slurm.script import render_job
 
-    module = workplace.store.find(name, default=True)
+    module = context.store.find(name, default=True)
     # Others may write the record of a project's environment: how the module is called, the store knows.
     record = replace(
         module.read_record(),
         name=module.name,
         version=module.version,
-        module_folder=str(workplace.store.root),
+        module_folder=str(context.store.root),
     )
-    package = find_lmod_package(workplace.environ)
-    return render_job(describe_job(record, request, workplace.policy.jobs, package, command))
+    package = find_lmod_package(context.environ)
+    return render_job(describe_job(record, request, context.policy.jobs, package, command))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import EXIT_STATUS, CommandGroup, dry_run_option, json_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json, print_line, print_table, tell
 
@@ -54,14 +54,14 @@ def add(
     """
     from stackenv.jupyter.add import KernelRequest, add_kernel, plan_kernel
 
-    workplace = open_workplace(shared)
+    context = open_context(shared)
     request = KernelRequest(name, display_name, install)
     request.check()
     if not dry_run:
-        workplace.recover()
-        add_kernel(request, workplace, as_json)
+        context.recover()
+        add_kernel(request, context, as_json)
         return
-    sentences = plan_kernel(request, workplace).sentences
+    sentences = plan_kernel(request, context).sentences
     if as_json:
         print_json({"steps": list(sentences)})
         return
@@ -80,9 +80,9 @@ def listing(as_json: bool) -> None:
     """
     from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
 
-    workplace = open_workplace()
-    workplace.recover()
-    found = [describe_kernel(stored) for stored in list_kernels(workplace.environ)]
+    context = open_context()
+    context.recover()
+    found = [describe_kernel(stored) for stored in list_kernels(context.environ)]
     if as_json:
         print_json(found)
         return
@@ -92,7 +92,7 @@ def listing(as_json: bool) -> None:
         if row["problem"]:
             tell(f"{row['kernel']}: {row['problem']}; type: {row['cure']}")
     if not found:
-        folder = find_kernels_folder(workplace.environ)
+        folder = find_kernels_folder(context.environ)
         tell(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
 
 
@@ -133,10 +133,10 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
     from stackenv.transactions.changes import carry_out_change
     from stackenv.transactions.plan import Replacement
 
-    workplace = open_workplace(shared)
+    context = open_context(shared)
     if not dry_run:
-        workplace.recover()
-    stored = choose_kernel(name, workplace)
+        context.recover()
+    stored = choose_kernel(name, context)
     sentence = f"remove the Jupyter kernel {stored.folder}"
     removal = Replacement(stored.module, (sentence,), stored.describe_removal(), see([stored.path]))
     if dry_run:
@@ -149,7 +149,7 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
     tell(f"the kernel {stored.display_name!r} is gone; {stored.environment} stays as it is")
 
 
-def choose_kernel(name: str, workplace: Workplace) -> StoredKernel:
+def choose_kernel(name: str, context: Context) -> StoredKernel:
     """Return the kernel that `name` means: its own name, or its module's, of this folder of modules first.
 
     Raises
@@ -161,8 +161,8 @@ def choose_kernel(name: str, workplace: Workplace) -> StoredKernel:
     """
     from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
 
-    found = list(list_kernels(workplace.environ))
-    root = str(workplace.store.root)
+    found = list(list_kernels(context.environ))
+    root = str(context.store.root)
     exact = [k for k in found if name.lower() == k.name]
     meant = [k for k in found if name in (k.module, k.module.split("/")[0]) and not k.is_copy]
     here = [k for k in meant if k.module_folder == root]
@@ -180,6 +180,6 @@ def choose_kernel(name: str, workplace: Workplace) -> StoredKernel:
             f"if that is meant: stackenv kernel remove {shlex.quote(meant[0].name)}",
         )
     raise StackenvError(
-        f"there is no kernel {name} of stackenv in {find_kernels_folder(workplace.environ)}",
+        f"there is no kernel {name} of stackenv in {find_kernels_folder(context.environ)}",
         "stackenv kernel list shows what there is; one that stackenv did not write: jupyter kernelspec list",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
-from stackenv.environments.context import open_workplace
+from stackenv.environments.context import open_context
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
 from stackenv.output import print_json, print_table, tell
@@ -48,14 +48,14 @@ def listing(shared: Path | None, as_json: bool) -> None:
     Example:
       stackenv list
     """
-    workplace = open_workplace(shared)
-    workplace.recover()
+    context = open_context(shared)
+    context.recover()
     try:
-        found = [describe_module(module) for module in workplace.store.list_modules()]
+        found = [describe_module(module) for module in context.store.list_modules()]
     except OSError as error:
         raise StackenvError(
-            f"{error.filename or workplace.store.root} cannot be read: {error.strerror}",
-            f"ls -ld {shlex.quote(str(error.filename or workplace.store.root))}",
+            f"{error.filename or context.store.root} cannot be read: {error.strerror}",
+            f"ls -ld {shlex.quote(str(error.filename or context.store.root))}",
         ) from error
     if as_json:
         print_json(found)
@@ -75,4 +75,4 @@ def listing(shared: Path | None, as_json: bool) -> None:
     for problem in (f["problem"] for f in found if f["problem"]):
         tell(str(problem))
     if not found:
-        tell(f"there are no personal modules in {workplace.store.root}; stackenv create NAME makes one")
+        tell(f"there are no personal modules in {context.store.root}; stackenv create NAME makes one")

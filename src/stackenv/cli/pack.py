@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import BusyError, StackenvError
 from stackenv.output import format_count, print_line, showing_progress, tell
 
@@ -41,15 +41,15 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     """
     from stackenv.environments.module_update import open_store, read_own_record, require_unused
 
-    workplace = open_workplace(shared)
-    open_store(workplace, dry_run)
-    module = workplace.store.find(name, default=True)
+    context = open_context(shared)
+    open_store(context, dry_run)
+    module = context.store.find(name, default=True)
     record = read_own_record(module)
     if record.packed:
         raise StackenvError(f"{module.full_name} is packed already", f"stackenv unpack {module.full_name}")
-    require_unused(module, workplace.environ)
+    require_unused(module, context.environ)
     require_idle(record)
-    packing = Packing.begin(module, record, workplace)
+    packing = Packing.begin(module, record, context)
     if dry_run:
         for sentence in packing.sentences():
             print_line(sentence)
@@ -78,14 +78,14 @@ class Packing:
 
     module: StoredModule
     record: Record
-    workplace: Workplace
+    context: Context
     identity: str
     packed: Record | None = None
     stamps: dict[str, tuple[int, int, int]] | None = None
     aside: Path | None = None
 
     @classmethod
-    def begin(cls, module: StoredModule, record: Record, workplace: Workplace) -> Packing:
+    def begin(cls, module: StoredModule, record: Record, context: Context) -> Packing:
         """Return the packing of `record`, of which nothing is done yet.
 
         Raises
@@ -103,7 +103,7 @@ class Packing:
                 f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
                 f"ls -ld {shlex.quote(str(real.parent))}",
             )
-        packing = cls(module, record, workplace, uuid.uuid4().hex)
+        packing = cls(module, record, context, uuid.uuid4().hex)
         # Ctrl-C must leave nothing mounted.
         with stopping_at_signals():
             packing.require_mountable("session" if record.kind == "venv" else "namespace")
@@ -113,8 +113,8 @@ class Packing:
         """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
         from stackenv.packing.trial_mount import require_mountable
 
-        mounts = self.workplace.policy.pack.mounts
-        require_mountable(self.record, way, mounts, self.workplace.environ)
+        mounts = self.context.policy.pack.mounts
+        require_mountable(self.record, way, mounts, self.context.environ)
 
     @property
     def real(self) -> Path:
@@ -166,9 +166,9 @@ class Packing:
         from stackenv.environments.run_plan import making
         from stackenv.transactions.carry_out import carry_out_exchange
 
-        with making(self.workplace):
+        with making(self.context):
             command = shlex.join(read_command_words())
-            journal = self.workplace.journal
+            journal = self.context.journal
             carry_out_exchange(self.plan(), self.exchange, journal, command, tell, self.find_problem)
         assert self.packed and self.packed.packed
         image = self.packed.packed
@@ -185,8 +185,8 @@ class Packing:
 
         words = describe_compilation(self.record)
         if words:
-            modulepath = f"{self.workplace.store.root}:{self.record.modulepath}"
-            lmod = find_lmod(self.workplace.environ)
+            modulepath = f"{self.context.store.root}:{self.record.modulepath}"
+            lmod = find_lmod(self.context.environ)
             compile_packages(
                 describe_launch(lmod, self.module.full_name, str(self.module.path), modulepath, words)
             )
@@ -201,7 +201,7 @@ class Packing:
         from stackenv.environments.packed import IMAGE
         from stackenv.packing.squashfs import make_image
 
-        self.workplace.access.make_folder(self.staged)
+        self.context.access.make_folder(self.staged)
         self.proof.parent.mkdir()
         self.proof.touch()
         make_image(self.real, self.staged / IMAGE)
@@ -224,7 +224,7 @@ class Packing:
             # Known only now, and not what was tried at the beginning.
             tell(reason)
             self.require_mountable(way)
-        mounts = self.workplace.policy.pack.mounts
+        mounts = self.context.policy.pack.mounts
         packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 
@@ -235,12 +235,12 @@ class Packing:
 
         assert self.packed
         texts = {
-            REQUIREMENTS: render_requirements(self.record, self.workplace),
-            ENVIRONMENT: render_environment(self.record, self.workplace),
+            REQUIREMENTS: render_requirements(self.record, self.context),
+            ENVIRONMENT: render_environment(self.record, self.context),
         }
         write_shell(self.packed, texts, self.staged)
-        if self.workplace.access.group is not None:
-            self.workplace.access.give_tree(self.staged)
+        if self.context.access.group is not None:
+            self.context.access.give_tree(self.staged)
 
     def find_changes(self, folder: Path) -> str:
         """Return what was changed in the environment, now at `folder`, since it was compared; else empty."""

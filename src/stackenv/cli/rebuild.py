@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.environments.context import open_workplace
+from stackenv.environments.context import open_context
 from stackenv.output import print_json, print_line, tell
 
 if TYPE_CHECKING:
@@ -49,20 +49,20 @@ def rebuild(
     from stackenv.lifecycle.rebuilding import begin
     from stackenv.lifecycle.saved_collections import tell_collections
 
-    workplace = open_workplace(shared)
-    open_store(workplace, dry_run)
-    module = workplace.store.find(name)
-    with making(workplace) as workplace:
-        rebuilding = begin(module, modules, workplace, force, not no_build_isolation)
+    context = open_context(shared)
+    open_store(context, dry_run)
+    module = context.store.find(name)
+    with making(context) as context:
+        rebuilding = begin(module, modules, context, force, not no_build_isolation)
         if dry_run:
             print_steps(rebuilding.sentences, as_json)
             return
         rebuilding.carry_out()
     report(rebuilding, as_json)
-    leave = describe_use(module, workplace.environ)
+    leave = describe_use(module, context.environ)
     if leave:
         tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
-    tell_collections(module, rebuilding.record, workplace)
+    tell_collections(module, rebuilding.record, context)
 
 
 def print_steps(sentences: list[str], as_json: bool) -> None:

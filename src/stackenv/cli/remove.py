@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import ask, format_count, tell
 
@@ -53,21 +53,21 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
     from stackenv.lifecycle.saved_collections import tell_collections
     from stackenv.transactions.journal import JournalFullError
 
-    workplace = open_workplace(shared)
-    open_store(workplace, dry_run)
-    module = workplace.store.find(name)
-    replacement = plan_removal(module, environment, workplace, keep=not yes)
+    context = open_context(shared)
+    open_store(context, dry_run)
+    module = context.store.find(name)
+    replacement = plan_removal(module, environment, context, keep=not yes)
     if not dry_run:
-        require_unused(module, workplace.environ)
+        require_unused(module, context.environ)
         if not yes:
             agree(replacement, module)
     try:
-        carry_out(replacement, workplace, dry_run)
+        carry_out(replacement, context, dry_run)
     except JournalFullError as error:
-        remove_without_journal(replacement, workplace, error.message)
+        remove_without_journal(replacement, context, error.message)
     if not dry_run:
         tell(f"{module.full_name} is gone")
-        tell_collections(module, None, workplace)
+        tell_collections(module, None, context)
 
 
 def agree(replacement: Replacement, module: StoredModule) -> None:
@@ -90,9 +90,7 @@ def agree(replacement: Replacement, module: StoredModule) -> None:
         raise StackenvError("nothing was changed")
 
 
-def plan_removal(
-    module: StoredModule, environment: bool, workplace: Workplace, keep: bool = True
-) -> Replacement:
+def plan_removal(module: StoredModule, environment: bool, context: Context, keep: bool = True) -> Replacement:
     """Return the changes that remove `module`, and the environment where it goes too.
 
     With `keep` what was changed by hand in the modulefile stays beside it.
@@ -102,7 +100,7 @@ def plan_removal(
     from stackenv.jupyter.kernels import remove_kernels
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
-    store = workplace.store
+    store = context.store
     told, kept = plan_hand_edited(module, keep)
     changes: list[Change] = [*kept, RemoveFile(str(module.path))]
     sentences = [*told, f"remove the modulefile {module.path}"]
@@ -123,8 +121,8 @@ def plan_removal(
             f"{module.prefix} is the environment of {names} too; nothing was changed",
             f"if those are copies that nobody needs: rm {files}",
         )
-    told, kernels, kernel_files = remove_kernels(module.prefix, workplace.environ)
-    what, more = plan_environment(module, environment, workplace)
+    told, kernels, kernel_files = remove_kernels(module.prefix, context.environ)
+    what, more = plan_environment(module, environment, context)
     seen = see((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
     return Replacement(module.full_name, (*sentences, *told, what), (*changes, *kernels, *more), seen)
@@ -141,7 +139,7 @@ def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...],
 
 
 def plan_environment(
-    module: StoredModule, environment: bool, workplace: Workplace
+    module: StoredModule, environment: bool, context: Context
 ) -> tuple[str, tuple[Change, ...]]:
     """Return what happens to the environment of `module`: a sentence, and the changes."""
     from stackenv.environments.foreign_files import list_foreign
@@ -157,7 +155,7 @@ def plan_environment(
     except StackenvError as error:
         problem = error.message
     if environment or (record and record.owned):
-        kept = (workplace.store.root, Path(workplace.environ.get("HOME", "/")))
+        kept = (context.store.root, Path(context.environ.get("HOME", "/")))
         sentence, changes = delete_environment(module, kept)
         foreign = list_foreign(record) if record else []
         also = f"; with what was not installed: {shorten_list(foreign)}" if foreign else ""

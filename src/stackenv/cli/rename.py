@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import UsageError
 from stackenv.output import tell
 
@@ -37,19 +37,19 @@ def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
     from stackenv.environments.module_update import carry_out, open_store, require_unused
     from stackenv.lifecycle.saved_collections import tell_collections
 
-    workplace = open_workplace(shared)
-    open_store(workplace, dry_run)
-    module = workplace.store.find(old)
-    replacement = plan_rename(module, new, workplace)
-    require_unused(module, workplace.environ)
-    carry_out(replacement, workplace, dry_run)
+    context = open_context(shared)
+    open_store(context, dry_run)
+    module = context.store.find(old)
+    replacement = plan_rename(module, new, context)
+    require_unused(module, context.environ)
+    carry_out(replacement, context, dry_run)
     if not dry_run:
         (full_name,) = replacement.also
         tell(f"{full_name} is ready; its environment stays in {module.prefix}")
-        tell_collections(module, workplace.store.find(full_name).read_record(), workplace)
+        tell_collections(module, context.store.find(full_name).read_record(), context)
 
 
-def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replacement:
+def plan_rename(module: StoredModule, new: str, context: Context) -> Replacement:
     """Return the changes that give `module` the name `new`.
 
     Raises
@@ -71,7 +71,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     from stackenv.jupyter.kernels import rewrite_kernels
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement
 
-    store = workplace.store
+    store = context.store
     name, version = parse_full_name(new)
     version = version or module.version
     if (name, version) == (module.name, module.version):
@@ -80,7 +80,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     before = read_own_record(module)
     require_unpacked(before)
     record = replace(before, name=name, version=version)
-    require_loadable_name(record, workplace)
+    require_loadable_name(record, context)
     told, kept = keep_hand_edited(module, path)
     changes: list[Change] = [*kept, *write_environment(record, path), RemoveFile(str(module.path))]
     sentences = [
@@ -91,7 +91,7 @@ def plan_rename(module: StoredModule, new: str, workplace: Workplace) -> Replace
     said, moved = move_default(module, name, version, store)
     sentences += said
     changes += moved
-    renamed, kernels, files = rewrite_kernels(before, record, workplace.environ, workplace.shared)
+    renamed, kernels, files = rewrite_kernels(before, record, context.environ, context.shared)
     changes += [RemoveFolder(str(module.path.parent)), *kernels]
     sentences += renamed
     defaults = (store.default_path(module.name), store.default_path(name))

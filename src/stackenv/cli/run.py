@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import EXIT_STATUS, shared_option
-from stackenv.environments.context import open_workplace
+from stackenv.environments.context import open_context
 from stackenv.environments.packed import ENTRANCE
 from stackenv.errors import UsageError
 
@@ -39,14 +39,14 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:
         raise UsageError("there is no command to run", f"stackenv run {name} -- python script.py")
-    workplace = open_workplace(shared)
-    workplace.recover()
-    module = workplace.store.find(name, default=True)
+    context = open_context(shared)
+    context.recover()
+    module = context.store.find(name, default=True)
     record = module.read_record()
     if record.packed and record.packed.way == "namespace":
         # One mount for the command and all that it starts, also where it is none of the environment's.
         words = (f"{record.path}/{ENTRANCE}", "run", *words)
-    modulepath = f"{workplace.store.root}:{record.modulepath}"
-    lmod = find_lmod(workplace.environ)
+    modulepath = f"{context.store.root}:{record.modulepath}"
+    lmod = find_lmod(context.environ)
     sys.stdout.flush()
-    launch(describe_launch(lmod, module.full_name, str(module.path), modulepath, words), workplace.environ)
+    launch(describe_launch(lmod, module.full_name, str(module.path), modulepath, words), context.environ)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import print_line, showing_progress, tell
 
@@ -47,16 +47,16 @@ def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -
     """
     from stackenv.environments.module_update import open_store, read_own_record, require_unused
 
-    workplace = open_workplace(shared)
+    context = open_context(shared)
     if folder is None:
-        open_store(workplace, dry_run)
-    module = workplace.store.find(name, default=True)
+        open_store(context, dry_run)
+    module = context.store.find(name, default=True)
     record = read_own_record(module)
     if record.packed is None:
         raise StackenvError(f"{module.full_name} is not packed", f"stackenv pack {module.full_name}")
     if folder is None:
-        require_unused(module, workplace.environ)
-    unpacking = Unpacking(module, record, workplace, uuid.uuid4().hex)
+        require_unused(module, context.environ)
+    unpacking = Unpacking(module, record, context, uuid.uuid4().hex)
     if dry_run:
         for sentence in unpacking.sentences(folder):
             print_line(sentence)
@@ -72,7 +72,7 @@ class Unpacking:
 
     module: StoredModule
     record: Record
-    workplace: Workplace
+    context: Context
     number: str
 
     @property
@@ -123,7 +123,7 @@ class Unpacking:
         from stackenv.environments.packed import IMAGE
         from stackenv.packing.squashfs import extract_image
 
-        self.workplace.access.make_folder(self.staged)
+        self.context.access.make_folder(self.staged)
         self.proof.parent.mkdir()
         self.proof.touch()
         extract_image(Path(self.record.path, IMAGE), self.staged)
@@ -133,8 +133,8 @@ class Unpacking:
 
         self._compare(self.staged)
         write_unpacked(self.record, self.staged)
-        if self.workplace.access.group is not None:
-            self.workplace.access.give_tree(self.staged)
+        if self.context.access.group is not None:
+            self.context.access.give_tree(self.staged)
 
     def _compare(self, folder: Path) -> None:
         from stackenv.packing.tree import hash_tree, read_tree
@@ -175,9 +175,9 @@ class Unpacking:
         from stackenv.environments.run_plan import making
         from stackenv.transactions.carry_out import carry_out_exchange
 
-        with making(self.workplace):
+        with making(self.context):
             command = shlex.join(read_command_words())
-            carry_out_exchange(self.plan(), self.exchange, self.workplace.journal, command, tell, lambda: "")
+            carry_out_exchange(self.plan(), self.exchange, self.context.journal, command, tell, lambda: "")
         tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
 
     def extract_to(self, folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Union
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.environments.context import Workplace, open_workplace, read_command_words
+from stackenv.environments.context import Context, open_context, read_command_words
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
@@ -68,10 +68,10 @@ def update(
     if names and everywhere:
         raise UsageError("--in and --all exclude each other", f"stackenv update {shlex.quote(package)} --all")
     looking = dry_run or not (names or everywhere)
-    workplace = open_workplace(shared)
-    open_store(workplace, looking)
-    targets = find_targets(names, workplace) if names else list(list_targets(workplace))
-    with making(workplace) as inside:
+    context = open_context(shared)
+    open_store(context, looking)
+    targets = find_targets(names, context) if names else list(list_targets(context))
+    with making(context) as inside:
         prospects, updates = look_at(targets, requirement, inside, looking, bool(names))
         if not as_json or not looking:
             show(prospects, requirement.name, as_json)
@@ -79,7 +79,7 @@ def update(
             if not yes:
                 agree(updates, package)
             prospects = carry_out_updates(prospects, updates, inside)
-            tell_what_to_reload(prospects, workplace)
+            tell_what_to_reload(prospects, context)
     if as_json:
         print_json([describe_prospect(prospect) for prospect in prospects])
     report(prospects, package, looking and not dry_run, bool(names))
@@ -88,7 +88,7 @@ def update(
 def look_at(
     targets: Sequence[Target],
     requirement: Requirement,
-    workplace: Workplace,
+    context: Context,
     looking: bool,
     named: bool,
 ) -> tuple[list[Prospect], dict[str, Update]]:
@@ -98,7 +98,7 @@ def look_at(
     """
     from stackenv.lifecycle.update_targets import StackShelf
 
-    shelf = StackShelf(workplace)
+    shelf = StackShelf(context)
     prospects, updates = [], {}
     with showing_progress(f"looking for {requirement.name}", len(targets)) as advance:
         for target in targets:
@@ -208,7 +208,7 @@ def agree(updates: dict[str, Update], package: str) -> None:
 
 
 def carry_out_updates(
-    prospects: Sequence[Prospect], updates: dict[str, Update], workplace: Workplace
+    prospects: Sequence[Prospect], updates: dict[str, Update], context: Context
 ) -> list[Prospect]:
     """Carry out `updates` one after the other; return what has come of each."""
     from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
@@ -220,7 +220,7 @@ def carry_out_updates(
             try:
                 # Anew for each: what fails is undone with the signals ignored.
                 with stopping_at_signals():
-                    carry_out_update(update, workplace)
+                    carry_out_update(update, context)
                 prospect = replace(prospect, state="updated")
                 tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
             except InterruptedCommandError:
@@ -233,7 +233,7 @@ def carry_out_updates(
     return results
 
 
-def carry_out_update(update: Update, workplace: Workplace) -> None:
+def carry_out_update(update: Update, context: Context) -> None:
     """Carry out one update, whole or not at all."""
     from stackenv.transactions.carry_out import carry_out_exchange
     from stackenv.transactions.interruption import ignore_stopping
@@ -252,15 +252,15 @@ def carry_out_update(update: Update, workplace: Workplace) -> None:
 
     plan = update.plan()
     plan = replace(plan, steps=tuple(map(heard, plan.steps)))
-    for folder in (workplace.store.root, workplace.journal.folder):
-        workplace.access.make_folder(folder)
+    for folder in (context.store.root, context.journal.folder):
+        context.access.make_folder(folder)
     command = shlex.join(read_command_words())
-    carry_out_exchange(plan, update.exchange, workplace.journal, command, tell, lambda: "")
+    carry_out_exchange(plan, update.exchange, context.journal, command, tell, lambda: "")
 
 
-def tell_what_to_reload(prospects: Sequence[Prospect], workplace: Workplace) -> None:
+def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None:
     """Tell which of the updated environments this shell has loaded as they were."""
-    loaded = workplace.environ.get("LOADEDMODULES", "").split(":")
+    loaded = context.environ.get("LOADEDMODULES", "").split(":")
     for prospect in prospects:
         if prospect.state == "updated" and prospect.name in loaded:
             tell(

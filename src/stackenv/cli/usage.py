@@ -12,7 +12,7 @@ import click
 
 from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
 from stackenv.disk.usage_tables import Measured, Share, format_day, print_limits, print_measured
-from stackenv.environments.context import Workplace, open_workplace
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError
 from stackenv.output import format_count, print_json, showing_count, tell
 
@@ -46,9 +46,9 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
     """
     from stackenv.disk.limits import probe_limits
 
-    workplace = open_workplace(shared)
-    measured = measure(find_places(workplace))
-    limits = probe_limits(workplace.policy.limits, workplace.environ)
+    context = open_context(shared)
+    measured = measure(find_places(context))
+    limits = probe_limits(context.policy.limits, context.environ)
     shares = share_limits(limits, measured)
     measured.sort(key=lambda m: m.usage.all_bytes if order == "bytes" else m.usage.all_inodes, reverse=True)
     if as_json:
@@ -73,7 +73,7 @@ def tell_unknown(measured: Sequence[Measured], limits: Sequence[Limit]) -> None:
             tell(f"what is used of {limit.path} is not known: {limit.problem}")
 
 
-def find_places(workplace: Workplace) -> tuple[Place, ...]:
+def find_places(context: Context) -> tuple[Place, ...]:
     """Return what is to be measured: the folders of the account, or of the project.
 
     Raises
@@ -84,15 +84,15 @@ def find_places(workplace: Workplace) -> tuple[Place, ...]:
     from stackenv.account.storage_places import list_places, list_project_places
 
     try:
-        modules = [(module.full_name, module.prefix) for module in workplace.store.list_modules()]
+        modules = [(module.full_name, module.prefix) for module in context.store.list_modules()]
     except OSError as error:
-        folder = error.filename or workplace.store.root
+        folder = error.filename or context.store.root
         raise StackenvError(
             f"{folder} cannot be read: {error.strerror}", f"ls -ld {shlex.quote(str(folder))}"
         ) from error
-    if workplace.shared:
-        return list_project_places(workplace.shared, modules)
-    return list_places(workplace.environ, workplace.policy, modules)
+    if context.shared:
+        return list_project_places(context.shared, modules)
+    return list_places(context.environ, context.policy, modules)
 
 
 def measure(places: Sequence[Place]) -> list[Measured]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.personal_module import IN_CHARGE
 from stackenv.environments.stack import Stack
 from stackenv.environments.store import ModuleStore, StoredModule
@@ -100,15 +100,15 @@ def require_own_name(record: Record) -> None:
             )
 
 
-def tell_of_same_name(record: Record, workplace: Workplace) -> None:
+def tell_of_same_name(record: Record, context: Context) -> None:
     """Tell when another module that is available has the name of `record`."""
-    own = os.path.realpath(workplace.store.root)
-    folders = workplace.environ.get("MODULEPATH", "").split(":")
+    own = os.path.realpath(context.store.root)
+    folders = context.environ.get("MODULEPATH", "").split(":")
     others = ":".join(f for f in folders if f and os.path.realpath(f) != own)
     if not others:
         return
     try:
-        lmod = Lmod.find({**workplace.environ, "MODULEPATH": others})
+        lmod = Lmod.find({**context.environ, "MODULEPATH": others})
         same = [name for name in lmod.available(record.name) if name_of(name) == record.name]
     except StackenvError:
         # What cannot be asked is no reason to refuse the environment.
@@ -121,7 +121,7 @@ def tell_of_same_name(record: Record, workplace: Workplace) -> None:
         )
 
 
-def require_loadable_name(record: Record, workplace: Workplace) -> None:
+def require_loadable_name(record: Record, context: Context) -> None:
     """Refuse a name that a module beneath `record` has; tell of any other module that has it.
 
     Raises
@@ -130,4 +130,4 @@ def require_loadable_name(record: Record, workplace: Workplace) -> None:
         When the module of the environment could never be loaded.
     """
     require_own_name(record)
-    tell_of_same_name(record, workplace)
+    tell_of_same_name(record, context)

@@ -1,4 +1,4 @@
-"""Where a command works: the policy in force, the folder of modules, and its journal."""
+"""What every command needs: the site configuration, the folder of modules, and its journal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Context:
     """The parts that every command needs. `shared` is the root of a project, or None."""
 
     policy: SitePolicy
@@ -143,7 +143,7 @@ class Workplace:
         return shlex.quote(root)
 
 
-def open_workplace(shared: Path | None = None) -> Workplace:
+def open_context(shared: Path | None = None) -> Context:
     """Return where this process works, by its environment.
 
     Raises
@@ -157,7 +157,7 @@ def open_workplace(shared: Path | None = None) -> Workplace:
     policy = load_policy(find_policy_file(environ))
     if shared:
         project = check_project(shared.absolute())
-        return Workplace(policy, environ, ModuleStore(project / "modules"), project)
+        return Context(policy, environ, ModuleStore(project / "modules"), project)
     root = policy.personal.modules.expand(environ)
     if not root or not root.startswith("/"):
         raise StackenvError(
@@ -165,7 +165,7 @@ def open_workplace(shared: Path | None = None) -> Workplace:
             "it is not set",
             "set it, or have the site name another folder in the policy (personal.modules)",
         )
-    return Workplace(policy, environ, ModuleStore(Path(root)), None)
+    return Context(policy, environ, ModuleStore(Path(root)), None)
 
 
 def check_project(root: Path) -> Path:

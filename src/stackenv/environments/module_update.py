@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
 from stackenv.environments.module import describe_files, describe_module
 from stackenv.environments.package_owners import read_own_packages
@@ -27,11 +27,11 @@ from stackenv.transactions.plan import Change, Replacement, WriteFile
 LOSSES = {"uv": "; uv may replace what the modules bring"}
 
 
-def open_store(workplace: Workplace, dry_run: bool) -> None:
+def open_store(context: Context, dry_run: bool) -> None:
     """Make sure that the modules can be changed, and finish what others have left."""
-    workplace.store.check_writable()
+    context.store.check_writable()
     if not dry_run:
-        workplace.recover()
+        context.recover()
 
 
 def read_own_record(module: StoredModule) -> Record:
@@ -152,7 +152,7 @@ def see(paths: Iterable[Path]) -> dict[str, str | None]:
     return {str(path): read_text(path) for path in paths}
 
 
-def carry_out(replacement: Replacement, workplace: Workplace, dry_run: bool) -> None:
+def carry_out(replacement: Replacement, context: Context, dry_run: bool) -> None:
     """Carry out `replacement`, or print what it would do.
 
     Raises
@@ -164,11 +164,11 @@ def carry_out(replacement: Replacement, workplace: Workplace, dry_run: bool) -> 
         for sentence in replacement.sentences:
             print_line(sentence)
         return
-    with workplace.access.applied():
-        carry_out_replacement(replacement, workplace.journal, shlex.join(read_command_words()), tell)
+    with context.access.applied():
+        carry_out_replacement(replacement, context.journal, shlex.join(read_command_words()), tell)
 
 
-def remove_without_journal(replacement: Replacement, workplace: Workplace, why: str) -> None:
+def remove_without_journal(replacement: Replacement, context: Context, why: str) -> None:
     """Carry out `replacement`, which only removes, where the disk has no room for a journal.
 
     Raises
@@ -176,9 +176,9 @@ def remove_without_journal(replacement: Replacement, workplace: Workplace, why: 
     StackenvError
         When somebody else changes the module, or has changed it since; when the disk refuses.
     """
-    workplace.journal.require_unchanged(replacement.subject)
+    context.journal.require_unchanged(replacement.subject)
     require_as_seen(replacement)
     tell(f"{why}; to make room it is removed without one: do not interrupt it")
-    with workplace.access.applied():
+    with context.access.applied():
         for change in replacement.changes:
             carry_out_change(change)

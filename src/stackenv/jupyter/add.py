@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.launch import describe_launch, describe_launch_file
 from stackenv.environments.module_update import read_own_record, require_unpacked
 from stackenv.environments.store import StoredModule
@@ -70,7 +70,7 @@ class PlannedKernel:
         return describe_launch(self.lmod, self.record.full_name, modulefile, modulepath, words, afresh=True)
 
 
-def plan_kernel(request: KernelRequest, workplace: Workplace) -> PlannedKernel:
+def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
     """Return the kernel that `request` asks for.
 
     Raises
@@ -78,25 +78,25 @@ def plan_kernel(request: KernelRequest, workplace: Workplace) -> PlannedKernel:
     StackenvError
         When there can be none: no Python, a module that does not load, no ipykernel and no --install.
     """
-    module = workplace.store.find(request.name, default=True)
+    module = context.store.find(request.name, default=True)
     record = read_own_record(module)
     require_python(record)
-    folder = choose_folder(record, workplace.environ)
+    folder = choose_folder(record, context.environ)
     before = read_kernel(folder)
     chosen = request.display_name or (before.display_name if before and before.named_by_user else None)
     planned = PlannedKernel(
         module,
         record,
-        find_lmod(workplace.environ),
+        find_lmod(context.environ),
         folder,
-        chosen or name_for_people(record, workplace.shared),
+        chosen or name_for_people(record, context.shared),
         chosen is not None,
         before,
         IPyKernel(),
     )
     # What is wrong with the path, before anything is installed.
     describe_kernelspec(record, planned.display_name, planned.lmod, {})
-    found = probe_ipykernel(planned.start, f"{record.path}/bin/python", workplace.environ)
+    found = probe_ipykernel(planned.start, f"{record.path}/bin/python", context.environ)
     if found.problem or (not found.version and not request.install):
         raise refuse_without(record, found)
     if not found.version:
@@ -147,18 +147,18 @@ def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
     )
 
 
-def add_kernel(request: KernelRequest, workplace: Workplace, as_json: bool) -> None:
+def add_kernel(request: KernelRequest, context: Context, as_json: bool) -> None:
     """Make the kernel that `request` asks for; tell where it is."""
-    planned = plan_kernel(request, workplace)
+    planned = plan_kernel(request, context)
     found = planned.ipykernel
     if not found.version:
-        found = install(planned, workplace)
+        found = install(planned, context)
     contents = describe_kernelspec(planned.record, planned.display_name, planned.lmod, found.own or {})
     if planned.before:
         contents = keep_own(contents, planned.before.contents)
     for sentence in planned.sentences[-1:]:
         tell(sentence)
-    with workplace.access.applied():
+    with context.access.applied():
         write_launch_file(planned.record)
     write_kernel(planned.folder, mark_kernelspec(contents, planned.folder.name, planned.named_by_user))
     report(planned, found, contents, as_json)
@@ -206,7 +206,7 @@ def write_launch_file(record: Record) -> None:
             raise
 
 
-def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
+def install(planned: PlannedKernel, context: Context) -> IPyKernel:
     """Install ipykernel into the environment, and return it.
 
     Raises
@@ -217,7 +217,7 @@ def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
     from stackenv.environments.run_plan import making
 
     tell(planned.sentences[0])
-    with making(workplace) as place:
+    with making(context) as place:
         if planned.record.kind == "conda":
             install_with_conda(planned, place)
         else:
@@ -233,14 +233,14 @@ def install(planned: PlannedKernel, workplace: Workplace) -> IPyKernel:
     return found
 
 
-def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
+def install_with_pip(planned: PlannedKernel, context: Context) -> None:
     """Have the environment's own pip install ipykernel, under its constraints."""
     from stackenv.environments.pip_failure import explain_failure
     from stackenv.environments.venv_install import ELSEWHERE, constrained, run_aloud
 
     python = f"{planned.record.path}/bin/python"
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
-    within = {name: value for name, value in workplace.environ.items() if name not in ELSEWHERE}
+    within = {name: value for name, value in context.environ.items() if name not in ELSEWHERE}
     status, said = run_aloud(planned.start(words), {**constrained(planned.record, within), "PIP_USER": "0"})
     if status and "No module named pip" in said:
         raise InstallError(
@@ -251,15 +251,15 @@ def install_with_pip(planned: PlannedKernel, workplace: Workplace) -> None:
         raise explain_failure(planned.record, ("ipykernel",), said, status)
 
 
-def install_with_conda(planned: PlannedKernel, workplace: Workplace) -> None:
+def install_with_conda(planned: PlannedKernel, context: Context) -> None:
     """Have the conda that the environment's module loads install ipykernel."""
     from stackenv.environments.venv_install import run_aloud
 
     # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it (facts: poisoned PYTHONPATH).
     conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")
-    copy = ("--copy",) if workplace.shared else ()
+    copy = ("--copy",) if context.shared else ()
     words = (*conda, "install", "--yes", "--freeze-installed", "--prefix", planned.record.path)
-    status, _ = run_aloud(planned.start((*words, *copy, "ipykernel")), workplace.environ)
+    status, _ = run_aloud(planned.start((*words, *copy, "ipykernel")), context.environ)
     if status:
         raise InstallError(
             f"conda could not install ipykernel into {planned.record.path} and leave the rest as it is "

@@ -16,7 +16,7 @@ from stackenv.environments.conda_environment_module import (
     describe_conda_environment_module,
     list_untold,
 )
-from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.package_owners import count_by_installer, read_own_packages
 from stackenv.environments.platform import probe_platform
@@ -48,9 +48,9 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
     return ""
 
 
-def load_conda_stack(modules: Sequence[str], workplace: Workplace, lmod: Lmod) -> Stack:
+def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> Stack:
     """Return the stack of conda's module and `modules`; without a conda module that of `modules`."""
-    conda = choose_conda_module(workplace.policy.conda.names, modules, lmod)
+    conda = choose_conda_module(context.policy.conda.names, modules, lmod)
     others = [name for name in modules if name.split("/")[0] != conda.split("/")[0]]
     try:
         stack = load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
@@ -62,9 +62,9 @@ def load_conda_stack(modules: Sequence[str], workplace: Workplace, lmod: Lmod) -
         return load_stack(lmod, (), with_python=False)
 
 
-def name_environment(prefix: Path, workplace: Workplace) -> str:
+def name_environment(prefix: Path, context: Context) -> str:
     """Return what conda calls the environment: its name below an environments folder, else its path."""
-    folders = list_environment_folders(workplace.environ, workplace.policy.conda)
+    folders = list_environment_folders(context.environ, context.policy.conda)
     return prefix.name if any(f.is_dir() and f.samefile(prefix.parent) for f in folders) else str(prefix)
 
 
@@ -76,22 +76,22 @@ def find_python(prefix: Path) -> Python | None:
     return None
 
 
-def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack, owned: bool) -> Record:
+def draft_conda_record(request: AdoptRequest, context: Context, stack: Stack, owned: bool) -> Record:
     """Return the record of the conda environment as far as it is known before it is captured."""
     return Record(
         name=request.name,
         version=request.version,
         kind="conda",
         path=str(request.prefix),
-        module_folder=str(workplace.store.root),
+        module_folder=str(context.store.root),
         modules=stack.modules,
         stack=stack.loaded,
         modulepath=stack.modulepath,
         python=find_python(request.prefix),
         platform=probe_platform(),
-        user_site=request.user_site or workplace.policy.conda.user_site == "show",
-        sees_modules="" if workplace.policy.conda.hide_modules else "site",
-        module_roots=workplace.policy.conda.module_roots,
+        user_site=request.user_site or context.policy.conda.user_site == "show",
+        sees_modules="" if context.policy.conda.hide_modules else "site",
+        module_roots=context.policy.conda.module_roots,
         owned=owned,
         description=request.description,
         layers=not request.no_pth,
@@ -99,38 +99,34 @@ def draft_conda_record(request: AdoptRequest, workplace: Workplace, stack: Stack
     )
 
 
-def plan_adopted_conda(
-    request: AdoptRequest, workplace: Workplace, former: Record | None
-) -> tuple[Plan, Record]:
+def plan_adopted_conda(request: AdoptRequest, context: Context, former: Record | None) -> tuple[Plan, Record]:
     """Return the plan that gives the conda environment its module, and its record as far as known."""
     request.check_prefix()
-    modulefile, before = take_modulefile(request, workplace)
-    lmod = Lmod.find(workplace.environ)
+    modulefile, before = take_modulefile(request, context)
+    lmod = Lmod.find(context.environ)
     modules = request.modules or (former.modules if former else ())
-    stack = load_conda_stack(modules, workplace, lmod)
-    tell_of_python_modules(lmod, workplace)
-    record = draft_conda_record(request, workplace, stack, owned=False)
+    stack = load_conda_stack(modules, context, lmod)
+    tell_of_python_modules(lmod, context)
+    record = draft_conda_record(request, context, stack, owned=False)
     tell(f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}")
     tell_foreign_scripts(request.prefix)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    steps = (*before, *conda_module_steps(record, workplace, modulefile, proof))
+    steps = (*before, *conda_module_steps(record, context, modulefile, proof))
     return Plan(record.full_name, steps, str(modulefile)), record
 
 
-def tell_of_python_modules(lmod: Lmod, workplace: Workplace) -> None:
+def tell_of_python_modules(lmod: Lmod, context: Context) -> None:
     """Say that a loaded Python module is none of a conda environment's business."""
     python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
     if python:
         tell(f"{python[0]} is loaded; a conda environment has its own Python and does not stand on it")
 
 
-def conda_module_steps(
-    record: Record, workplace: Workplace, modulefile: Path, proof: str
-) -> tuple[Step, ...]:
+def conda_module_steps(record: Record, context: Context, modulefile: Path, proof: str) -> tuple[Step, ...]:
     """Return the steps from a conda environment that is there to its modulefile."""
     captured: list[Record] = []
     return (
-        *capture_steps(record, workplace, proof, captured),
+        *capture_steps(record, context, proof, captured),
         Step(
             f"write the modulefile {modulefile}",
             lambda: finish_conda(captured[0], modulefile, Path(proof)),
@@ -139,9 +135,7 @@ def conda_module_steps(
     )
 
 
-def capture_steps(
-    record: Record, workplace: Workplace, proof: str, captured: list[Record]
-) -> tuple[Step, ...]:
+def capture_steps(record: Record, context: Context, proof: str, captured: list[Record]) -> tuple[Step, ...]:
     """Return the steps that write stackenv's files, and put the complete record into `captured`."""
     files = keep_users_files(describe_conda_environment_files(record), record.path)
 
@@ -166,12 +160,12 @@ def capture_steps(
         ),
         Step(
             "capture what its activation does",
-            lambda: captured.append(capture_record(record, workplace)),
+            lambda: captured.append(capture_record(record, context)),
         ),
     )
 
 
-def capture_record(record: Record, workplace: Workplace) -> Record:
+def capture_record(record: Record, context: Context) -> Record:
     """Return `record` with its packages, and what the activation does; tell what no module can do."""
     prefix = Path(record.path)
     captured = capture_activation(prefix)
@@ -181,7 +175,7 @@ def capture_record(record: Record, workplace: Workplace) -> Record:
         tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
     activation = {
         **asdict(captured),
-        "environment_name": name_environment(prefix, workplace),
+        "environment_name": name_environment(prefix, context),
         "scripts_sha256": hash_activation(prefix),
     }
     packages = read_own_packages(record)

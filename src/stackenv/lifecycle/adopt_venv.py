@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stackenv.environments.base_modules import list_loaded, require_no_personal
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.managed_files import keep_edited
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
@@ -103,20 +103,18 @@ def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) 
         tell("WARNING: no module leads to that Python; the environment depends on it all the same")
 
 
-def plan_adopted_venv(
-    request: AdoptRequest, workplace: Workplace, former: Record | None
-) -> tuple[Plan, Record]:
+def plan_adopted_venv(request: AdoptRequest, context: Context, former: Record | None) -> tuple[Plan, Record]:
     """Return the plan that gives the venv its module, and its record as far as it is known."""
     request.check_prefix()
-    modulefile, before = take_modulefile(request, workplace)
-    record, stack = draft_adopted_venv(request, workplace, Lmod.find(workplace.environ), former)
+    modulefile, before = take_modulefile(request, context)
+    record, stack = draft_adopted_venv(request, context, Lmod.find(context.environ), former)
     steps = (*before, *adopt_steps(request, record, stack, modulefile))
     return Plan(record.full_name, steps, str(modulefile)), record
 
 
 def draft_adopted_venv(
     request: AdoptRequest,
-    workplace: Workplace,
+    context: Context,
     lmod: Lmod,
     former: Record | None,
     check: Callable[[Path, Stack], None] | None = None,
@@ -137,7 +135,7 @@ def draft_adopted_venv(
         version=request.version,
         kind="venv",
         path=str(request.prefix),
-        module_folder=str(workplace.store.root),
+        module_folder=str(context.store.root),
         modules=stack.modules,
         stack=stack.loaded,
         modulepath=stack.modulepath,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Workplace, tell_unfit
+from stackenv.environments.context import Context, tell_unfit
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_module import is_venv_path
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
@@ -69,11 +69,9 @@ def read_former_record(prefix: Path) -> Record | None:
     return record if not os.path.lexists(record.path) or prefix.samefile(record.path) else None
 
 
-def find_lost_module(
-    workplace: Workplace, prefix: Path, name: object, version: object
-) -> StoredModule | None:
+def find_lost_module(context: Context, prefix: Path, name: object, version: object) -> StoredModule | None:
     """Return the module that leads to `prefix` and whose record is lost, if it is NAME/VERSION as typed."""
-    for module in workplace.store.list_modules():
+    for module in context.store.list_modules():
         if Path(module.prefix).resolve() != prefix.resolve():
             continue
         if name in (None, module.name) and version in (None, module.version):
@@ -86,19 +84,19 @@ def find_lost_module(
     return None
 
 
-def require_not_adopted(workplace: Workplace, prefix: Path, former: Record | None) -> None:
+def require_not_adopted(context: Context, prefix: Path, former: Record | None) -> None:
     """Raise TakenError when a module leads to `prefix` already, here or in another folder of modules."""
-    for module in workplace.store.list_modules():
+    for module in context.store.list_modules():
         if Path(module.prefix).resolve() == prefix.resolve():
             raise TakenError(
                 f"{prefix} has a module already: {module.full_name}",
                 f"if it does not work: stackenv check {module.full_name}; to give it another name: stackenv "
                 f"rename {module.full_name} NEW_NAME",
             )
-    if former is None or Path(former.module_folder).resolve() == workplace.store.root.resolve():
+    if former is None or Path(former.module_folder).resolve() == context.store.root.resolve():
         return
     elsewhere = Path(former.module_folder, former.name, f"{former.version}.lua")
-    found = workplace.store.read(elsewhere)
+    found = context.store.read(elsewhere)
     if found and Path(found.prefix).resolve() == prefix.resolve():
         raise TakenError(
             f"{prefix} has a module already, in another folder: {elsewhere}",
@@ -107,7 +105,7 @@ def require_not_adopted(workplace: Workplace, prefix: Path, former: Record | Non
         )
 
 
-def take_modulefile(request: AdoptRequest, workplace: Workplace) -> tuple[Path, tuple[Step, ...]]:
+def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, tuple[Step, ...]]:
     """Return where the modulefile goes, and the step that takes away one whose environment is gone.
 
     Raises
@@ -115,10 +113,10 @@ def take_modulefile(request: AdoptRequest, workplace: Workplace) -> tuple[Path, 
     TakenError
         When there is another file.
     """
-    path = workplace.store.path_of(request.name, request.version)
-    module = workplace.store.read(path)
+    path = context.store.path_of(request.name, request.version)
+    module = context.store.read(path)
     if module is None or os.path.lexists(module.prefix):
-        return workplace.store.require_free(request.name, request.version), ()
+        return context.store.require_free(request.name, request.version), ()
     tell(f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment")
     text = read_text(path) or ""
     return path, (Step(f"delete the old modulefile {path}", path.unlink, (WriteFile(str(path), text),)),)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.venv_install import make_folder, proof_of
 from stackenv.errors import InstallError, StackenvError
 from stackenv.lifecycle.adopt_conda import (
@@ -25,24 +25,24 @@ from stackenv.record import Record
 from stackenv.transactions.plan import Plan, RemoveTree, Step
 
 
-def choose_conda_folder(request: CreateRequest, workplace: Workplace) -> Path:
+def choose_conda_folder(request: CreateRequest, context: Context) -> Path:
     """Return the prefix of the new environment: --path, else in the policy's first usable place."""
     if request.path:
         return request.path.absolute()
     folder = f"{request.name}-{request.version}"
-    if workplace.shared:
-        return workplace.shared / "envs" / folder
-    for place in workplace.policy.conda.storage:
-        parent = place.parent.expand(workplace.environ)
+    if context.shared:
+        return context.shared / "envs" / folder
+    for place in context.policy.conda.storage:
+        parent = place.parent.expand(context.environ)
         if parent and parent.startswith("/") and Path(parent).is_dir():
             return Path(parent, place.environments, folder)
     raise StackenvError("none of the site's places for conda environments can be used now", "--path FOLDER")
 
 
-def conda_arguments(request: CreateRequest, prefix: Path, workplace: Workplace) -> list[str]:
+def conda_arguments(request: CreateRequest, prefix: Path, context: Context) -> list[str]:
     """Return what follows `conda`."""
     # A hard link into the user's own package cache would keep its owner's group and mode.
-    copy = ["--copy"] if workplace.shared else []
+    copy = ["--copy"] if context.shared else []
     channels = [word for channel in request.channels for word in ("--channel", channel)]
     files = [word for file in request.requirements for word in ("--file", str(file.absolute()))]
     python = [f"python={request.python_version}"] if request.python_version else []
@@ -70,14 +70,14 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
         )
 
 
-def plan_conda(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Record]:
+def plan_conda(request: CreateRequest, context: Context) -> tuple[Plan, Record]:
     """Return the plan that makes a conda environment with its module, and its record as far as known."""
-    modulefile = workplace.store.require_free(request.name, request.version)
-    prefix = workplace.check_place(choose_conda_folder(request, workplace), conda=True)
-    lmod = Lmod.find(workplace.environ)
-    stack = load_conda_stack(request.modules, workplace, lmod)
+    modulefile = context.store.require_free(request.name, request.version)
+    prefix = context.check_place(choose_conda_folder(request, context), conda=True)
+    lmod = Lmod.find(context.environ)
+    stack = load_conda_stack(request.modules, context, lmod)
     conda = find_conda(stack)
-    tell_of_python_modules(lmod, workplace)
+    tell_of_python_modules(lmod, context)
     adopted = AdoptRequest(
         prefix,
         request.name,
@@ -85,9 +85,9 @@ def plan_conda(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Reco
         user_site=request.user_site,
         description=request.description,
     )
-    record = draft_conda_record(adopted, workplace, stack, owned=True)
+    record = draft_conda_record(adopted, context, stack, owned=True)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    arguments = conda_arguments(request, prefix, workplace)
+    arguments = conda_arguments(request, prefix, context)
     steps = (
         Step(
             f"make the folder {prefix}",
@@ -95,6 +95,6 @@ def plan_conda(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Reco
             (RemoveTree(str(prefix), proof),),
         ),
         Step(f"conda {' '.join(arguments)}", lambda: install_with_conda(conda, arguments, stack.environ)),
-        *conda_module_steps(record, workplace, modulefile, proof),
+        *conda_module_steps(record, context, modulefile, proof),
     )
     return Plan(record.full_name, steps, str(modulefile)), record

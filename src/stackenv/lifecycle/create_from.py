@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.module import describe_module, require_kind
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
@@ -122,9 +122,9 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
     return Contents(leave_out_usual((*listed, *told)))
 
 
-def choose_channels(contents: Contents, request: CreateRequest, workplace: Workplace) -> Contents:
+def choose_channels(contents: Contents, request: CreateRequest, context: Context) -> Contents:
     """Return `contents` with the channels of `request`, and those of the file that are mere names."""
-    usual = workplace.policy.conda.channels.default
+    usual = context.policy.conda.channels.default
     untaken = [
         c for c in contents.channels if not CHANNEL.fullmatch(c) and c not in (*usual, *request.channels)
     ]
@@ -137,7 +137,7 @@ def choose_channels(contents: Contents, request: CreateRequest, workplace: Workp
     return replace(contents, channels=tuple(dict.fromkeys((*request.channels, *named))))
 
 
-def plan_from(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Rebuilding]:
+def plan_from(request: CreateRequest, context: Context) -> tuple[Plan, Rebuilding]:
     """Return the plan that makes the environment of the exported record, and its making under way.
 
     Raises
@@ -158,22 +158,22 @@ def plan_from(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Rebui
         allow_shadow=(*exported.record.allow_shadow, *request.allow_shadow),
         user_site=exported.record.user_site or request.user_site,
     )
-    modulefile = workplace.store.require_free(request.name, request.version)
+    modulefile = context.store.require_free(request.name, request.version)
     modules = request.modules or old.modules
     try:
-        stack = load_modules(old, modules, workplace)
+        stack = load_modules(old, modules, context)
     except ModuleError as error:
-        again = advise(old.full_name, modules, workplace).replace(
+        again = advise(old.full_name, modules, context).replace(
             f"stackenv rebuild {old.full_name}",
             f"stackenv create {request.name} --from {shlex.quote(str(request.from_file))}",
         )
         raise ModuleError(error.message, again) from error
-    path = request.path or choose_path(request, old, workplace)
-    record = replace(draft_rebuilt(old, stack, workplace, path), owned=True)
+    path = request.path or choose_path(request, old, context)
+    record = replace(draft_rebuilt(old, stack, context, path), owned=True)
     module = StoredModule(request.name, request.version, modulefile, record.path)
     proof = proof_of(record.path, uuid.uuid4().hex)
-    contents = choose_channels(exported.contents, request, workplace)
-    making = Rebuilding(module, old, record, stack, proof, workplace, contents)
+    contents = choose_channels(exported.contents, request, context)
+    making = Rebuilding(module, old, record, stack, proof, context, contents)
     return Plan(record.full_name, making_steps(making), str(modulefile)), making
 
 
@@ -182,7 +182,7 @@ def making_steps(making: Rebuilding) -> tuple[Step, ...]:
     modulefile = making.module.path
 
     def look() -> None:
-        for fault in list_new_faults(making.old, making.record, making.module, making.workplace):
+        for fault in list_new_faults(making.old, making.record, making.module, making.context):
             tell(f"{fault.level}: {fault.what}; type: {fault.mend}")
 
     def finish() -> None:
@@ -196,10 +196,10 @@ def making_steps(making: Rebuilding) -> tuple[Step, ...]:
     )
 
 
-def choose_path(request: CreateRequest, old: Record, workplace: Workplace) -> Path:
+def choose_path(request: CreateRequest, old: Record, context: Context) -> Path:
     """Return the folder of the new environment: the site's place."""
     from stackenv.lifecycle.create_conda import choose_conda_folder
 
     if old.kind == "conda":
-        return choose_conda_folder(request, workplace)
-    return workplace.choose_environment_folder(f"{request.name}-{request.version}")
+        return choose_conda_folder(request, context)
+    return context.choose_environment_folder(f"{request.name}-{request.version}")

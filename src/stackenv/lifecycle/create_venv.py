@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from stackenv.environments.base_modules import list_loaded, require_no_personal
-from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
 from stackenv.environments.platform import probe_platform
@@ -195,14 +195,12 @@ def fits(version: str, wanted: str) -> bool:
     return not wanted or f"{version}.".replace("-", ".").startswith(f"{wanted}.")
 
 
-def draft_record(request: CreateRequest, workplace: Workplace, stack: Stack, python: Python) -> Record:
+def draft_record(request: CreateRequest, context: Context, stack: Stack, python: Python) -> Record:
     """Return the record of the environment as far as it is known before it is made."""
-    path = (
-        request.path or workplace.choose_environment_folder(f"{request.name}-{request.version}")
-    ).absolute()
+    path = (request.path or context.choose_environment_folder(f"{request.name}-{request.version}")).absolute()
     if not is_venv_path(str(path)):
         raise UsageError(f"{str(path)!r} cannot be on PATH: a colon splits it there", "--path ANOTHER")
-    if workplace.is_purged(path):
+    if context.is_purged(path):
         raise UsageError(
             f"{path} is on storage that the site purges of old files: an environment would lose some",
             "--path FOLDER, elsewhere; without --path the site's place is taken",
@@ -212,7 +210,7 @@ def draft_record(request: CreateRequest, workplace: Workplace, stack: Stack, pyt
         version=request.version,
         kind="venv",
         path=str(path),
-        module_folder=str(workplace.store.root),
+        module_folder=str(context.store.root),
         modules=stack.modules,
         stack=stack.loaded,
         modulepath=stack.modulepath,
@@ -226,13 +224,13 @@ def draft_record(request: CreateRequest, workplace: Workplace, stack: Stack, pyt
     )
 
 
-def plan_venv(request: CreateRequest, workplace: Workplace) -> tuple[Plan, Record]:
+def plan_venv(request: CreateRequest, context: Context) -> tuple[Plan, Record]:
     """Return the plan that makes the environment, and its record as far as it is known."""
-    lmod = Lmod.find(workplace.environ)
-    modulefile = workplace.store.require_free(request.name, request.version)
+    lmod = Lmod.find(context.environ)
+    modulefile = context.store.require_free(request.name, request.version)
     stack = choose_stack(request, lmod)
     python = choose_python(request, stack, lmod)
-    record = draft_record(request, workplace, stack, python)
+    record = draft_record(request, context, stack, python)
     return Plan(record.full_name, venv_steps(request, record, stack, modulefile), str(modulefile)), record
 
 

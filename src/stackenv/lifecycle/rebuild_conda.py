@@ -45,7 +45,7 @@ def conda_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
             lambda: install_condas(rebuilding),
         ),
         *([by_pip] if contents.pip else []),
-        *capture_steps(record, rebuilding.workplace, proof, captured),
+        *capture_steps(record, rebuilding.context, proof, captured),
         Step(f"write the record in {record.path}", finish),
     )
 
@@ -72,7 +72,7 @@ def install_condas(rebuilding: Rebuilding) -> None:
 def describe_call(verb: str, rebuilding: Rebuilding, packages: Sequence[str]) -> list[str]:
     """Return what follows `conda`."""
     # A hard link into the user's own package cache would keep its owner's group and mode.
-    copy = ["--copy"] if rebuilding.workplace.shared else []
+    copy = ["--copy"] if rebuilding.context.shared else []
     channels = [w for c in choose_channels(rebuilding.contents.channels) for w in ("--channel", c)]
     return [verb, "--yes", "--prefix", rebuilding.record.path, *copy, *channels, *packages]
 
@@ -86,7 +86,7 @@ def install_pips(rebuilding: Rebuilding) -> None:
         for package in wanted:
             outcome.miss(package, "there is no Python in the new environment")
         return
-    reports = Path(rebuilding.workplace.environ["TMPDIR"], "reports")
+    reports = Path(rebuilding.context.environ["TMPDIR"], "reports")
     subject = replace(record, kind="venv", python=python, pinned=())
     environ = describe_inside(record, rebuilding.stack.environ)
     install_with_pip(subject, wanted, environ, reports, outcome, rebuilding.isolated)

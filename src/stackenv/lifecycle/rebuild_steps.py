@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackenv.environments.base_modules import require_no_personal
-from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stackenv.lifecycle.rebuilding import Rebuilding
 
 
-def load_modules(old: Record, modules: tuple[str, ...], workplace: Workplace) -> Stack:
+def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Stack:
     """Return the stack of `modules`, from the user's own MODULEPATH: in a project others write the record.
 
     Raises
@@ -46,28 +46,28 @@ def load_modules(old: Record, modules: tuple[str, ...], workplace: Workplace) ->
             f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
             "module spider shows the names; then type the same with: --module NAME/VERSION",
         )
-    lmod = Lmod.find(workplace.environ)
+    lmod = Lmod.find(context.environ)
     if old.kind == "conda":
-        return load_conda_stack(modules, workplace, lmod)
+        return load_conda_stack(modules, context, lmod)
     return require_no_personal(load_stack(lmod, modules))
 
 
-def draft_rebuilt(old: Record, stack: Stack, workplace: Workplace, path: Path | None = None) -> Record:
+def draft_rebuilt(old: Record, stack: Stack, context: Context, path: Path | None = None) -> Record:
     """Return the record of the new environment as far as it is known before it is made.
 
     Without `path` it gets a folder of its own beside those that there are.
     """
     if old.kind == "conda":
-        request = AdoptRequest(path or choose_conda_prefix(old, workplace), old.name, version=old.version)
-        record = draft_conda_record(request, workplace, stack, owned=True)
+        request = AdoptRequest(path or choose_conda_prefix(old, context), old.name, version=old.version)
+        record = draft_conda_record(request, context, stack, owned=True)
         return replace(record, user_site=old.user_site, description=old.description)
     on_os_python = old.python is not None and not old.python.module and stack.python is None
-    lmod = Lmod.find(workplace.environ)
+    lmod = Lmod.find(context.environ)
     python = require_os_python(stack) if on_os_python else require_python(stack, lmod)
     return replace(
         old,
-        path=str(path or choose_prefix(old, workplace)),
-        module_folder=str(workplace.store.root),
+        path=str(path or choose_prefix(old, context)),
+        module_folder=str(context.store.root),
         modules=stack.modules,
         stack=stack.loaded,
         modulepath=stack.modulepath,
@@ -83,34 +83,34 @@ def draft_rebuilt(old: Record, stack: Stack, workplace: Workplace, path: Path | 
     )
 
 
-def choose_prefix(old: Record, workplace: Workplace) -> Path:
+def choose_prefix(old: Record, context: Context) -> Path:
     """Return a new folder: NAME-VERSION with the first free number.
 
     Beside the old one where stackenv made that, and may; otherwise at the site's place.
     """
     parent = Path(old.path).parent
-    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not workplace.is_purged(parent)
+    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not context.is_purged(parent)
     for number in itertools.count(2):
         name = f"{old.name}-{old.version}-{number}"
-        path = parent / name if beside else workplace.choose_environment_folder(name)
+        path = parent / name if beside else context.choose_environment_folder(name)
         if not os.path.lexists(path):
-            return workplace.check_place(path)
+            return context.check_place(path)
     raise AssertionError("there is always a next number")
 
 
-def choose_conda_prefix(old: Record, workplace: Workplace) -> Path:
+def choose_conda_prefix(old: Record, context: Context) -> Path:
     """Return a new folder for a conda environment, as `choose_prefix` does."""
     from stackenv.lifecycle.create_conda import choose_conda_folder
     from stackenv.lifecycle.create_venv import CreateRequest
 
     parent = Path(old.path).parent
-    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not workplace.is_purged(parent)
+    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not context.is_purged(parent)
     for number in itertools.count(2):
         version = f"{old.version}-{number}"
-        request = CreateRequest(old.name, version=version, shared=workplace.shared)
-        path = parent / f"{old.name}-{version}" if beside else choose_conda_folder(request, workplace)
+        request = CreateRequest(old.name, version=version, shared=context.shared)
+        path = parent / f"{old.name}-{version}" if beside else choose_conda_folder(request, context)
         if not os.path.lexists(path):
-            return workplace.check_place(path, conda=True)
+            return context.check_place(path, conda=True)
     raise AssertionError("there is always a next number")
 
 
@@ -127,7 +127,7 @@ def venv_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:
     """Return the steps that make the new venv with its packages and record."""
     record, stack, outcome = rebuilding.record, rebuilding.stack, rebuilding.outcome
     environ = environment_of(record, stack.environ)
-    reports = Path(rebuilding.workplace.environ["TMPDIR"], "reports")
+    reports = Path(rebuilding.context.environ["TMPDIR"], "reports")
     outcome.left_to_stack.clear()
     wanted = split_off_stack(rebuilding.contents.pip, record.pinned, outcome)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackenv.environments.context import Workplace, read_command_words
+from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_hand_edited, read_own_record, see
@@ -60,7 +60,7 @@ class Rebuilding:
     record: Record
     stack: Stack
     proof: str
-    workplace: Workplace
+    context: Context
     contents: Contents
     outcome: Outcome = field(default_factory=Outcome)
     seen: Mapping[str, str | None] = field(default_factory=dict)
@@ -85,14 +85,14 @@ class Rebuilding:
 
     def plan(self) -> Plan:
         """Return the steps that make the new environment; the module is not touched."""
-        path, access = Path(self.record.path), self.workplace.access
+        path, access = Path(self.record.path), self.context.access
         made = [folder for folder in (path, *path.parents) if not folder.exists()]
         look = Step(
             f"see whether {self.module.full_name} is as it was",
             self._look,
             tuple(RemoveFolder(str(folder)) for folder in made),
         )
-        give = Step(f"give the group of {self.workplace.shared} access", lambda: access.give_tree(path))
+        give = Step(f"give the group of {self.context.shared} access", lambda: access.give_tree(path))
         sound = Step("look whether all of it works", self._require_sound)
         shared = [give] if access.group is not None else []
         steps = (look, *self.making_steps(), *shared, sound)
@@ -101,20 +101,20 @@ class Rebuilding:
     def carry_out(self) -> None:
         """Make the new environment and switch to it, whole or not at all."""
         command = shlex.join(read_command_words())
-        journal = self.workplace.journal
+        journal = self.context.journal
         carry_out_exchange(self.plan(), self.exchange, journal, command, tell, lambda: "")
 
     def _look(self) -> None:
         """Look again, now that nobody else can change it; make the folder for whom it is meant."""
         require_as_seen(Replacement(self.module.full_name, (), (), self.seen))
-        path, access = Path(self.record.path), self.workplace.access
-        if self.workplace.shared and path.is_relative_to(self.workplace.shared):
+        path, access = Path(self.record.path), self.context.access
+        if self.context.shared and path.is_relative_to(self.context.shared):
             access.make_folder(path.parent)
         access.make_folder(path)
 
     def _require_sound(self) -> None:
         """Raise ProofError when something is wrong with the new environment that the old one had not."""
-        faults = list_new_faults(self.old, self.record, self.module, self.workplace)
+        faults = list_new_faults(self.old, self.record, self.module, self.context)
         for fault in faults:
             tell(f"{fault.level}: {fault.what}")
         if faults and not self.force:
@@ -128,7 +128,7 @@ class Rebuilding:
         """Return the changes by which the module leads to the new environment."""
         told, kept = keep_hand_edited(self.module, self.module.path)
         renamed, kernels, files = rewrite_kernels(
-            self.old, self.record, self.workplace.environ, self.workplace.shared
+            self.old, self.record, self.context.environ, self.context.shared
         )
         changes = (
             *kept,
@@ -147,7 +147,7 @@ REBUILD_STEPS: Mapping[str, Callable[[Rebuilding], tuple[Step, ...]]] = {
 
 
 def begin(
-    module: StoredModule, modules: tuple[str, ...], workplace: Workplace, force: bool, isolated: bool
+    module: StoredModule, modules: tuple[str, ...], context: Context, force: bool, isolated: bool
 ) -> Rebuilding:
     """Return the rebuilding of `module` on `modules`, or on those of its record; nothing is done yet.
 
@@ -162,18 +162,18 @@ def begin(
     old = read_own_record(module)
     wanted = modules or old.modules
     if not modules:
-        tell_of_loaded(old, workplace)
+        tell_of_loaded(old, context)
     try:
-        stack = load_modules(old, wanted, workplace)
+        stack = load_modules(old, wanted, context)
     except ModuleError as error:
-        raise ModuleError(error.message, advise(old.full_name, wanted, workplace)) from error
-    record = replace(draft_rebuilt(old, stack, workplace), replaces=old.path)
+        raise ModuleError(error.message, advise(old.full_name, wanted, context)) from error
+    record = replace(draft_rebuilt(old, stack, context), replaces=old.path)
     tell(f"{record.full_name} anew on {', '.join(stack.modules) or 'no module'}, in {record.path}")
     if old.packed:
         tell(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
     proof = proof_of(record.path, uuid.uuid4().hex)
     return Rebuilding(
-        *(module, old, record, stack, proof, workplace, read_contents(old)),
+        *(module, old, record, stack, proof, context, read_contents(old)),
         outcome=Outcome(left_behind=[*list_foreign(old), *list_settings(old)]),
         seen=seen,
         isolated=isolated,
@@ -181,10 +181,10 @@ def begin(
     )
 
 
-def tell_of_loaded(old: Record, workplace: Workplace) -> None:
+def tell_of_loaded(old: Record, context: Context) -> None:
     """Say that other versions of its modules, which are loaded now, are not taken for what was meant."""
     names = {module.split("/")[0] for module in old.modules}
-    loaded = [m.full_name for m in Lmod.find(workplace.environ).read_loaded() if m.asked_for]
+    loaded = [m.full_name for m in Lmod.find(context.environ).read_loaded() if m.asked_for]
     others = [m for m in loaded if m.split("/")[0] in names and m not in old.modules]
     if others:
         words = " ".join(f"-m {shlex.quote(m)}" for m in loaded if m != old.full_name)
@@ -194,10 +194,10 @@ def tell_of_loaded(old: Record, workplace: Workplace) -> None:
         )
 
 
-def advise(full_name: str, modules: tuple[str, ...], workplace: Workplace) -> str:
+def advise(full_name: str, modules: tuple[str, ...], context: Context) -> str:
     """Return what to type instead, when `modules` cannot be loaded."""
     try:
-        instead = list_instead(Lmod.find(workplace.environ), modules)
+        instead = list_instead(Lmod.find(context.environ), modules)
     except StackenvError:
         instead = []
     words = " ".join(f"-m {shlex.quote(m)}" for m in instead) or "-m MODULE"

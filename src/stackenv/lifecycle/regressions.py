@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.store import StoredModule
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import GRAVE, Finding
@@ -16,18 +16,18 @@ from stackenv.record import Record
 SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "inconsistent")
 
 
-def list_new_faults(old: Record, new: Record, module: StoredModule, workplace: Workplace) -> list[Finding]:
+def list_new_faults(old: Record, new: Record, module: StoredModule, context: Context) -> list[Finding]:
     """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`.
 
     What packages need of each other cannot be compared where the modules of the old one are gone: it is
     told, and is no reason against the new one.
     """
-    loader = StackLoader(workplace.environ)
-    found = list_faults(look_at(new, module, workplace, loader, believed=True))
+    loader = StackLoader(context.environ)
+    found = list_faults(look_at(new, module, context, loader, believed=True))
     if not found:
         return []
     # In a project others may have written the old one: nothing in it is run.
-    before = look_at(old, module, workplace, loader, believed=not workplace.shared)
+    before = look_at(old, module, context, loader, believed=not context.shared)
     known = {(finding.rule, part) for finding in list_faults(before) for part in split(finding)}
     faults = [finding for finding in found if any((finding.rule, p) not in known for p in split(finding))]
     if before.prefix.is_dir() and (old.kind != "venv" or before.loaded_stack is not None):
@@ -43,7 +43,7 @@ def split(finding: Finding) -> list[str]:
 
 
 def look_at(
-    record: Record, module: StoredModule, workplace: Workplace, loader: StackLoader, believed: bool
+    record: Record, module: StoredModule, context: Context, loader: StackLoader, believed: bool
 ) -> CheckedEnvironment:
     """Return the environment of `record` as the rules look at it."""
     return CheckedEnvironment(
@@ -53,10 +53,10 @@ def look_at(
         record=record,
         problem="",
         cure="",
-        shared=workplace.shared,
+        shared=context.shared,
         believed=believed,
-        environ=workplace.environ,
-        policy=workplace.policy,
+        environ=context.environ,
+        policy=context.policy,
         loader=loader,
         thorough=True,
     )

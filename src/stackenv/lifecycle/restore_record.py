@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stackenv.cli.info import DEPENDS_ON
 from stackenv.disk.writers import name_user
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.packed import IMAGE
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.venv_module import LAYERS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stackenv.transactions.plan import WriteFile
 
 
-def restore_record(module: StoredModule, workplace: Workplace, request: AdoptRequest | None = None) -> Record:
+def restore_record(module: StoredModule, context: Context, request: AdoptRequest | None = None) -> Record:
     """Return the record of the environment of `module`, as `adopt` would find it.
 
     `request` is what was typed; without it, it is what the modulefile says.
@@ -37,7 +37,7 @@ def restore_record(module: StoredModule, workplace: Workplace, request: AdoptReq
         When what the modulefile leads to is no environment, or its modules cannot be loaded; when somebody
         else's code would be run.
     """
-    former, adopted = recall(module, workplace), request is not None
+    former, adopted = recall(module, context), request is not None
     if request is None:
         request = AdoptRequest(Path(module.prefix), module.name, version=module.version).with_former(former)
     if not request.modules:
@@ -48,12 +48,12 @@ def restore_record(module: StoredModule, workplace: Workplace, request: AdoptReq
     require_names(former.modules, module.full_name)
     require_own_files(Path(module.prefix))
     restore = restore_conda if former.kind == "conda" else restore_venv
-    restored = restore(request, workplace, former)
+    restored = restore(request, context, former)
     remembered = ("platform", "cpu_features", "replaces", "sees_modules", "module_roots")
     return replace(restored, **{name: getattr(former, name) for name in remembered})
 
 
-def require_restorable(module: StoredModule, workplace: Workplace, adopted: bool) -> None:
+def require_restorable(module: StoredModule, context: Context, adopted: bool) -> None:
     """Raise StackenvError when the record of `module` may not be written again into its environment.
 
     Anybody who can write a folder of modules can write a modulefile that leads to any environment. One that
@@ -76,7 +76,7 @@ def require_restorable(module: StoredModule, workplace: Workplace, adopted: bool
             f"{lost}: nothing in {prefix} was written by stackenv, another environment may have taken its "
             "place; nothing was changed",
             f"if it is the one for this module: {adopt} {module.name} --version {module.version}"
-            + (f" --shared {quote_word(workplace.shared)}" if workplace.shared else ""),
+            + (f" --shared {quote_word(context.shared)}" if context.shared else ""),
         )
 
 
@@ -85,26 +85,26 @@ def has_trace(prefix: Path) -> bool:
     return (prefix / FOLDER).is_dir() or any(prefix.glob(f"lib/python3*/site-packages/{LAYERS}.py"))
 
 
-def recall(module: StoredModule, workplace: Workplace) -> Record:
+def recall(module: StoredModule, context: Context) -> Record:
     """Return what the modulefile of `module` tells of its environment; never that stackenv made it."""
     text = module.path.read_text(encoding="utf-8", errors="replace")
     known = {
         "name": module.name,
         "version": module.version,
         "path": module.prefix,
-        "module_folder": str(workplace.store.root),
+        "module_folder": str(context.store.root),
         "owned": False,
     }
     *_, line, _ = (text + "\n\n\n").split("\n", 3)
     title = f"-- {CHOICES_TITLE}"
     found = parse_choices(line[len(title) :], known) if line.startswith(title) else None
     if found is None:
-        found = parse_choices("{}", {**known, **guess_choices(module, text, workplace)})
+        found = parse_choices("{}", {**known, **guess_choices(module, text, context)})
     assert found is not None
     return found
 
 
-def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapping[str, Any]:
+def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[str, Any]:
     """Return what a modulefile that repeats no choices, and the environment's files, tell of them.
 
     Raises
@@ -123,7 +123,7 @@ def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapp
     return {
         "kind": "conda" if (prefix / "conda-meta").is_dir() else "venv",
         "modules": DEPENDS_ON.findall(text),
-        "modulepath": workplace.environ.get("MODULEPATH", ""),
+        "modulepath": context.environ.get("MODULEPATH", ""),
         "allow_shadow": [],
         "user_site": False,
         "description": "",
@@ -134,7 +134,7 @@ def guess_choices(module: StoredModule, text: str, workplace: Workplace) -> Mapp
     }
 
 
-def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) -> Record:
+def restore_venv(request: AdoptRequest, context: Context, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
     from stackenv.environments.venv_install import environment_of
     from stackenv.environments.venv_steps import complete_record
@@ -142,21 +142,21 @@ def restore_venv(request: AdoptRequest, workplace: Workplace, former: Record) ->
     from stackenv.lmod.bindings import Lmod
 
     # What happens to be loaded now is none of the environment's.
-    lmod = Lmod.find(workplace.environ).purged()
-    record, stack = draft_adopted_venv(request, workplace, lmod, former, require_own_python)
+    lmod = Lmod.find(context.environ).purged()
+    record, stack = draft_adopted_venv(request, context, lmod, former, require_own_python)
     environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
     return complete_record(record, environ, {})
 
 
-def restore_conda(request: AdoptRequest, workplace: Workplace, _: Record) -> Record:
+def restore_conda(request: AdoptRequest, context: Context, _: Record) -> Record:
     """Return the record of the conda environment that `request` names."""
     from stackenv.lifecycle.adopt_conda import capture_record, draft_conda_record, load_conda_stack
     from stackenv.lmod.bindings import Lmod
 
     require_own_python(request.prefix, None)
-    stack = load_conda_stack(request.modules, workplace, Lmod.find(workplace.environ).purged())
-    record = draft_conda_record(request, workplace, stack, owned=False)
-    return capture_record(replace(record, user_site=request.user_site), workplace)
+    stack = load_conda_stack(request.modules, context, Lmod.find(context.environ).purged())
+    record = draft_conda_record(request, context, stack, owned=False)
+    return capture_record(replace(record, user_site=request.user_site), context)
 
 
 def restore_packed(module: StoredModule, former: Record) -> Record:
@@ -182,7 +182,7 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
     return replace(found, **{name: getattr(former, name) for name in known})
 
 
-def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, ...]:
+def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     """Return the changes that write what is lost of the files that say what is in the image of `record`.
 
     Raises
@@ -203,7 +203,7 @@ def restore_contents(record: Record, workplace: Workplace) -> tuple[WriteFile, .
     with opened_image(require_image(record)) as folder:
         within = replace(record, path=str(folder), packed=None)
         return tuple(
-            WriteFile(path, FORMATS[name](within, workplace))
+            WriteFile(path, FORMATS[name](within, context))
             for name, file in PACKED_FORMATS.items()
             if (path := f"{record.path}/{file}") in lost
         )

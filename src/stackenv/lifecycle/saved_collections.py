@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Collection as Names
 from collections.abc import Iterator
 
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.store import StoredModule
 from stackenv.lmod.collections import Collection, list_collections
 from stackenv.output import tell
 from stackenv.record import Record
 
 
-def tell_collections(module: StoredModule, after: Record | None, workplace: Workplace) -> None:
+def tell_collections(module: StoredModule, after: Record | None, context: Context) -> None:
     """Tell which collections are out of date, and what saves them again.
 
     When a module loads other modules than when the collection was saved, Lmod 8.6.19 refuses all of the
@@ -27,13 +27,13 @@ def tell_collections(module: StoredModule, after: Record | None, workplace: Work
     after
         What it is now; None when it is gone.
     """
-    for collection in list_collections(workplace.environ):
+    for collection in list_collections(context.environ):
         if is_outdated(collection, module, after):
             restore = shlex.join(["module", "restore", collection.name])
             system = f" on {collection.system}" if collection.system else ""
             tell(
                 f"`{restore}`{system} restores {module.full_name} as it was, or fails; to save it again: "
-                f"{'; '.join(list_commands(collection, module, after, workplace))}"
+                f"{'; '.join(list_commands(collection, module, after, context))}"
             )
 
 
@@ -51,7 +51,7 @@ def is_outdated(collection: Collection, module: StoredModule, after: Record | No
 
 
 def list_commands(
-    collection: Collection, module: StoredModule, after: Record | None, workplace: Workplace
+    collection: Collection, module: StoredModule, after: Record | None, context: Context
 ) -> Iterator[str]:
     """Yield the commands that save `collection` again, with the module as it is now or without it."""
     names = list(list_names(collection, module, after))
@@ -59,8 +59,8 @@ def list_commands(
         yield shlex.join(["module", "disable", collection.name])
         return
     yield "module --force purge"
-    if after and str(workplace.store.root) not in collection.system_folders:
-        yield shlex.join(["module", "use", str(workplace.store.root)])
+    if after and str(context.store.root) not in collection.system_folders:
+        yield shlex.join(["module", "use", str(context.store.root)])
     yield shlex.join(["module", "load", *names])
     yield shlex.join(["module", "save", collection.name])
 

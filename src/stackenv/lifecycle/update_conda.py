@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from stackenv.conda.environments import describe_package
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.package_owners import Owners, read_owners
 from stackenv.environments.stack import Stack
@@ -73,7 +73,7 @@ def look_at_conda(
     prospect = replace(
         prospect, changes=(*first, *(c for c in changes if c not in first)), then=first[0].after
     )
-    return prospect, CondaUpdate(target, prospect, exact, conda, environ, shelf.workplace)
+    return prospect, CondaUpdate(target, prospect, exact, conda, environ, shelf.context)
 
 
 def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prospect | None:
@@ -122,8 +122,8 @@ def load_conda(target: Target, shelf: StackShelf) -> Stack:
             return stack
     key = ("conda", ())
     if key not in shelf.loaded:
-        workplace = shelf.workplace
-        shelf.loaded[key] = load_conda_stack((), workplace, Lmod.find(workplace.environ).purged())
+        context = shelf.context
+        shelf.loaded[key] = load_conda_stack((), context, Lmod.find(context.environ).purged())
     return shelf.loaded[key]
 
 
@@ -136,7 +136,7 @@ class CondaUpdate:
     requirement: Requirement
     conda: str
     environ: Mapping[str, str]
-    workplace: Workplace
+    context: Context
     kept: Path = field(init=False)
     seen: Mapping[str, str | None] = field(init=False)
     captured: list[Record] = field(default_factory=list)
@@ -159,7 +159,7 @@ class CondaUpdate:
         """Return the steps until all is as it is to be, but record and modulefile."""
         name, path = self.target.name, Path(self.target.prefix)
         # A hard link into the user's own package cache would keep its owner's group and mode.
-        copy = ["--copy"] if self.workplace.shared else []
+        copy = ["--copy"] if self.context.shared else []
         words = [*describe_request(self.requirement, str(path)), *copy]
         steps = [
             Step(
@@ -171,10 +171,10 @@ class CondaUpdate:
         ]
         if self.target.record:
             steps.append(Step(f"{name}: capture what its activation does", self.capture))
-        if self.workplace.access.group is not None:
+        if self.context.access.group is not None:
             give = Step(
-                f"{name}: give the group of {self.workplace.shared} access",
-                lambda: self.workplace.access.give_tree(path),
+                f"{name}: give the group of {self.context.shared} access",
+                lambda: self.context.access.give_tree(path),
             )
             steps.append(give)
         return Plan(self.subject, tuple(steps), f"{self.kept}.never")
@@ -190,7 +190,7 @@ class CondaUpdate:
 
     def capture(self) -> None:
         assert self.target.record
-        self.captured.append(capture_record(self.target.record, self.workplace))
+        self.captured.append(capture_record(self.target.record, self.context))
 
     def exchange(self) -> Replacement:
         """Return the changes that bring record and modulefile in line, and delete what was kept."""

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv.cli.info import can_be_believed
 from stackenv.conda.environments import find_named_environment, list_environments
-from stackenv.environments.context import Workplace
+from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_own_record
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.store import NAME, StoredModule
@@ -49,7 +49,7 @@ class Target:
 class StackShelf:
     """Loads modules for environments, the same ones once."""
 
-    workplace: Workplace
+    context: Context
     loaded: dict[tuple[str, tuple[str, ...]], Stack] = field(default_factory=dict)
 
     def load(self, module: StoredModule, record: Record, with_python: bool = True) -> Stack:
@@ -68,10 +68,10 @@ class StackShelf:
                 f"the record of {record.full_name} names what is no module: {shlex.join(record.modules)}"
             )
         believed = can_be_believed(module)
-        path = record.modulepath if believed else self.workplace.environ.get("MODULEPATH", "")
+        path = record.modulepath if believed else self.context.environ.get("MODULEPATH", "")
         key = (f"{path} {with_python}", record.modules)
         if key not in self.loaded:
-            environ = {**self.workplace.environ, "MODULEPATH": path}
+            environ = {**self.context.environ, "MODULEPATH": path}
             self.loaded[key] = load_stack(Lmod.find(environ).purged(), record.modules, with_python)
         return self.loaded[key]
 
@@ -99,14 +99,14 @@ def parse_package(text: str) -> Requirement:
     return requirement
 
 
-def list_targets(workplace: Workplace) -> Iterator[Target]:
+def list_targets(context: Context) -> Iterator[Target]:
     """Yield each environment that has a module here, and the user's conda environments that have none."""
     prefixes = set()
-    for module in workplace.store.list_modules():
+    for module in context.store.list_modules():
         prefixes.add(os.path.realpath(module.prefix))
         yield describe_target(module)
-    if workplace.shared is None:
-        for prefix in list_environments(workplace.environ, workplace.policy.conda):
+    if context.shared is None:
+        for prefix in list_environments(context.environ, context.policy.conda):
             if os.path.realpath(prefix) not in prefixes:
                 yield Target(str(prefix), str(prefix), "conda")
 
@@ -120,7 +120,7 @@ def describe_target(module: StoredModule) -> Target:
     return Target(module.full_name, record.path, record.kind, module, record)
 
 
-def find_targets(names: Sequence[str], workplace: Workplace) -> list[Target]:
+def find_targets(names: Sequence[str], context: Context) -> list[Target]:
     """Return the environments that are named: by a module, or by conda's name or path.
 
     Raises
@@ -130,29 +130,29 @@ def find_targets(names: Sequence[str], workplace: Workplace) -> list[Target]:
     """
     found = {}
     for name in names:
-        target = find_target(name, workplace)
+        target = find_target(name, context)
         found[os.path.realpath(target.prefix)] = target
     return list(found.values())
 
 
-def find_target(name: str, workplace: Workplace) -> Target:
+def find_target(name: str, context: Context) -> Target:
     """Return the environment that is called `name`."""
     if "/" in name and Path(name).is_dir():
         real = os.path.realpath(name)
-        known = [target for target in list_targets(workplace) if os.path.realpath(target.prefix) == real]
+        known = [target for target in list_targets(context) if os.path.realpath(target.prefix) == real]
         if known:
             return known[0]
         if (Path(name) / "conda-meta/history").is_file():
             return Target(real, real, "conda")
         raise StackenvError(f"{name} has no module, and is no conda environment", f"stackenv adopt {name}")
     try:
-        return describe_target(workplace.store.find(name, default=True))
+        return describe_target(context.store.find(name, default=True))
     except StackenvError:
-        conda = workplace.policy.conda
-        prefix = None if "/" in name else find_named_environment(name, workplace.environ, conda)
+        conda = context.policy.conda
+        prefix = None if "/" in name else find_named_environment(name, context.environ, conda)
         if prefix is None:
             raise
-        return find_target(str(prefix), workplace)
+        return find_target(str(prefix), context)
 
 
 def is_same_package(name: str, requirement: Requirement) -> bool:

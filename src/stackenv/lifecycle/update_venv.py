@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.compiled import list_needed_features
-from stackenv.environments.context import Workplace, hide_credentials
+from stackenv.environments.context import Context, hide_credentials
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import read_origin, read_site_packages
 from stackenv.environments.package_owners import read_own_packages
@@ -73,7 +73,7 @@ def look_at_venv(
         return replace(prospect, then=now, state="current"), None
     ordered = (*first, *(c for c in changes if c not in first))
     prospect = replace(prospect, then=first[0].after, changes=ordered)
-    return prospect, VenvUpdate(module, record, prospect, environ, shelf.workplace)
+    return prospect, VenvUpdate(module, record, prospect, environ, shelf.context)
 
 
 def hold(
@@ -150,7 +150,7 @@ class VenvUpdate:
     record: Record
     prospect: Prospect
     environ: Mapping[str, str]
-    workplace: Workplace
+    context: Context
     kept: Path = field(init=False)
     wheels: Path = field(init=False)
     seen: Mapping[str, str | None] = field(init=False)
@@ -176,10 +176,10 @@ class VenvUpdate:
             Step(f"{name}: install {what}", self.install),
             Step(f"{name}: look whether everything in it has what it needs", self.look),
         ]
-        if self.workplace.access.group is not None:
+        if self.context.access.group is not None:
             give = Step(
-                f"{name}: give the group of {self.workplace.shared} access",
-                lambda: self.workplace.access.give_tree(path),
+                f"{name}: give the group of {self.context.shared} access",
+                lambda: self.context.access.give_tree(path),
             )
             steps.append(give)
         return Plan(name, tuple(steps), f"{self.kept}.never")
