@@ -37,8 +37,8 @@ def call(name, *args):
 
 
 def start_hook(*args, **kwargs):
-    """Load the site's policy: a wrong one stops EasyBuild before it builds anything."""
-    call("load_site_policy")
+    """Load the site configuration: a wrong one stops EasyBuild before it builds anything."""
+    call("load_site_configuration")
 
 
 def pre_build_and_install_loop_hook(easyconfigs, *args, **kwargs):
@@ -62,7 +62,7 @@ def pre_module_hook(block, *args, **kwargs):
 
 
 def module_write_hook(block, filepath, module_txt, *args, **kwargs):
-    """Return the modulefile's text with our part; prove it before the final write."""
+    """Return the modulefile's text with our part; load it in real shells before the final write."""
     return call("complete_module_text", block, filepath, module_txt)
 
 

@@ -22,7 +22,7 @@ CHANNEL = f"file://{WORK / 'distribution/channel'}"
 POLICY = f"""\
 version: 1
 conda:
-  proof: {{shells: [bash]}}
+  load_test: {{shells: [bash]}}
   storage:
     - {{parent: "${{STACKENV_TEST_PLACE}}", environments: conda/envs, packages: conda/pkgs}}
     - {{parent: "${{HOME}}", environments: conda/envs, packages: conda/pkgs}}

@@ -24,7 +24,7 @@ esac
 case "$tier" in
 quick)
     prepare_quick
-    set -- -m 'quick and not matrix' tests/policy tests/pure "$@"
+    set -- -m 'quick and not matrix' tests/configuration tests/pure "$@"
     ;;
 normal)
     prepare_all

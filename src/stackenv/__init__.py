@@ -1,6 +1,6 @@
 """Python environments as modulefiles, layered on a cluster's optimised stack.
 
-Data flows one way: `policy` (what the site decided) and `facts` (what is on the disk) become a
+Data flows one way: `configuration` (what the site decided) and `facts` (what is on the disk) become a
 description in the terms of `model`, made by the pure functions of `describe`; `render` turns a
 description into the text of a modulefile; `apply` alone changes the disk. `commands` (the command
 line) and `easybuild` (the hooks) wire these stages together; no stage imports a later one.

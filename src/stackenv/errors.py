@@ -40,8 +40,8 @@ class UsageError(StackenvError):
     status = 2
 
 
-class PolicyError(StackenvError):
-    """The site's policy file cannot be used (exit status 4)."""
+class ConfigurationError(StackenvError):
+    """The site's site configuration cannot be used (exit status 4)."""
 
     status = 4
 
@@ -52,8 +52,8 @@ class InstallationError(StackenvError):
     status = 5
 
 
-class ProofError(StackenvError):
-    """A generated modulefile did not pass its proof in a real shell (exit status 6)."""
+class VerificationError(StackenvError):
+    """A modulefile failed its load test, or a new environment its checks (exit status 6)."""
 
     status = 6
 

@@ -57,7 +57,7 @@ def compare(first: str, second: str, environ: dict[str, str]) -> tuple[float, fl
 
 
 def measure_hook() -> tuple[float, float, float]:
-    """Return the seconds of `eb --module-only --force`, of our hooks inside, and of their proof."""
+    """Return the seconds of `eb --module-only --force`, of our hooks inside, and of their load test."""
     with tempfile.TemporaryDirectory() as folder:
         environ = {
             "HOME": folder,
@@ -85,11 +85,11 @@ def measure_hook() -> tuple[float, float, float]:
                 capture_output=True,
             )
             total = time.perf_counter() - begin
-            spent = dict.fromkeys(("hooks", "proof", "version"), 0.0)
+            spent = dict.fromkeys(("hooks", "load_test", "version"), 0.0)
             for line in Path(folder, "times").read_text().splitlines():
                 kind, seconds = line.split()
                 spent[kind] += float(seconds)
-            rows.append((total, spent["hooks"] - spent["proof"] - spent["version"], spent["proof"]))
+            rows.append((total, spent["hooks"] - spent["load_test"] - spent["version"], spent["load_test"]))
     return tuple(statistics.median(column) for column in zip(*rows))
 
 
@@ -129,10 +129,10 @@ def main() -> None:
     print(f"{'what':<52} {'wanted':>8} {'A ms':>8} {'B ms':>8} {'A/B':>6}")
     for what, wanted, first, second, ratio in rows:
         print(f"{what:<52} {wanted:>8} {first * 1e3:8.1f} {second * 1e3:8.1f} {ratio:6.2f}")
-    total, hooks, proof = measure_hook()
+    total, hooks, load_test = measure_hook()
     print(f"\neb --module-only --force {total * 1e3:8.1f} ms")
-    print(f"  the hooks without the proof {hooks * 1e3:8.1f} ms {hooks / total:6.1%} (wanted <= 5 %)")
-    print(f"  the proof in all shells     {proof * 1e3:8.1f} ms {proof / total:6.1%}")
+    print(f"  the hooks, no load test    {hooks * 1e3:8.1f} ms {hooks / total:6.1%} (wanted <= 5 %)")
+    print(f"  the load test in all shells {load_test * 1e3:8.1f} ms {load_test / total:6.1%}")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def timed(kind, function):
 
 note("hooks", time.perf_counter() - begin)
 validate = ours.adapter.validate_condarc
-ours.adapter.prove_module = timed("proof", ours.adapter.prove_module)
+ours.adapter.run_load_test = timed("load_test", ours.adapter.run_load_test)
 ours.adapter.validate_condarc = timed("version", lambda *args: list(validate(*args)))
 ours.adapter.find_conda_version = timed("version", ours.adapter.find_conda_version)
 globals().update({name: timed("hooks", f) for name, f in vars(ours).items() if name.endswith("_hook")})

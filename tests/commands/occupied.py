@@ -47,7 +47,7 @@ def fill_home(person: Person) -> None:
 
 
 def write_policy(person: Person, text: str) -> dict[str, str]:
-    """Return the change of variables by which a policy with `text` holds."""
+    """Return the change of variables by which a site configuration with `text` holds."""
     path = person.home.parent / "site.yaml"
     path.write_text(f"version: 1\n{text}")
     return {"STACKENV_SITE_CONFIG": str(path)}

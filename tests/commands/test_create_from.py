@@ -157,9 +157,9 @@ def test_what_the_file_says_already_is_refused(owner: Person) -> None:
 
 
 def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> None:
-    policy = person.home.parent / "site.yaml"
-    policy.write_text(POLICY)
-    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = person.home.parent / "site.yaml"
+    configuration.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     person.stackenv("create", "--conda", "it", "activating")
     file = export(person, "it")
     person.stackenv("create", "again", "--from", str(file))
@@ -171,9 +171,9 @@ def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> Non
 def test_conda_packages_that_are_nowhere_are_asked_of_conda(
     person: Person, built_modules: BuiltModules
 ) -> None:
-    policy = person.home.parent / "site.yaml"
-    policy.write_text(POLICY)
-    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = person.home.parent / "site.yaml"
+    configuration.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     person.stackenv("create", "--conda", "it", "activating")
     file = export(person, "it")
     file.write_text(file.read_text().replace("name: activating", "name: absent"))

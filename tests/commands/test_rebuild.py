@@ -173,9 +173,9 @@ def test_an_adopted_one_gets_one_of_stackenvs(person: Person) -> None:
 @pytest.fixture
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     """Return a person with the real module of Anaconda3."""
-    policy = person.home.parent / "site.yaml"
-    policy.write_text(POLICY)
-    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = person.home.parent / "site.yaml"
+    configuration.write_text(POLICY)
+    person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     return person
 
 

@@ -233,11 +233,11 @@ def write_channel(folder: Path, *packages: tuple[str, str]) -> Path:
 @pytest.fixture
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     """Return a person with the real module of Anaconda3."""
-    policy = person.home.parent / "site.yaml"
-    policy.write_text(POLICY)
+    configuration = person.home.parent / "site.yaml"
+    configuration.write_text(POLICY)
     person.environ.update(
         MODULEPATH=built_modules.modulepath,
-        STACKENV_SITE_CONFIG=str(policy),
+        STACKENV_SITE_CONFIG=str(configuration),
         CONDA_PKGS_DIRS=str(person.home / "pkgs"),
         PIP_FIND_LINKS=f"{person.site.wheels} {WORK / 'stack/wheels'}",
     )

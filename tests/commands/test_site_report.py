@@ -205,9 +205,9 @@ def test_records_that_are_none_are_counted_and_cost_nothing(person: Person, proj
 
 
 def test_where_other_users_folders_cannot_be_told(person: Person, project: Path) -> None:
-    policy = person.home / "site.yaml"
-    policy.write_text("version: 1\npersonal: {modules: '${WORKSPACE}/my modules'}\n")
-    environ = {"STACKENV_SITE_CONFIG": str(policy)}
+    configuration = person.home / "site.yaml"
+    configuration.write_text("version: 1\npersonal: {modules: '${WORKSPACE}/my modules'}\n")
+    environ = {"STACKENV_SITE_CONFIG": str(configuration)}
     refused = person.stackenv("site", "report", "Bundle", status=1, **environ)
     assert "WORKSPACE is for other users cannot be told" in refused.stderr
     assert "--root FOLDER" in refused.stderr

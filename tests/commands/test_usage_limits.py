@@ -1,4 +1,4 @@
-"""`stackenv usage`: the limits of folders, by the policy's numbers and by what the site's command tells."""
+"""`stackenv usage`: the limits of folders, by configured numbers and by what the site's command tells."""
 
 from __future__ import annotations
 

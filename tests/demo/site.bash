@@ -4,7 +4,7 @@ say() {
     printf '\n$ %s\n' "$*"
     eval "$*"
 }
-printf '\n=== The admin: a policy, the hooks, eb ===\n'
+printf '\n=== The admin: a site configuration, the hooks, eb ===\n'
 cd "$CHECKOUT/tests/distribution/easyconfigs"
 say 'cat "$STACKENV_SITE_CONFIG"'
 say 'stackenv site check'

@@ -18,8 +18,8 @@ def easybuild(request: pytest.FixtureRequest, tmp_path: Path) -> EasyBuild:
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
     """A software tree in which Anaconda3 is built; tests leave its modulefile as they find it.
 
-    It is proven in bash, or as the test file's PROOF says.
+    It is load-tested in bash, or as the test file's LOAD_TEST says.
     """
     easybuild = make_easybuild(request.param, tmp_path_factory.mktemp(request.param))
-    easybuild.build(**getattr(request.module, "PROOF", {}))
+    easybuild.build(**getattr(request.module, "LOAD_TEST", {}))
     return easybuild

@@ -18,7 +18,7 @@ FAILING_HOOKS = Path(__file__).with_name("failing_hooks.py")
 
 
 # Most tests are not about the shells in which the module is proven; the site's defaults name all seven.
-IN_BASH = "version: 1\nconda:\n  proof: {shells: [bash]}\n"
+IN_BASH = "version: 1\nconda:\n  load_test: {shells: [bash]}\n"
 IN_ALL_SHELLS = {"STACKENV_SITE_CONFIG": ""}
 
 

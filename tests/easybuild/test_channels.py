@@ -1,4 +1,4 @@
-"""The policy's channels hold in the built installation, whatever an old ~/.condarc says."""
+"""The site configuration's channels hold in the built installation, whatever an old ~/.condarc says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANNEL = f"file://{WORK / 'distribution/channel'}"
 POLICY = f"""\
 version: 1
 conda:
-  proof: {{shells: [bash]}}
+  load_test: {{shells: [bash]}}
   channels:
     default: ["{CHANNEL}"]
     replace_defaults: true
@@ -29,9 +29,9 @@ OLD_CONDARC = "channels: [defaults]\nchannel_priority: flexible\n"
 def site(tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
     folder = tmp_path_factory.mktemp("channels")
     easybuild = make_easybuild("eb5", folder)
-    policy = folder / "site.yaml"
-    policy.write_text(POLICY)
-    easybuild.build(STACKENV_SITE_CONFIG=str(policy))
+    configuration = folder / "site.yaml"
+    configuration.write_text(POLICY)
+    easybuild.build(STACKENV_SITE_CONFIG=str(configuration))
     return easybuild
 
 

@@ -6,15 +6,15 @@ import pytest
 
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.installation import CondaInstallation
-from stackenv.configuration import load_policy
-from stackenv.errors import PolicyError
+from stackenv.configuration import load_configuration
+from stackenv.errors import ConfigurationError
 
 MODULE = "Anaconda3/2024.02-1"
 
 
 @pytest.fixture
 def validate(built_modules, tmp_path):
-    """Return a function that has the built conda, 24.7.1, judge the condarc of a policy."""
+    """Return a function that has the built conda, 24.7.1, judge the condarc of a site configuration."""
     installation = CondaInstallation("Anaconda3", MODULE, f"{built_modules.software}/{MODULE}")
     (tmp_path / ".condarc").write_text("ssl_verify: maybe\n")
 
@@ -23,7 +23,7 @@ def validate(built_modules, tmp_path):
         file.write_text(f"version: 1\nconda: {conda}\n")
         environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "CONDA_SSL_VERIFY": "maybe"}
         where = CondaInstallation("Anaconda3", MODULE, root)
-        return list(validate_condarc(where, load_policy(file), environ))
+        return list(validate_condarc(where, load_configuration(file), environ))
 
     return ask
 
@@ -39,7 +39,7 @@ def validate(built_modules, tmp_path):
     ids=["a wrong word", "an alias", "another type", "a value on which conda's own code fails"],
 )
 def test_a_value_that_conda_rejects_is_named_by_its_key(validate, tmp_path, condarc, words) -> None:
-    with pytest.raises(PolicyError) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         validate(f"{{condarc: {{{condarc}}}}}")
     lines = raised.value.message.splitlines()
     assert lines[0].startswith("conda 24.7.1 of ") and f"rejects keys of {tmp_path}/site.yaml" in lines[0]
@@ -49,7 +49,7 @@ def test_a_value_that_conda_rejects_is_named_by_its_key(validate, tmp_path, cond
 
 def test_keys_that_depend_on_each_other_are_judged_together(validate) -> None:
     assert validate("{condarc: {client_ssl_cert: /c, client_ssl_cert_key: /k, ssl_verify: /etc}}") == []
-    with pytest.raises(PolicyError, match="'client_ssl_cert' is required"):
+    with pytest.raises(ConfigurationError, match="'client_ssl_cert' is required"):
         validate("{condarc: {client_ssl_cert_key: /k}}")
 
 
@@ -77,14 +77,14 @@ def test_a_value_that_other_hosts_may_accept_is_a_warning(validate, condarc, key
     (warning,) = validate(f"{{condarc: {{{condarc}}}}}")
     assert warning.startswith(f"conda 24.7.1 rejects conda.condarc.{key} on this host: ")
     assert warning.endswith("without a variable" if key != "verify_ssl" else "that file is missing")
-    with pytest.raises(PolicyError) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         validate(f"{{condarc: {{{condarc}, always_yes: perhaps}}}}")
     assert "conda.condarc.always_yes: " in raised.value.message
     assert f"conda.condarc.{key}: " not in raised.value.message
 
 
 def test_a_path_where_none_can_stand_stops_the_build(validate) -> None:
-    with pytest.raises(PolicyError, match=r"conda\.condarc\.channel_alias: "):
+    with pytest.raises(ConfigurationError, match=r"conda\.condarc\.channel_alias: "):
         validate("{condarc: {channel_alias: /not/here}}")
 
 
@@ -102,21 +102,21 @@ def test_a_build_with_such_a_value_stops_before_it_changes_the_installation(buil
     root = built.prefix / f"software/{MODULE}"
     condarc, module = root / "condarc.d/stackenv.yml", built.modules / f"{MODULE}.lua"
     before = condarc.read_bytes(), module.read_bytes()
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\nconda: {condarc: {channel_prioritty: strict, ssl_verify: maybe}}\n")
-    done = built.build("--module-only", "--force", check=False, STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\nconda: {condarc: {channel_prioritty: strict, ssl_verify: maybe}}\n")
+    done = built.build("--module-only", "--force", check=False, STACKENV_SITE_CONFIG=str(configuration))
     words = done.stdout + done.stderr
     assert done.returncode != 0
     assert "Traceback" not in words
-    assert f"rejects keys of {policy}" in words and "conda.condarc.ssl_verify: " in words
+    assert f"rejects keys of {configuration}" in words and "conda.condarc.ssl_verify: " in words
     assert (condarc.read_bytes(), module.read_bytes()) == before
 
 
 @pytest.mark.any_value("built")
 def test_a_build_goes_on_with_a_file_that_only_the_users_hosts_have(built, tmp_path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\nconda: {condarc: {ssl_verify: /not/here.pem}}\n")
-    done = built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\nconda: {condarc: {ssl_verify: /not/here.pem}}\n")
+    done = built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(configuration))
     assert "rejects conda.condarc.ssl_verify on this host" in done.stdout + done.stderr
     assert "/not/here.pem" in (built.prefix / f"software/{MODULE}/condarc.d/stackenv.yml").read_text()
     built.build("--module-only", "--force")

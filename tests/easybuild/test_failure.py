@@ -107,30 +107,30 @@ def test_tcl_is_refused_with_the_options_name_before_anything_is_built(easybuild
 
 @pytest.mark.any_value("easybuild")
 def test_a_wrong_policy_stops_before_anything_is_built(easybuild, tmp_path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\nconda:\n  base_on_pth: true\n")
-    done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\nconda:\n  base_on_pth: true\n")
+    done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(configuration))
     words = done.stdout + done.stderr
     assert done.returncode != 0
-    assert f"{policy}:3: conda.base_on_pth" in words and "base_on_path" in words
+    assert f"{configuration}:3: conda.base_on_pth" in words and "base_on_path" in words
     assert "Traceback" not in words
     assert not (easybuild.prefix / "software/Anaconda3").exists()
 
 
 @pytest.mark.any_value("easybuild")
-def test_a_module_that_does_not_pass_its_proof_fails_the_build(easybuild, tmp_path) -> None:
+def test_a_module_that_fails_its_load_test_fails_the_build(easybuild, tmp_path) -> None:
     templates = tmp_path / "templates"
     templates.mkdir()
     (templates / "conda.lua.j2").write_text(
         '{% extends "stackenv/conda.lua.j2" %}\n'
         '{% block unload %}if mode() == "load" then setenv("LEFT_BEHIND", "1") end\n{% endblock %}\n'
     )
-    policy = tmp_path / "site.yaml"
-    policy.write_text(f"version: 1\nconda:\n  templates: {templates}\n")
-    done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text(f"version: 1\nconda:\n  templates: {templates}\n")
+    done = easybuild.build(check=False, STACKENV_SITE_CONFIG=str(configuration))
     words = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "did not pass its proof" in words and "in bash:" in words and "LEFT_BEHIND" in words
+    assert "failed its load test" in words and "in bash:" in words and "LEFT_BEHIND" in words
     assert not (easybuild.modules / "Anaconda3/2024.02-1.lua").exists()
 
 

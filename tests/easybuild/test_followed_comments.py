@@ -15,7 +15,7 @@ from runner import CHECKOUT, EASYCONFIGS, HOOKS, LMOD, WORK
 SITE_CONFIG = CHECKOUT / "site-config"
 MODULE = "Anaconda3/2024.02-1"
 EASYCONFIG = EASYCONFIGS / "Anaconda3-2024.02-1.eb"
-POLICY = "version: 1\nconda:\n  proof: {shells: [bash]}\n  condarc: {channel_priority: strict}\n"
+POLICY = "version: 1\nconda:\n  load_test: {shells: [bash]}\n  condarc: {channel_priority: strict}\n"
 
 
 def list_commands(text: str) -> list[str]:
@@ -77,7 +77,7 @@ def test_hooks_that_are_set_once_need_no_option(built, tmp_path, where) -> None:
 
 
 def test_the_examples_in_the_policy_s_comments_are_right_policies(tmp_path) -> None:
-    from stackenv.configuration import load_policy
+    from stackenv.configuration import load_configuration
 
     text = (SITE_CONFIG / "default.yaml").read_text()
     blocks = re.findall(r"(?:^ *#     .*\n)+", text, re.MULTILINE)
@@ -88,7 +88,7 @@ def test_the_examples_in_the_policy_s_comments_are_right_policies(tmp_path) -> N
         lines = "".join(f"{indent}{line.strip()[6:]}\n" for line in block.splitlines())
         head = "" if lines.startswith("version") else "version: 1\n" + ("conda:\n" if indent else "")
         (tmp_path / "site.yaml").write_text(head + lines)
-        load_policy(tmp_path / "site.yaml")
+        load_configuration(tmp_path / "site.yaml")
 
 
 OWN = "# Of the site.\n[install]\ntimeout = 7\n[global]\nindex-url = https://mirror.example/simple\n"

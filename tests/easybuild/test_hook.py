@@ -16,7 +16,7 @@ from open_ways import open_way_to
 from runner import IN_ALL_SHELLS
 
 # Of the fixture `built`, in conftest.py.
-PROOF = IN_ALL_SHELLS
+LOAD_TEST = IN_ALL_SHELLS
 OTHER = """\
 easyblock = 'Tarball'
 name = 'other'
@@ -30,7 +30,7 @@ moduleclass = 'tools'
 """
 
 
-def test_the_build_ends_with_a_module_that_the_proof_has_loaded(built) -> None:
+def test_the_build_ends_with_a_module_that_the_load_test_has_loaded(built) -> None:
     text = (built.modules / "Anaconda3/2024.02-1.lua").read_text()
     assert 'setenv("EBROOTANACONDA3", root)' in text
     assert text.count("stackenv 0.1.0 sha256:") == 1
@@ -169,9 +169,9 @@ def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built, tmp_path) -> N
         done = built.build("--module-only", "--force")
         assert "== stackenv: base marked as frozen: conda refuses to change it\n" in done.stdout
         assert "make an environment of your own" in json.loads(mark.read_text())["message"]
-        policy = tmp_path / "site.yaml"
-        policy.write_text("version: 1\nconda:\n  freeze_base: false\n")
-        built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(policy))
+        configuration = tmp_path / "site.yaml"
+        configuration.write_text("version: 1\nconda:\n  freeze_base: false\n")
+        built.build("--module-only", "--force", STACKENV_SITE_CONFIG=str(configuration))
         assert not mark.exists()
         mark.write_text('{"message": "frozen by somebody else"}')
         built.build("--module-only", "--force")

@@ -10,9 +10,9 @@ import pytest
 from runner import LMOD, WORK
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.conda.load_test import ProofReport, prove_module
-from stackenv.configuration import ProofPolicy
-from stackenv.errors import ProofError
+from stackenv.conda.load_test import LoadTestReport, run_load_test
+from stackenv.configuration import LoadTestSettings
+from stackenv.errors import VerificationError
 
 MODULE = "Anaconda3/2024.02-1"
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
@@ -34,10 +34,10 @@ def load_test(built_modules, monkeypatch):
     text = Path(built_modules.modulepath, f"{MODULE}.lua").read_text()
     monkeypatch.setenv("LMOD_CMD", LMOD)
 
-    def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> ProofReport:
+    def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> LoadTestReport:
         monkeypatch.setenv("PATH", path.format(root=root))
-        return prove_module(
-            f"{text}\n{more}\n", CondaInstallation("Anaconda3", MODULE, root), ProofPolicy(shells, 120)
+        return run_load_test(
+            f"{text}\n{more}\n", CondaInstallation("Anaconda3", MODULE, root), LoadTestSettings(shells, 120)
         )
 
     return run
@@ -53,7 +53,7 @@ def make_odd_path(folder: Path) -> str:
 @pytest.mark.parametrize("duplicates", ["no", "yes"])
 def test_a_path_that_lmod_or_conda_rewrites_is_no_trace(load_test, tmp_path, monkeypatch, duplicates) -> None:
     monkeypatch.setenv("LMOD_DUPLICATE_PATHS", duplicates)
-    assert load_test(path=make_odd_path(tmp_path)) == ProofReport(SHELLS, (), ())
+    assert load_test(path=make_odd_path(tmp_path)) == LoadTestReport(SHELLS, (), ())
 
 
 def test_an_admin_may_have_the_module_loaded(load_test) -> None:
@@ -67,7 +67,7 @@ def test_a_variable_that_a_shell_starts_with_may_be_rewritten_too(load_test, tmp
     bash.chmod(0o755)
     path = f"{tmp_path}:{SYSTEM}"
     assert load_test('prepend_path("MANPATH", "/opt/more")', ("bash",), path).passed == ("bash",)
-    with pytest.raises(ProofError, match="MANPATH was '/opt//man:/opt/man:' and is '/opt/more:"):
+    with pytest.raises(VerificationError, match="MANPATH was '/opt//man:/opt/man:' and is '/opt/more:"):
         load_test('if mode() == "load" then prepend_path("MANPATH", "/opt/more") end', ("bash",), path)
 
 
@@ -82,14 +82,16 @@ def test_a_shell_that_the_host_does_not_have_is_named(load_test, tmp_path) -> No
 
 @pytest.mark.parametrize("more", LEFT_BEHIND.values(), ids=LEFT_BEHIND)
 def test_what_the_module_leaves_behind_is_a_trace(load_test, tmp_path, more) -> None:
-    with pytest.raises(ProofError, match=r"in bash: module unload leaves a trace: (PATH|LEFT_BEHIND) was"):
+    with pytest.raises(
+        VerificationError, match=r"in bash: module unload leaves a trace: (PATH|LEFT_BEHIND) was"
+    ):
         load_test(more, ("bash",), make_odd_path(tmp_path))
 
 
 def test_a_function_conda_that_stays_is_found_in_every_shell(load_test, tmp_path) -> None:
     """But tcsh, whose `conda` is an alias."""
     shells = tuple(shell for shell in SHELLS if shell != "tcsh")
-    with pytest.raises(ProofError) as raised:
+    with pytest.raises(VerificationError) as raised:
         load_test(CONDA, shells, make_odd_path(tmp_path))
     words = str(raised.value)
     found = [shell for shell in shells if f"in {shell}: no conda after unload: conda is still there" in words]

@@ -56,8 +56,8 @@ def test_of_a_conda_environment(tmp_path: Path) -> None:
     built = build_modules()
     with unmounting(tmp_path):
         user = make_packing_user(tmp_path, open_stack("eb5-pythonpath"))
-        policy = Path(user.environ["STACKENV_SITE_CONFIG"])
-        policy.write_text(f"{POLICY}pack:\n  mounts: {tmp_path}/node\n")
+        configuration = Path(user.environ["STACKENV_SITE_CONFIG"])
+        configuration.write_text(f"{POLICY}pack:\n  mounts: {tmp_path}/node\n")
         (user.home / ".condarc").write_text(f"channels: [{CHANNEL}]\n")
         user.environ["MODULEPATH"] = built.modulepath
         for arguments in (

@@ -32,9 +32,9 @@ def make_conda_user(folder: Path, stack: Stack, built: BuiltModules) -> User:
     variable and puts a folder in front of a list; deactivate.d of two forgets to take that away again.
     """
     user = make_user(folder, stack)
-    policy = folder / "site.yaml"
-    policy.write_text(POLICY)
-    user.environ.update(MODULEPATH=built.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = folder / "site.yaml"
+    configuration.write_text(POLICY)
+    user.environ.update(MODULEPATH=built.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     environments = user.home / "conda/envs"
     for name in ("one", "two", "other", "third"):
         make_environment(environments / name, f"STACKENV_TEST_{name.upper()}")

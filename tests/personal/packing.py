@@ -47,9 +47,9 @@ def make_packing_user(folder: Path, stack, **environ: str) -> User:
     """Return a user whose site mounts below `folder`/node."""
     user = make_user(folder, stack)
     (folder / "node").mkdir(exist_ok=True)
-    policy = folder / "packing.yaml"
-    policy.write_text(f"version: 1\npack:\n  mounts: {folder}/node\n")
-    user.environ.update(STACKENV_SITE_CONFIG=str(policy), **environ)
+    configuration = folder / "packing.yaml"
+    configuration.write_text(f"version: 1\npack:\n  mounts: {folder}/node\n")
+    user.environ.update(STACKENV_SITE_CONFIG=str(configuration), **environ)
     return user
 
 

@@ -130,9 +130,9 @@ def test_an_environment_whose_name_no_module_can_have_gets_one_that_it_can(user:
 @pytest.fixture
 def conda_user(user: User, built_modules: BuiltModules) -> User:
     """A user of the real Anaconda3's module, with the test's channel."""
-    policy = user.home.parent / "site.yaml"
-    policy.write_text(CONDA_POLICY)
-    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = user.home.parent / "site.yaml"
+    configuration.write_text(CONDA_POLICY)
+    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     return user
 
 

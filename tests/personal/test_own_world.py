@@ -501,9 +501,9 @@ def test_a_venv_always_sees_its_modules(with_venv: User) -> None:
 
 @pytest.mark.any_value("owner")
 def test_a_site_can_have_environments_see_the_modules(owner: User, tmp_path: Path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text(POLICY.replace("conda:\n", "conda:\n  hide_modules: false\n"))
-    done = owner.stackenv("adopt", "plain", "seeing", STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text(POLICY.replace("conda:\n", "conda:\n  hide_modules: false\n"))
+    done = owner.stackenv("adopt", "plain", "seeing", STACKENV_SITE_CONFIG=str(configuration))
     assert done.returncode == 0, done.stderr
     load = f"module use ~/modules; module load {owner.stack.bundle_module} seeing"
     seen = owner.run(f"{load}; python -c 'import sys; print(*sys.path)'")

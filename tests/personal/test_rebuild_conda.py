@@ -26,9 +26,9 @@ CACHES = ("lib/__pycache__/mine.pyc", "var/cache/fontconfig/x.cache", "share/com
 def user(tmp_path: Path, one_stack: Stack, built_modules: BuiltModules) -> User:
     """Return a user with the conda environment it/1.0."""
     user = make_user(tmp_path, one_stack)
-    policy = tmp_path / "site.yaml"
-    policy.write_text(POLICY)
-    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text(POLICY)
+    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     made = user.stackenv("create", "it", "--conda", "activating", "python", "pip", "pandas")
     assert made.returncode == 0, made.stderr
     return user

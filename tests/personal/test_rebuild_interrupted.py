@@ -55,9 +55,9 @@ def conda_owner(
 ) -> User:
     """Return a user with the conda environment it/1.0."""
     owner = make_user(tmp_path_factory.mktemp("rebuild-interrupted-conda"), one_stack)
-    policy = owner.home.parent / "site.yaml"
-    policy.write_text(POLICY)
-    owner.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = owner.home.parent / "site.yaml"
+    configuration.write_text(POLICY)
+    owner.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     made = owner.stackenv("create", "it", "--conda", "activating")
     assert made.returncode == 0, made.stderr
     return owner

@@ -60,9 +60,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules
     """Return a user with tool 1.0 in the module genes and in plain, which has no module; and with `other`."""
     folder = tmp_path_factory.mktemp("update-conda")
     user = make_user(folder, open_stack("eb5-pythonpath"))
-    policy = folder / "site.yaml"
-    policy.write_text(POLICY)
-    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+    configuration = folder / "site.yaml"
+    configuration.write_text(POLICY)
+    user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     channel = write_packages(folder)
     made = user.stackenv("create", "--conda", "genes", "-c", channel, "tool=1.0", "activating")
     assert made.returncode == 0, made.stderr

@@ -98,26 +98,30 @@ def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) 
 
 
 def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\nconda:\n  init: warn\n")
-    done = run("site", "check", str(policy))
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{policy}: the policy is right\n", "")
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\nconda:\n  init: warn\n")
+    done = run("site", "check", str(configuration))
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"{configuration}: the site configuration is right\n",
+        "",
+    )
 
 
 def test_check_warns_of_keys_that_conda_does_not_know(tmp_path: Path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\nconda:\n  condarc: {channel_prioritty: strict}\n")
-    done = run("site", "check", str(policy))
-    assert (done.returncode, done.stdout) == (0, f"{policy}: the policy is right\n")
-    assert done.stderr.startswith(f"stackenv: warning: {policy}:3: conda.condarc.channel_prioritty: ")
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\nconda:\n  condarc: {channel_prioritty: strict}\n")
+    done = run("site", "check", str(configuration))
+    assert (done.returncode, done.stdout) == (0, f"{configuration}: the site configuration is right\n")
+    assert done.stderr.startswith(f"stackenv: warning: {configuration}:3: conda.condarc.channel_prioritty: ")
 
 
 def test_check_names_file_and_line_of_a_fault(tmp_path: Path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\nconda:\n  int: warn\n")
-    done = run("site", "check", str(policy))
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\nconda:\n  int: warn\n")
+    done = run("site", "check", str(configuration))
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr.startswith(f"stackenv: {policy}:3: conda.int: unknown key")
+    assert done.stderr.startswith(f"stackenv: {configuration}:3: conda.int: unknown key")
 
 
 def test_check_of_a_missing_file_is_status_4(tmp_path: Path) -> None:
@@ -127,9 +131,11 @@ def test_check_of_a_missing_file_is_status_4(tmp_path: Path) -> None:
 
 
 def test_check_without_a_file_checks_the_one_in_force(tmp_path: Path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text("version: 1\n")
-    assert run("site", "check", STACKENV_SITE_CONFIG=str(policy)).stdout.startswith(f"{policy}: ")
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\n")
+    assert run("site", "check", STACKENV_SITE_CONFIG=str(configuration)).stdout.startswith(
+        f"{configuration}: "
+    )
 
 
 def test_a_policy_that_is_named_and_missing_is_status_4(tmp_path: Path) -> None:
@@ -183,8 +189,8 @@ AS_NOBODY = """\
 import os, sys
 from stackenv.cli import main as cli
 from stackenv.cli import site
-policy = site.load_policy(site.find_policy_file({}))
-site.load_policy = lambda path: policy
+policy = site.load_configuration(site.find_configuration_file({}))
+site.load_configuration = lambda path: policy
 if os.geteuid() == 0:
     os.setgroups([]); os.setegid(65534); os.seteuid(65534)
 sys.argv[0] = "stackenv"

@@ -17,10 +17,12 @@ VALUES = {
 }
 
 
-def run_program(name: str, policy: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_program(
+    name: str, configuration: str, folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     text = read_source(open_templates(None), f"libexec/{name}")
     program = folder / name
-    program.write_text(fill_placeholders(text, {**VALUES, "INIT_POLICY": policy}, "sh"))
+    program.write_text(fill_placeholders(text, {**VALUES, "INIT_POLICY": configuration}, "sh"))
     program.chmod(0o755)
     words = [str(program), "init", *(arguments or ("bash",))]
     return subprocess.run(words, capture_output=True, text=True, check=False)
@@ -54,7 +56,7 @@ def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
     "words", ["--reverse", "--all --reverse --dry-run", "zsh -d --reverse", "--help", "-h"], ids=str
 )
 def test_what_takes_it_back_or_only_shows_help_is_conda_s(
-    name: str, policy: str, words: str, tmp_path
+    name: str, configuration: str, words: str, tmp_path
 ) -> None:
-    done = run_program(name, policy, tmp_path, *words.split())
+    done = run_program(name, configuration, tmp_path, *words.split())
     assert (done.returncode, done.stdout, done.stderr) == (0, f"-I conda init {words}\n", "")

@@ -1,4 +1,4 @@
-"""A policy and an installation into the text of a modulefile.
+"""A site configuration and an installation into the text of a modulefile.
 
 The golden files are the whole text for two policies. After a change that was meant to change them:
 
@@ -21,14 +21,14 @@ from stackenv import STACKENV_UUID, __version__
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.module import describe_conda_module, describe_installed_files
 from stackenv.configuration import (
-    ChannelPolicy,
-    CondaPolicy,
+    ChannelSettings,
+    CondaSettings,
     Literal,
+    LoadTestSettings,
     PathTemplate,
-    ProofPolicy,
     StoragePlace,
     Variable,
-    load_policy,
+    load_configuration,
 )
 from stackenv.errors import StackenvError
 from stackenv.modulefile import TerminalNotices
@@ -45,7 +45,7 @@ INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", "/software/
 HOSTILE = st.text(max_size=20) | st.sampled_from(
     ["]]", "]=]\n", '"', "\\", "--[[", "\n-- x", "{{ 1 }}", "{% raw %}", "{#", "__ROOT__", "%s", "\0", "\r\n"]
 )
-# Where a notice has the name of the software, the description refuses nothing: a policy's `names` are
+# Where a notice has the name of the software, the description refuses nothing: a configuration's `names` are
 # known ones. A prefix has passed `check_root`.
 PLAIN = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
 ROOTS = st.lists(
@@ -56,12 +56,12 @@ ROOTS = st.lists(
 PARTS = st.builds(Literal, HOSTILE) | st.builds(Variable, HOSTILE)
 PATHS = st.builds(PathTemplate, HOSTILE, st.lists(PARTS, max_size=4).map(tuple))
 POLICIES_OF_ANY_KIND = st.builds(
-    CondaPolicy,
+    CondaSettings,
     names=st.lists(HOSTILE, max_size=2).map(tuple),
     base_on_path=st.booleans(),
     storage=st.lists(st.builds(StoragePlace, PATHS, HOSTILE, HOSTILE), max_size=3).map(tuple),
     purged_storage=st.lists(PATHS, max_size=2).map(tuple),
-    channels=st.builds(ChannelPolicy, st.just(()), st.booleans(), st.just(())),
+    channels=st.builds(ChannelSettings, st.just(()), st.booleans(), st.just(())),
     condarc=st.just({}),
     final=st.just(()),
     init=st.sampled_from(["refuse", "warn", "allow"]),
@@ -72,7 +72,7 @@ POLICIES_OF_ANY_KIND = st.builds(
     export_function=st.booleans(),
     empty_package_cache=st.booleans(),
     freeze_base=st.booleans(),
-    proof=st.builds(ProofPolicy, st.just(("bash",)), st.just(60)),
+    proof=st.builds(LoadTestSettings, st.just(("bash",)), st.just(60)),
     templates=st.none(),
 )
 INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS)
@@ -93,27 +93,27 @@ def compile_lua(text: str) -> str:
     return done.stderr.decode(errors="replace")
 
 
-def default_policy() -> CondaPolicy:
-    return load_policy(CHECKOUT / "site-config/default.yaml").conda
+def default_policy() -> CondaSettings:
+    return load_configuration(CHECKOUT / "site-config/default.yaml").conda
 
 
 @settings(max_examples=150, deadline=None)
 @given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
-def test_whatever_a_policy_holds_the_text_compiles(installation, policy) -> None:
-    assert compile_lua(render_module(describe_conda_module(installation, policy))) == ""
+def test_whatever_a_policy_holds_the_text_compiles(installation, configuration) -> None:
+    assert compile_lua(render_module(describe_conda_module(installation, configuration))) == ""
 
 
 @settings(max_examples=30, deadline=None)
 @given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
-def test_the_same_description_gives_the_same_text(installation, policy) -> None:
-    first, second = (render_module(describe_conda_module(installation, policy)) for _ in range(2))
+def test_the_same_description_gives_the_same_text(installation, configuration) -> None:
+    first, second = (render_module(describe_conda_module(installation, configuration)) for _ in range(2))
     assert first == second
 
 
 @settings(max_examples=30, deadline=None)
 @given(INSTALLATIONS, POLICIES_OF_ANY_KIND)
-def test_the_first_line_has_the_hash_of_the_rest(installation, policy) -> None:
-    text = render_module(describe_conda_module(installation, policy))
+def test_the_first_line_has_the_hash_of_the_rest(installation, configuration) -> None:
+    text = render_module(describe_conda_module(installation, configuration))
     line, _, body = text.partition("\n")
     digest = hashlib.sha256(body.encode()).hexdigest()
     assert line == f"-- {STACKENV_UUID} stackenv {__version__} sha256:{digest}"
@@ -147,8 +147,8 @@ def test_without_notices_there_is_no_code_for_them() -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_text_is_the_golden_one(name: str) -> None:
-    policy = load_policy(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
-    text = render_module(describe_conda_module(INSTALLATION, policy))
+    configuration = load_configuration(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
+    text = render_module(describe_conda_module(INSTALLATION, configuration))
     golden = GOLDEN / f"{name}.lua"
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
         golden.write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.module import describe_conda_module, describe_installed_files
-from stackenv.configuration import load_policy
+from stackenv.configuration import load_configuration
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.templates import fill_placeholders
 from stackenv.modulefile.text import render_installed_file, render_module
@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPLATES = CHECKOUT / "modulefiles"
 ROOT = "/software/Anaconda3/2024.02-1"
 INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT)
-POLICY = load_policy(CHECKOUT / "site-config/default.yaml").conda
+POLICY = load_configuration(CHECKOUT / "site-config/default.yaml").conda
 COMMAND = describe_conda_module(INSTALLATION, POLICY).blocks["commands"][0]
 
 # Those of libexec/packed, which is not of the installation, but of an environment.

@@ -284,6 +284,6 @@ def test_a_file_of_somebody_else_stays(person: Person) -> None:
 
 def test_nothing_is_found_where_the_site_allows_it(person: Person, tmp_path: Path) -> None:
     (person.home / ".bashrc").write_text(MAMBA_1)
-    policy = tmp_path / "allowing.yaml"
-    policy.write_text("version: 1\nconda: {init: allow}\n")
-    assert find(person, RULE, STACKENV_SITE_CONFIG=str(policy)) == []
+    configuration = tmp_path / "allowing.yaml"
+    configuration.write_text("version: 1\nconda: {init: allow}\n")
+    assert find(person, RULE, STACKENV_SITE_CONFIG=str(configuration)) == []

@@ -261,11 +261,11 @@ def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
 
 
 def test_storage_that_the_site_purges(person: Person, tmp_path: Path) -> None:
-    policy = tmp_path / "site.yaml"
-    policy.write_text(f"version: 1\nconda:\n  purged_storage: [{tmp_path}/scratch]\n")
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text(f"version: 1\nconda:\n  purged_storage: [{tmp_path}/scratch]\n")
     (tmp_path / "scratch").mkdir()
     person.create("biopy", "--path", str(tmp_path / "scratch/biopy"))
-    found = find_one(person, "purged-storage", STACKENV_SITE_CONFIG=str(policy))
+    found = find_one(person, "purged-storage", STACKENV_SITE_CONFIG=str(configuration))
     assert str(tmp_path / "scratch") in found["what"]
 
 

@@ -52,9 +52,9 @@ def conda_user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltMod
 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
-        policy = folder / "site.yaml"
-        policy.write_text(POLICY)
-        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+        configuration = folder / "site.yaml"
+        configuration.write_text(POLICY)
+        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
         run(user, "create", "it", "--conda", "activating")
         return user
 

@@ -25,7 +25,7 @@ from people import CHECKOUT, COMMAND, MINOR, VERSION, Person, Site, make_person,
 from stacked import open_stack
 from users import User, make_user
 
-from stackenv.configuration import load_policy
+from stackenv.configuration import load_configuration
 from stackenv.environments.managed_files import rewrite_files
 from stackenv.environments.module import describe_files
 from stackenv.environments.packed import describe_contents
@@ -58,13 +58,13 @@ FILES = [(kind, file.path) for kind, record in KINDS.items() for file in describ
 
 def look(record: Record) -> list[Finding]:
     """Return what the rule finds in the environment of `record`."""
-    policy = load_policy(CHECKOUT / "site-config/default.yaml")
+    configuration = load_configuration(CHECKOUT / "site-config/default.yaml")
     subject = CheckedEnvironment(
         *("bio/1.0", Path("/modules/bio/1.0.lua"), Path(record.path), record, "", ""),
         shared=None,
         believed=True,
         environ={},
-        policy=policy,
+        configuration=configuration,
         loader=StackLoader({}),
         thorough=False,
     )
@@ -517,9 +517,9 @@ def conda_user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltMod
 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
-        policy = folder / "site.yaml"
-        policy.write_text(POLICY)
-        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+        configuration = folder / "site.yaml"
+        configuration.write_text(POLICY)
+        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
         made = user.stackenv("create", "it", "--conda", "activating", "--user-site", "--description", "Mine")
         assert made.returncode == 0, made.stderr
         return user

@@ -59,9 +59,9 @@ def user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
-        policy = folder / "site.yaml"
-        policy.write_text(POLICY)
-        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(policy))
+        configuration = folder / "site.yaml"
+        configuration.write_text(POLICY)
+        user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
         user.environ["PIP_FIND_LINKS"] = str(wheels_of(user))
         made = user.stackenv("create", "it", "--conda", "activating", "python", "pip", "pandas")
         assert made.returncode == 0, made.stderr

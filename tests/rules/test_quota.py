@@ -101,9 +101,9 @@ def test_what_the_site_s_command_tells(
     command = tmp_path / "quota-of"
     command.write_text(f"#!/bin/sh\necho {printed}\n")
     command.chmod(0o755)
-    policy = tmp_path / "limited.yaml"
-    policy.write_text(f'version: 1\nlimits:\n  - {{path: "${{HOME}}", command: ["{command}"]}}\n')
-    found = find(person, RULE, STACKENV_SITE_CONFIG=str(policy))
+    configuration = tmp_path / "limited.yaml"
+    configuration.write_text(f'version: 1\nlimits:\n  - {{path: "${{HOME}}", command: ["{command}"]}}\n')
+    found = find(person, RULE, STACKENV_SITE_CONFIG=str(configuration))
     found = [f for f in found if "file system of" not in f["what"]]
     assert [f["level"] for f in found] == levels
     assert all(f["where"] == str(person.home) for f in found)

@@ -170,10 +170,10 @@ def packed(cluster: Cluster) -> str:
     """Return the name of an environment that is packed into one file, and mounted on a node's own disk."""
     if not os.access("/dev/fuse", os.W_OK):
         pytest.fail("no /dev/fuse") if os.environ.get("CI") == "true" else pytest.skip("no /dev/fuse")
-    policy = cluster.home / "mounts.yaml"
-    policy.write_text(f"version: 1\npack:\n  mounts: {cluster.local}\n")
+    configuration = cluster.home / "mounts.yaml"
+    configuration.write_text(f"version: 1\npack:\n  mounts: {cluster.local}\n")
     made = cluster.log_in(
-        f"set -e; export STACKENV_SITE_CONFIG={policy}; module load SciPy-bundle\n"
+        f"set -e; export STACKENV_SITE_CONFIG={configuration}; module load SciPy-bundle\n"
         "stackenv create image biopython; stackenv pack image"
     )
     assert made.returncode == 0, made.stderr

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stackenv.account.start_files import StartFile, list_start_files
-from stackenv.configuration import SitePolicy
+from stackenv.configuration import SiteConfiguration
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Account:
         The home folder.
     environ
         The environment variables of the caller.
-    policy
-        The policy in force.
+    configuration
+        The site configuration.
     """
 
     home: Path
     environ: Mapping[str, str]
-    policy: SitePolicy
+    configuration: SiteConfiguration
 
     @cached_property
     def start_files(self) -> tuple[StartFile, ...]:

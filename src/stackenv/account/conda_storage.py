@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.account.storage_places import expand, find_absolute, find_home, read_condarc_folders
-from stackenv.configuration import SitePolicy
+from stackenv.configuration import SiteConfiguration
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,20 @@ class CondaStorage:
     packages: Path
 
 
-def list_policy_storage(environ: Mapping[str, str], policy: SitePolicy) -> Iterator[CondaStorage]:
-    """Yield the places of the policy that can be used now; the first is what the site's module takes."""
-    for place in policy.conda.storage:
+def list_site_storage(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[CondaStorage]:
+    """Yield the configured places that can be used now; the first is what the site's module takes."""
+    for place in configuration.conda.storage:
         parent = place.parent.expand(environ)
         if parent and parent.startswith("/") and Path(parent).is_dir():
             yield CondaStorage(Path(parent, place.environments), Path(parent, place.packages))
 
 
-def list_chosen(what: str, environ: Mapping[str, str], policy: SitePolicy) -> Iterator[tuple[Path, str]]:
+def list_chosen(
+    what: str, environ: Mapping[str, str], configuration: SiteConfiguration
+) -> Iterator[tuple[Path, str]]:
     """Yield the folders in which conda looks for a place for `what` (envs, pkgs), and what names each.
 
-    As it is with the site's module loaded, which sets the policy's place where the user has none in a
+    As it is with the site's module loaded, which sets the configuration's place where the user has none in a
     variable; conda puts what a variable says in front of its files.
     """
     variables = ("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS") if what == "envs" else ("CONDA_PKGS_DIRS",)
@@ -38,10 +40,10 @@ def list_chosen(what: str, environ: Mapping[str, str], policy: SitePolicy) -> It
             path = find_absolute(expand(text.strip(), environ))
             if path:
                 yield path, variable
-    for place in list_policy_storage(environ, policy):
-        yield (place.environments if what == "envs" else place.packages), "the site's policy"
+    for place in list_site_storage(environ, configuration):
+        yield (place.environments if what == "envs" else place.packages), "the site configuration"
         break
-    for path in read_condarc_folders(what, environ, policy):
+    for path in read_condarc_folders(what, environ, configuration):
         yield path, "your condarc"
     home = find_home(environ, f".conda/{what}")
     if home:

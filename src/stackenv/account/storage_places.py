@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stackenv.account.account import Account
 from stackenv.conda.environments import list_environment_folders
-from stackenv.configuration import SitePolicy
+from stackenv.configuration import SiteConfiguration
 
 ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"
@@ -48,7 +48,7 @@ class Place:
 
 
 def list_places(
-    environ: Mapping[str, str], policy: SitePolicy, modules: Iterable[tuple[str, str]] = ()
+    environ: Mapping[str, str], configuration: SiteConfiguration, modules: Iterable[tuple[str, str]] = ()
 ) -> tuple[Place, ...]:
     """Return the folders of this account that are there, each once, by kind.
 
@@ -56,16 +56,16 @@ def list_places(
     ----------
     environ
         The environment variables of the account.
-    policy
-        The policy in force.
+    configuration
+        The site configuration.
     modules
         Full name and environment of the personal modules.
     """
     found = [Place(ENVIRONMENT, name, Path(prefix)) for name, prefix in modules]
-    prefixes = (*list_conda_prefixes(environ, policy), *list_venvs(environ, policy))
+    prefixes = (*list_conda_prefixes(environ, configuration), *list_venvs(environ, configuration))
     candidates: list[tuple[str, Iterable[Path | None]]] = [
         (ENVIRONMENT, prefixes),
-        (CONDA_PACKAGES, list_package_caches(environ, policy)),
+        (CONDA_PACKAGES, list_package_caches(environ, configuration)),
         (PIP_CACHE, (find_pip_cache_folder(environ),)),
         (UV_CACHE, (find_cache_folder(environ, "UV_CACHE_DIR", "uv"),)),
         (JUPYTER, list_jupyter_folders(environ)),
@@ -94,7 +94,7 @@ def drop_repeated(places: Iterable[Place]) -> Iterator[Place]:
             yield place
 
 
-def list_conda_prefixes(environ: Mapping[str, str], policy: SitePolicy) -> Iterator[Path]:
+def list_conda_prefixes(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
     """Yield the conda environments of this user, bases of the user's own included.
 
     Those that conda has noted in environments.txt, and those in the folders where it looks for names.
@@ -105,8 +105,8 @@ def list_conda_prefixes(environ: Mapping[str, str], policy: SitePolicy) -> Itera
         text = register.read_text(encoding="utf-8", errors="surrogateescape") if register else ""
         candidates = [Path(line) for line in text.splitlines() if line.startswith("/")]
     folders = [
-        *list_environment_folders(environ, policy.conda),
-        *read_condarc_folders("envs", environ, policy),
+        *list_environment_folders(environ, configuration.conda),
+        *read_condarc_folders("envs", environ, configuration),
     ]
     root = find_absolute(environ.get("MAMBA_ROOT_PREFIX", ""))
     for folder in (*folders, *(base / "envs" for base in (*candidates, root) if base)):
@@ -119,39 +119,41 @@ def list_conda_prefixes(environ: Mapping[str, str], policy: SitePolicy) -> Itera
             yield prefix
 
 
-def list_venvs(environ: Mapping[str, str], policy: SitePolicy) -> Iterator[Path]:
+def list_venvs(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
     """Yield the environments of this user in the site's folders for them, with or without a module.
 
     What was set aside to be removed, and an environment that was rebuilt since, are among them.
     """
-    for template in policy.personal.environments:
+    for template in configuration.personal.environments:
         folder = find_absolute(template.expand(environ) or "")
         for prefix in list_folders(folder) if folder else ():
             if is_own(prefix) and any(has(prefix, mark) for mark in MARKS):
                 yield prefix
 
 
-def list_package_caches(environ: Mapping[str, str], policy: SitePolicy) -> Iterator[Path]:
+def list_package_caches(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
     """Yield the folders in which conda keeps the packages that it has unpacked."""
     for text in environ.get("CONDA_PKGS_DIRS", "").split(","):
         path = find_absolute(expand(text.strip(), environ))
         if path:
             yield path
-    yield from read_condarc_folders("pkgs", environ, policy)
-    for place in policy.conda.storage:
+    yield from read_condarc_folders("pkgs", environ, configuration)
+    for place in configuration.conda.storage:
         parent = find_absolute(place.parent.expand(environ) or "")
         if parent:
             yield parent / place.packages
     homes = (find_home(environ, ".conda"), find_absolute(environ.get("MAMBA_ROOT_PREFIX", "")))
-    bases = (prefix for prefix in list_conda_prefixes(environ, policy) if has(prefix, "condabin"))
+    bases = (prefix for prefix in list_conda_prefixes(environ, configuration) if has(prefix, "condabin"))
     yield from (base / "pkgs" for base in (*homes, *bases) if base)
 
 
-def read_condarc_folders(what: str, environ: Mapping[str, str], policy: SitePolicy) -> list[Path]:
+def read_condarc_folders(
+    what: str, environ: Mapping[str, str], configuration: SiteConfiguration
+) -> list[Path]:
     """Return the folders of `what` (envs, pkgs) in the user's files of conda's configuration."""
     home = find_home(environ, "")
     found = []
-    for file in Account(home, environ, policy).condarc_files() if home else ():
+    for file in Account(home, environ, configuration).condarc_files() if home else ():
         import yaml
 
         try:

@@ -63,7 +63,7 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     if not conda or not Path(conda).is_file():
         return
     cache = list_unused(conda, stack.environ)
-    linked = find_soft_linked(list_conda_prefixes(context.environ, context.policy))
+    linked = find_soft_linked(list_conda_prefixes(context.environ, context.configuration))
     kept = f"{linked} is made of symbolic links into the cache, and would break" if linked else ""
     python = str(Path(conda).parent / "python")
     for kind, what, places, options, why in (
@@ -215,8 +215,8 @@ def list_prefixes(context: Context) -> Iterator[Path]:
         for name in ("venvs", "envs"):
             yield from filter(is_own, list_folders(context.shared / name))
         return
-    yield from list_venvs(context.environ, context.policy)
-    yield from list_conda_prefixes(context.environ, context.policy)
+    yield from list_venvs(context.environ, context.configuration)
+    yield from list_conda_prefixes(context.environ, context.configuration)
 
 
 def find_broken_kernels(context: Context) -> Iterator[Reclaimable]:

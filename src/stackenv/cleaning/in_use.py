@@ -41,7 +41,7 @@ def list_venvs(context: Context) -> Iterator[Path]:
     """Yield the venvs that this user has: where they usually are, and wherever a module leads to one."""
     from stackenv.account.storage_places import list_venvs as list_usual
 
-    yield from list_usual(context.environ, context.policy)
+    yield from list_usual(context.environ, context.configuration)
     yield from (Path(module.prefix) for module in context.store.list_modules())
 
 

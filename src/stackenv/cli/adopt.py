@@ -186,7 +186,11 @@ def find_environment(text: str, context: Context) -> Path:
             f"{path} is no environment: it has neither a pyvenv.cfg (venv) nor a conda-meta (conda)",
             "name the folder that has bin/activate or conda-meta in it",
         )
-    found = find_named_environment(text, context.environ, context.policy.conda) if "/" not in text else None
+    found = (
+        find_named_environment(text, context.environ, context.configuration.conda)
+        if "/" not in text
+        else None
+    )
     if found:
         return found
     raise UsageError(

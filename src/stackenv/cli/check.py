@@ -85,7 +85,7 @@ def look(name: str | None, context: Context) -> Found:
     with showing_progress("looking", len(modules) + 1) as advance:
         # First, for what is wrong there is often the cause of what is wrong in an environment.
         if not name and not context.shared:
-            account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.policy)
+            account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.configuration)
             found.append((ACCOUNT, list(apply_rules(ACCOUNT_RULES, account))))
         advance(1)
         for module in modules:
@@ -119,7 +119,7 @@ def describe_subject(
         shared=context.shared,
         believed=can_be_believed(module),
         environ=context.environ,
-        policy=context.policy,
+        configuration=context.configuration,
         loader=loader,
         thorough=thorough,
     )
@@ -176,7 +176,7 @@ def find_obstacle(
     needed = {need for action in actions for need in action.needs}
     causes = list(unfixed)
     if "conda" in needed:
-        account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.policy)
+        account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.configuration)
         found = apply_rules(CONDA_RULES, account)
         # A dry run counts what it has listed as fixed.
         causes += [finding for finding in found if not finding.cure or not done.issuperset(finding.cure)]

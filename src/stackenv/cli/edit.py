@@ -338,7 +338,7 @@ def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
             f"{record.full_name} is a venv and always imports from its modules, after its own packages",
             "--see-modules and --hide-modules are for conda environments",
         )
-    conda = context.policy.conda
+    conda = context.configuration.conda
     by_site = "" if conda.hide_modules else "site"
     return replace(record, sees_modules="user" if seen else by_site, module_roots=conda.module_roots)
 

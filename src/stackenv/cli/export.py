@@ -113,7 +113,7 @@ def render_environment(record: Record, context: Context) -> str:
         dependencies = [f"python={record.python.version}", "pip"]
     data = {
         "name": record.name,
-        "channels": channels or list(context.policy.conda.channels.default) or ["conda-forge"],
+        "channels": channels or list(context.configuration.conda.channels.default) or ["conda-forge"],
         "dependencies": [*dependencies, *([{"pip": pip}] if pip else [])],
     }
     return render_comments(record) + render_yaml(data)

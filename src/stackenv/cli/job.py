@@ -123,7 +123,7 @@ def hand_over(script: str, typed: Collection[str], context: Context) -> None:
     """Submit `script`; print its number, and tell how to look at it."""
     from stackenv.slurm.submit import submit
 
-    taken = submit(script, context.environ, typed, context.policy.jobs.account_hint or "")
+    taken = submit(script, context.environ, typed, context.configuration.jobs.account_hint or "")
     if taken.words:
         tell(f"Slurm says: {taken.words}")
     clusters = f" --clusters={taken.cluster}" if taken.cluster else ""
@@ -146,4 +146,4 @@ def write_script(context: Context, name: str, request: JobRequest, command: tupl
         module_folder=str(context.store.root),
     )
     package = find_lmod_package(context.environ)
-    return render_job(describe_job(record, request, context.policy.jobs, package, command))
+    return render_job(describe_job(record, request, context.configuration.jobs, package, command))

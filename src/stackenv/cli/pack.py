@@ -113,7 +113,7 @@ class Packing:
         """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
         from stackenv.packing.trial_mount import require_mountable
 
-        mounts = self.context.policy.pack.mounts
+        mounts = self.context.configuration.pack.mounts
         require_mountable(self.record, way, mounts, self.context.environ)
 
     @property
@@ -224,7 +224,7 @@ class Packing:
             # Known only now, and not what was tried at the beginning.
             tell(reason)
             self.require_mountable(way)
-        mounts = self.context.policy.pack.mounts
+        mounts = self.context.configuration.pack.mounts
         packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 

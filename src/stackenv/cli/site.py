@@ -10,7 +10,7 @@ import click
 from stackenv.cli.options import EXIT_STATUS, CommandGroup
 from stackenv.conda.installation import probe_installation
 from stackenv.conda.module import LIBEXEC, describe_conda_module
-from stackenv.configuration import find_policy_file, load_policy
+from stackenv.configuration import find_configuration_file, load_configuration
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
 from stackenv.site.report import report
@@ -20,7 +20,7 @@ HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
 
 @click.group(cls=CommandGroup, epilog=EXIT_STATUS)
 def site() -> None:
-    """For admins: policy, modulefile, EasyBuild hooks, and who leans on a module.
+    """For admins: configuration, modulefile, EasyBuild hooks, and who leans on a module.
 
     \b
     Example:
@@ -31,7 +31,7 @@ def site() -> None:
 @site.command(epilog=EXIT_STATUS)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(file: Path | None) -> None:
-    """Check a policy file; without FILE the one that is in force.
+    """Check a site configuration; without FILE the one that is in force.
 
     Every fault is told with its line, its key and what is allowed. Keys below conda.condarc that no
     conda knows are warnings; the build asks the installed conda whether it accepts their values.
@@ -40,18 +40,23 @@ def check(file: Path | None) -> None:
     Example:
       stackenv site check /etc/stackenv/site.yaml
     """
-    policy = load_policy(file or find_policy_file(os.environ))
-    for warning in policy.warnings:
+    configuration = load_configuration(file or find_configuration_file(os.environ))
+    for warning in configuration.warnings:
         tell(f"warning: {warning}")
-    click.echo(f"{policy.path}: the policy is right")
+    click.echo(f"{configuration.path}: the site configuration is right")
 
 
 @site.command(epilog=EXIT_STATUS)
 @click.option("--name", required=True, help="The software, as EasyBuild calls it: Anaconda3.")
 @click.option("--version", required=True, help="Of the module: 2024.02-1.")
 @click.option("--root", required=True, help="The installation's prefix.")
-@click.option("--policy", type=click.Path(path_type=Path), help="Instead of the one in force.")
-def render(name: str, version: str, root: str, policy: Path | None) -> None:
+@click.option(
+    "--config",
+    "configuration",
+    type=click.Path(path_type=Path),
+    help="Site configuration (default: the one in use).",
+)
+def render(name: str, version: str, root: str, configuration: Path | None) -> None:
     """Print what the EasyBuild hook adds to the modulefile of a conda installation.
 
     The files in the installation that it depends on are written only by the hook.
@@ -61,10 +66,10 @@ def render(name: str, version: str, root: str, policy: Path | None) -> None:
       stackenv site render --name Anaconda3 --version 2024.02-1 \\
           --root /software/Anaconda3/2024.02-1
     """
-    site_policy = load_policy(policy or find_policy_file(os.environ))
+    site_configuration = load_configuration(configuration or find_configuration_file(os.environ))
     installation = probe_installation(name, f"{name}/{version}", root)
-    spec = describe_conda_module(installation, site_policy.conda)
-    click.echo(render_module(spec, site_policy.conda.templates), nl=False)
+    spec = describe_conda_module(installation, site_configuration.conda)
+    click.echo(render_module(spec, site_configuration.conda.templates), nl=False)
     tell(
         "this text does not work alone: the files that it depends on, in "
         f"{installation.root}/{LIBEXEC} and condarc.d, are written only by the EasyBuild hook\n\n"

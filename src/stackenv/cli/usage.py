@@ -48,7 +48,7 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
 
     context = open_context(shared)
     measured = measure(find_places(context))
-    limits = probe_limits(context.policy.limits, context.environ)
+    limits = probe_limits(context.configuration.limits, context.environ)
     shares = share_limits(limits, measured)
     measured.sort(key=lambda m: m.usage.all_bytes if order == "bytes" else m.usage.all_inodes, reverse=True)
     if as_json:
@@ -92,7 +92,7 @@ def find_places(context: Context) -> tuple[Place, ...]:
         ) from error
     if context.shared:
         return list_project_places(context.shared, modules)
-    return list_places(context.environ, context.policy, modules)
+    return list_places(context.environ, context.configuration, modules)
 
 
 def measure(places: Sequence[Place]) -> list[Measured]:

@@ -1,4 +1,4 @@
-"""What the installed conda makes of the condarc that the policy describes, before it is installed."""
+"""What the installed conda makes of the condarc that the configuration describes, before it is installed."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.configuration import CondaPolicy, SitePolicy
-from stackenv.configuration.condarc import describe_condarc_keys, name_policy_key, suggest_key
+from stackenv.configuration import CondaSettings, SiteConfiguration
+from stackenv.configuration.condarc import describe_condarc_keys, name_configuration_key, suggest_key
 from stackenv.environments.python import run_probe
-from stackenv.errors import PolicyError, StackenvError, quote_word
+from stackenv.errors import ConfigurationError, StackenvError, quote_word
 
 PROBE = Path(__file__).with_name("probe_condarc.py")
 
 
 def validate_condarc(
-    installation: CondaInstallation, policy: SitePolicy, environ: Mapping[str, str]
+    installation: CondaInstallation, configuration: SiteConfiguration, environ: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield warnings: keys that conda does not know or rejects on this host, or that it could not be asked.
 
     Raises
     ------
-    PolicyError
+    ConfigurationError
         When conda rejects the condarc on any host, which would end each of its commands; with the keys
         and its words.
     """
     # The configuration alone, not what the admin's own variables make of it.
     clean = {k: v for k, v in environ.items() if not k.startswith(("CONDA", "_CONDA", "_CE_", "PYTHON"))}
-    python, timeout_s = f"{installation.root}/bin/python", policy.conda.proof.timeout_s
+    python, timeout_s = f"{installation.root}/bin/python", configuration.conda.load_test.timeout_s
 
-    def ask(conda: CondaPolicy) -> Any:
+    def ask(conda: CondaSettings) -> Any:
         keys = describe_condarc_keys(conda)
         return run_probe(python, PROBE, clean, timeout_s, {"whole": "".join(keys.values()), "keys": keys})
 
     try:
-        answer = certain = ask(policy.conda)
+        answer = certain = ask(configuration.conda)
         if answer["faults"]:
-            certain = ask(accept_elsewhere(policy.conda, dict(answer["faults"]), installation.root))
+            certain = ask(accept_elsewhere(configuration.conda, dict(answer["faults"]), installation.root))
     except StackenvError as error:
         words = error.message.splitlines()[-1]
         yield f"conda could not be asked whether the site configuration is valid for it: {words}"
         return
     conda = f"conda {answer['version']}"
     if certain["faults"]:
-        faults = "".join(f"\n  {name_policy_key(key)}: {words}" for key, words in certain["faults"])
-        raise PolicyError(
-            f"{conda} of {installation.root} rejects keys of {policy.path}, so that each `conda` command of "
+        faults = "".join(f"\n  {name_configuration_key(key)}: {words}" for key, words in certain["faults"])
+        raise ConfigurationError(
+            f"{conda} of {installation.root} rejects keys of {configuration.path}, so that each `conda` of "
             f"each user would fail:{faults}",
-            f"correct them, type `stackenv site check {quote_word(policy.path)}`, and run eb again",
+            f"correct them, type `stackenv site check {quote_word(configuration.path)}`, and run eb again",
         )
     for key, words in answer["faults"]:
-        name = name_policy_key(key)
-        yield f"{conda} rejects {name} on this host: {words.rstrip('.')}; {advise(key, policy)}"
-    for key in describe_condarc_keys(policy.conda):
+        name = name_configuration_key(key)
+        yield f"{conda} rejects {name} on this host: {words.rstrip('.')}; {advise(key, configuration)}"
+    for key in describe_condarc_keys(configuration.conda):
         if key not in answer["known"]:
             yield (
-                f"{name_policy_key(key)} has no effect: {conda} does not know the key {key}"
+                f"{name_configuration_key(key)} has no effect: {conda} does not know the key {key}"
                 f"{suggest_key(key, answer['known'])}"
             )
 
 
-def advise(key: str, policy: SitePolicy) -> str:
+def advise(key: str, configuration: SiteConfiguration) -> str:
     """Return what the admin needs to know of `key`, whose value conda rejects on this host."""
-    if "$" in str(policy.conda.condarc.get(key)):
+    if "$" in str(configuration.conda.condarc.get(key)):
         # Context.channels, which reads the files by Configuration.collect_all (conda 24.7.1).
         return (
             "conda expands variables only in some of its commands; `conda create` and `conda config` of "
@@ -73,7 +73,7 @@ def advise(key: str, policy: SitePolicy) -> str:
     return "`conda` commands fail on each host on which that file is missing"
 
 
-def accept_elsewhere(conda: CondaPolicy, faulty: Collection[str], there: str) -> CondaPolicy:
+def accept_elsewhere(conda: CondaSettings, faulty: Collection[str], there: str) -> CondaSettings:
     """Return `conda` without those `faulty` keys that conda may accept on the hosts of the users.
 
     Variables are expanded there, by some commands; a file that is missing here may be there, so that

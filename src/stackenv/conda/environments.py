@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stackenv.configuration import CondaPolicy
+from stackenv.configuration import CondaSettings
 from stackenv.record import Package
 
 # Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).
 PLACE = re.compile(r"lib/python[^/]*/(?=site-packages/)")
 
 
-def list_environment_folders(environ: Mapping[str, str], policy: CondaPolicy) -> Iterator[Path]:
+def list_environment_folders(environ: Mapping[str, str], settings: CondaSettings) -> Iterator[Path]:
     """Yield the folders in which `conda env list` finds environments by name, the nearest first.
 
     As conda does it (conda/base/context.py, `envs_dirs`): those of the environment, then the home's;
@@ -25,7 +25,7 @@ def list_environment_folders(environ: Mapping[str, str], policy: CondaPolicy) ->
     """
     for variable in ("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"):
         yield from (Path(entry) for entry in environ.get(variable, "").split(":") if entry)
-    for place in policy.storage:
+    for place in settings.storage:
         parent = place.parent.expand(environ)
         if parent:
             yield Path(parent, place.environments)
@@ -33,9 +33,9 @@ def list_environment_folders(environ: Mapping[str, str], policy: CondaPolicy) ->
         yield Path(environ["HOME"], ".conda/envs")
 
 
-def find_named_environment(name: str, environ: Mapping[str, str], policy: CondaPolicy) -> Path | None:
+def find_named_environment(name: str, environ: Mapping[str, str], settings: CondaSettings) -> Path | None:
     """Return the prefix of the conda environment `name`; None when there is none."""
-    for folder in list_environment_folders(environ, policy):
+    for folder in list_environment_folders(environ, settings):
         if (folder / name / "conda-meta").is_dir():
             return folder / name
     register = Path(environ.get("HOME", "/nonexistent"), ".conda/environments.txt")
@@ -86,7 +86,7 @@ def read_file_names(prefix: Path) -> frozenset[str]:
     return frozenset(name for note in read_notes(prefix) for name in list_files(note))
 
 
-def list_environments(environ: Mapping[str, str], policy: CondaPolicy) -> Iterator[Path]:
+def list_environments(environ: Mapping[str, str], settings: CondaSettings) -> Iterator[Path]:
     """Yield the conda environments that this user has, as `conda env list` finds them, but no base.
 
     A base has a conda of its own (condabin), and its folder `envs` may be one of those that are searched.
@@ -97,7 +97,7 @@ def list_environments(environ: Mapping[str, str], policy: CondaPolicy) -> Iterat
     except OSError:
         lines = []
     candidates = [Path(line.strip()) for line in lines if line.startswith("/")]
-    for folder in list_environment_folders(environ, policy):
+    for folder in list_environment_folders(environ, settings):
         with contextlib.suppress(OSError):
             candidates += sorted(entry for entry in folder.iterdir() if entry.name[0] != ".")
     seen = set()

@@ -66,7 +66,7 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
         if not file.yields:
             raise StackenvError(
                 f"{file.path} is there and was not written by stackenv, so it is left alone",
-                "move it away, or its contents into the policy's conda.condarc",
+                "move it away, or its contents into the site configuration's conda.condarc",
             )
     for file in files:
         if file not in foreign:
@@ -126,7 +126,7 @@ def freeze_base(installation: CondaInstallation, version: Version) -> bool:
 
 
 def unfreeze_base(installation: CondaInstallation) -> bool:
-    """Take our own mark away, for a policy that does not freeze the base any more; return whether it was."""
+    """Take our own mark away, when the base is no longer to be frozen; return whether it was there."""
     mark = Path(installation.root, "conda-meta", "frozen")
     was_frozen = is_our_mark(mark)
     if was_frozen:
@@ -165,7 +165,7 @@ def empty_package_cache(installation: CondaInstallation) -> int:
     except OSError as error:
         raise StackenvError(
             f"the installer's package cache could not be emptied: {explain(error)}",
-            "set conda.empty_package_cache: false in the policy to keep it",
+            "set conda.empty_package_cache: false in the site configuration to keep it",
         ) from error
     write_file(mark, "")
     return len(entries)

@@ -1,4 +1,4 @@
-"""The proof of a modulefile: EasyBuild never loads the final one, so this does, in real shells.
+"""The load test of a modulefile: EasyBuild never loads the final one, so this does, in real shells.
 
 The text is written to a temporary MODULEPATH and loaded with a temporary HOME; the base is activated,
 its python runs, and after the unload the environment is what it was, or what Lmod makes of it for any
@@ -19,15 +19,15 @@ from typing import Optional
 
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.load_test_scripts import LMOD_SHELL, START
-from stackenv.configuration import ProofPolicy
-from stackenv.errors import ProofError
+from stackenv.configuration import LoadTestSettings
+from stackenv.errors import VerificationError
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.templates import fill_placeholders
 
-EMPTY_MODULE = "stackenv-proof/empty"
+EMPTY_MODULE = "stackenv-load-test/empty"
 # Prepended to a path variable and taken away again, it shows how Lmod writes the rest.
-NO_FOLDER = "/stackenv-proof"
+NO_FOLDER = "/stackenv-load-test"
 # Lmod's own books, and what a shell keeps of its last command.
 NOT_A_TRACE = ("_ModuleTable", "__LMOD_", "LMOD_", "_LMFILES_")
 NOT_A_TRACE_NAMES = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LOADEDMODULES", "MODULEPATH"})
@@ -38,14 +38,14 @@ Traces = dict[str, tuple[Optional[str], Optional[str]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one shell made of the proof: `problem` is empty when all was right."""
+    """What one shell made of the load test: `problem` is empty when all was right."""
 
     shell: str
     problem: str
 
 
 @dataclass(frozen=True)
-class ProofReport:
+class LoadTestReport:
     """The shells in which a modulefile passed, those that this host does not have, and warnings."""
 
     passed: tuple[str, ...]
@@ -57,33 +57,33 @@ class ProofReport:
         return f"load test passed in {', '.join(self.passed)}{missing}"
 
 
-def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy) -> ProofReport:
-    """Load the modulefile `text` in each installed shell of the policy; return how it went.
+def run_load_test(text: str, installation: CondaInstallation, settings: LoadTestSettings) -> LoadTestReport:
+    """Load the modulefile `text` in each installed shell of the site configuration; return how it went.
 
     A shell in which even an empty module does not load is broken on this host: that is a warning,
     except for bash.
 
     Raises
     ------
-    ProofError
+    VerificationError
         When a shell did not get through; the message names it and holds its own words.
     """
     lmod = find_lmod(os.environ)
     path = clean_path(os.environ.get("PATH", os.defpath), installation.root)
-    wanted = dict.fromkeys(policy.shells)
+    wanted = dict.fromkeys(settings.shells)
     shells = [shell for shell in wanted if shutil.which(START[shell][0][0], path=path)]
     if "bash" not in shells:
-        raise ProofError("the modulefile cannot be proven: there is no bash on PATH")
-    with tempfile.TemporaryDirectory(prefix="stackenv-proof-") as folder:
-        proof = Proof(Path(folder), lmod, installation, policy.timeout_s, path)
-        proof.write_module(installation.module, text)
-        proof.write_module(EMPTY_MODULE, "-- empty\n")
+        raise VerificationError("the modulefile cannot be tested: there is no bash on PATH")
+    with tempfile.TemporaryDirectory(prefix="stackenv-load-test-") as folder:
+        load_test = LoadTest(Path(folder), lmod, installation, settings.timeout_s, path)
+        load_test.write_module(installation.module, text)
+        load_test.write_module(EMPTY_MODULE, "-- empty\n")
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            outcomes = list(pool.map(proof.run, shells))
+            outcomes = list(pool.map(load_test.run, shells))
         failures = [outcome for outcome in outcomes if outcome.problem]
-        broken = [f.shell for f in failures if f.shell != "bash" and proof.run_empty(f.shell).problem]
+        broken = [f.shell for f in failures if f.shell != "bash" and load_test.run_empty(f.shell).problem]
     refuse([failure for failure in failures if failure.shell not in broken])
-    return ProofReport(
+    return LoadTestReport(
         tuple(shell for shell in shells if shell not in broken),
         tuple(shell for shell in wanted if shell not in shells),
         tuple(f"{shell} does not work with Lmod on this host; module not tested in it" for shell in broken),
@@ -91,18 +91,19 @@ def prove_module(text: str, installation: CondaInstallation, policy: ProofPolicy
 
 
 def refuse(failures: Sequence[Outcome]) -> None:
-    """Raise ProofError for `failures`, each with the shell's own words; none: return."""
+    """Raise VerificationError for `failures`, each with the shell's own words; none: return."""
     if failures:
         details = "\n".join(f"  in {failure.shell}: {failure.problem}" for failure in failures)
-        raise ProofError(
-            f"the new modulefile was not written, for it did not pass its proof\n{details}",
-            "mend what the shell says; a shell that no user has can leave conda.proof.shells in the policy",
+        raise VerificationError(
+            f"the new modulefile was not written, for it failed its load test\n{details}",
+            "fix what the shell says, or remove a shell that no user has from conda.load_test.shells in the site "
+            "configuration",
         )
 
 
 @dataclass(frozen=True)
-class Proof:
-    """How the proof runs: its folder, Lmod, the installation, the time each shell has, and its PATH."""
+class LoadTest:
+    """How the load test runs: its folder, Lmod, the installation, the time each shell has, and its PATH."""
 
     folder: Path
     lmod: str
@@ -117,7 +118,7 @@ class Proof:
         file.write_text(text, encoding="utf-8")
 
     def run(self, shell: str) -> Outcome:
-        """Return the outcome of the whole proof in `shell`."""
+        """Return the outcome of the whole load test in `shell`."""
         module = self.installation.module
         problem = self._run(shell, module, f"{self.installation.root}/bin/python")
         if problem:
@@ -139,7 +140,7 @@ class Proof:
         names = [name for name, (before, after) in traces.items() if before and after]
         if not names:
             return traces
-        module = f"stackenv-proof/rewriting-{shell}"
+        module = f"stackenv-load-test/rewriting-{shell}"
         lines = (f"prepend_path({quote_lua(name)}, {quote_lua(NO_FOLDER)})\n" for name in names)
         self.write_module(module, "".join(lines))
         if self._run(shell, module, ""):
@@ -214,7 +215,7 @@ def clean_path(path: str, root: str) -> str:
     """Return the folders of `path`, a value of PATH, each once, and none of the installation at `root`.
 
     Lmod and conda rewrite other entries, whatever the module; and an admin may have the installation's
-    module loaded, whose folders the unload in the proof would take away.
+    module loaded, whose folders the unload in the test would take away.
     """
     real = Path(os.path.realpath(root))
     folders = dict.fromkeys(os.path.realpath(entry) for entry in path.split(":") if entry.startswith("/"))

@@ -1,4 +1,4 @@
-"""The scripts of the proof, one a family of shells: load, activate, run python, leave, unload.
+"""The scripts of the load test, one a family of shells: load, activate, run python, leave, unload.
 
 Each writes the step that it is at to the file `step`, and the environment before and after, NUL by
 NUL, to the files `before` and `after` of its own folder, the current one.
@@ -6,25 +6,25 @@ NUL, to the files `before` and `after` of its own folder, the current one.
 
 SH = """\
 module() { eval "$(__LMOD__ __SHELL__ "$@")"; }
-prove() { printf '%s' "$1" > step; shift; "$@" || exit 1; }
+check() { printf '%s' "$1" > step; shift; "$@" || exit 1; }
 # A program of that name may be on the admin's own PATH.
 gone() {
     case "$(command -v "$1")" in "$1" | alias*) echo "$1 is still there" >&2; return 1 ;; esac
     return 0
 }
 env -0 > before
-prove 'module load' module load __MODULE__
+check 'module load' module load __MODULE__
 if [ -n __PYTHON__ ]; then
-    prove 'conda activate base' conda activate base
-    prove 'python of the base' test "$(command -v python)" = __PYTHON__
-    prove "python -c ''" python -c ''
-    prove 'conda deactivate' conda deactivate
-    prove 'conda activate base, again' conda activate base
+    check 'conda activate base' conda activate base
+    check 'python of the base' test "$(command -v python)" = __PYTHON__
+    check "python -c ''" python -c ''
+    check 'conda deactivate' conda deactivate
+    check 'conda activate base, again' conda activate base
 fi
-prove 'module unload' module unload __MODULE__
+check 'module unload' module unload __MODULE__
 env -0 > after
 if [ -n __PYTHON__ ]; then
-    prove 'no conda after unload' gone conda
+    check 'no conda after unload' gone conda
 fi
 """
 
@@ -59,21 +59,21 @@ exit 0
 
 FISH = """\
 function module; eval __LMOD__ fish (string escape -- $argv) | source -; end
-function prove; printf %s $argv[1] > step; $argv[2..-1]; or exit 1; end
+function check; printf %s $argv[1] > step; $argv[2..-1]; or exit 1; end
 function gone; if functions -q $argv[1]; echo "$argv[1] is still there" >&2; return 1; end; end
 env -0 > before
-prove 'module load' module load __MODULE__
+check 'module load' module load __MODULE__
 if test -n __PYTHON__
-    prove 'conda activate base' conda activate base
-    prove 'python of the base' test (command -v python) = __PYTHON__
-    prove "python -c ''" python -c ''
-    prove 'conda deactivate' conda deactivate
-    prove 'conda activate base, again' conda activate base
+    check 'conda activate base' conda activate base
+    check 'python of the base' test (command -v python) = __PYTHON__
+    check "python -c ''" python -c ''
+    check 'conda deactivate' conda deactivate
+    check 'conda activate base, again' conda activate base
 end
-prove 'module unload' module unload __MODULE__
+check 'module unload' module unload __MODULE__
 env -0 > after
 if test -n __PYTHON__
-    prove 'no conda after unload' gone conda
+    check 'no conda after unload' gone conda
 end
 """
 

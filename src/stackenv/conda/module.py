@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.installation import CondaInstallation
-from stackenv.configuration import CondaPolicy
+from stackenv.configuration import CondaSettings
 from stackenv.configuration.condarc import describe_condarc
 from stackenv.environments.venv_module import PATH_PRIORITY
 from stackenv.modulefile import (
@@ -68,13 +68,13 @@ Unloading the module leaves every environment and undoes everything.
 """
 
 
-def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dict[str, str]:
+def describe_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:
     """Return what the placeholders of the shell files stand for, unquoted."""
     root = installation.root
     options = [
-        *(["base"] if policy.base_on_path else []),
-        *(["hide"] if policy.user_site == "hide" else []),
-        *(["hide-modules"] if policy.hide_modules else []),
+        *(["base"] if settings.base_on_path else []),
+        *(["hide"] if settings.user_site == "hide" else []),
+        *(["hide-modules"] if settings.hide_modules else []),
     ]
     return {
         "ROOT": root,
@@ -88,27 +88,27 @@ def describe_values(installation: CondaInstallation, policy: CondaPolicy) -> dic
         "OPTIONS": ",".join(options) or "none",
         "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
         "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name),
-        "INIT_POLICY": policy.init,
+        "INIT_POLICY": settings.init,
         "INIT_MESSAGE": INIT_REFUSED.format(module=installation.module),
     }
 
 
-def describe_notices(installation: CondaInstallation, policy: CondaPolicy) -> TerminalNotices:
+def describe_notices(installation: CondaInstallation, settings: CondaSettings) -> TerminalNotices:
     """Return what a load says on a terminal."""
-    own, brought = NOTICE_PYTHONPATH, NOTICE_MODULES_HIDDEN if policy.hide_modules else NOTICE_PYTHONPATH
-    told = (own, brought) if policy.pythonpath_notice else ("", "")
-    texts = (*told, NOTICE_OTHER_CONDA, NOTICE_NO_PLACE if policy.storage else "")
+    own, brought = NOTICE_PYTHONPATH, NOTICE_MODULES_HIDDEN if settings.hide_modules else NOTICE_PYTHONPATH
+    told = (own, brought) if settings.pythonpath_notice else ("", "")
+    texts = (*told, NOTICE_OTHER_CONDA, NOTICE_NO_PLACE if settings.storage else "")
     return TerminalNotices(installation.root, *(text.format(name=installation.name) for text in texts))
 
 
-def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) -> ModuleSpec:
-    """Return the description of the modulefile of `installation` under `policy`."""
+def describe_conda_module(installation: CondaInstallation, settings: CondaSettings) -> ModuleSpec:
+    """Return the description of the modulefile of `installation` under `settings`."""
     root, name = installation.root, installation.name
-    values = describe_values(installation, policy)
+    values = describe_values(installation, settings)
     # The last is first on PATH: our `conda`, the vendor's condabin (conda adds one by itself where
     # none is, and never takes it away), the base, and behind them our `pip`.
     path = (f"{LIBEXEC}/pip", "bin", "condabin", f"{LIBEXEC}/condabin")
-    places = policy.storage
+    places = settings.storage
     return ModuleSpec(
         template="conda.lua.j2",
         help_text=HELP.format(module=installation.module),
@@ -120,7 +120,7 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
             "before": (RememberBefore("STACKENV_CONDA_BEFORE"),),
             "path": (
                 *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
-                BaseBin(root, policy.base_on_path, PATH_PRIORITY),
+                BaseBin(root, settings.base_on_path, PATH_PRIORITY),
             ),
             "storage": (StoragePlaces(root, places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
             "environment": (
@@ -129,9 +129,11 @@ def describe_conda_module(installation: CondaInstallation, policy: CondaPolicy) 
                 SetEnvironment("CONDA_PYTHON_EXE", values["PYTHON"]),
             ),
             "commands": (
-                ShellCommand("conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", policy.export_function),
+                ShellCommand(
+                    "conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", settings.export_function
+                ),
             ),
-            "notices": (describe_notices(installation, policy),),
+            "notices": (describe_notices(installation, settings),),
             "unload": (
                 LeaveWithoutConda(root, "STACKENV_CONDA_BEFORE"),
                 UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh", "STACKENV_CONDA_BEFORE"),
@@ -146,11 +148,11 @@ def describe_hiding(site_roots: Sequence[str], hidden: bool) -> dict[str, str]:
 
 
 def describe_installed_files(
-    installation: CondaInstallation, policy: CondaPolicy
+    installation: CondaInstallation, settings: CondaSettings
 ) -> tuple[InstalledFile, ...]:
     """Return the files that the module leans on, inside the installation: commands, condarc."""
     here = f"{installation.root}/{LIBEXEC}"
-    values = describe_values(installation, policy)
+    values = describe_values(installation, settings)
     programs = {
         f"{here}/condabin/conda": "libexec/conda",
         f"{here}/conda-init": "libexec/conda-init",
@@ -169,11 +171,11 @@ def describe_installed_files(
             f"{here}/stackenv_hide_modules.py",
             "libexec/hide_modules.py",
             dialect="python",
-            values=describe_hiding(policy.module_roots, policy.hide_modules),
+            values=describe_hiding(settings.module_roots, settings.hide_modules),
         ),
         InstalledFile(f"{installation.root}/pip.conf", text=NOT_GUARDED, yields=True),
         InstalledFile(
             f"{installation.root}/condarc.d/stackenv.yml",
-            text=f"# {STACKENV_UUID}\n{describe_condarc(policy)}",
+            text=f"# {STACKENV_UUID}\n{describe_condarc(settings)}",
         ),
     )

@@ -1,38 +1,38 @@
-"""What the site decided: the policy file, found, read and checked.
+"""What the site decided: the site configuration, found, read and checked.
 
 The only place that knows YAML's keys; the rest of stackenv sees the frozen settings.
 """
 
 from stackenv.configuration.condarc import describe_condarc
-from stackenv.configuration.loader import POLICY_VARIABLE, find_policy_file, load_policy
+from stackenv.configuration.loader import CONFIGURATION_VARIABLE, find_configuration_file, load_configuration
 from stackenv.configuration.path_template import Literal, PathTemplate, Variable
 from stackenv.configuration.settings import (
-    ChannelPolicy,
-    CondaPolicy,
-    JobsPolicy,
-    LimitPolicy,
-    PackPolicy,
-    PersonalPolicy,
-    ProofPolicy,
-    SitePolicy,
+    ChannelSettings,
+    CondaSettings,
+    JobSettings,
+    LimitSettings,
+    LoadTestSettings,
+    PackSettings,
+    PersonalSettings,
+    SiteConfiguration,
     StoragePlace,
 )
 
 __all__ = [
-    "POLICY_VARIABLE",
-    "ChannelPolicy",
-    "CondaPolicy",
-    "JobsPolicy",
-    "LimitPolicy",
+    "CONFIGURATION_VARIABLE",
+    "ChannelSettings",
+    "CondaSettings",
+    "JobSettings",
+    "LimitSettings",
     "Literal",
-    "PackPolicy",
+    "LoadTestSettings",
+    "PackSettings",
     "PathTemplate",
-    "PersonalPolicy",
-    "ProofPolicy",
-    "SitePolicy",
+    "PersonalSettings",
+    "SiteConfiguration",
     "StoragePlace",
     "Variable",
     "describe_condarc",
-    "find_policy_file",
-    "load_policy",
+    "find_configuration_file",
+    "load_configuration",
 ]

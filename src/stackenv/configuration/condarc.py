@@ -1,4 +1,4 @@
-"""The site's condarc: what the policy says of channels, and conda's further keys."""
+"""The site's condarc: what the site configuration says of channels, and conda's further keys."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-from stackenv.configuration.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
+from stackenv.configuration.condarc_keys import OWN_KEY_OF_CONDARC_KEY
 from stackenv.configuration.faults import did_you_mean, nearest
-from stackenv.configuration.settings import CondaPolicy
+from stackenv.configuration.settings import CondaSettings
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
 _HEADER = """\
-# Written by stackenv from the site's policy file; a change made here is lost.
-# Change conda.channels, conda.condarc or conda.final in the policy (/etc/stackenv/site.yaml,
+# Written by stackenv from the site configuration file; a change made here is lost.
+# Change conda.channels, conda.condarc or conda.final in the site configuration (/etc/stackenv/site.yaml,
 # or the file that STACKENV_SITE_CONFIG names), then bring the installation up to date:
 #     eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG
 # EASYCONFIG is what it was built from; a copy is in its folder easybuild. Without the hooks,
@@ -44,7 +44,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def describe_condarc(conda: CondaPolicy) -> str:
+def describe_condarc(conda: CondaSettings) -> str:
     """Describe the configuration that all users of an installation begin with.
 
     The folders are not part of it: in a condarc an unset ``${VAR}`` becomes a folder below the
@@ -53,7 +53,7 @@ def describe_condarc(conda: CondaPolicy) -> str:
     Parameters
     ----------
     conda
-        The policy.
+        The site configuration.
 
     Returns
     -------
@@ -69,13 +69,13 @@ def describe_condarc(conda: CondaPolicy) -> str:
     return _HEADER + "".join(describe_condarc_keys(conda).values())
 
 
-def describe_condarc_keys(conda: CondaPolicy) -> dict[str, str]:
+def describe_condarc_keys(conda: CondaSettings) -> dict[str, str]:
     """Describe each key of the condarc by itself.
 
     Parameters
     ----------
     conda
-        The policy.
+        The site configuration.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def describe_condarc_keys(conda: CondaPolicy) -> dict[str, str]:
     return {key: _key_text(key, value, is_final=key in conda.final) for key, value in keys.items()}
 
 
-def name_policy_key(key: str) -> str:
+def name_configuration_key(key: str) -> str:
     """Name what an administrator changes to change a key of the condarc.
 
     Parameters
@@ -107,7 +107,7 @@ def name_policy_key(key: str) -> str:
     str
         For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
     """
-    return POLICY_KEY_OF_CONDARC_KEY.get(key, f"conda.condarc.{key}" if key else "conda.condarc")
+    return OWN_KEY_OF_CONDARC_KEY.get(key, f"conda.condarc.{key}" if key else "conda.condarc")
 
 
 def suggest_key(key: str, known: Iterable[str]) -> str:
@@ -123,14 +123,14 @@ def suggest_key(key: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        Empty when no key is near; for one that the policy refuses in conda.condarc, its own key.
+        Empty when no key is near; for one that the site configuration refuses in conda.condarc, its own key.
     """
-    if key in POLICY_KEY_OF_CONDARC_KEY:
+    if key in OWN_KEY_OF_CONDARC_KEY:
         return ""
     # `envs` and `pkgs` are not slips of the pen, which is all that `nearest` finds.
-    begun = next((own for own in POLICY_KEY_OF_CONDARC_KEY if own.startswith(f"{key}_")), None)
-    word = begun or nearest(key, sorted({*known, *POLICY_KEY_OF_CONDARC_KEY}))
-    return did_you_mean(POLICY_KEY_OF_CONDARC_KEY.get(word, word) if word else None)
+    begun = next((own for own in OWN_KEY_OF_CONDARC_KEY if own.startswith(f"{key}_")), None)
+    word = begun or nearest(key, sorted({*known, *OWN_KEY_OF_CONDARC_KEY}))
+    return did_you_mean(OWN_KEY_OF_CONDARC_KEY.get(word, word) if word else None)
 
 
 def _key_text(key: str, value: object, *, is_final: bool) -> str:

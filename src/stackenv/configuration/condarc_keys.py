@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# conda's names and aliases (conda/base/context.py) of what the policy has a key of its own for.
-POLICY_KEY_OF_CONDARC_KEY = {
+# conda's names and aliases (conda/base/context.py) of what the site configuration has a key of its own for.
+OWN_KEY_OF_CONDARC_KEY = {
     "channels": "conda.channels.default",
     "channel": "conda.channels.default",
     "default_channels": "conda.channels.default with conda.channels.replace_defaults: true",

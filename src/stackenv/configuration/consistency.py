@@ -1,4 +1,4 @@
-"""Rules that join two sections of the policy: purged storage, and conda's final keys."""
+"""Rules that join two sections of the site configuration: purged storage, and conda's final keys."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stackenv.configuration.path_template import parse_path_template
 Problem = tuple[tuple[KeyPath, ...], str]
 
 
-def consistency_problems(policy: dict[str, Any], faulty: Collection[KeyPath]) -> Iterator[Problem]:
+def consistency_problems(configuration: dict[str, Any], faulty: Collection[KeyPath]) -> Iterator[Problem]:
     """Find what is wrong between sections, of those that are right by themselves.
 
     Parameters
     ----------
-    policy
-        The whole policy as YAML gave it, merged with the defaults.
+    configuration
+        The whole site configuration as YAML gave it, merged with the defaults.
     faulty
         The keys already known to be wrong: rules that read them are left out.
 
@@ -27,7 +27,7 @@ def consistency_problems(policy: dict[str, Any], faulty: Collection[KeyPath]) ->
         The keys that contradict each other, the one to change first, and the problem.
     """
 
-    conda = policy["conda"]
+    conda = configuration["conda"]
 
     def are_sound(*names: str, section: str = "conda") -> bool:
         return not any(key[:2] == (section, name) for key in faulty for name in names)
@@ -35,7 +35,9 @@ def consistency_problems(policy: dict[str, Any], faulty: Collection[KeyPath]) ->
     if are_sound("storage", "purged_storage"):
         yield from _environments_on_purged_storage(conda)
     if are_sound("purged_storage") and are_sound("environments", section="personal"):
-        yield from _personal_environments_on_purged_storage(policy["personal"], conda["purged_storage"])
+        yield from _personal_environments_on_purged_storage(
+            configuration["personal"], conda["purged_storage"]
+        )
     if are_sound("final", "condarc", "channels"):
         yield from _final_keys_never_written(conda)
 
@@ -79,6 +81,6 @@ def _final_keys_never_written(conda: dict[str, Any]) -> Iterator[Problem]:
     for position, name in enumerate(conda["final"]):
         key: KeyPath = ("conda", "final", position)
         if name not in written:
-            allowed = ", ".join(written) or "nothing, because the policy writes no such key"
+            allowed = ", ".join(written) or "nothing, because the site configuration writes no such key"
             hint = did_you_mean(nearest(name, written))
             yield (key,), f"{name!r} is not written to the condarc; allowed: {allowed}{hint}"

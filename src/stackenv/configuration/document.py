@@ -1,4 +1,4 @@
-"""A policy file as data with the line of every key; YAML's freedoms that hide mistakes are errors.
+"""A site configuration as data with the line of every key; YAML's freedoms that hide mistakes are errors.
 
 PyYAML's constructor keeps no lines, takes the last of two equal keys without a word and expands
 aliases; so the node graph is read here, and PyYAML converts only the scalars.
@@ -16,7 +16,7 @@ import yaml
 from stackenv.configuration.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, file_error, shown
 from stackenv.configuration.source import read_source
 
-# A policy is 4 levels deep; conda's own configuration adds a few. Composing recurses: without a
+# A site configuration is 4 levels deep; conda's own configuration adds a few. Composing recurses: without a
 # limit, a file of opening brackets ends in a RecursionError.
 _DEPTH_LIMIT = 20
 
@@ -27,7 +27,7 @@ _TEXT_TAGS = (_TAG + "str", _TAG + "merge", _TAG + "value")
 
 @dataclass
 class Document:
-    """What a policy file says, before it is known to be right.
+    """What a site configuration says, before it is known to be right.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read a policy file.
+    """Read a site configuration.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def read_document(path: Path) -> Document:
 
     Raises
     ------
-    PolicyError
+    ConfigurationError
         The file cannot be read, is not YAML, or is not a mapping.
     """
     document = Document(path, read_source(path))
@@ -95,7 +95,7 @@ def read_document(path: Path) -> Document:
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """A part of YAML that a policy has no use for."""
+    """A part of YAML that a site configuration has no use for."""
 
 
 class _Composer(yaml.SafeLoader):

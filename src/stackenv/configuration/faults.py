@@ -1,4 +1,4 @@
-"""Faults of a policy file: where, which key, what is wrong, what is allowed."""
+"""Faults of a site configuration: where, which key, what is wrong, what is allowed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-from stackenv.errors import PolicyError
+from stackenv.errors import ConfigurationError
 
 # Package data; in a checkout the folder is a link to the one at its top.
-SHIPPED_POLICY_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
+SHIPPED_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
 
 KeyPath = tuple[Union[str, int], ...]
 
-# Long enough for any value that a policy may hold, short enough for one line of a terminal.
+# Long enough for any value that a site configuration may hold, short enough for one line of a terminal.
 SHOWN_CHARACTERS = 60
 
 
@@ -29,7 +29,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong in a policy file.
+    """One thing that is wrong in a site configuration.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Fault:
         return f"{self.place.file}:{self.place.line}: {key_text(self.key)}: {self.problem}"
 
 
-def policy_error(faults: Iterable[Fault]) -> PolicyError:
+def configuration_error(faults: Iterable[Fault]) -> ConfigurationError:
     """Put faults into one error.
 
     Parameters
@@ -59,15 +59,15 @@ def policy_error(faults: Iterable[Fault]) -> PolicyError:
 
     Returns
     -------
-    PolicyError
+    ConfigurationError
         A line for each fault, in the order of the file.
     """
     ordered = sorted(faults, key=lambda fault: (fault.place, key_text(fault.key)))
     return file_error("\n".join(str(fault) for fault in ordered))
 
 
-def file_error(message: str) -> PolicyError:
-    """Give the error for a policy file, with the hint that all of them share.
+def file_error(message: str) -> ConfigurationError:
+    """Give the error for a site configuration, with the hint that all of them share.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def file_error(message: str) -> PolicyError:
 
     Returns
     -------
-    PolicyError
+    ConfigurationError
         The error, to be raised by the caller.
     """
-    return PolicyError(message, f"every key is explained in {SHIPPED_POLICY_FILE}")
+    return ConfigurationError(message, f"every key is explained in {SHIPPED_FILE}")
 
 
 def key_text(key: KeyPath) -> str:

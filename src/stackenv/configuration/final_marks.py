@@ -1,4 +1,4 @@
-"""conda's ``#!final``: where it must never stand, and where a policy's author wrote it in vain."""
+"""conda's ``#!final``: where it must never stand, and where a configuration's author wrote it in vain."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEVER_FINAL = {
 def refuse_final_comments(document: Document) -> None:
     """Add a fault for each ``#!final`` that stands behind a key or value.
 
-    The policy's comments are not carried over to conda, so such a comment would do nothing, and
+    The site configuration's comments are not carried over to conda, so such a comment would do nothing, and
     on some keys it would do harm if it did. Comments on lines of their own are left alone.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Which policy file holds, and the file as settings or as one error with every fault."""
+"""Which site configuration holds, and the file as settings or as one error with every fault."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from stackenv.configuration.condarc_keys import CONDARC_KEYS
 from stackenv.configuration.consistency import consistency_problems
 from stackenv.configuration.document import Document, read_document
 from stackenv.configuration.faults import (
-    SHIPPED_POLICY_FILE,
+    SHIPPED_FILE,
     Fault,
     KeyPath,
     Place,
+    configuration_error,
     did_you_mean,
     file_error,
     nearest,
-    policy_error,
 )
 from stackenv.configuration.final_marks import refuse_final_comments
 from stackenv.configuration.schema import (
+    CONFIGURATION_SCHEMA,
+    CONFIGURATION_VERSION,
     KEYS_OF_SECTION,
-    POLICY_SCHEMA,
-    POLICY_VERSION,
     RESERVED_SECTIONS,
     UnknownKey,
 )
-from stackenv.configuration.settings import SitePolicy
+from stackenv.configuration.settings import SiteConfiguration
 
-POLICY_VARIABLE = "STACKENV_SITE_CONFIG"
-SYSTEM_POLICY_FILE = Path("/etc/stackenv/site.yaml")
+CONFIGURATION_VARIABLE = "STACKENV_SITE_CONFIG"
+SYSTEM_FILE = Path("/etc/stackenv/site.yaml")
 
 
-def find_policy_file(environ: Mapping[str, str]) -> Path:
-    """Find the policy file that holds for this run.
+def find_configuration_file(environ: Mapping[str, str]) -> Path:
+    """Find the site configuration that holds for this run.
 
     Parameters
     ----------
@@ -53,57 +53,57 @@ def find_policy_file(environ: Mapping[str, str]) -> Path:
 
     Raises
     ------
-    PolicyError
+    ConfigurationError
         STACKENV_SITE_CONFIG names a file that does not exist.
     """
-    named = environ.get(POLICY_VARIABLE, "")
+    named = environ.get(CONFIGURATION_VARIABLE, "")
     if named:
         # EasyBuild changes its working folder between the steps of a build.
         path = Path(named).absolute()
         if not _is_there(path):
             raise file_error(
-                f"{path}: no such file; {POLICY_VARIABLE} names it; "
-                "allowed: the path of a policy file, or the variable unset"
+                f"{path}: no such file; {CONFIGURATION_VARIABLE} names it; "
+                "allowed: the path of a site configuration, or the variable unset"
             )
         return path
-    return SYSTEM_POLICY_FILE if _is_there(SYSTEM_POLICY_FILE) else SHIPPED_POLICY_FILE
+    return SYSTEM_FILE if _is_there(SYSTEM_FILE) else SHIPPED_FILE
 
 
-def load_policy(path: Path) -> SitePolicy:
-    """Read a policy file, lay it over the shipped default and check it.
+def load_configuration(path: Path) -> SiteConfiguration:
+    """Read a site configuration, lay it over the shipped default and check it.
 
     Mappings are merged and lists replaced, so that a site states only what differs.
 
     Parameters
     ----------
     path
-        The policy file.
+        The site configuration.
 
     Returns
     -------
-    SitePolicy
+    SiteConfiguration
         The settings of the site.
 
     Raises
     ------
-    PolicyError
+    ConfigurationError
         The file cannot be read, or it is wrong: a line for each fault, with file, line and key.
     """
     document = read_document(path)
     _require_version(document)
-    merged = _laid_over(read_document(SHIPPED_POLICY_FILE), document)
+    merged = _laid_over(read_document(SHIPPED_FILE), document)
     unreadable = {fault.key for fault in document.faults}
     refuse_final_comments(document)
     faults = list(document.faults)
     values: Any = None
     try:
-        values = POLICY_SCHEMA(merged.data)
+        values = CONFIGURATION_SCHEMA(merged.data)
     except MultipleInvalid as error:
         faults.extend(_schema_faults(merged, error, unreadable))
     faults.extend(_consistency_faults(merged, path, {fault.key for fault in faults}))
     if faults:
-        raise policy_error(faults)
-    return SitePolicy(
+        raise configuration_error(faults)
+    return SiteConfiguration(
         path,
         values["version"],
         **{section: values[section] for section in ("conda", "personal", "pack", "jobs", "limits")},
@@ -112,7 +112,7 @@ def load_policy(path: Path) -> SitePolicy:
 
 
 def _is_there(path: Path) -> bool:
-    # A dangling link and a folder that may not be entered count: a policy that someone put there
+    # A dangling link and a folder that may not be entered count: a site configuration that someone put there
     # and that cannot be read must not be passed over for the default.
     try:
         path.lstat()
@@ -126,13 +126,13 @@ def _is_there(path: Path) -> bool:
 def _require_version(document: Document) -> None:
     version = document.data.get("version")
     if "version" not in document.data:
-        problem = f"missing; allowed: version: {POLICY_VERSION}, at the top of the file"
+        problem = f"missing; allowed: version: {CONFIGURATION_VERSION}, at the top of the file"
         document.blame(("version",), 1, problem)
-    elif type(version) is int and version != POLICY_VERSION:
+    elif type(version) is int and version != CONFIGURATION_VERSION:
         # The keys of another version are not this one's: what else is found would mislead.
         place = document.places[("version",)]
-        problem = f"found {version}; allowed: {POLICY_VERSION}, which is what this stackenv reads"
-        raise policy_error([Fault(place, ("version",), problem)])
+        problem = f"found {version}; allowed: {CONFIGURATION_VERSION}, which is what this stackenv reads"
+        raise configuration_error([Fault(place, ("version",), problem)])
 
 
 @dataclass(frozen=True)

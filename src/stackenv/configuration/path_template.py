@@ -1,4 +1,4 @@
-"""Folders of a policy that name variables of the user's environment, such as ``${WORKSPACE}``."""
+"""Folders of a site configuration that name variables of the user's environment, such as ``${WORKSPACE}``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PathTemplate:
     Parameters
     ----------
     text
-        The folder as the policy writes it, without doubled or trailing slashes.
+        The folder as the site configuration writes it, without doubled or trailing slashes.
     parts
         The same folder cut into literals and variables, in order.
     """

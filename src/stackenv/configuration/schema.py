@@ -1,4 +1,4 @@
-"""The keys of a policy file, what each may hold, and the settings that they become."""
+"""The keys of a site configuration, what each may hold, and the settings that they become."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from voluptuous import All, Invalid, MultipleInvalid, Required, Schema
 from voluptuous import Optional as Maybe
 
 from stackenv.configuration.channels import check_channels
-from stackenv.configuration.condarc_keys import POLICY_KEY_OF_CONDARC_KEY
+from stackenv.configuration.condarc_keys import OWN_KEY_OF_CONDARC_KEY
 from stackenv.configuration.faults import not_allowed
 from stackenv.configuration.final_marks import NEVER_FINAL
 from stackenv.configuration.limits import LIMIT_FIELDS, check_limit
 from stackenv.configuration.path_template import parse_path_template, parse_relative_folder
 from stackenv.configuration.settings import (
-    ChannelPolicy,
-    CondaPolicy,
-    JobsPolicy,
-    LimitPolicy,
-    PackPolicy,
-    PersonalPolicy,
-    ProofPolicy,
+    ChannelSettings,
+    CondaSettings,
+    JobSettings,
+    LimitSettings,
+    LoadTestSettings,
+    PackSettings,
+    PersonalSettings,
     StoragePlace,
 )
 from stackenv.configuration.values import (
@@ -41,7 +41,7 @@ from stackenv.configuration.values import (
     list_of,
 )
 
-POLICY_VERSION = 1
+CONFIGURATION_VERSION = 1
 # easybuild-easyblocks, easybuild/easyblocks/a/anaconda.py: the block that installs these.
 CONDA_DISTRIBUTIONS = (
     "Anaconda3",
@@ -77,8 +77,8 @@ def _timeout(value: Any) -> Any:
 
 
 def _version(value: Any) -> Any:
-    if type(value) is not int or value != POLICY_VERSION:
-        raise Invalid(not_allowed(value, f"{POLICY_VERSION}, which is what this stackenv reads"))
+    if type(value) is not int or value != CONFIGURATION_VERSION:
+        raise Invalid(not_allowed(value, f"{CONFIGURATION_VERSION}, which is what this stackenv reads"))
     return value
 
 
@@ -128,7 +128,7 @@ def _final_key(value: Any) -> Any:
     return name
 
 
-def _bash_is_proved(shells: tuple[str, ...]) -> tuple[str, ...]:
+def _bash_is_tested(shells: tuple[str, ...]) -> tuple[str, ...]:
     if "bash" not in shells:
         raise Invalid("bash is missing; allowed: a list with bash, the shell of batch scripts")
     return shells
@@ -148,8 +148,8 @@ def _pair_is_apart(place: dict[str, Any]) -> dict[str, Any]:
 def _condarc(value: Any) -> Any:
     faults = []
     for key in check_mapping(value):
-        if key in POLICY_KEY_OF_CONDARC_KEY:
-            instead = POLICY_KEY_OF_CONDARC_KEY[key]
+        if key in OWN_KEY_OF_CONDARC_KEY:
+            instead = OWN_KEY_OF_CONDARC_KEY[key]
             faults.append(Invalid(f"not allowed in conda.condarc; allowed: {instead}", [key]))
         elif not _CONDARC_KEY.fullmatch(key):
             allowed = "letters, digits, _ and -, at most 100"
@@ -175,8 +175,8 @@ CHANNEL_FIELDS: dict[Any, Any] = {
     Required("replace_defaults"): check_boolean,
     Required("denied"): _channels,
 }
-PROOF_FIELDS: dict[Any, Any] = {
-    Required("shells"): All(list_of(partial(check_word, SHELLS), "shells"), _bash_is_proved),
+LOAD_TEST_FIELDS: dict[Any, Any] = {
+    Required("shells"): All(list_of(partial(check_word, SHELLS), "shells"), _bash_is_tested),
     Required("timeout_s"): _timeout,
 }
 CONDA_FIELDS: dict[Any, Any] = {
@@ -184,7 +184,7 @@ CONDA_FIELDS: dict[Any, Any] = {
     Required("base_on_path"): check_boolean,
     Required("storage"): list_of(_section(PLACE_FIELDS, StoragePlace, _pair_is_apart), "mappings (or [])"),
     Required("purged_storage"): list_of(_parent, "folders"),
-    Required("channels"): _section(CHANNEL_FIELDS, ChannelPolicy, check_channels),
+    Required("channels"): _section(CHANNEL_FIELDS, ChannelSettings, check_channels),
     Required("condarc"): _condarc,
     Required("final"): list_of(_final_key, "keys"),
     Required("init"): partial(check_word, ("refuse", "warn", "allow")),
@@ -195,7 +195,7 @@ CONDA_FIELDS: dict[Any, Any] = {
     Required("export_function"): check_boolean,
     Required("empty_package_cache"): check_boolean,
     Required("freeze_base"): check_boolean,
-    Required("proof"): _section(PROOF_FIELDS, ProofPolicy),
+    Required("load_test"): _section(LOAD_TEST_FIELDS, LoadTestSettings),
     Required("templates"): _templates,
 }
 PERSONAL_FIELDS: dict[Any, Any] = {
@@ -217,14 +217,14 @@ JOBS_FIELDS: dict[Any, Any] = {
 }
 POLICY_FIELDS: dict[Any, Any] = {
     Required("version"): _version,
-    Required("conda"): _section(CONDA_FIELDS, CondaPolicy),
-    Required("personal"): _section(PERSONAL_FIELDS, PersonalPolicy),
-    Required("pack"): _section(PACK_FIELDS, PackPolicy),
-    Required("jobs"): _section(JOBS_FIELDS, JobsPolicy),
-    Required("limits"): list_of(_section(LIMIT_FIELDS, LimitPolicy, check_limit), "mappings (or [])"),
+    Required("conda"): _section(CONDA_FIELDS, CondaSettings),
+    Required("personal"): _section(PERSONAL_FIELDS, PersonalSettings),
+    Required("pack"): _section(PACK_FIELDS, PackSettings),
+    Required("jobs"): _section(JOBS_FIELDS, JobSettings),
+    Required("limits"): list_of(_section(LIMIT_FIELDS, LimitSettings, check_limit), "mappings (or [])"),
     **{Maybe(name): _reserved for name in RESERVED_SECTIONS},
 }
-POLICY_SCHEMA = Schema(_section(POLICY_FIELDS, dict))
+CONFIGURATION_SCHEMA = Schema(_section(POLICY_FIELDS, dict))
 
 # Where each key belongs, for the error about a key that stands elsewhere or is misspelled.
 KEYS_OF_SECTION = {
@@ -234,7 +234,7 @@ KEYS_OF_SECTION = {
         ("conda", CONDA_FIELDS),
         ("conda.storage", PLACE_FIELDS),
         ("conda.channels", CHANNEL_FIELDS),
-        ("conda.proof", PROOF_FIELDS),
+        ("conda.load_test", LOAD_TEST_FIELDS),
         ("personal", PERSONAL_FIELDS),
         ("pack", PACK_FIELDS),
         ("jobs", JOBS_FIELDS),

@@ -35,8 +35,8 @@ class StoragePlace:
 
 
 @dataclass(frozen=True)
-class ChannelPolicy:
-    """Which channels conda uses, and which it refuses (policy key ``conda.channels``)."""
+class ChannelSettings:
+    """Which channels conda uses, and which it refuses (configuration key ``conda.channels``)."""
 
     default: tuple[str, ...]
     replace_defaults: bool
@@ -44,22 +44,22 @@ class ChannelPolicy:
 
 
 @dataclass(frozen=True)
-class ProofPolicy:
-    """In which shells a finished modulefile is loaded (policy key ``conda.proof``)."""
+class LoadTestSettings:
+    """In which shells a finished modulefile is loaded (configuration key ``conda.load_test``)."""
 
     shells: tuple[str, ...]
     timeout_s: int
 
 
 @dataclass(frozen=True)
-class CondaPolicy:
-    """The section ``conda`` of a policy; the fields have the names of its keys."""
+class CondaSettings:
+    """The section ``conda`` of a site configuration; the fields have the names of its keys."""
 
     names: tuple[str, ...]
     base_on_path: bool
     storage: tuple[StoragePlace, ...]
     purged_storage: tuple[PathTemplate, ...]
-    channels: ChannelPolicy
+    channels: ChannelSettings
     condarc: Mapping[str, object]
     final: tuple[str, ...]
     init: InitAnswer
@@ -70,13 +70,13 @@ class CondaPolicy:
     export_function: bool
     empty_package_cache: bool
     freeze_base: bool
-    proof: ProofPolicy
+    load_test: LoadTestSettings
     templates: Path | None
 
 
 @dataclass(frozen=True)
-class PersonalPolicy:
-    """The section ``personal`` of a policy: where users' modulefiles and environments go.
+class PersonalSettings:
+    """The section ``personal`` of a site configuration: where users' modulefiles and environments go.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ class PersonalPolicy:
 
 
 @dataclass(frozen=True)
-class PackPolicy:
-    """The section ``pack`` of a policy: environments in one file.
+class PackSettings:
+    """The section ``pack`` of a site configuration: environments in one file.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ class PackPolicy:
 
 
 @dataclass(frozen=True)
-class JobsPolicy:
-    """The section ``jobs`` of a policy: what stands in the scripts of `stackenv job`.
+class JobSettings:
+    """The section ``jobs`` of a site configuration: what stands in the scripts of `stackenv job`.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class JobsPolicy:
 
 
 @dataclass(frozen=True)
-class LimitPolicy:
+class LimitSettings:
     """A limit of the section ``limits``: how much a folder of users may hold.
 
     Parameters
@@ -146,8 +146,8 @@ class LimitPolicy:
 
 
 @dataclass(frozen=True)
-class SitePolicy:
-    """A policy file, laid over the shipped default and checked.
+class SiteConfiguration:
+    """A site configuration, laid over the shipped default and checked.
 
     Parameters
     ----------
@@ -171,9 +171,9 @@ class SitePolicy:
 
     path: Path
     version: int
-    conda: CondaPolicy
-    personal: PersonalPolicy
-    pack: PackPolicy
-    jobs: JobsPolicy
-    limits: tuple[LimitPolicy, ...]
+    conda: CondaSettings
+    personal: PersonalSettings
+    pack: PackSettings
+    jobs: JobSettings
+    limits: tuple[LimitSettings, ...]
     warnings: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The bytes of a policy file as text whose lines are the lines that an editor shows."""
+"""The bytes of a site configuration as text whose lines are the lines that an editor shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINE_END = re.compile("\r\n|\n|\r")
 
 
 def read_source(path: Path) -> str:
-    """Read a policy file as text.
+    """Read a site configuration as text.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def read_source(path: Path) -> str:
 
     Raises
     ------
-    PolicyError
+    ConfigurationError
         The file cannot be read or is not such text.
     """
     content = _read(path)

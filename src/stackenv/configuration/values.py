@@ -1,4 +1,4 @@
-"""Checks of single values of a policy, for any key; what is wrong is said as voluptuous' Invalid."""
+"""Checks of single values of a configuration, for any key; what is wrong is said as voluptuous' Invalid."""
 
 from __future__ import annotations
 

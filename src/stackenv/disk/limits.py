@@ -1,4 +1,4 @@
-"""The limits of users' folders: by the policy's numbers, or by the command that it names."""
+"""The limits of users' folders: by the site configuration's numbers, or by the command that it names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.configuration import LimitPolicy
+from stackenv.configuration import LimitSettings
 
 TIMEOUT_S = 20
 SHOWN_CHARACTERS = 200
@@ -32,7 +32,7 @@ class Limit:
     problem: str = ""
 
 
-def probe_limits(limits: tuple[LimitPolicy, ...], environ: Mapping[str, str]) -> tuple[Limit, ...]:
+def probe_limits(limits: tuple[LimitSettings, ...], environ: Mapping[str, str]) -> tuple[Limit, ...]:
     """Return the limits whose folders are there; their commands are run, one after the other."""
     found = []
     for limit in limits:
@@ -42,8 +42,8 @@ def probe_limits(limits: tuple[LimitPolicy, ...], environ: Mapping[str, str]) ->
     return tuple(found)
 
 
-def probe_limit(limit: LimitPolicy, path: Path, environ: Mapping[str, str]) -> Limit:
-    """Return the limit of the folder `path`: what its command tells, else the policy's numbers."""
+def probe_limit(limit: LimitSettings, path: Path, environ: Mapping[str, str]) -> Limit:
+    """Return the limit of the folder `path`: what its command tells, else the configuration's numbers."""
     stated = Limit(path, bytes_limit=limit.bytes, files_limit=limit.files)
     if not limit.command:
         return stated

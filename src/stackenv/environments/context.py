@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.configuration import SitePolicy, find_policy_file, load_policy
+from stackenv.configuration import SiteConfiguration, find_configuration_file, load_configuration
 from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError
@@ -34,7 +34,7 @@ UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!
 class Context:
     """The parts that every command needs. `shared` is the root of a project, or None."""
 
-    policy: SitePolicy
+    configuration: SiteConfiguration
     environ: Mapping[str, str]
     store: ModuleStore
     shared: Path | None
@@ -111,7 +111,7 @@ class Context:
                 )
 
     def choose_environment_folder(self, folder: str) -> Path:
-        """Return where the environment `folder` goes: the first usable place of the policy.
+        """Return where the environment `folder` goes: the first usable place of the site configuration.
 
         Raises
         ------
@@ -120,11 +120,11 @@ class Context:
         """
         if self.shared:
             return self.shared / "venvs" / folder
-        for template in self.policy.personal.environments:
+        for template in self.configuration.personal.environments:
             place = template.expand(self.environ)
             if place and place.startswith("/") and Path(place).parent.is_dir():
                 return Path(place, folder)
-        tried = ", ".join(template.text for template in self.policy.personal.environments)
+        tried = ", ".join(template.text for template in self.configuration.personal.environments)
         raise StackenvError(
             f"none of the site's places for environments can be used now: {tried} (a variable is not set, "
             "or the folder it is in does not exist)",
@@ -133,7 +133,7 @@ class Context:
 
     def is_purged(self, path: Path) -> bool:
         """Tell whether the site deletes old files at `path`."""
-        return bool(find_purged_storage(path, self.environ, self.policy))
+        return bool(find_purged_storage(path, self.environ, self.configuration))
 
     def describe_use(self) -> str:
         """Return the folder of modules as users type it behind `module use`."""
@@ -148,24 +148,24 @@ def open_context(shared: Path | None = None) -> Context:
 
     Raises
     ------
-    PolicyError
-        When the policy in force is wrong.
+    ConfigurationError
+        When the site configuration is wrong.
     StackenvError
         When the folder of modules depends on a variable that is not set.
     """
     environ = dict(os.environ)
-    policy = load_policy(find_policy_file(environ))
+    configuration = load_configuration(find_configuration_file(environ))
     if shared:
         project = check_project(shared.absolute())
-        return Context(policy, environ, ModuleStore(project / "modules"), project)
-    root = policy.personal.modules.expand(environ)
+        return Context(configuration, environ, ModuleStore(project / "modules"), project)
+    root = configuration.personal.modules.expand(environ)
     if not root or not root.startswith("/"):
         raise StackenvError(
-            f"the folder of personal modules, {policy.personal.modules.text}, cannot be told: a variable in "
+            f"the folder of personal modules, {configuration.personal.modules.text}, is unknown: a variable in "
             "it is not set",
-            "set it, or have the site name another folder in the policy (personal.modules)",
+            "set it, or have the site name another folder in the site configuration (personal.modules)",
         )
-    return Context(policy, environ, ModuleStore(Path(root)), None)
+    return Context(configuration, environ, ModuleStore(Path(root)), None)
 
 
 def check_project(root: Path) -> Path:

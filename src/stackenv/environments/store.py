@@ -281,7 +281,7 @@ class ModuleStore:
             raise StackenvError(
                 f"the folder of modules, {self.root}, cannot be written: {folder}; nothing was changed",
                 f"ls -ld {quote_word(folder)}; "
-                "or have the site name another folder in the policy (personal.modules)",
+                "or have the site name another folder in the site configuration (personal.modules)",
             )
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.configuration import SitePolicy
+from stackenv.configuration import SiteConfiguration
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError
@@ -65,8 +65,8 @@ class CheckedEnvironment:
         Whether nobody else can have written the record: to load its modules runs code.
     environ
         The environment variables of the caller.
-    policy
-        The policy in force.
+    configuration
+        The site configuration.
     loader
         Shared by all environments of one check.
     thorough
@@ -84,7 +84,7 @@ class CheckedEnvironment:
     shared: Path | None
     believed: bool
     environ: Mapping[str, str]
-    policy: SitePolicy
+    configuration: SiteConfiguration
     loader: StackLoader
     thorough: bool
     record_lost: bool = False

@@ -36,7 +36,7 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
     """Return the module of conda: of `modules`, else loaded, else one that is available; empty: none.
 
     Without a version it is the one that Lmod takes for the default. `names` are the distributions of
-    the policy, the preferred first.
+    the site configuration, the preferred first.
     """
     loaded = [module.full_name for module in lmod.read_loaded()]
     for module in (*modules, *loaded):
@@ -50,7 +50,7 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
 
 def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> Stack:
     """Return the stack of conda's module and `modules`; without a conda module that of `modules`."""
-    conda = choose_conda_module(context.policy.conda.names, modules, lmod)
+    conda = choose_conda_module(context.configuration.conda.names, modules, lmod)
     others = [name for name in modules if name.split("/")[0] != conda.split("/")[0]]
     try:
         stack = load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
@@ -64,7 +64,7 @@ def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> St
 
 def name_environment(prefix: Path, context: Context) -> str:
     """Return what conda calls the environment: its name below an environments folder, else its path."""
-    folders = list_environment_folders(context.environ, context.policy.conda)
+    folders = list_environment_folders(context.environ, context.configuration.conda)
     return prefix.name if any(f.is_dir() and f.samefile(prefix.parent) for f in folders) else str(prefix)
 
 
@@ -89,9 +89,9 @@ def draft_conda_record(request: AdoptRequest, context: Context, stack: Stack, ow
         modulepath=stack.modulepath,
         python=find_python(request.prefix),
         platform=probe_platform(),
-        user_site=request.user_site or context.policy.conda.user_site == "show",
-        sees_modules="" if context.policy.conda.hide_modules else "site",
-        module_roots=context.policy.conda.module_roots,
+        user_site=request.user_site or context.configuration.conda.user_site == "show",
+        sees_modules="" if context.configuration.conda.hide_modules else "site",
+        module_roots=context.configuration.conda.module_roots,
         owned=owned,
         description=request.description,
         layers=not request.no_pth,

@@ -26,13 +26,13 @@ from stackenv.transactions.plan import Plan, RemoveTree, Step
 
 
 def choose_conda_folder(request: CreateRequest, context: Context) -> Path:
-    """Return the prefix of the new environment: --path, else in the policy's first usable place."""
+    """Return the prefix of the new environment: --path, else in the configuration's first usable place."""
     if request.path:
         return request.path.absolute()
     folder = f"{request.name}-{request.version}"
     if context.shared:
         return context.shared / "envs" / folder
-    for place in context.policy.conda.storage:
+    for place in context.configuration.conda.storage:
         parent = place.parent.expand(context.environ)
         if parent and parent.startswith("/") and Path(parent).is_dir():
             return Path(parent, place.environments, folder)

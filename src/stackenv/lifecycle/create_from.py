@@ -124,7 +124,7 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
 
 def choose_channels(contents: Contents, request: CreateRequest, context: Context) -> Contents:
     """Return `contents` with the channels of `request`, and those of the file that are mere names."""
-    usual = context.policy.conda.channels.default
+    usual = context.configuration.conda.channels.default
     untaken = [
         c for c in contents.channels if not CHANNEL.fullmatch(c) and c not in (*usual, *request.channels)
     ]

@@ -15,7 +15,7 @@ from stackenv.environments.module_update import keep_hand_edited, read_own_recor
 from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
-from stackenv.errors import ModuleError, ProofError, StackenvError
+from stackenv.errors import ModuleError, StackenvError, VerificationError
 from stackenv.health.rules.modules_gone import list_instead
 from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.install_report import Outcome
@@ -113,12 +113,12 @@ class Rebuilding:
         access.make_folder(path)
 
     def _require_sound(self) -> None:
-        """Raise ProofError when something is wrong with the new environment that the old one had not."""
+        """Raise VerificationError when the new environment has a fault that the old one had not."""
         faults = list_new_faults(self.old, self.record, self.module, self.context)
         for fault in faults:
             tell(f"{fault.level}: {fault.what}")
         if faults and not self.force:
-            raise ProofError(
+            raise VerificationError(
                 f"the new {self.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "
                 "that the old one had not; the module still leads to the old one, and the new one is deleted",
                 f"stackenv rebuild {self.record.full_name} -m MODULE, with others; all the same: --force",

@@ -56,7 +56,7 @@ def look_at(
         shared=context.shared,
         believed=believed,
         environ=context.environ,
-        policy=context.policy,
+        configuration=context.configuration,
         loader=loader,
         thorough=True,
     )

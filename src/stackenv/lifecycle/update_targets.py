@@ -106,7 +106,7 @@ def list_targets(context: Context) -> Iterator[Target]:
         prefixes.add(os.path.realpath(module.prefix))
         yield describe_target(module)
     if context.shared is None:
-        for prefix in list_environments(context.environ, context.policy.conda):
+        for prefix in list_environments(context.environ, context.configuration.conda):
             if os.path.realpath(prefix) not in prefixes:
                 yield Target(str(prefix), str(prefix), "conda")
 
@@ -148,7 +148,7 @@ def find_target(name: str, context: Context) -> Target:
     try:
         return describe_target(context.store.find(name, default=True))
     except StackenvError:
-        conda = context.policy.conda
+        conda = context.configuration.conda
         prefix = None if "/" in name else find_named_environment(name, context.environ, conda)
         if prefix is None:
             raise

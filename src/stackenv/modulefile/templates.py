@@ -73,6 +73,6 @@ def function_body(text: str, name: str) -> str:
     if len(lines) < 3 or lines[0] != f"{name}() {{" or lines[-1] != "}":
         raise StackenvError(
             f"the template shell/{name}.sh must define {name}() and nothing else",
-            "look at the folder conda.templates of the policy",
+            "look at the folder conda.templates of the site configuration",
         )
     return "\n".join(lines[1:-1])

@@ -52,7 +52,7 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
     except Exception as error:  # a site's template is a site's code
         raise StackenvError(
             f"the template {spec.template} cannot be rendered: {error}",
-            f"look at conda.templates in the policy: {site_templates}",
+            f"look at conda.templates in the site configuration: {site_templates}",
         ) from error
     return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"), spec.comments)
 

@@ -28,9 +28,14 @@ from stackenv.conda.install import (
     unfreeze_base,
 )
 from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
-from stackenv.conda.load_test import prove_module
+from stackenv.conda.load_test import run_load_test
 from stackenv.conda.module import describe_conda_module, describe_installed_files
-from stackenv.configuration import CondaPolicy, SitePolicy, find_policy_file, load_policy
+from stackenv.configuration import (
+    CondaSettings,
+    SiteConfiguration,
+    find_configuration_file,
+    load_configuration,
+)
 from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError
 from stackenv.modulefile.text import OURS_BEGINS, render_module
@@ -41,10 +46,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Session:
-    """What one run of `eb` holds between its hooks: the policy, and the modulefiles kept aside."""
+    """What one run of `eb` holds between its hooks: the configuration, and the modulefiles kept aside."""
 
     def __init__(self) -> None:
-        self.policy: SitePolicy | None = None
+        self.configuration: SiteConfiguration | None = None
         self.kept: KeptModulefiles | None = None
 
 
@@ -73,16 +78,16 @@ def as_easybuild_error(function: Function) -> Function:
     return guarded  # type: ignore[return-value]
 
 
-def policy() -> SitePolicy:
-    """Return the site's policy; read at the first call."""
-    if session.policy is None:
-        session.policy = load_policy(find_policy_file(os.environ))
-    return session.policy
+def configuration() -> SiteConfiguration:
+    """Return the site configuration; read at the first call."""
+    if session.configuration is None:
+        session.configuration = load_configuration(find_configuration_file(os.environ))
+    return session.configuration
 
 
 def is_ours(name: str) -> bool:
-    """Return whether the policy has the hook complete the modulefile of the software `name`."""
-    return name in policy().conda.names
+    """Return whether the site configuration has the hook complete the modulefile of the software `name`."""
+    return name in configuration().conda.names
 
 
 def refuse_tcl(name: str) -> None:
@@ -104,9 +109,9 @@ def kept() -> KeptModulefiles:
 
 
 @as_easybuild_error
-def load_site_policy() -> None:
-    """Load the policy (start_hook), so that a wrong one stops EasyBuild before it builds anything."""
-    policy()
+def load_site_configuration() -> None:
+    """Load the configuration (start_hook), so that a wrong one stops EasyBuild before it builds anything."""
+    configuration()
 
 
 @as_easybuild_error
@@ -165,8 +170,8 @@ def complete_installation(block: Any) -> None:
     """Write what the modulefile leans on into the installation (pre_module_hook)."""
     if not is_ours(block.name) or block.dry_run:
         return
-    conda, installation = policy().conda, probe_block(block)
-    for warning in validate_condarc(installation, policy(), os.environ):
+    conda, installation = configuration().conda, probe_block(block)
+    for warning in validate_condarc(installation, configuration(), os.environ):
         print_warning("stackenv: %s", warning, log=block.log)
     with opened_for_writing(installation):
         for path in install_files(describe_installed_files(installation, conda), conda.templates):
@@ -186,8 +191,8 @@ def report(block: Any, what: str) -> None:
     print_msg("stackenv: %s", what, log=block.log, silent=block.silent)
 
 
-def empty_cache(installation: CondaInstallation, conda: CondaPolicy) -> str:
-    """Empty the installer's package cache by the policy; return what to say of it, empty for nothing."""
+def empty_cache(installation: CondaInstallation, conda: CondaSettings) -> str:
+    """Empty the installer's package cache, if configured; return what to say of it, empty for nothing."""
     cache = Path(installation.root, "pkgs")
     if not conda.empty_package_cache or cache.is_symlink():
         return ""
@@ -198,11 +203,11 @@ def empty_cache(installation: CondaInstallation, conda: CondaPolicy) -> str:
     return f"emptied the package cache: freed {format_bytes(usage.freed_bytes)}, {files}"
 
 
-def set_frozen(installation: CondaInstallation, conda: CondaPolicy) -> str:
-    """Mark the base as frozen, or not any more, by the policy; return what to say, empty for nothing."""
+def set_frozen(installation: CondaInstallation, conda: CondaSettings) -> str:
+    """Mark the base as frozen, or not any more, as configured; return what to say, empty for nothing."""
     if not conda.freeze_base:
         return "base no longer marked as frozen" if unfreeze_base(installation) else ""
-    version = find_conda_version(installation, conda.proof.timeout_s)
+    version = find_conda_version(installation, conda.load_test.timeout_s)
     if freeze_base(installation, version):
         return "base marked as frozen: conda refuses to change it"
     return f"base not marked as frozen: requires conda {FROZEN_SINCE}, found {version}"
@@ -212,18 +217,18 @@ def set_frozen(installation: CondaInstallation, conda: CondaPolicy) -> str:
 def complete_module_text(block: Any, filepath: str, text: str) -> str | None:
     """Return the modulefile's text with our part behind EasyBuild's; None for other software.
 
-    The text of the final write is proven in real shells first.
+    The text of the final write is loaded in real shells first.
     """
     if not is_ours(block.name) or filepath.endswith("-easybuild-devel"):
         return None
     refuse_tcl(block.name)
-    conda, installation = policy().conda, probe_block(block)
+    conda, installation = configuration().conda, probe_block(block)
     ours = render_module(describe_conda_module(installation, conda), conda.templates)
     # Built from an archived easyconfig, EasyBuild's text may hold our part already.
     completed = text.split(OURS_BEGINS, 1)[0].rstrip("\n") + "\n\n" + ours
     if filepath == block.mod_filepath and not block.dry_run:
-        proven = prove_module(completed, installation, conda.proof)
-        for warning in proven.warnings:
+        tested = run_load_test(completed, installation, conda.load_test)
+        for warning in tested.warnings:
             print_warning("stackenv: %s", warning, log=block.log)
-        report(block, str(proven))
+        report(block, str(tested))
     return completed

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.options import EXIT_STATUS, json_option
-from stackenv.configuration import Literal, PathTemplate, Variable, find_policy_file, load_policy
+from stackenv.configuration import (
+    Literal,
+    PathTemplate,
+    Variable,
+    find_configuration_file,
+    load_configuration,
+)
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, showing_progress, tell
 
@@ -37,9 +43,9 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
     """Tell whose personal modules lean on a module, before it is removed.
 
     MODULE is NAME, NAME/VERSION, or a pattern: '*-2022b'. Looked at are the modules' folder of each user that
-    getpwent(3) knows, by the policy, and those below --root; of each personal module its first two lines and
-    its environment's record, nothing else. What may not be read is counted: root sees most. When a module
-    was last used is not recorded; CHANGED is when the environment's record was last written.
+    getpwent(3) knows, by the site configuration, and those below --root; of each personal module its first
+    two lines and its environment's record, nothing else. What may not be read is counted: root sees most.
+    When a module was last used is not recorded; CHANGED is when the environment's record was last written.
 
     \b
     Example:
@@ -50,7 +56,7 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
 
     if owners and as_json:
         raise UsageError("--owners and --json are two forms of the same answer", "take one of them")
-    template = load_policy(find_policy_file(os.environ)).personal.modules
+    template = load_configuration(find_configuration_file(os.environ)).personal.modules
     require_places(template, roots)
     survey = Survey(modules)
     places = (*list_user_folders(template), *list_root_folders(template, roots, survey))
@@ -81,14 +87,14 @@ def require_places(template: PathTemplate, roots: tuple[Path, ...]) -> None:
     unknown = list_unknown(template)
     if unknown and not roots:
         raise StackenvError(
-            f"users' folders of modules are at {template.text} (policy: personal.modules), and what "
+            f"users' folders of modules are at {template.text} (configuration: personal.modules), and what "
             f"{', '.join(unknown)} is for other users cannot be told: nothing was looked at",
             "name the folder that has theirs in it: --root FOLDER",
         )
 
 
 def list_user_folders(template: PathTemplate) -> Iterator[Path]:
-    """Yield the folder of modules of each user that this system knows, by the policy's `template`."""
+    """Yield the folder of modules of each user that this system knows, by the configuration's `template`."""
     import pwd
 
     if list_unknown(template):
@@ -102,8 +108,8 @@ def list_user_folders(template: PathTemplate) -> Iterator[Path]:
 def list_root_folders(template: PathTemplate, roots: Iterable[Path], survey: Survey) -> Iterator[Path]:
     """Yield what can be a folder of modules at `roots`.
 
-    They themselves; in them, and in each folder in them, `modules` as of a project, and what the policy's
-    `template` has below its variable.
+    They themselves; in them, and in each folder in them, `modules` as of a project, and what `template`
+    has below its variable.
     """
     parts = template.parts
     tails = ["modules"]

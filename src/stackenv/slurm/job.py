@@ -1,11 +1,11 @@
-"""What a submission script for Slurm says: pure, from a record, what was asked for, and the policy."""
+"""What a submission script for Slurm says: pure, from a record, what was asked for, and the configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stackenv.configuration import JobsPolicy
+from stackenv.configuration import JobSettings
 from stackenv.environments.launch import OF_ACTIVE, OF_PYTHON
 from stackenv.environments.packed import ENTRANCE
 from stackenv.record import Record
@@ -110,7 +110,7 @@ class JobSpec:
 
 
 def describe_job(
-    record: Record, request: JobRequest, policy: JobsPolicy, lmod_package: str, command: Sequence[str]
+    record: Record, request: JobRequest, settings: JobSettings, lmod_package: str, command: Sequence[str]
 ) -> JobSpec:
     """Return the script that runs `command` in the environment of `record`.
 
@@ -127,9 +127,9 @@ def describe_job(
     found = (f for f in record.modulepath.split(":") if f.startswith("/") and f.isprintable())
     folders = (folder for folder in found if folder != record.module_folder)
     return JobSpec(
-        directives=describe_directives(record.name, request, policy),
-        account_hint="" if request.account else policy.account_hint or "",
-        header=policy.header,
+        directives=describe_directives(record.name, request, settings),
+        account_hint="" if request.account else settings.account_hint or "",
+        header=settings.header,
         full_name=record.full_name,
         module_folder=record.module_folder,
         modulepath=tuple(folders),
@@ -150,17 +150,17 @@ def describe_handed_on(request: JobRequest) -> tuple[str, ...]:
     return (*memory, *(TASKS if request.has_several_tasks and not request.task_count else ()))
 
 
-def describe_directives(name: str, request: JobRequest, policy: JobsPolicy) -> tuple[tuple[str, str], ...]:
+def describe_directives(name: str, request: JobRequest, settings: JobSettings) -> tuple[tuple[str, str], ...]:
     """Return the options of sbatch, the site's defaults where nothing else was asked for."""
     asked = (
         ("job-name", name),
-        ("partition", request.partition or ",".join(policy.partitions)),
+        ("partition", request.partition or ",".join(settings.partitions)),
         ("account", request.account),
         ("nodes", request.nodes),
         ("ntasks", str(request.task_count or "")),
         ("cpus-per-task", str(request.cpus)),
         ("mem", request.mem),
-        ("time", request.time or policy.time or ""),
+        ("time", request.time or settings.time or ""),
         ("array", request.array),
     )
     return tuple((option, value) for option, value in asked if value)

@@ -15,7 +15,7 @@ LOAD = re.compile(r"(?:module\s+(?:load|add)|ml(?:\s+load)?)\s+(?P<names>.+)")
 
 def find(account: Account) -> Iterator[Finding]:
     """Yield a finding for each line of a start-up file that activates an environment."""
-    names = tuple(name.lower() for name in account.policy.conda.names)
+    names = tuple(name.lower() for name in account.configuration.conda.names)
     for file in account.start_files:
         blocks = list(find_init_blocks(file.contents))
         loads = ""

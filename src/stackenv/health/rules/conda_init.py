@@ -36,7 +36,7 @@ CONDA = re.compile(r"conda|mamba|miniforge", re.IGNORECASE)
 
 def find(account: Account) -> Iterator[Finding]:
     """Yield a finding for the blocks of each start-up file, for each damaged one, and for each old line."""
-    if account.policy.conda.init == "allow":
+    if account.configuration.conda.init == "allow":
         return
     for file in account.start_files:
         run = {number for number, _ in file.list_lines()}
@@ -50,7 +50,7 @@ def find(account: Account) -> Iterator[Finding]:
         if whole:
             yield report_whole(file, whole)
         yield from (report_damaged(file, block) for block in blocks if block.problem)
-        yield from find_old_lines(file, blocks, (*account.policy.conda.names, "Anaconda3")[0])
+        yield from find_old_lines(file, blocks, (*account.configuration.conda.names, "Anaconda3")[0])
 
 
 def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:

@@ -1,4 +1,4 @@
-"""The user's own configuration of conda is against the site's policy."""
+"""The user's own configuration of conda is against the site configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from stackenv.account.account import Account
-from stackenv.account.conda_storage import list_policy_storage
+from stackenv.account.conda_storage import list_site_storage
 from stackenv.account.storage_places import expand, find_absolute
 from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.health.finding import Finding, RewriteFile
@@ -32,7 +32,7 @@ class Fault:
 
 
 def find(account: Account) -> Iterator[Finding]:
-    """Yield the entries of the user's condarc files that are against the policy; unknown keys are left."""
+    """Yield the entries of the user's condarc files that the configuration forbids; unknown keys are left."""
     for file in account.condarc_files():
         contents = file.read_bytes()
         try:
@@ -51,8 +51,8 @@ def find(account: Account) -> Iterator[Finding]:
 
 
 def find_faults(node: yaml.MappingNode, file: Path, account: Account) -> Iterator[Fault]:
-    """Yield what is against the policy in the mapping `node` of `file`."""
-    conda = account.policy.conda
+    """Yield what is against the site configuration in the mapping `node` of `file`."""
+    conda = account.configuration.conda
     for key_node, value in node.value:
         key = str(key_node.value)
         entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -76,17 +76,17 @@ def find_faults(node: yaml.MappingNode, file: Path, account: Account) -> Iterato
 
 
 def judge_folder(key: str, text: str, where: str, account: Account) -> Finding | None:
-    """Return the finding when the folder `text` of `key` is where the policy does not want it."""
+    """Return the finding when the folder `text` of `key` is where the site configuration does not want it."""
     path = find_absolute(expand(text, account.environ))
     if path is None:
         return None
     what = FOLDERS[key]
     move = f"move what is in it, then delete the entry {text} of {key}" if what == "environments" else ""
-    purged = find_purged_storage(path, account.environ, account.policy)
+    purged = find_purged_storage(path, account.environ, account.configuration)
     if purged:
         why = f"old files are deleted in {purged}, single ones out of {what} too"
         return report(where, f"`{key}` leads to purged storage: {path}", why, move)
-    place = next(iter(list_policy_storage(account.environ, account.policy)), None)
+    place = next(iter(list_site_storage(account.environ, account.configuration)), None)
     home = account.home
     if place is None or home not in path.parents or home in place.environments.parents:
         return None
@@ -96,8 +96,8 @@ def judge_folder(key: str, text: str, where: str, account: Account) -> Finding |
 
 
 def judge_channel(text: str, where: str, account: Account) -> Finding | None:
-    """Return the finding when the policy denies the channel `text`."""
-    channels = account.policy.conda.channels
+    """Return the finding when the site configuration denies the channel `text`."""
+    channels = account.configuration.conda.channels
     denied = [name_channel(channel) for channel in channels.denied]
     stands_for = [name_channel(text)]
     if text == "defaults" and not channels.replace_defaults:

@@ -23,7 +23,7 @@ def find(account: Account) -> Iterator[Finding]:
     if not loads or folders is None or not modulepath:
         return
     # The module of stackenv itself may have been purged, which uses the folder of the user's own.
-    own = account.policy.personal.modules.expand(account.environ)
+    own = account.configuration.personal.modules.expand(account.environ)
     searched = list(dict.fromkeys([*modulepath.split(":"), *map(str, folders), *([own] if own else [])]))
     doubtful = {name for _, load in loads for name in load.names if not is_file_of_module(name, searched)}
     if not doubtful:

@@ -11,7 +11,7 @@ from stackenv.health.finding import Finding
 
 def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the environment is on purged storage."""
-    purged = find_purged_storage(environment.prefix, environment.environ, environment.policy)
+    purged = find_purged_storage(environment.prefix, environment.environ, environment.configuration)
     if purged:
         name = environment.full_name
         yield Finding(

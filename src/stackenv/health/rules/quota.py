@@ -29,22 +29,22 @@ def find(account: Account) -> Iterator[Finding]:
     for path in devices.values():
         yield from judge_file_system(path)
     # The others are numbers alone: what is used of them takes a look at each file.
-    asked = tuple(limit for limit in account.policy.limits if limit.command)
+    asked = tuple(limit for limit in account.configuration.limits if limit.command)
     for limit in probe_limits(asked, account.environ):
         yield from judge_limit(limit)
 
 
 def list_folders(account: Account) -> Iterator[Path]:
     """Yield the folders into which something is written for the account."""
-    environ, policy = account.environ, account.policy
+    environ, configuration = account.environ, account.configuration
     yield account.home
-    for template in policy.personal.environments:
+    for template in configuration.personal.environments:
         path = find_absolute(template.expand(environ) or "")
         if path:
             yield path
     for what in ("envs", "pkgs"):
-        yield from (path for path, _ in list_chosen(what, environ, policy))
-    yield from list_package_caches(environ, policy)
+        yield from (path for path, _ in list_chosen(what, environ, configuration))
+    yield from list_package_caches(environ, configuration)
 
 
 def is_writable(path: Path) -> bool:

@@ -24,10 +24,10 @@ def find(account: Account) -> Iterator[Finding]:
     # Another conda hides nothing, and a personal module's environment that has lost its files is told of.
     if not prefix or not root or prefix in (root, environ.get("STACKENV_CONDA_ENV")):
         return
-    if not account.policy.conda.hide_modules or hides_modules(Path(prefix)):
+    if not account.configuration.conda.hide_modules or hides_modules(Path(prefix)):
         return
     roots = [root for name, root in environ.items() if name.startswith("EBROOT") and root.strip("/")]
-    roots += account.policy.conda.module_roots
+    roots += account.configuration.conda.module_roots
     entries = [entry for variable in VARIABLES for entry in environ.get(variable, "").split(":")]
     late = [e for e in entries if is_within(e, roots) and not is_within(e, [prefix])]
     if not late:

@@ -22,24 +22,24 @@ def find(account: Account) -> Iterator[Finding]:
     Of environments those without a module: the others are told with their own findings. What a condarc
     says, another rule tells.
     """
-    environ, policy = account.environ, account.policy
+    environ, configuration = account.environ, account.configuration
     told = set()
     for what, title in KINDS.items():
-        for path, named in list_chosen(what, environ, policy):
-            purged = find_purged_storage(path, environ, policy)
+        for path, named in list_chosen(what, environ, configuration):
+            purged = find_purged_storage(path, environ, configuration)
             if purged and named.startswith("CONDA_") and path not in told:
                 told.add(path)
                 where = ", ".join([named, *find_variable_places(named, account)])
                 mend = f"unset {named}, and take it out of where it is set; the site's module sets it right"
                 yield report(f"conda is to keep {title} in {path}", where, purged, mend)
-    for path in list_package_caches(environ, policy):
-        purged = find_purged_storage(path, environ, policy)
+    for path in list_package_caches(environ, configuration):
+        purged = find_purged_storage(path, environ, configuration)
         if purged and path.is_dir() and path not in told:
             told.add(path)
             mend = f"conda makes another where the site wants it; {say_how_it_goes(path)}"
             yield report(f"conda's packages are in {path}", str(path), purged, mend)
-    for prefix in list_conda_prefixes(environ, policy):
-        purged = find_purged_storage(prefix, environ, policy)
+    for prefix in list_conda_prefixes(environ, configuration):
+        purged = find_purged_storage(prefix, environ, configuration)
         if purged and not (prefix / "stackenv").exists():
             typed = shlex.join(("conda", "create", "--clone", str(prefix), "--name", prefix.name))
             what = f"the conda environment {prefix.name} is in {prefix.parent}"

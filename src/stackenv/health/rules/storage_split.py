@@ -13,9 +13,9 @@ from stackenv.health.finding import Finding
 
 def find(account: Account) -> Iterator[Finding]:
     """Yield a finding when the folders that conda takes first for each are on two file systems."""
-    environ, policy = account.environ, account.policy
-    environments = next(iter(list_chosen("envs", environ, policy)), None)
-    packages = next(iter(list_chosen("pkgs", environ, policy)), None)
+    environ, configuration = account.environ, account.configuration
+    environments = next(iter(list_chosen("envs", environ, configuration)), None)
+    packages = next(iter(list_chosen("pkgs", environ, configuration)), None)
     if not environments or not packages or find_device(environments[0]) == find_device(packages[0]):
         return
     named = {named: list(find_variable_places(named, account)) for _, named in (environments, packages)}

@@ -62,7 +62,7 @@ def judge(folder: Path, packages: dict[str, str], account: Account) -> Iterator[
     what = f"{format_count(len(packages), 'package')} ({size}, {files}) in ~/.local {seen} seen by {titles}"
     if shadowed:
         what += f", and win: {shorten_list(shadowed)}"
-    hidden = account.policy.conda.user_site == "hide"
+    hidden = account.configuration.conda.user_site == "hide"
     unless = (
         " where it is not started by the site's `conda activate`, in Jupyter for example" if hidden else ""
     )
@@ -85,13 +85,13 @@ def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
 
     The venvs of stackenv do not.
     """
-    environ, policy = account.environ, account.policy
-    for prefix in list_conda_prefixes(environ, policy):
+    environ, configuration = account.environ, account.configuration
+    for prefix in list_conda_prefixes(environ, configuration):
         folder = prefix / "lib" / minor / "site-packages"
         if folder.is_dir():
             title = f"the conda environment {shorten(prefix, environ)}"
             yield Viewer(title, read_packages(folder), True)
-    for prefix in list_venvs(environ, policy):
+    for prefix in list_venvs(environ, configuration):
         folder = prefix / "lib" / minor / "site-packages"
         if folder.is_dir() and not (prefix / "stackenv").is_dir() and sees_base(prefix):
             # Its own packages stand in front of ~/.local.

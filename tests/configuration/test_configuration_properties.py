@@ -1,4 +1,4 @@
-"""Whatever a file holds, loading it gives a policy or a PolicyError, never another exception."""
+"""Whatever a file holds, loading it gives a configuration or a ConfigurationError, no other exception."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackenv.configuration import SitePolicy, describe_condarc, load_policy
-from stackenv.configuration.schema import CHANNEL_FIELDS, CONDA_FIELDS, PLACE_FIELDS, PROOF_FIELDS
-from stackenv.errors import PolicyError
+from stackenv.configuration import SiteConfiguration, describe_condarc, load_configuration
+from stackenv.configuration.schema import CHANNEL_FIELDS, CONDA_FIELDS, LOAD_TEST_FIELDS, PLACE_FIELDS
+from stackenv.errors import ConfigurationError
 
 # fmt: off
 FRAGMENTS = st.sampled_from([
@@ -19,10 +19,12 @@ FRAGMENTS = st.sampled_from([
     '"', "# ", "#!final", "\n", "&a ", "*a ", "!!python/name:x ", "!!int ", "<<: ", "= ",
     "0x_", "1:60.5", "2001-01-01", ".inf", "\\UFFFFFFFF", "\\ud800", "%YAML 1.2\n", "---\n",
     "...\n", ">+9\n", "\t", "\r", "\x00", "\x85", "\u2028", "\ufeff", "yes", "~", "channels: ",
-    "storage: ", "condarc: ", "final: ", "proof: ", "|-\n",
+    "storage: ", "condarc: ", "final: ", "load_test: ", "|-\n",
 ])
 # fmt: on
-KEYS = [str(key) for fields in (CONDA_FIELDS, CHANNEL_FIELDS, PLACE_FIELDS, PROOF_FIELDS) for key in fields]
+KEYS = [
+    str(key) for fields in (CONDA_FIELDS, CHANNEL_FIELDS, PLACE_FIELDS, LOAD_TEST_FIELDS) for key in fields
+]
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -46,13 +48,13 @@ def check(content: bytes) -> None:
         path = Path(folder) / "site.yaml"
         path.write_bytes(content)
         try:
-            policy = load_policy(path)
-        except PolicyError as error:
+            configuration = load_configuration(path)
+        except ConfigurationError as error:
             lines = error.message.split("\n")
             assert all(line.startswith(f"{path}:") for line in lines)
         else:
-            assert isinstance(policy, SitePolicy)
-            yaml.safe_load(describe_condarc(policy.conda))
+            assert isinstance(configuration, SiteConfiguration)
+            yaml.safe_load(describe_condarc(configuration.conda))
 
 
 @given(st.binary())

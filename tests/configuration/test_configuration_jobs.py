@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration import JobsPolicy, load_policy
-from stackenv.configuration.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import JobSettings, load_configuration
+from stackenv.configuration.loader import SHIPPED_FILE
 
 BREAK = "contains a line break; allowed: one line of printable text"
 NAME = "a partition's name: letters, digits and _ . + -"
@@ -16,19 +16,19 @@ TIME = 'null, or a time in quotes: "2:00:00"'
 def load_jobs(policy_file):
     """Return a function that loads the section ``jobs`` out of its lines."""
 
-    def load_lines(text: str) -> JobsPolicy:
+    def load_lines(text: str) -> JobSettings:
         policy_file.write_text(f"version: 1\njobs:\n{text}", encoding="utf-8")
-        return load_policy(policy_file).jobs
+        return load_configuration(policy_file).jobs
 
     return load_lines
 
 
 def test_the_default_leaves_all_to_slurm():
-    assert load_policy(SHIPPED_POLICY_FILE).jobs == JobsPolicy((), None, None, ())
+    assert load_configuration(SHIPPED_FILE).jobs == JobSettings((), None, None, ())
 
 
 def test_ubelix_asks_for_the_partitions_of_its_guide():
-    jobs = load_policy(SHIPPED_POLICY_FILE.parent / "ubelix.yaml").jobs
+    jobs = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").jobs
     assert jobs.partitions == ("epyc2", "bdw")
     assert jobs.account_hint == "gratis, paygo, invest or teaching"
 
@@ -38,7 +38,7 @@ def test_what_a_site_says_arrives(load_jobs):
         '  partitions: [gpu-a.1+x_y]\n  time: "1-00:00:00"\n  account_hint: "ask your PI: $5"\n'
         "  header: ['#SBATCH --qos=job', 'ulimit -c 0']\n"
     )
-    assert jobs == JobsPolicy(
+    assert jobs == JobSettings(
         ("gpu-a.1+x_y",), "1-00:00:00", "ask your PI: $5", ("#SBATCH --qos=job", "ulimit -c 0")
     )
 

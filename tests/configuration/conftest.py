@@ -1,4 +1,4 @@
-"""A policy written to a file, as settings or as the lines of its error."""
+"""A site configuration written to a file, as settings or as the lines of its error."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.configuration import CondaPolicy, load_policy
-from stackenv.errors import PolicyError
+from stackenv.configuration import CondaSettings, load_configuration
+from stackenv.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -18,25 +18,25 @@ def policy_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def load(policy_file: Path) -> Callable[[str], CondaPolicy]:
+def load(policy_file: Path) -> Callable[[str], CondaSettings]:
     """Return a function that loads lines below ``version: 1`` (they begin on line 2)."""
 
-    def load_text(text: str) -> CondaPolicy:
+    def load_text(text: str) -> CondaSettings:
         policy_file.write_text("version: 1\n" + text, encoding="utf-8")
-        return load_policy(policy_file).conda
+        return load_configuration(policy_file).conda
 
     return load_text
 
 
 @pytest.fixture
 def faults(policy_file: Path) -> Callable[..., list[str]]:
-    """Return a function that gives the lines of a policy's error, without the file's path."""
+    """Return a function that gives the lines of a site configuration's error, without the file's path."""
 
     def fault_lines(text: str | bytes, *, head: str = "version: 1\n") -> list[str]:
         content = text if isinstance(text, bytes) else (head + text).encode()
         policy_file.write_bytes(content)
-        with pytest.raises(PolicyError) as caught:
-            load_policy(policy_file)
+        with pytest.raises(ConfigurationError) as caught:
+            load_configuration(policy_file)
         lines = caught.value.message.splitlines()
         assert all(line.startswith(f"{policy_file}:") for line in lines)
         return [line[len(f"{policy_file}:") :] for line in lines]

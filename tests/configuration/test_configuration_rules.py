@@ -153,7 +153,7 @@ def test_a_final_key_that_is_not_written_names_the_nearest(faults):
 def test_a_channel_list_that_does_not_result_cannot_be_final(faults, name):
     assert faults(f"conda: {{final: [{name}]}}\n") == [
         f"2: conda.final[0]: '{name}' is not written to the condarc; "
-        "allowed: nothing, because the policy writes no such key"
+        "allowed: nothing, because the site configuration writes no such key"
     ]
 
 

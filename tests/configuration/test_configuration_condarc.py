@@ -1,4 +1,4 @@
-"""The condarc that a policy becomes, as conda reads it."""
+"""The condarc that a site configuration becomes, as conda reads it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackenv.configuration import describe_condarc, load_policy
-from stackenv.configuration.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import describe_condarc, load_configuration
+from stackenv.configuration.loader import SHIPPED_FILE
 
 
 def body(text: str) -> str:
@@ -22,7 +22,7 @@ def test_the_default_policy_writes_its_channels_and_nothing_else(load):
 
 
 def test_the_header_says_who_wrote_the_file(load):
-    assert describe_condarc(load("")).startswith("# Written by stackenv from the site's policy")
+    assert describe_condarc(load("")).startswith("# Written by stackenv from the site configuration")
 
 
 def test_without_default_channels_no_channels_are_written(load):
@@ -80,7 +80,7 @@ def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(po
         "version: 1\nconda:\n  condarc:\n    auto_activate: false\n    conda-build: {}\n"
         "    channel_prioritty: strict\n"
     )
-    assert load_policy(policy_file).warnings == (
+    assert load_configuration(policy_file).warnings == (
         f"{policy_file}:6: conda.condarc.channel_prioritty: conda has no such key and ignores it; "
         'did you mean "channel_priority"?',
     )
@@ -98,7 +98,7 @@ def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(po
 )
 def test_no_key_is_suggested_that_the_policy_refuses(policy_file, key, meant):
     policy_file.write_text(f"version: 1\nconda: {{condarc: {{{key}: [a]}}}}\n")
-    (warning,) = load_policy(policy_file).warnings
+    (warning,) = load_configuration(policy_file).warnings
     assert warning.endswith(f'did you mean "{meant}"?')
 
 
@@ -115,7 +115,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 KEYS = st.from_regex(r"x[A-Za-z0-9_-]{0,99}", fullmatch=True)
-SHIPPED = load_policy(SHIPPED_POLICY_FILE).conda
+SHIPPED = load_configuration(SHIPPED_FILE).conda
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.booleans())

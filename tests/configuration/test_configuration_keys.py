@@ -7,7 +7,7 @@ import pytest
 CONDA_KEYS = (
     "names, base_on_path, storage, purged_storage, channels, condarc, final, init, user_site, "
     "hide_modules, module_roots, pythonpath_notice, export_function, empty_package_cache, freeze_base, "
-    "proof, templates"
+    "load_test, templates"
 )
 DISTRIBUTIONS = "Anaconda3, Miniconda3, Miniforge3, Mambaforge"
 SHELLS = "bash, zsh, ksh, mksh, dash, tcsh, fish"
@@ -52,11 +52,11 @@ def test_another_version_hides_faults_that_may_be_none_there(faults):
         ),
         (
             "conda:\n  shells: [bash]\n",
-            f'3: conda.shells: unknown key; allowed: {CONDA_KEYS}; did you mean "conda.proof.shells"?',
+            f'3: conda.shells: unknown key; allowed: {CONDA_KEYS}; did you mean "conda.load_test.shells"?',
         ),
         (
-            "conda:\n  proof:\n    init: warn\n",
-            '4: conda.proof.init: unknown key; allowed: shells, timeout_s; did you mean "conda.init"?',
+            "conda:\n  load_test:\n    init: warn\n",
+            '4: conda.load_test.init: unknown key; allowed: shells, timeout_s; did you mean "conda.init"?',
         ),
         ("conda:\n  xyzzy: 1\n", f"3: conda.xyzzy: unknown key; allowed: {CONDA_KEYS}"),
         (
@@ -106,7 +106,7 @@ class TestReservedSections:
         ("channels: [a]", "found the list ['a']; allowed: a mapping"),
         ("condarc: 5", "found the number 5; allowed: a mapping"),
         ("final: ssl_verify", "found the text 'ssl_verify'; allowed: a list of keys"),
-        ("proof: true", "found the boolean true; allowed: a mapping"),
+        ("load_test: true", "found the boolean true; allowed: a mapping"),
         (
             "templates: relative",
             "found the text 'relative'; allowed: null or the absolute path of a folder that exists",
@@ -137,26 +137,26 @@ def test_a_name_in_the_wrong_case_is_found(faults):
 
 
 def test_the_proof_must_include_bash(faults):
-    assert faults("conda:\n  proof:\n    shells: [zsh]\n") == [
-        "4: conda.proof.shells: bash is missing; allowed: a list with bash, the shell of batch scripts"
+    assert faults("conda:\n  load_test:\n    shells: [zsh]\n") == [
+        "4: conda.load_test.shells: bash is missing; allowed: a list with bash, the shell of batch scripts"
     ]
 
 
 def test_an_unknown_shell_names_the_nearest(faults):
-    assert faults("conda: {proof: {shells: [bash, csh]}}\n") == [
-        f"2: conda.proof.shells[1]: found the text 'csh'; allowed: {SHELLS}; did you mean \"tcsh\"?"
+    assert faults("conda: {load_test: {shells: [bash, csh]}}\n") == [
+        f"2: conda.load_test.shells[1]: found the text 'csh'; allowed: {SHELLS}; did you mean \"tcsh\"?"
     ]
 
 
 @pytest.mark.parametrize("value", ["0", "3601", "-1", "1.5", "yes", "'60'", "null"])
 def test_a_timeout_is_whole_seconds_within_an_hour(faults, value):
-    (line,) = faults(f"conda: {{proof: {{timeout_s: {value}}}}}\n")
+    (line,) = faults(f"conda: {{load_test: {{timeout_s: {value}}}}}\n")
     assert line.endswith("allowed: whole seconds from 1 to 3600")
 
 
 @pytest.mark.parametrize("value", [1, 3600])
 def test_the_ends_of_the_timeout_are_allowed(load, value):
-    assert load(f"conda: {{proof: {{timeout_s: {value}}}}}\n").proof.timeout_s == value
+    assert load(f"conda: {{load_test: {{timeout_s: {value}}}}}\n").load_test.timeout_s == value
 
 
 @pytest.mark.parametrize(("word", "value"), [("yes", True), ("off", False), ("True", True)])
@@ -173,11 +173,11 @@ def test_a_list_replaces_the_default(load):
 
 
 def test_a_mapping_is_merged_with_the_default(load):
-    proof = load("conda: {proof: {timeout_s: 5}}\n").proof
-    assert (proof.timeout_s, proof.shells) == (5, tuple(SHELLS.split(", ")))
+    load_test = load("conda: {load_test: {timeout_s: 5}}\n").load_test
+    assert (load_test.timeout_s, load_test.shells) == (5, tuple(SHELLS.split(", ")))
 
 
-@pytest.mark.parametrize("section", ["channels", "condarc", "proof"])
+@pytest.mark.parametrize("section", ["channels", "condarc", "load_test"])
 def test_a_section_with_every_line_commented_out_states_nothing(load, section):
     assert load(f"conda:\n  {section}:\n    # nothing\n") == load("")
 
@@ -185,7 +185,7 @@ def test_a_section_with_every_line_commented_out_states_nothing(load, section):
 def test_every_fault_of_a_file_is_listed_in_the_order_of_its_lines(faults):
     lines = faults(
         "nonsense: 1\nconda:\n  init: x\n  storage:\n    - 5\n    - {parent: a}\n"
-        "  proof: {timeout_s: 0}\n  names: [x, y]\n"
+        "  load_test: {timeout_s: 0}\n  names: [x, y]\n"
     )
     assert [line.split(": ")[:2] for line in lines] == [
         ["2", "nonsense"],
@@ -194,7 +194,7 @@ def test_every_fault_of_a_file_is_listed_in_the_order_of_its_lines(faults):
         ["7", "conda.storage[1].environments"],
         ["7", "conda.storage[1].packages"],
         ["7", "conda.storage[1].parent"],
-        ["8", "conda.proof.timeout_s"],
+        ["8", "conda.load_test.timeout_s"],
         ["9", "conda.names[0]"],
         ["9", "conda.names[1]"],
     ]

@@ -6,32 +6,32 @@ import re
 
 import pytest
 
-from stackenv.configuration import load_policy
-from stackenv.configuration.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import load_configuration
+from stackenv.configuration.loader import SHIPPED_FILE
 from stackenv.configuration.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
 
-FOLDER = SHIPPED_POLICY_FILE.parent
+FOLDER = SHIPPED_FILE.parent
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
 def test_a_shipped_policy_loads(path):
-    assert load_policy(path).version == 1
+    assert load_configuration(path).version == 1
 
 
 def test_the_default_is_what_its_documentation_promises():
-    conda = load_policy(SHIPPED_POLICY_FILE).conda
+    conda = load_configuration(SHIPPED_FILE).conda
     assert conda.names == ("Anaconda3", "Miniconda3", "Miniforge3", "Mambaforge")
     assert [place.parent.text for place in conda.storage] == ["${HOME}"]
     assert [place.text for place in conda.purged_storage] == ["${SCRATCH}"]
     assert conda.channels.default == ("conda-forge",)
     assert not conda.channels.replace_defaults
     assert (conda.init, conda.user_site, conda.templates) == ("refuse", "hide", None)
-    assert (conda.proof.shells[0], len(conda.proof.shells)) == ("bash", 7)
-    assert conda.proof.timeout_s == 120
+    assert (conda.load_test.shells[0], len(conda.load_test.shells)) == ("bash", 7)
+    assert conda.load_test.timeout_s == 120
 
 
 def test_the_default_explains_every_key_in_the_comment_above_it():
-    text = SHIPPED_POLICY_FILE.read_text(encoding="utf-8")
+    text = SHIPPED_FILE.read_text(encoding="utf-8")
     for section, keys in KEYS_OF_SECTION.items():
         # Keys of a list's items are explained above the list.
         in_list = section in ("conda.storage", "limits")
@@ -41,10 +41,10 @@ def test_the_default_explains_every_key_in_the_comment_above_it():
 
 
 def test_the_default_names_the_reserved_sections():
-    text = SHIPPED_POLICY_FILE.read_text(encoding="utf-8")
+    text = SHIPPED_FILE.read_text(encoding="utf-8")
     assert ", ".join(RESERVED_SECTIONS) in text
 
 
 def test_ubelix_prefers_the_workspace_to_home():
-    conda = load_policy(FOLDER / "ubelix.yaml").conda
+    conda = load_configuration(FOLDER / "ubelix.yaml").conda
     assert [place.parent.text for place in conda.storage] == ["${WORKSPACE}", "${HOME}"]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.configuration import find_policy_file, load_policy, loader
-from stackenv.errors import PolicyError
+from stackenv.configuration import find_configuration_file, load_configuration, loader
+from stackenv.errors import ConfigurationError
 
 
 @pytest.fixture
 def system_file(tmp_path, monkeypatch):
     path = tmp_path / "etc" / "site.yaml"
-    monkeypatch.setattr(loader, "SYSTEM_POLICY_FILE", path)
+    monkeypatch.setattr(loader, "SYSTEM_FILE", path)
     return path
 
 
@@ -23,19 +23,19 @@ def test_the_variable_wins_over_the_system_file(tmp_path, system_file):
     system_file.touch()
     mine = tmp_path / "mine.yaml"
     mine.touch()
-    assert find_policy_file({"STACKENV_SITE_CONFIG": str(mine)}) == mine
+    assert find_configuration_file({"STACKENV_SITE_CONFIG": str(mine)}) == mine
 
 
 def test_a_relative_path_in_the_variable_becomes_absolute(tmp_path, monkeypatch, system_file):
     (tmp_path / "mine.yaml").touch()
     monkeypatch.chdir(tmp_path)
-    assert find_policy_file({"STACKENV_SITE_CONFIG": "mine.yaml"}) == tmp_path / "mine.yaml"
+    assert find_configuration_file({"STACKENV_SITE_CONFIG": "mine.yaml"}) == tmp_path / "mine.yaml"
 
 
 def test_a_missing_file_is_an_error_that_names_the_variable(tmp_path, system_file):
     missing = tmp_path / "missing.yaml"
-    with pytest.raises(PolicyError) as caught:
-        find_policy_file({"STACKENV_SITE_CONFIG": str(missing)})
+    with pytest.raises(ConfigurationError) as caught:
+        find_configuration_file({"STACKENV_SITE_CONFIG": str(missing)})
     assert str(missing) in caught.value.message
     assert "STACKENV_SITE_CONFIG" in caught.value.message
 
@@ -44,30 +44,30 @@ def test_a_missing_file_is_an_error_that_names_the_variable(tmp_path, system_fil
 def test_without_the_variable_the_system_file_holds(system_file, environ):
     system_file.parent.mkdir()
     system_file.touch()
-    assert find_policy_file(environ) == system_file
+    assert find_configuration_file(environ) == system_file
 
 
 def test_a_dangling_link_is_not_passed_over_for_the_default(system_file):
     system_file.parent.mkdir()
     system_file.symlink_to("nowhere")
-    assert find_policy_file({}) == system_file
+    assert find_configuration_file({}) == system_file
 
 
 def test_without_both_the_shipped_default_holds(system_file):
-    path = find_policy_file({})
+    path = find_configuration_file({})
     assert path.parts[-2:] == ("site-config", "default.yaml")
-    assert load_policy(path).path == path
+    assert load_configuration(path).path == path
 
 
 def test_the_hint_names_a_file_that_explains_the_keys(tmp_path):
-    with pytest.raises(PolicyError) as caught:
-        load_policy(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(tmp_path)
     assert Path(caught.value.hint.split()[-1]).is_file()
 
 
 def message_of(path: Path) -> str:
-    with pytest.raises(PolicyError) as caught:
-        load_policy(path)
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(path)
     return caught.value.message
 
 
@@ -108,7 +108,7 @@ def test_one_byte_more_than_1_mib_is_an_error(faults):
 
 def test_1_mib_is_read(policy_file):
     policy_file.write_bytes(b"version: 1\n#".ljust(1024 * 1024, b"x"))
-    assert load_policy(policy_file).version == 1
+    assert load_configuration(policy_file).version == 1
 
 
 @pytest.mark.parametrize("text", [b"", b"\n\n", b"# nothing\n"])
@@ -148,7 +148,7 @@ def test_what_is_no_policy_at_all_is_one_error_with_its_line(faults, text, fault
 
 def test_a_byte_order_mark_is_no_fault(policy_file):
     policy_file.write_bytes(b"\xef\xbb\xbfversion: 1\n")
-    assert load_policy(policy_file).version == 1
+    assert load_configuration(policy_file).version == 1
 
 
 def test_windows_line_ends_keep_the_lines_right(faults):

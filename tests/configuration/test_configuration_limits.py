@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration import LimitPolicy, load_policy
-from stackenv.configuration.loader import SHIPPED_POLICY_FILE
+from stackenv.configuration import LimitSettings, load_configuration
+from stackenv.configuration.loader import SHIPPED_FILE
 
 BYTES = 'null, or a number with a unit: "1 TB" (1000 GB), "500 GiB"'
 FILES = 'null, or a number, also with a unit: 1000000, "1 M"'
@@ -17,20 +17,20 @@ KEYS = "path, bytes, files, command"
 def load_limits(policy_file):
     """Return a function that loads the items of ``limits``, each a line of YAML."""
 
-    def load_items(*items: str) -> tuple[LimitPolicy, ...]:
+    def load_items(*items: str) -> tuple[LimitSettings, ...]:
         lines = "".join(f"  - {item}\n" for item in items)
         policy_file.write_text(f"version: 1\nlimits:\n{lines}", encoding="utf-8")
-        return load_policy(policy_file).limits
+        return load_configuration(policy_file).limits
 
     return load_items
 
 
 def test_the_default_has_none():
-    assert load_policy(SHIPPED_POLICY_FILE).limits == ()
+    assert load_configuration(SHIPPED_FILE).limits == ()
 
 
 def test_ubelix_has_those_of_home_and_scratch():
-    limits = load_policy(SHIPPED_POLICY_FILE.parent / "ubelix.yaml").limits
+    limits = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").limits
     assert [(limit.path.text, limit.bytes, limit.files) for limit in limits] == [
         ("${HOME}", 10**12, 10**6),
         ("${SCRATCH}", 30 * 10**12, 10**7),
