@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site policy,
+# The demonstration: Anaconda3 built by the real EasyBuild with stackenv's hooks and a site configuration,
 # loaded in real shells without `conda init`, an environment made from a real channel, and an unload
 # that leaves no trace; then a user's environment on a stack that EasyBuild has built, its module, and
 # the environment in one file, and what is typed when something has broken.

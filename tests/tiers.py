@@ -31,9 +31,20 @@ IN_TURN = ("zsh", "ksh", "mksh", "dash")
 PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
 SELECTING = ("each_value", "each_pair", "any_value")
 # Folders whose tests need nothing but the package and the shells of this machine.
-QUICK = ("policy", "pure")
+QUICK = ("configuration", "pure")
 # The longest first, so that no worker is left with one of them at the end.
-ORDER = ("easybuild", "slurm", "personal", "shells", "kernels", "rules", "commands", "lmod", "policy", "pure")
+ORDER = (
+    "easybuild",
+    "slurm",
+    "personal",
+    "shells",
+    "kernels",
+    "rules",
+    "commands",
+    "lmod",
+    "configuration",
+    "pure",
+)
 
 Values = tuple[Hashable, ...]
 

@@ -44,11 +44,11 @@ def make_environment(prefix: Path, python: bool = False, activate: str = "") -> 
     return prefix
 
 
-@pytest.mark.parametrize("way", ["CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "policy", "home", "register", "path"])
+@pytest.mark.parametrize("way", ["CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "site", "home", "register", "path"])
 def test_an_environment_is_found_by_what_conda_calls_it(user: User, tmp_path: Path, way: str) -> None:
     place = user.home / ".conda/envs" if way == "home" else tmp_path / "place/conda/envs"
     prefix = make_environment(place / "stats")
-    environ = {"policy": {"STACKENV_TEST_PLACE": str(tmp_path / "place")}}.get(way, {})
+    environ = {"site": {"STACKENV_TEST_PLACE": str(tmp_path / "place")}}.get(way, {})
     if way.startswith("CONDA"):
         environ = {way: f"/nowhere:{place}"}
     if way == "register":

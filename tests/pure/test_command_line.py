@@ -44,7 +44,10 @@ def root(tmp_path: Path) -> Path:
 
 def test_help_names_each_exit_status() -> None:
     text = " ".join(run("--help").stdout.split())
-    assert "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 a wrong policy, 5 an installation" in text
+    assert (
+        "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 an invalid configuration, 5 an installation"
+        in text
+    )
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)

@@ -1,4 +1,4 @@
-"""What `conda init` answers under each policy; conda itself is replaced by echo."""
+"""What `conda init` answers under each `conda.init`; conda itself is replaced by echo."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_refuse_runs_nothing(name: str, words: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["conda", "conda-init"])
-@pytest.mark.parametrize("policy", ["refuse", "warn"])
+@pytest.mark.parametrize("configuration", ["refuse", "warn"])
 @pytest.mark.parametrize(
     "words", ["--reverse", "--all --reverse --dry-run", "zsh -d --reverse", "--help", "-h"], ids=str
 )

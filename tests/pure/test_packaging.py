@@ -296,7 +296,7 @@ def with_easybuild(environment: Environment, tmp_path: Path) -> Environment:
 def test_the_hooks_of_a_plain_checkout_find_its_package(with_easybuild: Environment, copy: Path) -> None:
     python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
     found = run(python, "-c", IMPORT_HOOKS, hooks).splitlines()[0]
-    assert found == str(copy / "src/stackenv/easybuild.py")
+    assert found == str(copy / "src/stackenv/site/easybuild.py")
 
 
 def test_the_hooks_have_only_names_that_easybuild_knows(with_easybuild: Environment, copy: Path) -> None:

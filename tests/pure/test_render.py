@@ -72,7 +72,7 @@ POLICIES_OF_ANY_KIND = st.builds(
     export_function=st.booleans(),
     empty_package_cache=st.booleans(),
     freeze_base=st.booleans(),
-    proof=st.builds(LoadTestSettings, st.just(("bash",)), st.just(60)),
+    load_test=st.builds(LoadTestSettings, st.just(("bash",)), st.just(60)),
     templates=st.none(),
 )
 INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS)

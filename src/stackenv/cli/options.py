@@ -8,8 +8,8 @@ import click
 
 EXIT_STATUS = (
     "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 an invalid configuration, 5 an installation that "
-    "cannot be used, 6 a modulefile that failed its load test, 7 a module that cannot be loaded, 8 another process "
-    "is changing the same module, 9 the name or the folder is taken, 10 a package that cannot be "
+    "cannot be used, 6 a modulefile that failed its load test, 7 a module that cannot be loaded, 8 another "
+    "process is changing the same module, 9 the name or the folder is taken, 10 a package that cannot be "
     "installed, 129, 130 or 143 interrupted."
 )
 

@@ -96,8 +96,8 @@ def refuse(failures: Sequence[Outcome]) -> None:
         details = "\n".join(f"  in {failure.shell}: {failure.problem}" for failure in failures)
         raise VerificationError(
             f"the new modulefile was not written, for it failed its load test\n{details}",
-            "fix what the shell says, or remove a shell that no user has from conda.load_test.shells in the site "
-            "configuration",
+            "fix what the shell says, or remove a shell that no user has from conda.load_test.shells in the "
+            "site configuration",
         )
 
 

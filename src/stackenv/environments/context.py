@@ -161,8 +161,8 @@ def open_context(shared: Path | None = None) -> Context:
     root = configuration.personal.modules.expand(environ)
     if not root or not root.startswith("/"):
         raise StackenvError(
-            f"the folder of personal modules, {configuration.personal.modules.text}, is unknown: a variable in "
-            "it is not set",
+            f"the folder of personal modules, {configuration.personal.modules.text}, is unknown: a variable "
+            "in it is not set",
             "set it, or have the site name another folder in the site configuration (personal.modules)",
         )
     return Context(configuration, environ, ModuleStore(Path(root)), None)
