@@ -10,14 +10,14 @@ from stackenv.configuration import CondaSettings
 from stackenv.configuration.condarc import describe_condarc
 from stackenv.environments.venv_module import PATH_PRIORITY
 from stackenv.modulefile import (
-    BaseBin,
+    BasePath,
+    DeactivateMissingConda,
     Family,
     InstalledFile,
-    LeaveWithoutConda,
     ModuleSpec,
     PrependPath,
-    RememberBefore,
-    SetEnvironment,
+    SavePriorConda,
+    SetEnv,
     ShellCommand,
     StoragePlaces,
     SupportedShells,
@@ -117,16 +117,16 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
                 Family("conda"),
                 SupportedShells(("bare", "rc"), f"{name} has no `conda` for this shell"),
             ),
-            "before": (RememberBefore("STACKENV_CONDA_BEFORE"),),
+            "before": (SavePriorConda("STACKENV_CONDA_BEFORE"),),
             "path": (
                 *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
-                BaseBin(root, settings.base_on_path, PATH_PRIORITY),
+                BasePath(root, settings.base_on_path, PATH_PRIORITY),
             ),
             "storage": (StoragePlaces(root, places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
             "environment": (
-                SetEnvironment("STACKENV_CONDA_ROOT", root),
-                SetEnvironment("CONDA_EXE", values["CONDA"]),
-                SetEnvironment("CONDA_PYTHON_EXE", values["PYTHON"]),
+                SetEnv("STACKENV_CONDA_ROOT", root),
+                SetEnv("CONDA_EXE", values["CONDA"]),
+                SetEnv("CONDA_PYTHON_EXE", values["PYTHON"]),
             ),
             "commands": (
                 ShellCommand(
@@ -135,7 +135,7 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
             ),
             "notices": (describe_notices(installation, settings),),
             "unload": (
-                LeaveWithoutConda(root, "STACKENV_CONDA_BEFORE"),
+                DeactivateMissingConda(root, "STACKENV_CONDA_BEFORE"),
                 UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh", "STACKENV_CONDA_BEFORE"),
             ),
         },

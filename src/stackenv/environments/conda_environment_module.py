@@ -19,7 +19,7 @@ from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, TerminalNo
 from stackenv.modulefile.personal_operations import (
     CondaEnvironment,
     JoinPath,
-    ReplaceEnvironment,
+    PushEnv,
     SetDefault,
     ShellCode,
 )
@@ -54,7 +54,7 @@ def describe_activation(activation: Mapping[str, Any], prefix: str, module: str)
     joined = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
     joined += [(n, e, True) for n, entries in activation["appended"] for e in entries]
     return (
-        *(ReplaceEnvironment(variable, value, IN_CHARGE, module) for variable, value in values),
+        *(PushEnv(variable, value, IN_CHARGE, module) for variable, value in values),
         *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
         *(JoinPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in joined),
     )
@@ -78,8 +78,8 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
                 REFUSED.format(name=name),
                 PATH_PRIORITY,
             ),
-            ReplaceEnvironment("PIP_USER", None, IN_CHARGE, name),
-            *(() if record.user_site else (ReplaceEnvironment("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
+            PushEnv("PIP_USER", None, IN_CHARGE, name),
+            *(() if record.user_site else (PushEnv("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
             *describe_activation(record.activation, prefix, name),
             TerminalNotices("", notice, notice if record.sees_modules else "", "", ""),
         ),

@@ -9,7 +9,8 @@ from stackenv.environments.packed import ENTRANCE, MARK
 from stackenv.environments.platform import ELF_MACHINES
 from stackenv.modulefile import Family, ModuleSpec, Operation
 from stackenv.modulefile.personal_operations import (
-    DependOn,
+    ActiveEnvironment,
+    DependsOn,
     Extensions,
     ForgetWords,
     MountImage,
@@ -17,7 +18,6 @@ from stackenv.modulefile.personal_operations import (
     RequireModules,
     RequirePath,
     RequirePlatform,
-    TakeCharge,
     Whatis,
 )
 from stackenv.record import CHOICES_TITLE, RECORD_FILE, Record, write_choices
@@ -124,13 +124,13 @@ def describe_common(
             # Each is asked for when those before it are loaded: in a hierarchy they lead to it.
             "modules": (
                 Family("stackenv"),
-                *(o for m in record.modules for o in (RequireModules((m,), missing), DependOn(m))),
+                *(o for m in record.modules for o in (RequireModules((m,), missing), DependsOn(m))),
             ),
             "environment": (
                 *describe_mount(record),
                 *environment,
                 ForgetWords(("PIP_CONSTRAINT", "UV_CONSTRAINT"), IN_CHARGE, name),
-                TakeCharge(IN_CHARGE, name),
+                ActiveEnvironment(IN_CHARGE, name),
             ),
             "commands": commands,
         },

@@ -16,11 +16,11 @@ from stackenv.environments.personal_module import (
 )
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.modulefile.personal_operations import (
-    RememberEnvironment,
-    ReplaceEnvironment,
+    PushEnv,
+    RemovePath,
     RequirePath,
+    SaveEnv,
     ShellCode,
-    TakeFromPath,
 )
 from stackenv.record import FOLDER, Python, Record
 
@@ -131,11 +131,11 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     environment: tuple[Operation, ...] = (
         # When the modules are loaded: a Python that went with one of them is told by its name.
         RequirePath(python, no_python),
-        RememberEnvironment("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
-        ReplaceEnvironment("VIRTUAL_ENV", prefix, IN_CHARGE, name),
-        ReplaceEnvironment("VIRTUAL_ENV_PROMPT", f"({record.name}) ", IN_CHARGE, name),
-        ReplaceEnvironment("PYTHONHOME", None, IN_CHARGE, name),
-        TakeFromPath(f"{prefix}/bin"),
+        SaveEnv("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
+        PushEnv("VIRTUAL_ENV", prefix, IN_CHARGE, name),
+        PushEnv("VIRTUAL_ENV_PROMPT", f"({record.name}) ", IN_CHARGE, name),
+        PushEnv("PYTHONHOME", None, IN_CHARGE, name),
+        RemovePath(f"{prefix}/bin"),
         # A `module load Python` later in a job script must not take the environment's away.
         PrependPath("PATH", f"{prefix}/bin", priority=PATH_PRIORITY),
     )

@@ -6,13 +6,13 @@ environment is active) say so in their names.
 """
 
 from stackenv.modulefile.operations import (
-    BaseBin,
+    BasePath,
+    DeactivateMissingConda,
     Family,
-    LeaveWithoutConda,
     Operation,
     PrependPath,
-    RememberBefore,
-    SetEnvironment,
+    SavePriorConda,
+    SetEnv,
     ShellCommand,
     StoragePlaces,
     SupportedShells,
@@ -22,15 +22,15 @@ from stackenv.modulefile.operations import (
 from stackenv.modulefile.spec import InstalledFile, ModuleSpec
 
 __all__ = [
-    "BaseBin",
+    "BasePath",
+    "DeactivateMissingConda",
     "Family",
     "InstalledFile",
-    "LeaveWithoutConda",
     "ModuleSpec",
     "Operation",
     "PrependPath",
-    "RememberBefore",
-    "SetEnvironment",
+    "SavePriorConda",
+    "SetEnv",
     "ShellCommand",
     "StoragePlaces",
     "SupportedShells",

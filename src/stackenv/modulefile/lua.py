@@ -13,13 +13,13 @@ import jinja2
 
 from stackenv.configuration import PathTemplate, Variable
 from stackenv.modulefile import (
-    BaseBin,
+    BasePath,
+    DeactivateMissingConda,
     Family,
-    LeaveWithoutConda,
     Operation,
     PrependPath,
-    RememberBefore,
-    SetEnvironment,
+    SavePriorConda,
+    SetEnv,
     ShellCommand,
     StoragePlaces,
     SupportedShells,
@@ -54,11 +54,11 @@ def render_prepend_path(operation: PrependPath, _: jinja2.Environment) -> str:
     return f"prepend_path({words})"
 
 
-def render_set_environment(operation: SetEnvironment, _: jinja2.Environment) -> str:
+def render_set_env(operation: SetEnv, _: jinja2.Environment) -> str:
     return f"setenv({quote_lua(operation.variable)}, {quote_lua(operation.value)})"
 
 
-def render_remember_before(operation: RememberBefore, _: jinja2.Environment) -> str:
+def render_save_prior_conda(operation: SavePriorConda, _: jinja2.Environment) -> str:
     variable = quote_lua(operation.variable)
     return f"""\
 local stackenv_reloaded = os.getenv({variable}) ~= nil
@@ -75,7 +75,7 @@ if mode() == "load" and not stackenv_reloaded then
 end"""
 
 
-def render_base_bin(operation: BaseBin, _: jinja2.Environment) -> str:
+def render_base_path(operation: BasePath, _: jinja2.Environment) -> str:
     when = "while no environment is active" if operation.on_path else "only while it is active"
     return f"""\
 -- The base is on PATH {when}.
@@ -138,7 +138,7 @@ def render_show_again() -> str:
     )
 
 
-def render_leave_without_conda(operation: LeaveWithoutConda, _: jinja2.Environment) -> str:
+def render_deactivate_missing_conda(operation: DeactivateMissingConda, _: jinja2.Environment) -> str:
     message = (
         f"{operation.root} is gone: its environments were left without their own scripts; "
         "a new shell is clean"
@@ -335,10 +335,10 @@ RENDERERS: dict[type, Callable[[Any, jinja2.Environment], str]] = {
     Family: render_family,
     SupportedShells: render_supported_shells,
     PrependPath: render_prepend_path,
-    SetEnvironment: render_set_environment,
-    RememberBefore: render_remember_before,
-    BaseBin: render_base_bin,
-    LeaveWithoutConda: render_leave_without_conda,
+    SetEnv: render_set_env,
+    SavePriorConda: render_save_prior_conda,
+    BasePath: render_base_path,
+    DeactivateMissingConda: render_deactivate_missing_conda,
     StoragePlaces: render_storage_places,
     ShellCommand: render_shell_command,
     TerminalNotices: render_terminal_notices,

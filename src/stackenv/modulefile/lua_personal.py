@@ -11,19 +11,19 @@ from stackenv.modulefile.dialect import quote_csh, quote_sh
 from stackenv.modulefile.lua_cpu import render_require_cpu_features
 from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.personal_operations import (
-    DependOn,
+    ActiveEnvironment,
+    DependsOn,
     Extensions,
     ForgetWords,
     MountImage,
-    RememberEnvironment,
-    ReplaceEnvironment,
+    PushEnv,
+    RemovePath,
     RequireCpuFeatures,
     RequireModules,
     RequirePath,
     RequirePlatform,
+    SaveEnv,
     ShellCode,
-    TakeCharge,
-    TakeFromPath,
     Whatis,
 )
 from stackenv.modulefile.templates import fill_placeholders, read_source, strip_comments
@@ -96,11 +96,11 @@ end
 if mode() == "unload" then capture({quote_lua(f"{entrance} unmount 2>&1")}) end"""
 
 
-def render_depend_on(operation: DependOn, _: jinja2.Environment) -> str:
+def render_depends_on(operation: DependsOn, _: jinja2.Environment) -> str:
     return f"depends_on({quote_lua(operation.name)})"
 
 
-def render_take_from_path(operation: TakeFromPath, _: jinja2.Environment) -> str:
+def render_remove_path(operation: RemovePath, _: jinja2.Environment) -> str:
     value = quote_lua(operation.value)
     return f"""\
 if mode() == "load" then
@@ -111,7 +111,7 @@ if mode() == "load" then
 end"""
 
 
-def render_remember_environment(operation: RememberEnvironment, _: jinja2.Environment) -> str:
+def render_save_env(operation: SaveEnv, _: jinja2.Environment) -> str:
     source, target = quote_lua(operation.source), quote_lua(operation.target)
     return f"""\
 if mode() == "load" and (os.getenv({source}) or "") ~= "" then setenv({target}, os.getenv({source})) end
@@ -126,7 +126,7 @@ def render_another_in_charge(variable: str, module: str) -> str:
     )
 
 
-def render_take_charge(operation: TakeCharge, _: jinja2.Environment) -> str:
+def render_active_environment(operation: ActiveEnvironment, _: jinja2.Environment) -> str:
     variable, module = quote_lua(operation.variable), quote_lua(operation.module)
     return f"""\
 -- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.
@@ -137,7 +137,7 @@ if mode() == "load" and not ({render_another_in_charge(operation.variable, opera
 end"""
 
 
-def render_replace_environment(operation: ReplaceEnvironment, _: jinja2.Environment) -> str:
+def render_push_env(operation: PushEnv, _: jinja2.Environment) -> str:
     variable, stack = quote_lua(operation.variable), quote_lua(f"__LMOD_STACK_{operation.variable}")
     value = "false" if operation.value is None else quote_lua(operation.value)
     ours = f"os.getenv({variable}) == " + ("nil" if operation.value is None else value)
@@ -229,11 +229,11 @@ PERSONAL_RENDERERS: Mapping[type, Callable[[Any, jinja2.Environment], str]] = {
     RequirePlatform: render_require_platform,
     RequireCpuFeatures: render_require_cpu_features,
     MountImage: render_mount_image,
-    DependOn: render_depend_on,
-    TakeFromPath: render_take_from_path,
-    TakeCharge: render_take_charge,
+    DependsOn: render_depends_on,
+    RemovePath: render_remove_path,
+    ActiveEnvironment: render_active_environment,
     ForgetWords: render_forget_words,
-    ReplaceEnvironment: render_replace_environment,
-    RememberEnvironment: render_remember_environment,
+    PushEnv: render_push_env,
+    SaveEnv: render_save_env,
     ShellCode: render_shell_code,
 }

@@ -38,7 +38,7 @@ class PrependPath:
 
 
 @dataclass(frozen=True)
-class SetEnvironment:
+class SetEnv:
     """Set `variable`; unload unsets it."""
 
     variable: str
@@ -46,7 +46,7 @@ class SetEnvironment:
 
 
 @dataclass(frozen=True)
-class BaseBin:
+class BasePath:
     """Keep the bin of the base at `root` off PATH while another environment is active.
 
     With `on_path` it is there while none is. Where the base itself is active, also under a stacked
@@ -61,11 +61,11 @@ class BaseBin:
 
 
 @dataclass(frozen=True)
-class LeaveWithoutConda:
+class DeactivateMissingConda:
     """Leave the environments at unload when the installation at `root` is gone from under the shell.
 
     Nobody is left to ask for their deactivation: PATH and conda's variables are cleaned, what the
-    packages' scripts have set stays, and a message says so. `before` is that of `RememberBefore`.
+    packages' scripts have set stays, and a message says so. `before` is that of `SavePriorConda`.
     """
 
     root: str
@@ -88,7 +88,7 @@ class StoragePlaces:
 
 
 @dataclass(frozen=True)
-class RememberBefore:
+class SavePriorConda:
     """Remember in `variable`, across reloads, which conda was in the shell before the first load.
 
     The value is `clean`, or, with colons between, the number of active environments (empty when
@@ -120,7 +120,7 @@ class UnloadCode:
     """Shell code that runs at the end of an unload, after Lmod has undone everything else.
 
     It must ask the shell whether the module is back, for a reload is an unload and a load.
-    `source`, `values` and `csh_file` are those of `ShellCommand`; `before` that of `RememberBefore`,
+    `source`, `values` and `csh_file` are those of `ShellCommand`; `before` that of `SavePriorConda`,
     which this code forgets.
     """
 
@@ -151,11 +151,11 @@ Operation = Union[
     Family,
     SupportedShells,
     PrependPath,
-    SetEnvironment,
-    BaseBin,
-    LeaveWithoutConda,
+    SetEnv,
+    BasePath,
+    DeactivateMissingConda,
     StoragePlaces,
-    RememberBefore,
+    SavePriorConda,
     ShellCommand,
     UnloadCode,
     TerminalNotices,

@@ -72,14 +72,14 @@ class MountImage:
 
 
 @dataclass(frozen=True)
-class DependOn:
+class DependsOn:
     """Have Lmod load the module `name`, and unload it again when nobody else needs it."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class TakeFromPath:
+class RemovePath:
     """Take `value` out of PATH at load, where an activate script has put it.
 
     Lmod counts: an entry that was there before would be left by the unload, also when the script's
@@ -90,7 +90,7 @@ class TakeFromPath:
 
 
 @dataclass(frozen=True)
-class ReplaceEnvironment:
+class PushEnv:
     """Set `variable`, or unset it (`value` None), while the module is loaded.
 
     The user's own value comes back at unload, unless the user has changed it meanwhile. `loaded_by`
@@ -107,7 +107,7 @@ class ReplaceEnvironment:
 class ForgetWords:
     """At unload, take out of `variables` what stackenv 0.1 put in front of the user's own words at the load.
 
-    `loaded_by` and `module` as in `ReplaceEnvironment`.
+    `loaded_by` and `module` as in `PushEnv`.
     """
 
     variables: tuple[str, ...]
@@ -116,7 +116,7 @@ class ForgetWords:
 
 
 @dataclass(frozen=True)
-class TakeCharge:
+class ActiveEnvironment:
     """Set `variable` to `module`, the personal module in charge, of which there is one at a time.
 
     While Lmod exchanges two of a family, it stays that of the one that goes.
@@ -127,7 +127,7 @@ class TakeCharge:
 
 
 @dataclass(frozen=True)
-class RememberEnvironment:
+class SaveEnv:
     """Set `target` to the value that `source` has before the load, when it has one."""
 
     source: str
@@ -197,12 +197,12 @@ PersonalOperation = Union[
     RequirePlatform,
     RequireCpuFeatures,
     MountImage,
-    DependOn,
-    TakeFromPath,
-    TakeCharge,
+    DependsOn,
+    RemovePath,
+    ActiveEnvironment,
     ForgetWords,
-    ReplaceEnvironment,
-    RememberEnvironment,
+    PushEnv,
+    SaveEnv,
     CondaEnvironment,
     SetDefault,
     JoinPath,
