@@ -42,7 +42,7 @@ def start_hook(*args, **kwargs):
 
 
 def pre_build_and_install_loop_hook(easyconfigs, *args, **kwargs):
-    """Refuse Tcl, and mend what a killed run has left."""
+    """Refuse Tcl, and repair what a killed run has left."""
     call("prepare_loop", easyconfigs)
 
 

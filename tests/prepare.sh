@@ -62,7 +62,7 @@ prepare_has() {
         command -v "$1" >/dev/null 2>&1
         ;;
     esac || {
-        # Installed, though not of use: another round of apt-get would not mend that.
+        # Installed, though not of use: another round of apt-get would not fix that.
         command -v dpkg-query >/dev/null 2>&1 &&
             dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
     }

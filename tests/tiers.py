@@ -37,17 +37,6 @@ ORDER = (
     *("easybuild", "slurm", "personal", "shells", "kernels", "rules", "commands", "lmod"),
     *("configuration", "pure"),
 )
-    "easybuild",
-    "slurm",
-    "personal",
-    "shells",
-    "kernels",
-    "rules",
-    "commands",
-    "lmod",
-    "configuration",
-    "pure",
-)
 
 Values = tuple[Hashable, ...]
 

@@ -13,7 +13,7 @@ import os
 import sys
 
 NAME = __NAME__
-CURE = __CURE__
+HINT = __HINT__
 MODULES = __MODULES__
 CONSTRAINTS = __CONSTRAINTS__
 USER_SITE = __USER_SITE__
@@ -243,8 +243,8 @@ def keep_image():
         return
     elsewhere = "--dry-run" in words or is_elsewhere(words)
     if "uninstall" in words or ("install" in words and not elsewhere):
-        cure = "Type first: stackenv unpack " + NAME
-        tell(NAME + " is packed and cannot be changed: nothing was done (pip). " + cure)
+        hint = "Type first: stackenv unpack " + NAME
+        tell(NAME + " is packed and cannot be changed: nothing was done (pip). " + hint)
         os._exit(1)
 
 
@@ -332,7 +332,7 @@ def tell_what_differs():
         name = module.rpartition("/")[0]
         other = [m for m in loaded if name and m.rpartition("/")[0] == name]
         found.append(module + (" (loaded: " + other[0] + ")" if other else " (not loaded)"))
-    tell("the environment " + NAME + " was made on " + ", ".join(found) + "; type: " + CURE)
+    tell("the environment " + NAME + " was made on " + ", ".join(found) + "; type: " + HINT)
 
 
 def start():

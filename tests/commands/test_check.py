@@ -1,4 +1,4 @@
-"""`stackenv check`: what it prints, its statuses, and how it mends."""
+"""`stackenv check`: what it prints, its statuses, and how it fixes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from findings import read_findings
 from people import COMMAND, Person, make_person, make_site
 
-FINDING = ["subject", "rule", "level", "what", "where", "why", "mend", "cure"]
+FINDING = ["subject", "rule", "level", "what", "where", "why", "hint", "fix"]
 
 
 def check(person: Person, *arguments: str, status: int = 0, **changes: str) -> list[dict[str, str]]:
@@ -53,7 +53,7 @@ def test_modules_that_are_gone_name_those_that_take_their_place(tmp_path: Path) 
     (found,) = check(person, status=1)
     assert (found["rule"], found["level"]) == ("modules-gone", "broken")
     assert "Bundle/1" in found["what"]
-    assert found["mend"] == "stackenv rebuild biopy/1.0 -m Bundle/2"
+    assert found["hint"] == "stackenv rebuild biopy/1.0 -m Bundle/2"
 
 
 @pytest.mark.parametrize(

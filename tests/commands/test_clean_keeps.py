@@ -110,8 +110,8 @@ def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Pers
     kernel.write_text(json.dumps({"argv": [f"{prefix}/bin/python", "-m", "x"], "display_name": "mine"}))
     person.stackenv("rebuild", "biopy")
     (item,) = show(person)
-    cure = "jupyter kernelspec remove mine"
-    assert item["kept"] == f"the Jupyter kernel {kernel.parent} starts it: {cure}"
+    hint = "jupyter kernelspec remove mine"
+    assert item["kept"] == f"the Jupyter kernel {kernel.parent} starts it: {hint}"
     person.stackenv("clean", "--yes")
     assert prefix.is_dir()
     shutil.rmtree(kernel.parent)

@@ -98,7 +98,7 @@ def test_a_record_that_is_gone_or_broken(owner: Person, contents: str | None) ->
     finally:
         record.write_text(text)
     assert str(record) in found["problem"]
-    assert "stackenv edit biopy/1.0 --refresh" in found["cure"]
+    assert "stackenv edit biopy/1.0 --refresh" in found["hint"]
     assert (found["modules"], found["description"]) == (["Bundle/1"], "Biology")
     assert "environment  " + str(record.parents[1]) in done.stdout
     assert "hint: " in done.stderr
@@ -109,7 +109,7 @@ def test_an_environment_that_is_gone(owner: Person) -> None:
     place.rename(place.with_name("elsewhere"))
     found = read(owner, "gone", status=1)
     assert found["environment"] == str(place)
-    assert "stackenv remove gone/1.0" in found["cure"]
+    assert "stackenv remove gone/1.0" in found["hint"]
 
 
 def test_shadows_when_the_modules_are_gone(owner: Person) -> None:

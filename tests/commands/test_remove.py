@@ -186,16 +186,16 @@ def test_another_module_of_the_same_environment(owner: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "cure"),
+    ("script", "hint"),
     [
         ('module use "$HOME/modules"; module load biopy', "module unload biopy/1.0"),
         ('. "$HOME/venvs/biopy-1.0/bin/activate"', "deactivate"),
     ],
 )
-def test_an_environment_in_use_is_refused(owner: Person, script: str, cure: str) -> None:
+def test_an_environment_in_use_is_refused(owner: Person, script: str, hint: str) -> None:
     before = {name: text for name, text in owner.tree().items() if "__pycache__" not in name}
     done = owner.shell(f'{script}; "{COMMAND}" remove biopy --yes; echo "status $?"')
-    assert f"type first: {cure}" in done.stderr
+    assert f"type first: {hint}" in done.stderr
     assert done.stdout == "status 1\n"
     assert {name: text for name, text in owner.tree().items() if "__pycache__" not in name} == before
 

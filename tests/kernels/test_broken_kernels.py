@@ -28,7 +28,7 @@ def test_a_kernel_whose_environment_is_gone(owner: Person) -> None:
     (found,) = find(owner)
     assert (found["level"], found["subject"]) == ("broken", "your account")
     assert found["where"] == str(kernels_of(owner) / NAME / "kernel.json")
-    assert found["mend"] == f"stackenv kernel remove {NAME}"
+    assert found["hint"] == f"stackenv kernel remove {NAME}"
     before = owner.tree()
     owner.stackenv("check", "--fix", "--yes", status=None)
     assert find(owner) == []
@@ -49,12 +49,12 @@ def test_a_kernel_of_somebody_else_s_making(person: Person) -> None:
     shutil.rmtree(venv)
     (found,) = find(person)
     folder = kernels_of(person) / "own"
-    assert (found["where"], found["cure"]) == (str(folder / "kernel.json"), [])
+    assert (found["where"], found["fix"]) == (str(folder / "kernel.json"), [])
     assert str(venv / "bin/python") in found["what"]
     before = person.tree()
     person.stackenv("check", "--fix", "--yes", status=1)
     assert person.tree() == before
-    typed = found["mend"].rpartition("; without jupyter: ")[2]
+    typed = found["hint"].rpartition("; without jupyter: ")[2]
     subprocess.run(["sh", "-c", typed], check=True)
     assert find(person) == []
 

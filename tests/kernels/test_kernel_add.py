@@ -12,7 +12,7 @@ from people import COMMAND, Person
 from stacked import WORK
 
 ADD = ["kernel", "display_name", "module", "environment", "folder", "ipykernel"]
-LIST = "kernel module display_name folder environment modulefile state problem cure".split()  # noqa: SIM905
+LIST = "kernel module display_name folder environment modulefile state problem hint".split()  # noqa: SIM905
 
 
 def test_the_ipykernel_of_the_stack_is_enough(owner: Person, tmp_path: Path) -> None:

@@ -73,10 +73,10 @@ def test_modules_without_an_ipykernel_are_warned_of_and_told_with_the_cure(owner
     install = "stackenv kernel add lab/1.0 --install"
     assert f"WARNING: its kernel has no ipykernel then, and does not start: {install}" in done.stderr
     (found,) = listed(owner)
-    assert (found["state"], found["cure"]) == ("no ipykernel", install)
+    assert (found["state"], found["hint"]) == ("no ipykernel", install)
     before = owner.tree()
     checked = read_findings(owner.stackenv("check", "--json", status=1).stdout)
-    assert [(f["rule"], f["mend"], f["cure"]) for f in checked] == [("kernels", install, [])]
+    assert [(f["rule"], f["hint"], f["fix"]) for f in checked] == [("kernels", install, [])]
     owner.stackenv("check", "--fix", "--yes", status=1)
     owner.stackenv("clean", "--yes")
     assert owner.tree() == before
@@ -141,11 +141,11 @@ def test_a_broken_kernel_is_listed_with_the_cure(
 ) -> None:
     spoil(owner)
     (found,) = listed(owner)
-    assert (found["state"], found["cure"]) == (state, f"stackenv kernel remove {NAME}")
+    assert (found["state"], found["hint"]) == (state, f"stackenv kernel remove {NAME}")
     done = owner.stackenv("kernel", "list")
     assert done.stdout.split("\t")[:2] == ["lab/1.0", state]
-    assert f"{found['problem']}; type: {found['cure']}" in done.stderr
-    owner.stackenv(*found["cure"].split()[1:])
+    assert f"{found['problem']}; type: {found['hint']}" in done.stderr
+    owner.stackenv(*found["hint"].split()[1:])
     assert listed(owner) == []
 
 
@@ -153,7 +153,7 @@ def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner
     spoil_record(owner)
     (found,) = listed(owner)
     assert found["state"] == "record unreadable"
-    first, _, then = found["cure"].partition("; if nobody needs the kernel: ")
+    first, _, then = found["hint"].partition("; if nobody needs the kernel: ")
     assert (first, then) == ("stackenv check", f"stackenv kernel remove {NAME}")
     owner.stackenv(*then.split()[1:])
     assert listed(owner) == []
@@ -162,10 +162,10 @@ def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner
 def test_a_kernel_that_somebody_else_has_renamed_is_told_with_its_cure(owner: Person, tmp_path: Path) -> None:
     owner.stackenv("rename", "lab", "bench", JUPYTER_DATA_DIR=str(tmp_path / "theirs"))
     (found,) = listed(owner)
-    assert (found["state"], found["cure"]) == ("renamed", "stackenv kernel add bench/1.0")
+    assert (found["state"], found["hint"]) == ("renamed", "stackenv kernel add bench/1.0")
     with Jupyter(tmp_path, owner.environ) as jupyter:
         jupyter.start(NAME)
-    owner.stackenv(*found["cure"].split()[1:])
+    owner.stackenv(*found["hint"].split()[1:])
     assert [found["state"] for found in listed(owner)] == ["ok"]
 
 

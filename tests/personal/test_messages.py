@@ -184,7 +184,7 @@ def test_the_token_in_a_channel_of_conda_is_not_in_the_recorded_command(user: Us
 
 
 @pytest.mark.parametrize(
-    ("arguments", "cure"),
+    ("arguments", "hint"),
     [
         (("install", "biopython>1"), "pip install 'biopython>1'"),
         (("install",), "pip install PACKAGE"),
@@ -193,12 +193,12 @@ def test_the_token_in_a_channel_of_conda_is_not_in_the_recorded_command(user: Us
     ],
 )
 def test_commands_of_other_programs_are_answered_with_what_to_type(
-    user: User, arguments: tuple[str, ...], cure: str
+    user: User, arguments: tuple[str, ...], hint: str
 ) -> None:
     told = user.stackenv(*arguments)
     assert told.returncode == 2
     assert f"`stackenv {arguments[0]}` is no command" in told.stderr
-    assert cure in told.stderr and ("module load" in told.stderr)
+    assert hint in told.stderr and ("module load" in told.stderr)
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])

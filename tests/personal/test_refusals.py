@@ -1,4 +1,4 @@
-"""When a personal module does not load: what it says, what mends it, and that nothing is half-done."""
+"""When a personal module does not load: what it says, what fixes it, and that nothing is half-done."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
             "state": "updated",
             "with_it": [],
             "problem": "",
-            "cure": "",
+            "hint": "",
         }
     ]
     back = user.stackenv("upgrade", "tiny-lib==1.0", "--in", "one", "--yes")

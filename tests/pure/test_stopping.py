@@ -159,7 +159,7 @@ while True:
 FIX = """
 import os, signal, sys
 from types import SimpleNamespace
-from stackenv.cli.check import mend
+from stackenv.cli.check import fix_found
 from stackenv.errors import StackenvError
 from stackenv.health.finding import Finding, RunCommand
 
@@ -167,7 +167,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 commands = ([sys.executable, "-c", *sys.argv[1:]], ["touch", f"{sys.argv[2]}/next"])
 findings = [Finding("rule", "broken", "it", "", "", "", (RunCommand(tuple(c)),)) for c in commands]
 try:
-    mend([("it/1.0", findings)], SimpleNamespace(environ=os.environ), yes=True, dry_run=False)
+    fix_found([("it/1.0", findings)], SimpleNamespace(environ=os.environ), yes=True, dry_run=False)
 except StackenvError as error:
     print(error.message, error.hint, sep="\\n")
     sys.exit(error.status)
@@ -185,4 +185,4 @@ def test_a_fix_that_is_cut_short_takes_back_what_it_did(
     assert done.returncode == status, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["taken back"]
     assert done.stdout.startswith(f"interrupted by {number.name}; this was cut short: {sys.executable}")
-    assert done.stdout.endswith("\nstackenv check\n") and "not mended" not in done.stderr
+    assert done.stdout.endswith("\nstackenv check\n") and "not fixed" not in done.stderr

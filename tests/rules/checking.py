@@ -21,6 +21,6 @@ def find_one(person: Person, rule: str, **changes: str) -> dict[str, str]:
 
 
 def fix(person: Person, status: int = 0, **changes: str) -> str:
-    """Mend all that can be mended; return what was said."""
+    """Fix all that can be fixed; return what was said."""
     done = person.stackenv("check", "--fix", "--yes", status=status, **changes)
     return done.stdout + done.stderr

@@ -22,11 +22,11 @@ def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
     monkeypatch.setattr(check, "agree", lambda subject, finding, yes: bool(asked.append(finding.where)))
     context = open_context(None)
     account = check.look(None, context)[0]
-    assert [f.cure for f in account[1] if f.rule == "condarc"] == [
+    assert [f.fix for f in account[1] if f.rule == "condarc"] == [
         (MoveAside(str(condarc), condarc.read_bytes(), f"{condarc}.moved-aside"),)
     ] * 2
     broken = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("conda", "install")),))
-    assert not check.mend([account, ("it/1.0", [broken])], context, yes=False, dry_run=False)
+    assert not check.fix_found([account, ("it/1.0", [broken])], context, yes=False, dry_run=False)
     assert asked == [f"{condarc}:2"]
     assert "it/1.0: gone" in capsys.readouterr().err and condarc.exists()
 
@@ -43,7 +43,7 @@ def test_what_needs_conda_waits_when_its_configuration_was_moved_aside(
     found = [f for f in check.look(None, context)[0][1] if f.rule == "condarc"]
     fix = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("false", "conda", "install")),))
     groups = [(check.ACCOUNT, found), ("it/1.0", [fix])]
-    assert not check.mend(groups, context, yes=True, dry_run=dry_run)
+    assert not check.fix_found(groups, context, yes=True, dry_run=dry_run)
     said = capsys.readouterr()
     moved = "would be" if dry_run else "was"
     assert f"skipped: conda's configuration {moved} moved aside; write it again, then run" in said.err

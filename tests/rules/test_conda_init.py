@@ -132,7 +132,7 @@ def test_what_stands_inside_of_something_is_not_cut_out(
     block = file.read_text().strip("\n") + "\n"
     file.write_text(before + block + after)
     found = find_one(person, RULE)
-    assert found["cure"] == [] and "stands inside of something that you have written" in found["mend"]
+    assert found["fix"] == [] and "stands inside of something that you have written" in found["hint"]
     # Behind it, it is cut out as always.
     file.write_text(before + "echo\n" + after + block)
     fix(person)
@@ -231,7 +231,7 @@ def test_a_block_that_cannot_be_cut_is_told(person: Person, text: str, line: int
     file.write_text(text)
     found = find_one(person, RULE)
     assert found["where"] == f"{file}:{line}"
-    assert said in found["what"] + found["mend"]
+    assert said in found["what"] + found["hint"]
     before = person.tree()
     fix(person)
     assert person.tree() == before
@@ -261,8 +261,8 @@ def test_lines_of_older_times_are_told(person: Person, name: str, line: str) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"# {line}\n{line}\n")
     found = find_one(person, RULE)
-    assert (found["where"], found["cure"]) == (f"{file}:2", [])
-    assert "module load Anaconda3" in found["mend"]
+    assert (found["where"], found["fix"]) == (f"{file}:2", [])
+    assert "module load Anaconda3" in found["hint"]
 
 
 def test_a_file_that_is_read_only_stays(person: Person) -> None:
@@ -270,7 +270,7 @@ def test_a_file_that_is_read_only_stays(person: Person) -> None:
     file.write_text(MAMBA_1)
     file.chmod(0o400)
     found = find_one(person, RULE)
-    assert (found["cure"], "read-only" in found["mend"]) == ([], True)
+    assert (found["fix"], "read-only" in found["hint"]) == ([], True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of another user take root")
@@ -279,7 +279,7 @@ def test_a_file_of_somebody_else_stays(person: Person) -> None:
     file.write_text(MAMBA_1)
     os.chown(file, 74012, 74012)
     found = find_one(person, RULE)
-    assert (found["cure"], "not yours" in found["mend"]) == ([], True)
+    assert (found["fix"], "not yours" in found["hint"]) == ([], True)
 
 
 def test_nothing_is_found_where_the_site_allows_it(person: Person, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The mending of start-up files, killed at each of its steps."""
+"""The fixing of start-up files, killed at each of its steps."""
 
 from __future__ import annotations
 

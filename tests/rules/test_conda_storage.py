@@ -72,7 +72,7 @@ def test_packages_on_another_file_system(person: Person, own_conda: Path, elsewh
 
 def test_environments_on_another_file_system(person: Person, elsewhere: Path) -> None:
     found = find_one(person, SPLIT, CONDA_ENVS_PATH=str(elsewhere))
-    assert "unset CONDA_ENVS_PATH" in found["mend"]
+    assert "unset CONDA_ENVS_PATH" in found["hint"]
     both = {"CONDA_ENVS_PATH": str(elsewhere / "envs"), "CONDA_PKGS_DIRS": str(elsewhere / "pkgs")}
     assert find(person, SPLIT, **both) == []
 
@@ -96,13 +96,13 @@ def test_packages_and_environments_that_are_there(person: Person, own_conda: Pat
     packages, environment = find(person, PURGED, SCRATCH=f"{person.home}/conda")
     assert packages["where"] == f"{person.home}/conda/pkgs"
     assert environment["where"] == f"{person.home}/conda/envs/genes"
-    assert environment["mend"].endswith(f"conda create --clone {person.home}/conda/envs/genes --name genes")
+    assert environment["hint"].endswith(f"conda create --clone {person.home}/conda/envs/genes --name genes")
     # Of a folder that holds more than packages nobody is told to delete it.
     (person.home / "conda/pkgs/results").mkdir()
     (told,) = (
         f for f in find(person, PURGED, SCRATCH=f"{person.home}/conda") if f["where"] == packages["where"]
     )
-    assert told["mend"].endswith(f"env CONDA_PKGS_DIRS={packages['where']} conda clean --all")
+    assert told["hint"].endswith(f"env CONDA_PKGS_DIRS={packages['where']} conda clean --all")
     (person.home / "conda/pkgs/results").rmdir()
-    subprocess.run(["sh", "-c", packages["mend"].rpartition(": ")[2]], check=True)
+    subprocess.run(["sh", "-c", packages["hint"].rpartition(": ")[2]], check=True)
     assert len(find(person, PURGED, SCRATCH=f"{person.home}/conda")) == 1

@@ -47,7 +47,7 @@ def test_entries_go_and_all_else_stays(person: Person) -> None:
     condarc.chmod(0o604)
     channel, folder = find(person, RULE)
     assert (channel["where"], folder["where"]) == (f"{condarc}:3", f"{condarc}:7")
-    assert (channel["level"], channel["mend"]) == ("warning", "stackenv check --fix")
+    assert (channel["level"], channel["hint"]) == ("warning", "stackenv check --fix")
     assert "into your home" in folder["what"]
     assert person.environ["WORKSPACE"] in folder["why"]
     before = person.tree()
@@ -77,7 +77,7 @@ def test_what_is_not_simple_is_told(person: Person, text: str, line: int, said: 
     condarc.parent.mkdir(parents=True)
     condarc.write_text(text)
     found = find_one(person, RULE)
-    assert (found["where"], found["cure"]) == (f"{condarc}:{line}", []), found
+    assert (found["where"], found["fix"]) == (f"{condarc}:{line}", []), found
     assert said in found["what"]
     before = person.tree()
     fix(person)
@@ -92,4 +92,4 @@ def test_the_home_is_right_where_the_site_has_nothing_else(person: Person) -> No
 
 def test_what_only_conda_can_read_is_left(person: Person) -> None:
     (person.home / ".condarc").write_text("channels:\n  - r\nother: !tag x\n")
-    assert find_one(person, RULE)["cure"] == []
+    assert find_one(person, RULE)["fix"] == []

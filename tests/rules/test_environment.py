@@ -1,4 +1,4 @@
-"""The faults of an environment, made for real: found, mended, and nothing else touched."""
+"""The faults of an environment, made for real: found, fixed, and nothing else touched."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def purelib(person: Person) -> Path:
     return person.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
 
 
-def mend(person: Person) -> None:
+def fix(person: Person) -> None:
     person.stackenv("check", "biopy", "--fix", "--yes", status=None)
 
 
@@ -70,7 +70,7 @@ def test_a_healthy_one_has_no_finding(biologist: Person) -> None:
 def test_a_folder_that_is_gone(biologist: Person) -> None:
     shutil.rmtree(biologist.home / "venvs/biopy-1.0")
     found = find_one(biologist, "environment-gone")
-    assert found["level"] == "broken" and "stackenv remove biopy/1.0 --yes" in found["mend"]
+    assert found["level"] == "broken" and "stackenv remove biopy/1.0 --yes" in found["hint"]
     assert [f["rule"] for f in read_findings(biologist.stackenv("check", "--json", status=1).stdout)] == [
         "environment-gone"
     ]
@@ -79,14 +79,14 @@ def test_a_folder_that_is_gone(biologist: Person) -> None:
 def test_a_file_system_that_is_away_is_told_apart(biologist: Person) -> None:
     (biologist.home / "venvs").rename(biologist.home / "away")
     found = find_one(biologist, "environment-gone")
-    assert "on this node only" in found["why"] and "remove" not in found["mend"]
+    assert "on this node only" in found["why"] and "remove" not in found["hint"]
 
 
 def test_a_record_that_cannot_be_read(biologist: Person) -> None:
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     record.write_text("{")
     found = find_one(biologist, "own-files")
-    assert found["where"] == str(record) and found["mend"] == "stackenv edit biopy/1.0 --refresh"
+    assert found["where"] == str(record) and found["hint"] == "stackenv edit biopy/1.0 --refresh"
 
 
 def test_a_python_that_is_gone(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_python_that_is_gone(tmp_path: Path) -> None:
     python.rename(python.with_name("gone"))
     found = find_one(person, "python-changed")
     assert found["level"] == "broken" and str(python) in found["what"]
-    assert found["mend"] == "stackenv rebuild biopy/1.0"
+    assert found["hint"] == "stackenv rebuild biopy/1.0"
 
 
 def test_a_python_that_leads_elsewhere(biologist: Person) -> None:
@@ -135,7 +135,7 @@ def test_what_a_purge_of_old_files_leaves_is_found_and_mended(biologist: Person)
     found = find_one(biologist, "missing-files")
     assert (found["level"], found["where"]) == ("broken", str(module))
     assert "tiny-own==1.0 (1)" in found["what"]
-    mend(biologist)
+    fix(biologist)
     assert module.exists() and find(biologist, "missing-files") == []
     # pip writes when it installed; nothing else of the environment, and nothing of the home, is touched.
     assert differences(biologist, before, "__pycache__", "tiny_own-1.0.dist-info/", ".cache") == set()
@@ -148,7 +148,7 @@ def test_a_changed_byte_is_found_by_the_hash_of_record(biologist: Person) -> Non
     assert module.stat().st_size == len(contents)
     found = find_one(biologist, "missing-files")
     assert (found["level"], found["where"]) == ("warning", str(module))
-    mend(biologist)
+    fix(biologist)
     assert module.read_bytes() == contents and find(biologist, "missing-files") == []
 
 
@@ -180,7 +180,7 @@ def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
     found = find_one(biologist, "shadows")
     assert found["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
     assert time.strftime("since %Y-%m-%d", time.gmtime()) in found["what"]
-    mend(biologist)
+    fix(biologist)
     assert find(biologist, "shadows") == []
     # The lock is uv's.
     assert differences(biologist, before, "__pycache__", ".cache", ".lock") == set()
@@ -199,7 +199,7 @@ def test_what_others_can_write_is_closed(biologist: Person, where: str) -> None:
     found = find_one(biologist, "open-to-others")
     assert (found["level"], found["where"]) == ("insecure", str(path))
     biologist.stackenv("check", "biopy", status=1)
-    mend(biologist)
+    fix(biologist)
     assert path.stat().st_mode == mode & ~stat.S_IWGRP and find(biologist, "open-to-others") == []
 
 
@@ -225,7 +225,7 @@ def test_constraints_that_are_not_current_are_written_anew(tmp_path: Path) -> No
     (bundle / "tiny_stack-1.0.dist-info").rename(bundle / "tiny_stack-1.0.1.dist-info")
     found = find_one(person, "stale")
     assert "tiny-stack is held at 1.0, and Bundle/1 has 1.0.1" in found["what"]
-    mend(person)
+    fix(person)
     assert find(person, "stale") == []
     constraints = person.home / "venvs/biopy-1.0/stackenv/constraints.txt"
     assert "tiny-stack==1.0.1" in constraints.read_text().replace("_", "-")
@@ -238,7 +238,7 @@ def test_a_file_of_stackenvs_that_somebody_has_changed(biologist: Person) -> Non
     constraints = biologist.home / "venvs/biopy-1.0/stackenv/constraints.txt"
     constraints.write_text("numpy==0\n")
     assert str(constraints) in find_one(biologist, "stale")["what"]
-    mend(biologist)
+    fix(biologist)
     assert differences(biologist, before, "__pycache__", "record.json") == set()
 
 
@@ -250,12 +250,12 @@ def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
     modulefile.write_text(render_old(modulefile, biologist.home / "venvs/biopy-1.0"))
     found = find_one(biologist, "stale")
     assert "the constraints also hold for pip and uv of other environments" in found["what"]
-    assert "stackenv edit biopy/1.0 --refresh" in found["mend"]
-    mend(biologist)
+    assert "stackenv edit biopy/1.0 --refresh" in found["hint"]
+    fix(biologist)
     comment, body = text.split("\n", 2)[1:]
     modulefile.write_text(mark_as_ours(f"{body}\n-- older\n", [comment.removeprefix("-- ")]))
     assert f"{modulefile} is not as stackenv writes it" in find_one(biologist, "stale")["what"]
-    mend(biologist)
+    fix(biologist)
     assert find(biologist, "stale") == []
     assert differences(biologist, before, "__pycache__") == set()
 
@@ -281,7 +281,7 @@ def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
     module = purelib(person) / "tiny_own.py"
     module.unlink()
     done = person.stackenv("check", "biopy", "--fix", "--yes", status=1)
-    assert "not mended" not in done.stderr and not module.exists()
+    assert "not fixed" not in done.stderr and not module.exists()
     assert "skipped, because it would fail: Bundle/1: not there any more" in done.stderr
     bundle.write_text(text)
     person.stackenv("check", "biopy", "--fix", "--yes")

@@ -27,7 +27,7 @@ def find_one(person: Person, rule: str, *words: str) -> dict[str, str]:
     return finding
 
 
-def mend(person: Person, *words: str) -> None:
+def fix(person: Person, *words: str) -> None:
     person.stackenv("check", *(words or ("biopy",)), "--fix", "--yes", status=None)
 
 
@@ -77,7 +77,7 @@ def test_a_venv_of_copies(biologist: Person) -> None:
     biologist.stackenv("edit", "own", "--refresh")
     modulefile = biologist.modules / "own/1.0.lua"
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
-    mend(biologist, "own")
+    fix(biologist, "own")
     assert check(biologist, "own") == []
 
 
@@ -96,7 +96,7 @@ def test_a_python_with_another_patch_version_is_noted(biologist: Person, prefix:
     record.write_text(json.dumps(data))
     found = find_one(biologist, "python-changed")
     assert found["level"] == "warning" and f"{VERSION} now; it was {MINOR}.99" in found["what"]
-    mend(biologist)
+    fix(biologist)
     assert check(biologist) == []
     assert json.loads(record.read_text())["python"] == json.loads(before)["python"]
 
@@ -109,7 +109,7 @@ def test_packages_that_have_lost_their_notes(biologist: Person, packages: Path, 
     (info / note).unlink()
     found = find_one(biologist, "missing-files")
     assert (found["level"], found["where"]) == ("broken", str(info / note))
-    mend(biologist)
+    fix(biologist)
     assert check(biologist) == []
     if note == "METADATA":
         assert (info / note).read_bytes() == contents
@@ -179,7 +179,7 @@ def test_a_list_that_lets_others_read_and_one_that_lets_them_write(biologist: Pe
     set_list(folder, (0x02, 7, 4711))
     found = find_one(biologist, "open-to-others")
     assert found["what"] == f"4711 can write {folder}"
-    mend(biologist)
+    fix(biologist)
     assert check(biologist) == []
 
 
@@ -192,8 +192,8 @@ def test_a_folder_above_that_others_can_write(biologist: Person) -> None:
     above = biologist.home / "venvs"
     above.chmod(0o777)
     (found,) = check(biologist)
-    assert (found["level"], found["where"], found["cure"]) == ("insecure", str(above), [])
-    subprocess.run(["/bin/sh", "-c", found["mend"].split(";")[0]], check=True)
+    assert (found["level"], found["where"], found["fix"]) == ("insecure", str(above), [])
+    subprocess.run(["/bin/sh", "-c", found["hint"].split(";")[0]], check=True)
     assert check(biologist) == [] and stat.S_IMODE(above.stat().st_mode) == 0o755
     above.chmod(0o1777)
     assert check(biologist) == []

@@ -132,8 +132,8 @@ def test_an_activation_that_has_changed_is_captured_again(conda_user: User) -> N
     script.write_text("export STACKENV_TEST_NEW=1\n")
     (found,) = check(conda_user, "it")
     assert found["rule"] == "stale" and "activation" in found["what"]
-    mended = conda_user.stackenv("check", "it", "--fix", "--yes")
-    assert check(conda_user, "it") == [], mended.stderr
+    fixed = conda_user.stackenv("check", "it", "--fix", "--yes")
+    assert check(conda_user, "it") == [], fixed.stderr
     done = conda_user.run("module use ~/modules; module load it && echo $STACKENV_TEST_NEW")
     assert done.stdout == "1\n", done.stderr
 
@@ -145,7 +145,7 @@ def test_a_file_of_condas_that_is_gone_is_brought_back(conda_user: User) -> None
     file.unlink()
     found = {finding["rule"]: finding for finding in check(conda_user, "it")}
     assert found["missing-files"]["where"] == str(file)
-    assert "conda install --yes --force-reinstall activating" in found["missing-files"]["mend"]
+    assert "conda install --yes --force-reinstall activating" in found["missing-files"]["hint"]
     conda_user.stackenv("check", "it", "--fix", "--yes")
     assert file.exists()
     assert check(conda_user, "it") == []
@@ -213,7 +213,7 @@ def test_what_needs_conda_is_not_tried_without_it(conda_user: User, cause: str) 
         changes = {"CONDA_ENVS_PATH": "/a", "CONDA_ENVS_DIRS": "/b"}
     done = conda_user.stackenv("check", "it", "--fix", "--yes", **changes)
     assert done.returncode == 1 and not lost_file.exists()
-    assert "skipped, because it would fail: " in done.stderr and "not mended" not in done.stderr
+    assert "skipped, because it would fail: " in done.stderr and "not fixed" not in done.stderr
     # What conda itself would say is pages.
     assert len(done.stderr.splitlines()) < 8, done.stderr
     listed = conda_user.stackenv("check", "it", "--fix", "--dry-run", **changes).stdout

@@ -96,8 +96,8 @@ def test_each_file_of_the_list_is_missed_and_written_as_it_was(
     assert (found.level, found.where) == ("broken", str(lost))
     assert str(lost.relative_to(tmp_path)) in found.what
     assert own.loss and found.why == own.loss
-    assert found.mend == "stackenv edit bio/1.0 --refresh"
-    assert [action.sentence for action in found.cure] == [found.mend]
+    assert found.hint == "stackenv edit bio/1.0 --refresh"
+    assert [action.sentence for action in found.fix] == [found.hint]
     for change in rewrite_files(files, record.path):
         carry_out_change(change)
     assert describe_tree(tmp_path) == before
@@ -117,7 +117,7 @@ def run(person: Person | User, *words: str):
 
 
 def fix(person: Person | User, name: str) -> None:
-    """Mend all that is found in `name`."""
+    """Fix all that is found in `name`."""
     done = run(person, "check", name, "--fix", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert check(person, name) == []
@@ -165,7 +165,7 @@ def test_a_purge_of_all_of_them_is_one_finding_and_one_command(person: Person, n
     for file in files:
         file.unlink()
     (found,) = check(person, name)
-    assert (found["rule"], found["mend"]) == ("own-files", f"stackenv edit {name}/1.0 --refresh")
+    assert (found["rule"], found["hint"]) == ("own-files", f"stackenv edit {name}/1.0 --refresh")
     for file in files:
         assert str(file.relative_to(prefix)) in found["what"]
     fix(person, name)
@@ -187,7 +187,7 @@ def lose_record(prefix: Path, way: str) -> None:
 def restore_by_check(person: Person, name: str) -> None:
     (found,) = check(person, name)
     assert (found["rule"], found["level"]) == ("own-files", "broken")
-    assert found["mend"] == f"stackenv edit {name}/1.0 --refresh"
+    assert found["hint"] == f"stackenv edit {name}/1.0 --refresh"
     fix(person, name)
 
 
@@ -324,7 +324,7 @@ def test_in_a_folder_that_is_no_environment_any_more_no_record_is_written(person
             path.unlink()
     before = person.tree()
     (found,) = check(person, "made")
-    assert found["rule"] == "environment-gone" and "stackenv remove made/1.0" in found["mend"]
+    assert found["rule"] == "environment-gone" and "stackenv remove made/1.0" in found["hint"]
     assert "No such file" in person.stackenv("edit", "made", "--refresh", status=1).stderr
     assert person.tree() == before
 
@@ -334,7 +334,7 @@ def test_a_record_of_a_newer_stackenv_is_left_alone(person: Person) -> None:
     record.write_text(record.read_text().replace('"record_version": 1', '"record_version": 2'))
     before = person.tree()
     (found,) = check(person, "made")
-    assert found["rule"] == "environment-gone" and "newer" in found["mend"]
+    assert found["rule"] == "environment-gone" and "newer" in found["hint"]
     assert "newer" in person.stackenv("edit", "made", "--refresh", status=1).stderr
     assert "made/1.0" in person.stackenv("adopt", "venvs/made-1.0", status=9).stderr
     assert person.tree() == before
@@ -379,7 +379,7 @@ def test_links_to_the_python_are_made_again(person: Person, names: tuple[str, ..
     assert person.tree() == dry
     (found,) = check(person, "made")
     assert (found["rule"], found["level"]) == ("python-changed", "broken")
-    assert found["mend"] == "stackenv edit made/1.0 --refresh"
+    assert found["hint"] == "stackenv edit made/1.0 --refresh"
     fix(person, "made")
     assert {path.name: str(path.readlink()) for path in folder.glob("python*")} == before
     assert person.stackenv("run", "made", "--", "pip", "--version").stdout
@@ -468,7 +468,7 @@ def test_in_a_project_the_command_names_it(person: Person) -> None:
     lost.unlink()
     done = person.stackenv("check", "team", "--shared", str(project), "--json", status=1)
     found = next(found for found in json.loads(done.stdout) if found["rule"] == "own-files")
-    assert found["mend"] == f"stackenv edit team/1.0 --refresh --shared {project}"
+    assert found["hint"] == f"stackenv edit team/1.0 --refresh --shared {project}"
     person.stackenv("check", "team", "--shared", str(project), "--fix", "--yes", status=None)
     assert lost.read_text() == text
 
@@ -535,7 +535,7 @@ def lose_and_fix(user: User, name: str, prefix: Path, lost: Sequence[Path]) -> N
     for path in lost:
         path.unlink()
     (found,) = check(user, name)
-    assert (found["rule"], found["mend"]) == ("own-files", f"stackenv edit {name}/1.0 --refresh")
+    assert (found["rule"], found["hint"]) == ("own-files", f"stackenv edit {name}/1.0 --refresh")
     fix(user, name)
     assert describe_environment(prefix) == before
     assert (user.modules / f"{name}/1.0.lua").read_text() == modulefile
@@ -565,7 +565,7 @@ def test_a_python_of_condas_that_is_gone_is_condas_to_bring_back(conda_user: Use
     # Where there is a Python, stackenv has files too.
     found = {found["rule"]: found for found in check(conda_user, "it")}
     assert set(found) == {"own-files", "missing-files"}
-    assert "conda install" in found["missing-files"]["mend"]
+    assert "conda install" in found["missing-files"]["hint"]
 
 
 @pytest.fixture(scope="module")
@@ -599,7 +599,7 @@ def test_the_names_of_the_programs_beside_an_image_come_back_by_what_is_said(pac
         path.unlink()
     (found,) = check(packed, "bio")
     assert found["rule"] == "python-changed"
-    typed = packed.run(found["mend"])
+    typed = packed.run(found["hint"])
     assert typed.returncode == 0, typed.stderr
     assert check(packed, "bio") == []
     assert {Path(p).name for p in before if "/bin/" in p} == {

@@ -1,4 +1,4 @@
-"""Each package of a conda environment has one owner, conda or pip: in check, its cures, info and adopt."""
+"""Each package of a conda environment has one owner, conda or pip: in check, its fixes, info and adopt."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_conda_s_pip_without_an_installer_is_conda_s(user: User) -> None:
     version = installer.parent.name.split("-")[1].removesuffix(".dist")
     (found,) = check(user, "it")
     by_conda = f"{INSIDE}conda install --yes --force-reinstall pip={version}"
-    assert (found["where"], found["mend"]) == (str(installer), by_conda)
+    assert (found["where"], found["hint"]) == (str(installer), by_conda)
     listed = user.stackenv("check", "it", "--fix", "--dry-run").stdout.splitlines()
     assert listed == [by_conda]
     assert user.stackenv("check", "it", "--fix", "--yes").returncode == 0
@@ -103,7 +103,7 @@ def test_what_pip_puts_over_conda_s_is_pip_s(user: User) -> None:
     assert check(user, "it") == []
     (site_of(user) / "pandas/part0.py").unlink()
     (found,) = check(user, "it")
-    assert found["mend"].startswith(INSIDE + "python -m pip install ") and "pandas==2.2.2" in found["mend"]
+    assert found["hint"].startswith(INSIDE + "python -m pip install ") and "pandas==2.2.2" in found["hint"]
     named = json.loads(user.stackenv("info", "it", "--json").stdout)["packages"]
     assert [p for p in named if p["name"] == "pandas"] == [
         {"name": "pandas", "version": "2.2.2", "installer": "pip"}
@@ -124,7 +124,7 @@ def test_a_package_that_lacks_one_file_and_has_another_changed_is_installed_once
 def test_metadata_of_pip_s_packages_that_are_gone_are_found(user: User) -> None:
     (site_of(user) / "tool-1.0.dist-info/METADATA").unlink()
     (found,) = check(user, "it")
-    assert "tool==1.0" in found["mend"] and "--ignore-installed" in found["mend"]
+    assert "tool==1.0" in found["hint"] and "--ignore-installed" in found["hint"]
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ def test_what_is_advised_is_the_owner_s(user: User) -> None:
     place = prefix_of(user) / files[0]
     place.parent.mkdir()
     place.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.26.4\n")
-    found = {finding["rule"]: finding["mend"] for finding in check(user, "it")}
+    found = {finding["rule"]: finding["hint"] for finding in check(user, "it")}
     assert "conda install PACKAGE; what no channel has: pip install" in found["inconsistent"]
     assert found["numpy-bounds"].endswith("or another numpy: conda install numpy=VERSION")
     numpy.unlink()
     (place.parent / "INSTALLER").write_text("pip\n")
-    found = {finding["rule"]: finding["mend"] for finding in check(user, "it")}
+    found = {finding["rule"]: finding["hint"] for finding in check(user, "it")}
     assert found["numpy-bounds"].endswith("or another numpy: pip install numpy==VERSION")
 
 

@@ -57,14 +57,14 @@ def test_a_full_home(
     assert person.stackenv("check").stdout == "nothing is wrong: 0 environments and your account\n"
     fill(home, size_bytes)
     found = find_one(person, RULE)
-    assert (found["level"], found["where"], found["cure"]) == ("broken", str(home), [])
+    assert (found["level"], found["where"], found["fix"]) == ("broken", str(home), [])
     assert "is full: 0 " in found["what"]
     assert unit in found["what"]
-    assert found["mend"].startswith("stackenv usage")
+    assert found["hint"].startswith("stackenv usage")
     before = person.tree()
     person.stackenv("check", "--fix", "--yes", status=1)
     assert person.tree() == before
-    # As the finding's mend has it: both work on a full disk.
+    # As the finding's hint has it: both work on a full disk.
     person.stackenv("usage")
     person.stackenv("clean", "--dry-run")
     for number in range(20):

@@ -105,12 +105,12 @@ def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) 
     environ = {**person.environ, **both}
     failed = subprocess.run(conda, env=environ, capture_output=True, text=True, check=False)
     assert "MultipleKeysError" in failed.stderr
-    typed = found["mend"].rpartition("; for good")[0]
+    typed = found["hint"].rpartition("; for good")[0]
     script = f'{typed}; "$@" && env'
-    mended = subprocess.run(
+    fixed = subprocess.run(
         ["sh", "-c", script, "sh", *conda], env=environ, capture_output=True, text=True, check=True
     )
-    assert "CONDA_ENVS_PATH=/a:/b:/mine\n" in mended.stdout
+    assert "CONDA_ENVS_PATH=/a:/b:/mine\n" in fixed.stdout
     for name, value in both.items():
         assert find(person, CONDA, **{name: value}) == []
 
@@ -137,7 +137,7 @@ def test_modules_that_lmod_does_not_know(person: Person) -> None:
     found = find_one(person, GONE)
     assert (found["where"], found["level"]) == (f"{file}:6", "broken")
     assert "`module load Bundle/0 GONE Extra`, and Bundle/0, GONE are not available" in found["what"]
-    assert "Bundle/next, Bundle/1, Bundle/2" in found["mend"]
+    assert "Bundle/next, Bundle/1, Bundle/2" in found["hint"]
     # The load itself, in a shell: nothing of that line is loaded.
     done = person.shell("module load Bundle/0 GONE Extra; echo ${EXTRA-nothing}")
     assert done.stdout == "nothing\n" and "unknown" in done.stderr

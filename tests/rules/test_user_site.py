@@ -68,7 +68,7 @@ def test_what_a_conda_environment_sees(person: Person, python: Path) -> None:
     assert run(person, prefix / "bin/python", "-c", script).startswith(str(folder))
     assert find(person, USER_SITE, PYTHONNOUSERSITE="1") == []
     before = person.tree()
-    typed, _, one_program = found["mend"].partition(": ")[2].partition("; or for one program: ")
+    typed, _, one_program = found["hint"].partition(": ")[2].partition("; or for one program: ")
     run(person, "sh", "-c", f"{one_program} test -n here")
     run(person, "sh", "-c", typed)
     assert find(person, USER_SITE) == []
@@ -131,7 +131,7 @@ def test_pip_that_always_installs_for_the_user(person: Person, name: str, text: 
 
 
 def test_pip_s_variable(person: Person, python: Path) -> None:
-    assert find_one(person, PIP_USER, PIP_USER="1")["mend"] == "unset PIP_USER"
+    assert find_one(person, PIP_USER, PIP_USER="1")["hint"] == "unset PIP_USER"
     venv = person.home / "own"
     run(person, python, "-m", "venv", venv)
     said = run(person, venv / "bin/pip", "install", "packaging", status=1, PIP_USER="1")

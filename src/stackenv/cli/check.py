@@ -1,4 +1,4 @@
-"""`stackenv check`: what is wrong, why it hurts, and how it is mended."""
+"""`stackenv check`: what is wrong, why it hurts, and how to fix it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Found = list[tuple[str, list["Finding"]]]
 
 @click.command(epilog=EXIT_STATUS)
 @click.argument("name", metavar="[NAME[/VERSION]]", required=False)
-@click.option("--fix", is_flag=True, help="Mend what can be mended: each cure is shown first, and asked.")
+@click.option("--fix", is_flag=True, help="Fix what can be fixed automatically; show each fix and ask first.")
 @yes_option
 @shared_option
 @dry_run_option
@@ -40,7 +40,7 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
     Each finding says what it is, where, why it hurts, and what to type. With NAME each file of that
     environment is read and compared with what was installed; without, their presence alone. Nothing is
     changed without --fix; --fix --dry-run shows what it would do. The status is 1 while something is broken
-    or can be taken over by others, and when a cure has failed.
+    or can be taken over by others, and when a fix has failed.
 
     \b
     Example:
@@ -57,7 +57,7 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
         context.recover()
     found, failed = look(name, context), False
     if fix:
-        failed = not mend(found, context, yes, dry_run)
+        failed = not fix_found(found, context, yes, dry_run)
         if dry_run:
             return
         found = look(name, context)
@@ -103,18 +103,18 @@ def describe_subject(
     from stackenv.environments.module_update import read_own_record
     from stackenv.health.checked_environment import CheckedEnvironment
 
-    record, problem, cure, lost = None, "", "", False
+    record, problem, hint, lost = None, "", "", False
     try:
         record = read_own_record(module)
     except StackenvError as error:
-        problem, cure, lost = error.message, error.hint, isinstance(error, LostRecordError)
+        problem, hint, lost = error.message, error.hint, isinstance(error, LostRecordError)
     return CheckedEnvironment(
         full_name=module.full_name,
         modulefile=module.path,
         prefix=Path(module.prefix),
         record=record,
         problem=problem,
-        cure=cure,
+        hint=hint,
         record_lost=lost,
         shared=context.shared,
         believed=can_be_believed(module),
@@ -125,7 +125,7 @@ def describe_subject(
     )
 
 
-def mend(found: Found, context: Context, yes: bool, dry_run: bool) -> bool:
+def fix_found(found: Found, context: Context, yes: bool, dry_run: bool) -> bool:
     """Carry out the fixes of `found`, each when it was agreed to, and what several need once.
 
     One that needs what another fault breaks is skipped as long as that is not fixed, or is fixed by going
@@ -142,7 +142,7 @@ def mend(found: Found, context: Context, yes: bool, dry_run: bool) -> bool:
     for subject, findings in found:
         unfixed: list[Finding] = []
         for finding in findings:
-            actions = [action for action in finding.cure if action not in tried]
+            actions = [action for action in finding.fix if action not in tried]
             reason = find_obstacle(actions, unfixed, done, context, dry_run)
             if reason:
                 tell(f"{subject}: {finding.what}")
@@ -151,10 +151,10 @@ def mend(found: Found, context: Context, yes: bool, dry_run: bool) -> bool:
             elif actions:
                 tried.update(actions)
                 whole &= carry_out(subject, finding, actions, done, context, yes, dry_run)
-            if not finding.cure or not done.issuperset(finding.cure):
+            if not finding.fix or not done.issuperset(finding.fix):
                 unfixed.append(finding)
-    if not any(finding.cure for _, findings in found for finding in findings):
-        tell("nothing of what was found can be mended without you deciding; what to type stands with each")
+    if not any(finding.fix for _, findings in found for finding in findings):
+        tell("none of these can be fixed automatically; run the command shown under each")
     return whole
 
 
@@ -179,10 +179,10 @@ def find_obstacle(
         account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.configuration)
         found = apply_rules(CONDA_RULES, account)
         # A dry run counts what it has listed as fixed.
-        causes += [finding for finding in found if not finding.cure or not done.issuperset(finding.cure)]
+        causes += [finding for finding in found if not finding.fix or not done.issuperset(finding.fix)]
     for cause in causes:
         if cause.breaks in needed:
-            return f", because it would fail: {cause.what} ({cause.where}); first: {cause.mend}"
+            return f", because it would fail: {cause.what} ({cause.where}); first: {cause.hint}"
     # Without the user's channels and folders, conda would install from others, and to others.
     if "conda" in needed and any(isinstance(action, MoveAside) for action in done):
         moved = "would be" if dry_run else "was"
@@ -220,15 +220,15 @@ def carry_out(
             error.hint = "stackenv check"
             raise
         except (StackenvError, OSError) as error:
-            tell(f"not mended: {explain(error)}")
+            tell(f"not fixed: {explain(error)}")
             return False
     return True
 
 
 def agree(subject: str, finding: Finding, yes: bool) -> bool:
-    """Tell what the cure of `finding` will do; return whether it is wanted."""
+    """Tell what the fix of `finding` will do; return whether it is wanted."""
     tell(f"{subject}: {finding.what}")
-    for action in finding.cure:
+    for action in finding.fix:
         tell(f"  {action.sentence}")
     if yes:
         return True
@@ -241,10 +241,10 @@ def agree(subject: str, finding: Finding, yes: bool) -> bool:
 
 
 def asdict_finding(finding: Finding) -> dict[str, Any]:
-    """Return `finding` as plain data; its cure is what would be done, in sentences."""
-    left_out = ("cure", "parts", "hides", "breaks")
+    """Return `finding` as plain data; its fix is what would be done, in sentences."""
+    left_out = ("fix", "parts", "hides", "breaks")
     data = {name: value for name, value in asdict(finding).items() if name not in left_out}
-    return {**data, "cure": [action.sentence for action in finding.cure]}
+    return {**data, "fix": [action.sentence for action in finding.fix]}
 
 
 def print_found(found: Found, can_fix: bool) -> None:
@@ -254,7 +254,7 @@ def print_found(found: Found, can_fix: bool) -> None:
             print_line(f"{subject}:")
         for finding in findings:
             print_line(f"  {finding.level}: {finding.what} [{finding.rule}]")
-            for title, text in (("where", finding.where), ("why", finding.why), ("type", finding.mend)):
+            for title, text in (("where", finding.where), ("why", finding.why), ("type", finding.hint)):
                 if text:
                     print_line(f"    {title + ':':6} {text}")
     every = [finding for _, findings in found for finding in findings]
@@ -263,12 +263,12 @@ def print_found(found: Found, can_fix: bool) -> None:
     looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
     if not every:
         print_line(f"nothing is wrong: {looked}")
-    elif can_fix and any(finding.cure for finding in every):
-        tell("stackenv check --fix shows what can be mended, and asks before each")
+    elif can_fix and any(finding.fix for finding in every):
+        tell("stackenv check --fix shows what can be fixed automatically, and asks before each")
 
 
 def end(found: Sequence[tuple[str, list[Finding]]], failed: bool) -> None:
-    """End with status 1 when something grave is in `found`, or when a cure has `failed`."""
+    """End with status 1 when something grave is in `found`, or when a fix has `failed`."""
     from stackenv.health.finding import GRAVE
 
     if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):

@@ -71,7 +71,7 @@ def describe_common(module: StoredModule, context: Context) -> dict[str, Any]:
         "made_by": [],
         "owned": None,
         "problem": "",
-        "cure": "",
+        "hint": "",
     }
 
 
@@ -84,7 +84,7 @@ def describe_modulefile(module: StoredModule, context: Context, problem: Stacken
         "modules": DEPENDS_ON.findall(text),
         "description": description.group(1) if description else "",
         "problem": problem.message,
-        "cure": problem.hint,
+        "hint": problem.hint,
     }
 
 

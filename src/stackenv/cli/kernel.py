@@ -90,17 +90,17 @@ def listing(as_json: bool) -> None:
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
     for row in found:
         if row["problem"]:
-            tell(f"{row['kernel']}: {row['problem']}; type: {row['cure']}")
+            tell(f"{row['kernel']}: {row['problem']}; type: {row['hint']}")
     if not found:
         folder = find_kernels_folder(context.environ)
         tell(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
 
 
 def describe_kernel(stored: StoredKernel) -> dict[str, str]:
-    """Return what `list` tells of `stored`; `problem` and `cure` are empty where `state` is ok."""
+    """Return what `list` tells of `stored`; `problem` and `hint` are empty where `state` is ok."""
     from stackenv.jupyter.state import judge_kernel
 
-    state, problem, cure = judge_kernel(stored)
+    state, problem, hint = judge_kernel(stored)
     return {
         "kernel": stored.name,
         "module": stored.module,
@@ -110,7 +110,7 @@ def describe_kernel(stored: StoredKernel) -> dict[str, str]:
         "modulefile": str(stored.modulefile),
         "state": state,
         "problem": problem,
-        "cure": cure,
+        "hint": hint,
     }
 
 

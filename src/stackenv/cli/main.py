@@ -88,10 +88,10 @@ class TopGroup(CommandGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is meant; raise UsageError for one that other programs have."""
-        cure = NO_COMMANDS.get(args[0]) if args else None
-        if cure is None:
+        hint = NO_COMMANDS.get(args[0]) if args else None
+        if hint is None:
             return super().resolve_command(ctx, args)
-        word, typed = cure
+        word, typed = hint
         given = shlex.join(args[1:]) if len(args) > 1 and all(a.isprintable() for a in args) else word
         raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given))
 

@@ -110,7 +110,7 @@ def look_at(
                     target.kind,
                     state="refused",
                     problem=f"there is no {requirement.name} in {target.name}",
-                    cure=advise_install(target, requirement.name),
+                    hint=advise_install(target, requirement.name),
                 )
             if prospect:
                 prospects.append(prospect)
@@ -135,9 +135,9 @@ def look_at_one(
 ) -> tuple[Prospect | None, Update | None]:
     """Return what the update means for one environment; its kinds have a module each."""
     if target.problem:
-        problem, cure = target.problem.message, target.problem.hint
+        problem, hint = target.problem.message, target.problem.hint
         return Prospect(
-            target.name, target.prefix, target.kind, state="refused", problem=problem, cure=cure
+            target.name, target.prefix, target.kind, state="refused", problem=problem, hint=hint
         ), None
     if target.kind == "venv":
         from stackenv.lifecycle.update_venv import look_at_venv
@@ -174,8 +174,8 @@ def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
         tell(describe_held(held, package))
     for prospect in prospects:
         if prospect.problem and prospect.state != "held":
-            cure = f"; type: {prospect.cure}" if prospect.cure else ""
-            tell(f"{prospect.name} is left alone: {prospect.problem}{cure}")
+            hint = f"; type: {prospect.hint}" if prospect.hint else ""
+            tell(f"{prospect.name} is left alone: {prospect.problem}{hint}")
 
 
 def describe_held(held: Sequence[Prospect], package: str) -> str:
@@ -226,8 +226,8 @@ def carry_out_updates(
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
-                message, cure = getattr(error, "message", explain(error)), getattr(error, "hint", "")
-                prospect = replace(prospect, state="failed", problem=message, cure=cure)
+                message, hint = getattr(error, "message", explain(error)), getattr(error, "hint", "")
+                prospect = replace(prospect, state="failed", problem=message, hint=hint)
                 tell(f"{prospect.name} is as it was: {message}")
         results.append(prospect)
     return results
@@ -284,7 +284,7 @@ def describe_prospect(prospect: Prospect) -> dict[str, object]:
             for change in prospect.further
         ],
         "problem": prospect.problem,
-        "cure": prospect.cure,
+        "hint": prospect.hint,
     }
 
 
@@ -313,11 +313,11 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
         )
     failed = [p for p in prospects if p.state == "failed" or (named and p.state == "refused")]
     if failed:
-        cures = dict.fromkeys(f"{p.name}: {p.cure}" for p in failed if p.cure)
+        hints = dict.fromkeys(f"{p.name}: {p.hint}" for p in failed if p.hint)
         raise InstallError(
             f"{package} was not updated in {', '.join(p.name for p in failed)}; "
             + ("; ".join(p.problem for p in failed)),
-            "\n      ".join(cures),
+            "\n      ".join(hints),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from stackenv import STACKENV_UUID
 from stackenv.conda.module import NOT_GUARDED, describe_hiding
 from stackenv.environments.launch import describe_launch_file
-from stackenv.environments.personal_module import IN_CHARGE, WITHOUT_CSH, describe_common, describe_cure
+from stackenv.environments.personal_module import IN_CHARGE, WITHOUT_CSH, describe_common, describe_hint
 from stackenv.environments.venv_module import (
     FIRST_PTH,
     PATH_PRIORITY,
@@ -67,7 +67,7 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
     assert record.activation is not None
     return describe_common(
         record,
-        refused_without=((f"{prefix}/conda-meta", describe_cure(record, "its folder")),),
+        refused_without=((f"{prefix}/conda-meta", describe_hint(record, "its folder")),),
         environment=(
             CondaEnvironment(
                 prefix,

@@ -66,7 +66,7 @@ def describe_mount(record: Record) -> tuple[Operation, ...]:
     return (MountImage(f"{record.path}/{ENTRANCE}", mark),)
 
 
-def describe_cure(record: Record, what: str) -> str:
+def describe_hint(record: Record, what: str) -> str:
     """Return what the module says when the environment is gone, and what to type."""
     return (
         f"{record.full_name}: {what}, {record.path}, is gone. If it was moved: stackenv adopt NEW_PATH "

@@ -69,7 +69,7 @@ def explain_failure(record: Record, arguments: Sequence[str], log: str, status: 
         )
     return InstallError(
         f"pip could not install {wanted} (status {status}); what it says stands above",
-        "mend that and type the same command again; nothing is left of this attempt",
+        "correct that and type the same command again; nothing is left of this attempt",
         find_reason(log),
     )
 

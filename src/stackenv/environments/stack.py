@@ -155,7 +155,7 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
     what = (
         f"the modules {', '.join(stack.modules)} bring no Python" if stack.modules else "no module is loaded"
     )
-    cure = (
+    hint = (
         f"Python modules here: {', '.join(found)}; type: module load {found[-1]}, and the same again"
         if found
         else "module spider Python"
@@ -163,7 +163,7 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
     raise StackenvError(
         f"{what}, and the Python of the operating system is none to build on: it is old, and has "
         "nothing of the optimised stack",
-        f"{cure}; --conda makes a conda environment; --os-python takes the operating system's all the same",
+        f"{hint}; --conda makes a conda environment; --os-python takes the operating system's all the same",
     )
 
 

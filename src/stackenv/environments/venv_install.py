@@ -64,7 +64,7 @@ def make_venv(
         When the module `venv` fails; its own words are in the message.
     """
     options = ["--system-site-packages"] if system_site_packages else []
-    # -I: a PYTHONPATH that breaks the standard library must not keep the cure from being made.
+    # -I: a PYTHONPATH that breaks the standard library must not keep the hint from being made.
     command = [python.executable, "-I", "-m", "venv", *options, "--prompt", prompt, str(path)]
     done = subprocess.run(
         command,

@@ -11,7 +11,7 @@ from stackenv.environments.personal_module import (
     IN_CHARGE,
     WITHOUT_CSH,
     describe_common,
-    describe_cure,
+    describe_hint,
     describe_load,
 )
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, PrependPath
@@ -92,7 +92,7 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     needed = [*record.modules, *([record.python.module] if record.python.module else [])]
     layers = {
         "NAME": record.full_name,
-        "CURE": describe_load(record),
+        "HINT": describe_load(record),
         "MODULES": " ".join(dict.fromkeys(needed)),
         "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
@@ -141,7 +141,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     )
     return describe_common(
         record,
-        refused_without=((f"{prefix}/pyvenv.cfg", describe_cure(record, "its folder")),),
+        refused_without=((f"{prefix}/pyvenv.cfg", describe_hint(record, "its folder")),),
         environment=environment,
         commands=(ShellCode("personal", {"MODULE": name}, f"{prefix}/{FOLDER}"),),
     )

@@ -57,7 +57,7 @@ class CheckedEnvironment:
         The folder of the environment.
     record
         What is recorded; None when that cannot be read, and `problem` says why.
-    problem, cure
+    problem, hint
         Empty when the record can be read; otherwise what is the matter, and what to type.
     shared
         The root of the project that it is of, whose group may change it; None when it is the user's.
@@ -80,7 +80,7 @@ class CheckedEnvironment:
     prefix: Path
     record: Record | None
     problem: str
-    cure: str
+    hint: str
     shared: Path | None
     believed: bool
     environ: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What a check has found: the fault, where it is, why it hurts, and how it is mended."""
+"""What a check has found: the fault, where it is, why it hurts, and how to fix it."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ class Finding:
         The file (with `:line` where one line is at fault), folder, variable or module that has it.
     why
         What it does to the user.
-    mend
+    hint
         What to type or to do.
-    cure
+    fix
         What `stackenv check --fix` does, in this order; empty when only the user can decide.
     parts
         Each of several faults that `what` tells of, which may name the first alone.
@@ -125,8 +125,8 @@ class Finding:
     what: str
     where: str
     why: str
-    mend: str
-    cure: tuple[Action, ...] = ()
+    hint: str
+    fix: tuple[Action, ...] = ()
     parts: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
     breaks: Needed | Literal[""] = ""

@@ -1,4 +1,4 @@
-"""Carries out cures: the user's own files written anew, with what they held kept; commands run."""
+"""Carries out fixes: the user's own files rewritten, with what they held kept; commands run."""
 
 from __future__ import annotations
 

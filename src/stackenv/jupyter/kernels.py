@@ -253,11 +253,11 @@ def rewrite_kernels(
     # In another folder there may be nothing yet.
     stays = kernels and before.path == after.path
     lost = stays and may_have_ipykernel(before) and not may_have_ipykernel(after)
-    cure = f"stackenv kernel add {after.full_name} --install"
+    hint = f"stackenv kernel add {after.full_name} --install"
     return (
         (
             *(f"write its name into the Jupyter kernel {kernel.folder}" for kernel, _ in found),
-            *((f"WARNING: its kernel has no ipykernel then, and does not start: {cure}",) if lost else ()),
+            *((f"WARNING: its kernel has no ipykernel then, and does not start: {hint}",) if lost else ()),
         ),
         tuple(WriteFile(str(kernel.path), text) for kernel, text in found),
         tuple(kernel.path for kernel, _ in found),

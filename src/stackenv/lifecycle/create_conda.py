@@ -66,7 +66,7 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
     if done.returncode:
         raise InstallError(
             f"conda could not make the environment (status {done.returncode}); what it says stands above",
-            "mend that and type the same command again; nothing is left of this attempt",
+            "correct that and type the same command again; nothing is left of this attempt",
         )
 
 

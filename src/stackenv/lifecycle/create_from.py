@@ -183,7 +183,7 @@ def making_steps(making: Rebuilding) -> tuple[Step, ...]:
 
     def look() -> None:
         for fault in list_new_faults(making.old, making.record, making.module, making.context):
-            tell(f"{fault.level}: {fault.what}; type: {fault.mend}")
+            tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
 
     def finish() -> None:
         write_new_file(modulefile, render_module(describe_module(making.record)))

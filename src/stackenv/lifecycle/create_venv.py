@@ -150,7 +150,7 @@ def choose_stack(request: CreateRequest, lmod: Lmod) -> Stack:
 
 
 def choose_python(request: CreateRequest, stack: Stack, lmod: Lmod) -> Python:
-    """Return the Python to build on; raise StackenvError with the cure when there is none that fits."""
+    """Return the Python to build on; raise StackenvError with the hint when there is none that fits."""
     wanted = request.python_version
     if request.os_python:
         if stack.python:

@@ -58,7 +58,7 @@ class Prospect:
         What is to become of it.
     changes
         All that is exchanged with it, the package itself first; empty when nothing is, or nobody can tell.
-    problem, cure
+    problem, hint
         Why it is left alone or has failed, and what to type; empty when there is nothing to say.
     """
 
@@ -71,7 +71,7 @@ class Prospect:
     state: State = "due"
     changes: tuple[PackageChange, ...] = ()
     problem: str = ""
-    cure: str = ""
+    hint: str = ""
 
     @property
     def further(self) -> tuple[PackageChange, ...]:

@@ -52,7 +52,7 @@ def look_at(
         prefix=Path(record.path),
         record=record,
         problem="",
-        cure="",
+        hint="",
         shared=context.shared,
         believed=believed,
         environ=context.environ,

@@ -63,10 +63,10 @@ def look_at_conda(
             words = describe_request(exact, target.prefix)
             changes = read_changes(ask_conda(conda, words, {**environ, **cache}))
     except InstallError as error:
-        cure = f"to see all of it: conda {shlex.join(describe_request(exact, target.prefix))} --dry-run"
-        return replace(prospect, state="refused", problem=error.message, cure=cure), None
+        hint = f"to see all of it: conda {shlex.join(describe_request(exact, target.prefix))} --dry-run"
+        return replace(prospect, state="refused", problem=error.message, hint=hint), None
     except StackenvError as error:
-        return replace(prospect, state="refused", problem=error.message, cure=error.hint), None
+        return replace(prospect, state="refused", problem=error.message, hint=error.hint), None
     first = [c for c in changes if c.name == found.name and c.after != found.version]
     if not first:
         return replace(prospect, then=found.version, state="current"), None
@@ -89,7 +89,7 @@ def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prosp
                 distribution.version,
                 state="refused",
                 problem=f"{name} was put there by pip, and not by conda",
-                cure=f"{enter}; pip install --upgrade {requirement.name}",
+                hint=f"{enter}; pip install --upgrade {requirement.name}",
             )
     return None
 

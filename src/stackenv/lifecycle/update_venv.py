@@ -67,7 +67,7 @@ def look_at_venv(
     except PipError as error:
         return refuse_as_pip(prospect, record, requirement, error), None
     except StackenvError as error:
-        return replace(prospect, state="refused", problem=error.message, cure=error.hint), None
+        return replace(prospect, state="refused", problem=error.message, hint=error.hint), None
     first = [c for c in changes if is_same_package(c.name, requirement) and c.after != now]
     if not first:
         return replace(prospect, then=now, state="current"), None
@@ -87,7 +87,7 @@ def hold(
         module=held[2],
         state="held",
         problem=f"{name} {held[1]} is that of the module {held[2]}, and stays",
-        cure=f"stackenv rebuild {record.full_name} -m MODULE",
+        hint=f"stackenv rebuild {record.full_name} -m MODULE",
     )
 
 
@@ -127,7 +127,7 @@ def find_distributions(prefix: Path) -> dict[str, Distribution]:
 def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, error: PipError) -> Prospect:
     """Return `prospect` for a package for which pip finds no way."""
     pinned = find_pinned(record, [str(requirement)], error.words)
-    cure = f"ml {record.full_name}; pip install --upgrade --dry-run {str(requirement)!r}"
+    hint = f"ml {record.full_name}; pip install --upgrade --dry-run {str(requirement)!r}"
     if pinned:
         names = ", ".join(f"{name} {version} ({module})" for name, version, module in pinned)
         shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
@@ -137,9 +137,9 @@ def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, 
             state="refused",
             module=pinned[0][2],
             problem=f"pip finds no version that goes with what the modules bring: {names}",
-            cure=f"stackenv edit {record.full_name} {shadows}; {again}",
+            hint=f"stackenv edit {record.full_name} {shadows}; {again}",
         )
-    return replace(prospect, state="refused", problem=f"pip: {error.message}", cure=cure)
+    return replace(prospect, state="refused", problem=f"pip: {error.message}", hint=hint)
 
 
 @dataclass

@@ -189,7 +189,7 @@ def require_image(record: Record) -> Path:
         When it is gone, truncated, damaged or another.
     """
     assert record.packed is not None
-    image, cure = (
+    image, hint = (
         Path(record.path, IMAGE),
         (
             "bring it back from a backup, or make the environment anew from what this prints: "
@@ -200,17 +200,17 @@ def require_image(record: Record) -> Path:
         size = image.stat().st_size
         digest = hash_file(str(image)) if size == record.packed.size_bytes else ""
     except OSError as error:
-        raise StackenvError(f"{image} cannot be read: {error.strerror}; nothing was changed", cure) from error
+        raise StackenvError(f"{image} cannot be read: {error.strerror}; nothing was changed", hint) from error
     if size < record.packed.size_bytes:
         raise StackenvError(
             f"{image} is truncated, or another image: {size} bytes, of {record.packed.size_bytes}; nothing "
             "was changed",
-            cure,
+            hint,
         )
     if digest != record.packed.sha256:
         raise StackenvError(
             f"{image} is damaged, or the image of another environment: its SHA-256 is not the recorded one; "
             "nothing was changed",
-            cure,
+            hint,
         )
     return image

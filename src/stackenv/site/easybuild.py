@@ -116,7 +116,7 @@ def load_site_configuration() -> None:
 
 @as_easybuild_error
 def prepare_loop(easyconfigs: list[dict[str, Any]]) -> None:
-    """Refuse Tcl before anything is built, and mend what a killed run has left."""
+    """Refuse Tcl before anything is built, and repair what a killed run has left."""
     ours = [item["ec"] for item in easyconfigs if is_ours(item["ec"].name)]
     for ec in ours:
         refuse_tcl(ec.name)

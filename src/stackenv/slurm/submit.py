@@ -39,7 +39,7 @@ QOS = (
     "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job ... | sbatch --qos=Q"
 )
 PARTITION = "sinfo --summarize shows the partitions; stackenv job --partition P"
-CURES = (
+HINTS = (
     (("policy", "usage threshold", "time limit"), LIMIT),
     (("account",), ACCOUNT),
     (("qos",), QOS),
@@ -109,7 +109,7 @@ def submit(
     if done.returncode or not answer:
         raise StackenvError(
             f"Slurm did not take the job (sbatch, status {done.returncode}):\n{words or 'it says nothing'}",
-            find_cure(words, account_hint),
+            find_hint(words, account_hint),
         )
     job_id, cluster = answer.group(1), answer.group(2) or ""
     return Submitted(job_id, cluster, words, find_output(job_id, cluster, chosen))
@@ -132,10 +132,10 @@ def find_output(job_id: str, cluster: str, environ: Mapping[str, str]) -> str:
     return ""
 
 
-def find_cure(words: str, account_hint: str = "") -> str:
+def find_hint(words: str, account_hint: str = "") -> str:
     """Return what to type next when Slurm has refused with `words`."""
     said = words.lower()
-    for signs, cure in CURES:
+    for signs, hint in HINTS:
         if any(sign in said for sign in signs):
-            return f"{account_hint}; {cure}" if cure is ACCOUNT and account_hint else cure
+            return f"{account_hint}; {hint}" if hint is ACCOUNT and account_hint else hint
     return "without --submit the script is printed: stackenv job ... > job.sh, change it, then sbatch job.sh"

@@ -123,5 +123,5 @@ def carry_out_change(change: Change, ended_s: float | None = None) -> None:
     except OSError as error:
         place = error.filename or change
         raise StackenvError(
-            f"{place} could not be changed: {error.strerror}", "mend that and type the same command again"
+            f"{place} could not be changed: {error.strerror}", "correct that and type the same command again"
         ) from error

@@ -38,7 +38,7 @@ def tell_foreign(found: FoundEntry, path: Path) -> str:
     what = f"`{found.entry.command}` was interrupted" if found.entry else "a journal that cannot be read"
     return (
         f"{path} belongs to {found.user_name}: {what}; it is left alone, and the next stackenv of "
-        f"{found.user_name} here mends it"
+        f"{found.user_name} here resolves it"
     )
 
 

@@ -81,7 +81,7 @@ def describe_unchecked(rule: str, error: Exception) -> Finding:
         f"this could not be checked: {describe_error(error)}",
         where,
         "what is wrong there, if anything, is not told",
-        hint or "mend that and check again",
+        hint or "correct that and check again",
     )
 
 

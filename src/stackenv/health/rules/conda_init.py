@@ -59,7 +59,7 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
     hindrance = file.hindrance or find_surrounding(file, blocks)
     if not hindrance and not parses(file.shell, new):
         hindrance = "the lines around it would not be right without it"
-    cure = () if hindrance else (RewriteFile(str(file.path), file.contents, new),)
+    fix = () if hindrance else (RewriteFile(str(file.path), file.contents, new),)
     lines = describe_lines(blocks)
     program = f"{blocks[0].program} init" if blocks[0].program == "conda" else "mamba shell init"
     starts = ", ".join(sorted({block.prefix for block in blocks if block.prefix}))
@@ -70,7 +70,7 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
         f"{file.path}:{blocks[0].first}",
         WHY,
         f"delete {lines} with an editor ({hindrance})" if hindrance else "stackenv check --fix",
-        cure,
+        fix,
     )
 
 

@@ -71,8 +71,8 @@ def set_aside(file: Path, finding: Finding) -> Finding:
     action = MoveAside(str(file), file.read_bytes(), str(next(name_aside(file))))
     return replace(
         finding,
-        mend=f"{finding.mend}; or rename the file, so that conda works without it: stackenv check --fix",
-        cure=(action,),
+        hint=f"{finding.hint}; or rename the file, so that conda works without it: stackenv check --fix",
+        fix=(action,),
     )
 
 

@@ -42,10 +42,10 @@ def find(account: Account) -> Iterator[Finding]:
             continue
         if isinstance(node, yaml.MappingNode):
             faults = list(find_faults(node, file, account))
-            cure = make_cure(file, contents, [fault for fault in faults if fault.can_go])
+            fix = make_fix(file, contents, [fault for fault in faults if fault.can_go])
             for fault in faults:
-                if cure and fault.can_go:
-                    yield replace(fault.finding, mend="stackenv check --fix", cure=cure)
+                if fix and fault.can_go:
+                    yield replace(fault.finding, hint="stackenv check --fix", fix=fix)
                 else:
                     yield fault.finding
 
@@ -117,13 +117,13 @@ def name_channel(channel: str) -> str:
     return trimmed[len(ALIAS) :] if trimmed.startswith(ALIAS) else trimmed
 
 
-def report(where: str, what: str, why: str = "", mend: str = "") -> Finding:
+def report(where: str, what: str, why: str = "", hint: str = "") -> Finding:
     """Return a finding of this rule."""
     why = why or "what you have written there is not what conda does"
-    return Finding("condarc-policy", "warning", what, where, why, mend or "delete that with an editor")
+    return Finding("condarc-policy", "warning", what, where, why, hint or "delete that with an editor")
 
 
-def make_cure(file: Path, contents: bytes, faults: Sequence[Fault]) -> tuple[RewriteFile, ...]:
+def make_fix(file: Path, contents: bytes, faults: Sequence[Fault]) -> tuple[RewriteFile, ...]:
     """Return what takes the entries of `faults` out of `file`; nothing where that is not simple.
 
     Whole lines go, and what is left must mean the same without these entries.

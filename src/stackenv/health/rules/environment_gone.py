@@ -42,6 +42,6 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             environment.problem,
             str(prefix / RECORD_FILE),
             "nothing tells what it is made of: it can be neither changed nor rebuilt",
-            environment.cure,
+            environment.hint,
             breaks="environment",
         )

@@ -33,21 +33,21 @@ def judge(folder: Path) -> Iterator[Finding]:
     """Yield the finding of the kernelspec in `folder`, if it is broken."""
     own = read_kernel(folder)
     if own:
-        state, problem, mend = judge_kernel(own)
+        state, problem, hint = judge_kernel(own)
         if state in BROKEN:
             # A copy is its maker's to remove.
             removed = state in REMOVED and not own.is_copy
-            cures = (RunCommand(tuple(shlex.split(mend))),) if removed else ()
+            fixes = (RunCommand(tuple(shlex.split(hint))),) if removed else ()
             what = f"the kernel {own.display_name!r} does not start: {problem}"
-            yield Finding("kernels", "broken", what, str(own.path), WHY, mend, cures)
+            yield Finding("kernels", "broken", what, str(own.path), WHY, hint, fixes)
         return
     problem = judge_foreign(folder / KERNEL_FILE)
     if problem:
         name = folder.name
-        mend = f"jupyter kernelspec remove {shlex.quote(name)}"
-        mend += f"; without jupyter: {shlex.join(('rm', '-r', str(folder)))}"
+        hint = f"jupyter kernelspec remove {shlex.quote(name)}"
+        hint += f"; without jupyter: {shlex.join(('rm', '-r', str(folder)))}"
         what = f"the kernel {name!r} does not start: {problem}"
-        yield Finding("kernels", "broken", what, str(folder / KERNEL_FILE), WHY, mend)
+        yield Finding("kernels", "broken", what, str(folder / KERNEL_FILE), WHY, hint)
 
 
 def judge_foreign(file: Path) -> str:

@@ -33,7 +33,7 @@ def find(account: Account) -> Iterator[Finding]:
         covered = {m.decode("utf-8", "replace") for path in files for m in COVERED.findall(path.read_bytes())}
         changed = [place for place in modulepath if place in covered and is_newer(Path(place), written)]
         if changed:
-            cure = RunCommand(("rm", *map(str, files)))
+            fix = RunCommand(("rm", *map(str, files)))
             yield Finding(
                 "lmod-cache",
                 "warning",
@@ -41,8 +41,8 @@ def find(account: Account) -> Iterator[Finding]:
                 str(files[0]),
                 "until it is a day old, `module spider` does not find what is new there, and shows what is "
                 "gone; with LMOD_CACHED_LOADS `module load` too; Lmod writes it again when it needs it",
-                f"{cure.sentence}; or once: module --ignore_cache spider",
-                (cure,),
+                f"{fix.sentence}; or once: module --ignore_cache spider",
+                (fix,),
             )
 
 

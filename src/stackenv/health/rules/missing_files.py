@@ -46,7 +46,7 @@ def report(
     lost = [r for r, paths in faults.items() if any(is_note(path) for path in paths)]
     typed = list_reinstalls(environment.full_name, faults, lost)
     left = [requirement for requirement in faults if requirement not in installed]
-    cure = tuple(list_reinstalls(environment.full_name, left, lost))
+    fix = tuple(list_reinstalls(environment.full_name, left, lost))
     return Finding(
         "missing-files",
         "broken" if level == "broken" else "warning",
@@ -55,7 +55,7 @@ def report(
         "an import fails, or does something else than it should; a file system that is purged of old files "
         "does that",
         "; ".join(command.sentence for command in typed),
-        cure,
+        fix,
         tuple(faults),
     )
 

@@ -13,7 +13,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the hash in the modulefile's first line is not that of the rest."""
     if is_as_written(environment.modulefile.read_text(encoding="utf-8", errors="surrogateescape")):
         return
-    cure = environment.refresh
+    fix = environment.refresh
     yield Finding(
         "modulefile-changed",
         "warning",
@@ -21,6 +21,6 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         str(environment.modulefile),
         "what it does is not what the record says; the next `stackenv edit` writes it anew, and keeps the "
         "changed one as VERSION.lua.orig",
-        cure.sentence,
-        (cure,),
+        fix.sentence,
+        (fix,),
     )

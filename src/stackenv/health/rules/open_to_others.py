@@ -60,15 +60,15 @@ def report_open(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> F
     """Return the finding of the environment's own `paths`, with who can write each."""
     first, who = next(iter(paths.items()))
     mine = [path for path in paths if path.stat().st_uid == os.geteuid()]
-    cure = RunCommand(("chmod", "o-w" if environment.shared else "go-w", *map(str, mine)))
+    fix = RunCommand(("chmod", "o-w" if environment.shared else "go-w", *map(str, mine)))
     return Finding(
         "open-to-others",
         "insecure",
         f"{who} can write {describe_paths(paths)}",
         str(first),
         f"whoever can write there can make it do anything as you, when you load {environment.full_name}",
-        cure.sentence if mine else f"ask {name_user(first.stat().st_uid)} to close {first}",
-        (cure,) if mine else (),
+        fix.sentence if mine else f"ask {name_user(first.stat().st_uid)} to close {first}",
+        (fix,) if mine else (),
     )
 
 

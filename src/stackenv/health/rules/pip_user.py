@@ -51,7 +51,7 @@ def find_user(path: Path) -> Iterator[int]:
             yield number
 
 
-def report(what: str, where: str, mend: str) -> Finding:
+def report(what: str, where: str, hint: str) -> Finding:
     """Return the finding that `what` stands at `where`."""
     return Finding(
         "pip-user",
@@ -59,5 +59,5 @@ def report(what: str, where: str, mend: str) -> Finding:
         f"each `pip install` means `pip install --user`: {what}",
         where,
         "in an environment it fails, or installs into ~/.local, where every other environment finds it",
-        mend,
+        hint,
     )

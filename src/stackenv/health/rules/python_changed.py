@@ -89,23 +89,23 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
     if python.minor != made_with.minor:
         yield describe(program, what, rebuild)
         return
-    cure = environment.refresh
+    fix = environment.refresh
     yield Finding(
         "python-changed",
         "warning",
         what,
         str(program),
         "as a rule all goes on working; results may differ in the last digit",
-        f"{cure.sentence} notes it; with all packages built anew: {rebuild}",
-        (cure,),
+        f"{fix.sentence} notes it; with all packages built anew: {rebuild}",
+        (fix,),
     )
 
 
-def describe(path: Path, what: str, mend: str) -> Finding:
+def describe(path: Path, what: str, hint: str) -> Finding:
     """Return the finding `what`, at `path`."""
     why = "the environment does not start, or its packages are not found, or crash"
     return Finding(
-        "python-changed", "broken", what, str(path), why, mend, hides=OF_PYTHON, breaks="environment"
+        "python-changed", "broken", what, str(path), why, hint, hides=OF_PYTHON, breaks="environment"
     )
 
 

@@ -18,7 +18,7 @@ from stackenv.output import format_bytes, format_count
 FULL_SHARE, NEAR_SHARE = 0.005, 0.05
 FULL = {"bytes": 100 * 10**6, "files": 1000}
 NEAR = {"bytes": 10 * 10**9, "files": 100_000}
-MEND = "stackenv usage shows what takes it; stackenv clean removes what nobody needs any more"
+HINT = "stackenv usage shows what takes it; stackenv clean removes what nobody needs any more"
 
 
 def find(account: Account) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
         unknown = Finding(
             "quota", "unchecked", limit.problem, str(limit.path), "how full it is, is not known", ""
         )
-        yield replace(unknown, mend="tell the site; stackenv usage shows what your own folders take")
+        yield replace(unknown, hint="tell the site; stackenv usage shows what your own folders take")
 
 
 def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[F
             f"{what} is full: {amount} of {allowed} are free",
             str(path),
             "what is written there fails or is cut off: installs, notebooks, the history of your shell",
-            MEND,
+            HINT,
         )
     elif free <= min(total * NEAR_SHARE, NEAR[unit]):
         yield Finding(
@@ -104,5 +104,5 @@ def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[F
             f"{what} is nearly full: {amount} of {allowed} are free",
             str(path),
             "one more environment takes a few GB and some 20,000 files",
-            MEND,
+            HINT,
         )

@@ -36,7 +36,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         module = stack.module_of(theirs)
         size, since = measure(distribution)
         inside = ("stackenv", "run", environment.full_name, "--")
-        cure = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
+        fix = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
         allow = f"if it is meant: stackenv edit {environment.full_name} --allow-shadow {name}"
         needing = next(list_needing(environment.distributions, name, theirs.version), "")
         yield Finding(
@@ -47,8 +47,8 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             str(distribution.locate_file("")),
             "a generic build takes the place of the one that was optimised for this machine, and what the "
             "modules bring was built for theirs",
-            f"{needing}; {allow}" if needing else f"{cure.sentence}; {allow}",
-            () if needing else (cure,),
+            f"{needing}; {allow}" if needing else f"{fix.sentence}; {allow}",
+            () if needing else (fix,),
         )
 
 

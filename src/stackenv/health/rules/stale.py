@@ -29,7 +29,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     ]
     if not told:
         return
-    cure = environment.refresh
+    fix = environment.refresh
     shown = "; ".join(told[:4]) + (f"; and {len(told) - 4} more" if len(told) > 4 else "")
     yield Finding(
         "stale",
@@ -38,8 +38,8 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         record.path,
         "pip may replace what the modules bring, or hold what they do not have any more; a module may set "
         "other variables than `conda activate` does",
-        cure.sentence,
-        (cure,),
+        fix.sentence,
+        (fix,),
     )
 
 

@@ -30,14 +30,14 @@ def find(account: Account) -> Iterator[Finding]:
             if purged and named.startswith("CONDA_") and path not in told:
                 told.add(path)
                 where = ", ".join([named, *find_variable_places(named, account)])
-                mend = f"unset {named}, and take it out of where it is set; the site's module sets it right"
-                yield report(f"conda is to keep {title} in {path}", where, purged, mend)
+                hint = f"unset {named}, and take it out of where it is set; the site's module sets it right"
+                yield report(f"conda is to keep {title} in {path}", where, purged, hint)
     for path in list_package_caches(environ, configuration):
         purged = find_purged_storage(path, environ, configuration)
         if purged and path.is_dir() and path not in told:
             told.add(path)
-            mend = f"conda makes another where the site wants it; {say_how_it_goes(path)}"
-            yield report(f"conda's packages are in {path}", str(path), purged, mend)
+            hint = f"conda makes another where the site wants it; {say_how_it_goes(path)}"
+            yield report(f"conda's packages are in {path}", str(path), purged, hint)
     for prefix in list_conda_prefixes(environ, configuration):
         purged = find_purged_storage(prefix, environ, configuration)
         if purged and not (prefix / "stackenv").exists():
@@ -61,7 +61,7 @@ def is_of_cache(path: Path) -> bool:
     return (path / "info/index.json").is_file()
 
 
-def report(what: str, where: str, purged: str, mend: str) -> Finding:
+def report(what: str, where: str, purged: str, hint: str) -> Finding:
     """Return the finding that something is on the storage `purged`."""
     return Finding(
         "storage-purged",
@@ -69,5 +69,5 @@ def report(what: str, where: str, purged: str, mend: str) -> Finding:
         f"{what}, which is purged storage",
         where,
         f"the site deletes old files in {purged}: packages keep old time stamps, single files go first",
-        mend,
+        hint,
     )

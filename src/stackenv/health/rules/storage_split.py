@@ -22,15 +22,15 @@ def find(account: Account) -> Iterator[Finding]:
     where = "; ".join(f"{name} ({', '.join(found)})" if found else name for name, found in named.items())
     variable = packages[1] if packages[1].startswith("CONDA_") else environments[1]
     if variable.startswith("CONDA_"):
-        mend = f"unset {variable}, and take it out of where it is set: the site's module then sets it right"
+        hint = f"unset {variable}, and take it out of where it is set: the site's module then sets it right"
     else:
         folder = shlex.quote(str(environments[0].parent / "pkgs"))
-        mend = f"have both on one file system, for example: export CONDA_PKGS_DIRS={folder}"
+        hint = f"have both on one file system, for example: export CONDA_PKGS_DIRS={folder}"
     yield Finding(
         "storage-split",
         "warning",
         f"conda keeps packages in {packages[0]}, environments in {environments[0]}: two file systems",
         where,
         "no hard links between the two: each environment is a full copy, in space, in files and in time",
-        mend,
+        hint,
     )

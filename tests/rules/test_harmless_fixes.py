@@ -1,4 +1,4 @@
-"""No cure makes something worse: what works by what is found is told, and left as it is."""
+"""No fix makes something worse: what works by what is found is told, and left as it is."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
     site = person.create("biopy") / SITE
     install(site, "tiny-stack", "2.0")
     install(site, "content", "1.0", "Requires-Dist: tiny-stack>=1; extra == 'x'", "Requires-Dist: tiny-stack")
-    assert find_one(person, "shadows")["cure"] != []
+    assert find_one(person, "shadows")["fix"] != []
     install(site, "needing", "1.0", "Requires-Dist: tiny-stack>=2")
     found = find_one(person, "shadows")
-    assert found["cure"] == []
-    assert found["mend"].startswith("needing needs tiny-stack>=2, which 1.0 is not; ")
-    assert "stackenv edit biopy/1.0 --allow-shadow tiny-stack" in found["mend"]
+    assert found["fix"] == []
+    assert found["hint"].startswith("needing needs tiny-stack>=2, which 1.0 is not; ")
+    assert "stackenv edit biopy/1.0 --allow-shadow tiny-stack" in found["hint"]
 
 
 def test_what_pip_has_put_in_the_place_of_conda_s_is_no_fault(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, t
     driver.unlink()
     install(site, "gpu", "1.0", files=f"{extension.name},,\n")
     found = find_one(person, "extensions")
-    assert (found["level"], found["cure"]) == ("unchecked", [])
+    assert (found["level"], found["fix"]) == ("unchecked", [])
     assert "libcuda.so.1: cannot open shared object file" in found["what"]
     assert person.stackenv("check", "biopy").returncode == 0
 
@@ -78,7 +78,7 @@ def test_one_odd_record_leaves_the_other_rules_their_say(person: Person) -> None
     assert find_one(person, "missing-files")["level"] == "unchecked"
 
 
-def test_a_cure_that_fails_is_told_with_the_status(person: Person) -> None:
+def test_a_fix_that_fails_is_told_with_the_status(person: Person) -> None:
     site = person.create("biopy") / SITE
     info = "tiny_stack-2.0.dist-info"
     install(site, "tiny-stack", "2.0", files=f"{info}/RECORD,,\n{info}/INSTALLER,,\n")
@@ -86,7 +86,7 @@ def test_a_cure_that_fails_is_told_with_the_status(person: Person) -> None:
     words = main.read_text()
     main.write_text("raise SystemExit('no space left')\n")
     failed = person.stackenv("check", "--fix", "--yes", status=1)
-    assert "not mended: " in failed.stderr and "no space left" in failed.stderr
+    assert "not fixed: " in failed.stderr and "no space left" in failed.stderr
     assert "warning: tiny-stack 2.0 hides 1.0" in failed.stdout
     main.write_text(words)
     assert person.stackenv("check", "--fix", "--yes").stdout.startswith("nothing is wrong")
