@@ -88,7 +88,7 @@ def test_json_keeps_its_shape(person: Person) -> None:
     assert list(found["total"]) == ["bytes", "files"]
     (limit,) = found["limits"]
     assert list(limit) == ["path", "bytes", "files", "problem"]
-    assert list(limit["bytes"]) == list(limit["files"]) == ["listed", "used", "allowed"]
+    assert list(limit["bytes"]) == list(limit["files"]) == ["listed", "used", "limit"]
 
 
 @pytest.mark.parametrize(("order", "first"), [("bytes", "~/large"), ("files", "~/many")])

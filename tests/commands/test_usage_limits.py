@@ -30,8 +30,8 @@ def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
     text = f'limits: [{{path: "${{HOME}}", bytes: 1 kB, files: 60, command: ["{command}", -q]}}]\n'
     (limit,) = measure(person, **write_policy(person, text))["limits"]
     total = measure(person)["total"]
-    assert limit["bytes"] == {"listed": total["bytes"], "used": 500, "allowed": 2000}
-    assert limit["files"] == {"listed": total["files"], "used": 30, "allowed": 60}
+    assert limit["bytes"] == {"listed": total["bytes"], "used": 500, "limit": 2000}
+    assert limit["files"] == {"listed": total["files"], "used": 30, "limit": 60}
     assert limit["problem"] == ""
 
 
@@ -51,7 +51,7 @@ def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: s
     done = person.stackenv("usage", "--json", **write_policy(person, text))
     (limit,) = json.loads(done.stdout)["limits"]
     assert problem in limit["problem"] and problem in done.stderr
-    assert limit["files"]["used"] is None and limit["files"]["allowed"] == 60
+    assert limit["files"]["used"] is None and limit["files"]["limit"] == 60
 
 
 def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(

@@ -123,11 +123,11 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
 
 
 def test_the_commands_for_a_generic_one_install_it(user: User) -> None:
-    told = user.stackenv("update", "packaging", "--in", "held", "--dry-run")
+    told = user.stackenv("update", "packaging", "--env", "held", "--dry-run")
     advice = told.stderr.strip().rpartition("for a generic one: ")[2]
     edit, separator, install = advice.partition("; ")
     assert separator and user.run(f"module use ~/modules; {edit}").returncode == 0
-    allowed = user.stackenv("update", "packaging", "--in", "held", "--yes")
+    allowed = user.stackenv("update", "packaging", "--env", "held", "--yes")
     assert allowed.returncode == 10 and allowed.stderr.strip().endswith(f"hint: held/1.0: {install}")
     done = user.run(f"module use ~/modules; {install}")
     assert done.returncode == 0, done.stderr
@@ -138,21 +138,21 @@ def test_the_commands_against_a_pin_in_the_way_update_the_package(user: User, tm
     make_wheel(tmp_path, "tiny-lib", "3.0", ["packaging>=24"])
     links = {"PIP_FIND_LINKS": f"{user.environ['PIP_FIND_LINKS']} {tmp_path}"}
     user.stackenv("edit", "one", "--forbid-shadow", "packaging")
-    refused = user.stackenv("update", "tiny-lib>=3", "--in", "one", "--yes", **links)
+    refused = user.stackenv("update", "tiny-lib>=3", "--env", "one", "--yes", **links)
     assert refused.returncode == 10
     assert "with what the modules bring: packaging 23.1" in refused.stderr
     hint = refused.stderr.strip().rpartition("hint: one/1.0: ")[2]
     assert hint.split("; ") == [
         "stackenv edit one/1.0 --allow-shadow packaging",
-        "stackenv update 'tiny-lib>=3' --in one/1.0",
+        "stackenv update 'tiny-lib>=3' --env one/1.0",
     ]
     user.stackenv("edit", "one/1.0", "--allow-shadow", "packaging")
-    done = user.stackenv("update", "tiny-lib>=3", "--in", "one/1.0", "--yes", **links)
+    done = user.stackenv("update", "tiny-lib>=3", "--env", "one/1.0", "--yes", **links)
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "tiny-lib") == "3.0"
 
 
-@pytest.mark.parametrize("words", ["", "--all --yes", "--in bare --in held --in two --yes"])
+@pytest.mark.parametrize("words", ["", "--all --yes", "--env bare --env held --env two --yes"])
 def test_what_the_modules_of_all_bring_is_said_in_one_line(user: User, words: str) -> None:
     before = without_journals(describe_tree(user.home))
     done = user.stackenv("update", "numpy<9", *words.split())
@@ -190,7 +190,7 @@ def test_one_without_its_python_is_told_and_the_others_are_updated(user: User) -
 
 
 def test_record_and_module_know_the_new_version(user: User) -> None:
-    done = user.stackenv("update", "packaging", "--in", "one", "--yes")
+    done = user.stackenv("update", "packaging", "--env", "one", "--yes")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "packaging") == "24.2"
     record = json.loads((user.home / "venvs/one-1.0/stackenv/record.json").read_text())
@@ -204,7 +204,7 @@ def test_record_and_module_know_the_new_version(user: User) -> None:
 
 
 def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
-    done = user.stackenv("update", "tiny-lib>=1.5,<2.1", "--in", "one", "--yes", "--json")
+    done = user.stackenv("update", "tiny-lib>=1.5,<2.1", "--env", "one", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "tiny-lib") == "2.0"
     assert json.loads(done.stdout) == [
@@ -221,9 +221,9 @@ def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
             "hint": "",
         }
     ]
-    back = user.stackenv("upgrade", "tiny-lib==1.0", "--in", "one", "--yes")
+    back = user.stackenv("upgrade", "tiny-lib==1.0", "--env", "one", "--yes")
     assert "tiny-lib 2.0 -> 1.0" in back.stderr and ask_version(user, "one", "tiny-lib") == "1.0"
-    again = user.stackenv("update", "tiny-lib==1.0", "--in", "one", "--yes")
+    again = user.stackenv("update", "tiny-lib==1.0", "--env", "one", "--yes")
     assert again.returncode == 0 and "there is nothing to update" in again.stderr
 
 
@@ -235,7 +235,7 @@ def test_what_is_more_than_a_name_and_versions_is_refused(user: User, package: s
 
 def test_an_environment_without_the_package_is_not_given_it(user: User) -> None:
     before = without_journals(describe_tree(user.home))
-    refused = user.stackenv("update", "tiny-lib", "--in", "held", "--yes")
+    refused = user.stackenv("update", "tiny-lib", "--env", "held", "--yes")
     assert refused.returncode == 10 and "there is no tiny-lib in held/1.0" in refused.stderr
     done = user.stackenv("update", "no-such-package", "--all", "--yes")
     assert done.returncode == 0 and "no environment has no-such-package" in done.stderr
@@ -244,15 +244,15 @@ def test_an_environment_without_the_package_is_not_given_it(user: User) -> None:
 
 def test_nobody_there_to_be_asked_is_an_error_of_usage(user: User) -> None:
     before = without_journals(describe_tree(user.home))
-    refused = user.stackenv("update", "tiny-lib", "--in", "one")
+    refused = user.stackenv("update", "tiny-lib", "--env", "one")
     assert refused.returncode == 2
-    assert "hint: stackenv update tiny-lib --in one --yes" in refused.stderr
+    assert "hint: stackenv update tiny-lib --env one --yes" in refused.stderr
     assert without_journals(describe_tree(user.home)) == before
 
 
 @pytest.mark.parametrize(("typed", "status", "version"), [("n\n", 1, "1.0"), ("y\n", 0, "2.1")])
 def test_on_a_terminal_it_asks(user: User, typed: str, status: int, version: str) -> None:
-    words = [STACKENV, "update", "tiny-lib", "--in", "one"]
+    words = [STACKENV, "update", "tiny-lib", "--env", "one"]
     done, shown = answer(words, user.environ, user.home, typed, early="y\n" if status else "n\n")
     assert done == status, shown
     assert "Update tiny-lib in 1 of them?" in shown and "PINNED BY" in shown
@@ -264,7 +264,7 @@ def test_an_install_that_breaks_is_undone_and_told_in_pips_words(user: User, tmp
     break_wheel(wheel, "whole and good")
     before = without_journals(describe_tree(user.home))
     links = f"{user.environ['PIP_FIND_LINKS']} {tmp_path}"
-    done = user.stackenv("update", "tiny-lib", "--in", "one", "--yes", PIP_FIND_LINKS=links)
+    done = user.stackenv("update", "tiny-lib", "--env", "one", "--yes", PIP_FIND_LINKS=links)
     assert done.returncode == 10, done.stderr
     assert "one/1.0 is as it was: " in done.stderr and "Bad CRC-32" in done.stderr
     assert without_journals(describe_tree(user.home)) == before
@@ -276,7 +276,7 @@ def test_what_was_not_installed_from_an_index_is_not_replaced(user: User, tmp_pa
     done = user.run(f"ml use ~/modules; ml one; pip install -q {wheel}")
     assert done.returncode == 0, done.stderr
     before = without_journals(describe_tree(user.home))
-    told = user.stackenv("update", "tiny-lib", "--in", "one", "--yes")
+    told = user.stackenv("update", "tiny-lib", "--env", "one", "--yes")
     assert told.returncode == 10
     assert f"tiny-lib was installed from file://{wheel}, and not from an index" in told.stderr
     assert without_journals(describe_tree(user.home)) == before
@@ -284,7 +284,7 @@ def test_what_was_not_installed_from_an_index_is_not_replaced(user: User, tmp_pa
 
 def test_a_shell_that_has_it_loaded_finds_the_new_version_and_is_told(user: User) -> None:
     done = user.run(
-        f'ml use ~/modules; ml one; "{STACKENV}" update tiny-lib --in one --yes && tiny-lib; deactivate'
+        f'ml use ~/modules; ml one; "{STACKENV}" update tiny-lib --env one --yes && tiny-lib; deactivate'
     )
     assert done.stdout.splitlines()[-1] == "2.1", done.stderr
     assert "this shell has one/1.0 loaded" in done.stderr
@@ -294,7 +294,7 @@ def test_a_modulefile_that_was_changed_by_hand_is_kept_beside(user: User) -> Non
     path = user.modules / "one/1.0.lua"
     path.write_text(path.read_text() + 'setenv("MINE", "1")\n')
     text = path.read_text()
-    done = user.stackenv("update", "tiny-lib", "--in", "one", "--yes")
+    done = user.stackenv("update", "tiny-lib", "--env", "one", "--yes")
     assert done.returncode == 0 and f"it is kept as {path}.orig" in done.stderr, done.stderr
     assert Path(f"{path}.orig").read_text() == text and "MINE" not in path.read_text()
 
@@ -309,14 +309,14 @@ def test_a_change_of_the_environment_under_way_keeps_it_out_and_the_others_go_on
         [Path(STACKENV).with_name("python"), "-c", holding], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout and holder.stdout.readline() == "held\n"
-        done = user.stackenv("update", "packaging", "--in", "one", "--yes")
+        done = user.stackenv("update", "packaging", "--env", "one", "--yes")
         holder.kill()
     assert done.returncode == 10 and f"is being changed now by process {holder.pid}" in done.stderr
     assert ask_version(user, "one", "packaging") == "23.2"
 
 
 def test_pip_itself_is_updated(user: User) -> None:
-    done = user.stackenv("update", "pip", "--in", "one", "--yes")
+    done = user.stackenv("update", "pip", "--env", "one", "--yes")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "pip") == "25.2"
     assert "pip 25.2 from" in user.run("ml use ~/modules; ml one; pip --version").stdout

@@ -133,19 +133,19 @@ def test_all_are_updated_and_record_module_and_activation_are_the_new_ones(user:
 
 
 def test_one_is_named_by_its_module_another_by_what_conda_calls_it(user: User) -> None:
-    done = user.stackenv("update", "tool", "--in", "plain", "--yes")
+    done = user.stackenv("update", "tool", "--env", "plain", "--yes")
     assert done.returncode == 0, done.stderr
     answers = [json.loads(next((path_of(user, n) / "conda-meta").glob("tool-*")).read_text()) for n in MADE]
     assert [answer["version"] for answer in answers] == ["1.0", "2.0"]
     again = user.stackenv(
-        "update", "tool==2.0", "--in", "genes", "--in", str(path_of(user, "plain")), "--yes"
+        "update", "tool==2.0", "--env", "genes", "--env", str(path_of(user, "plain")), "--yes"
     )
     assert again.returncode == 0 and "genes/1.0 is updated: tool 1.0 -> 2.0" in again.stderr, again.stderr
 
 
 def test_what_cannot_be_had_is_told_in_condas_words(user: User) -> None:
     before = look_at(user)
-    told = user.stackenv("update", "tool>=7", "--in", "genes", "--yes")
+    told = user.stackenv("update", "tool>=7", "--env", "genes", "--yes")
     assert told.returncode == 10
     assert "conda: " in told.stderr and "tool[version='>=7']" in told.stderr.replace('"', "'")
     assert look_at(user) == before
@@ -170,7 +170,7 @@ def test_pips_packages_are_left_to_pip(user: User) -> None:
 def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -> None:
     before = look_at(user)
     named = name if "/" in name else str(path_of(user, name))
-    done = user.stackenv("update", "tool", "--in", named, "--yes", TEST_KILL=way)
+    done = user.stackenv("update", "tool", "--env", named, "--yes", TEST_KILL=way)
     if way == "both":
         assert done.returncode == -9 and look_at(user) != before
         assert "is undone" in user.stackenv("list").stderr
@@ -180,7 +180,7 @@ def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -
         assert ("post-link" in done.stderr) == (way == "fail"), done.stderr
     assert look_at(user) == before
     require_nothing_beside(user)
-    done = user.stackenv("update", "tool", "--in", named, "--yes")
+    done = user.stackenv("update", "tool", "--env", named, "--yes")
     assert done.returncode == 0 and (path_of(user, name) / "share/tool/2.0/data.txt").exists(), done.stderr
 
 
@@ -192,7 +192,7 @@ def test_killed_at_a_file_it_is_as_it_was(user: User, file: str, number: int) ->
     calls = "rename,link,linkat,unlink"
     done = user.run(
         f"strace -f -qq -o {user.home.parent}/trace -P {path} -e trace={calls} "
-        f"-e inject={calls}:signal=KILL:when={number} stackenv update tool --in genes --yes"
+        f"-e inject={calls}:signal=KILL:when={number} stackenv update tool --env genes --yes"
     )
     if done.returncode == 0:
         assert number == 2 and "killed by SIGKILL" not in (user.home.parent / "trace").read_text()

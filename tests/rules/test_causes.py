@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from people import Person
 
-from stackenv.cli.main import check
+from stackenv.cli import check
 from stackenv.environments.context import open_context
 from stackenv.health.finding import Finding, MoveAside, RunCommand
 

@@ -178,7 +178,7 @@ def test_what_pip_has_added_comes_along_as_pip_s(user: User) -> None:
 
 
 def test_what_is_advised_is_the_owner_s(user: User) -> None:
-    refused = user.stackenv("update", "absent", "--in", "it", "--dry-run")
+    refused = user.stackenv("update", "absent", "--env", "it", "--dry-run")
     assert f"conda install --prefix {prefix_of(user)} absent" in refused.stdout + refused.stderr
     metadata = site_of(user) / "tool-1.0.dist-info/METADATA"
     metadata.write_text(f"{metadata.read_text()}Requires-Dist: absent\nRequires-Dist: numpy>=2\n")

@@ -33,7 +33,9 @@ UNKNOWN, SAME = "unknown", "-"
 
 @click.command(epilog=EXIT_STATUS)
 @click.argument("package")
-@click.option("--in", "names", multiple=True, metavar="NAME", help="In this environment; several times.")
+@click.option(
+    "--env", "names", multiple=True, metavar="NAME", help="Update this environment only; repeat for several."
+)
 @click.option("--all", "everywhere", is_flag=True, help="In each environment that has the package.")
 @yes_option
 @shared_option
@@ -53,12 +55,12 @@ def update(
     First a table shows what would happen where; then the environments are updated one after the other. One
     that fails is put back as it was, and the others go on. What the modules bring stays theirs. With --all
     your conda environments without a module are updated too, base never. An environment that must be left
-    alone is told with the reason, and counts as a failure when it was named by --in.
+    alone is told with the reason, and counts as a failure when it was named by --env.
 
     \b
     Example:
       stackenv update pandas --all --dry-run
-      stackenv update 'numpy<2' --in biopy --in genes
+      stackenv update 'numpy<2' --env biopy --env genes
     """
     from stackenv.environments.module_update import open_store
     from stackenv.environments.run_plan import making
@@ -66,7 +68,9 @@ def update(
 
     requirement = parse_package(package)
     if names and everywhere:
-        raise UsageError("--in and --all exclude each other", f"stackenv update {shlex.quote(package)} --all")
+        raise UsageError(
+            "--env and --all exclude each other", f"stackenv update {shlex.quote(package)} --all"
+        )
     looking = dry_run or not (names or everywhere)
     context = open_context(shared)
     open_store(context, looking)
@@ -309,7 +313,7 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
         quoted = shlex.quote(package)
         raise UsageError(
             f"it is not said in which of them {package} is to be updated; nothing was changed",
-            f"stackenv update {quoted} --all; or in one: stackenv update {quoted} --in {shlex.quote(due[0])}",
+            f"stackenv update {quoted} --all; or in one: stackenv update {quoted} --env {shlex.quote(due[0])}",
         )
     failed = [p for p in prospects if p.state == "failed" or (named and p.state == "refused")]
     if failed:

@@ -30,14 +30,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Share:
-    """Of a limit's bytes, or of its files: what the places there take, what all takes, what is allowed.
+    """Of a limit's bytes, or of its files: what the places there take, what all takes, and the limit.
 
     None is unknown, or no limit.
     """
 
     listed: int
     used: int | None
-    allowed: int | None
+    limit: int | None
 
 
 def print_measured(measured: Sequence[Measured], order: str) -> None:
@@ -94,18 +94,18 @@ def print_limits(limits: Sequence[Limit], shares: Sequence[tuple[Share, Share]])
     rows = []
     for limit, both in zip(limits, shares):
         for what, share in zip(("size", "files"), both):
-            if share.allowed is None and share.used is None:
+            if share.limit is None and share.used is None:
                 continue
             write = str if not for_people else format_bytes if what == "size" else "{:,}".format
-            allowed = "-" if share.allowed is None else write(share.allowed)
+            limit_text = "-" if share.limit is None else write(share.limit)
             listed, used = (
-                write_part(part, share.allowed, write(part) if part is not None else "-")
+                write_part(part, share.limit, write(part) if part is not None else "-")
                 for part in (share.listed, share.used)
             )
-            rows.append(("limit", str(limit.path), what, listed, used, allowed))
+            rows.append(("limit", str(limit.path), what, listed, used, limit_text))
     if rows and for_people:
         print_line("")
-        print_table(("LIMIT OF", "", "THESE", "ALL", "ALLOWED"), [row[1:] for row in rows])
+        print_table(("LIMIT OF", "", "LISTED", "USED", "LIMIT"), [row[1:] for row in rows])
     elif rows:
         print_table((), rows)
 

@@ -131,7 +131,7 @@ def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, 
     if pinned:
         names = ", ".join(f"{name} {version} ({module})" for name, version, module in pinned)
         shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
-        again = f"stackenv update {quote_word(str(requirement))} --in {record.full_name}"
+        again = f"stackenv update {quote_word(str(requirement))} --env {record.full_name}"
         return replace(
             prospect,
             state="refused",

@@ -1,0 +1,104 @@
+"""How the package is laid out: imports between subjects go one way, and no file is part of a circle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import stackenv
+
+pytestmark = pytest.mark.quick
+
+PACKAGE = Path(stackenv.__file__).parent
+# Not of the package: links to what EasyBuild, Lmod and a vendor's Python run.
+NOT_OURS = {"hooks", "templates", "site-config"}
+# A subject imports those behind it, never those before it.
+ORDER = (
+    *("cli", "site", "cleaning", "lifecycle", "health", "packing", "jupyter", "slurm", "environments"),
+    *("disk", "account", "conda", "lmod", "modulefile", "transactions", "configuration"),
+    *("record", "output", "errors", "__init__"),
+)
+# These import against the order; the list only becomes shorter.
+AGAINST_THE_ORDER = {
+    ("conda.condarc_validation", "environments.python"),
+    ("conda.module", "environments.venv_module"),
+    ("environments.base_modules", "lifecycle.adoption"),
+    ("lifecycle.restore_record", "cli.export"),
+    ("lifecycle.restore_record", "cli.info"),
+    ("lifecycle.update_targets", "cli.info"),
+    ("site.report", "cli.options"),
+    ("transactions.safe_paths", "environments.store"),
+    ("transactions.safe_paths", "jupyter.kernels"),
+}
+CIRCLES = {
+    frozenset({"transactions.backup", "transactions.changes"}),
+    frozenset({"lifecycle.rebuild_conda", "lifecycle.rebuild_steps", "lifecycle.rebuilding"}),
+}
+
+
+@cache
+def list_modules() -> dict[str, Path]:
+    """Return the package's files by their names below it, as `environments.store`."""
+    files = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+    return {".".join(f.with_suffix("").parts): PACKAGE / f for f in files if f.parts[0] not in NOT_OURS}
+
+
+def list_imports(module: str) -> Iterator[str]:
+    """Yield what the file `module` imports of the package, at whatever place in it."""
+    modules = list_modules()
+    for node in ast.walk(ast.parse(modules[module].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").partition(".")[0] != "stackenv":
+            continue
+        base = (node.module or "").partition(".")[2]
+        for name in node.names:
+            inner = f"{base}.{name.name}".strip(".")
+            yield next(m for m in (inner, base, f"{base}.__init__".strip(".")) if m in modules)
+
+
+@cache
+def read_imports() -> dict[str, frozenset[str]]:
+    return {module: frozenset(list_imports(module)) - {module} for module in list_modules()}
+
+
+def subject_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_each_folder_has_its_place_in_the_order() -> None:
+    assert {subject_of(module) for module in list_modules()} == set(ORDER)
+
+
+def test_imports_between_subjects_go_one_way() -> None:
+    found = {
+        (module, imported)
+        for module, names in read_imports().items()
+        for imported in names
+        if subject_of(module) != subject_of(imported)
+        and ORDER.index(subject_of(module)) > ORDER.index(subject_of(imported))
+    }
+    assert found == AGAINST_THE_ORDER
+
+
+def list_reached(start: str) -> set[str]:
+    """Return what `start` imports, and what that imports."""
+    reached: set[str] = set()
+    pending = [start]
+    while pending:
+        for name in read_imports()[pending.pop()] - reached:
+            reached.add(name)
+            pending.append(name)
+    return reached
+
+
+def test_no_file_is_part_of_a_circle() -> None:
+    reached = {module: list_reached(module) for module in list_modules()}
+    circles = {
+        frozenset(other for other in names if module in reached[other])
+        for module, names in reached.items()
+        if module in names
+    }
+    assert circles == CIRCLES
