@@ -1,9 +1,14 @@
 """Python environments as modulefiles, layered on a cluster's optimised stack.
 
-Data flows one way: `configuration` (what the site decided) and `facts` (what is on the disk) become a
-description in the terms of `model`, made by the pure functions of `describe`; `render` turns a
-description into the text of a modulefile; `apply` alone changes the disk. `commands` (the command
-line) and `easybuild` (the hooks) wire these stages together; no stage imports a later one.
+A folder is a subject, and holds all of it. `cli` has one file a command: words of the command line to a
+call, its result to the printer in `output`. `site` is what the site's admins run: EasyBuild's hooks, the
+report. `lifecycle` creates, adopts, edits, renames, rebuilds, updates and removes environments; `cleaning`,
+`health`, `packing`, `jupyter` and `slurm` are what their names say. `environments` knows what an environment
+is: its folder of modules, the modules that it is based on, how a venv or a conda environment is made, and the
+module that it gets; `record` what is known of it. `conda` is the module of a conda installation, and conda's
+own files. `disk` and `account` look at what folders take, and at a user's start-up files. `lmod` asks Lmod,
+`modulefile` describes and writes modulefiles, `transactions` alone changes the disk, whole or not at all,
+and `configuration` is what the site decided. Imports go one way, in this order.
 """
 
 __version__ = "0.1.0"

@@ -313,7 +313,7 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
         quoted = shlex.quote(package)
         raise UsageError(
             f"it is not said in which of them {package} is to be updated; nothing was changed",
-            f"stackenv update {quoted} --all; or in one: stackenv update {quoted} --env {shlex.quote(due[0])}",
+            f"stackenv update {quoted} --all; or one: stackenv update {quoted} --env {shlex.quote(due[0])}",
         )
     failed = [p for p in prospects if p.state == "failed" or (named and p.state == "refused")]
     if failed:
