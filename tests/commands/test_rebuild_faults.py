@@ -11,9 +11,7 @@ import pytest
 from people import Person, make_wheel
 
 from stackenv.errors import InstallError
-from stackenv.lifecycle.install_report import Outcome
-from stackenv.lifecycle.requirement_installs import install_with_conda
-from stackenv.lifecycle.requirements import want_of_conda
+from stackenv.lifecycle.requirements import Outcome, install_with_conda, want_of_conda
 
 NEEDY = [f"a-{number}" for number in range(1, 8)]
 

@@ -12,7 +12,7 @@ from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.venv_install import make_folder
 from stackenv.lifecycle.adopt_conda import capture_steps, find_conda, find_python
 from stackenv.lifecycle.conda_update import choose_channels
-from stackenv.lifecycle.requirement_installs import ask_unavailable, install_with_conda, install_with_pip
+from stackenv.lifecycle.requirements import ask_unavailable, install_with_conda, install_with_pip
 from stackenv.record import RECORD_FILE, Package, Record, write_record_text
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import RemoveTree, Step

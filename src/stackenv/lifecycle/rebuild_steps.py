@@ -20,8 +20,7 @@ from stackenv.environments.venv_steps import complete_record, making_steps
 from stackenv.errors import StackenvError
 from stackenv.lifecycle.adopt_conda import draft_conda_record, load_conda_stack
 from stackenv.lifecycle.adoption import AdoptRequest
-from stackenv.lifecycle.install_report import split_off_stack
-from stackenv.lifecycle.requirement_installs import install_with_pip, read_reports
+from stackenv.lifecycle.requirements import install_with_pip, read_reports, split_off_stack
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import RECORD_FILE, Record, write_record_text
 from stackenv.transactions.files import write_file

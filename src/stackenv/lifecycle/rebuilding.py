@@ -18,11 +18,10 @@ from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, StackenvError, VerificationError
 from stackenv.health.rules.modules_gone import list_instead
 from stackenv.jupyter.kernels import rewrite_kernels
-from stackenv.lifecycle.install_report import Outcome
 from stackenv.lifecycle.rebuild_conda import conda_rebuild_steps
 from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules, venv_rebuild_steps
 from stackenv.lifecycle.regressions import list_new_faults
-from stackenv.lifecycle.requirements import Contents, read_contents
+from stackenv.lifecycle.requirements import Contents, Outcome, read_contents
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell

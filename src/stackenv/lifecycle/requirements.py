@@ -1,13 +1,14 @@
-"""The packages that an environment is to have again, and what became of them."""
+"""The packages that an environment is to have again: which, how they are installed, what became of them."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PathDistribution
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,7 +19,14 @@ from stackenv.environments.own_packages import describe_requirement, list_channe
 from stackenv.environments.package_owners import read_owners
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.personal_module import IN_EVERY_VENV
-from stackenv.record import Record
+from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
+from stackenv.environments.stack import Stack
+from stackenv.environments.venv_install import install_packages
+from stackenv.environments.venv_steps import read_report
+from stackenv.errors import InstallError, UnreachableError
+from stackenv.lifecycle.conda_update import read_answer, run_conda
+from stackenv.output import format_count, tell
+from stackenv.record import Package, Record
 
 # How a folder of metadata is named, also when a purge has left nothing in it.
 METADATA_FOLDER = re.compile(r"([A-Za-z0-9][\w.]*)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
@@ -29,6 +37,16 @@ ARCHIVE = re.compile(r".*\.(whl|zip|egg|conda|tar|tgz|tbz2?|txz|tlz|tar\.\w+)", 
 CONDA_SPEC = re.compile(r"([A-Za-z0-9_][\w.-]*)=([\w.+!-]+)")
 # A channel by its name, as on anaconda.org; a URL leads anywhere.
 CHANNEL = re.compile(r"[A-Za-z0-9][\w.-]*(/label/[\w.-]+)?")
+# conda's own names for them (conda/exceptions.py, conda/gateways/connection/session.py).
+UNREACHABLE = (
+    "CondaHTTPError",
+    "CondaSSLError",
+    "ProxyError",
+    "ConnectionError",
+    "UnavailableInvalidChannel",
+)
+# In the words of libmamba, which does not list them.
+NOT_PROVIDED = re.compile(r"nothing provides (?:requested )?([A-Za-z0-9_][\w.-]*)")
 
 
 @dataclass(frozen=True)
@@ -213,3 +231,263 @@ def want_line(line: str, believed: bool = True) -> Wanted:
         why = f"it came from a place of its own; if you trust that, load the module and: pip install {typed}"
         return Wanted(found.name, version, (), why)
     return Wanted(found.name, version, (line,))
+
+
+@dataclass
+class Outcome:
+    """What became of the packages that were wanted.
+
+    Parameters
+    ----------
+    left_to_stack
+        Name, version before, version and module now: the modules have them.
+    kept
+        Name and version: just as it was.
+    changed
+        Name, version before and now, of those of which only another version could be had.
+    missing
+        Name, version before, and why it could not be had.
+    left_behind
+        What is in the old environment and was not installed there: nobody can install it anew.
+    """
+
+    left_to_stack: list[tuple[str, str, str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    changed: list[tuple[str, str, str]] = field(default_factory=list)
+    missing: list[tuple[str, str, str]] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
+
+    def miss(self, package: Wanted, why: str) -> None:
+        """Note that `package` could not be had."""
+        self.missing.append((package.name, package.version, why))
+
+    def settle(self, wanted: Iterable[Wanted], now: Iterable[Package], stack: Stack | None = None) -> None:
+        """Note what became of `wanted`, now that the environment has the packages `now`.
+
+        What is not in it, and not missing, the modules of `stack` have: then pip has left it alone.
+        """
+        versions = {str(canonicalize_name(p.name)): p.version for p in now}
+        beneath = {str(canonicalize_name(p.name)): p for p in (stack.packages if stack else ())}
+        gone = {name for name, _, _ in self.missing}
+        for package in wanted:
+            name = str(canonicalize_name(package.name))
+            if package.name in gone:
+                continue
+            if name in versions and versions[name] == (package.version or versions[name]):
+                self.kept.append((package.name, versions[name]))
+            elif name in versions:
+                self.changed.append((package.name, package.version, versions[name]))
+            elif stack and name in beneath:
+                found = beneath[name]
+                self.left_to_stack.append(
+                    (package.name, package.version, found.version, stack.module_of(found))
+                )
+            else:
+                self.miss(package, "it was installed, and is not there")
+
+    def require_some(self, wanted: Sequence[Wanted], hint: str) -> None:
+        """Raise InstallError with `hint` when not one of `wanted` could be had: the cause is another."""
+        missing = [why for name, _, why in self.missing if name in {w.name for w in wanted}]
+        if wanted and len(missing) == len(wanted):
+            number = format_count(len(wanted), "package")
+            raise InstallError(
+                f"no package could be installed ({number} wanted): {missing[0]}; nothing was changed",
+                hint,
+            )
+
+    def sentences(self) -> list[str]:
+        """Return what is different, for people."""
+        return [
+            *(f"{n} {was}: of {module} now, {new}" for n, was, new, module in self.left_to_stack),
+            *(f"{n} {was}: could only be had as {new}" for n, was, new in self.changed),
+            *(f"{n} {was}: could not be had: {why}" for n, was, why in self.missing),
+            *(f"{name}: not taken along, for it was not installed" for name in self.left_behind),
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the same as plain data."""
+        return {
+            "kept": [{"name": name, "version": version} for name, version in self.kept],
+            "left_to_stack": [
+                {"name": name, "was": was, "is": new, "module": module}
+                for name, was, new, module in self.left_to_stack
+            ],
+            "changed": [{"name": name, "was": was, "is": new} for name, was, new in self.changed],
+            "missing": [{"name": name, "was": was, "why": why} for name, was, why in self.missing],
+            "left_behind": self.left_behind,
+        }
+
+
+def split_off_stack(
+    wanted: Iterable[Wanted], pinned: Sequence[tuple[str, str, str]], outcome: Outcome
+) -> list[Wanted]:
+    """Return those of `wanted` that the modules, as `pinned`, do not hold; tell `outcome` of the others."""
+    held: Mapping[str, tuple[str, str]] = {
+        str(canonicalize_name(name)): (version, module) for name, version, module in pinned
+    }
+    own = []
+    for package in wanted:
+        name = str(canonicalize_name(package.name))
+        if name in held:
+            outcome.left_to_stack.append((package.name, package.version, *held[name]))
+        else:
+            own.append(package)
+    return own
+
+
+def install_with_pip(
+    record: Record,
+    wanted: Sequence[Wanted],
+    environ: Mapping[str, str],
+    reports: Path,
+    outcome: Outcome,
+    isolated: bool = True,
+) -> None:
+    """Install `wanted` as exactly as can be: all at once, else one by one, else in any version.
+
+    What pip reports is written into the folder `reports`; `outcome` hears what could not be had.
+
+    Raises
+    ------
+    InstallError
+        When nothing at all could be had, or the index cannot be reached.
+    """
+    from stackenv.lifecycle.create_venv import BUILD_TOOLS
+
+    reports.mkdir(exist_ok=True)
+
+    def install(*arguments: str) -> None:
+        report = reports / f"{len(list(reports.iterdir())):06}.json"
+        own = () if isolated else (NO_BUILD_ISOLATION, "--no-cache-dir")
+        install_packages(record, ((*own, *arguments),), environ, report)
+
+    for package in (package for package in wanted if package.why):
+        outcome.miss(package, package.why)
+    possible = [package for package in wanted if not package.why]
+    if possible and not isolated:
+        install_packages(record, (BUILD_TOOLS,), environ, reports / "build.json")
+    try:
+        if possible:
+            install(*(word for package in possible for word in package.arguments))
+        return
+    except UnreachableError:
+        raise
+    except InstallError:
+        tell("not all can be had as they were; each is tried by itself")
+    # The first could bring others of these in newer versions: those are put right when their turn comes.
+    for package in possible:
+        why = try_each(install, package)
+        if why:
+            outcome.miss(package, why)
+    outcome.require_some(possible, "look whether this node reaches the index: pip download --no-deps PACKAGE")
+
+
+def try_each(install: Callable[..., None], package: Wanted) -> str:
+    """Install `package`, else any version of it; return why that cannot be, or nothing."""
+    try:
+        install(*package.arguments)
+        return ""
+    except UnreachableError:
+        raise
+    except InstallError as error:
+        why = error.reason or error.message
+    if package.arguments != (f"{package.name}=={package.version}",):
+        return why
+    try:
+        install(package.name)
+        return ""
+    except InstallError:
+        return why
+
+
+def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
+    """Return what pip has told in `folder` of each package, by name and version."""
+    told: dict[tuple[str, str], Package] = {}
+    for report in sorted(folder.glob("*.json")):
+        try:
+            told.update(read_report(report))
+        except (ValueError, KeyError):
+            continue
+    return told
+
+
+def install_with_conda(
+    call: Callable[..., None],
+    find_unavailable: Callable[..., set[str] | None],
+    wanted: Sequence[Wanted],
+    outcome: Outcome,
+) -> None:
+    """Install conda's packages `wanted`: as they were; what is not to be had so, in any version.
+
+    Parameters
+    ----------
+    call
+        Runs conda's `create` or `install` with specifications.
+    find_unavailable
+        Returns the names of those that conda cannot find; None when it could have them all together.
+
+    Raises
+    ------
+    InstallError
+        When nothing at all could be had, the channels cannot be reached, or conda failed over something
+        else than what there is to be had: a disk that is full, a download that broke off.
+    """
+    left = {package.name: package for package in wanted}
+    specs = {package.name: package.arguments[0] for package in wanted}
+    while True:
+        try:
+            call("create", *specs.values())
+            break
+        except InstallError:
+            missing = find_unavailable(*specs.values())
+            if missing is None:
+                raise
+            unavailable = missing & specs.keys()
+        loose = {name for name in unavailable if specs[name] == name}
+        for name in loose:
+            outcome.miss(left[name], "no channel has it")
+            del specs[name]
+        if not unavailable and all(spec == name for name, spec in specs.items()):
+            install_each(call, [left[name] for name in specs], outcome)
+            break
+        # Where conda names none it is all of them together that cannot be had.
+        again = (unavailable or specs.keys()) - loose
+        tell(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
+        specs.update({name: name for name in again})
+    outcome.require_some(wanted, "look whether this node reaches the channels: conda search PACKAGE")
+
+
+def install_each(call: Callable[..., None], wanted: Sequence[Wanted], outcome: Outcome) -> None:
+    """Install each of `wanted` by itself, in any version."""
+    call("create")
+    for package in wanted:
+        try:
+            call("install", package.name)
+        except InstallError as error:
+            outcome.miss(package, error.message.split(";")[0])
+
+
+def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> set[str] | None:
+    """Return the names of the packages that `conda ARGUMENTS` does not find in any channel.
+
+    None when it finds all of them, and they go together.
+
+    Raises
+    ------
+    UnreachableError
+        When it reaches no channel.
+    """
+    answer = read_answer(run_conda(conda, [*arguments, "--dry-run", "--json"], environ).stdout)
+    words = str(answer.get("message") or answer.get("error") or "")
+    if answer.get("exception_name") in UNREACHABLE:
+        raise UnreachableError(
+            f"conda reaches no channel from here: {words.splitlines()[0] if words else 'no answer'}; "
+            "nothing was changed",
+            "on many sites only the login nodes reach the internet: type the same there",
+        )
+    if answer.get("success"):
+        return None
+    told = [answer.get("packages") or (), *(answer.get("bad_deps") or ())]
+    specs = [spec for specs in told if isinstance(specs, (list, tuple)) for spec in specs]
+    names = {re.split(r"[\s=<>!~\[]", str(spec).rpartition("::")[2], maxsplit=1)[0] for spec in specs}
+    return names | set(NOT_PROVIDED.findall(words))
