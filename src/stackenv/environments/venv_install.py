@@ -1,29 +1,52 @@
-"""The steps that make a venv, put packages into it, and write its record."""
+"""How a venv is made, how pip installs packages in it, and what is known of it when it is complete."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import distributions
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from stackenv.environments.compiled import list_needed_features
 from stackenv.environments.constraints import constraints_url
-from stackenv.environments.venv_module import find_site_packages
-from stackenv.errors import StackenvError, TakenError, quote_word
+from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.stack import Stack
+from stackenv.environments.venv_module import describe_venv_files, find_site_packages
+from stackenv.errors import InstallError, StackenvError, TakenError, UnreachableError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
-from stackenv.record import FOLDER, Python, Record
+from stackenv.output import format_count
+from stackenv.record import FOLDER, Package, Python, Record
 from stackenv.transactions.files import write_file
+from stackenv.transactions.plan import RemoveTree, Step
 
+# What a user has set for other installs, which leads out of an environment.
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+NO_BUILD_ISOLATION = "--no-build-isolation"
+# pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what stands in conflict.
+CONSTRAINT_IN_CONFLICT = re.compile(r"The user requested \(constraint\) ([A-Za-z0-9][\w.-]*)")
+BUILD_FAILED = re.compile(
+    r"Failed to build|Failed building wheel|subprocess-exited-with-error|metadata-generation-failed"
+)
+# The last of its attempts has failed (pip's urllib3), or a file that was named by its URL.
+NO_CONNECTION = re.compile(r"Retrying \(Retry\(total=0\b|Max retries exceeded with url")
+ERROR = re.compile(r"^ *(?:ERROR|error): (.+)$", re.MULTILINE)
+# What says no more than that there was an error.
+GENERAL = ("Could not find a version", "ResolutionImpossible", "subprocess-exited", "metadata-generation")
+MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]([\w.]+)")
 
 
 def make_folder(path: Path, proof: Path) -> None:
@@ -164,8 +187,6 @@ def install_packages(
     InstallError
         When pip fails; its words are read for what the constraints have to do with it.
     """
-    from stackenv.environments.pip_failure import explain_failure
-
     # What the user has set for other installs must not lead this one out of the environment.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
     installed: list[object] = []
@@ -225,3 +246,108 @@ def can_report(record: Record) -> bool:
 def proof_of(path: str, identity: str) -> str:
     """Return the file by which an unfinished environment at `path` is known as ours."""
     return f"{path}/{FOLDER}/unfinished-{identity}"
+
+
+def making_steps(
+    record: Record, stack: Stack, proof: str, system_site_packages: bool = True
+) -> tuple[Step, ...]:
+    """Return the steps that make the venv of `record`, without packages of its own."""
+    assert record.python is not None
+    python, path = record.python, Path(record.path)
+    below = f" of the module {python.module}" if python.module else ""
+    return (
+        Step(
+            f"make the folder {path}",
+            lambda: make_folder(path, Path(proof)),
+            (RemoveTree(str(path), proof),),
+        ),
+        Step(
+            f"make a venv with Python {python.version}{below}",
+            lambda: make_venv(path, python, record.name, system_site_packages, stack.environ),
+        ),
+        Step(
+            f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the stack",
+            lambda: write_files(describe_venv_files(record)),
+        ),
+    )
+
+
+def complete_record(
+    record: Record, environ: Mapping[str, str], told: Mapping[tuple[str, str], Package]
+) -> Record:
+    """Return `record` with the packages that are there now, and what pip has `told` of them."""
+    packages = tuple(
+        replace(told.get((p.name.lower(), p.version), p), name=p.name, version=p.version, location=p.location)
+        for p in read_own_packages(replace(record, packages=()))
+    )
+    features = list_needed_features(packages, Path(record.path), environ)
+    return replace(record, packages=packages, cpu_features=features)
+
+
+def read_report(path: Path) -> dict[tuple[str, str], Package]:
+    """Return what pip's report (its `--report`, format 1) tells of each package it installed."""
+    if not path.is_file():
+        return {}
+    found = {}
+    for item in json.loads(path.read_text(encoding="utf-8")).get("install", []):
+        name, version = item["metadata"]["name"], item["metadata"]["version"]
+        download = item.get("download_info", {})
+        hashes = download.get("archive_info", {}).get("hashes", {})
+        source = urlsplit(download.get("url", "")).path.rpartition("/")[2]
+        found[(name.lower(), version)] = Package(name, version, "", source, hashes.get("sha256", ""))
+    return found
+
+
+def find_pinned(record: Record, arguments: Sequence[str], log: str) -> list[tuple[str, str, str]]:
+    """Return which of the pinned packages the failure in pip's words, `log`, is about."""
+    named = {canonicalize_name(name) for name in CONSTRAINT_IN_CONFLICT.findall(log)}
+    for argument in arguments:
+        try:
+            requirement = Requirement(argument)
+        except InvalidRequirement:
+            continue
+        for name, version, _ in record.pinned:
+            same = canonicalize_name(name) == canonicalize_name(requirement.name)
+            if same and not requirement.specifier.contains(version, prereleases=True):
+                named.add(canonicalize_name(name))
+    return [pin for pin in record.pinned if canonicalize_name(pin[0]) in named]
+
+
+def explain_failure(record: Record, arguments: Sequence[str], log: str, status: int) -> InstallError:
+    """Return the error to raise for a pip that ended with `status` and said `log`."""
+    pinned = find_pinned(record, arguments, log)
+    wanted = " ".join(word for word in arguments if not word.startswith("--"))
+    if pinned:
+        names = ", ".join(f"{name} {version} (the module {module})" for name, version, module in pinned)
+        shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
+        return InstallError(
+            f"pip could not install {wanted}: another version is asked for than the stack's {names}",
+            "look for a version that goes with the stack's, load a newer generation of that module, or let "
+            f"a generic build replace it in this environment alone: the same command with {shadows}",
+        )
+    if BUILD_FAILED.search(log):
+        missing = {canonicalize_name(module.split(".")[0]) for module in MISSING_MODULE.findall(log)}
+        for name, version, origin in record.pinned:
+            if canonicalize_name(name) in missing:
+                return InstallError(
+                    f"pip could not build a package from source: its build did not see {name}, which pip's "
+                    f"isolated builds hide; the stack has it ({name} {version}, {origin})",
+                    f"the same command with {NO_BUILD_ISOLATION}; what else the build needs, beyond "
+                    "setuptools and wheel, must then be named as packages before this one",
+                )
+    if NO_CONNECTION.search(log):
+        return UnreachableError(
+            f"pip could not reach from here where {wanted} is to come from; what it says stands above",
+            "on many sites only the login nodes reach the internet: type the same command there",
+        )
+    return InstallError(
+        f"pip could not install {wanted} (status {status}); what it says stands above",
+        "correct that and type the same command again; nothing is left of this attempt",
+        find_reason(log),
+    )
+
+
+def find_reason(log: str) -> str:
+    """Return the line of pip's words, `log`, that tells most; empty when none does."""
+    lines = [line.strip() for line in ERROR.findall(log)]
+    return next((line for line in lines if not line.startswith(GENERAL)), "")

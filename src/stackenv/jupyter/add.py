@@ -235,8 +235,7 @@ def install(planned: PlannedKernel, context: Context) -> IPyKernel:
 
 def install_with_pip(planned: PlannedKernel, context: Context) -> None:
     """Have the environment's own pip install ipykernel, under its constraints."""
-    from stackenv.environments.pip_failure import explain_failure
-    from stackenv.environments.venv_install import ELSEWHERE, constrained, run_aloud
+    from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
 
     python = f"{planned.record.path}/bin/python"
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")

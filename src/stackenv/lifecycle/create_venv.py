@@ -13,13 +13,19 @@ from packaging.requirements import InvalidRequirement, Requirement
 from stackenv.environments.base_modules import list_loaded, require_no_personal
 from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
-from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.environments.store import check_name
-from stackenv.environments.venv_install import environment_of, install_packages, proof_of
+from stackenv.environments.venv_install import (
+    NO_BUILD_ISOLATION,
+    complete_record,
+    environment_of,
+    install_packages,
+    making_steps,
+    proof_of,
+    read_report,
+)
 from stackenv.environments.venv_module import describe_venv_files, describe_venv_module, is_venv_path
-from stackenv.environments.venv_steps import complete_record, making_steps, read_report
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module

@@ -14,9 +14,8 @@ from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
 from stackenv.environments.venv import read_configuration
-from stackenv.environments.venv_install import environment_of
+from stackenv.environments.venv_install import complete_record, environment_of, making_steps
 from stackenv.environments.venv_module import describe_venv_files
-from stackenv.environments.venv_steps import complete_record, making_steps
 from stackenv.errors import StackenvError
 from stackenv.lifecycle.adopt_conda import draft_conda_record, load_conda_stack
 from stackenv.lifecycle.adoption import AdoptRequest

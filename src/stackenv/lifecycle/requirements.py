@@ -19,10 +19,8 @@ from stackenv.environments.own_packages import describe_requirement, list_channe
 from stackenv.environments.package_owners import read_owners
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.personal_module import IN_EVERY_VENV
-from stackenv.environments.pip_failure import NO_BUILD_ISOLATION
 from stackenv.environments.stack import Stack
-from stackenv.environments.venv_install import install_packages
-from stackenv.environments.venv_steps import read_report
+from stackenv.environments.venv_install import NO_BUILD_ISOLATION, install_packages, read_report
 from stackenv.errors import InstallError, UnreachableError
 from stackenv.lifecycle.conda_update import read_answer, run_conda
 from stackenv.output import format_count, tell

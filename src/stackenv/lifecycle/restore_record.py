@@ -136,8 +136,7 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
 
 def restore_venv(request: AdoptRequest, context: Context, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
-    from stackenv.environments.venv_install import environment_of
-    from stackenv.environments.venv_steps import complete_record
+    from stackenv.environments.venv_install import complete_record, environment_of
     from stackenv.lifecycle.adopt_venv import draft_adopted_venv
     from stackenv.lmod.bindings import Lmod
 

@@ -18,9 +18,8 @@ from stackenv.environments.context import Context, hide_credentials
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import read_origin, read_site_packages
 from stackenv.environments.package_owners import read_own_packages
-from stackenv.environments.pip_failure import find_pinned
 from stackenv.environments.store import StoredModule
-from stackenv.environments.venv_install import can_report, constrained, environment_of
+from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
 from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.lifecycle.pip_update import (
