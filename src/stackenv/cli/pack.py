@@ -179,7 +179,7 @@ class Packing:
         )
 
     def compile(self) -> None:
-        from stackenv.environments.launcher import describe_launch
+        from stackenv.environments.launch import describe_launch
         from stackenv.lmod.bindings import find_lmod
         from stackenv.packing.packing import compile_packages, describe_compilation
 

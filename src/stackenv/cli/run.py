@@ -33,7 +33,7 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
       stackenv run biopy -- python script.py
       srun stackenv run biopy python script.py
     """
-    from stackenv.environments.launcher import describe_launch, launch
+    from stackenv.environments.launch import describe_launch, launch
     from stackenv.lmod.bindings import find_lmod
 
     words = command[1:] if command[:1] == ("--",) else command

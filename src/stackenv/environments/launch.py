@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from stackenv.modulefile import InstalledFile
 from stackenv.record import FOLDER, Record
@@ -172,3 +175,12 @@ def describe_launch_file(record: Record) -> InstalledFile:
     return InstalledFile(
         f"{record.path}/{LAUNCH_FILE}", "libexec/launch", values=values, executable=True, loss=LOSS
     )
+
+
+def launch(words: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Become the process that `words` start."""
+    # Python ignores these from its start, and what is ignored stays so in a new program; sh cannot
+    # bring them back.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    os.execve(words[0], list(words), environ)

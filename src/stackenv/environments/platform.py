@@ -1,15 +1,26 @@
-"""This machine: its kind, its operating system, its CPU."""
+"""This machine: its kind, its operating system, its CPU, and what compiled packages need of that."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stackenv.record import Platform
+from stackenv.record import Package, Platform
 
 # e_machine of the ELF header, by the name that uname gives (elf.h).
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183, "ppc64le": 21, "riscv64": 243, "s390x": 22}
+FLAG_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "CPPFLAGS", "RUSTFLAGS")
+# Of archspec's features those that a compiler makes instructions of, by the names of /proc/cpuinfo.
+INSTRUCTION_SETS = frozenset(
+    """
+    adx aes avx avx2 avx512_bf16 avx512_bitalg avx512_fp16 avx512_vbmi2 avx512_vnni avx512_vp2intersect
+    avx512_vpopcntdq avx512bw avx512cd avx512dq avx512f avx512ifma avx512vbmi avx512vl avx_vnni bmi1 bmi2
+    f16c fma fma4 gfni pclmulqdq popcnt rdrand rdseed sha_ni sse4_1 sse4_2 sse4a ssse3 vaes vpclmulqdq xop
+    asimd asimddp asimdhp atomics bf16 fphp i8mm sve sve2
+    """.split()  # noqa: SIM905 (fifty names read better as words)
+)
 
 
 def read_os(path: Path = Path("/etc/os-release")) -> str:
@@ -35,3 +46,42 @@ def probe_platform() -> Platform:
     import archspec.cpu
 
     return Platform(os.uname().machine, read_os(), archspec.cpu.host().name)
+
+
+def is_built_for_this_cpu(environ: Mapping[str, str]) -> bool:
+    """Tell whether compilers started under `environ` build for one CPU (-march, -mcpu; GCC manual)."""
+    flags = " ".join(environ.get(variable, "") for variable in FLAG_VARIABLES)
+    return bool(re.search(r"-march=|-mcpu=|target-cpu=", flags))
+
+
+def has_extensions(package: Package, prefix: Path) -> bool:
+    """Tell whether `package` has compiled files, by the RECORD of its metadata (PEP 376)."""
+    name = re.sub(r"[-_.]+", "_", package.name)
+    for folder in Path(package.location or prefix).glob("*.dist-info"):
+        stem = folder.name[: -len(".dist-info")]
+        if re.sub(r"[-_.]+", "_", stem.rpartition("-")[0]).lower() == name.lower():
+            record = folder / "RECORD"
+            text = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else ""
+            return any(line.split(",")[0].endswith(".so") for line in text.splitlines())
+    return False
+
+
+def list_needed_features(
+    packages: Sequence[Package], prefix: Path, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the CPU features that packages compiled here may use, sorted; none for plain wheels.
+
+    A package counts as compiled here when pip built it from source, with flags that name a CPU.
+    """
+    if not is_built_for_this_cpu(environ):
+        return ()
+    compiled = [
+        package
+        for package in packages
+        if package.source and not package.source.endswith(".whl") and has_extensions(package, prefix)
+    ]
+    if not compiled:
+        return ()
+    import archspec.cpu
+
+    return tuple(sorted(set(archspec.cpu.host().features) & INSTRUCTION_SETS))
