@@ -26,7 +26,6 @@ ORDER = (
 AGAINST_THE_ORDER = {
     ("conda.condarc_validation", "environments.python"),
     ("conda.module", "environments.venv_module"),
-    ("environments.base_modules", "lifecycle.adoption"),
     ("lifecycle.restore_record", "cli.export"),
     ("lifecycle.restore_record", "cli.info"),
     ("lifecycle.update_targets", "cli.info"),

@@ -15,7 +15,7 @@ import click
 from stackenv.cli.create import print_plan, report_created
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import Context, open_context, require_finished, resolve_dots
-from stackenv.environments.store import check_name, expand_home
+from stackenv.environments.store import check_name, expand_home, read_former_record
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json
 
@@ -65,10 +65,10 @@ def adopt(
       stackenv adopt ~/project/.venv
       stackenv adopt pandas        (a conda environment)
     """
-    from stackenv.environments.base_modules import require_loadable_name
     from stackenv.environments.module_update import require_unpacked
     from stackenv.environments.run_plan import carry_out, making
-    from stackenv.lifecycle.adoption import find_lost_module, read_former_record, require_not_adopted
+    from stackenv.environments.stack import require_loadable_name
+    from stackenv.lifecycle.adoption import find_lost_module, require_not_adopted
     from stackenv.lifecycle.restore_record import recall
 
     context = open_context(shared)

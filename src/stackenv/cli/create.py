@@ -71,8 +71,8 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     context.journal.require_unchanged(f"{request.name}/{request.version}")
     if request.path:
         request = replace(request, path=context.check_place(request.path, request.conda))
-    from stackenv.environments.base_modules import require_loadable_name
     from stackenv.environments.run_plan import carry_out, making
+    from stackenv.environments.stack import require_loadable_name
 
     again = None
     with making(context) as context:

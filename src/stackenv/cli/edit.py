@@ -378,8 +378,7 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
     From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
     a module runs it.
     """
-    from stackenv.environments.base_modules import require_no_personal
-    from stackenv.environments.stack import load_stack
+    from stackenv.environments.stack import load_stack, require_no_personal
     from stackenv.environments.venv import read_venv
     from stackenv.lifecycle.trusted_code import require_names
     from stackenv.lmod.bindings import Lmod

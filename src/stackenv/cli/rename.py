@@ -59,7 +59,6 @@ def plan_rename(module: StoredModule, new: str, context: Context) -> Replacement
     TakenError
         When there is a module of this name.
     """
-    from stackenv.environments.base_modules import require_loadable_name
     from stackenv.environments.module_update import (
         keep_hand_edited,
         read_own_record,
@@ -67,6 +66,7 @@ def plan_rename(module: StoredModule, new: str, context: Context) -> Replacement
         see,
         write_environment,
     )
+    from stackenv.environments.stack import require_loadable_name
     from stackenv.environments.store import parse_full_name
     from stackenv.jupyter.kernels import rewrite_kernels
     from stackenv.transactions.plan import RemoveFile, RemoveFolder, Replacement

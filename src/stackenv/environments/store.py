@@ -133,6 +133,18 @@ def order_version(text: str) -> tuple[Any, ...]:
         return 0, Version("0"), text
 
 
+def read_former_record(prefix: Path) -> Record | None:
+    """Return the record in the environment at `prefix`, of a module that it has or had; None without one.
+
+    That of a copy is the original's, as long as that is there.
+    """
+    try:
+        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
+    except (OSError, ValueError, StackenvError):
+        return None
+    return record if not os.path.lexists(record.path) or prefix.samefile(record.path) else None
+
+
 class ModuleStore:
     """The modulefiles below the folder `root`."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from stackenv.conda.activation.capture import capture_activation
 from stackenv.conda.activation.scripts import hash_activation
 from stackenv.conda.environments import list_environment_folders, read_packages
-from stackenv.environments.base_modules import require_no_personal
 from stackenv.environments.conda_environment_module import (
     describe_conda_environment_files,
     describe_conda_environment_module,
@@ -20,7 +19,7 @@ from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.package_owners import count_by_installer, read_own_packages
 from stackenv.environments.platform import probe_platform
-from stackenv.environments.stack import Stack, load_stack
+from stackenv.environments.stack import Stack, load_stack, require_no_personal
 from stackenv.environments.venv_install import proof_of, write_files
 from stackenv.errors import ModuleError, StackenvError
 from stackenv.lifecycle.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files

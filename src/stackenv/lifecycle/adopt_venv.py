@@ -7,14 +7,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stackenv.environments.base_modules import list_loaded, require_no_personal
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.managed_files import keep_edited
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.python import ProbedPython
-from stackenv.environments.stack import Stack, find_module, load_stack
+from stackenv.environments.stack import Stack, find_module, list_loaded, load_stack, require_no_personal
 from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
 from stackenv.environments.venv_install import environment_of, proof_of, write_files
 from stackenv.environments.venv_module import describe_venv_files

@@ -13,7 +13,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_module import is_venv_path
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.output import format_count, tell
-from stackenv.record import FOLDER, RECORD_FILE, Record, parse_record
+from stackenv.record import FOLDER, RECORD_FILE, Record
 from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.plan import Change, RemoveFile, RemoveTree, Step, WriteFile
 
@@ -55,18 +55,6 @@ class AdoptRequest:
             user_site=self.user_site or record.user_site,
             no_pth=self.no_pth or not record.layers,
         )
-
-
-def read_former_record(prefix: Path) -> Record | None:
-    """Return the record that is in the environment already, of a module it had; None without one.
-
-    That of a copy is the original's, as long as that is there.
-    """
-    try:
-        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
-    except (OSError, ValueError, StackenvError):
-        return None
-    return record if not os.path.lexists(record.path) or prefix.samefile(record.path) else None
 
 
 def find_lost_module(context: Context, prefix: Path, name: object, version: object) -> StoredModule | None:

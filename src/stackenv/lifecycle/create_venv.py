@@ -10,11 +10,17 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from stackenv.environments.base_modules import list_loaded, require_no_personal
 from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
-from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.environments.stack import (
+    Stack,
+    list_loaded,
+    load_stack,
+    require_no_personal,
+    require_os_python,
+    require_python,
+)
 from stackenv.environments.store import check_name
 from stackenv.environments.venv_install import (
     NO_BUILD_ISOLATION,

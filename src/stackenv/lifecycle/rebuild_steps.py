@@ -8,11 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.environments.base_modules import require_no_personal
 from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
-from stackenv.environments.stack import Stack, load_stack, require_os_python, require_python
+from stackenv.environments.stack import (
+    Stack,
+    load_stack,
+    require_no_personal,
+    require_os_python,
+    require_python,
+)
 from stackenv.environments.venv import read_configuration
 from stackenv.environments.venv_install import complete_record, environment_of, making_steps
 from stackenv.environments.venv_module import describe_venv_files
