@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
 from wheels import make_wheel
 
-from stackenv.environments.package_owners import read_owners
+from stackenv.environments.own_packages import read_owners
 from stackenv.health.installed_files import list_faults
 
 SHELL = "#!/bin/sh\n# Not pip's.\nexec python3 -c 'print(1)'\n"

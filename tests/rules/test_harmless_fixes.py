@@ -9,7 +9,7 @@ from pathlib import Path
 
 from people import MINOR, Person
 
-from stackenv.environments.package_owners import read_owners
+from stackenv.environments.own_packages import read_owners
 from stackenv.health.installed_files import list_conda_faults
 
 SITE = f"lib/python{MINOR}/site-packages"

@@ -72,7 +72,7 @@ def render_record(record: Record, _: Context) -> str:
     That is `requirements`, what pip takes for packages that no index has and for those in a conda
     environment, and `channels`, those of conda's packages.
     """
-    from stackenv.environments.package_owners import read_own_packages
+    from stackenv.environments.own_packages import read_own_packages
     from stackenv.lifecycle.requirements import read_contents
     from stackenv.record import write_record_text
 
@@ -89,7 +89,7 @@ def render_record(record: Record, _: Context) -> str:
 
 def list_pip_packages(record: Record) -> list[str]:
     """Return what pip is to install: all that a venv has; of a conda environment what pip put there."""
-    from stackenv.environments.package_owners import list_requirements
+    from stackenv.environments.own_packages import list_requirements
     from stackenv.environments.personal_module import IN_EVERY_VENV
 
     found = list_requirements(Path(record.path))

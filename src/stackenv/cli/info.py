@@ -90,7 +90,7 @@ def describe_modulefile(module: StoredModule, context: Context, problem: Stacken
 
 def describe_record_of(record: Record, module: StoredModule, context: Context) -> dict[str, Any]:
     """Return what `record` tells of `module`, and what its environment holds now."""
-    from stackenv.environments.package_owners import read_own_packages
+    from stackenv.environments.own_packages import read_own_packages
 
     packages = read_own_packages(record)
     python, platform = record.python, record.platform

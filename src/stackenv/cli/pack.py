@@ -207,7 +207,7 @@ class Packing:
         make_image(self.real, self.staged / IMAGE)
 
     def verify(self) -> None:
-        from stackenv.environments.package_owners import read_own_packages
+        from stackenv.environments.own_packages import read_own_packages
         from stackenv.environments.packed import IMAGE
         from stackenv.packing.packing import choose_way, describe_image, read_image, require_same
         from stackenv.packing.tree import hash_tree, list_names, read_stamps, read_tree

@@ -11,7 +11,7 @@ from pathlib import Path
 from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
 from stackenv.environments.module import describe_files, describe_module
-from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.personal_module import IN_CHARGE
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError

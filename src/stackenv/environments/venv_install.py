@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from stackenv.environments.constraints import constraints_url
-from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.stack import Stack
 from stackenv.environments.venv_module import describe_venv_files, find_site_packages

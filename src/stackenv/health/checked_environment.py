@@ -18,7 +18,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Record
 
 if TYPE_CHECKING:
-    from stackenv.environments.package_owners import Owners
+    from stackenv.environments.own_packages import Owners
     from stackenv.health.installed_files import Fault
 
 
@@ -151,7 +151,7 @@ class CheckedEnvironment:
     @cached_property
     def owners(self) -> Owners:
         """Who has installed what is there; nothing while it is packed."""
-        from stackenv.environments.package_owners import Owners, read_owners
+        from stackenv.environments.own_packages import Owners, read_owners
 
         packed = self.record is not None and self.record.packed
         return Owners((), ()) if packed else read_owners(self.prefix)
@@ -168,7 +168,7 @@ class CheckedEnvironment:
     @cached_property
     def packages(self) -> tuple[Package, ...]:
         """The environment's own packages as they are now."""
-        from stackenv.environments.package_owners import read_own_packages
+        from stackenv.environments.own_packages import read_own_packages
 
         assert self.record is not None
         return read_own_packages(self.record)

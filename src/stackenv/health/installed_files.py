@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.conda.environments import list_files
-from stackenv.environments.own_packages import describe_requirement, read_origin
-from stackenv.environments.package_owners import Owners
+from stackenv.environments.own_packages import Owners, describe_requirement, read_origin
 
 # Written anew by Python, whatever was noted.
 WRITTEN_ANEW = (".pyc", ".pyo")

@@ -124,7 +124,7 @@ def require_python(record: Record) -> None:
 
 def advise_again(record: Record) -> str:
     """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
-    from stackenv.environments.package_owners import read_owners
+    from stackenv.environments.own_packages import read_owners
 
     if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
         return f"ml {record.full_name}; conda install --force-reinstall ipykernel"

@@ -17,7 +17,7 @@ from stackenv.environments.conda_environment_module import (
 )
 from stackenv.environments.context import Context, read_command_words
 from stackenv.environments.module_update import keep_users_files
-from stackenv.environments.package_owners import count_by_installer, read_own_packages
+from stackenv.environments.own_packages import count_by_installer, read_own_packages
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, load_stack, require_no_personal
 from stackenv.environments.venv_install import proof_of, write_files

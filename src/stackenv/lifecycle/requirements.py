@@ -15,8 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.environments import read_packages
-from stackenv.environments.own_packages import describe_requirement, list_channels, read_origin
-from stackenv.environments.package_owners import read_owners
+from stackenv.environments.own_packages import describe_requirement, list_channels, read_origin, read_owners
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.personal_module import IN_EVERY_VENV
 from stackenv.environments.stack import Stack

@@ -15,8 +15,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv.environments.context import Context, hide_credentials
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
-from stackenv.environments.own_packages import read_origin, read_site_packages
-from stackenv.environments.package_owners import read_own_packages
+from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
