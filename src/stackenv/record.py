@@ -28,6 +28,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
@@ -47,6 +49,11 @@ CHOICES = (
 )
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
+# A URL's user and password are all before the last @ in front of its path (RFC 3986, 3.2).
+URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+# How conda has the token in a channel's URL.
+URL_TOKEN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*?/t/)[^/?#\s]+")
+URL_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*")
 
 
 @dataclass(frozen=True)
@@ -294,3 +301,13 @@ def require_types(value: Any) -> None:
                 texts = item if isinstance(item, tuple) else (item,)
                 if not all(isinstance(text, str) and "\0" not in text for text in texts):
                     raise ValueError(f"`{field.name}` has {json.dumps(item, default=str)}")
+
+
+def read_command_words() -> tuple[str, ...]:
+    """Return the command as it was typed, but for what is secret in its URLs: others may read it."""
+    return ("stackenv", *map(hide_credentials, sys.argv[1:]))
+
+
+def hide_credentials(text: str) -> str:
+    """Return `text` with `***` for user and password, token and query of each URL in it."""
+    return URL_QUERY.sub(r"\1?***", URL_TOKEN.sub(r"\1***", URL_USER.sub(r"\1***@", text)))

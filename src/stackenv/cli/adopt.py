@@ -14,7 +14,8 @@ import click
 
 from stackenv.cli.create import print_plan, report_created
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.environments.context import Context, open_context, require_finished, resolve_dots
+from stackenv.environments.context import Context, open_context
+from stackenv.environments.places import require_finished, resolve_dots
 from stackenv.environments.store import check_name, expand_home, read_former_record
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import print_json

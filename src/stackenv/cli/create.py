@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import Context, open_context
+from stackenv.environments.places import check_place
 from stackenv.lifecycle.create_venv import CreateRequest
 from stackenv.output import print_json, print_line, tell
 from stackenv.transactions.plan import Plan
@@ -70,7 +72,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
         context.recover()
     context.journal.require_unchanged(f"{request.name}/{request.version}")
     if request.path:
-        request = replace(request, path=context.check_place(request.path, request.conda))
+        request = replace(request, path=check_place(request.path, context, request.conda))
     from stackenv.environments.run_plan import carry_out, making
     from stackenv.environments.stack import require_loadable_name
 
@@ -89,7 +91,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
             from stackenv.lifecycle.create_venv import plan_venv
 
             plan, record = plan_venv(request, context)
-        context.check_place(Path(record.path), record.kind == "conda")
+        check_place(Path(record.path), context, record.kind == "conda")
         require_loadable_name(record, context)
         if dry_run:
             print_plan(plan, as_json)
@@ -120,7 +122,7 @@ def report_created(
     module = context.store.find(full_name)
     others = [m for m in context.store.list_modules() if m.name == module.name]
     typed = module.name if len(others) == 1 else module.full_name
-    use = f"ml use {context.describe_use()}; ml {typed}"
+    use = f"ml use {describe_folder(context)}; ml {typed}"
     if as_json:
         record = module.read_record()
         print_json(
@@ -137,3 +139,11 @@ def report_created(
         return
     tell(f"{module.full_name} is ready, in {module.prefix}; in a shell or a job script:")
     print_line(use)
+
+
+def describe_folder(context: Context) -> str:
+    """Return the folder of modules as users type it behind `module use`."""
+    home, root = context.environ.get("HOME", ""), str(context.store.root)
+    if home and root.startswith(f"{home}/") and shlex.quote(root[len(home) :]) == root[len(home) :]:
+        return f"~{root[len(home) :]}"
+    return shlex.quote(root)

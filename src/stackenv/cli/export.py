@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Callable
 import click
 
 from stackenv.cli.options import EXIT_STATUS, shared_option
-from stackenv.environments.context import Context, hide_credentials, open_context
+from stackenv.environments.context import Context, open_context
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.output import print_line
+from stackenv.record import hide_credentials
 
 if TYPE_CHECKING:
     from stackenv.record import Record

@@ -171,8 +171,8 @@ class Unpacking:
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
-        from stackenv.environments.context import read_command_words
         from stackenv.environments.run_plan import making
+        from stackenv.record import read_command_words
         from stackenv.transactions.carry_out import carry_out_exchange
 
         with making(self.context):

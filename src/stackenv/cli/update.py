@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Union
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.environments.context import Context, open_context, read_command_words
+from stackenv.environments.context import Context, open_context
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
+from stackenv.record import read_command_words
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

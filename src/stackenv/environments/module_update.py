@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.environments.context import Context, read_command_words
+from stackenv.environments.context import Context
 from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
 from stackenv.environments.module import describe_files, describe_module
 from stackenv.environments.own_packages import read_own_packages
@@ -18,7 +18,7 @@ from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
 from stackenv.output import print_line, tell
-from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
+from stackenv.record import FOLDER, RECORD_FILE, Record, read_command_words, write_record_text
 from stackenv.transactions.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Change, Replacement, WriteFile

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context, read_command_words, require_empty, require_finished
+from stackenv.environments.context import Context
+from stackenv.environments.places import require_empty, require_finished
 from stackenv.errors import explain
 from stackenv.output import tell
-from stackenv.record import Record
+from stackenv.record import Record, read_command_words
 from stackenv.transactions.carry_out import carry_out_plan
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 from stackenv.transactions.plan import Plan, RemoveFolder, Step

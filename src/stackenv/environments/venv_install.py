@@ -22,10 +22,11 @@ from packaging.version import Version
 
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.own_packages import read_own_packages
+from stackenv.environments.places import make_folder
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.stack import Stack
 from stackenv.environments.venv_module import describe_venv_files, find_site_packages
-from stackenv.errors import InstallError, StackenvError, TakenError, UnreachableError, quote_word
+from stackenv.errors import InstallError, StackenvError, UnreachableError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
 from stackenv.output import format_count
@@ -47,33 +48,6 @@ ERROR = re.compile(r"^ *(?:ERROR|error): (.+)$", re.MULTILINE)
 # What says no more than that there was an error.
 GENERAL = ("Could not find a version", "ResolutionImpossible", "subprocess-exited", "metadata-generation")
 MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]([\w.]+)")
-
-
-def make_folder(path: Path, proof: Path) -> None:
-    """Make the folder `path` with the file `proof` below it; what exists must be an empty folder.
-
-    Raises
-    ------
-    TakenError
-        When there is something already.
-    StackenvError
-        When it cannot be made.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
-            raise TakenError(
-                f"{path} exists and is not empty: it is left alone, and nothing was changed",
-                f"if it is an environment: stackenv adopt {path} NAME; otherwise: --path ANOTHER_FOLDER",
-            )
-        path.mkdir(exist_ok=True)
-        proof.parent.mkdir(exist_ok=True)
-        proof.touch(exist_ok=False)
-    except OSError as error:
-        raise StackenvError(
-            f"{path} could not be made: {error.strerror}",
-            f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
-        ) from error
 
 
 def make_venv(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from stackenv.environments.constraints import constraints_url, describe_constraint_files
 from stackenv.environments.launch import describe_launch_file
@@ -145,8 +144,3 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         environment=environment,
         commands=(ShellCode("personal", {"MODULE": name}, f"{prefix}/{FOLDER}"),),
     )
-
-
-def is_venv_path(path: str) -> bool:
-    """Tell whether `path` can be on PATH and in the lists of modules: no colon, nothing unprintable."""
-    return Path(path).is_absolute() and ":" not in path and path.isprintable()

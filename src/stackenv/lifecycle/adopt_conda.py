@@ -15,7 +15,7 @@ from stackenv.environments.conda_environment_module import (
     describe_conda_environment_module,
     list_untold,
 )
-from stackenv.environments.context import Context, read_command_words
+from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
 from stackenv.environments.platform import probe_platform
@@ -26,7 +26,7 @@ from stackenv.lifecycle.adoption import AdoptRequest, take_modulefile, tell_fore
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.record import FOLDER, RECORD_FILE, Python, Record, write_record_text
+from stackenv.record import FOLDER, RECORD_FILE, Python, Record, read_command_words, write_record_text
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

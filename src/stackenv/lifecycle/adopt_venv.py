@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Context, read_command_words
+from stackenv.environments.context import Context
 from stackenv.environments.managed_files import keep_edited
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.platform import probe_platform
@@ -23,7 +23,7 @@ from stackenv.lifecycle.create_venv import finish
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile import InstalledFile
 from stackenv.output import tell
-from stackenv.record import FOLDER, Python, Record
+from stackenv.record import FOLDER, Python, Record, read_command_words
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context, tell_unfit
+from stackenv.environments.context import Context
+from stackenv.environments.places import require_on_path, tell_unfit
 from stackenv.environments.store import StoredModule
-from stackenv.environments.venv_module import is_venv_path
-from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
+from stackenv.errors import LostRecordError, StackenvError, TakenError
 from stackenv.output import format_count, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record
 from stackenv.transactions.carry_out import read_text
@@ -33,10 +33,7 @@ class AdoptRequest:
 
     def check_prefix(self) -> None:
         """Raise UsageError or StackenvError when the environment cannot be adopted where it is."""
-        if not is_venv_path(str(self.prefix)):
-            raise UsageError(
-                f"{str(self.prefix)!r} cannot be on PATH: a colon or a line splits it there", "move it"
-            )
+        require_on_path(self.prefix, "move it")
         tell_unfit(self.prefix)
         if not os.access(self.prefix, os.W_OK):
             raise StackenvError(

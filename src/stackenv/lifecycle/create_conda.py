@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.venv_install import make_folder, proof_of
-from stackenv.errors import InstallError, StackenvError
+from stackenv.environments.places import check_place, choose_place, make_folder
+from stackenv.environments.venv_install import proof_of
+from stackenv.errors import InstallError
 from stackenv.lifecycle.adopt_conda import (
     conda_module_steps,
     draft_conda_record,
@@ -23,20 +24,6 @@ from stackenv.lifecycle.create_venv import CreateRequest
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 from stackenv.transactions.plan import Plan, RemoveTree, Step
-
-
-def choose_conda_folder(request: CreateRequest, context: Context) -> Path:
-    """Return the prefix of the new environment: --path, else in the configuration's first usable place."""
-    if request.path:
-        return request.path.absolute()
-    folder = f"{request.name}-{request.version}"
-    if context.shared:
-        return context.shared / "envs" / folder
-    for place in context.configuration.conda.storage:
-        parent = place.parent.expand(context.environ)
-        if parent and parent.startswith("/") and Path(parent).is_dir():
-            return Path(parent, place.environments, folder)
-    raise StackenvError("none of the site's places for conda environments can be used now", "--path FOLDER")
 
 
 def conda_arguments(request: CreateRequest, prefix: Path, context: Context) -> list[str]:
@@ -73,7 +60,9 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
 def plan_conda(request: CreateRequest, context: Context) -> tuple[Plan, Record]:
     """Return the plan that makes a conda environment with its module, and its record as far as known."""
     modulefile = context.store.require_free(request.name, request.version)
-    prefix = context.check_place(choose_conda_folder(request, context), conda=True)
+    prefix = check_place(
+        request.path or choose_place(request.name, request.version, context, True), context, True
+    )
     lmod = Lmod.find(context.environ)
     stack = load_conda_stack(request.modules, context, lmod)
     conda = find_conda(stack)

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv.environments.context import Context
 from stackenv.environments.module import describe_module, require_kind
+from stackenv.environments.places import choose_place
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
@@ -168,7 +169,7 @@ def plan_from(request: CreateRequest, context: Context) -> tuple[Plan, Rebuildin
             f"stackenv create {request.name} --from {shlex.quote(str(request.from_file))}",
         )
         raise ModuleError(error.message, again) from error
-    path = request.path or choose_path(request, old, context)
+    path = request.path or choose_place(request.name, request.version, context, old.kind == "conda")
     record = replace(draft_rebuilt(old, stack, context, path), owned=True)
     module = StoredModule(request.name, request.version, modulefile, record.path)
     proof = proof_of(record.path, uuid.uuid4().hex)
@@ -194,12 +195,3 @@ def making_steps(making: Rebuilding) -> tuple[Step, ...]:
         Step("look whether all of it works", look),
         Step(f"write the modulefile {modulefile}", finish, (RemoveFile(str(modulefile)),)),
     )
-
-
-def choose_path(request: CreateRequest, old: Record, context: Context) -> Path:
-    """Return the folder of the new environment: the site's place."""
-    from stackenv.lifecycle.create_conda import choose_conda_folder
-
-    if old.kind == "conda":
-        return choose_conda_folder(request, context)
-    return context.choose_environment_folder(f"{request.name}-{request.version}")

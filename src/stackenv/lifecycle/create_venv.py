@@ -10,8 +10,9 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from stackenv.environments.context import Context, read_command_words
+from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.places import check_place, choose_place
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import (
     Stack,
@@ -31,12 +32,12 @@ from stackenv.environments.venv_install import (
     proof_of,
     read_report,
 )
-from stackenv.environments.venv_module import describe_venv_files, describe_venv_module, is_venv_path
+from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.record import RECORD_FILE, Python, Record, write_record_text
+from stackenv.record import RECORD_FILE, Python, Record, read_command_words, write_record_text
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 
@@ -209,14 +210,7 @@ def fits(version: str, wanted: str) -> bool:
 
 def draft_record(request: CreateRequest, context: Context, stack: Stack, python: Python) -> Record:
     """Return the record of the environment as far as it is known before it is made."""
-    path = (request.path or context.choose_environment_folder(f"{request.name}-{request.version}")).absolute()
-    if not is_venv_path(str(path)):
-        raise UsageError(f"{str(path)!r} cannot be on PATH: a colon splits it there", "--path ANOTHER")
-    if context.is_purged(path):
-        raise UsageError(
-            f"{path} is on storage that the site purges of old files: an environment would lose some",
-            "--path FOLDER, elsewhere; without --path the site's place is taken",
-        )
+    path = request.path or check_place(choose_place(request.name, request.version, context), context)
     return Record(
         name=request.name,
         version=request.version,

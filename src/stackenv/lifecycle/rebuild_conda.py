@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stackenv.conda.environments import read_packages
 from stackenv.environments.own_packages import read_site_packages
-from stackenv.environments.venv_install import make_folder
+from stackenv.environments.places import make_folder
 from stackenv.lifecycle.adopt_conda import capture_steps, find_conda, find_python
 from stackenv.lifecycle.conda_update import choose_channels
 from stackenv.lifecycle.requirements import ask_unavailable, install_with_conda, install_with_pip

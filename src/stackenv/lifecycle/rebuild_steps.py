@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.environments.context import Context, read_command_words
+from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.places import choose_next_place
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import (
     Stack,
@@ -26,7 +25,7 @@ from stackenv.lifecycle.adopt_conda import draft_conda_record, load_conda_stack
 from stackenv.lifecycle.adoption import AdoptRequest
 from stackenv.lifecycle.requirements import install_with_pip, read_reports, split_off_stack
 from stackenv.lmod.bindings import Lmod
-from stackenv.record import RECORD_FILE, Record, write_record_text
+from stackenv.record import RECORD_FILE, Record, read_command_words, write_record_text
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Step
 
@@ -61,7 +60,7 @@ def draft_rebuilt(old: Record, stack: Stack, context: Context, path: Path | None
     Without `path` it gets a folder of its own beside those that there are.
     """
     if old.kind == "conda":
-        request = AdoptRequest(path or choose_conda_prefix(old, context), old.name, version=old.version)
+        request = AdoptRequest(path or choose_next_place(old, context), old.name, version=old.version)
         record = draft_conda_record(request, context, stack, owned=True)
         return replace(record, user_site=old.user_site, description=old.description)
     on_os_python = old.python is not None and not old.python.module and stack.python is None
@@ -69,7 +68,7 @@ def draft_rebuilt(old: Record, stack: Stack, context: Context, path: Path | None
     python = require_os_python(stack) if on_os_python else require_python(stack, lmod)
     return replace(
         old,
-        path=str(path or choose_prefix(old, context)),
+        path=str(path or choose_next_place(old, context)),
         module_folder=str(context.store.root),
         modules=stack.modules,
         stack=stack.loaded,
@@ -84,37 +83,6 @@ def draft_rebuilt(old: Record, stack: Stack, context: Context, path: Path | None
         packed=None,
         replaces="",
     )
-
-
-def choose_prefix(old: Record, context: Context) -> Path:
-    """Return a new folder: NAME-VERSION with the first free number.
-
-    Beside the old one where stackenv made that, and may; otherwise at the site's place.
-    """
-    parent = Path(old.path).parent
-    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not context.is_purged(parent)
-    for number in itertools.count(2):
-        name = f"{old.name}-{old.version}-{number}"
-        path = parent / name if beside else context.choose_environment_folder(name)
-        if not os.path.lexists(path):
-            return context.check_place(path)
-    raise AssertionError("there is always a next number")
-
-
-def choose_conda_prefix(old: Record, context: Context) -> Path:
-    """Return a new folder for a conda environment, as `choose_prefix` does."""
-    from stackenv.lifecycle.create_conda import choose_conda_folder
-    from stackenv.lifecycle.create_venv import CreateRequest
-
-    parent = Path(old.path).parent
-    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not context.is_purged(parent)
-    for number in itertools.count(2):
-        version = f"{old.version}-{number}"
-        request = CreateRequest(old.name, version=version, shared=context.shared)
-        path = parent / f"{old.name}-{version}" if beside else choose_conda_folder(request, context)
-        if not os.path.lexists(path):
-            return context.check_place(path, conda=True)
-    raise AssertionError("there is always a next number")
 
 
 def sees_system(record: Record) -> bool:

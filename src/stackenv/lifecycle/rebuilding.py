@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context, read_command_words
+from stackenv.environments.context import Context
 from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_hand_edited, read_own_record, see
@@ -25,7 +25,7 @@ from stackenv.lifecycle.requirements import Contents, Outcome, read_contents
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
-from stackenv.record import Record
+from stackenv.record import Record, read_command_words
 from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.environments.context import Context, hide_credentials
+from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
 from stackenv.environments.platform import list_needed_features
@@ -32,7 +32,7 @@ from stackenv.lifecycle.pip_update import (
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.output import format_count
-from stackenv.record import FOLDER, Package, Record
+from stackenv.record import FOLDER, Package, Record, hide_credentials
 from stackenv.transactions.backup import LISTING, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.plan import Plan, RemoveTree, Replacement, RestoreTree, Step

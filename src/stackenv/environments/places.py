@@ -1,0 +1,231 @@
+"""Where an environment can be: the places of the site and of a project, and what a path must be for it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from stackenv.disk.purged_storage import find_purged_storage
+from stackenv.environments.context import Context
+from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
+from stackenv.output import tell
+from stackenv.record import FOLDER, Record
+from stackenv.transactions.plan import RemoveTree, Step
+
+# The first three end what pip's programs write between double quotes, the last tcsh replaces.
+UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}
+
+
+def check_place(path: Path, context: Context, conda: bool = False) -> Path:
+    """Return `path`, in which a new environment can be, without the dots in it.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be on PATH, is on purged storage or inside something else's folder.
+    TakenError
+        When there is something already.
+    """
+    path = resolve_dots(path)
+    require_on_path(path, "--path ANOTHER")
+    require_fit(path)
+    if is_purged(path, context):
+        raise UsageError(
+            f"{path} is on storage that the site purges of old files: an environment would lose some",
+            "--path FOLDER, elsewhere; without --path the site's place is taken",
+        )
+    require_outside(path, context, conda)
+    require_empty(path)
+    return path
+
+
+def choose_place(name: str, version: str, context: Context, conda: bool = False) -> Path:
+    """Return where the new environment NAME/VERSION goes: the first usable place of the site configuration.
+
+    Raises
+    ------
+    StackenvError
+        When there is none.
+    """
+    folder = f"{name}-{version}"
+    if context.shared:
+        return context.shared / ("envs" if conda else "venvs") / folder
+    place = next(list_conda_places(context) if conda else list_venv_places(context), None)
+    if place:
+        return Path(place, folder)
+    if conda:
+        raise StackenvError(
+            "none of the site's places for conda environments can be used now", "--path FOLDER"
+        )
+    tried = ", ".join(template.text for template in context.configuration.personal.environments)
+    raise StackenvError(
+        f"none of the site's places for environments can be used now: {tried} (a variable is not set, "
+        "or the folder it is in does not exist)",
+        "--path FOLDER",
+    )
+
+
+def list_venv_places(context: Context) -> Iterator[Path]:
+    """Yield the site's places for venvs that can be used now, the preferred first."""
+    for template in context.configuration.personal.environments:
+        place = template.expand(context.environ)
+        if place and place.startswith("/") and Path(place).parent.is_dir():
+            yield Path(place)
+
+
+def list_conda_places(context: Context) -> Iterator[Path]:
+    """Yield the site's places for conda environments that can be used now, the preferred first."""
+    for place in context.configuration.conda.storage:
+        parent = place.parent.expand(context.environ)
+        if parent and parent.startswith("/") and Path(parent).is_dir():
+            yield Path(parent, place.environments)
+
+
+def choose_next_place(old: Record, context: Context) -> Path:
+    """Return a new folder for what replaces the environment of `old`: NAME-VERSION-NUMBER, the first free.
+
+    Beside the old one where stackenv made that, and may; otherwise at the site's place.
+    """
+    parent, conda = Path(old.path).parent, old.kind == "conda"
+    beside = old.owned and os.access(parent, os.W_OK | os.X_OK) and not is_purged(parent, context)
+    for number in itertools.count(2):
+        version = f"{old.version}-{number}"
+        path = parent / f"{old.name}-{version}" if beside else choose_place(old.name, version, context, conda)
+        if not os.path.lexists(path):
+            return check_place(path, context, conda)
+    raise AssertionError("there is always a next number")
+
+
+def is_purged(path: Path, context: Context) -> bool:
+    """Tell whether the site deletes old files at `path`."""
+    return bool(find_purged_storage(path, context.environ, context.configuration))
+
+
+def resolve_dots(path: Path) -> Path:
+    """Return `path` absolute and without `..`, which only the file system knows how to follow.
+
+    Links stay: the user's way to name the place.
+    """
+    path = path.absolute()
+    return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
+def require_on_path(path: Path, hint: str) -> None:
+    """Raise UsageError with `hint` when `path` cannot be on PATH and in the lists of modules."""
+    if not path.name or ":" in str(path) or not str(path).isprintable():
+        raise UsageError(f"{str(path)!r} cannot be on PATH: a colon or a line splits it there", hint)
+
+
+def require_fit(path: Path) -> None:
+    """Raise UsageError when not everything works at `path`: there is still a choice."""
+    found = [f"{character} ({whose})" for character, whose in UNFIT.items() if character in str(path)]
+    if found:
+        raise UsageError(
+            f"an environment at {str(path)!r} would not work as a whole; what is in the way: "
+            f"{', '.join(found)}; nothing was changed",
+            "--path ANOTHER",
+        )
+
+
+def tell_unfit(path: Path) -> None:
+    """Tell what does not work in the environment at `path`, which is there already."""
+    text = str(path)
+    if any(character in text for character in '"$`'):
+        tell(
+            f"WARNING: {text!r} has a character that the programs in its bin break on (pip, and what pip "
+            "installs): `python -m pip` works"
+        )
+    if "!" in text or ("{" in text and "}" in text):
+        tell(f"WARNING: {text!r} has a character that tcsh replaces: its module does not work in tcsh")
+
+
+def require_outside(path: Path, context: Context, conda: bool) -> None:
+    """Raise UsageError when `path` is in the folder of modules or in another environment."""
+    real = Path(os.path.realpath(path))
+    if Path(os.path.realpath(context.store.root)) in (real, *real.parents):
+        raise UsageError(
+            f"{path} is in the folder of modules, which Lmod searches as a whole", "--path ANOTHER"
+        )
+    for outer in real.parents:
+        # conda itself keeps environments in the folder envs of its own, base.
+        if conda and real.parent.name == "envs" and outer == real.parent.parent:
+            continue
+        if (outer / "pyvenv.cfg").exists() or (outer / "conda-meta").exists():
+            raise UsageError(
+                f"{path} is inside the environment {outer}, and would go with it", "--path ANOTHER"
+            )
+
+
+def require_finished(prefix: Path) -> None:
+    """Raise BusyError while a command makes the environment at `prefix`, or what it left is not undone."""
+    try:
+        marks = sorted((prefix / FOLDER).glob("unfinished-*"))
+    except OSError:
+        return
+    if marks:
+        raise BusyError(
+            f"{prefix} is being made now by another stackenv, or that was interrupted; nothing was changed",
+            "wait until it is done; what was interrupted: stackenv list cleans up; if no stackenv works on "
+            f"it anywhere: rm {shlex.join(map(str, marks))}",
+        )
+
+
+def require_empty(path: Path) -> None:
+    """Raise TakenError when there is something at `path` other than an empty folder.
+
+    Raises
+    ------
+    BusyError
+        When another command is making an environment there.
+    """
+    require_finished(path)
+    try:
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            return
+    except OSError as error:
+        raise StackenvError(f"{path} cannot be read: {error.strerror}", "--path ANOTHER_FOLDER") from error
+    if os.path.lexists(path):
+        what = "is a link" if path.is_symlink() else "exists and is no empty folder"
+        raise TakenError(
+            f"{path} {what}: it is left alone, and nothing was changed",
+            f"if it is an environment: stackenv adopt {shlex.quote(str(path))} NAME; otherwise: "
+            "--path ANOTHER_FOLDER",
+        )
+
+
+def name_mark(path: str) -> Path:
+    """Return a new file by which an unfinished environment at `path` is known as this command's."""
+    return Path(path, FOLDER, f"unfinished-{uuid.uuid4().hex}")
+
+
+def plan_folder(path: Path, mark: Path) -> Step:
+    """Return the step that makes the folder `path` of a new environment, with its `mark`."""
+    undo = (RemoveTree(str(path), str(mark)),)
+    return Step(f"make the folder {path}", lambda: make_folder(path, mark), undo)
+
+
+def make_folder(path: Path, mark: Path) -> None:
+    """Make the folder `path` with the file `mark` in it; what exists must be an empty folder.
+
+    Raises
+    ------
+    TakenError
+        When there is something already.
+    StackenvError
+        When it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        require_empty(path)
+        path.mkdir(exist_ok=True)
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch(exist_ok=False)
+    except OSError as error:
+        raise StackenvError(
+            f"{path} could not be made: {error.strerror}",
+            f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
+        ) from error
