@@ -35,7 +35,7 @@ AGAINST_THE_ORDER = {
 }
 CIRCLES = {
     frozenset({"transactions.backup", "transactions.changes"}),
-    frozenset({"lifecycle.rebuild_conda", "lifecycle.rebuild_steps", "lifecycle.rebuilding"}),
+    frozenset({"lifecycle.rebuild_conda", "lifecycle.rebuild_steps", "lifecycle.rebuild"}),
 }
 
 

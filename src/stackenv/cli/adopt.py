@@ -143,7 +143,7 @@ def plan_adopted(request: AdoptRequest, context: Context, former: Record | None)
         from stackenv.lifecycle.adopt_conda import plan_adopted_conda
 
         return plan_adopted_conda(request, context, former)
-    from stackenv.lifecycle.adopt_venv import plan_adopted_venv
+    from stackenv.lifecycle.adopt import plan_adopted_venv
 
     return plan_adopted_venv(request, context, former)
 

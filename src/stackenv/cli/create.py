@@ -13,7 +13,7 @@ import click
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
 from stackenv.environments.context import Context, open_context
 from stackenv.environments.places import check_place
-from stackenv.lifecycle.create_venv import CreateRequest
+from stackenv.lifecycle.create import CreateRequest
 from stackenv.output import print_json, print_line, tell
 from stackenv.transactions.plan import Plan
 
@@ -88,7 +88,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
 
             plan, record = plan_conda(request, context)
         else:
-            from stackenv.lifecycle.create_venv import plan_venv
+            from stackenv.lifecycle.create import plan_venv
 
             plan, record = plan_venv(request, context)
         check_place(Path(record.path), context, record.kind == "conda")

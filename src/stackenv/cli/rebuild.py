@@ -12,7 +12,7 @@ from stackenv.environments.context import open_context
 from stackenv.output import print_json, print_line, tell
 
 if TYPE_CHECKING:
-    from stackenv.lifecycle.rebuilding import Rebuilding
+    from stackenv.lifecycle.rebuild import Rebuilding
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -46,7 +46,7 @@ def rebuild(
     """
     from stackenv.environments.module_update import describe_use, open_store
     from stackenv.environments.run_plan import making
-    from stackenv.lifecycle.rebuilding import begin
+    from stackenv.lifecycle.rebuild import begin
     from stackenv.lifecycle.saved_collections import tell_collections
 
     context = open_context(shared)

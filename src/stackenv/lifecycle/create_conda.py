@@ -20,7 +20,7 @@ from stackenv.lifecycle.adopt_conda import (
     tell_of_python_modules,
 )
 from stackenv.lifecycle.adoption import AdoptRequest
-from stackenv.lifecycle.create_venv import CreateRequest
+from stackenv.lifecycle.create import CreateRequest
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 from stackenv.transactions.plan import Plan, RemoveTree, Step

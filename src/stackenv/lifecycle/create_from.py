@@ -18,9 +18,9 @@ from stackenv.environments.places import choose_place
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
-from stackenv.lifecycle.create_venv import CreateRequest
+from stackenv.lifecycle.create import CreateRequest
+from stackenv.lifecycle.rebuild import Rebuilding, advise
 from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules
-from stackenv.lifecycle.rebuilding import Rebuilding, advise
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.requirements import (
     ARCHIVE,

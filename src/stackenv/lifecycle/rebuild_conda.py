@@ -18,7 +18,7 @@ from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import RemoveTree, Step
 
 if TYPE_CHECKING:
-    from stackenv.lifecycle.rebuilding import Rebuilding
+    from stackenv.lifecycle.rebuild import Rebuilding
 
 
 def conda_rebuild_steps(rebuilding: Rebuilding) -> tuple[Step, ...]:

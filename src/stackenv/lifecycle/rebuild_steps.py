@@ -30,7 +30,7 @@ from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Step
 
 if TYPE_CHECKING:
-    from stackenv.lifecycle.rebuilding import Rebuilding
+    from stackenv.lifecycle.rebuild import Rebuilding
 
 
 def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Stack:

@@ -349,7 +349,7 @@ def install_with_pip(
     InstallError
         When nothing at all could be had, or the index cannot be reached.
     """
-    from stackenv.lifecycle.create_venv import BUILD_TOOLS
+    from stackenv.lifecycle.create import BUILD_TOOLS
 
     reports.mkdir(exist_ok=True)
 

@@ -137,7 +137,7 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
 def restore_venv(request: AdoptRequest, context: Context, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
     from stackenv.environments.venv_install import complete_record, environment_of
-    from stackenv.lifecycle.adopt_venv import draft_adopted_venv
+    from stackenv.lifecycle.adopt import draft_adopted_venv
     from stackenv.lmod.bindings import Lmod
 
     # What happens to be loaded now is none of the environment's.

@@ -19,7 +19,7 @@ from stackenv.environments.venv_install import environment_of, proof_of, write_f
 from stackenv.environments.venv_module import describe_venv_files
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lifecycle.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
-from stackenv.lifecycle.create_venv import finish
+from stackenv.lifecycle.create import finish
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile import InstalledFile
 from stackenv.output import tell
