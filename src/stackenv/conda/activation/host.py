@@ -1,6 +1,6 @@
 """Run a command under another host name, where the kernel lets an ordinary user do so.
 
-Called as `python -I -S capture_host.py HOST COMMAND [ARGUMENT...]`; an empty HOST changes nothing.
+Called as `python -I -S host.py HOST COMMAND [ARGUMENT...]`; an empty HOST changes nothing.
 The standard library only: a program of its own, for a process with threads must not fork and go on
 in Python. Users and groups keep their numbers, so that scripts that look at them see the user.
 """

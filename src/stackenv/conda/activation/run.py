@@ -19,7 +19,7 @@ from stackenv.errors import StackenvError, quote_word
 from stackenv.modulefile.dialect import VARIABLE_NAME
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-HOST_LAUNCHER = Path(__file__).with_name("capture_host.py")
+HOST_LAUNCHER = Path(__file__).with_name("host.py")
 OUTPUT_LIMIT = 10_000_000
 # What shells write into the environment by themselves.
 SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
