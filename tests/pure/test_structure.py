@@ -20,11 +20,10 @@ NOT_OURS = {"hooks", "templates", "site-config"}
 ORDER = (
     *("cli", "site", "cleaning", "lifecycle", "health", "packing", "jupyter", "slurm", "environments"),
     *("disk", "account", "conda", "lmod", "modulefile", "transactions", "configuration"),
-    *("record", "output", "errors", "__init__"),
+    *("probe", "record", "output", "errors", "__init__"),
 )
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER = {
-    ("conda.condarc_validation", "environments.python"),
     ("conda.module", "environments.venv_module"),
     ("lifecycle.restore_record", "cli.export"),
     ("lifecycle.restore_record", "cli.info"),

@@ -10,8 +10,8 @@ from typing import Any
 from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration import CondaSettings, SiteConfiguration
 from stackenv.configuration.condarc import describe_condarc_keys, name_configuration_key, suggest_key
-from stackenv.environments.python import run_probe
 from stackenv.errors import ConfigurationError, StackenvError, quote_word
+from stackenv.probe import run_probe
 
 PROBE = Path(__file__).with_name("probe_condarc.py")
 
@@ -29,7 +29,7 @@ def validate_condarc(
     """
     # The configuration alone, not what the admin's own variables make of it.
     clean = {k: v for k, v in environ.items() if not k.startswith(("CONDA", "_CONDA", "_CE_", "PYTHON"))}
-    python, timeout_s = f"{installation.root}/bin/python", configuration.conda.load_test.timeout_s
+    python, timeout_s = (f"{installation.root}/bin/python", "-s"), configuration.conda.load_test.timeout_s
 
     def ask(conda: CondaSettings) -> Any:
         keys = describe_condarc_keys(conda)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from stackenv.environments.python import run_probe
+from stackenv.probe import run_probe
 
 PROBE = Path(__file__).with_name("probe_imports.py")
 TIMEOUT_S = 1200
@@ -37,5 +37,5 @@ def probe_imports(
     StackenvError
         When `python` does not run.
     """
-    answer = run_probe(python, PROBE, environ, TIMEOUT_S, list(groups))
+    answer = run_probe((python, "-s"), PROBE, environ, TIMEOUT_S, list(groups))
     return [(name, kind, words) for name, kind, words in answer]

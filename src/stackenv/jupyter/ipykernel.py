@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.errors import ModuleError, StackenvError
+from stackenv.probe import ProbeError, run_probe
 from stackenv.record import Record
 
 NAME = "ipykernel"
@@ -52,28 +50,14 @@ def probe_ipykernel(
     StackenvError
         When the Python does not run, hangs, or says nothing.
     """
-    with tempfile.TemporaryDirectory(prefix="stackenv-probe-") as folder:
-        answer = Path(folder, "answer.json")
-        try:
-            done = subprocess.run(
-                start((python, str(PROBE), str(answer))),
-                # What is asked leaves no trace, in an environment that may be another's.
-                env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise StackenvError(f"{python} does not end: killed after {TIMEOUT_S} s") from None
-        if not answer.is_file() or not answer.stat().st_size:
-            words = (done.stderr + done.stdout).strip() or f"status {done.returncode}"
-            kind = ModuleError if done.returncode == NOT_LOADED else StackenvError
-            raise kind(f"{python} does not run in its environment: {words}; nothing was changed")
-        data = json.loads(answer.read_text(encoding="utf-8"))
+    try:
+        # The user site counts, for a kernel may see it.
+        data = run_probe((python,), PROBE, environ, TIMEOUT_S, start=start)
+    except ProbeError as error:
+        if error.process_status is None:
+            raise
+        kind = ModuleError if error.process_status == NOT_LOADED else StackenvError
+        raise kind(f"{error.message}; nothing was changed") from None
     if "error" in data:
         return IPyKernel(problem="" if data["missing"] else str(data["error"]))
     return IPyKernel(str(data["version"]), data["own"])
