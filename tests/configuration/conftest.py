@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.configuration import CondaSettings, load_configuration
+from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.settings import CondaSettings
 from stackenv.errors import ConfigurationError
 
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackenv.configuration import describe_condarc, load_configuration
-from stackenv.configuration.loader import SHIPPED_FILE
+from stackenv.configuration.condarc import describe_condarc
+from stackenv.configuration.loader import SHIPPED_FILE, load_configuration
 
 
 def body(text: str) -> str:

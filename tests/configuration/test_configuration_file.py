@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.configuration import find_configuration_file, load_configuration, loader
+from stackenv.configuration import loader
+from stackenv.configuration.loader import find_configuration_file, load_configuration
 from stackenv.errors import ConfigurationError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration import JobSettings, load_configuration
-from stackenv.configuration.loader import SHIPPED_FILE
+from stackenv.configuration.loader import SHIPPED_FILE, load_configuration
+from stackenv.configuration.settings import JobSettings
 
 BREAK = "contains a line break; allowed: one line of printable text"
 NAME = "a partition's name: letters, digits and _ . + -"

@@ -9,8 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackenv.configuration import SiteConfiguration, describe_condarc, load_configuration
+from stackenv.configuration.condarc import describe_condarc
+from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.schema import CHANNEL_FIELDS, CONDA_FIELDS, LOAD_TEST_FIELDS, PLACE_FIELDS
+from stackenv.configuration.settings import SiteConfiguration
 from stackenv.errors import ConfigurationError
 
 # fmt: off

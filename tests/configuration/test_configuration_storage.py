@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration import Literal, Variable
+from stackenv.configuration.path_template import Literal, Variable
 
 
 def test_no_storage_is_allowed(load):

@@ -6,7 +6,7 @@ import pytest
 
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.installation import CondaInstallation
-from stackenv.configuration import load_configuration
+from stackenv.configuration.loader import load_configuration
 from stackenv.errors import ConfigurationError
 
 MODULE = "Anaconda3/2024.02-1"

@@ -11,7 +11,7 @@ from runner import LMOD, WORK
 
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.load_test import LoadTestReport, run_load_test
-from stackenv.configuration import LoadTestSettings
+from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
 
 MODULE = "Anaconda3/2024.02-1"

@@ -20,16 +20,9 @@ from hypothesis import strategies as st
 from stackenv import STACKENV_UUID, __version__
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.module import describe_conda_module, describe_installed_files
-from stackenv.configuration import (
-    ChannelSettings,
-    CondaSettings,
-    Literal,
-    LoadTestSettings,
-    PathTemplate,
-    StoragePlace,
-    Variable,
-    load_configuration,
-)
+from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.path_template import Literal, PathTemplate, Variable
+from stackenv.configuration.settings import ChannelSettings, CondaSettings, LoadTestSettings, StoragePlace
 from stackenv.errors import StackenvError
 from stackenv.modulefile import TerminalNotices
 from stackenv.modulefile.lua import render_operation

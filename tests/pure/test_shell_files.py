@@ -12,7 +12,7 @@ import pytest
 
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.module import describe_conda_module, describe_installed_files
-from stackenv.configuration import load_configuration
+from stackenv.configuration.loader import load_configuration
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.templates import fill_placeholders
 from stackenv.modulefile.text import render_installed_file, render_module

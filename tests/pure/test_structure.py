@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -100,3 +102,12 @@ def test_no_file_is_part_of_a_circle() -> None:
         if module in names
     }
     assert circles == CIRCLES
+
+
+@pytest.mark.parametrize(
+    "module", ["record", "configuration.settings", "configuration.path_template", "modulefile"]
+)
+def test_the_model_loads_neither_yaml_nor_the_schema_library(module: str) -> None:
+    code = f"import sys, stackenv.{module}; print(*({{'yaml', 'voluptuous'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -25,7 +25,7 @@ from people import CHECKOUT, COMMAND, MINOR, VERSION, Person, Site, make_person,
 from stacked import open_stack
 from users import User, make_user
 
-from stackenv.configuration import load_configuration
+from stackenv.configuration.loader import load_configuration
 from stackenv.environments.managed_files import rewrite_files
 from stackenv.environments.module import describe_files
 from stackenv.environments.packed import describe_contents

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stackenv.account.start_files import StartFile, list_start_files
-from stackenv.configuration import SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 
 
 @dataclass(frozen=True)

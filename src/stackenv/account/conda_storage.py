@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.account.storage_places import expand, find_absolute, find_home, read_condarc_folders
-from stackenv.configuration import SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stackenv.account.account import Account
 from stackenv.conda.environments import list_environment_folders
-from stackenv.configuration import SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 
 ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"

@@ -10,7 +10,7 @@ import click
 from stackenv.cli.options import EXIT_STATUS, CommandGroup
 from stackenv.conda.installation import probe_installation
 from stackenv.conda.module import LIBEXEC, describe_conda_module
-from stackenv.configuration import find_configuration_file, load_configuration
+from stackenv.configuration.loader import find_configuration_file, load_configuration
 from stackenv.modulefile.text import render_module
 from stackenv.output import tell
 from stackenv.site.report import report

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.configuration import CondaSettings, SiteConfiguration
 from stackenv.configuration.condarc import describe_condarc_keys, name_configuration_key, suggest_key
+from stackenv.configuration.settings import CondaSettings, SiteConfiguration
 from stackenv.errors import ConfigurationError, StackenvError, quote_word
 from stackenv.probe import run_probe
 

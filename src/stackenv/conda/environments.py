@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stackenv.configuration import CondaSettings
+from stackenv.configuration.settings import CondaSettings
 from stackenv.record import Package
 
 # Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).

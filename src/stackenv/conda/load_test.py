@@ -19,7 +19,7 @@ from typing import Optional
 
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.load_test_scripts import LMOD_SHELL, START
-from stackenv.configuration import LoadTestSettings
+from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.lua_string import quote_lua

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.installation import CondaInstallation
-from stackenv.configuration import CondaSettings
 from stackenv.configuration.condarc import describe_condarc
+from stackenv.configuration.settings import CondaSettings
 from stackenv.environments.venv_module import PATH_PRIORITY
 from stackenv.modulefile import (
     BasePath,

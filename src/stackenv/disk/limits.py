@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.configuration import LimitSettings
+from stackenv.configuration.settings import LimitSettings
 
 TIMEOUT_S = 20
 SHOWN_CHARACTERS = 200

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.configuration import SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 
 
 def find_purged_storage(path: Path, environ: Mapping[str, str], configuration: SiteConfiguration) -> str:

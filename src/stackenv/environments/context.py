@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.configuration import SiteConfiguration, find_configuration_file, load_configuration
+from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import tell

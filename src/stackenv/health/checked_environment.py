@@ -9,7 +9,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackenv.configuration import SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError

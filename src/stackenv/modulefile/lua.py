@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import jinja2
 
-from stackenv.configuration import PathTemplate, Variable
+from stackenv.configuration.path_template import PathTemplate, Variable
 from stackenv.modulefile import (
     BasePath,
     DeactivateMissingConda,

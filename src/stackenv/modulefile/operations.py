@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from stackenv.configuration import StoragePlace
+from stackenv.configuration.settings import StoragePlace
 from stackenv.modulefile.personal_operations import PersonalOperation
 
 

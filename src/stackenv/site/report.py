@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.options import EXIT_STATUS, json_option
-from stackenv.configuration import (
-    Literal,
-    PathTemplate,
-    Variable,
-    find_configuration_file,
-    load_configuration,
-)
+from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.path_template import Literal, PathTemplate, Variable
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, showing_progress, tell
 

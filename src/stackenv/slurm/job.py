@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stackenv.configuration import JobSettings
+from stackenv.configuration.settings import JobSettings
 from stackenv.environments.launch import OF_ACTIVE, OF_PYTHON
 from stackenv.environments.packed import ENTRANCE
 from stackenv.record import Record
