@@ -1,14 +1,12 @@
-"""The module of a conda distribution: what its modulefile does, and the files it leans on."""
+"""The module of a conda distribution: what its modulefile does, and the files that it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from stackenv import STACKENV_UUID
 from stackenv.conda.installation import CondaInstallation
+from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
 from stackenv.configuration.condarc import describe_condarc
 from stackenv.configuration.settings import CondaSettings
-from stackenv.environments.venv_module import PATH_PRIORITY
 from stackenv.modulefile import (
     BasePath,
     DeactivateMissingConda,
@@ -24,6 +22,7 @@ from stackenv.modulefile import (
     TerminalNotices,
     UnloadCode,
 )
+from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 
 LIBEXEC = "libexec/stackenv"
 
@@ -49,13 +48,6 @@ NOTICE_NO_PLACE = (
     "where conda puts them by itself, the folder .conda in your home"
 )
 OWN_NAME = "{name}: conda is the command of the module until it is unloaded, not your own alias or function"
-# pip reads it as the file of this very Python, behind /etc/pip.conf and the user's own.
-NOT_GUARDED = f"""\
-# {STACKENV_UUID}
-# pip does not know conda's Pythons as virtual: a guard in /etc/pip.conf would stop it here too.
-[global]
-require-virtualenv = false
-"""
 HELP = """\
 {module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
 
@@ -120,7 +112,7 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
             "before": (SavePriorConda("STACKENV_CONDA_BEFORE"),),
             "path": (
                 *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
-                BasePath(root, settings.base_on_path, PATH_PRIORITY),
+                BasePath(root, settings.base_on_path, ENVIRONMENT_PRIORITY),
             ),
             "storage": (StoragePlaces(root, places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
             "environment": (
@@ -142,15 +134,10 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
     )
 
 
-def describe_hiding(site_roots: Sequence[str], hidden: bool) -> dict[str, str]:
-    """Return what the placeholders of hide_modules.py stand for."""
-    return {"SITE_ROOTS": ":".join(site_roots), "HIDDEN": "yes" if hidden else "no"}
-
-
 def describe_installed_files(
     installation: CondaInstallation, settings: CondaSettings
 ) -> tuple[InstalledFile, ...]:
-    """Return the files that the module leans on, inside the installation: commands, condarc."""
+    """Return the files that the module needs inside the installation: commands, condarc."""
     here = f"{installation.root}/{LIBEXEC}"
     values = describe_values(installation, settings)
     programs = {

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.conda.module import NOT_GUARDED, describe_hiding
+from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
 from stackenv.environments.launch import describe_launch_file
 from stackenv.environments.personal_module import IN_CHARGE, WITHOUT_CSH, describe_common, describe_hint
 from stackenv.environments.venv_module import (
     FIRST_PTH,
-    PATH_PRIORITY,
     describe_guarded_import,
     find_site_packages,
 )
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, TerminalNotices
+from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 from stackenv.modulefile.personal_operations import (
     CondaEnvironment,
     JoinPath,
@@ -76,7 +76,7 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
                 BASE_MARKER,
                 f"{prefix}/{SHIM}",
                 REFUSED.format(name=name),
-                PATH_PRIORITY,
+                ENVIRONMENT_PRIORITY,
             ),
             PushEnv("PIP_USER", None, IN_CHARGE, name),
             *(() if record.user_site else (PushEnv("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),

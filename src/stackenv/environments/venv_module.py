@@ -14,6 +14,7 @@ from stackenv.environments.personal_module import (
     describe_load,
 )
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, PrependPath
+from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 from stackenv.modulefile.personal_operations import (
     PushEnv,
     RemovePath,
@@ -23,7 +24,6 @@ from stackenv.modulefile.personal_operations import (
 )
 from stackenv.record import FOLDER, Python, Record
 
-PATH_PRIORITY = 100
 LAYERS = "_stackenv_layers"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
@@ -136,7 +136,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         PushEnv("PYTHONHOME", None, IN_CHARGE, name),
         RemovePath(f"{prefix}/bin"),
         # A `module load Python` later in a job script must not take the environment's away.
-        PrependPath("PATH", f"{prefix}/bin", priority=PATH_PRIORITY),
+        PrependPath("PATH", f"{prefix}/bin", priority=ENVIRONMENT_PRIORITY),
     )
     return describe_common(
         record,

@@ -9,6 +9,9 @@ from typing import Union
 from stackenv.configuration.settings import StoragePlace
 from stackenv.modulefile.personal_operations import PersonalOperation
 
+# Of an environment's module on PATH: modules that are loaded later stay behind it.
+ENVIRONMENT_PRIORITY = 100
+
 
 @dataclass(frozen=True)
 class Family:

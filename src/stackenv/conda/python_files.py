@@ -1,0 +1,20 @@
+"""What the Python of an installation of conda, and that of an environment, read at their start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stackenv import STACKENV_UUID
+
+# pip reads it as the file of this very Python, behind /etc/pip.conf and the user's own.
+NOT_GUARDED = f"""\
+# {STACKENV_UUID}
+# pip does not know conda's Pythons as virtual: a guard in /etc/pip.conf would stop it here too.
+[global]
+require-virtualenv = false
+"""
+
+
+def describe_hiding(site_roots: Sequence[str], hidden: bool) -> dict[str, str]:
+    """Return what the placeholders of hide_modules.py stand for."""
+    return {"SITE_ROOTS": ":".join(site_roots), "HIDDEN": "yes" if hidden else "no"}
