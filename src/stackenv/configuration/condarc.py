@@ -1,4 +1,4 @@
-"""The site's condarc: what the site configuration says of channels, and conda's further keys."""
+"""The condarc that a site configuration becomes, and the keys that conda reads from one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,49 @@ from typing import Any
 
 import yaml
 
-from stackenv.configuration.condarc_keys import OWN_KEY_OF_CONDARC_KEY
 from stackenv.configuration.faults import did_you_mean, nearest
 from stackenv.configuration.settings import CondaSettings
+
+# conda's names and aliases (conda/base/context.py) of what the site configuration has a key of its own for.
+OWN_KEY_OF_CONDARC_KEY = {
+    "channels": "conda.channels.default",
+    "channel": "conda.channels.default",
+    "default_channels": "conda.channels.default with conda.channels.replace_defaults: true",
+    "denylist_channels": "conda.channels.denied",
+    "envs_dirs": "environments in conda.storage",
+    "envs_path": "environments in conda.storage",
+    "pkgs_dirs": "packages in conda.storage",
+    "pkgs_path": "packages in conda.storage",
+}
+
+# Names and aliases of the parameters of the class Context in conda/base/context.py, of conda 4.10, 22.9,
+# 24.7.1 and the main branch at c8dc516 (2026) together; `conda config --describe` lists those of one conda.
+# The settings of plugins are below `plugins` (24.7 and later).
+_KEYS = """
+    add_anaconda_token add_binstar_token add_pip_as_python_dependency aggressive_update_packages
+    allow_conda_downgrades allow_cycles allow_non_channel_urls allow_softlinks allowlist_channels always_copy
+    always_softlink always_yes anaconda_upload auto_activate auto_activate_base auto_stack auto_update_conda
+    binstar_upload bld_path changeps1 channel channel_alias channel_priority channel_settings channels
+    client_cert client_cert_key client_ssl_cert client_ssl_cert_key clobber conda-build conda_build console
+    cooldown cooldown_exclude copy create_default_packages croot custom_channels custom_multichannels debug
+    default_activation_env default_channels default_python default_threads denylist_channels deps_modifier dev
+    disallow disallowed_packages download_only dry_run enable_private_envs env_prompt env_spec
+    environment_specifier envs_dirs envs_path envvars_force_uppercase error_upload_url exclude_newer
+    exclude_newer_package execute_threads experimental experimental_solver export_platforms extra_platforms
+    extra_safety_checks fetch_threads force force_32bit force_reinstall force_remove ignore_pinned json
+    list_fields local_repodata_ttl migrated_channel_aliases migrated_custom_channels no_lock no_plugins
+    non_admin_enabled notify_outdated_conda number_channel_notices offline override_channels_enabled
+    override_virtual_packages path_conflict pinned_packages pip_interop_enabled pkgs_dirs plugins
+    prefix_data_interoperability preview protect_frozen_envs proxy_servers quiet register_envs
+    remote_backoff_factor remote_connect_timeout_secs remote_max_retries remote_read_timeout_secs repodata_fns
+    repodata_threads repodata_use_shards repodata_use_zst report_errors reporters restore_free_channel
+    rollback_enabled root_dir root_prefix safety_checks sat_solver self_update separate_format_cache shortcuts
+    shortcuts_only show_channel_urls signing_metadata_url_base softlink solver solver_ignore_timestamps
+    ssl_verify subdir subdirs target_prefix_override trace track_features unsatisfiable_hints
+    unsatisfiable_hints_check_depth update_modifier use_index_cache use_local use_only_tar_bz2 verbose
+    verbosity verify_ssl verify_threads virtual_packages whitelist_channels yes
+"""
+CONDARC_KEYS = frozenset(_KEYS.split())
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
 _HEADER = """\
@@ -45,20 +85,10 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def describe_condarc(conda: CondaSettings) -> str:
-    """Describe the configuration that all users of an installation begin with.
+    """Return the text of condarc.d/stackenv.yml below the installation's root, which all its users get.
 
     The folders are not part of it: in a condarc an unset ``${VAR}`` becomes a folder below the
     current one, so the modulefile computes them.
-
-    Parameters
-    ----------
-    conda
-        The site configuration.
-
-    Returns
-    -------
-    str
-        YAML for condarc.d/stackenv.yml below the installation's root.
 
     Notes
     -----
@@ -70,18 +100,7 @@ def describe_condarc(conda: CondaSettings) -> str:
 
 
 def describe_condarc_keys(conda: CondaSettings) -> dict[str, str]:
-    """Describe each key of the condarc by itself.
-
-    Parameters
-    ----------
-    conda
-        The site configuration.
-
-    Returns
-    -------
-    dict
-        YAML, by the key.
-    """
+    """Return the YAML of each key of the condarc, by the key."""
     channels = conda.channels
     keys: dict[str, object] = {}
     if channels.default:
@@ -95,35 +114,17 @@ def describe_condarc_keys(conda: CondaSettings) -> dict[str, str]:
 
 
 def name_configuration_key(key: str) -> str:
-    """Name what an administrator changes to change a key of the condarc.
+    """Return what an administrator changes to change the `key` of the condarc.
 
-    Parameters
-    ----------
-    key
-        conda's name of it.
-
-    Returns
-    -------
-    str
-        For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
+    For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
     """
     return OWN_KEY_OF_CONDARC_KEY.get(key, f"conda.condarc.{key}" if key else "conda.condarc")
 
 
 def suggest_key(key: str, known: Iterable[str]) -> str:
-    """Give the end of a problem that names what an administrator may have meant by a key of conda.
+    """Return the end of a problem: what may have been meant by `key`, which is none of conda's `known`.
 
-    Parameters
-    ----------
-    key
-        The key, which conda does not know.
-    known
-        The keys that it knows.
-
-    Returns
-    -------
-    str
-        Empty when no key is near; for one that the site configuration refuses in conda.condarc, its own key.
+    Empty when no key is near; for one that the site configuration refuses in conda.condarc, its own key.
     """
     if key in OWN_KEY_OF_CONDARC_KEY:
         return ""

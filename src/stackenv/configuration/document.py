@@ -6,7 +6,11 @@ aliases; so the node graph is read here, and PyYAML converts only the scalars.
 
 from __future__ import annotations
 
+import re
+import stat
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,12 @@ from typing import Any
 import yaml
 
 from stackenv.configuration.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, file_error, shown
-from stackenv.configuration.source import read_source
+
+SIZE_LIMIT_BYTES = 1024 * 1024
+# YAML's characters (PyYAML, Reader.NON_PRINTABLE), less those that PyYAML takes for the end of a
+# line and editors do not (U+0085, U+2028, U+2029): the lines in the errors would be wrong.
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_END = re.compile("\r\n|\n|\r")
 
 # A site configuration is 4 levels deep; conda's own configuration adds a few. Composing recurses: without a
 # limit, a file of opening brackets ends in a RecursionError.
@@ -23,6 +32,21 @@ _DEPTH_LIMIT = 20
 _TAG = "tag:yaml.org,2002:"
 # YAML 1.1 gives << and = a meaning that PyYAML's safe scalars do not have; here they are text.
 _TEXT_TAGS = (_TAG + "str", _TAG + "merge", _TAG + "value")
+
+# A word with a variable in it, in a list or mapping of one line.
+_WORD_OF_VARIABLES = re.compile(r"[^\s,{}\[\]]*(?:\$\{\w*\}[^\s,{}\[\]$]*)+")
+
+# conda takes any comment that is "final" once ! and # are stripped
+# (conda/common/configuration.py, ParameterFlag.from_string).
+_FINAL_COMMENT = re.compile(r"#[#!\s]*final\b")
+NEVER_FINAL = {
+    "channels": "a plain `conda install -c X` would then do nothing",
+    "channel": "it is another name of channels",
+    "envs_dirs": "the module's and the user's CONDA_ENVS_PATH would then be ignored",
+    "envs_path": "it is another name of envs_dirs",
+    "pkgs_dirs": "the module's and the user's CONDA_PKGS_DIRS would then be ignored",
+    "pkgs_path": "it is another name of pkgs_dirs",
+}
 
 
 @dataclass
@@ -50,39 +74,19 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
     def blame(self, key: KeyPath, line: int, problem: str) -> None:
-        """Add a fault of this file.
-
-        Parameters
-        ----------
-        key
-            The key that is wrong.
-        line
-            Its line, counted from 1.
-        problem
-            What is wrong; what is allowed.
-        """
+        """Add a fault of this file: what is wrong with `key`, on `line`, and what is allowed."""
         self.faults.append(Fault(Place(self.path, line), key, problem))
 
 
 def read_document(path: Path) -> Document:
-    """Read a site configuration.
-
-    Parameters
-    ----------
-    path
-        A regular file of UTF-8 text, at most 1 MiB.
-
-    Returns
-    -------
-    Document
-        The data with its lines, and faults such as a repeated key.
+    """Read a site configuration, a regular file of UTF-8 text of at most 1 MiB.
 
     Raises
     ------
     ConfigurationError
         The file cannot be read, is not YAML, or is not a mapping.
     """
-    document = Document(path, read_source(path))
+    document = Document(path, _read_text(path))
     root = _compose(document)
     if root is None:
         raise file_error(f"{path}:1: the file is empty; allowed: a mapping, with version: 1")
@@ -92,6 +96,43 @@ def read_document(path: Path) -> Document:
         raise file_error(str(Fault(Place(path, _line(root)), (), problem)))
     document.data = value
     return document
+
+
+def _read_text(path: Path) -> str:
+    content = _read_bytes(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The codec drops a byte order mark before it counts; a mark holds no end of a line.
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"the file is not UTF-8 ({error.reason}); allowed: UTF-8 text"
+        raise file_error(f"{path}:{line}: {problem}") from error
+    bad = _UNREADABLE.search(text)
+    if bad:
+        lines = _LINE_END.split(text[: bad.start()])
+        raise file_error(
+            f"{path}:{len(lines)}:{len(lines[-1]) + 1}: "
+            f"control character U+{ord(bad.group()):04X}; allowed: printable text"
+        )
+    return text
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise file_error(f"{path}: this is a folder; allowed: a YAML file")
+        # Reading a named pipe would block, and a device may never end.
+        if not stat.S_ISREG(mode):
+            raise file_error(f"{path}: this is not a regular file; allowed: a YAML file")
+        with path.open("rb") as stream:
+            content = stream.read(SIZE_LIMIT_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path.
+        reason = getattr(error, "strerror", None) or error
+        raise file_error(f"{path}: cannot be read: {reason}") from error
+    if len(content) > SIZE_LIMIT_BYTES:
+        raise file_error(f"{path}: the file is too large; allowed: at most 1 MiB")
+    return content
 
 
 class _Refused(yaml.MarkedYAMLError):
@@ -127,8 +168,9 @@ def _compose(document: Document) -> yaml.Node | None:
     except _Refused as error:
         mark, problem = error.problem_mark, str(error.problem)
     except yaml.MarkedYAMLError as error:
-        said = ", ".join(filter(None, (error.context, error.problem)))
-        mark, problem = error.problem_mark, f"not YAML: {said}"
+        mark, problem = error.problem_mark, _unquoted_variable(document.text, error)
+        if not problem:
+            problem = "not YAML: " + ", ".join(filter(None, (error.context, error.problem)))
     except (ValueError, OverflowError):
         # PyYAML 6.0 gives the number in "\UFFFFFFFF" or %YAML to chr() or int() unchecked.
         mark, problem = None, "not YAML: a number out of range"
@@ -136,6 +178,17 @@ def _compose(document: Document) -> yaml.Node | None:
         loader.dispose()
     mark = mark or loader.get_mark()
     raise file_error(f"{document.path}:{mark.line + 1}:{mark.column + 1}: {problem}")
+
+
+def _unquoted_variable(text: str, error: yaml.MarkedYAMLError) -> str:
+    """Return the problem of ``{parent: ${WORKSPACE}}``, where YAML takes the second brace for a mapping."""
+    at = error.problem_mark.index if error.problem_mark else 0
+    # A search through a long word takes the square of its length.
+    start = max(0, at - 200)
+    found = _WORD_OF_VARIABLES.finditer(text, start, at + 200)
+    word = next((match.group() for match in found if match.start() < at < match.end()), "")
+    around = "[ ]" if "sequence" in (error.context or "") else "{ }"
+    return f'put quotes around "{word}" inside {around}' if word else ""
 
 
 def _line(node: yaml.Node) -> int:
@@ -204,3 +257,47 @@ def _refuse_control_characters(document: Document, text: str, key: KeyPath, line
             problem = f"{shown(text)} contains a {what}; allowed: one line of printable text"
             document.blame(key, line, problem)
             return
+
+
+def refuse_final_comments(document: Document) -> None:
+    """Add a fault to `document` for each ``#!final`` behind a key or value.
+
+    The site configuration's comments are not carried over to conda, so such a comment would do nothing, and
+    on some keys it would do harm if it did. Comments on lines of their own are left alone.
+    """
+    keys_of_line = defaultdict(list)
+    for key, place in document.places.items():
+        keys_of_line[place.line].append(key)
+    for line in _final_lines(document.text):
+        key, never = _worst(keys_of_line[line])
+        if never:
+            problem = f"#!final on {never}: {NEVER_FINAL[never]}; allowed: no #!final here"
+        else:
+            problem = "#!final in a comment does nothing; allowed: the key's name in conda.final"
+        document.blame(key, line, problem)
+
+
+def _worst(keys: list[KeyPath]) -> tuple[KeyPath, str]:
+    for key in keys:
+        for step in reversed(key):
+            if step in NEVER_FINAL:
+                return key, str(step)
+    return (keys[0] if keys else ()), ""
+
+
+def _final_lines(text: str) -> Iterator[int]:
+    if "final" not in text:
+        return
+    previous = None
+    for token in yaml.scan(text):
+        if previous is not None:
+            # PyYAML drops comments: what lies between two tokens on one line can be nothing else.
+            gap = text[previous.end_mark.index : token.start_mark.index]
+            if _FINAL_COMMENT.match(re.split("[\r\n]", gap)[0].strip()):
+                yield previous.end_mark.line + 1
+        if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
+            # The comment behind | or > lies inside the token.
+            header = re.split("[\r\n]", text[token.start_mark.index :], maxsplit=1)[0]
+            if _FINAL_COMMENT.search(header):
+                yield token.start_mark.line + 1
+        previous = token

@@ -13,6 +13,7 @@ from stackenv.errors import ConfigurationError
 # Package data; in a checkout the folder is a link to the one at its top.
 SHIPPED_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
 
+# The keys and list positions that lead to a value: ("conda", "storage", 0, "parent").
 KeyPath = tuple[Union[str, int], ...]
 
 # Long enough for any value that a site configuration may hold, short enough for one line of a terminal.
@@ -29,17 +30,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong in a site configuration.
-
-    Parameters
-    ----------
-    place
-        The line to change.
-    key
-        The keys and list positions that lead to the value, from the top.
-    problem
-        What is wrong; what is allowed.
-    """
+    """What is wrong with `key`, and what is allowed (`problem`); `place` is the line to change."""
 
     place: Place
     key: KeyPath
@@ -50,51 +41,18 @@ class Fault:
 
 
 def configuration_error(faults: Iterable[Fault]) -> ConfigurationError:
-    """Put faults into one error.
-
-    Parameters
-    ----------
-    faults
-        At least one.
-
-    Returns
-    -------
-    ConfigurationError
-        A line for each fault, in the order of the file.
-    """
+    """Return one error with a line for each of `faults`, in the order of the file."""
     ordered = sorted(faults, key=lambda fault: (fault.place, key_text(fault.key)))
     return file_error("\n".join(str(fault) for fault in ordered))
 
 
 def file_error(message: str) -> ConfigurationError:
-    """Give the error for a site configuration, with the hint that all of them share.
-
-    Parameters
-    ----------
-    message
-        What is wrong, with the place in front.
-
-    Returns
-    -------
-    ConfigurationError
-        The error, to be raised by the caller.
-    """
+    """Return the error of `message`, which begins with a place, with the hint that all of them share."""
     return ConfigurationError(message, f"every key is explained in {SHIPPED_FILE}")
 
 
 def key_text(key: KeyPath) -> str:
-    """Write a key as an administrator reads it.
-
-    Parameters
-    ----------
-    key
-        For example ``("conda", "storage", 0, "parent")``.
-
-    Returns
-    -------
-    str
-        For example ``conda.storage[0].parent``; never more than one line.
-    """
+    """Return `key` as an administrator writes it: ``conda.storage[0].parent``; never more than one line."""
     text = ""
     for step in key:
         if isinstance(step, int):
@@ -105,79 +63,30 @@ def key_text(key: KeyPath) -> str:
 
 
 def shown(value: object) -> str:
-    """Name a value's type and the value, on one line.
-
-    Parameters
-    ----------
-    value
-        What YAML gave.
-
-    Returns
-    -------
-    str
-        For example ``the text 'maybe'``.
-    """
+    """Return the kind of `value`, which YAML gave, and the value, on one line: ``the text 'maybe'``."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
         return f"the boolean {str(value).lower()}"
     kinds: dict[type, str] = {str: "text", list: "list", dict: "mapping"}
-    kind = kinds.get(type(value), "number")
     text = repr(value)
     if len(text) > SHOWN_CHARACTERS:
         text = text[:SHOWN_CHARACTERS] + "..."
-    return f"the {kind} {text}"
+    return f"the {kinds.get(type(value), 'number')} {text}"
 
 
 def not_allowed(value: object, allowed: str) -> str:
-    """Say that a value is none of those allowed.
-
-    Parameters
-    ----------
-    value
-        What was found.
-    allowed
-        What may stand there.
-
-    Returns
-    -------
-    str
-        The problem of a fault.
-    """
+    """Return the problem that `value` is not what is `allowed`."""
     return f"found {shown(value)}; allowed: {allowed}"
 
 
 def did_you_mean(word: str | None) -> str:
-    """Give the end of a problem that names the nearest right word.
-
-    Parameters
-    ----------
-    word
-        The result of `nearest`.
-
-    Returns
-    -------
-    str
-        Empty when there is none.
-    """
+    """Return the end of a problem that names the `nearest` right word; empty when there is none."""
     return f'; did you mean "{word}"?' if word else ""
 
 
 def nearest(word: str, allowed: Sequence[str]) -> str | None:
-    """Find the allowed word that is most like a wrong one.
-
-    Parameters
-    ----------
-    word
-        What was written.
-    allowed
-        The words to choose from; an earlier one wins when two are as near.
-
-    Returns
-    -------
-    str or None
-        None when no word is near enough to be a slip of the pen.
-    """
+    """Return the word of `allowed`, an earlier one first, of which `word` may be a slip of the pen."""
     folded = {candidate.lower(): candidate for candidate in reversed(allowed)}
     # difflib is quadratic in the length, and no key is long.
     close = difflib.get_close_matches(word.lower()[:SHOWN_CHARACTERS], list(folded), n=1)

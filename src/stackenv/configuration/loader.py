@@ -9,10 +9,9 @@ from typing import Any
 
 from voluptuous import MultipleInvalid, RequiredFieldInvalid
 
-from stackenv.configuration.condarc import suggest_key
-from stackenv.configuration.condarc_keys import CONDARC_KEYS
+from stackenv.configuration.condarc import CONDARC_KEYS, suggest_key
 from stackenv.configuration.consistency import consistency_problems
-from stackenv.configuration.document import Document, read_document
+from stackenv.configuration.document import Document, read_document, refuse_final_comments
 from stackenv.configuration.faults import (
     SHIPPED_FILE,
     Fault,
@@ -23,7 +22,6 @@ from stackenv.configuration.faults import (
     file_error,
     nearest,
 )
-from stackenv.configuration.final_marks import refuse_final_comments
 from stackenv.configuration.schema import (
     CONFIGURATION_SCHEMA,
     CONFIGURATION_VERSION,

@@ -13,9 +13,9 @@ from voluptuous import All, Invalid, MultipleInvalid, Required, Schema
 from voluptuous import Optional as Maybe
 
 from stackenv.configuration.channels import check_channels
-from stackenv.configuration.condarc_keys import OWN_KEY_OF_CONDARC_KEY
+from stackenv.configuration.condarc import OWN_KEY_OF_CONDARC_KEY
+from stackenv.configuration.document import NEVER_FINAL
 from stackenv.configuration.faults import not_allowed
-from stackenv.configuration.final_marks import NEVER_FINAL
 from stackenv.configuration.limits import LIMIT_FIELDS, check_limit
 from stackenv.configuration.path_template import parse_path_template, parse_relative_folder
 from stackenv.configuration.settings import (
