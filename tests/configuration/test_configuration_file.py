@@ -126,7 +126,7 @@ def test_an_empty_file_is_an_error(faults, text):
         (b"a: 1\r\nb: \x1b\r\n", "2:4: control character U+001B"),
         ("a: 1\n# \u2028\n".encode(), "2:3: control character U+2028"),
         (b"a: 1\nb: [\n", "3:1: not YAML: while parsing a flow node, expected"),
-        (b"a: 1\nb: {c: ${HOME}/x, d: 1}\n", '2:8: put quotes around "${HOME}/x" inside { }'),
+        (b"a: 1\nb: {c: ${HOME}/x, d: 1}\n", '2:9: put quotes around "${HOME}/x" inside { }'),
         (b"a: [b, /x/${A}/${B}]\n", '1:12: put quotes around "/x/${A}/${B}" inside [ ]'),
         (b"a: 1\n\tb: 2\n", "2:1: not YAML: while scanning for the next token, found character"),
         (b"a: 1\n---\nb: 1\n", "2:1: not YAML: expected a single document in the stream"),
