@@ -10,7 +10,6 @@ from typing import Any
 from voluptuous import MultipleInvalid, RequiredFieldInvalid
 
 from stackenv.configuration.condarc import CONDARC_KEYS, suggest_key
-from stackenv.configuration.consistency import consistency_problems
 from stackenv.configuration.document import Document, read_document, refuse_final_comments
 from stackenv.configuration.faults import (
     SHIPPED_FILE,
@@ -22,6 +21,7 @@ from stackenv.configuration.faults import (
     file_error,
     nearest,
 )
+from stackenv.configuration.rules import find_contradictions
 from stackenv.configuration.schema import (
     CONFIGURATION_SCHEMA,
     CONFIGURATION_VERSION,
@@ -36,18 +36,10 @@ SYSTEM_FILE = Path("/etc/stackenv/site.yaml")
 
 
 def find_configuration_file(environ: Mapping[str, str]) -> Path:
-    """Find the site configuration that holds for this run.
+    """Return the absolute path of the site configuration that holds for this run.
 
-    Parameters
-    ----------
-    environ
-        The environment variables.
-
-    Returns
-    -------
-    Path
-        The absolute path of the file that STACKENV_SITE_CONFIG names, else of
-        /etc/stackenv/site.yaml if there is one, else of the shipped default.
+    The file that STACKENV_SITE_CONFIG names, else /etc/stackenv/site.yaml if there is one, else the
+    shipped default.
 
     Raises
     ------
@@ -72,16 +64,6 @@ def load_configuration(path: Path) -> SiteConfiguration:
 
     Mappings are merged and lists replaced, so that a site states only what differs.
 
-    Parameters
-    ----------
-    path
-        The site configuration.
-
-    Returns
-    -------
-    SiteConfiguration
-        The settings of the site.
-
     Raises
     ------
     ConfigurationError
@@ -98,7 +80,7 @@ def load_configuration(path: Path) -> SiteConfiguration:
         values = CONFIGURATION_SCHEMA(merged.data)
     except MultipleInvalid as error:
         faults.extend(_schema_faults(merged, error, unreadable))
-    faults.extend(_consistency_faults(merged, path, {fault.key for fault in faults}))
+    faults.extend(_contradictions(merged, path, {fault.key for fault in faults}))
     if faults:
         raise configuration_error(faults)
     return SiteConfiguration(
@@ -180,11 +162,11 @@ def _schema_faults(merged: _Merged, error: MultipleInvalid, unreadable: set[KeyP
         yield Fault(merged.place(key), key, problem)
 
 
-def _consistency_faults(merged: _Merged, path: Path, known: set[KeyPath]) -> Iterator[Fault]:
+def _contradictions(merged: _Merged, path: Path, known: set[KeyPath]) -> Iterator[Fault]:
     # Without a mapping there is nothing to compare, and the schema has said so.
     if ("conda",) in known or ("personal",) in known:
         return
-    for keys, problem in consistency_problems(merged.data, known):
+    for keys, problem in find_contradictions(merged.data, known):
         # Of two keys that contradict each other, one may be the shipped default's.
         key = next((key for key in keys if merged.place(key).file == path), keys[0])
         yield Fault(merged.place(key), key, problem)

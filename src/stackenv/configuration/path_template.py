@@ -45,35 +45,15 @@ class PathTemplate:
         return "".join(words) if all(words) else None
 
     def contains(self, folder: str) -> bool:
-        """Tell whether a folder is this one or lies below it.
+        """Return whether `folder`, the text of a template, is this one or lies below it.
 
         Compared component by component: ``${SCRATCH}2`` does not lie in ``${SCRATCH}``.
-
-        Parameters
-        ----------
-        folder
-            The text of a template, or such a text with relative components appended.
-
-        Returns
-        -------
-        bool
-            True when every component of this folder begins the other.
         """
         return folder == self.text or folder.startswith(self.text.rstrip("/") + "/")
 
 
 def parse_path_template(text: str) -> PathTemplate:
-    """Parse a folder that is absolute or begins with a variable.
-
-    Parameters
-    ----------
-    text
-        For example ``${WORKSPACE}`` or ``/scratch/${USER}``.
-
-    Returns
-    -------
-    PathTemplate
-        The folder, normalised and cut into parts.
+    """Parse a folder that is absolute or begins with a variable: ``${WORKSPACE}``, ``/scratch/${USER}``.
 
     Raises
     ------
@@ -99,7 +79,7 @@ def parse_path_template(text: str) -> PathTemplate:
 
 
 def parse_relative_folder(text: str, separators: str) -> str:
-    """Check a folder that is stated below a parent.
+    """Return the folder `text`, which is stated below a parent, without doubled or trailing slashes.
 
     Parameters
     ----------
@@ -107,11 +87,6 @@ def parse_relative_folder(text: str, separators: str) -> str:
         For example ``conda/envs``.
     separators
         The characters that would cut the folder in two in the list it is written to.
-
-    Returns
-    -------
-    str
-        The folder without doubled or trailing slashes.
 
     Raises
     ------

@@ -1,9 +1,11 @@
-"""Checks of single values of a configuration, for any key; what is wrong is said as voluptuous' Invalid."""
+"""Checks of single values of a configuration; what is wrong is said as voluptuous' Invalid."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Callable
 
 from voluptuous import Invalid, MultipleInvalid, Schema
@@ -12,61 +14,77 @@ from stackenv.configuration.faults import did_you_mean, nearest, not_allowed
 
 Validator = Callable[[Any], Any]
 
-
-def check_boolean(value: Any) -> Any:
-    """Return `value`, which must be true or false."""
-    if not isinstance(value, bool):
-        raise Invalid(not_allowed(value, "true or false"))
-    return value
+_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,3})?) ?(?:([kKMGTP])(i?))?(B?)")
+_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
-def check_text(allowed: str, value: Any) -> Any:
-    """Return `value`, which must be a text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise Invalid(not_allowed(value, allowed))
-    return value
+def value_that(is_right: Callable[[Any], object], allowed: str) -> Validator:
+    """Return the check of a value for which `is_right` holds; `allowed` says which those are."""
+
+    def check(value: Any) -> Any:
+        if not is_right(value):
+            raise Invalid(not_allowed(value, allowed))
+        return value
+
+    return check
 
 
-def check_word(words: Sequence[str], value: Any) -> Any:
-    """Return `value`, which must be one of `words`; the nearest is named otherwise."""
-    if value not in words or not isinstance(value, str):
-        hint = did_you_mean(nearest(value, words)) if isinstance(value, str) else ""
-        raise Invalid(not_allowed(value, ", ".join(words)) + hint)
-    return value
+check_boolean = value_that(lambda value: isinstance(value, bool), "true or false")
+check_mapping = value_that(lambda value: isinstance(value, dict), "a mapping")
 
 
-def check_parsed(parse: Callable[[str], Any], allowed: str, value: Any) -> Any:
-    """Return what `parse` makes of the text `value`; its ValueError is the problem."""
-    text = check_text(allowed, value)
-    try:
-        return parse(text)
-    # voluptuous would put "not a valid value" in the place of a ValueError's message.
-    except ValueError as error:
-        raise Invalid(str(error)) from error
+def text(allowed: str, pattern: str = r"[\s\S]+") -> Validator:
+    """Return the check of a text that is not empty, or of `pattern` as a whole."""
+    compiled = re.compile(pattern)
+    return value_that(lambda value: isinstance(value, str) and compiled.fullmatch(value), allowed)
 
 
-def check_pattern(pattern: re.Pattern[str], allowed: str, value: Any) -> Any:
-    """Return `value`, which must be a text of `pattern` as a whole."""
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise Invalid(not_allowed(value, allowed))
-    return value
+def whole_number(first: int, last: int, allowed: str) -> Validator:
+    """Return the check of a number from `first` to `last`."""
+    # bool is an int to Python, so `timeout_s: yes` would be one second.
+    return value_that(lambda value: type(value) is int and first <= value <= last, allowed)
 
 
-def check_or_null(check: Validator, value: Any) -> Any:
-    """Return what `check` does, or None for null."""
-    return value if value is None else check(value)
+def word(words: Sequence[str]) -> Validator:
+    """Return the check of a text that is one of `words`; the nearest is named otherwise."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, str) or value not in words:
+            hint = did_you_mean(nearest(value, words)) if isinstance(value, str) else ""
+            raise Invalid(not_allowed(value, ", ".join(words)) + hint)
+        return value
+
+    return check
+
+
+def parsed(parse: Callable[[str], Any], allowed: str) -> Validator:
+    """Return the check of a text, and what `parse` makes of it; its ValueError is the problem."""
+    check_text = text(allowed)
+
+    def check(value: Any) -> Any:
+        try:
+            return parse(check_text(value))
+        # voluptuous would put "not a valid value" in the place of a ValueError's message.
+        except ValueError as error:
+            raise Invalid(str(error)) from error
+
+    return check
+
+
+def or_null(check: Validator) -> Validator:
+    """Return the check of null, or of what `check` takes."""
+    return lambda value: value if value is None else check(value)
 
 
 def list_of(item: Validator, allowed: str) -> Validator:
     """Return the check of a list, each item by `item`: every fault has its own line."""
     # voluptuous' own list stops at the first item whose fault lies deeper than the item itself.
     item_schema = Schema(item)
+    check_list = value_that(lambda value: isinstance(value, list), f"a list of {allowed}")
 
     def check(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            raise Invalid(not_allowed(value, f"a list of {allowed}"))
         items, faults = [], []
-        for position, entry in enumerate(value):
+        for position, entry in enumerate(check_list(value)):
             try:
                 items.append(item_schema(entry))
             except MultipleInvalid as error:
@@ -79,15 +97,52 @@ def list_of(item: Validator, allowed: str) -> Validator:
     return check
 
 
-def check_not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the list `value`, which must have an item."""
-    if not value:
-        raise Invalid("found []; allowed: at least one folder")
-    return value
+def quantity(allowed: str, is_bytes: bool = False) -> Validator:
+    """Return the check of a number, perhaps with a unit, and the number: "1 TB", "500 GiB", "1.5 M"."""
+
+    def check(value: Any) -> int:
+        found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+        number = value if type(value) is int else 0
+        if found and (is_bytes or not found.group(4)):
+            base = 1024 if found.group(3) else 1000
+            number = round(float(found.group(1)) * base ** _POWERS[found.group(2) or ""])
+        if number <= 0:
+            raise Invalid(not_allowed(value, allowed))
+        return number
+
+    return check
 
 
-def check_mapping(value: Any) -> Any:
-    """Return `value`, which must be a mapping."""
-    if not isinstance(value, dict):
-        raise Invalid(not_allowed(value, "a mapping"))
-    return value
+def check_program(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the `words` of a command, the first of which must be an absolute path."""
+    # What a user's PATH finds is for the user to say, not for the site.
+    if not words or not words[0].startswith("/"):
+        found = repr(words[0]) if words else "[]"
+        raise Invalid(f"found {found}; allowed: the absolute path of a program, then its arguments")
+    return words
+
+
+def check_node_folder(value: Any) -> str:
+    """Return the absolute path `value` without a slash at its end."""
+    # Below it sh makes folders, and looks for them in /proc/mounts, where a space is an octal number.
+    folder: str = text("an absolute path of letters, digits and . _ + - /", r"/[A-Za-z0-9._+/-]*")(value)
+    if ".." in Path(folder).parts:
+        raise Invalid(not_allowed(value, "an absolute path of letters, digits and . _ + - /"))
+    return folder.rstrip("/") or "/"
+
+
+def check_module_root(value: Any) -> str:
+    """Return the absolute path `value` without a slash at its end; it has no colon."""
+    # Joined with colons, as the variables are that it is compared with.
+    folder: str = text("an absolute path without a colon, such as /software")(value).rstrip("/")
+    if not folder.startswith("/") or ":" in folder or ".." in Path(folder).parts:
+        raise Invalid(not_allowed(value, "an absolute path without a colon or .., such as /software"))
+    return folder
+
+
+def check_existing_folder(value: Any) -> Path:
+    """Return the absolute path of a folder that is there."""
+    # os.path answers False where pathlib, before Python 3.12, raises: a folder it may not enter.
+    if not isinstance(value, str) or not value.startswith("/") or not os.path.isdir(value):  # noqa: PTH112
+        raise Invalid(not_allowed(value, "null or the absolute path of a folder that exists"))
+    return Path(value)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.environments import describe_package, list_files, read_notes
+from stackenv.configuration.channels import name_channel
 from stackenv.record import Package, Record
 
 # What of a distribution is in a list of files; without one of them Python does not know it.
@@ -161,17 +162,6 @@ def list_channels(prefix: Path) -> list[str]:
             channel = name_channel(note["channel"], str(note.get("subdir") or ""))
             counted[channel] = counted.get(channel, 0) + 1
     return sorted(counted, key=lambda channel: (-counted[channel], channel))
-
-
-def name_channel(text: str, subdir: str) -> str:
-    """Return the channel as it is typed: conda-meta has it with the platform's folder behind, as a URL."""
-    channel = text.rstrip("/")
-    for folder in filter(None, (subdir, "noarch")):
-        if channel.endswith(f"/{folder}"):
-            channel = channel[: -len(folder) - 1]
-            break
-    prefix = "https://conda.anaconda.org/"
-    return channel[len(prefix) :] if channel.startswith(prefix) else channel
 
 
 @dataclass(frozen=True)

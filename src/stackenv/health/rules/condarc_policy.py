@@ -12,13 +12,11 @@ import yaml
 from stackenv.account.account import Account
 from stackenv.account.conda_storage import list_site_storage
 from stackenv.account.storage_places import expand, find_absolute
+from stackenv.configuration.channels import DEFAULTS_URLS, name_channel
 from stackenv.disk.purged_storage import find_purged_storage
 from stackenv.health.finding import Finding, RewriteFile
 
 FOLDERS = {"envs_dirs": "environments", "envs_path": "environments", "pkgs_dirs": "packages"}
-ALIAS = "https://conda.anaconda.org/"
-# What `defaults` stands for, unless a site says otherwise (conda/base/constants.py, DEFAULT_CHANNELS).
-DEFAULTS = "https://repo.anaconda.com/pkgs/"
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def judge_channel(text: str, where: str, account: Account) -> Finding | None:
     denied = [name_channel(channel) for channel in channels.denied]
     stands_for = [name_channel(text)]
     if text == "defaults" and not channels.replace_defaults:
-        stands_for += [f"{DEFAULTS}main", f"{DEFAULTS}r", f"{DEFAULTS}msys2"]
+        stands_for += DEFAULTS_URLS
     if not any(channel in denied for channel in stands_for):
         return None
     instead = ", ".join(channels.default)
@@ -109,12 +107,6 @@ def judge_channel(text: str, where: str, account: Account) -> Finding | None:
     if instead:
         why += f"; the site's channels are {instead}"
     return report(where, f"the site denies the channel {text}", why)
-
-
-def name_channel(channel: str) -> str:
-    """Return `channel` without the address that conda puts in front of names."""
-    trimmed = channel.rstrip("/")
-    return trimmed[len(ALIAS) :] if trimmed.startswith(ALIAS) else trimmed
 
 
 def report(where: str, what: str, why: str = "", hint: str = "") -> Finding:

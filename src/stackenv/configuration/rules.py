@@ -1,0 +1,131 @@
+"""Rules that join keys of the site configuration: each is right by itself, and together they are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from voluptuous import Invalid, MultipleInvalid
+
+from stackenv.configuration.channels import DEFAULTS, DEFAULTS_URLS, name_channel
+from stackenv.configuration.faults import KeyPath, did_you_mean, nearest
+from stackenv.configuration.path_template import parse_path_template
+
+# The keys that contradict each other, the one to change first, and the problem.
+Problem = tuple[tuple[KeyPath, ...], str]
+
+
+def check_pair(place: dict[str, Any]) -> dict[str, Any]:
+    """Return the `place` for environments and packages, neither of which may be inside the other."""
+    environments, packages = place["environments"] + "/", place["packages"] + "/"
+    if environments.startswith(packages) or packages.startswith(environments):
+        raise Invalid(
+            f"environments {place['environments']!r} and packages {place['packages']!r} are the "
+            "same folder or one lies in the other, and `conda clean` empties the packages; "
+            "allowed: two folders beside each other"
+        )
+    return place
+
+
+def check_channels(channels: dict[str, Any]) -> dict[str, Any]:
+    """Return the section ``conda.channels``, whose lists must not contradict each other."""
+    faults = [*_several_in_one(channels, "default"), *_several_in_one(channels, "denied")]
+    default = {name_channel(channel) for channel in channels["default"]}
+    for position, channel in enumerate(channels["denied"]):
+        if name_channel(channel) in default:
+            problem = f"{channel!r} is denied and a default; allowed: in one of the two lists"
+            faults.append(Invalid(problem, ["denied", position]))
+    if channels["replace_defaults"]:
+        faults.extend(_replacement_faults(channels))
+    if faults:
+        raise MultipleInvalid(faults)
+    return channels
+
+
+def _several_in_one(channels: dict[str, Any], key: str) -> Iterator[Invalid]:
+    for position, channel in enumerate(channels[key]):
+        if "," in channel or any(character.isspace() for character in channel):
+            allowed = "allowed: a channel's name or URL, without white space and commas"
+            yield Invalid(f"{channel!r} is not one channel; {allowed}", [key, position])
+
+
+def _replacement_faults(channels: dict[str, Any]) -> Iterator[Invalid]:
+    # conda resolves the name `defaults` through default_channels: the list cannot name itself,
+    # and denying `defaults` denies what the list holds, conda-forge say.
+    urls = ", ".join(DEFAULTS_URLS)
+    problems = {
+        "default": "replace_defaults makes `defaults` mean this list, which cannot hold itself; "
+        f"allowed: other channels, or URLs such as {urls}",
+        "denied": "with replace_defaults `defaults` means the default list, which would be denied; "
+        f"allowed: the URLs to deny: {urls}",
+    }
+    if not channels["default"]:
+        problem = "true, but conda.channels.default is empty; allowed: true with a default list"
+        yield Invalid(problem, ["replace_defaults"])
+    for key, problem in problems.items():
+        for position, channel in enumerate(channels[key]):
+            if name_channel(channel) == DEFAULTS:
+                yield Invalid(problem, [key, position])
+
+
+def check_limit(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a limit, which must say how much it is, or which command tells it."""
+    if not any(values.get(key) for key in ("bytes", "files", "command")):
+        raise Invalid("says no limit; allowed: bytes, files or command beside the path")
+    return values
+
+
+def find_contradictions(configuration: dict[str, Any], faulty: Collection[KeyPath]) -> Iterator[Problem]:
+    """Yield what is wrong between sections of `configuration`, as YAML gave it, merged with the defaults.
+
+    Rules that read a key which is already known to be wrong (`faulty`) are left out.
+    """
+    conda = configuration["conda"]
+
+    def are_sound(*names: str, section: str = "conda") -> bool:
+        return not any(key[:2] == (section, name) for key in faulty for name in names)
+
+    if are_sound("purged_storage"):
+        # A purge goes by the time of the last access and packages keep old ones: it takes single files
+        # out of an environment that is in use.
+        if are_sound("storage"):
+            yield from _find_purged(conda, dict(_list_places(conda["storage"])))
+        if are_sound("environments", section="personal"):
+            yield from _find_purged(conda, dict(_list_folders(configuration["personal"]["environments"])))
+    if are_sound("final", "condarc", "channels"):
+        yield from _find_unwritten_final_keys(conda)
+
+
+def _list_places(storage: list[dict[str, str]]) -> Iterator[tuple[KeyPath, tuple[str, list[str]]]]:
+    for i, place in enumerate(storage):
+        parent = parse_path_template(place["parent"]).text
+        below = [f"{parent}/{place[key]}" for key in ("environments", "packages")]
+        yield ("conda", "storage", i, "parent"), (parent, [parent, *below])
+
+
+def _list_folders(environments: list[str]) -> Iterator[tuple[KeyPath, tuple[str, list[str]]]]:
+    for i, folder in enumerate(environments):
+        yield ("personal", "environments", i), (folder, [parse_path_template(folder).text])
+
+
+def _find_purged(conda: dict[str, Any], named: dict[KeyPath, tuple[str, list[str]]]) -> Iterator[Problem]:
+    for j, text in enumerate(conda["purged_storage"]):
+        purged = parse_path_template(text)
+        for key, (name, folders) in named.items():
+            if any(purged.contains(folder) for folder in folders):
+                problem = f"{name!r} is on purged storage ({purged.text!r}), where environments lose files"
+                yield (key, ("conda", "purged_storage", j)), f"{problem}; allowed: a folder that is kept"
+
+
+def _find_unwritten_final_keys(conda: dict[str, Any]) -> Iterator[Problem]:
+    written = list(conda["condarc"])
+    if conda["channels"]["replace_defaults"]:
+        written.append("default_channels")
+    if conda["channels"]["denied"]:
+        written.append("denylist_channels")
+    for position, name in enumerate(conda["final"]):
+        if name not in written:
+            allowed = ", ".join(written) or "nothing, because the site configuration writes no such key"
+            hint = did_you_mean(nearest(name, written))
+            problem = f"{name!r} is not written to the condarc; allowed: {allowed}{hint}"
+            yield (("conda", "final", position),), problem
