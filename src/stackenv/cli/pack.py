@@ -229,13 +229,13 @@ class Packing:
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 
     def write_shell(self) -> None:
-        from stackenv.cli.export import render_environment, render_requirements
+        from stackenv.environments.exported_files import render_environment, render_requirements
         from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
         from stackenv.packing.packing import write_shell
 
         assert self.packed
         texts = {
-            REQUIREMENTS: render_requirements(self.record, self.context),
+            REQUIREMENTS: render_requirements(self.record),
             ENVIRONMENT: render_environment(self.record, self.context),
         }
         write_shell(self.packed, texts, self.staged)

@@ -189,9 +189,9 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     StackenvError
         When the image is gone or damaged.
     """
-    from stackenv.cli.export import FORMATS, PACKED_FORMATS
     from stackenv.environments.managed_files import list_lost_files
     from stackenv.environments.packed import describe_contents
+    from stackenv.lifecycle.export import PACKED_FORMATS, render
     from stackenv.packing.packing import require_image
     from stackenv.packing.squashfs import opened_image
     from stackenv.transactions.plan import WriteFile
@@ -202,7 +202,7 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     with opened_image(require_image(record)) as folder:
         within = replace(record, path=str(folder), packed=None)
         return tuple(
-            WriteFile(path, FORMATS[name](within, context))
+            WriteFile(path, render(name, within, context))
             for name, file in PACKED_FORMATS.items()
             if (path := f"{record.path}/{file}") in lost
         )

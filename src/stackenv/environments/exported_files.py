@@ -1,0 +1,54 @@
+"""What pip and conda take to make an environment again: requirements, an environment.yml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stackenv.conda.environments import read_packages
+from stackenv.environments.context import Context
+from stackenv.environments.own_packages import list_channels, list_requirements
+from stackenv.environments.personal_module import IN_EVERY_VENV
+from stackenv.record import Record
+
+
+def render_yaml(data: Any) -> str:
+    """Return `data` as YAML, in the order in which it is given."""
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+
+
+def render_comments(record: Record) -> str:
+    """Return what requirements do not hold, as comments: the Python and the modules, as they are typed."""
+    lines = [f"{record.full_name}: {record.description}" if record.description else record.full_name]
+    if record.python:
+        lines.append(f"Python {record.python.version}")
+    lines += [f"module load {module}" for module in record.modules]
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines)
+
+
+def list_pip_packages(record: Record) -> list[str]:
+    """Return what pip is to install: all that a venv has; of a conda environment what pip put there."""
+    found = list_requirements(Path(record.path))
+    return [requirement for name, requirement in found if name not in IN_EVERY_VENV]
+
+
+def render_requirements(record: Record) -> str:
+    """Return the requirements that `stackenv create -r` and pip take."""
+    return render_comments(record) + "".join(f"{line}\n" for line in list_pip_packages(record))
+
+
+def render_environment(record: Record, context: Context) -> str:
+    """Return an environment.yml that `conda env create` takes."""
+    prefix, pip = Path(record.path), list_pip_packages(record)
+    channels = list_channels(prefix) if record.kind == "conda" else []
+    dependencies: list[Any] = [f"{p.name}={p.version}" for p in read_packages(prefix)]
+    if record.kind == "venv" and record.python:
+        dependencies = [f"python={record.python.version}", "pip"]
+    data = {
+        "name": record.name,
+        "channels": channels or list(context.configuration.conda.channels.default) or ["conda-forge"],
+        "dependencies": [*dependencies, *([{"pip": pip}] if pip else [])],
+    }
+    return render_comments(record) + render_yaml(data)

@@ -1,0 +1,51 @@
+"""What an environment is made of, as text: all that is known, pip's requirements, conda's environment.yml."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from stackenv.environments.context import Context
+from stackenv.environments.exported_files import render_environment, render_requirements, render_yaml
+from stackenv.environments.own_packages import read_own_packages
+from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
+from stackenv.lifecycle.requirements import read_contents
+from stackenv.record import Record, hide_credentials, write_record_text
+
+# Of an environment that cannot be looked into, written down when it was packed.
+PACKED_FORMATS = {"requirements": REQUIREMENTS, "environment": ENVIRONMENT}
+
+
+def export_environment(name: str, form: str, context: Context) -> str:
+    """Return what the environment of the module `name` is made of, in the format `form`."""
+    record = context.store.find(name, default=True).read_record()
+    if record.packed and form in PACKED_FORMATS:
+        return Path(record.path, PACKED_FORMATS[form]).read_text(encoding="utf-8")
+    return render(form, record, context)
+
+
+def render(form: str, record: Record, context: Context) -> str:
+    """Return what the environment of `record` is made of, in the format `form`, from its files."""
+    if form == "requirements":
+        return render_requirements(record)
+    if form == "environment":
+        return render_environment(record, context)
+    return render_record(record)
+
+
+def render_record(record: Record) -> str:
+    """Return the record, with the packages that there are now, and with what else is needed to make it again.
+
+    That is `requirements`, what pip takes for packages that no index has and for those in a conda
+    environment, and `channels`, those of conda's packages.
+    """
+    current = replace(record, packages=read_own_packages(record))
+    data = json.loads(write_record_text(current))
+    contents = read_contents(record)
+    lines = [wanted.line for wanted in contents.pip if not wanted.why]
+    special = [line for line in lines if record.kind == "conda" or " @ " in line]
+    for name, found in (("requirements", special), ("channels", list(contents.channels))):
+        if found:
+            data[name] = list(map(hide_credentials, found))
+    return render_yaml(data)
