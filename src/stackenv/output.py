@@ -25,6 +25,15 @@ def print_line(text: str) -> None:
     print(text)
 
 
+def print_steps(sentences: Sequence[str], as_json: bool = False) -> None:
+    """Print what a command would do, by a sentence each."""
+    if as_json:
+        print_json({"steps": list(sentences)})
+        return
+    for sentence in sentences:
+        print_line(sentence)
+
+
 def print_text(text: str) -> None:
     """Print `text` as it is, bytes that are no text included."""
     sys.stdout.flush()

@@ -1,0 +1,282 @@
+"""Makes one file of an environment, behind the same module."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from stackenv.disk.processes import list_users
+from stackenv.environments.context import Context
+from stackenv.environments.exported_files import render_environment, render_requirements
+from stackenv.environments.launch import describe_launch
+from stackenv.environments.module import describe_module
+from stackenv.environments.module_update import (
+    keep_hand_edited,
+    open_store,
+    read_own_record,
+    require_unused,
+    see,
+)
+from stackenv.environments.own_packages import read_own_packages
+from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
+from stackenv.environments.run_plan import making
+from stackenv.environments.store import StoredModule
+from stackenv.errors import BusyError, StackenvError
+from stackenv.lmod.bindings import find_lmod
+from stackenv.modulefile.text import render_module
+from stackenv.output import format_count, shorten_list, showing_progress, tell
+from stackenv.packing.packing import (
+    choose_way,
+    compile_packages,
+    describe_compilation,
+    describe_image,
+    read_image,
+    require_same,
+    write_files,
+    write_shell,
+)
+from stackenv.packing.squashfs import find_program, make_image
+from stackenv.packing.tree import hash_tree, list_changes, list_names, read_stamps, read_tree
+from stackenv.packing.trial_mount import require_mountable
+from stackenv.record import RECORD_FILE, PackedImage, Record, read_command_words
+from stackenv.transactions.carry_out import carry_out_exchange
+from stackenv.transactions.interruption import stopping_at_signals
+from stackenv.transactions.plan import (
+    Change,
+    MovePath,
+    Plan,
+    RemoveFile,
+    RemoveTree,
+    Replacement,
+    Step,
+    WriteFile,
+)
+
+
+def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
+    """Return the packing of the environment of the module `name`, of which nothing is done yet.
+
+    Raises
+    ------
+    StackenvError
+        When it is packed already or in use, this node lacks the programs, the folder cannot be exchanged,
+        or no image can be mounted.
+    """
+    open_store(context, dry_run)
+    module = context.store.find(name, default=True)
+    record = read_own_record(module)
+    if record.packed:
+        raise StackenvError(f"{module.full_name} is packed already", f"stackenv unpack {module.full_name}")
+    require_unused(module, context.environ)
+    require_idle(record)
+    return Packing.begin(module, record, context)
+
+
+def require_idle(record: Record) -> None:
+    """Raise BusyError while processes of this user on this node use the environment of `record`."""
+    users = list_users(Path(record.path))
+    if users:
+        shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
+        number = format_count(len(users), "process", "processes")
+        raise BusyError(
+            f"{record.full_name} is in use by {number} on this node, and their files would be gone: {shown}; "
+            "nothing was changed",
+            "end them, or wait; jobs on other nodes cannot be seen from here: squeue --me",
+        )
+
+
+@dataclass
+class Packing:
+    """One packing under way: what is known when it begins, and what its steps find out."""
+
+    module: StoredModule
+    record: Record
+    context: Context
+    identity: str
+    packed: Record | None = None
+    stamps: dict[str, tuple[int, int, int]] | None = None
+    aside: Path | None = None
+
+    @classmethod
+    def begin(cls, module: StoredModule, record: Record, context: Context) -> Packing:
+        """Return the packing of `record`, of which nothing is done yet.
+
+        Raises
+        ------
+        StackenvError
+            When this node lacks the programs, the folder cannot be exchanged, or no image can be mounted.
+        """
+        find_program("mksquashfs", "squashfs-tools")
+        real = Path(record.path).resolve()
+        if not os.access(real.parent, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
+                f"ls -ld {shlex.quote(str(real.parent))}",
+            )
+        packing = cls(module, record, context, uuid.uuid4().hex)
+        # Ctrl-C must leave nothing mounted.
+        with stopping_at_signals():
+            packing.require_mountable("session" if record.kind == "venv" else "namespace")
+        return packing
+
+    def require_mountable(self, way: str) -> None:
+        """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
+        mounts = self.context.configuration.pack.mounts
+        require_mountable(self.record, way, mounts, self.context.environ)
+
+    @property
+    def real(self) -> Path:
+        return Path(self.record.path).resolve()
+
+    @property
+    def staged(self) -> Path:
+        return self.real.with_name(f".{self.real.name}.staged-{self.identity[:8]}")
+
+    @property
+    def proof(self) -> Path:
+        return self.staged / f"stackenv/unfinished-{self.identity}"
+
+    def sentences(self) -> list[str]:
+        """Return what is going to be done."""
+        return [*(step.sentence for step in self.plan().steps), *self.exchange_sentences()]
+
+    def exchange_sentences(self) -> tuple[str, ...]:
+        return (
+            f"put the image in the place of {self.record.path}, write {self.module.path}, delete the files",
+        )
+
+    def plan(self) -> Plan:
+        """Return the steps that make the image, and what belongs beside it."""
+        marks = describe_marks(self.record, self.identity)
+        steps = (
+            Step(f"compile what is not compiled yet in {self.record.path}", self.compile),
+            Step(
+                "mark the environment with the image's number",
+                self.mark,
+                tuple(RemoveFile(mark.path) for mark in marks),
+            ),
+            Step(
+                f"make one file of all that is in {self.record.path}",
+                self.make_image,
+                (RemoveTree(str(self.staged), str(self.proof)),),
+            ),
+            Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
+            Step("write beside the image what is read without it", self.write_shell),
+        )
+        return Plan(self.module.full_name, steps, f"{self.proof}.never")
+
+    def carry_out(self) -> PackedImage:
+        """Pack the environment, whole or not at all; return the image."""
+        with making(self.context):
+            command = shlex.join(read_command_words())
+            journal = self.context.journal
+            carry_out_exchange(self.plan(), self.exchange, journal, command, tell, self.find_problem)
+        assert self.packed and self.packed.packed
+        return self.packed.packed
+
+    def compile(self) -> None:
+        words = describe_compilation(self.record)
+        if words:
+            modulepath = f"{self.context.store.root}:{self.record.modulepath}"
+            lmod = find_lmod(self.context.environ)
+            compile_packages(
+                describe_launch(lmod, self.module.full_name, str(self.module.path), modulepath, words)
+            )
+
+    def mark(self) -> None:
+        write_files(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
+
+    def make_image(self) -> None:
+        self.context.access.make_folder(self.staged)
+        self.proof.parent.mkdir()
+        self.proof.touch()
+        make_image(self.real, self.staged / IMAGE)
+
+    def verify(self) -> None:
+        self.stamps = read_stamps(self.real)
+        image = self.staged / IMAGE
+        names = sum(1 for _ in list_names(str(self.real)))
+        with showing_progress("comparing", 2 * names) as advance:
+            found = read_image(image, advance)
+            wanted = read_tree(self.real, advance)
+        require_same(wanted, found, "the image does not hold what the environment has")
+        way, reason = choose_way(self.record, wanted)
+        if reason:
+            # Known only now, and not what was tried at the beginning.
+            tell(reason)
+            self.require_mountable(way)
+        mounts = self.context.configuration.pack.mounts
+        packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))
+        self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
+
+    def write_shell(self) -> None:
+        assert self.packed
+        texts = {
+            REQUIREMENTS: render_requirements(self.record),
+            ENVIRONMENT: render_environment(self.record, self.context),
+        }
+        write_shell(self.packed, texts, self.staged)
+        if self.context.access.group is not None:
+            self.context.access.give_tree(self.staged)
+
+    def find_changes(self, folder: Path) -> str:
+        """Return what was changed in the environment, now at `folder`, since it was compared; else empty."""
+        changed = list_changes(self.stamps or {}, folder)
+        return shorten_list(changed, 3)
+
+    def find_problem(self) -> str:
+        """Return why the files must not be deleted; empty when nobody has changed one of them."""
+        assert self.aside
+        changed = self.find_changes(self.aside)
+        return changed and (
+            f"WARNING: {changed}: changed while {self.module.full_name} was packed, and is not in the image. "
+            f"The files are not deleted: {self.aside}. Unpack, take from there what is missing, delete it"
+        )
+
+    def exchange(self) -> Replacement:
+        assert self.packed
+        changed = self.find_changes(self.real)
+        if changed:
+            raise BusyError(
+                f"{changed}: changed while {self.module.full_name} was packed; nothing was changed",
+                "type the same again when nobody installs into it",
+            )
+        self.aside = self.real.with_name(f".{self.real.name}.removing-{uuid.uuid4().hex[:8]}")
+        places = Places(self.real, self.staged, self.aside, self.proof)
+        sentences, changes = exchange_folders(self.module, self.packed, places)
+
+        return Replacement(
+            self.module.full_name, (*sentences, *self.exchange_sentences()), changes, see([self.module.path])
+        )
+
+
+class Places(NamedTuple):
+    """Where an exchange takes place: the environment, the new one, where the old one goes, what proves."""
+
+    real: Path
+    staged: Path
+    aside: Path
+    proof: Path
+
+
+def exchange_folders(
+    module: StoredModule, record: Record, places: Places
+) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return how the new one takes the place of the environment, which goes: sentences, and changes.
+
+    The last change is the deletion.
+    """
+    real, staged, aside, proof = places
+    sentences, kept = keep_hand_edited(module, module.path)
+    return sentences, (
+        *kept,
+        RemoveFile(str(proof)),
+        MovePath(str(real), str(aside)),
+        MovePath(str(staged), str(real)),
+        WriteFile(str(module.path), render_module(describe_module(record))),
+        RemoveTree(str(aside), str(aside / RECORD_FILE)),
+    )

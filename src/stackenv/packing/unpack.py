@@ -1,0 +1,177 @@
+"""Makes files of a packed environment again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.environments.context import Context
+from stackenv.environments.module_update import open_store, read_own_record, require_unused, see
+from stackenv.environments.packed import IMAGE
+from stackenv.environments.run_plan import making
+from stackenv.environments.store import StoredModule
+from stackenv.errors import StackenvError, TakenError
+from stackenv.output import showing_progress, tell
+from stackenv.packing.pack import Places, exchange_folders
+from stackenv.packing.packing import list_strangers, require_image, write_unpacked
+from stackenv.packing.squashfs import extract_image
+from stackenv.packing.tree import hash_tree, read_tree
+from stackenv.record import Record, read_command_words
+from stackenv.transactions.carry_out import carry_out_exchange
+from stackenv.transactions.interruption import stopping_at_signals
+from stackenv.transactions.plan import Plan, RemoveTree, Replacement, Step
+from stackenv.transactions.scratch import make_folder, sweep_scratch
+
+
+def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -> Unpacking:
+    """Return the unpacking of the environment of the module `name`, of which nothing is done yet.
+
+    Unless it is `in_place`, the environment stays packed, and its files get a folder of their own.
+
+    Raises
+    ------
+    StackenvError
+        When it is not packed, or in use in this shell.
+    """
+    if in_place:
+        open_store(context, dry_run)
+    module = context.store.find(name, default=True)
+    record = read_own_record(module)
+    if record.packed is None:
+        raise StackenvError(f"{module.full_name} is not packed", f"stackenv pack {module.full_name}")
+    if in_place:
+        require_unused(module, context.environ)
+    return Unpacking(module, record, context, uuid.uuid4().hex)
+
+
+@dataclass
+class Unpacking:
+    """One unpacking under way."""
+
+    module: StoredModule
+    record: Record
+    context: Context
+    number: str
+
+    @property
+    def real(self) -> Path:
+        return Path(self.record.path).resolve()
+
+    @property
+    def staged(self) -> Path:
+        return self.real.with_name(f".{self.real.name}.staged-{self.number[:8]}")
+
+    @property
+    def proof(self) -> Path:
+        return self.staged / f"stackenv/unfinished-{self.number}"
+
+    @property
+    def unpacked(self) -> Record:
+        return replace(self.record, packed=None)
+
+    def sentences(self, folder: Path | None) -> list[str]:
+        """Return what is going to be done."""
+        if folder:
+            assert self.record.packed
+            return [f"unpack {self.record.packed.entries} files, links and folders below {folder}"]
+        return [*(step.sentence for step in self.plan().steps), *self.exchange().sentences]
+
+    def plan(self) -> Plan:
+        """Return the steps that make the folder of files."""
+        assert self.record.packed
+        steps = (
+            Step(f"look whether the image of {self.module.full_name} is as it was made", self.look),
+            Step(
+                f"unpack {self.record.packed.entries} files, links and folders beside {self.record.path}",
+                self.extract,
+                (RemoveTree(str(self.staged), str(self.proof)),),
+            ),
+            Step("compare them with what was packed: names, modes, sizes, contents, links", self.verify),
+        )
+        return Plan(self.module.full_name, steps, f"{self.proof}.never")
+
+    def look(self) -> None:
+        require_image(self.record)
+
+    def extract(self) -> None:
+        self.context.access.make_folder(self.staged)
+        self.proof.parent.mkdir()
+        self.proof.touch()
+        extract_image(Path(self.record.path, IMAGE), self.staged)
+
+    def verify(self) -> None:
+        self._compare(self.staged)
+        write_unpacked(self.record, self.staged)
+        if self.context.access.group is not None:
+            self.context.access.give_tree(self.staged)
+
+    def _compare(self, folder: Path) -> None:
+        assert self.record.packed
+        with showing_progress("comparing", self.record.packed.entries) as advance:
+            tree = read_tree(folder, advance)
+        tree.pop(str(self.proof.relative_to(self.staged)), None)
+        if hash_tree(tree) != self.record.packed.tree_sha256:
+            raise StackenvError(
+                f"what was unpacked to {folder} is not what was packed ({len(tree)} entries, of "
+                f"{self.record.packed.entries}); the image stays as it is",
+                "look at the disk: df -h; df -i",
+            )
+
+    def exchange(self) -> Replacement:
+        strangers = list_strangers(self.real)
+        if strangers:
+            raise TakenError(
+                f"there is something in {self.real} that stackenv did not put there, and that would go: "
+                f"{', '.join(strangers[:3])}; nothing was changed",
+                "move it elsewhere",
+            )
+        aside = self.real.with_name(f".{self.real.name}.removing-{self.number[:8]}")
+        places = Places(self.real, self.staged, aside, self.proof)
+        told, changes = exchange_folders(self.module, self.unpacked, places)
+        sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
+        return Replacement(self.module.full_name, (*told, sentence), changes, see([self.module.path]))
+
+    def carry_out(self) -> None:
+        """Make files of the environment, whole or not at all."""
+        with making(self.context):
+            command = shlex.join(read_command_words())
+            carry_out_exchange(self.plan(), self.exchange, self.context.journal, command, tell, lambda: "")
+        tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
+
+    def extract_to(self, folder: Path) -> None:
+        """Put the files below `folder`, whole or not at all; the environment stays packed.
+
+        Raises
+        ------
+        TakenError
+            When they are there already.
+        """
+        assert self.record.packed
+        target = folder / f"stackenv-{self.record.packed.identity}"
+        if not folder.is_dir():
+            raise StackenvError(f"there is no folder {folder}", '--to "$TMPDIR"')
+        if target.exists():
+            raise TakenError(f"{target} is there already", f"module load {self.module.full_name}")
+        self.look()
+        with stopping_at_signals():
+            # Its name tells whose it is: the next command takes it away when this one is killed.
+            try:
+                sweep_scratch(folder)
+                draft = make_folder(folder)
+            except OSError as error:
+                raise StackenvError(
+                    f"{folder} cannot be written: {error.strerror}; nothing was changed", '--to "$TMPDIR"'
+                ) from error
+            try:
+                extract_image(Path(self.record.path, IMAGE), draft)
+                self._compare(draft)
+                draft.rename(target)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        tell(f"{self.module.full_name} is unpacked to {target}, and stays packed")
+        if Path(os.environ.get("TMPDIR", "/tmp")) != folder:
+            tell(f"the module looks in $TMPDIR alone: export TMPDIR={shlex.quote(str(folder))}")
