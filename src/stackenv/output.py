@@ -12,6 +12,8 @@ from typing import Any, Callable
 
 import click
 
+from stackenv.errors import UsageError
+
 REFRESH_S = 0.1
 
 
@@ -50,24 +52,43 @@ def tell(sentence: str) -> None:
         print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
 
 
-def ask(question: str) -> bool:
+def can_ask() -> bool:
+    """Tell whether somebody is there to answer: the input is a terminal."""
+    return sys.stdin.isatty()
+
+
+def confirm(question: str, whether: str, hint: str) -> bool:
     """Ask `question` on stderr; return whether the answer is yes.
 
     What was typed on a terminal before the question was on the screen is no answer to it.
 
+    Parameters
+    ----------
+    question
+        What is asked: "Do that?".
+    whether
+        What is to be known, behind "whether", where nobody is there to answer.
+    hint
+        The command that does not ask.
+
     Raises
     ------
+    UsageError
+        When nobody is there to answer.
     click.Abort
         At Ctrl-C, or the end of the input.
     """
-    if sys.stdin.isatty():
-        # A terminal that has hung up is met by the question itself.
-        with contextlib.suppress(termios.error):
-            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    if not can_ask():
+        raise UsageError(
+            f"nobody can be asked whether {whether}: the input is no terminal; nothing was changed", hint
+        )
+    # A terminal that has hung up is met by the question itself.
+    with contextlib.suppress(termios.error):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
         return click.confirm(question, err=True)
     except click.Abort:
-        # The cursor still stands behind the question.
+        # The cursor is still behind the question.
         print(file=sys.stderr)
         raise
 

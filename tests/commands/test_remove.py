@@ -21,13 +21,12 @@ def test_module_and_environment_go(owner: Person) -> None:
     assert "short/1.0 is gone" in done.stderr
 
 
-def test_what_it_will_delete_is_counted(owner: Person) -> None:
+def test_what_it_will_delete_is_counted_as_usage_counts_it(owner: Person) -> None:
     place = owner.create("counted")
-    files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
-    links = [f for d, dirs, _ in os.walk(place) for n in dirs if (f := Path(d, n)).is_symlink()]
+    inside = [Path(folder, name) for folder, folders, names in os.walk(place) for name in (*folders, *names)]
     line = owner.stackenv("remove", "counted", "--dry-run").stdout.splitlines()[1]
-    assert line.startswith(f"delete the environment {place}: {len(files) + len(links):,} files, ")
-    megabytes = sum(file.lstat().st_size for file in (*files, *links)) / 1e6
+    assert line.startswith(f"delete the environment {place}: {len(inside) + 1:,} files, ")
+    megabytes = sum(path.lstat().st_blocks for path in (place, *inside)) * 512 / 1e6
     assert line.endswith(f"{megabytes:.1f} MB")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.environments.context import Context, open_context
 from stackenv.errors import LostRecordError, StackenvError, UsageError, explain
-from stackenv.output import ask, format_count, print_json, print_line, tell
+from stackenv.output import confirm, format_count, print_json, print_line, tell
 
 if TYPE_CHECKING:
     from stackenv.environments.store import StoredModule
@@ -230,14 +229,8 @@ def agree(subject: str, finding: Finding, yes: bool) -> bool:
     tell(f"{subject}: {finding.what}")
     for action in finding.fix:
         tell(f"  {action.sentence}")
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "nobody can be asked whether that is wanted: the input is no terminal; nothing was changed",
-            "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it",
-        )
-    return ask("Do that?")
+    typed = "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it"
+    return yes or confirm("Do that?", "that is wanted", typed)
 
 
 def asdict_finding(finding: Finding) -> dict[str, Any]:

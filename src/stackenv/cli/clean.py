@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import click
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
 from stackenv.environments.context import Context, open_context
 from stackenv.errors import StackenvError, UsageError, explain
-from stackenv.output import ask, print_json, print_line, print_table, showing_progress, tell
+from stackenv.output import can_ask, confirm, print_json, print_line, print_table, showing_progress, tell
 
 if TYPE_CHECKING:
     from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
@@ -60,7 +59,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     removable = [item for item in found if not item.kept]
     if dry_run or not removable:
         return
-    if not yes and not sys.stdin.isatty():
+    if not yes and not can_ask():
         tell("nothing was removed: nobody can be asked, for the input is no terminal; stackenv clean --yes")
         return
     remove_agreed(removable, context, yes)
@@ -134,10 +133,9 @@ def agree(kind: str, items: Sequence[Reclaimable], yes: bool) -> bool:
         tell(OTHER_NODES)
         for job in list_jobs():
             tell(f"  your job {job}")
-    if yes:
-        return True
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
-    return ask(f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?")
+    question = f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?"
+    return yes or confirm(question, f"{kind} is to be removed", "stackenv clean --yes")
 
 
 def list_jobs() -> list[str]:
@@ -193,9 +191,9 @@ def delete_environment(action: DeleteEnvironment, context: Context) -> None:
         When a module leads to it by now, something else keeps it, or the disk refuses.
     """
     from stackenv.cleaning.finders import judge_environments
-    from stackenv.cli.remove import delete_environment as plan_deletion
     from stackenv.environments.module_update import carry_out
     from stackenv.environments.store import StoredModule
+    from stackenv.lifecycle.remove import delete_environment as plan_deletion
     from stackenv.transactions.plan import Replacement
 
     # Again: between the look and the answer there may have been hours.

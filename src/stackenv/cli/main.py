@@ -31,7 +31,7 @@ COMMANDS = {
     "pack": "stackenv.cli.pack:pack",
     "rebuild": "stackenv.cli.rebuild:rebuild",
     "remove": "stackenv.cli.remove:remove",
-    "rename": "stackenv.lifecycle.rename:rename",
+    "rename": "stackenv.cli.rename:rename",
     "run": "stackenv.cli.run:run",
     "site": "stackenv.cli.site:site",
     "unpack": "stackenv.cli.unpack:unpack",

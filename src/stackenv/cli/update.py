@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, share
 from stackenv.environments.context import Context, open_context
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
-from stackenv.output import ask, print_json, print_table, shorten_list, showing_progress, tell
+from stackenv.output import confirm, print_json, print_table, shorten_list, showing_progress, tell
 from stackenv.record import read_command_words
 
 if TYPE_CHECKING:
@@ -202,13 +201,9 @@ def agree(updates: dict[str, Update], package: str) -> None:
     UsageError
         When nobody is there to answer.
     """
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"nobody can be asked whether {package} is to be updated in {', '.join(updates)}: the input is "
-            "no terminal; nothing was changed",
-            shlex.join([*read_command_words(), "--yes"]),
-        )
-    if not ask(f"Update {package} in {len(updates)} of them?"):
+    whether = f"{package} is to be updated in {', '.join(updates)}"
+    typed = shlex.join([*read_command_words(), "--yes"])
+    if not confirm(f"Update {package} in {len(updates)} of them?", whether, typed):
         raise StackenvError("nothing was changed")
 
 

@@ -1,0 +1,36 @@
+"""`stackenv rename`: another name for a module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.output import print_steps
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("old", metavar="OLD[/VERSION]")
+@click.argument("new", metavar="NEW[/VERSION]")
+@shared_option
+@dry_run_option
+def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
+    """Give a module another name.
+
+    Without a version, NEW keeps that of OLD. The environment's folder stays where it is: a venv does not
+    move. A module that is in use in this shell is refused.
+
+    \b
+    Example:
+      stackenv rename biopy bio
+      stackenv rename bio/1.0 bio/2024
+    """
+    from stackenv.environments.context import open_context
+    from stackenv.lifecycle.rename import plan_renaming
+
+    renaming = plan_renaming(old, new, open_context(shared), dry_run)
+    if dry_run:
+        print_steps(renaming.changes.sentences)
+        return
+    renaming.carry_out()

@@ -1,0 +1,202 @@
+"""Deletes a module, and the environment that stackenv made for it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv.disk.usage import measure_trees
+from stackenv.environments.context import Context
+from stackenv.environments.foreign_files import list_foreign
+from stackenv.environments.managed_files import keep_edited, remove_files
+from stackenv.environments.module import describe_files
+from stackenv.environments.module_update import (
+    carry_out,
+    keep_hand_edited,
+    open_store,
+    read_own_record,
+    remove_without_journal,
+    require_unpacked,
+    require_unused,
+    see,
+)
+from stackenv.environments.store import StoredModule
+from stackenv.errors import StackenvError
+from stackenv.jupyter.kernels import remove_kernels
+from stackenv.lifecycle.saved_collections import tell_collections
+from stackenv.output import format_bytes, format_count, shorten_list, tell
+from stackenv.record import RECORD_FILE, Record
+from stackenv.transactions.journal import JournalFullError
+from stackenv.transactions.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, Replacement
+
+# By which a folder is an environment, where no record tells: of a venv, of conda.
+MARKS = ("pyvenv.cfg", "conda-meta/history")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A module that is to go, and the changes by which it goes."""
+
+    module: StoredModule
+    changes: Replacement
+    context: Context
+
+    def carry_out(self) -> None:
+        """Remove the module, and tell which collections of `module save` have it."""
+        try:
+            carry_out(self.changes, self.context, dry_run=False)
+        except JournalFullError as error:
+            remove_without_journal(self.changes, self.context, error.message)
+        tell(f"{self.module.full_name} is gone")
+        tell_collections(self.module, None, self.context)
+
+
+def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry_run: bool) -> Removal:
+    """Return how the module `name` goes, and its environment if stackenv made it or `environment` is set.
+
+    With `keep` what was changed by hand in the modulefile stays beside it.
+
+    Raises
+    ------
+    StackenvError
+        When this shell uses the module, or something that must stay would go with it.
+    """
+    open_store(context, dry_run)
+    module = context.store.find(name)
+    changes = plan_changes(module, environment, context, keep)
+    if not dry_run:
+        require_unused(module, context.environ)
+    return Removal(module, changes, context)
+
+
+def plan_changes(module: StoredModule, environment: bool, context: Context, keep: bool) -> Replacement:
+    """Return the changes that remove `module`, and the environment where it goes too.
+
+    With `keep` what was changed by hand in the modulefile stays beside it.
+    The modulefile is the first: nobody loads the module any more while the rest goes.
+    """
+    store = context.store
+    told, kept = plan_hand_edited(module, keep)
+    changes: list[Change] = [*kept, RemoveFile(str(module.path))]
+    sentences = [*told, f"remove the modulefile {module.path}"]
+    default = store.default_path(module.name)
+    if store.read_default(module.name) == module.version:
+        changes.append(RemoveFile(str(default)))
+    require_sole_module(module, context)
+    told, kernels, kernel_files = remove_kernels(module.prefix, context.environ)
+    what, more = plan_environment(module, environment, context)
+    seen = see((module.path, module.record_path, default, *kernel_files))
+    changes.append(RemoveFolder(str(module.path.parent)))
+    return Replacement(module.full_name, (*sentences, *told, what), (*changes, *kernels, *more), seen)
+
+
+def require_sole_module(module: StoredModule, context: Context) -> None:
+    """Raise StackenvError when another module leads to the environment of `module` too."""
+    real = os.path.realpath(module.prefix)
+    others = [
+        other
+        for other in context.store.list_modules()
+        if other.path != module.path and os.path.realpath(other.prefix) == real
+    ]
+    if others:
+        names = ", ".join(other.full_name for other in others)
+        raise StackenvError(
+            f"{module.prefix} is the environment of {names} too; nothing was changed",
+            f"if those are copies that nobody needs: rm {shlex.join(str(other.path) for other in others)}",
+        )
+
+
+def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return what happens to what was changed by hand in the modulefile: sentences, and changes."""
+    told, kept = keep_hand_edited(module, module.path)
+    if keep or not told:
+        return told, kept
+    return (f"{module.path} was changed by hand, and that goes with it (without --yes it is kept)",), ()
+
+
+def plan_environment(
+    module: StoredModule, environment: bool, context: Context
+) -> tuple[str, tuple[Change, ...]]:
+    """Return what happens to the environment of `module`: a sentence, and the changes."""
+    prefix = Path(module.prefix)
+    if not prefix.is_dir():
+        return f"its environment {prefix} is gone already", ()
+    record, problem = None, ""
+    try:
+        record = read_own_record(module)
+    except StackenvError as error:
+        problem = error.message
+    if environment or (record and record.owned):
+        kept = (context.store.root, Path(context.environ.get("HOME", "/")))
+        sentence, changes = delete_environment(module, kept)
+        foreign = list_foreign(record) if record else []
+        also = f"; with what was not installed: {shorten_list(foreign)}" if foreign else ""
+        return sentence + also, changes
+    if record is None:
+        return f"leave the environment {prefix} as it is, for nothing tells who made it: {problem}", ()
+    # Its files are in the image, and that is in stackenv's folder.
+    require_unpacked(record)
+    return leave_environment(record)
+
+
+def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
+    """Return how an adopted environment stays: without the files of stackenv."""
+    files = describe_files(record)
+    told, kept = keep_edited(files, record.path)
+    sentence = (
+        f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
+        "out of it"
+    )
+    return "; ".join((sentence, *told)), (*kept, *remove_files(files, record.path))
+
+
+def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:
+    """Return how the environment of `module` is deleted: renamed first, so that nobody finds half of it.
+
+    None of the folders `kept` may be in it.
+
+    Raises
+    ------
+    StackenvError
+        When it cannot be deleted, or is not known as an environment.
+    """
+    path = Path(module.prefix)
+    real = path.resolve()
+    proof = next((mark for mark in (RECORD_FILE, *MARKS) if (real / mark).is_file()), "")
+    if not proof:
+        raise StackenvError(
+            f"{path} is no environment (it has neither a record nor {' nor '.join(MARKS)}): it is not "
+            "deleted, and nothing was changed",
+            "without --environment the module alone is removed",
+        )
+    require_deletable(path, real, kept)
+    aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
+    measured = measure_trees({"": real})[""]
+    return (
+        f"delete the environment {path}: {format_count(measured.freed_inodes, 'file')}, "
+        f"{format_bytes(measured.freed_bytes)}",
+        (
+            MovePath(str(real), str(aside)),
+            *([RemoveFile(str(path))] if path.is_symlink() else []),
+            RemoveTree(str(aside), str(aside / proof)),
+        ),
+    )
+
+
+def require_deletable(path: Path, real: Path, kept: tuple[Path, ...]) -> None:
+    """Raise StackenvError when `path`, which is really `real`, holds one of `kept` or cannot be renamed."""
+    for folder in kept:
+        if folder.resolve().is_relative_to(real):
+            raise StackenvError(
+                f"{folder} is inside the environment {path}, and would go with it; nothing was changed",
+                "without --environment the module alone is removed",
+            )
+    for folder in (path.parent, real.parent):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{path} cannot be deleted: {folder} cannot be written; nothing was changed",
+                f"ls -ld {shlex.quote(str(folder))}",
+            )
