@@ -104,8 +104,8 @@ def adopt_again(
     lost: StoredModule, request: AdoptRequest, context: Context, dry_run: bool, as_json: bool
 ) -> None:
     """Write the record of `lost`, a module that leads to the environment already, again."""
-    from stackenv.cli.edit import EditRequest, plan_edit
     from stackenv.environments.module_update import carry_out, open_store
+    from stackenv.lifecycle.edit import EditRequest, plan_edit
 
     open_store(context, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
