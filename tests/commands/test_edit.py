@@ -93,8 +93,8 @@ def test_a_dry_run_changes_nothing(owner: Person) -> None:
     before = owner.tree()
     words = ("--module", "Bundle/2", "--allow-shadow", "tiny-stack", "--default", "--dry-run")
     lines = owner.stackenv("edit", "biopy", *words).stdout.splitlines()
-    assert "stand on Bundle/2 instead of Bundle/1" in lines
-    assert "hold tiny-stack 1.0 no more" in lines
+    assert "base it on Bundle/2 instead of Bundle/1" in lines
+    assert "hold tiny-stack 1.0 no longer" in lines
     assert owner.tree() == before
 
 

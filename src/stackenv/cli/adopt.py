@@ -105,7 +105,8 @@ def adopt_again(
 ) -> None:
     """Write the record of `lost`, a module that leads to the environment already, again."""
     from stackenv.environments.module_update import carry_out, open_store
-    from stackenv.lifecycle.edit import EditRequest, plan_edit
+    from stackenv.lifecycle.edit import plan_edit
+    from stackenv.lifecycle.record_changes import EditRequest
 
     open_store(context, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)

@@ -22,7 +22,7 @@ COMMANDS = {
     "clean": "stackenv.cli.clean:clean",
     "create": "stackenv.cli.create:create",
     "doctor": "stackenv.cli.check:doctor",
-    "edit": "stackenv.lifecycle.edit:edit",
+    "edit": "stackenv.cli.edit:edit",
     "export": "stackenv.cli.export:export",
     "info": "stackenv.cli.info:info",
     "job": "stackenv.cli.job:job",

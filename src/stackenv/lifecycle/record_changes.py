@@ -1,0 +1,192 @@
+"""What `stackenv edit` is asked for, the record as it is then, and what is different in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from stackenv.environments.context import Context
+from stackenv.environments.stack import Stack, load_stack, require_no_personal
+from stackenv.environments.venv import read_venv
+from stackenv.errors import StackenvError, UsageError
+from stackenv.lifecycle.adopt_conda import capture_record, load_conda_stack
+from stackenv.lifecycle.trusted_code import require_names
+from stackenv.lmod.bindings import Lmod
+from stackenv.output import tell
+from stackenv.record import Record
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """What was typed behind `stackenv edit`; `description` is None when it is to stay."""
+
+    modules: tuple[str, ...]
+    allow_shadow: tuple[str, ...]
+    forbid_shadow: tuple[str, ...]
+    make_default: bool
+    description: str | None
+    refresh: bool
+    see_modules: bool | None = None
+
+    @property
+    def changes_environment(self) -> bool:
+        return bool(self.modules or self.allow_shadow or self.forbid_shadow or self.see_modules is not None)
+
+    @property
+    def changes_record(self) -> bool:
+        return self.changes_environment or self.description is not None or self.refresh
+
+    def check_all(self) -> None:
+        """Raise UsageError for what only one environment can be asked for."""
+        if self != EditRequest((), (), (), False, None, True):
+            raise UsageError(
+                "--all requires --refresh, and cannot be combined with other options",
+                "stackenv edit --refresh --all",
+            )
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot be meant."""
+        if not self.changes_record and not self.make_default:
+            raise UsageError("nothing is to be changed", "stackenv edit --help shows what can be")
+        both = set(map(canonicalize_name, self.allow_shadow)) & set(
+            map(canonicalize_name, self.forbid_shadow)
+        )
+        if both:
+            raise UsageError(f"{', '.join(sorted(both))} cannot be both allowed and forbidden")
+
+
+def change_record(request: EditRequest, record: Record, context: Context) -> Record:
+    """Return `record` as `request` wants it.
+
+    Raises
+    ------
+    UsageError
+        When a conda environment is to shadow something, or what is to be forbidden was never allowed.
+    StackenvError
+        When a module cannot be loaded, or brings another Python than the venv's.
+    """
+    if request.description is not None:
+        record = replace(record, description=request.description)
+    if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
+        raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
+    if request.see_modules is not None:
+        record = choose_modules_seen(record, request.see_modules, context)
+    allowed = {canonicalize_name(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
+    for name in request.forbid_shadow:
+        if not allowed.pop(canonicalize_name(name), ""):
+            raise UsageError(f"{record.full_name} may not shadow {name} as it is", "nothing is to be done")
+    record = replace(record, allow_shadow=tuple(allowed.values()))
+    if record.kind == "conda" and request.modules:
+        return put_on(record, load_conda(request.modules, context))
+    if request.modules or request.forbid_shadow:
+        return restack(record, request.modules or record.modules, context)
+    held = tuple(entry for entry in record.pinned if canonicalize_name(entry[0]) not in allowed)
+    return replace(record, pinned=held)
+
+
+def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
+    """Return the record of a conda environment whose Python imports what modules bring, or does not.
+
+    Raises
+    ------
+    UsageError
+        For a venv, which is based on its modules.
+    """
+    if record.kind != "conda":
+        raise UsageError(
+            f"{record.full_name} is a venv and always imports from its modules, after its own packages",
+            "--see-modules and --hide-modules are for conda environments",
+        )
+    conda = context.configuration.conda
+    by_site = "" if conda.hide_modules else "site"
+    return replace(record, sees_modules="user" if seen else by_site, module_roots=conda.module_roots)
+
+
+def ask_again(record: Record, context: Context, dry_run: bool) -> Record:
+    """Return `record` with what its modules hold now, or with what its conda activation does now."""
+    if record.packed:
+        # Its Python is in the image, and nothing is installed into that.
+        return record
+    if record.kind == "venv":
+        return restack(record, record.modules, context)
+    if dry_run:
+        tell(f"{record.full_name}: what its activation does is not captured now")
+        return record
+    seen = choose_modules_seen(record, record.sees_modules == "user", context)
+    return capture_record(seen, context)
+
+
+def put_on(record: Record, stack: Stack) -> Record:
+    """Return `record` with the modules of `stack`."""
+    return replace(record, modules=stack.modules, stack=stack.loaded, modulepath=stack.modulepath)
+
+
+def load_conda(modules: tuple[str, ...], context: Context) -> Stack:
+    """Return the stack of `modules` and of conda's module."""
+    return load_conda_stack(modules, context, Lmod.find(context.environ))
+
+
+def restack(record: Record, modules: tuple[str, ...], context: Context) -> Record:
+    """Return the record of the venv on `modules`, which are loaded afresh.
+
+    From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
+    a module runs it.
+    """
+    require_names(modules, record.full_name)
+    stack = require_no_personal(load_stack(Lmod.find(context.environ), modules))
+    require_same_python(record, stack)
+    python = record.python
+    if python and stack.python:
+        python = replace(python, module=stack.python.module, version=stack.python.version)
+    sees_base = read_venv(Path(record.path)).sees_base_packages
+    pinned = stack.pinned(record.allow_shadow, sees_base)
+    return put_on(replace(record, python=python, pinned=pinned), stack)
+
+
+def require_same_python(record: Record, stack: Stack) -> None:
+    """Raise StackenvError when the venv of `record` cannot be based on `stack`."""
+    assert record.python is not None
+    executable = read_venv(Path(record.path)).executable
+    if stack.python is None and not record.python.module:
+        return
+    if stack.python and stack.python.executable == executable:
+        return
+    brought = (
+        f"bring Python {stack.python.version} ({stack.python.executable}"
+        + (f", of {stack.python.module})" if stack.python.module else ")")
+        if stack.python
+        else "bring no Python"
+    )
+    own = f"Python {record.python.version} ({executable}"
+    own += f", of {record.python.module})" if record.python.module else ")"
+    raise StackenvError(
+        f"{record.full_name} is a venv of {own}, and the modules {', '.join(stack.modules) or '(none)'} "
+        f"{brought}: a venv keeps its Python; nothing was changed",
+        f"to rebuild it on them: stackenv rebuild {record.full_name} "
+        f"{' '.join(f'-m {m}' for m in stack.modules) or '-m MODULE'}",
+    )
+
+
+def describe_differences(before: Record, after: Record) -> list[str]:
+    """Return a sentence for each thing that is different in `after`."""
+    sentences = []
+    if before.modules != after.modules:
+        old, new = (", ".join(record.modules) or "no module" for record in (before, after))
+        sentences.append(f"base it on {new} instead of {old}")
+    if before.description != after.description:
+        sentences.append(f"description: {after.description}")
+    if before.sees_modules != after.sees_modules:
+        sentences.append(
+            "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"
+        )
+    held = {name: (version, module) for name, version, module in before.pinned}
+    for name, version, module in after.pinned:
+        if name not in held:
+            sentences.append(f"hold {name} {version} of {module}")
+        elif held[name][0] != version:
+            sentences.append(f"hold {name} {version} of {module} instead of {held[name][0]}")
+    now = {name for name, _, _ in after.pinned}
+    sentences += [f"hold {name} {version} no longer" for name, version, _ in before.pinned if name not in now]
+    return sentences
