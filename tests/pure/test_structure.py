@@ -28,7 +28,6 @@ ORDER = (
 AGAINST_THE_ORDER = {
     ("lifecycle.restore_record", "cli.info"),
     ("lifecycle.update_targets", "cli.info"),
-    ("lifecycle.update", "cli.options"),
     ("site.report", "cli.options"),
     ("transactions.safe_paths", "environments.store"),
     ("transactions.safe_paths", "jupyter.kernels"),

@@ -35,8 +35,8 @@ COMMANDS = {
     "run": "stackenv.cli.run:run",
     "site": "stackenv.cli.site:site",
     "unpack": "stackenv.cli.unpack:unpack",
-    "update": "stackenv.lifecycle.update:update",
-    "upgrade": "stackenv.lifecycle.update:upgrade",
+    "update": "stackenv.cli.update:update",
+    "upgrade": "stackenv.cli.update:upgrade",
     "usage": "stackenv.cli.usage:usage",
 }
 

@@ -1,107 +1,87 @@
-"""`stackenv update`: one package, in each environment that has it."""
+"""Updates one package in each environment that has it, one after the other."""
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Union
 
-import click
+from packaging.requirements import Requirement
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
-from stackenv.environments.context import Context, open_context
+from stackenv.environments.context import Context
+from stackenv.environments.module_update import open_store
+from stackenv.environments.run_plan import making
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
-from stackenv.output import confirm, print_json, print_table, shorten_list, showing_progress, tell
+from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
+from stackenv.lifecycle.update_targets import StackShelf, Target, find_targets, list_targets, parse_package
+from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
+from stackenv.output import showing_progress, tell
 from stackenv.record import read_command_words
+from stackenv.transactions.carry_out import carry_out_exchange
+from stackenv.transactions.interruption import InterruptedCommandError, ignore_stopping, stopping_at_signals
+from stackenv.transactions.plan import Step
 
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
-
-    from stackenv.lifecycle.update_conda import CondaUpdate
-    from stackenv.lifecycle.update_targets import StackShelf, Target
-    from stackenv.lifecycle.update_venv import VenvUpdate
-
-    Update = Union[VenvUpdate, CondaUpdate]
-
-# What stands in the table where there is no version.
-UNKNOWN, SAME = "unknown", "-"
+Update = Union[VenvUpdate, CondaUpdate]
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("package")
-@click.option(
-    "--env", "names", multiple=True, metavar="NAME", help="Update this environment only; repeat for several."
-)
-@click.option("--all", "everywhere", is_flag=True, help="In each environment that has the package.")
-@yes_option
-@shared_option
-@dry_run_option
-@json_option
-def update(
-    package: str,
-    names: tuple[str, ...],
-    everywhere: bool,
-    yes: bool,
-    shared: Path | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Update a package in each environment that has it.
+@dataclass
+class Updating:
+    """The update of a package, as far as it has come: what it means where, and what is still to be done.
 
-    First a table shows what would happen where; then the environments are updated one after the other. One
-    that fails is put back as it was, and the others go on. What the modules bring stays theirs. With --all
-    your conda environments without a module are updated too, base never. An environment that must be left
-    alone is told with the reason, and counts as a failure when it was named by --env.
-
-    \b
-    Example:
-      stackenv update pandas --all --dry-run
-      stackenv update 'numpy<2' --env biopy --env genes
+    Parameters
+    ----------
+    name
+        The package's.
+    prospects
+        What it means for each environment that has the package, or that was named.
+    due
+        What can be carried out, by the environments' names.
+    context
+        With a folder for temporary files of its own.
     """
-    from stackenv.environments.module_update import open_store
-    from stackenv.environments.run_plan import making
-    from stackenv.lifecycle.update_targets import find_targets, list_targets, parse_package
 
+    name: str
+    prospects: list[Prospect]
+    due: dict[str, Update]
+    context: Context
+
+    def carry_out(self) -> None:
+        """Carry out the updates that are due; one that fails is undone, and the others go on."""
+        self.prospects = carry_out_updates(self.prospects, self.due, self.context)
+        tell_what_to_reload(self.prospects, self.context)
+
+
+@contextlib.contextmanager
+def looking_at(package: str, names: Sequence[str], context: Context, looking: bool) -> Iterator[Updating]:
+    """Look at the environments `names`, at all without one; within the block the updates can be carried out.
+
+    With `looking` none will be, and what only they need is left out.
+
+    Raises
+    ------
+    UsageError
+        When `package` is no package.
+    StackenvError
+        When there is no environment of a name, or several.
+    """
     requirement = parse_package(package)
-    if names and everywhere:
-        raise UsageError(
-            "--env and --all exclude each other", f"stackenv update {shlex.quote(package)} --all"
-        )
-    looking = dry_run or not (names or everywhere)
-    context = open_context(shared)
     open_store(context, looking)
     targets = find_targets(names, context) if names else list(list_targets(context))
     with making(context) as inside:
-        prospects, updates = look_at(targets, requirement, inside, looking, bool(names))
-        if not as_json or not looking:
-            show(prospects, requirement.name, as_json)
-        if not looking and updates:
-            if not yes:
-                agree(updates, package)
-            prospects = carry_out_updates(prospects, updates, inside)
-            tell_what_to_reload(prospects, context)
-    if as_json:
-        print_json([describe_prospect(prospect) for prospect in prospects])
-    report(prospects, package, looking and not dry_run, bool(names))
+        prospects, due = look_at(targets, requirement, inside, looking, bool(names))
+        yield Updating(requirement.name, prospects, due, inside)
 
 
 def look_at(
-    targets: Sequence[Target],
-    requirement: Requirement,
-    context: Context,
-    looking: bool,
-    named: bool,
+    targets: Sequence[Target], requirement: Requirement, context: Context, looking: bool, named: bool
 ) -> tuple[list[Prospect], dict[str, Update]]:
     """Return what the update would do to those of `targets` that have the package, and the updates due.
 
     The updates are by the environments' names. Of `named` targets those without the package count too.
     """
-    from stackenv.lifecycle.update_targets import StackShelf
-
     shelf = StackShelf(context)
     prospects, updates = [], {}
     with showing_progress(f"looking for {requirement.name}", len(targets)) as advance:
@@ -144,75 +124,14 @@ def look_at_one(
             target.name, target.prefix, target.kind, state="refused", problem=problem, hint=hint
         ), None
     if target.kind == "venv":
-        from stackenv.lifecycle.update_venv import look_at_venv
-
         return look_at_venv(target, requirement, shelf)
-    from stackenv.lifecycle.update_conda import look_at_conda
-
     return look_at_conda(target, requirement, shelf, looking)
-
-
-def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
-    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why.
-
-    What the modules of all of them bring needs no table.
-    """
-    held = [prospect for prospect in prospects if prospect.state == "held"]
-    rows = [
-        (
-            prospect.name,
-            prospect.now or UNKNOWN,
-            prospect.then or UNKNOWN,
-            prospect.module or SAME,
-            "; ".join(change.sentence for change in prospect.further) or SAME,
-        )
-        for prospect in prospects
-        if len(held) < len(prospects)
-    ]
-    if aside:
-        for row in rows:
-            tell("  ".join(row))
-    elif rows:
-        print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
-    if held:
-        tell(describe_held(held, package))
-    for prospect in prospects:
-        if prospect.problem and prospect.state != "held":
-            hint = f"; type: {prospect.hint}" if prospect.hint else ""
-            tell(f"{prospect.name} is left alone: {prospect.problem}{hint}")
-
-
-def describe_held(held: Sequence[Prospect], package: str) -> str:
-    """Return what is said of the environments in which modules bring the package: once for all of them."""
-    name = held[0].name if len(held) == 1 else "NAME"
-    modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
-    return (
-        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])}, and is not "
-        f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
-        f"stackenv edit {name} --allow-shadow {package}; ml {name}; pip install --upgrade {package}"
-    )
-
-
-def agree(updates: dict[str, Update], package: str) -> None:
-    """Ask whether the updates are meant.
-
-    Raises
-    ------
-    UsageError
-        When nobody is there to answer.
-    """
-    whether = f"{package} is to be updated in {', '.join(updates)}"
-    typed = shlex.join([*read_command_words(), "--yes"])
-    if not confirm(f"Update {package} in {len(updates)} of them?", whether, typed):
-        raise StackenvError("nothing was changed")
 
 
 def carry_out_updates(
     prospects: Sequence[Prospect], updates: dict[str, Update], context: Context
 ) -> list[Prospect]:
     """Carry out `updates` one after the other; return what has come of each."""
-    from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
-
     results = []
     for prospect in prospects:
         update = updates.get(prospect.name)
@@ -235,9 +154,6 @@ def carry_out_updates(
 
 def carry_out_update(update: Update, context: Context) -> None:
     """Carry out one update, whole or not at all."""
-    from stackenv.transactions.carry_out import carry_out_exchange
-    from stackenv.transactions.interruption import ignore_stopping
-    from stackenv.transactions.plan import Step
 
     def heard(step: Step) -> Step:
         def carry_out_heard() -> None:
@@ -269,26 +185,7 @@ def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None
             )
 
 
-def describe_prospect(prospect: Prospect) -> dict[str, object]:
-    """Return what `--json` tells of one environment."""
-    return {
-        "environment": prospect.name,
-        "path": prospect.prefix,
-        "kind": prospect.kind,
-        "now": prospect.now,
-        "then": prospect.then,
-        "pinned_by": prospect.module,
-        "state": prospect.state,
-        "with_it": [
-            {"name": change.name, "before": change.before, "after": change.after}
-            for change in prospect.further
-        ],
-        "problem": prospect.problem,
-        "hint": prospect.hint,
-    }
-
-
-def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: bool) -> None:
+def conclude(prospects: Sequence[Prospect], package: str, unsaid: bool, named: bool) -> None:
     """Say what is still to be said at the end.
 
     Raises
@@ -311,6 +208,11 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
             f"it is not said in which of them {package} is to be updated; nothing was changed",
             f"stackenv update {quoted} --all; or one: stackenv update {quoted} --env {shlex.quote(due[0])}",
         )
+    require_updated(prospects, package, named)
+
+
+def require_updated(prospects: Sequence[Prospect], package: str, named: bool) -> None:
+    """Raise InstallError when an update has failed, or an environment that was `named` was left alone."""
     failed = [p for p in prospects if p.state == "failed" or (named and p.state == "refused")]
     if failed:
         hints = dict.fromkeys(f"{p.name}: {p.hint}" for p in failed if p.hint)
@@ -319,7 +221,3 @@ def report(prospects: Sequence[Prospect], package: str, unsaid: bool, named: boo
             + ("; ".join(p.problem for p in failed)),
             "\n      ".join(hints),
         )
-
-
-upgrade = copy.copy(update)
-upgrade.name, upgrade.hidden = "upgrade", True

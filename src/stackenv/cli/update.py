@@ -1,0 +1,144 @@
+"""`stackenv update`: one package, in each environment that has it."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.errors import StackenvError, UsageError
+from stackenv.output import confirm, print_json, print_table, shorten_list, tell
+
+if TYPE_CHECKING:
+    from stackenv.lifecycle.prospect import Prospect
+
+# What the table has where there is no version.
+UNKNOWN, SAME = "unknown", "-"
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("package")
+@click.option(
+    "--env", "names", multiple=True, metavar="NAME", help="Update this environment only; repeat for several."
+)
+@click.option("--all", "everywhere", is_flag=True, help="In each environment that has the package.")
+@yes_option
+@shared_option
+@dry_run_option
+@json_option
+def update(
+    package: str,
+    names: tuple[str, ...],
+    everywhere: bool,
+    yes: bool,
+    shared: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Update a package in each environment that has it.
+
+    First a table shows what would happen where; then the environments are updated one after the other. One
+    that fails is put back as it was, and the others go on. What the modules bring stays theirs. With --all
+    your conda environments without a module are updated too, base never. An environment that must be left
+    alone is told with the reason, and counts as a failure when it was named by --env.
+
+    \b
+    Example:
+      stackenv update pandas --all --dry-run
+      stackenv update 'numpy<2' --env biopy --env genes
+    """
+    from stackenv.environments.context import open_context
+    from stackenv.lifecycle.update import conclude, looking_at
+    from stackenv.record import read_command_words
+
+    if names and everywhere:
+        raise UsageError(
+            "--env and --all exclude each other", f"stackenv update {shlex.quote(package)} --all"
+        )
+    looking = dry_run or not (names or everywhere)
+    with looking_at(package, names, open_context(shared), looking) as updating:
+        if not as_json or not looking:
+            show(updating.prospects, updating.name, as_json)
+        if updating.due and not looking:
+            if not yes:
+                require_agreed(package, updating.due, shlex.join([*read_command_words(), "--yes"]))
+            updating.carry_out()
+    if as_json:
+        print_json([describe_prospect(prospect) for prospect in updating.prospects])
+    conclude(updating.prospects, package, looking and not dry_run, bool(names))
+
+
+def require_agreed(package: str, names: Collection[str], command: str) -> None:
+    """Raise StackenvError unless the updates are meant; `command` does not ask."""
+    question = f"Update {package} in {len(names)} of them?"
+    if not confirm(question, f"{package} is to be updated in {', '.join(names)}", command):
+        raise StackenvError("nothing was changed")
+
+
+def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
+    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why.
+
+    What the modules of all of them bring needs no table.
+    """
+    held = [prospect for prospect in prospects if prospect.state == "held"]
+    rows = [
+        (
+            prospect.name,
+            prospect.now or UNKNOWN,
+            prospect.then or UNKNOWN,
+            prospect.module or SAME,
+            "; ".join(change.sentence for change in prospect.further) or SAME,
+        )
+        for prospect in prospects
+        if len(held) < len(prospects)
+    ]
+    if aside:
+        for row in rows:
+            tell("  ".join(row))
+    elif rows:
+        print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
+    if held:
+        tell(describe_held(held, package))
+    for prospect in prospects:
+        if prospect.problem and prospect.state != "held":
+            hint = f"; type: {prospect.hint}" if prospect.hint else ""
+            tell(f"{prospect.name} is left alone: {prospect.problem}{hint}")
+
+
+def describe_held(held: Sequence[Prospect], package: str) -> str:
+    """Return what is said of the environments in which modules bring the package: once for all of them."""
+    name = held[0].name if len(held) == 1 else "NAME"
+    modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
+    return (
+        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])}, and is not "
+        f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
+        f"stackenv edit {name} --allow-shadow {package}; ml {name}; pip install --upgrade {package}"
+    )
+
+
+def describe_prospect(prospect: Prospect) -> dict[str, object]:
+    """Return what `--json` tells of one environment."""
+    return {
+        "environment": prospect.name,
+        "path": prospect.prefix,
+        "kind": prospect.kind,
+        "now": prospect.now,
+        "then": prospect.then,
+        "pinned_by": prospect.module,
+        "state": prospect.state,
+        "with_it": [
+            {"name": change.name, "before": change.before, "after": change.after}
+            for change in prospect.further
+        ],
+        "problem": prospect.problem,
+        "hint": prospect.hint,
+    }
+
+
+upgrade = copy.copy(update)
+upgrade.name, upgrade.hidden = "upgrade", True
