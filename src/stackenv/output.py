@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -18,8 +19,13 @@ REFRESH_S = 0.1
 
 
 def print_json(data: Any) -> None:
-    """Print `data` as JSON."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    """Print `data` as JSON; of a dataclass its fields, by their names."""
+    print(json.dumps(data, indent=2, ensure_ascii=False, default=describe_fields))
+
+
+def describe_fields(data: Any) -> dict[str, Any]:
+    """Return the fields of the dataclass `data` by their names."""
+    return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
 
 
 def print_line(text: str) -> None:

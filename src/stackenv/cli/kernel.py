@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from stackenv.cli.options import EXIT_STATUS, CommandGroup, dry_run_option, json_option, shared_option
-from stackenv.environments.context import Context, open_context
-from stackenv.errors import StackenvError, UsageError
-from stackenv.output import print_json, print_line, print_table, tell
-
-if TYPE_CHECKING:
-    from stackenv.jupyter.kernels import StoredKernel
+from stackenv.output import print_json, print_line, print_steps, print_table, tell
 
 
 @click.group(cls=CommandGroup, epilog=EXIT_STATUS)
@@ -52,21 +45,25 @@ def add(
       stackenv kernel add biopy
       stackenv kernel add biopy --install --display-name "Biology"
     """
+    from stackenv.environments.context import open_context
     from stackenv.jupyter.add import KernelRequest, add_kernel, plan_kernel
 
     context = open_context(shared)
     request = KernelRequest(name, display_name, install)
     request.check()
-    if not dry_run:
-        context.recover()
-        add_kernel(request, context, as_json)
+    if dry_run:
+        print_steps(plan_kernel(request, context).sentences, as_json)
         return
-    sentences = plan_kernel(request, context).sentences
+    context.recover()
+    added = add_kernel(request, context)
     if as_json:
-        print_json({"steps": list(sentences)})
+        print_json(added)
         return
-    for sentence in sentences:
-        print_line(sentence)
+    tell(
+        f"in Jupyter, {added.display_name!r} is among the kernels when the page is reloaded "
+        f"(ipykernel {added.ipykernel})"
+    )
+    print_line(added.folder)
 
 
 @kernel.command("list", epilog=EXIT_STATUS)
@@ -78,7 +75,9 @@ def listing(as_json: bool) -> None:
     Example:
       stackenv kernel list
     """
+    from stackenv.environments.context import open_context
     from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
+    from stackenv.jupyter.state import describe_kernel
 
     context = open_context()
     context.recover()
@@ -86,32 +85,14 @@ def listing(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(f["module"], f["state"], f["display_name"], f["folder"]) for f in found]
+    rows = [(row.module, row.state, row.display_name, row.folder) for row in found]
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
     for row in found:
-        if row["problem"]:
-            tell(f"{row['kernel']}: {row['problem']}; type: {row['hint']}")
+        if row.problem:
+            tell(f"{row.kernel}: {row.problem}; type: {row.hint}")
     if not found:
         folder = find_kernels_folder(context.environ)
         tell(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
-
-
-def describe_kernel(stored: StoredKernel) -> dict[str, str]:
-    """Return what `list` tells of `stored`; `problem` and `hint` are empty where `state` is ok."""
-    from stackenv.jupyter.state import judge_kernel
-
-    state, problem, hint = judge_kernel(stored)
-    return {
-        "kernel": stored.name,
-        "module": stored.module,
-        "display_name": stored.display_name,
-        "folder": str(stored.folder),
-        "environment": stored.environment,
-        "modulefile": str(stored.modulefile),
-        "state": state,
-        "problem": problem,
-        "hint": hint,
-    }
 
 
 @kernel.command(epilog=EXIT_STATUS)
@@ -128,58 +109,15 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
     Example:
       stackenv kernel remove biopy
     """
-    from stackenv.environments.module_update import see
-    from stackenv.transactions.carry_out import require_as_seen
-    from stackenv.transactions.changes import carry_out_change
-    from stackenv.transactions.plan import Replacement
+    from stackenv.environments.context import open_context
+    from stackenv.jupyter.remove import choose_kernel, plan_removal, remove_kernel
 
     context = open_context(shared)
     if not dry_run:
         context.recover()
     stored = choose_kernel(name, context)
-    sentence = f"remove the Jupyter kernel {stored.folder}"
-    removal = Replacement(stored.module, (sentence,), stored.describe_removal(), see([stored.path]))
     if dry_run:
-        print_line(sentence)
+        print_steps(plan_removal(stored).sentences)
         return
-    require_as_seen(removal)
-    # By kernel.json, the last to go, it is known until it is gone: nothing is left to undo.
-    for change in removal.changes:
-        carry_out_change(change)
+    remove_kernel(stored)
     tell(f"the kernel {stored.display_name!r} is gone; {stored.environment} stays as it is")
-
-
-def choose_kernel(name: str, context: Context) -> StoredKernel:
-    """Return the kernel that `name` means: its own name, or its module's, of this folder of modules first.
-
-    Raises
-    ------
-    StackenvError
-        When there is none.
-    UsageError
-        When there are several.
-    """
-    from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
-
-    found = list(list_kernels(context.environ))
-    root = str(context.store.root)
-    exact = [k for k in found if name.lower() == k.name]
-    meant = [k for k in found if name in (k.module, k.module.split("/")[0]) and not k.is_copy]
-    here = [k for k in meant if k.module_folder == root]
-    for candidates in (exact, here):
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates:
-            raise UsageError(
-                f"there are several kernels {name}: {', '.join(k.name for k in candidates)}",
-                f"say which one: stackenv kernel remove {shlex.quote(candidates[0].name)}",
-            )
-    if meant:
-        raise StackenvError(
-            f"there is no kernel of {name} in {root}; {meant[0].name} is of {meant[0].modulefile}",
-            f"if that is meant: stackenv kernel remove {shlex.quote(meant[0].name)}",
-        )
-    raise StackenvError(
-        f"there is no kernel {name} of stackenv in {find_kernels_folder(context.environ)}",
-        "stackenv kernel list shows what there is; one that stackenv did not write: jupyter kernelspec list",
-    )

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from stackenv.environments.context import Context
 from stackenv.environments.launch import describe_launch, describe_launch_file
@@ -23,7 +22,7 @@ from stackenv.jupyter.kernelspec import (
     name_for_people,
 )
 from stackenv.lmod.bindings import find_lmod
-from stackenv.output import print_json, print_line, tell
+from stackenv.output import tell
 from stackenv.record import Record
 
 
@@ -68,6 +67,18 @@ class PlannedKernel:
         modulefile = f"{self.record.module_folder}/{self.record.full_name}.lua"
         modulepath = f"{self.record.module_folder}:{self.record.modulepath}"
         return describe_launch(self.lmod, self.record.full_name, modulefile, modulepath, words, afresh=True)
+
+
+@dataclass(frozen=True)
+class AddedKernel:
+    """A kernel that is ready: its name and folder, what it runs in, and the version of its ipykernel."""
+
+    kernel: str
+    display_name: str
+    module: str
+    environment: str
+    folder: str
+    ipykernel: str
 
 
 def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
@@ -147,8 +158,8 @@ def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
     )
 
 
-def add_kernel(request: KernelRequest, context: Context, as_json: bool) -> None:
-    """Make the kernel that `request` asks for; tell where it is."""
+def add_kernel(request: KernelRequest, context: Context) -> AddedKernel:
+    """Make the kernel that `request` asks for."""
     planned = plan_kernel(request, context)
     found = planned.ipykernel
     if not found.version:
@@ -161,28 +172,14 @@ def add_kernel(request: KernelRequest, context: Context, as_json: bool) -> None:
     with context.access.applied():
         write_launch_file(planned.record)
     write_kernel(planned.folder, mark_kernelspec(contents, planned.folder.name, planned.named_by_user))
-    report(planned, found, contents, as_json)
-
-
-def report(planned: PlannedKernel, found: IPyKernel, contents: dict[str, Any], as_json: bool) -> None:
-    """Print what is ready now."""
-    if as_json:
-        print_json(
-            {
-                "kernel": planned.folder.name,
-                "display_name": contents["display_name"],
-                "module": planned.record.full_name,
-                "environment": planned.record.path,
-                "folder": str(planned.folder),
-                "ipykernel": found.version,
-            }
-        )
-        return
-    tell(
-        f"in Jupyter, {planned.display_name!r} is among the kernels when the page is loaded anew "
-        f"(ipykernel {found.version})"
+    return AddedKernel(
+        kernel=planned.folder.name,
+        display_name=contents["display_name"],
+        module=planned.record.full_name,
+        environment=planned.record.path,
+        folder=str(planned.folder),
+        ipykernel=found.version,
     )
-    print_line(str(planned.folder))
 
 
 def write_launch_file(record: Record) -> None:

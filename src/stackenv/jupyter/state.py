@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.environments.launch import LAUNCH_FILE
@@ -45,3 +46,34 @@ def judge_kernel(stored: StoredKernel) -> tuple[str, str, str]:
     if record.full_name != stored.module:
         return "renamed", f"its module is called {record.full_name} now, and it still starts", again
     return "ok", "", ""
+
+
+@dataclass(frozen=True)
+class ListedKernel:
+    """A kernel of stackenv, and how it is; `problem` and `hint` are empty where `state` is ok."""
+
+    kernel: str
+    module: str
+    display_name: str
+    folder: str
+    environment: str
+    modulefile: str
+    state: str
+    problem: str
+    hint: str
+
+
+def describe_kernel(stored: StoredKernel) -> ListedKernel:
+    """Return what is known of `stored`, and how it is."""
+    state, problem, hint = judge_kernel(stored)
+    return ListedKernel(
+        kernel=stored.name,
+        module=stored.module,
+        display_name=stored.display_name,
+        folder=str(stored.folder),
+        environment=stored.environment,
+        modulefile=str(stored.modulefile),
+        state=state,
+        problem=problem,
+        hint=hint,
+    )

@@ -1,0 +1,68 @@
+"""Takes a kernel out of Jupyter."""
+
+from __future__ import annotations
+
+import shlex
+
+from stackenv.environments.context import Context
+from stackenv.environments.module_update import see
+from stackenv.errors import StackenvError, UsageError
+from stackenv.jupyter.kernels import StoredKernel, find_kernels_folder, list_kernels
+from stackenv.transactions.carry_out import require_as_seen
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.plan import Replacement
+
+
+def plan_removal(stored: StoredKernel) -> Replacement:
+    """Return the changes by which the kernel `stored` goes."""
+    sentence = f"remove the Jupyter kernel {stored.folder}"
+    return Replacement(stored.module, (sentence,), stored.describe_removal(), see([stored.path]))
+
+
+def remove_kernel(stored: StoredKernel) -> None:
+    """Remove the kernel `stored`.
+
+    Raises
+    ------
+    StackenvError
+        When another command has changed it meanwhile, or the disk refuses.
+    """
+    removal = plan_removal(stored)
+    require_as_seen(removal)
+    # By kernel.json, the last to go, it is known until it is gone: nothing is left to undo.
+    for change in removal.changes:
+        carry_out_change(change)
+
+
+def choose_kernel(name: str, context: Context) -> StoredKernel:
+    """Return the kernel that `name` means: its own name, or its module's, of this folder of modules first.
+
+    Raises
+    ------
+    StackenvError
+        When there is none.
+    UsageError
+        When there are several.
+    """
+    found = list(list_kernels(context.environ))
+    root = str(context.store.root)
+    exact = [k for k in found if name.lower() == k.name]
+    meant = [k for k in found if name in (k.module, k.module.split("/")[0]) and not k.is_copy]
+    here = [k for k in meant if k.module_folder == root]
+    for candidates in (exact, here):
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise UsageError(
+                f"there are several kernels {name}: {', '.join(k.name for k in candidates)}",
+                f"say which one: stackenv kernel remove {shlex.quote(candidates[0].name)}",
+            )
+    if meant:
+        raise StackenvError(
+            f"there is no kernel of {name} in {root}; {meant[0].name} is of {meant[0].modulefile}",
+            f"if that is meant: stackenv kernel remove {shlex.quote(meant[0].name)}",
+        )
+    raise StackenvError(
+        f"there is no kernel {name} of stackenv in {find_kernels_folder(context.environ)}",
+        "stackenv kernel list shows what there is; one that stackenv did not write: jupyter kernelspec list",
+    )
