@@ -159,7 +159,7 @@ while True:
 FIX = """
 import os, signal, sys
 from types import SimpleNamespace
-from stackenv.cli.check import fix_found
+from stackenv.health.fixing import fix_found
 from stackenv.errors import StackenvError
 from stackenv.health.finding import Finding, RunCommand
 

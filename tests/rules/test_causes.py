@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from people import Person
 
-from stackenv.cli import check
 from stackenv.environments.context import open_context
+from stackenv.health import fixing as check
 from stackenv.health.finding import Finding, MoveAside, RunCommand
 
 
