@@ -159,7 +159,7 @@ while True:
 FIX = """
 import os, signal, sys
 from types import SimpleNamespace
-from stackenv.health.fixing import fix_found
+from stackenv.health.fixing import Fixing
 from stackenv.errors import StackenvError
 from stackenv.health.finding import Finding, RunCommand
 
@@ -167,7 +167,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 commands = ([sys.executable, "-c", *sys.argv[1:]], ["touch", f"{sys.argv[2]}/next"])
 findings = [Finding("rule", "broken", "it", "", "", "", (RunCommand(tuple(c)),)) for c in commands]
 try:
-    fix_found([("it/1.0", findings)], SimpleNamespace(environ=os.environ), yes=True, dry_run=False)
+    Fixing(SimpleNamespace(environ=os.environ), lambda *_: True).fix_all([("it/1.0", findings)])
 except StackenvError as error:
     print(error.message, error.hint, sep="\\n")
     sys.exit(error.status)

@@ -27,9 +27,6 @@ ORDER = (
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER = {
     ("lifecycle.restore_record", "cli.info"),
-    ("lifecycle.update_targets", "cli.info"),
-    ("health.fixing", "cli.info"),
-    ("health.fixing", "cli.options"),
     ("site.report", "cli.options"),
     ("transactions.safe_paths", "environments.store"),
     ("transactions.safe_paths", "jupyter.kernels"),

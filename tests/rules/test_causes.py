@@ -6,8 +6,9 @@ import pytest
 from people import Person
 
 from stackenv.environments.context import open_context
-from stackenv.health import fixing as check
+from stackenv.health.check import ACCOUNT, look
 from stackenv.health.finding import Finding, MoveAside, RunCommand
+from stackenv.health.fixing import Fixing
 
 
 def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
@@ -19,14 +20,13 @@ def test_what_was_declined_is_asked_once_and_skips_what_needs_it(
         monkeypatch.setenv(name, person.environ[name])
     asked: list[str] = []
     # Of the question that a terminal would show, and of its answer: no.
-    monkeypatch.setattr(check, "agree", lambda subject, finding, yes: bool(asked.append(finding.where)))
-    context = open_context(None)
-    account = check.look(None, context)[0]
+    fixing = Fixing(open_context(None), lambda _, finding: bool(asked.append(finding.where)))
+    account = look(None, fixing.context)[0]
     assert [f.fix for f in account[1] if f.rule == "condarc"] == [
         (MoveAside(str(condarc), condarc.read_bytes(), f"{condarc}.moved-aside"),)
     ] * 2
     broken = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("conda", "install")),))
-    assert not check.fix_found([account, ("it/1.0", [broken])], context, yes=False, dry_run=False)
+    assert not fixing.fix_all([account, ("it/1.0", [broken])])
     assert asked == [f"{condarc}:2"]
     assert "it/1.0: gone" in capsys.readouterr().err and condarc.exists()
 
@@ -40,10 +40,10 @@ def test_what_needs_conda_waits_when_its_configuration_was_moved_aside(
     for name in ("HOME", "STACKENV_SITE_CONFIG", "MODULEPATH"):
         monkeypatch.setenv(name, person.environ[name])
     context = open_context(None)
-    found = [f for f in check.look(None, context)[0][1] if f.rule == "condarc"]
+    found = [f for f in look(None, context)[0][1] if f.rule == "condarc"]
     fix = Finding("missing-files", "broken", "gone", "", "", "", (RunCommand(("false", "conda", "install")),))
-    groups = [(check.ACCOUNT, found), ("it/1.0", [fix])]
-    assert not check.fix_found(groups, context, yes=True, dry_run=dry_run)
+    groups = [(ACCOUNT, found), ("it/1.0", [fix])]
+    assert not Fixing(context, lambda *_: True, dry_run).fix_all(groups)
     said = capsys.readouterr()
     moved = "would be" if dry_run else "was"
     assert f"skipped: conda's configuration {moved} moved aside; write it again, then run" in said.err

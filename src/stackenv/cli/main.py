@@ -18,10 +18,10 @@ from stackenv.errors import StackenvError, UsageError, explain
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
     "adopt": "stackenv.cli.adopt:adopt",
-    "check": "stackenv.health.fixing:check",
+    "check": "stackenv.cli.check:check",
     "clean": "stackenv.cli.clean:clean",
     "create": "stackenv.cli.create:create",
-    "doctor": "stackenv.health.fixing:doctor",
+    "doctor": "stackenv.cli.check:doctor",
     "edit": "stackenv.cli.edit:edit",
     "export": "stackenv.cli.export:export",
     "info": "stackenv.cli.info:info",

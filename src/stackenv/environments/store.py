@@ -91,6 +91,16 @@ class StoredModule:
         """Whether a venv or a conda environment is where the module leads, its record aside."""
         return any(Path(self.prefix, mark).exists() for mark in ENVIRONMENT_MARKS)
 
+    @property
+    def is_believed(self) -> bool:
+        """Whether nobody else can have written the record: to load the modules in it runs code."""
+        try:
+            status = self.record_path.lstat()
+        except OSError:
+            return False
+        others = stat.S_IWGRP | stat.S_IWOTH
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & others
+
     def read_record(self) -> Record:
         """Return the record of the environment.
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.cli.info import can_be_believed
 from stackenv.conda.environments import find_named_environment, list_environments
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_own_record
@@ -67,7 +66,7 @@ class StackShelf:
             raise StackenvError(
                 f"the record of {record.full_name} names what is no module: {shlex.join(record.modules)}"
             )
-        believed = can_be_believed(module)
+        believed = module.is_believed
         path = record.modulepath if believed else self.context.environ.get("MODULEPATH", "")
         key = (f"{path} {with_python}", record.modules)
         if key not in self.loaded:

@@ -1,0 +1,108 @@
+"""`stackenv check`: what is wrong, why it hurts, and how to fix it."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.errors import UsageError
+from stackenv.output import confirm, format_count, print_json, print_line, tell
+
+if TYPE_CHECKING:
+    from stackenv.health.check import Found
+    from stackenv.health.finding import Finding
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="[NAME[/VERSION]]", required=False)
+@click.option("--fix", is_flag=True, help="Fix what can be fixed automatically; show each fix and ask first.")
+@yes_option
+@shared_option
+@dry_run_option
+@json_option
+def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Look for what is wrong: in one environment, or in all of them and in your account.
+
+    Each finding says what it is, where, why it hurts, and what to type. With NAME each file of that
+    environment is read and compared with what was installed; without, their presence alone. Nothing is
+    changed without --fix; --fix --dry-run shows what it would do. The status is 1 while something is broken
+    or can be taken over by others, and when a fix has failed.
+
+    \b
+    Example:
+      stackenv check
+      stackenv check biopy
+      stackenv check --fix
+    """
+    if as_json and fix:
+        raise UsageError("--json goes without --fix: nobody could be asked", "stackenv check --json")
+    if not fix and (yes or dry_run):
+        raise UsageError("nothing is changed without --fix", "leave out --yes and --dry-run, or add --fix")
+    from stackenv.environments.context import open_context
+    from stackenv.health.check import look
+    from stackenv.health.finding import GRAVE
+    from stackenv.health.fixing import Fixing
+
+    context = open_context(shared)
+    if not dry_run:
+        context.recover()
+    found, failed = look(name, context), False
+    if fix:
+        failed = not Fixing(context, functools.partial(agree, yes), dry_run).fix_all(found)
+        if dry_run:
+            return
+        found = look(name, context)
+    if as_json:
+        print_json([{"subject": subject, **describe_finding(f)} for subject, fs in found for f in fs])
+    else:
+        print_found(found, can_fix=not fix)
+    if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+doctor = copy.copy(check)
+doctor.name, doctor.hidden = "doctor", True
+
+
+def agree(yes: bool, subject: str, finding: Finding) -> bool:
+    """Tell what the fix of `finding` will do; return whether it is wanted."""
+    tell(f"{subject}: {finding.what}")
+    for action in finding.fix:
+        tell(f"  {action.sentence}")
+    typed = "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it"
+    return yes or confirm("Do that?", "that is wanted", typed)
+
+
+def describe_finding(finding: Finding) -> dict[str, Any]:
+    """Return `finding` as plain data; its fix is what would be done, in sentences."""
+    left_out = ("fix", "parts", "hides", "breaks")
+    data = {name: value for name, value in asdict(finding).items() if name not in left_out}
+    return {**data, "fix": [action.sentence for action in finding.fix]}
+
+
+def print_found(found: Found, can_fix: bool) -> None:
+    """Print what was found, for people."""
+    from stackenv.health.check import ACCOUNT
+
+    for subject, findings in found:
+        if findings:
+            print_line(f"{subject}:")
+        for finding in findings:
+            print_line(f"  {finding.level}: {finding.what} [{finding.rule}]")
+            for title, text in (("where", finding.where), ("why", finding.why), ("type", finding.hint)):
+                if text:
+                    print_line(f"    {title + ':':6} {text}")
+    every = [finding for _, findings in found for finding in findings]
+    environments = sum(subject != ACCOUNT for subject, _ in found)
+    looked = format_count(environments, "environment")
+    looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
+    if not every:
+        print_line(f"nothing is wrong: {looked}")
+    elif can_fix and any(finding.fix for finding in every):
+        tell("stackenv check --fix shows what can be fixed automatically, and asks before each")
