@@ -26,7 +26,6 @@ ORDER = (
 )
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER = {
-    ("lifecycle.restore_record", "cli.info"),
     ("site.report", "cli.options"),
     ("transactions.safe_paths", "environments.store"),
     ("transactions.safe_paths", "jupyter.kernels"),

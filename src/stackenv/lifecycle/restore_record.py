@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackenv.cli.info import DEPENDS_ON
 from stackenv.disk.writers import name_user
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
+from stackenv.environments.info import DEPENDS_ON
 from stackenv.environments.packed import IMAGE
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.venv_module import LAYERS
