@@ -24,7 +24,7 @@ COMMANDS = {
     "doctor": "stackenv.cli.check:doctor",
     "edit": "stackenv.cli.edit:edit",
     "export": "stackenv.cli.export:export",
-    "info": "stackenv.environments.info:info",
+    "info": "stackenv.cli.info:info",
     "job": "stackenv.cli.job:job",
     "kernel": "stackenv.cli.kernel:kernel",
     "list": "stackenv.cli.list_modules:listing",

@@ -1,0 +1,95 @@
+"""`stackenv info`: what a personal module is."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
+from stackenv.errors import StackenvError
+from stackenv.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from stackenv.environments.info import ModuleInfo
+
+
+@click.command(epilog=EXIT_STATUS)
+@click.argument("name", metavar="NAME[/VERSION]")
+@shared_option
+@json_option
+def info(name: str, shared: Path | None, as_json: bool) -> None:
+    """Show what one personal module is made of.
+
+    What it stands on, what it holds, and how it was made. Of several versions the one that
+    `stackenv edit --default` has chosen is shown.
+
+    \b
+    Example:
+      stackenv info biopy
+    """
+    from stackenv.environments.context import open_context
+    from stackenv.environments.info import describe_environment, describe_modulefile
+
+    context = open_context(shared)
+    context.recover()
+    module = context.store.find(name, default=True)
+    try:
+        record = module.read_record()
+    except StackenvError as error:
+        show(describe_modulefile(module, context, error), as_json)
+        raise
+    show(describe_environment(record, module, context), as_json)
+
+
+def show(found: ModuleInfo, as_json: bool) -> None:
+    """Print what was found, as JSON or for people."""
+    if as_json:
+        print_json(found)
+        return
+    for title, value in describe_rows(found).items():
+        if value:
+            print_line(f"{title:12} {value}")
+    pip = "packages from pip" if found.kind == "conda" else "packages of its own"
+    by_conda, by_pip = (list_packages(found, installer) for installer in ("conda", "pip"))
+    for title, packages in (
+        (f"packages from conda ({len(by_conda)})", by_conda),
+        (f"{pip} ({len(by_pip)})", by_pip),
+        ("held as the stack has them", [(p.name, p.version, p.module) for p in found.pinned]),
+    ):
+        if packages:
+            print_line(f"\n{title}:")
+            print_table(("PACKAGE", "VERSION", ""), packages)
+
+
+def describe_rows(found: ModuleInfo) -> dict[str, str]:
+    """Return what is said of the module, but for the packages."""
+    python, platform = found.python, found.platform
+    own = "" if found.owned in (True, None) else " (adopted: `stackenv remove` leaves it)"
+    of_module = f" ({python.module})" if python and python.module else ""
+    return {
+        "module": found.module + (" (default)" if found.default else ""),
+        "description": found.description,
+        "modulefile": found.modulefile,
+        "environment": found.environment + own,
+        "kind": found.kind,
+        "python": f"{python.version} {python.executable}{of_module}" if python else "",
+        "modules": ", ".join(found.modules),
+        "may shadow": ", ".join(found.allow_shadow),
+        "made on": " ".join(filter(None, (platform.machine, platform.os, platform.cpu))) if platform else "",
+        "made by": shlex.join(found.made_by),
+    }
+
+
+def list_packages(found: ModuleInfo, installer: str) -> list[tuple[str, str, str]]:
+    """Return name and version of each package by `installer`, and of what in the stack it is in front."""
+    shadows = {shadow.name: shadow for shadow in found.shadows}
+    rows = []
+    for package in found.packages:
+        if package.installer == installer:
+            shadow = shadows.get(package.name)
+            note = f"in front of {shadow.stack_version or '?'} {shadow.module}".rstrip() if shadow else ""
+            rows.append((package.name, package.version, note))
+    return rows
