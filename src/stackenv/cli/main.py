@@ -19,7 +19,7 @@ from stackenv.errors import StackenvError, UsageError, explain
 COMMANDS = {
     "adopt": "stackenv.cli.adopt:adopt",
     "check": "stackenv.cli.check:check",
-    "clean": "stackenv.cleaning.removal:clean",
+    "clean": "stackenv.cli.clean:clean",
     "create": "stackenv.cli.create:create",
     "doctor": "stackenv.cli.check:doctor",
     "edit": "stackenv.cli.edit:edit",

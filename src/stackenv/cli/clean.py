@@ -1,0 +1,117 @@
+"""`stackenv clean`: what can go, how much it gives back, and its removal."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.errors import UsageError
+from stackenv.output import (
+    can_ask,
+    confirm,
+    format_bytes,
+    format_count,
+    print_json,
+    print_line,
+    print_table,
+    showing_progress,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from stackenv.cleaning.reclaimable import Reclaimable
+
+OTHER_NODES = (
+    "whether a job or a session on another node uses it cannot be seen from here: wait until those have ended"
+)
+
+
+@click.command(epilog=EXIT_STATUS)
+@yes_option
+@shared_option
+@dry_run_option
+@json_option
+def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Show what nobody needs any more, and remove it when you say so.
+
+    Archives, indexes and unused packages of conda, the cache of pip, modules without an environment,
+    environments without a module, what `stackenv rebuild` has replaced, broken Jupyter kernels. Each class is
+    asked for by itself. What your processes on this node use stays; those on other nodes cannot be seen.
+
+    \b
+    Example:
+      stackenv clean --dry-run
+      stackenv clean
+    """
+    from stackenv.cleaning.finders import FINDERS, list_reclaimable
+    from stackenv.cleaning.removal import remove_agreed
+    from stackenv.environments.context import open_context
+
+    if as_json and yes:
+        raise UsageError("--json only shows what can go", "stackenv clean --yes removes it")
+    context = open_context(shared)
+    if not dry_run:
+        context.recover()
+    with showing_progress("looking", len(FINDERS)) as advance:
+        found = list_reclaimable(context, tell, advance)
+    if as_json:
+        print_json([describe(item) for item in found])
+        return
+    print_reclaimable(found)
+    removable = [item for item in found if not item.kept]
+    if dry_run or not removable:
+        return
+    if not yes and not can_ask():
+        tell("nothing was removed: nobody can be asked, for the input is no terminal; stackenv clean --yes")
+        return
+    remove_agreed(removable, context, functools.partial(agree, yes))
+
+
+def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
+    """Tell what the removal of `items` does; return whether it is wanted."""
+    from stackenv.cleaning.reclaimable import DeleteEnvironment
+    from stackenv.slurm.queue import list_jobs
+
+    actions = [action for item in items for action in item.actions]
+    for action in actions:
+        tell(action.sentence)
+    if any(isinstance(action, DeleteEnvironment) for action in actions):
+        tell(OTHER_NODES)
+        for job in list_jobs():
+            tell(f"  your job {job}")
+    size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
+    question = f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?"
+    return yes or confirm(question, f"{kind} is to be removed", "stackenv clean --yes")
+
+
+def describe(item: Reclaimable) -> dict[str, Any]:
+    """Return `item` as plain data; `does` is how it would go."""
+    return {
+        "class": item.kind,
+        "what": item.what,
+        "places": list(item.places),
+        "bytes": item.size_bytes,
+        "inodes": item.inodes,
+        "kept": item.kept,
+        "does": [action.sentence for action in item.actions],
+    }
+
+
+def print_reclaimable(found: Sequence[Reclaimable]) -> None:
+    """Print the table of what can go, and below it what stays and why."""
+    going = [item for item in found if not item.kept]
+    if going:
+        rows = [(i.kind, format_bytes(i.size_bytes), str(i.inodes), i.what) for i in going]
+        sums = (sum(i.size_bytes for i in going), sum(i.inodes for i in going))
+        rows.append(("all", format_bytes(sums[0]), str(sums[1]), ""))
+        print_table(("CLASS", "SIZE", "FILES", "WHAT"), rows)
+    else:
+        print_line("there is nothing to clean")
+    for item in found:
+        if item.kept:
+            tell(f"{item.what}: stays: {item.kept}")
