@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stackenv.cli.options import EXIT_STATUS, shared_option
-from stackenv.environments.context import Context, open_context
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
-from stackenv.slurm.job import JobRequest, describe_job
-from stackenv.slurm.values import describe_fault
 
-# sbatch takes words, quotes, backslashes and comments of an #SBATCH line apart; no value of Slurm's has
-# them. Whether there is such an account or partition, Slurm says.
-VALUE = re.compile(r"""[^\s"'\\#]+""")
+if TYPE_CHECKING:
+    from stackenv.slurm.submit import Submitted
 
 
 def check_value(_context: click.Context, option: click.Parameter, value: str | None) -> str:
     """Return the value of an option of sbatch; empty when it was not given."""
+    from stackenv.slurm.values import require_value
+
     if value is None:
         return ""
-    if not VALUE.fullmatch(value) or not value.isprintable():
-        raise UsageError(
-            f"--{option.name} {value!r} cannot stand in a script for Slurm",
-            "a word without white space, quotes, backslash and #",
-        )
-    hint = describe_fault(str(option.name), value)
-    if hint:
-        raise UsageError(f"Slurm does not take --{option.name} {value}", hint)
+    require_value(str(option.name), value)
     return value
 
 
@@ -75,14 +64,14 @@ class JobCommand(click.Command):
 @click.option("--mem", metavar="M", callback=check_value, help="Memory on each node, 8G say.")
 @click.option("--time", "-t", metavar="T", callback=check_value, help="2:00:00 say, or 1-12 (days-hours).")
 @click.option("--array", "-a", metavar="A", callback=check_value, help="One job for each number: 1-20.")
-@click.option("--submit", is_flag=True, help="Hand the script to sbatch; print the job's number instead.")
+@click.option("--submit", "submit_it", is_flag=True, help="Submit the script with sbatch; print the job ID.")
 @shared_option
 def job(
     name: str,
     command: tuple[str, ...],
     ntasks: int | None,
     cpus: int,
-    submit: bool,
+    submit_it: bool,
     shared: Path | None,
     **asked: str,
 ) -> None:
@@ -100,50 +89,28 @@ def job(
       stackenv job biopy --array 1-20 -- bash -c 'python script.py "$SLURM_ARRAY_TASK_ID"'
       stackenv job biopy -- python script.py | sbatch --gpus=1
     """
+    from stackenv.environments.context import open_context
+    from stackenv.slurm.job import JobRequest
+    from stackenv.slurm.prepare import write_script
+    from stackenv.slurm.submit import list_stronger, submit
+
     context = open_context(shared)
     context.recover()
     script = write_script(context, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
     typed = [option for option, value in asked.items() if value]
-    if submit:
-        hand_over(script, typed, context)
+    if submit_it:
+        show(submit(script, context.environ, typed, context.configuration.jobs.account_hint or ""))
         return
-    tell_stronger(typed, context)
+    for variable in list_stronger(context.environ, typed):
+        tell(f"{variable} is set here, and sbatch takes it before the script: unset {variable}, or --submit")
     print_text(script)
 
 
-def tell_stronger(typed: Collection[str], context: Context) -> None:
-    """Tell what sbatch will take from here instead of, or beside, what stands in the script."""
-    from stackenv.slurm.submit import list_stronger
-
-    for name in list_stronger(context.environ, typed):
-        tell(f"{name} is set here, and sbatch takes it before the script: unset {name}, or --submit")
-
-
-def hand_over(script: str, typed: Collection[str], context: Context) -> None:
-    """Submit `script`; print its number, and tell how to look at it."""
-    from stackenv.slurm.submit import submit
-
-    taken = submit(script, context.environ, typed, context.configuration.jobs.account_hint or "")
-    if taken.words:
-        tell(f"Slurm says: {taken.words}")
-    clusters = f" --clusters={taken.cluster}" if taken.cluster else ""
-    output = f"; its output: {taken.output}" if taken.output else ""
-    tell(f"submitted; to look at it: squeue --jobs={taken.job_id}{clusters}{output}")
-    print_line(taken.job_id)
-
-
-def write_script(context: Context, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
-    """Return the script of the job that is asked for."""
-    from stackenv.lmod.package import find_lmod_package
-    from stackenv.slurm.script import render_job
-
-    module = context.store.find(name, default=True)
-    # Others may write the record of a project's environment: how the module is called, the store knows.
-    record = replace(
-        module.read_record(),
-        name=module.name,
-        version=module.version,
-        module_folder=str(context.store.root),
-    )
-    package = find_lmod_package(context.environ)
-    return render_job(describe_job(record, request, context.configuration.jobs, package, command))
+def show(job: Submitted) -> None:
+    """Print the number of `job`, and tell how to look at it."""
+    if job.words:
+        tell(f"Slurm says: {job.words}")
+    clusters = f" --clusters={job.cluster}" if job.cluster else ""
+    output = f"; its output: {job.output}" if job.output else ""
+    tell(f"submitted; to look at it: squeue --jobs={job.job_id}{clusters}{output}")
+    print_line(job.job_id)

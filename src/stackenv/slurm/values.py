@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+from stackenv.errors import UsageError
+
+# sbatch takes words, quotes, backslashes and comments of an #SBATCH line apart; no value of Slurm's has
+# them. Whether there is such an account or partition, Slurm says.
+VALUE = re.compile(r"""[^\s"'\\#]+""")
 TIMES = "minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds]"
 RANGE = r"\d+(?:-\d+(?::\d+)?)?"
 # sbatch(1) 22.05; of nodes also what 23.02 has added, lists and steps. What is right in form, and too much
@@ -30,6 +35,18 @@ SPOKEN = re.compile(
     re.IGNORECASE,
 )
 UNITS_S = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+
+
+def require_value(option: str, value: str) -> None:
+    """Raise UsageError when Slurm would not take `value` for an option of sbatch."""
+    if not VALUE.fullmatch(value) or not value.isprintable():
+        raise UsageError(
+            f"--{option} {value!r} cannot stand in a script for Slurm",
+            "a word without white space, quotes, backslash and #",
+        )
+    hint = describe_fault(option, value)
+    if hint:
+        raise UsageError(f"Slurm does not take --{option} {value}", hint)
 
 
 def describe_fault(option: str, value: str) -> str:
