@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from stackenv.cli.options import EXIT_STATUS, shared_option
-from stackenv.environments.context import open_context
-from stackenv.environments.packed import ENTRANCE
 from stackenv.errors import UsageError
 
 
@@ -33,20 +30,12 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
       stackenv run biopy -- python script.py
       srun stackenv run biopy python script.py
     """
-    from stackenv.environments.launch import describe_launch, launch
-    from stackenv.lmod.bindings import find_lmod
+    from stackenv.environments.context import open_context
+    from stackenv.environments.run import run_in
 
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:
         raise UsageError("there is no command to run", f"stackenv run {name} -- python script.py")
     context = open_context(shared)
     context.recover()
-    module = context.store.find(name, default=True)
-    record = module.read_record()
-    if record.packed and record.packed.way == "namespace":
-        # One mount for the command and all that it starts, also where it is none of the environment's.
-        words = (f"{record.path}/{ENTRANCE}", "run", *words)
-    modulepath = f"{context.store.root}:{record.modulepath}"
-    lmod = find_lmod(context.environ)
-    sys.stdout.flush()
-    launch(describe_launch(lmod, module.full_name, str(module.path), modulepath, words), context.environ)
+    run_in(name, words, context)
