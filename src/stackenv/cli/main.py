@@ -27,7 +27,7 @@ COMMANDS = {
     "info": "stackenv.cli.info:info",
     "job": "stackenv.cli.job:job",
     "kernel": "stackenv.cli.kernel:kernel",
-    "list": "stackenv.cli.list_modules:listing",
+    "list": "stackenv.cli.list:listing",
     "pack": "stackenv.cli.pack:pack",
     "rebuild": "stackenv.cli.rebuild:rebuild",
     "remove": "stackenv.cli.remove:remove",

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from stackenv.account.storage_places import TITLES
+from stackenv.disk.limits import Limit
+from stackenv.disk.usage_report import Measured, Share
 from stackenv.output import format_bytes, print_line, print_table
-
-if TYPE_CHECKING:
-    from stackenv.account.storage_places import Place
-    from stackenv.disk.limits import Limit
-    from stackenv.disk.usage import TreeUsage
 
 BAR_COLUMNS = 20
 # Below so many columns of a terminal there is no room for bars.
 LEAST_COLUMNS = 100
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A place, and what it takes."""
-
-    place: Place
-    usage: TreeUsage
-
-
-@dataclass(frozen=True)
-class Share:
-    """Of a limit's bytes, or of its files: what the places there take, what all takes, and the limit.
-
-    None is unknown, or no limit.
-    """
-
-    listed: int
-    used: int | None
-    limit: int | None
 
 
 def print_measured(measured: Sequence[Measured], order: str) -> None:
@@ -49,8 +26,6 @@ def print_measured(measured: Sequence[Measured], order: str) -> None:
         rows = [describe_row(found) for found in measured]
         print_table((), [*rows, ("total", "-", str(total[0]), "-", str(total[1]), "-", "-")])
         return
-    from stackenv.account.storage_places import TITLES
-
     bars = draw_bars([m.usage.all_bytes if order == "bytes" else m.usage.all_inodes for m in measured])
     shown = [
         (
@@ -79,8 +54,6 @@ def describe_row(found: Measured) -> tuple[str, ...]:
 
 def draw_bars(figures: Sequence[int]) -> list[tuple[str, ...]]:
     """Return a bar for each of `figures`, the longest for the largest; nothing where there is no room."""
-    import shutil
-
     if shutil.get_terminal_size().columns < LEAST_COLUMNS:
         return [()] * len(figures)
     sign = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"

@@ -1,0 +1,48 @@
+"""`stackenv list`: the personal modules that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
+from stackenv.output import print_json, print_table, tell
+
+
+@click.command("list", epilog=EXIT_STATUS)
+@shared_option
+@json_option
+def listing(shared: Path | None, as_json: bool) -> None:
+    """List the personal modules.
+
+    \b
+    Example:
+      stackenv list
+    """
+    from stackenv.environments.context import open_context
+    from stackenv.environments.listing import describe_listed, list_modules
+
+    context = open_context(shared)
+    context.recover()
+    found = [describe_listed(module) for module in list_modules(context)]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            row.module,
+            row.kind or "broken",
+            row.python or "-",
+            ", ".join(row.modules) or "-",
+            row.environment,
+            row.description,
+        )
+        for row in found
+    ]
+    print_table(("MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
+    for row in found:
+        if row.problem:
+            tell(row.problem)
+    if not found:
+        tell(f"there are no personal modules in {context.store.root}; stackenv create NAME makes one")
