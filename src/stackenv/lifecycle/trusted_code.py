@@ -8,7 +8,7 @@ from pathlib import Path
 from stackenv.disk.writers import list_writers, name_user
 from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, quote_word
-from stackenv.health.rules.open_to_others import INSIDE
+from stackenv.health.rules.permissions import INSIDE
 
 # What Python, and the activation of a conda environment, read at their start.
 STARTED = ("lib/python3*/site-packages", "lib/python3*/site-packages/*.pth", "etc/conda/activate.d/*")

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.extensions import list_extensions, probe_imports
 from stackenv.health.finding import Finding
-from stackenv.health.rules.missing_files import list_reinstalls
+from stackenv.health.rules.packages import list_reinstalls
 
 # Of other errors many are meant: an optional package that is not there, a test that wants its runner.
 TELLING = (

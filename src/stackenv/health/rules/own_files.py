@@ -9,7 +9,7 @@ from stackenv.environments.module import describe_files
 from stackenv.environments.packed import describe_contents
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
-from stackenv.health.rules.python_changed import OF_PYTHON
+from stackenv.health.rules.python import OF_PYTHON
 from stackenv.output import format_count
 from stackenv.record import RECORD_FILE
 
