@@ -9,7 +9,7 @@ from pathlib import Path
 from stackenv.configuration.settings import SiteConfiguration
 
 
-def find_purged_storage(path: Path, environ: Mapping[str, str], configuration: SiteConfiguration) -> str:
+def find_purged_folder(path: Path, environ: Mapping[str, str], configuration: SiteConfiguration) -> str:
     """Return the configured purged folder that holds `path`, by its name or in truth; empty when none."""
     for template in configuration.conda.purged_storage:
         purged = template.expand(environ)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.account.storage_places import Place, list_places, list_project_places
-from stackenv.configuration import SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 from stackenv.disk.limits import Limit, probe_limits
 from stackenv.disk.usage import TreeUsage, measure_trees
 from stackenv.output import showing_count

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from stackenv.disk.purged_storage import find_purged_storage
+from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.environments.context import Context
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.output import tell
@@ -102,7 +102,7 @@ def choose_next_place(old: Record, context: Context) -> Path:
 
 def is_purged(path: Path, context: Context) -> bool:
     """Tell whether the site deletes old files at `path`."""
-    return bool(find_purged_storage(path, context.environ, context.configuration))
+    return bool(find_purged_folder(path, context.environ, context.configuration))
 
 
 def resolve_dots(path: Path) -> Path:

@@ -16,7 +16,7 @@ from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import proof_of
 from stackenv.errors import ModuleError, StackenvError, VerificationError
-from stackenv.health.rules.modules_gone import list_instead
+from stackenv.health.rules.modules import list_instead
 from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.rebuild_conda import conda_rebuild_steps
 from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules, venv_rebuild_steps

@@ -1,69 +1,89 @@
-"""What can be wrong: one fault a file, one row a rule.
+"""What `stackenv check` looks for: a file of rules for each subject, a row for each rule.
 
-A rule is a module with the function `find`, which takes what is looked at and yields the findings:
-`CheckedEnvironment` for the rules of an environment, `Account` for those of the account. It reads, and
-changes nothing. What it cannot find out it raises as StackenvError or OSError: it is told as `unchecked`.
+A rule is a function that takes what is looked at and yields the findings: a `CheckedEnvironment` for the
+rules of an environment, an `Account` for those of the account. It reads, and changes nothing. What it cannot
+find out it raises as StackenvError or OSError: `apply_rules` reports that as `unchecked`.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Callable, TypeVar
 
+from stackenv.account.account import Account
 from stackenv.errors import StackenvError, explain
+from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
+from stackenv.health.rules import (
+    conda_configuration,
+    kernels,
+    managed_files,
+    modules,
+    optimised_packages,
+    packages,
+    permissions,
+    python,
+    start_files,
+    storage,
+    user_site,
+)
 
-# In the order in which they are told: what stands first is often the cause of what follows.
-ENVIRONMENT_RULES = {
-    "environment-gone": "stackenv.health.rules.environment_gone",
-    "modules-gone": "stackenv.health.rules.modules_gone",
-    "python-changed": "stackenv.health.rules.python",
-    "own-files": "stackenv.health.rules.own_files",
-    "platform": "stackenv.health.rules.platform_changed",
-    "open-to-others": "stackenv.health.rules.permissions",
-    "missing-files": "stackenv.health.rules.packages",
-    "extensions": "stackenv.health.rules.extensions",
-    "numpy-bounds": "stackenv.health.rules.numpy_bounds",
-    "inconsistent": "stackenv.health.rules.inconsistent",
-    "shadows": "stackenv.health.rules.optimised_packages",
-    "generic-packages": "stackenv.health.rules.generic_packages",
-    "stale": "stackenv.health.rules.managed_files",
-    "modulefile-changed": "stackenv.health.rules.modulefile_changed",
-    "purged-storage": "stackenv.health.rules.purged_storage",
+EnvironmentRule = Callable[[CheckedEnvironment], Iterator[Finding]]
+AccountRule = Callable[[Account], Iterator[Finding]]
+Subject = TypeVar("Subject")
+
+# In the order in which they are reported: what comes first is often the cause of what follows.
+ENVIRONMENT_RULES: Mapping[str, EnvironmentRule] = {
+    "environment-gone": managed_files.find_environment_gone,
+    "modules-gone": modules.find_modules_gone,
+    "python-changed": python.find_python_changed,
+    "own-files": managed_files.find_own_files,
+    "platform": python.find_platform,
+    "open-to-others": permissions.find_open_to_others,
+    "missing-files": packages.find_missing_files,
+    "extensions": packages.find_extensions,
+    "numpy-bounds": packages.find_numpy_bounds,
+    "inconsistent": packages.find_inconsistent,
+    "shadows": optimised_packages.find_shadows,
+    "generic-packages": optimised_packages.find_generic_packages,
+    "stale": managed_files.find_stale,
+    "modulefile-changed": managed_files.find_modulefile_changed,
+    "purged-storage": storage.find_purged_storage,
 }
-ACCOUNT_RULES = {
-    "conda-init": "stackenv.health.rules.start_files",
-    "condarc": "stackenv.health.rules.condarc",
-    "condarc-policy": "stackenv.health.rules.conda_configuration",
-    "conda-envs-variables": "stackenv.health.rules.conda_envs_variables",
-    "conda-at-login": "stackenv.health.rules.conda_at_login",
-    "stack-over-conda": "stackenv.health.rules.stack_over_conda",
-    "modules-at-login": "stackenv.health.rules.modules",
-    "rc-variables": "stackenv.health.rules.rc_variables",
-    "pip-user": "stackenv.health.rules.pip_user",
-    "user-site": "stackenv.health.rules.user_site",
-    "storage-split": "stackenv.health.rules.storage_split",
-    "storage-purged": "stackenv.health.rules.storage_purged",
-    "kernels": "stackenv.health.rules.kernels",
-    "lmod-cache": "stackenv.health.rules.lmod_cache",
-    "quota": "stackenv.health.rules.storage",
+ACCOUNT_RULES: Mapping[str, AccountRule] = {
+    "conda-init": start_files.find_conda_init,
+    "condarc": conda_configuration.find_condarc,
+    "condarc-policy": conda_configuration.find_condarc_policy,
+    "conda-envs-variables": conda_configuration.find_conda_envs_variables,
+    "conda-at-login": start_files.find_conda_at_login,
+    "stack-over-conda": modules.find_stack_over_conda,
+    "modules-at-login": modules.find_modules_at_login,
+    "rc-variables": start_files.find_rc_variables,
+    "pip-user": user_site.find_pip_user,
+    "user-site": user_site.find_user_site,
+    "storage-split": storage.find_storage_split,
+    "storage-purged": storage.find_storage_purged,
+    "kernels": kernels.find_kernels,
+    "lmod-cache": modules.find_lmod_cache,
+    "quota": storage.find_quota,
 }
 # Whose findings break conda in each environment.
 CONDA_RULES = {name: ACCOUNT_RULES[name] for name in ("condarc", "conda-envs-variables")}
 
 
-def apply_rules(rules: Mapping[str, str], subject: Any, every: bool = False) -> Iterator[Finding]:
-    """Yield what `rules`, a table of this module, find in `subject`.
+def apply_rules(
+    rules: Mapping[str, Callable[[Subject], Iterator[Finding]]], subject: Subject, every: bool = False
+) -> Iterator[Finding]:
+    """Yield what `rules`, one of the tables above, find in `subject`.
 
     Rules that would find the effects of what is found before are asked only for `every` fault.
     """
     hidden: set[str] = set()
-    for name, place in rules.items():
+    for name, rule in rules.items():
         if name in hidden and not every:
             continue
         try:
-            for finding in importlib.import_module(place).find(subject):
+            for finding in rule(subject):
                 hidden.update(finding.hides)
                 yield finding
         except Exception as error:

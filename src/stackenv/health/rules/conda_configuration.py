@@ -1,7 +1,10 @@
-"""The user's own configuration of conda is against the site configuration."""
+"""The user's configuration of conda: files that conda cannot read, entries against the site's, variables."""
 
 from __future__ import annotations
 
+import itertools
+import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +15,85 @@ import yaml
 from stackenv.account.account import Account
 from stackenv.account.conda_storage import list_site_storage
 from stackenv.account.storage_places import expand, find_absolute
+from stackenv.account.variable_places import find_variable_places
 from stackenv.configuration.channels import DEFAULTS_URLS, name_channel
-from stackenv.disk.purged_storage import find_purged_storage
-from stackenv.health.finding import Finding, RewriteFile
+from stackenv.disk.purged_storage import find_purged_folder
+from stackenv.health.finding import Finding, MoveAside, RewriteFile
+
+
+def find_condarc(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each of the user's condarc files that is no YAML mapping, in the eyes of conda."""
+    for file in account.condarc_files():
+        yield from (set_aside(file, finding) for finding in find_syntax_faults(file))
+
+
+def find_syntax_faults(file: Path) -> Iterator[Finding]:
+    """Yield a finding for each fault of `file`."""
+    contents = file.read_bytes()
+    try:
+        text = contents.decode("utf-8")
+        data, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        line = contents[: error.start].count(b"\n") + 1
+        yield report_unreadable(f"{file}:{line}", "it is not in UTF-8")
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        yield report_unreadable(
+            f"{file}:{mark.line + 1}" if mark else str(file), getattr(error, "problem", error)
+        )
+    except (ValueError, RecursionError) as error:
+        yield report_unreadable(str(file), error)
+    else:
+        if data is not None and not isinstance(data, dict):
+            yield report_unreadable(f"{file}:1", "it must be a list of `key: value`")
+        elif isinstance(node, yaml.MappingNode):
+            yield from find_repeated(node, file)
+
+
+def find_repeated(node: yaml.MappingNode, file: Path) -> Iterator[Finding]:
+    """Yield a finding for each key that the mapping `node` of `file` has twice (ruamel.yaml refuses that)."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            yield report_unreadable(
+                f"{file}:{line}", f"`{key.value}` stands in line {lines[key.value]} already"
+            )
+        lines.setdefault(key.value, line)
+
+
+def report_unreadable(where: str, problem: object) -> Finding:
+    """Return the finding that the file of `where` has `problem`."""
+    return Finding(
+        "condarc",
+        "broken",
+        f"conda cannot read its configuration: {problem}",
+        where,
+        "every command of conda fails, `conda activate` too",
+        "correct that line with an editor",
+        breaks="conda",
+    )
+
+
+def set_aside(file: Path, finding: Finding) -> Finding:
+    """Return `finding` with the fix that conda goes without `file`, if it is the user's to rename."""
+    if file.lstat().st_uid != os.geteuid() or not os.access(file.parent, os.W_OK):
+        return finding
+    action = MoveAside(str(file), file.read_bytes(), str(next(name_aside(file))))
+    return replace(
+        finding,
+        hint=f"{finding.hint}; or rename the file, so that conda works without it: stackenv check --fix",
+        fix=(action,),
+    )
+
+
+def name_aside(file: Path) -> Iterator[Path]:
+    """Yield the free names for `file` where conda does not read it."""
+    for number in itertools.count(1):
+        target = file.with_name(f"{file.name}.moved-aside" + (f".{number}" if number > 1 else ""))
+        if not os.path.lexists(target):
+            yield target
+
 
 FOLDERS = {"envs_dirs": "environments", "envs_path": "environments", "pkgs_dirs": "packages"}
 
@@ -29,7 +108,7 @@ class Fault:
     can_go: bool
 
 
-def find(account: Account) -> Iterator[Finding]:
+def find_condarc_policy(account: Account) -> Iterator[Finding]:
     """Yield the entries of the user's condarc files that the configuration forbids; unknown keys are left."""
     for file in account.condarc_files():
         contents = file.read_bytes()
@@ -39,7 +118,7 @@ def find(account: Account) -> Iterator[Finding]:
             # Told by another rule.
             continue
         if isinstance(node, yaml.MappingNode):
-            faults = list(find_faults(node, file, account))
+            faults = list(find_forbidden_entries(node, file, account))
             fix = make_fix(file, contents, [fault for fault in faults if fault.can_go])
             for fault in faults:
                 if fix and fault.can_go:
@@ -48,7 +127,7 @@ def find(account: Account) -> Iterator[Finding]:
                     yield fault.finding
 
 
-def find_faults(node: yaml.MappingNode, file: Path, account: Account) -> Iterator[Fault]:
+def find_forbidden_entries(node: yaml.MappingNode, file: Path, account: Account) -> Iterator[Fault]:
     """Yield what is against the site configuration in the mapping `node` of `file`."""
     conda = account.configuration.conda
     for key_node, value in node.value:
@@ -58,7 +137,10 @@ def find_faults(node: yaml.MappingNode, file: Path, account: Account) -> Iterato
         where = f"{file}:{key_node.start_mark.line + 1}"
         if key in conda.final:
             yield Fault(
-                report(where, f"`{key}` has no effect: the site's own value holds"), key, key_node, False
+                report_entry(where, f"`{key}` has no effect: the site's own value holds"),
+                key,
+                key_node,
+                False,
             )
         for entry in scalars:
             where = f"{file}:{entry.start_mark.line + 1}"
@@ -80,17 +162,17 @@ def judge_folder(key: str, text: str, where: str, account: Account) -> Finding |
         return None
     what = FOLDERS[key]
     move = f"move what is in it, then delete the entry {text} of {key}" if what == "environments" else ""
-    purged = find_purged_storage(path, account.environ, account.configuration)
+    purged = find_purged_folder(path, account.environ, account.configuration)
     if purged:
         why = f"old files are deleted in {purged}, single ones out of {what} too"
-        return report(where, f"`{key}` leads to purged storage: {path}", why, move)
+        return report_entry(where, f"`{key}` leads to purged storage: {path}", why, move)
     place = next(iter(list_site_storage(account.environ, account.configuration)), None)
     home = account.home
     if place is None or home not in path.parents or home in place.environments.parents:
         return None
     folder = place.environments if what == "environments" else place.packages
     why = f"{what} fill your home; the site's place for them is {folder}"
-    return report(where, f"`{key}` leads into your home: {path}", why, move)
+    return report_entry(where, f"`{key}` leads into your home: {path}", why, move)
 
 
 def judge_channel(text: str, where: str, account: Account) -> Finding | None:
@@ -106,10 +188,10 @@ def judge_channel(text: str, where: str, account: Account) -> Finding | None:
     why = "conda 24.9 and later refuse to install anything while it is in the list"
     if instead:
         why += f"; the site's channels are {instead}"
-    return report(where, f"the site denies the channel {text}", why)
+    return report_entry(where, f"the site denies the channel {text}", why)
 
 
-def report(where: str, what: str, why: str = "", hint: str = "") -> Finding:
+def report_entry(where: str, what: str, why: str = "", hint: str = "") -> Finding:
     """Return a finding of this rule."""
     why = why or "what you have written there is not what conda does"
     return Finding("condarc-policy", "warning", what, where, why, hint or "delete that with an editor")
@@ -149,3 +231,31 @@ def means(contents: bytes, data: Mapping[str, Any]) -> bool:
         return (yaml.safe_load(contents) or {}) == data
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
+
+
+KEPT_VARIABLE, REFUSED_VARIABLE = "CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"
+
+
+def find_conda_envs_variables(account: Account) -> Iterator[Finding]:
+    """Yield a finding when CONDA_ENVS_PATH and CONDA_ENVS_DIRS are both set."""
+    environ = account.environ
+    if KEPT_VARIABLE not in environ or REFUSED_VARIABLE not in environ:
+        return
+    places = {name: list(find_variable_places(name, account)) for name in (KEPT_VARIABLE, REFUSED_VARIABLE)}
+    folders = [
+        f for f in environ[REFUSED_VARIABLE].split(":") if f and f not in environ[KEPT_VARIABLE].split(":")
+    ]
+    now = f"unset {REFUSED_VARIABLE}"
+    if folders:
+        now += f"; export {KEPT_VARIABLE}=${KEPT_VARIABLE}:{shlex.quote(':'.join(folders))}"
+    for_good = f"; for good, take it out of {places[REFUSED_VARIABLE][0]}" if places[REFUSED_VARIABLE] else ""
+    told = "; ".join(f"{name}: {', '.join(found)}" for name, found in places.items() if found)
+    yield Finding(
+        "conda-envs-variables",
+        "broken",
+        f"{KEPT_VARIABLE} and {REFUSED_VARIABLE} are both set, which conda does not allow",
+        told or f"environment variables {KEPT_VARIABLE} and {REFUSED_VARIABLE}",
+        "every command of conda fails with MultipleKeysError, `conda activate` too",
+        now + for_good,
+        breaks="conda",
+    )

@@ -1,4 +1,4 @@
-"""Kernels in the user's Jupyter folder that do not start: what they lead to is gone."""
+"""Kernels in the user's Jupyter folder that do not start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKEN = ("environment gone", "environment away", "record unreadable", "module g
 REMOVED = ("environment gone", "module gone")
 
 
-def find(account: Account) -> Iterator[Finding]:
+def find_kernels(account: Account) -> Iterator[Finding]:
     """Yield a finding for each broken kernel, whoever has written it."""
     # Where nothing tells where Jupyter's folder is, there are no kernels.
     with contextlib.suppress(StackenvError, FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""What stackenv wrote for an environment is not what it would write now."""
+"""What stackenv has written for an environment: the record, the modulefile, the files in it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,95 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.activation.scripts import hash_activation
-from stackenv.environments.managed_files import has_contents, is_users
+from stackenv.environments.managed_files import has_contents, is_users, list_lost_files
 from stackenv.environments.module import describe_files, describe_module
+from stackenv.environments.packed import describe_contents
+from stackenv.errors import quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
-from stackenv.health.finding import Finding
+from stackenv.health.finding import Finding, RunCommand
+from stackenv.health.rules.python import OF_PYTHON
 from stackenv.modulefile.text import is_as_written, render_installed_file, render_module
-from stackenv.record import Record
+from stackenv.output import format_count
+from stackenv.record import RECORD_FILE, Record
 
 
-def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when folder or record is gone, or the record is that of another environment."""
+    name, prefix = environment.full_name, environment.prefix
+    if not prefix.is_dir() and not prefix.parent.is_dir():
+        yield Finding(
+            "environment-gone",
+            "broken",
+            f"its environment {prefix} cannot be seen, nor the folder that it is in",
+            str(environment.modulefile),
+            f"`module load {name}` fails; the file system may be away on this node only",
+            f"ls -ld {quote_word(prefix.parent)}; on another node: stackenv check {name}",
+            breaks="environment",
+        )
+    elif not prefix.is_dir():
+        remove = RunCommand(("stackenv", "remove", name, "--yes"))
+        yield Finding(
+            "environment-gone",
+            "broken",
+            f"its environment {prefix} is gone",
+            str(environment.modulefile),
+            f"`module load {name}` fails",
+            f"if it was moved: stackenv adopt NEW_PATH {name.split('/')[0]}; if nobody needs it: "
+            f"{remove.sentence}; from what `stackenv export` printed: stackenv create NAME --from FILE",
+            breaks="environment",
+        )
+    elif environment.record is None and not environment.record_lost:
+        yield Finding(
+            "environment-gone",
+            "broken",
+            environment.problem,
+            str(prefix / RECORD_FILE),
+            "nothing tells what it is made of: it can be neither changed nor rebuilt",
+            environment.hint,
+            breaks="environment",
+        )
+
+
+def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding with the files that are gone or empty, the record among them."""
+    record, prefix = environment.record, environment.prefix
+    if not prefix.is_dir():
+        return
+    if environment.record_lost:
+        yield Finding(
+            "own-files",
+            "broken",
+            environment.problem,
+            str(prefix / RECORD_FILE),
+            "stackenv does not know what the environment is made of, and can neither change nor rebuild it",
+            environment.refresh.sentence,
+            (environment.refresh,),
+            breaks="environment",
+        )
+    if record is None:
+        return
+    lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
+    if not lost:
+        return
+    names = [file.path[len(record.path) + 1 :] for file in lost]
+    count = format_count(len(lost), "file")
+    yield Finding(
+        "own-files",
+        "broken",
+        f"{count} of stackenv in the environment {'is' if len(lost) == 1 else 'are'} missing or empty: "
+        f"{', '.join(names)}",
+        lost[0].path,
+        "; ".join(dict.fromkeys(file.loss for file in lost if file.loss)),
+        environment.refresh.sentence,
+        (environment.refresh,),
+        tuple(names),
+        # Read at the start of Python.
+        OF_PYTHON if any("/site-packages/" in file.path for file in lost) else (),
+        "environment",
+    )
+
+
+def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding with what is out of date: files, constraints, what a conda activation does."""
     record = environment.record
     if record is None or not environment.prefix.is_dir():
@@ -94,3 +174,20 @@ def list_changed_scripts(record: Record) -> Iterator[str]:
     captured = (record.activation or {}).get("scripts_sha256")
     if captured and not record.packed and captured != hash_activation(Path(record.path)):
         yield "what its activation does has changed since its module was written (etc/conda)"
+
+
+def find_modulefile_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when the hash in the modulefile's first line is not that of the rest."""
+    if is_as_written(environment.modulefile.read_text(encoding="utf-8", errors="surrogateescape")):
+        return
+    fix = environment.refresh
+    yield Finding(
+        "modulefile-changed",
+        "warning",
+        "somebody has changed the modulefile by hand",
+        str(environment.modulefile),
+        "what it does is not what the record says; the next `stackenv edit` writes it anew, and keeps the "
+        "changed one as VERSION.lua.orig",
+        fix.sentence,
+        (fix,),
+    )

@@ -1,17 +1,63 @@
-"""A start-up file loads modules that are not available."""
+"""The site's modules: those that are gone, loaded over conda, or missing from Lmod's cache."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stackenv.account.account import Account
 from stackenv.account.start_modules import Load, list_loads, list_used_folders
-from stackenv.health.finding import Finding
+from stackenv.environments.venv_module import FIRST_PTH
+from stackenv.errors import ModuleError, quote_word
+from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.finding import Finding, RunCommand
 from stackenv.lmod.bindings import Lmod
 
 
-def find(account: Account) -> Iterator[Finding]:
+def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when the modules cannot be loaded, with the modules that take their place."""
+    record = environment.record
+    if record is None or not record.modules:
+        return
+    try:
+        _ = environment.stack
+    except ModuleError as error:
+        lmod = Lmod.find({**environment.environ, "MODULEPATH": environment.modulepath})
+        gone = [m for m in record.modules if m not in lmod.available(m.split("/")[0])]
+        modules = " ".join(f"-m {m}" for m in list_instead(lmod, record.modules)) or "-m MODULE"
+        yield Finding(
+            "modules-gone",
+            "broken",
+            f"{', '.join(gone)}: not there any more"
+            if gone
+            else f"{', '.join(record.modules)}: cannot be loaded: {error.message.splitlines()[-1]}",
+            str(environment.modulefile),
+            f"`module load {environment.full_name}` fails, in a shell, in a job and in Jupyter",
+            f"stackenv rebuild {environment.full_name} {modules}",
+            breaks="environment",
+        )
+
+
+def list_instead(lmod: Lmod, modules: Sequence[str]) -> list[str]:
+    """Return `modules`, and in the place of those that are gone the newest version that is there."""
+    return [
+        found
+        for name in modules
+        for found in ([name] if lmod.is_available(name) else list_others(lmod, name)[-1:])
+    ]
+
+
+def list_others(lmod: Lmod, full_name: str) -> list[str]:
+    """Return the other versions of the module `full_name` that are there, the newest last."""
+    name = full_name.split("/")[0]
+    return [m for m in lmod.available(name) if m.split("/")[0] == name and m != full_name]
+
+
+def find_modules_at_login(account: Account) -> Iterator[Finding]:
     """Yield a finding for each line that loads, whatever the conditions in its file say, what Lmod lacks.
 
     A module of a folder that one of the files uses is there, and so is one of a hierarchy. Where a folder
@@ -33,7 +79,7 @@ def find(account: Account) -> Iterator[Finding]:
     for file, load in loads:
         gone = [name for name in load.names if name in unknown]
         if gone:
-            yield report(f"{file.path}:{load.line}", load, gone, lmod, folders)
+            yield report_not_available(f"{file.path}:{load.line}", load, gone, lmod, folders)
 
 
 def is_file_of_module(name: str, folders: Sequence[str]) -> bool:
@@ -42,7 +88,9 @@ def is_file_of_module(name: str, folders: Sequence[str]) -> bool:
     return any(path.exists() or Path(f"{path}.lua").exists() for path in paths)
 
 
-def report(where: str, load: Load, gone: Sequence[str], lmod: Lmod, folders: Sequence[Path]) -> Finding:
+def report_not_available(
+    where: str, load: Load, gone: Sequence[str], lmod: Lmod, folders: Sequence[Path]
+) -> Finding:
     """Return the finding that the modules `gone`, of those of `load`, are not available."""
     shell, when = ("shell", "login and each job") if not load.interactive else ("interactive shell", "login")
     are = "is" if len(gone) == 1 else "are"
@@ -63,3 +111,106 @@ def report(where: str, load: Load, gone: Sequence[str], lmod: Lmod, folders: Seq
 def is_version_of(full_name: str, name: str) -> bool:
     """Tell whether the module `full_name` is another version of the module `name`."""
     return full_name.split("/")[0] == name.split("/")[0]
+
+
+VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")
+
+
+def find_stack_over_conda(account: Account) -> Iterator[Finding]:
+    """Yield a finding when what modules bring comes before the conda environment of this shell.
+
+    What was loaded before the activation is hidden, and what is loaded later is hidden by the files of
+    an environment that has a personal module (modulefiles/libexec/hide_modules.py has the same rule).
+    """
+    environ = account.environ
+    prefix, root = environ.get("CONDA_PREFIX", ""), environ.get("STACKENV_CONDA_ROOT", "")
+    # Another conda hides nothing, and a personal module's environment that has lost its files is told of.
+    if not prefix or not root or prefix in (root, environ.get("STACKENV_CONDA_ENV")):
+        return
+    if not account.configuration.conda.hide_modules or hides_modules(Path(prefix)):
+        return
+    roots = [root for name, root in environ.items() if name.startswith("EBROOT") and root.strip("/")]
+    roots += account.configuration.conda.module_roots
+    entries = [entry for variable in VARIABLES for entry in environ.get(variable, "").split(":")]
+    late = [e for e in entries if is_within(e, roots) and not is_within(e, [prefix])]
+    if not late:
+        return
+    name = environ.get("CONDA_DEFAULT_ENV") or prefix
+    yield Finding(
+        "stack-over-conda",
+        "warning",
+        f"{name_module(late, environ)} was loaded after `conda activate {name}` and comes before the "
+        "environment",
+        f"environment variables {' and '.join(v for v in VARIABLES if environ.get(v))}",
+        "Python imports the packages of the module, and pip takes them for installed",
+        f"put the environment first: conda activate {quote_word(name)}; or give it a module, which is right "
+        f"in every order: stackenv adopt {quote_word(prefix)}",
+    )
+
+
+def is_within(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether `path` is one of `folders` or below one."""
+    return any(f"{path}/".startswith(f"{folder.rstrip('/')}/") for folder in folders)
+
+
+def hides_modules(prefix: Path) -> bool:
+    """Tell whether the Python of the conda environment at `prefix` hides modules at its start."""
+    return any(prefix.glob(f"lib/python*/site-packages/{FIRST_PTH}"))
+
+
+def name_module(entries: list[str], environ: Mapping[str, str]) -> str:
+    """Return the loaded module that brought one of `entries`: the last, which was asked for; or an entry."""
+    loaded = environ.get("LOADEDMODULES", "").split(":")
+    named = [module for module in loaded if any(f"/{module}/" in f"{entry}/" for entry in entries)]
+    return named[-1] if named else entries[0]
+
+
+# Up to Lmod 8.7.14, where files with a dot are not wanted, and since.
+CACHE_FOLDERS = (".lmod.d/.cache", ".lmod.d/__cache__", ".cache/lmod")
+CACHE_VALID_S = 86400
+# The first level of the table is by folder (libexec/serializeTbl.lua); in the compiled file it stands too.
+COVERED = re.compile(rb"""["'\x00-\x1f\x80-\xff](/[^"'\x00-\x1f\x80-\xff]+)""")
+
+
+def find_lmod_cache(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each cache of the user that Lmod still believes and that lacks new modules."""
+    modulepath = [folder for folder in account.environ.get("MODULEPATH", "").split(":") if folder]
+    for folder in (account.home / name for name in CACHE_FOLDERS):
+        files = sorted(path for path in folder.glob("spiderT*") if path.is_file())
+        if not files or (folder / "invalidated").exists():
+            continue
+        # By the oldest: Lmod reads the compiled one first.
+        written = min(path.stat().st_mtime for path in files)
+        if written < time.time() - read_valid_s(account):
+            continue
+        covered = {m.decode("utf-8", "replace") for path in files for m in COVERED.findall(path.read_bytes())}
+        changed = [place for place in modulepath if place in covered and is_newer(Path(place), written)]
+        if changed:
+            fix = RunCommand(("rm", *map(str, files)))
+            yield Finding(
+                "lmod-cache",
+                "warning",
+                f"Lmod's cache is older than the modules in {', '.join(changed)}",
+                str(files[0]),
+                "until it is a day old, `module spider` does not find what is new there, and shows what is "
+                "gone; with LMOD_CACHED_LOADS `module load` too; Lmod writes it again when it needs it",
+                f"{fix.sentence}; or once: module --ignore_cache spider",
+                (fix,),
+            )
+
+
+def read_valid_s(account: Account) -> int:
+    """Return for how long Lmod believes a cache."""
+    text = account.environ.get("LMOD_ANCIENT_TIME", "")
+    return int(text) if text.isdigit() else CACHE_VALID_S
+
+
+def is_newer(folder: Path, written: float) -> bool:
+    """Tell whether a module has come or gone below `folder` since, by the times of the folders alone."""
+    with contextlib.suppress(OSError):
+        if folder.stat().st_mtime > written:
+            return True
+        with os.scandir(folder) as entries:
+            below = [Path(entry.path) for entry in entries if entry.is_dir() and entry.name[0] != "."]
+        return any(is_newer(entry, written) for entry in below)
+    return False

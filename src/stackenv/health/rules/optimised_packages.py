@@ -1,10 +1,10 @@
-"""Packages of an environment that hide those of its stack, which were built for this machine."""
+"""Packages of an environment that the site's modules have too, built for this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from stackenv.health.finding import Finding, RunCommand
 from stackenv.output import format_bytes
 
 
-def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding for each own package of a venv that its modules have too and that was not allowed."""
     record = environment.record
     if record is None or record.kind != "venv" or record.packed:
@@ -34,7 +34,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
             continue
         theirs = below[name]
         module = stack.module_of(theirs)
-        size, since = measure(distribution)
+        size, since = measure_distribution(distribution)
         inside = ("stackenv", "run", environment.full_name, "--")
         fix = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
         allow = f"if it is meant: stackenv edit {environment.full_name} --allow-shadow {name}"
@@ -64,7 +64,7 @@ def list_needing(distributions: Iterable[Distribution], name: str, version: str)
                     yield f"{distribution.metadata['Name']} needs {line}, which {version} is not"
 
 
-def measure(distribution: Distribution) -> tuple[int, str]:
+def measure_distribution(distribution: Distribution) -> tuple[int, str]:
     """Return the bytes of the files of `distribution`, and the day of its installation, by its RECORD.
 
     Without one, by those of the sources' files that are there.
@@ -81,3 +81,44 @@ def measure(distribution: Distribution) -> tuple[int, str]:
 
 def measure_file(path: Path) -> int:
     return path.lstat().st_size if path.is_file() else 0
+
+
+# Where the build for the machine makes a difference, by the names of conda and of EasyBuild's modules
+# (the SciPy-bundle holds numpy, scipy and pandas; easybuild-easyconfigs).
+OPTIMISED: Mapping[str, str] = {
+    "h5py": "h5py",
+    "jax": "jax",
+    "mpi4py": "mpi4py",
+    "numpy": "SciPy-bundle",
+    "openmpi": "OpenMPI",
+    "pandas": "SciPy-bundle",
+    "pytorch": "PyTorch",
+    "scikit-learn": "scikit-learn",
+    "scipy": "SciPy-bundle",
+    "tensorflow": "TensorFlow",
+    "r-base": "R",
+}
+
+
+def find_generic_packages(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding with the packages that modules have too, and the newest of these modules."""
+    record = environment.record
+    if record is None or record.kind != "conda":
+        return
+    names = {package.name: package.version for package in environment.packages if not package.installer}
+    offered: dict[str, str] = {}
+    for name, module in OPTIMISED.items():
+        if name in names and module in environment.loader.modules:
+            offered[f"{name} {names[name]}"] = environment.loader.modules[module]
+    if not offered:
+        return
+    modules = sorted(set(offered.values()))
+    yield Finding(
+        "generic-packages",
+        "warning",
+        f"{', '.join(offered)}: conda's builds run on any machine; optimised for this one: "
+        f"{', '.join(modules)}",
+        str(environment.prefix),
+        "calculations can take a multiple of the time",
+        f"if nothing else needs conda: stackenv create NAME {' '.join(f'-m {m}' for m in modules)} PACKAGE",
+    )

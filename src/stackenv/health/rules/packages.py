@@ -1,16 +1,24 @@
-"""Files of installed packages are missing or damaged: what a purge of old files leaves."""
+"""Installed packages that are damaged, cannot be imported, or do not fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import Distribution
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from stackenv.errors import StackenvError
 from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.extensions import list_extensions, probe_imports
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.health.installed_files import NOTES
 
 
-def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+def find_missing_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding for missing files and one for changed ones; contents are read if `thorough`."""
     record = environment.record
     if record is None or not environment.prefix.is_dir():
@@ -25,15 +33,15 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
     if missing:
         files = sum(map(len, missing.values()))
         what = f"files of installed packages that are missing: {files}"
-        yield report(environment, missing, what, "broken")
+        yield report_files(environment, missing, what, "broken")
     if changed:
         files = sum(map(len, changed.values()))
         what = f"files of installed packages that are not as they were installed: {files}"
         # What is installed again for its missing files is whole by that.
-        yield report(environment, changed, what, "warning", missing)
+        yield report_files(environment, changed, what, "warning", missing)
 
 
-def report(
+def report_files(
     environment: CheckedEnvironment,
     faults: dict[str, list[Path]],
     what: str,
@@ -106,3 +114,195 @@ def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
         "no file of the environment can be read",
         f"bring the image back from a backup, or: stackenv rebuild {environment.full_name}",
     )
+
+
+# Of other errors many are meant: an optional package that is not there, a test that wants its runner.
+SIGNS_OF_DAMAGE = (
+    "undefined symbol",
+    "cannot open shared object",
+    "version `",
+    "invalid ELF",
+    "file too short",
+    "size changed",
+    "multiarray",
+    "_ARRAY_API",
+    "compiled using NumPy",
+    "wrong ELF class",
+    "cannot enable executable stack",
+)
+# Libraries of drivers, which are on the nodes that have the hardware.
+DRIVERS = ("libcuda.so", "libnvidia-", "libnvcuvid", "libhsa-runtime", "libamdhip64", "libze_loader")
+
+
+def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield a finding for each own package with extensions that crash or that the loader refuses.
+
+    An import runs what is in the environment: only where nobody else can have written the record.
+    """
+    record = environment.record
+    if record is None or record.packed or not (environment.thorough and environment.believed):
+        return
+    of_package = {d: list_extensions(d) for d in environment.distributions}
+    compiled = {d: names for d, names in of_package.items() if names}
+    python = environment.prefix / "bin/python"
+    stack = environment.loaded_stack
+    if not compiled or not python.exists() or stack is None:
+        return
+    environ = {**stack.environ, "STACKENV_TOLD": record.full_name}
+    environ.pop("PYTHONHOME", None)
+    failed, elsewhere = {}, {}
+    for name, kind, words in probe_imports(str(python), compiled.values(), environ):
+        if kind in ("slow", "exit") or any(driver in words for driver in DRIVERS):
+            elsewhere[name] = words
+        elif kind == "crash" or any(telling in words for telling in SIGNS_OF_DAMAGE):
+            failed[name] = words
+    for distribution, names in compiled.items():
+        broken = [name for name in names if name in failed]
+        yield from report_elsewhere(distribution, [name for name in names if name in elsewhere], elsewhere)
+        if broken:
+            requirement = environment.owners.find_requirement(distribution, environment.prefix)
+            (command,) = list_reinstalls(environment.full_name, [requirement])
+            # Then it is installed again for that already.
+            is_damaged = any(fault.requirement == requirement for fault in environment.faulty_files)
+            name = canonicalize_name(distribution.metadata["Name"])
+            yield Finding(
+                "extensions",
+                "broken",
+                f"{name} {distribution.version}: {broken[0]} cannot be imported: {failed[broken[0]]}"
+                + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""),
+                str(distribution.locate_file("")),
+                "it was built for other libraries, another numpy or another node than are here now",
+                f"{command.sentence}; with other modules: stackenv rebuild {environment.full_name}",
+                () if record.kind == "conda" or is_damaged else (command,),
+                tuple(f"{name}: {module}" for module in broken),
+            )
+
+
+def report_elsewhere(
+    distribution: Distribution, names: Sequence[str], why: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield the finding that extensions cannot be tried here: without a GPU, outside of a job, in time."""
+    if names:
+        yield Finding(
+            "extensions",
+            "unchecked",
+            f"{distribution.metadata['Name']} {distribution.version}: {names[0]} cannot be tried here: "
+            f"{why[names[0]]}" + (f" (and {len(names) - 1} more)" if len(names) > 1 else ""),
+            str(distribution.locate_file("")),
+            "it may work where it is meant to run: on a node with a GPU, or in a job",
+            "the same again there: stackenv check NAME",
+        )
+
+
+def find_numpy_bounds(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding with each own package whose declared bounds the numpy that it finds breaks."""
+    unmet = [text for name, text in list_unmet(environment) if name == "numpy"]
+    if unmet:
+        yield Finding(
+            "numpy-bounds",
+            "broken",
+            "; ".join(unmet),
+            str(environment.prefix),
+            "compiled packages crash, or count wrong, with a numpy that they were not built for",
+            f"a version of the package that fits: ml {environment.full_name}; pip install --upgrade "
+            f"PACKAGE; or {advise_numpy(environment)}",
+        )
+
+
+def advise_numpy(environment: CheckedEnvironment) -> str:
+    """Return what gives the environment another numpy, by where it has this one from."""
+    if any(note["name"] == "numpy" for note in environment.owners.by_conda):
+        return "another numpy: conda install numpy=VERSION"
+    if environment.record and environment.record.kind == "conda":
+        return "another numpy: pip install numpy==VERSION"
+    return f"modules with another numpy: stackenv rebuild {environment.full_name} -m MODULE"
+
+
+# numpy's bounds are a rule of their own: what breaks there crashes.
+OF_ANOTHER_RULE = frozenset({"numpy"})
+
+
+def find_inconsistent(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding with each need of the environment's own packages that is not met."""
+    unmet = [text for name, text in list_unmet(environment) if name not in OF_ANOTHER_RULE]
+    if not unmet:
+        return
+    name, record = environment.full_name, environment.record
+    install = "pip install PACKAGE"
+    if record and record.kind == "conda":
+        install = f"conda install PACKAGE; what no channel has: {install}"
+    shown = "; ".join(unmet[:5]) + (f"; and {len(unmet) - 5} more" if len(unmet) > 5 else "")
+    yield Finding(
+        "inconsistent",
+        "broken",
+        shown,
+        str(environment.prefix),
+        "an import fails, or a function that is called late",
+        f"stackenv run {name} -- python -m pip check; install what is missing: ml {name}; {install}",
+        parts=tuple(unmet),
+    )
+
+
+def list_unmet(environment: CheckedEnvironment) -> list[tuple[str, str]]:
+    """Return what is needed and not met, by its name, with a sentence.
+
+    Of pip's packages alone: conda keeps its own consistent, and names some of them differently. By the
+    metadata, without a process; only what is not met by that is asked of the environment's Python, for
+    a .pth file may lead to more packages.
+    """
+    record = environment.record
+    if record is None or record.python is None or record.packed or record.user_site:
+        return []
+    if record.kind == "venv" and environment.loaded_stack is None:
+        return []
+    found = {str(canonicalize_name(p.name)): p.version for p in environment.stack_packages}
+    found.update({str(canonicalize_name(d.metadata["Name"])): d.version for d in environment.distributions})
+    unmet = list(compare_needs(environment, found))
+    if unmet and environment.believed:
+        unmet = list(compare_needs(environment, {**found, **ask_python(environment)}))
+    return unmet
+
+
+def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what pip's packages need and `versions` does not meet, by its name, with a sentence."""
+    record = environment.record
+    assert record is not None and record.python is not None
+    markers = {
+        "python_version": record.python.minor,
+        "python_full_version": record.python.version,
+        "extra": "",
+    }
+    for distribution in environment.owners.distributions:
+        for text in distribution.requires or ():
+            try:
+                needed = Requirement(text)
+                applies = needed.marker is None or needed.marker.evaluate(markers)
+            except (InvalidRequirement, ValueError):
+                continue
+            name = canonicalize_name(needed.name)
+            own = f"{distribution.metadata['Name']} {distribution.version} needs {needed.name}"
+            if applies and name not in versions:
+                yield name, f"{own}{needed.specifier}, which is not there"
+            elif applies and not is_met(needed.specifier, versions[name]):
+                yield name, f"{own}{needed.specifier}, and {versions[name]} is there"
+
+
+def is_met(specifier: SpecifierSet, version: str) -> bool:
+    """Tell whether `version` is one of `specifier`; one that is no version by PEP 440 is not compared."""
+    try:
+        return specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return True
+
+
+def ask_python(environment: CheckedEnvironment) -> dict[str, str]:
+    """Return the version of each package that the environment's Python finds; nothing if it does not run."""
+    from stackenv.environments.python import probe_python
+
+    stack = environment.loaded_stack
+    environ = stack.environ if stack else environment.environ
+    try:
+        probed = probe_python(str(environment.prefix / "bin/python"), environ)
+    except StackenvError:
+        return {}
+    return {str(canonicalize_name(package.name)): package.version for package in probed.packages}

@@ -16,7 +16,7 @@ from stackenv.record import FOLDER, RECORD_FILE
 INSIDE = ("", "bin", FOLDER, RECORD_FILE, "pyvenv.cfg", "conda-meta", "etc/conda/activate.d")
 
 
-def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding for what others can write, and one for what belongs to somebody else."""
     prefix, modulefile = environment.prefix, environment.modulefile
     own = [modulefile, modulefile.parent, modulefile.parent.parent, *(prefix / name for name in INSIDE)]

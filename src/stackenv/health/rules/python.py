@@ -1,4 +1,4 @@
-"""The Python of an environment is gone, or is not the one that it was made with."""
+"""The Python and the kind of machine that an environment was made for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from stackenv.environments.platform import read_os
 from stackenv.environments.venv import find_lost_links
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
@@ -15,7 +16,7 @@ from stackenv.record import Record
 OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")
 
 
-def find(environment: CheckedEnvironment) -> Iterator[Finding]:
+def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when bin/python leads nowhere, elsewhere, or to another version than recorded."""
     record, prefix = environment.record, environment.prefix
     if record is None or record.python is None or not prefix.is_dir():
@@ -26,7 +27,7 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         # A link to the program that leads into the image, whose loss another rule tells.
         if not os.path.lexists(program):
             again = f"stackenv unpack {environment.full_name}; stackenv pack {environment.full_name}"
-            yield describe(program, f"its Python is gone: {program}", again)
+            yield report_python(program, f"its Python is gone: {program}", again)
         return
     if record.kind == "conda" and any(package.name == "python" for package in environment.packages):
         lost: dict[str, str] = {}
@@ -39,18 +40,18 @@ def find(environment: CheckedEnvironment) -> Iterator[Finding]:
         yield describe_lost(environment, lost)
     elif not program.exists():
         target = f", which leads to {os.path.realpath(program)}" if program.is_symlink() else ""
-        yield describe(program, f"its Python is gone: {program}{target}", rebuild)
+        yield report_python(program, f"its Python is gone: {program}{target}", rebuild)
     elif record.kind == "venv" and not configuration.is_file():
         what = "its pyvenv.cfg is gone: Python does not find the packages that are in it"
-        yield describe(configuration, what, rebuild)
+        yield report_python(configuration, what, rebuild)
     elif record.kind == "venv":
         yield from compare_venv(environment, record)
     else:
         now = next((p.version for p in environment.packages if p.name == "python"), "")
-        if now and shorten(now) != shorten(record.python.version):
+        if now and get_minor_version(now) != get_minor_version(record.python.version):
             what = f"its Python is {now} now; it was {record.python.version} when its module was written"
             back = f"conda install --prefix {prefix} python={record.python.version}"
-            yield describe(program, what, f"{rebuild}, or go back: {back}")
+            yield report_python(program, what, f"{rebuild}, or go back: {back}")
 
 
 def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Finding:
@@ -79,7 +80,7 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
     program = environment.prefix / "bin/python"
     if executable != made_with.executable:
         what = f"its Python leads to {executable} now; it was made with {made_with.executable}"
-        yield describe(program, what, rebuild)
+        yield report_python(program, what, rebuild)
         return
     stack = environment.loaded_stack
     python = stack and stack.python
@@ -87,7 +88,7 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
         return
     what = f"{executable} is Python {python.version} now; it was {made_with.version}"
     if python.minor != made_with.minor:
-        yield describe(program, what, rebuild)
+        yield report_python(program, what, rebuild)
         return
     fix = environment.refresh
     yield Finding(
@@ -101,7 +102,7 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
     )
 
 
-def describe(path: Path, what: str, hint: str) -> Finding:
+def report_python(path: Path, what: str, hint: str) -> Finding:
     """Return the finding `what`, at `path`."""
     why = "the environment does not start, or its packages are not found, or crash"
     return Finding(
@@ -109,6 +110,41 @@ def describe(path: Path, what: str, hint: str) -> Finding:
     )
 
 
-def shorten(version: str) -> str:
+def get_minor_version(version: str) -> str:
     """Return major and minor version, by which site-packages is named."""
     return ".".join(version.split(".")[:2])
+
+
+def find_platform(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when machine, operating system or CPU of this node are others than it needs."""
+    record = environment.record
+    if record is None:
+        return
+    made, machine, system = record.platform, os.uname().machine, read_os()
+    if machine != made.machine:
+        what = f"it was made on {made.machine}, and this node is {machine}"
+    elif made.os and system and system != made.os:
+        what = f"it was made on {made.os}, and this node has {system}"
+    else:
+        lacking = sorted(set(record.cpu_features) - read_cpu_features()) if record.cpu_features else []
+        if not lacking:
+            return
+        what = f"packages that were compiled for it need {', '.join(lacking)}, which this node's CPU lacks"
+    yield Finding(
+        "platform",
+        "broken",
+        what,
+        f"{os.uname().nodename}; made on: {' '.join(filter(None, (made.machine, made.os, made.cpu)))}",
+        f"`module load {environment.full_name}` is refused here: its compiled packages could crash",
+        f"use it on nodes like that; for this kind of node: stackenv rebuild {environment.full_name}",
+        breaks="environment",
+    )
+
+
+def read_cpu_features(path: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """Return what this node's CPU can do (proc(5)); its line is `flags`, on Arm `Features`."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        title, _, words = line.partition(":")
+        if title.strip() in ("flags", "Features"):
+            return set(words.split())
+    return set()

@@ -1,4 +1,4 @@
-"""conda, or mamba, starts with each shell: by `conda init`, or by lines of older times."""
+"""Lines of start-up files that start conda, activate an environment or set variables of Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stackenv.account.init_blocks import InitBlock, cut_out, find_init_blocks
 from stackenv.account.start_files import Shell, StartFile, parses
 from stackenv.health.finding import Finding, RewriteFile
 
-WHY = (
+CONDA_INIT_WHY = (
     "each new shell starts that conda before any module is loaded: logins get slow, scp and remote desktops "
     "fail when it fails, and it is another conda than that of the site's module"
 )
@@ -34,7 +34,7 @@ CLOSING: Mapping[Shell, re.Pattern[str]] = {
 CONDA = re.compile(r"conda|mamba|miniforge", re.IGNORECASE)
 
 
-def find(account: Account) -> Iterator[Finding]:
+def find_conda_init(account: Account) -> Iterator[Finding]:
     """Yield a finding for the blocks of each start-up file, for each damaged one, and for each old line."""
     if account.configuration.conda.init == "allow":
         return
@@ -68,7 +68,7 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
         "warning",
         f"`{program}` has written {lines}" + (f", which start {starts}" if starts else ""),
         f"{file.path}:{blocks[0].first}",
-        WHY,
+        CONDA_INIT_WHY,
         f"delete {lines} with an editor ({hindrance})" if hindrance else "stackenv check --fix",
         fix,
     )
@@ -102,7 +102,7 @@ def report_damaged(file: StartFile, block: InitBlock) -> Finding:
         f"the block of `{block.program} init` that begins in line {block.first} is not as it was written: "
         f"{block.problem}",
         f"{file.path}:{block.first}",
-        WHY,
+        CONDA_INIT_WHY,
         f"delete with an editor what belongs to {block.program}; your own lines stay",
     )
 
@@ -121,6 +121,55 @@ def find_old_lines(file: StartFile, blocks: Sequence[InitBlock], module: str) ->
                 "warning",
                 f"a line starts conda: {line}",
                 f"{file.path}:{number}",
-                WHY,
+                CONDA_INIT_WHY,
                 f"delete line {number}, or put # in front of it; then: module load {module}",
+            )
+
+
+ACTIVATE = re.compile(r"(?:(?:conda|mamba|micromamba)\s+|source\s+(?:\S*/)?|\.\s+\S*/)activate\b(?!\S)")
+LOAD_MODULE = re.compile(r"(?:module\s+(?:load|add)|ml(?:\s+load)?)\s+(?P<names>.+)")
+
+
+def find_conda_at_login(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each line of a start-up file that activates an environment."""
+    names = tuple(name.lower() for name in account.configuration.conda.names)
+    for file in account.start_files:
+        blocks = list(find_init_blocks(file.contents))
+        loads = ""
+        for number, command in file.list_commands():
+            load = LOAD_MODULE.match(command)
+            if load and load["names"].lower().startswith(names):
+                loads = f", behind `{command}` in line {number}"
+            if not ACTIVATE.match(command) or any(b.first < number < b.last for b in blocks):
+                continue
+            yield Finding(
+                "conda-at-login",
+                "warning",
+                f"each new shell activates an environment: `{command}`{loads}",
+                f"{file.path}:{number}",
+                "logins wait for it, jobs inherit its programs and libraries, modules loaded later meet "
+                "another Python; when it fails, so do remote desktops and scp",
+                f"delete line {number}, or put # in front of it; type it when you need it, and in scripts",
+            )
+
+
+VARIABLES = {
+    "PYTHONPATH": "each Python imports from there first, whatever environment or module is loaded",
+    "PYTHONHOME": "each other Python looks there for its own standard library, and does not start",
+    "LD_LIBRARY_PATH": "programs of modules and environments take libraries from there before their own",
+}
+
+
+def find_rc_variables(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each line that gives one of these variables a value."""
+    for file in account.start_files:
+        for number, name, value in file.list_assignments(tuple(VARIABLES)):
+            yield Finding(
+                "rc-variables",
+                "warning",
+                f"{name} is set when a shell starts: {value}",
+                f"{file.path}:{number}",
+                VARIABLES[name],
+                f"delete line {number}, or put # in front of it; for one program alone: "
+                f"env {name}=FOLDER PROGRAM",
             )

@@ -1,30 +1,135 @@
-"""A file system, or the user's share of it, is full or nearly: in bytes, or in number of files."""
+"""File systems: those that delete old files, those that are full, and conda on two at once."""
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from stackenv.account.account import Account
 from stackenv.account.conda_storage import find_device, list_chosen
-from stackenv.account.storage_places import find_absolute, list_package_caches
+from stackenv.account.storage_places import find_absolute, is_own, list_conda_prefixes, list_package_caches
+from stackenv.account.variable_places import find_variable_places
 from stackenv.disk.limits import Limit, probe_limits
+from stackenv.disk.purged_storage import find_purged_folder
+from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.output import format_bytes, format_count
+
+
+def find_purged_storage(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when the environment is on purged storage."""
+    purged = find_purged_folder(environment.prefix, environment.environ, environment.configuration)
+    if purged:
+        name = environment.full_name
+        yield Finding(
+            "purged-storage",
+            "warning",
+            f"it is on storage from which the site deletes files that nobody has read for a while: {purged}",
+            str(environment.prefix),
+            "files of packages that are seldom read vanish, one after the other, and imports fail",
+            f"stackenv rebuild {name} makes it anew at the site's place for environments",
+        )
+
+
+CONDA_FOLDERS = {"envs": "environments", "pkgs": "packages"}
+
+
+def find_storage_purged(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each variable, each package cache and each environment that leads there.
+
+    Of environments those without a module: the others are told with their own findings. What a condarc
+    says, another rule tells.
+    """
+    environ, configuration = account.environ, account.configuration
+    told = set()
+    for what, title in CONDA_FOLDERS.items():
+        for path, named in list_chosen(what, environ, configuration):
+            purged = find_purged_folder(path, environ, configuration)
+            if purged and named.startswith("CONDA_") and path not in told:
+                told.add(path)
+                where = ", ".join([named, *find_variable_places(named, account)])
+                hint = f"unset {named}, and take it out of where it is set; the site's module sets it right"
+                yield report_purged(f"conda is to keep {title} in {path}", where, purged, hint)
+    for path in list_package_caches(environ, configuration):
+        purged = find_purged_folder(path, environ, configuration)
+        if purged and path.is_dir() and path not in told:
+            told.add(path)
+            hint = f"conda makes another where the site wants it; {say_how_it_goes(path)}"
+            yield report_purged(f"conda's packages are in {path}", str(path), purged, hint)
+    for prefix in list_conda_prefixes(environ, configuration):
+        purged = find_purged_folder(prefix, environ, configuration)
+        if purged and not (prefix / "stackenv").exists():
+            typed = shlex.join(("conda", "create", "--clone", str(prefix), "--name", prefix.name))
+            what = f"the conda environment {prefix.name} is in {prefix.parent}"
+            yield report_purged(what, str(prefix), purged, f"make it anew where the site wants it: {typed}")
+
+
+def say_how_it_goes(path: Path) -> str:
+    """Return what takes the package cache `path` away: of a folder that holds more, what is conda's alone."""
+    if is_own(path) and not path.is_symlink() and all(map(is_of_cache, path.iterdir())):
+        return f"this one can go: {shlex.join(('rm', '-r', str(path)))}"
+    typed = shlex.join(("env", f"CONDA_PKGS_DIRS={path}", "conda", "clean", "--all"))
+    return f"in it lies more than that; to take conda's files out: {typed}"
+
+
+def is_of_cache(path: Path) -> bool:
+    """Tell whether `path` is something that conda puts into a package cache."""
+    if path.name in ("cache", "urls", "urls.txt") or path.name.endswith((".conda", ".tar.bz2")):
+        return True
+    return (path / "info/index.json").is_file()
+
+
+def report_purged(what: str, where: str, purged: str, hint: str) -> Finding:
+    """Return the finding that something is on the storage `purged`."""
+    return Finding(
+        "storage-purged",
+        "warning",
+        f"{what}, which is purged storage",
+        where,
+        f"the site deletes old files in {purged}: packages keep old time stamps, single files go first",
+        hint,
+    )
+
+
+def find_storage_split(account: Account) -> Iterator[Finding]:
+    """Yield a finding when the folders that conda takes first for each are on two file systems."""
+    environ, configuration = account.environ, account.configuration
+    environments = next(iter(list_chosen("envs", environ, configuration)), None)
+    packages = next(iter(list_chosen("pkgs", environ, configuration)), None)
+    if not environments or not packages or find_device(environments[0]) == find_device(packages[0]):
+        return
+    named = {named: list(find_variable_places(named, account)) for _, named in (environments, packages)}
+    where = "; ".join(f"{name} ({', '.join(found)})" if found else name for name, found in named.items())
+    variable = packages[1] if packages[1].startswith("CONDA_") else environments[1]
+    if variable.startswith("CONDA_"):
+        hint = f"unset {variable}, and take it out of where it is set: the site's module then sets it right"
+    else:
+        folder = shlex.quote(str(environments[0].parent / "pkgs"))
+        hint = f"have both on one file system, for example: export CONDA_PKGS_DIRS={folder}"
+    yield Finding(
+        "storage-split",
+        "warning",
+        f"conda keeps packages in {packages[0]}, environments in {environments[0]}: two file systems",
+        where,
+        "no hard links between the two: each environment is a full copy, in space, in files and in time",
+        hint,
+    )
+
 
 # Of a file system that all share a part says little: both must be small.
 FULL_SHARE, NEAR_SHARE = 0.005, 0.05
 FULL = {"bytes": 100 * 10**6, "files": 1000}
 NEAR = {"bytes": 10 * 10**9, "files": 100_000}
-HINT = "stackenv usage shows what takes it; stackenv clean removes what nobody needs any more"
+QUOTA_HINT = "stackenv usage shows what takes it; stackenv clean removes what nobody needs any more"
 
 
-def find(account: Account) -> Iterator[Finding]:
+def find_quota(account: Account) -> Iterator[Finding]:
     """Yield the findings of the file systems of home, environments and caches, and of the site's limits."""
     devices: dict[int, Path] = {}
-    for path in filter(is_writable, list_folders(account)):
+    for path in filter(is_writable, list_written_folders(account)):
         devices.setdefault(find_device(path), path)
     for path in devices.values():
         yield from judge_file_system(path)
@@ -34,7 +139,7 @@ def find(account: Account) -> Iterator[Finding]:
         yield from judge_limit(limit)
 
 
-def list_folders(account: Account) -> Iterator[Path]:
+def list_written_folders(account: Account) -> Iterator[Path]:
     """Yield the folders into which something is written for the account."""
     environ, configuration = account.environ, account.configuration
     yield account.home
@@ -66,7 +171,7 @@ def judge_file_system(path: Path) -> Iterator[Finding]:
     }
     for unit, (free, total) in figures.items():
         if total > 0:
-            yield from judge(f"the file system of {path}", path, unit, free, total)
+            yield from judge_free(f"the file system of {path}", path, unit, free, total)
 
 
 def judge_limit(limit: Limit) -> Iterator[Finding]:
@@ -76,7 +181,9 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
         ("files", limit.files_used, limit.files_limit),
     ):
         if used is not None and allowed:
-            yield from judge(f"your limit of {limit.path}", limit.path, unit, max(allowed - used, 0), allowed)
+            yield from judge_free(
+                f"your limit of {limit.path}", limit.path, unit, max(allowed - used, 0), allowed
+            )
     if limit.problem:
         unknown = Finding(
             "quota", "unchecked", limit.problem, str(limit.path), "how full it is, is not known", ""
@@ -84,7 +191,7 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
         yield replace(unknown, hint="tell the site; stackenv usage shows what your own folders take")
 
 
-def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[Finding]:
+def judge_free(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[Finding]:
     """Yield the finding when of `total` bytes, or files, no more than a little is `free`."""
     amount = format_bytes(free) if unit == "bytes" else format_count(free, "file")
     allowed = format_bytes(total) if unit == "bytes" else format_count(total, "file")
@@ -95,7 +202,7 @@ def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[F
             f"{what} is full: {amount} of {allowed} are free",
             str(path),
             "what is written there fails or is cut off: installs, notebooks, the history of your shell",
-            HINT,
+            QUOTA_HINT,
         )
     elif free <= min(total * NEAR_SHARE, NEAR[unit]):
         yield Finding(
@@ -104,5 +211,5 @@ def judge(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[F
             f"{what} is nearly full: {amount} of {allowed} are free",
             str(path),
             "one more environment takes a few GB and some 20,000 files",
-            HINT,
+            QUOTA_HINT,
         )

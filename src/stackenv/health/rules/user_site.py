@@ -1,4 +1,4 @@
-"""Packages in ~/.local are seen by environments and by the loaded Python, and win over theirs."""
+"""~/.local: packages in it that environments see, and a pip that installs into it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,69 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.account.account import Account
-from stackenv.account.storage_places import find_absolute, list_conda_prefixes, list_venvs, shorten
+from stackenv.account.storage_places import find_absolute, find_home, list_conda_prefixes, list_venvs, shorten
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.venv import read_configuration
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.output import format_bytes, format_count, shorten_list
+
+TRUE = ("1", "true", "yes", "on", "t", "y")
+SECTION = re.compile(r"\[(.+)\]")
+KEY = re.compile(r"user\s*[=:]\s*(\w+)", re.IGNORECASE)
+
+
+def find_pip_user(account: Account) -> Iterator[Finding]:
+    """Yield a finding for PIP_USER, by the line that sets it if that is known, and for pip's own files."""
+    lines = [
+        (f"{file.path}:{number}", value)
+        for file in account.start_files
+        for number, _, value in file.list_assignments(["PIP_USER"])
+    ]
+    for where, value in lines:
+        if value.lower() in TRUE:
+            yield report_user_install(
+                f"PIP_USER={value}", where, "delete that line; in this shell: unset PIP_USER"
+            )
+    if not lines and account.environ.get("PIP_USER", "").lower() in TRUE:
+        yield report_user_install("PIP_USER is set", "environment variable PIP_USER", "unset PIP_USER")
+    for path in list_pip_files(account):
+        yield from (
+            report_user_install("user = true", f"{path}:{line}", "delete that line")
+            for line in find_user(path)
+        )
+
+
+def list_pip_files(account: Account) -> Iterator[Path]:
+    """Yield the user's own files of pip's configuration that are there (pip/_internal/configuration.py)."""
+    environ = account.environ
+    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
+    places = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
+    for path in (*places, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
+        if path and path.is_file():
+            yield path
+
+
+def find_user(path: Path) -> Iterator[int]:
+    """Yield the lines of the file `path` by which `pip install` means `pip install --user`."""
+    section = ""
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        begun, found = SECTION.match(line.strip()), KEY.match(line)
+        section = begun.group(1) if begun else section
+        if found and section in ("global", "install") and found.group(1).lower() in TRUE:
+            yield number
+
+
+def report_user_install(what: str, where: str, hint: str) -> Finding:
+    """Return the finding that `what` stands at `where`."""
+    return Finding(
+        "pip-user",
+        "warning",
+        f"each `pip install` means `pip install --user`: {what}",
+        where,
+        "in an environment it fails, or installs into ~/.local, where every other environment finds it",
+        hint,
+    )
+
 
 METADATA = re.compile(r"(.+?)-([^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 
@@ -31,7 +89,7 @@ class Viewer:
     is_environment: bool
 
 
-def find(account: Account) -> Iterator[Finding]:
+def find_user_site(account: Account) -> Iterator[Finding]:
     """Yield a finding for each Python version whose packages in ~/.local somebody sees."""
     environ = account.environ
     if environ.get("PYTHONNOUSERSITE"):
@@ -40,10 +98,10 @@ def find(account: Account) -> Iterator[Finding]:
     for folder in sorted(base.glob("lib/python3.*/site-packages")):
         packages = read_packages(folder)
         if packages:
-            yield from judge(folder, packages, account)
+            yield from judge_user_site(folder, packages, account)
 
 
-def judge(folder: Path, packages: dict[str, str], account: Account) -> Iterator[Finding]:
+def judge_user_site(folder: Path, packages: dict[str, str], account: Account) -> Iterator[Finding]:
     """Yield the finding of the user's site-packages `folder`, if one of the account's Pythons sees it."""
     minor = folder.parent.name
     viewers = [v for v in list_viewers(account, minor) if v.is_environment or v.packages.keys() & packages]
