@@ -18,9 +18,9 @@ from packaging.version import InvalidVersion, Version
 from stackenv.cleaning.in_use import say_what_keeps
 from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
-from stackenv.disk.processes import find_active, list_users
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.context import Context
+from stackenv.environments.processes import find_active, list_users
 from stackenv.errors import StackenvError, explain
 from stackenv.health.finding import RunCommand
 

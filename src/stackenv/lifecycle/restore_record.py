@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackenv.disk.writers import name_user
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
 from stackenv.environments.info import DEPENDS_ON
@@ -19,6 +18,7 @@ from stackenv.errors import StackenvError, quote_word
 from stackenv.lifecycle.adoption import AdoptRequest
 from stackenv.lifecycle.trusted_code import require_names, require_own_files, require_own_python
 from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
+from stackenv.transactions.writers import name_user
 
 if TYPE_CHECKING:
     from stackenv.environments.store import StoredModule

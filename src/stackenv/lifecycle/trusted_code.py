@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from stackenv.disk.writers import list_writers, name_user
 from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, quote_word
 from stackenv.health.rules.permissions import INSIDE
+from stackenv.transactions.writers import list_writers, name_user
 
 # What Python, and the activation of a conda environment, read at their start.
 STARTED = ("lib/python3*/site-packages", "lib/python3*/site-packages/*.pth", "etc/conda/activate.d/*")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from stackenv.disk.processes import list_users
 from stackenv.environments.context import Context
 from stackenv.environments.exported_files import render_environment, render_requirements
 from stackenv.environments.launch import describe_launch
@@ -23,6 +22,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
+from stackenv.environments.processes import list_users
 from stackenv.environments.run_plan import making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import BusyError, StackenvError

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stackenv.disk.writers import list_writers, name_user
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.record import FOLDER, RECORD_FILE
+from stackenv.transactions.writers import list_writers, name_user
 
 # In the environment: what is run or imported first.
 INSIDE = ("", "bin", FOLDER, RECORD_FILE, "pyvenv.cfg", "conda-meta", "etc/conda/activate.d")
