@@ -24,7 +24,7 @@ from cost import START, time_script
 from personal import STACKENV, run, time_command
 from stacked import open_stack
 
-from stackenv.packing.packing import read_image, require_same
+from stackenv.packing.image import read_image, require_same
 from stackenv.packing.squashfs import choose_compression, extract_image, find_program, make_image
 from stackenv.packing.tree import read_tree
 

@@ -166,7 +166,7 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
     StackenvError
         When the image is gone, damaged, or holds no record.
     """
-    from stackenv.packing.packing import require_image
+    from stackenv.packing.image import require_image
     from stackenv.packing.squashfs import opened_image
 
     with opened_image(require_image(former)) as folder:
@@ -192,7 +192,7 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     from stackenv.environments.managed_files import list_lost_files
     from stackenv.environments.packed import describe_contents
     from stackenv.lifecycle.export import PACKED_FORMATS, render
-    from stackenv.packing.packing import require_image
+    from stackenv.packing.image import require_image
     from stackenv.packing.squashfs import opened_image
     from stackenv.transactions.plan import WriteFile
 

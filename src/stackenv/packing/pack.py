@@ -29,7 +29,7 @@ from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, shorten_list, showing_progress, tell
-from stackenv.packing.packing import (
+from stackenv.packing.image import (
     choose_way,
     compile_packages,
     describe_compilation,

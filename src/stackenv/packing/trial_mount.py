@@ -15,7 +15,7 @@ from pathlib import Path
 from stackenv.environments.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
 from stackenv.errors import ModuleError, explain, quote_word
 from stackenv.output import tell
-from stackenv.packing.packing import describe_image, write_files
+from stackenv.packing.image import describe_image, write_files
 from stackenv.packing.squashfs import make_image
 from stackenv.record import FOLDER, Record
 from stackenv.transactions.interruption import stop_descendants

@@ -25,9 +25,9 @@ from stackenv.environments.packed import (
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
-from stackenv.packing.own_path import find_own_path
 from stackenv.packing.squashfs import opened_image
 from stackenv.packing.tree import TreeEntry, hash_file, list_differences, read_tree
+from stackenv.packing.way import find_own_path
 from stackenv.record import FOLDER, RECORD_FILE, PackedImage, Record, write_record_text
 from stackenv.transactions.files import write_file
 
