@@ -29,19 +29,18 @@ from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, shorten_list, showing_progress, tell
+from stackenv.packing.beside_image import write_beside_image, write_relocated
 from stackenv.packing.image import (
-    choose_way,
     compile_packages,
     describe_compilation,
     describe_image,
     read_image,
     require_same,
-    write_files,
-    write_shell,
 )
 from stackenv.packing.squashfs import find_program, make_image
 from stackenv.packing.tree import hash_tree, list_changes, list_names, read_stamps, read_tree
 from stackenv.packing.trial_mount import require_mountable
+from stackenv.packing.way import choose_way
 from stackenv.record import RECORD_FILE, PackedImage, Record, read_command_words
 from stackenv.transactions.carry_out import carry_out_exchange
 from stackenv.transactions.interruption import stopping_at_signals
@@ -165,7 +164,7 @@ class Packing:
                 (RemoveTree(str(self.staged), str(self.proof)),),
             ),
             Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
-            Step("write beside the image what is read without it", self.write_shell),
+            Step("write beside the image what is read without it", self.write_beside_image),
         )
         return Plan(self.module.full_name, steps, f"{self.proof}.never")
 
@@ -188,7 +187,7 @@ class Packing:
             )
 
     def mark(self) -> None:
-        write_files(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
+        write_relocated(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
 
     def make_image(self) -> None:
         self.context.access.make_folder(self.staged)
@@ -213,13 +212,13 @@ class Packing:
         packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))
         self.packed = replace(self.record, packages=read_own_packages(self.record), packed=packed)
 
-    def write_shell(self) -> None:
+    def write_beside_image(self) -> None:
         assert self.packed
         texts = {
             REQUIREMENTS: render_requirements(self.record),
             ENVIRONMENT: render_environment(self.record, self.context),
         }
-        write_shell(self.packed, texts, self.staged)
+        write_beside_image(self.packed, texts, self.staged)
         if self.context.access.group is not None:
             self.context.access.give_tree(self.staged)
 

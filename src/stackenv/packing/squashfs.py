@@ -88,6 +88,16 @@ def run_tool(words: Sequence[str], what: str) -> None:
         )
 
 
+def list_common_options() -> tuple[str, ...]:
+    """Return the options of both programs: how many processors, how much to print, no labels of SELinux.
+
+    Those, which a node without it refuses to an ordinary user, are not part of an environment.
+    """
+    processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
+    quiet = () if sys.stderr.isatty() else ("-no-progress",)
+    return ("-no-xattrs", "-processors", str(processors), *quiet)
+
+
 def make_image(folder: Path, image: Path) -> None:
     """Make the file `image` of all that is in `folder`.
 
@@ -97,17 +107,7 @@ def make_image(folder: Path, image: Path) -> None:
         When mksquashfs is not here, or fails.
     """
     mksquashfs = find_program("mksquashfs", "squashfs-tools")
-    processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
-    quiet = [] if sys.stderr.isatty() else ["-no-progress"]
-    # Labels of SELinux, which a node without it refuses to an ordinary user, are no part of an environment.
-    options = [
-        "-noappend",
-        "-no-xattrs",
-        "-processors",
-        str(processors),
-        *choose_compression(mksquashfs),
-        *quiet,
-    ]
+    options = ("-noappend", *choose_compression(mksquashfs), *list_common_options())
     run_tool([mksquashfs, str(folder), str(image), *options], f"packing {folder} into {image}")
 
 
@@ -120,22 +120,8 @@ def extract_image(image: Path, folder: Path) -> None:
         When unsquashfs is not here, or fails.
     """
     unsquashfs = find_program("unsquashfs", "squashfs-tools")
-    processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
-    quiet = [] if sys.stderr.isatty() else ["-no-progress"]
-    run_tool(
-        [
-            unsquashfs,
-            "-no-xattrs",
-            "-processors",
-            str(processors),
-            *quiet,
-            "-force",
-            "-dest",
-            str(folder),
-            str(image),
-        ],
-        f"unpacking {image} into {folder}",
-    )
+    options = (*list_common_options(), "-force", "-dest", str(folder))
+    run_tool([unsquashfs, *options, str(image)], f"unpacking {image} into {folder}")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ from pathlib import Path
 from stackenv.environments.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
 from stackenv.errors import ModuleError, explain, quote_word
 from stackenv.output import tell
-from stackenv.packing.image import describe_image, write_files
+from stackenv.packing.beside_image import write_relocated
+from stackenv.packing.image import describe_image
 from stackenv.packing.squashfs import make_image
 from stackenv.record import FOLDER, Record
 from stackenv.transactions.interruption import stop_descendants
@@ -73,12 +74,12 @@ def make_trial(record: Record, identity: str, way: str, mounts: str) -> None:
     content, image = prefix.with_name("content"), prefix / IMAGE
     for folder in (content / FOLDER, image.parent):
         folder.mkdir(parents=True)
-    write_files(describe_marks(record, identity), record, content)
+    write_relocated(describe_marks(record, identity), record, content)
     make_image(content, image)
     packed = replace(record, packed=describe_image(image, identity, way, mounts, 0, ""))
     for file in describe_entrance(packed):
         if Path(file.path).parent.name == FOLDER:
-            write_files((file,), packed, prefix)
+            write_relocated((file,), packed, prefix)
 
 
 def try_mount(entrance: str, environ: Mapping[str, str]) -> str:

@@ -16,7 +16,8 @@ from stackenv.environments.run_plan import making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import showing_progress, tell
-from stackenv.packing.image import list_strangers, require_image, write_unpacked
+from stackenv.packing.beside_image import list_strangers, write_unpacked
+from stackenv.packing.image import require_image
 from stackenv.packing.pack import Places, exchange_folders
 from stackenv.packing.squashfs import extract_image
 from stackenv.packing.tree import hash_tree, read_tree

@@ -1,4 +1,4 @@
-"""Which files of a venv hold its path, so that they break where it is at another."""
+"""How a packed environment can be used: mounted at any place, or only where it was, in a namespace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from stackenv.packing.tree import TreeEntry
-from stackenv.record import FOLDER
+from stackenv.record import FOLDER, Record
 
 # What stays beside an image: the names in bin, which lead into it, and what stackenv has written. Behind
 # a longer name it is another path.
@@ -21,6 +21,23 @@ NOTES = re.compile(
     r".*\.pyc|.*\.dist-info/(RECORD|direct_url\.json)|bin/(de)?activate(\W.*|_this\.py)?", re.I
 )
 SMALL_BYTES = 1 << 20
+
+
+def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]:
+    """Return how an environment can be used when it is packed (`PackedImage.way`), and what to tell of it.
+
+    A venv, in which `tree` is, runs from any place, but for what was told its own. conda writes the path
+    into what it installs.
+    """
+    if record.kind != "venv":
+        return "namespace", ""
+    name = find_own_path(record.path, tree)
+    if not name:
+        return "session", ""
+    return "namespace", (
+        f"{name} holds the environment's path: its commands will get its files at that path, in a namespace "
+        "of their own, and others will not see them"
+    )
 
 
 def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
