@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.conda.environments import list_files
+from stackenv.disk.file_hash import hash_file
 from stackenv.environments.own_packages import Owners, describe_requirement, read_origin
 
 # Written anew by Python, whatever was noted.
@@ -65,7 +65,7 @@ def list_conda_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[
                 continue
             if not path.exists():
                 yield Fault(requirement, path, False)
-            elif thorough and sha256 and path.is_file() and hash_file(path).hexdigest() != sha256:
+            elif thorough and sha256 and path.is_file() and hash_file(path) != sha256:
                 yield Fault(requirement, path, True)
 
 
@@ -125,7 +125,7 @@ def is_changed(path: Path, size: int | None, sha256: str) -> bool:
     if not sha256:
         return False
     # RECORD has it in base64 without padding (PEP 376).
-    return base64.urlsafe_b64encode(hash_file(path).digest()).rstrip(b"=").decode() != sha256
+    return base64.urlsafe_b64encode(bytes.fromhex(hash_file(path))).rstrip(b"=").decode() != sha256
 
 
 def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool:
@@ -159,12 +159,3 @@ def has_original_script(distribution: Distribution, prefix: Path) -> bool:
 def names_prefix(begin: re.Match[bytes], prefix: Path) -> bool:
     """Tell whether the interpreter of a script with this first line is in `prefix`."""
     return os.fsencode(f"{prefix}/bin/") in (begin[2] or begin[1])
-
-
-def hash_file(path: Path) -> hashlib._Hash:
-    """Return the SHA-256 of the file `path`."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest

@@ -7,10 +7,11 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from stackenv.disk.file_hash import hash_file
 from stackenv.environments.packed import IMAGE
 from stackenv.errors import StackenvError
 from stackenv.packing.squashfs import opened_image
-from stackenv.packing.tree import TreeEntry, hash_file, list_differences, read_tree
+from stackenv.packing.tree import TreeEntry, list_differences, read_tree
 from stackenv.record import PackedImage, Record
 
 SHOWN_DIFFERENCES = 5
@@ -50,7 +51,7 @@ def describe_image(image: Path, identity: str, way: str, mounts: str, entries: i
     """Return the description of the file `image`, which is durable when this returns."""
     with image.open("rb") as stream:
         os.fsync(stream.fileno())
-    return PackedImage(identity, image.stat().st_size, hash_file(str(image)), entries, tree, way, mounts)
+    return PackedImage(identity, image.stat().st_size, hash_file(image), entries, tree, way, mounts)
 
 
 def read_image(image: Path, advance: Callable[[int], None] = lambda _: None) -> dict[str, TreeEntry]:
@@ -77,7 +78,7 @@ def require_image(record: Record) -> Path:
     )
     try:
         size = image.stat().st_size
-        digest = hash_file(str(image)) if size == record.packed.size_bytes else ""
+        digest = hash_file(image) if size == record.packed.size_bytes else ""
     except OSError as error:
         raise StackenvError(f"{image} cannot be read: {error.strerror}; nothing was changed", hint) from error
     if size < record.packed.size_bytes:

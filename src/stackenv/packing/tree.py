@@ -10,9 +10,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Callable
 
+from stackenv.disk.file_hash import hash_file
 from stackenv.errors import StackenvError, quote_word
-
-BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -97,15 +96,6 @@ def list_changes(before: Mapping[str, tuple[int, int, int]], folder: Path) -> li
     """Return what below `folder` is not as `read_stamps` has seen it `before`."""
     now = read_stamps(folder)
     return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-
-
-def hash_file(path: str) -> str:
-    """Return the SHA-256 of the file `path`, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def hash_tree(entries: Mapping[str, TreeEntry]) -> str:

@@ -1,0 +1,17 @@
+"""The SHA-256 of a file, read in blocks: an image or a library can be larger than the memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+BLOCK_BYTES = 1 << 20
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of the file `path`, in hexadecimal (hashlib.file_digest is of Python 3.11)."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
