@@ -15,14 +15,27 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from stackenv.account.storage_places import (
+    find_pip_cache_folder,
+    is_own,
+    list_conda_prefixes,
+    list_folders,
+    list_venvs,
+)
 from stackenv.cleaning.in_use import say_what_keeps
 from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
+from stackenv.conda.package_cache import find_soft_linked, list_unused
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.context import Context
+from stackenv.environments.module_update import read_hand_edited
 from stackenv.environments.processes import find_active, list_users
 from stackenv.errors import StackenvError, explain
 from stackenv.health.finding import RunCommand
+from stackenv.jupyter.kernels import list_kernels
+from stackenv.jupyter.state import judge_kernel
+from stackenv.lifecycle.adopt_conda import load_conda_stack
+from stackenv.lmod.bindings import Lmod
 
 PIP_TIMEOUT_S = 60
 
@@ -53,11 +66,6 @@ def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 
 def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
-    from stackenv.account.storage_places import list_conda_prefixes
-    from stackenv.conda.package_cache import find_soft_linked, list_unused
-    from stackenv.lifecycle.adopt_conda import load_conda_stack
-    from stackenv.lmod.bindings import Lmod
-
     stack = load_conda_stack((), context, Lmod.find(context.environ))
     conda = stack.environ.get("CONDA_EXE", "")
     if not conda or not Path(conda).is_file():
@@ -79,8 +87,6 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
 
 def find_pip_cache(context: Context) -> Iterator[Reclaimable]:
     """Yield pip's cache, which a pip empties that takes the same folder for it."""
-    from stackenv.account.storage_places import find_pip_cache_folder
-
     folder = find_pip_cache_folder(context.environ)
     if folder is None or not folder.is_dir() or not any(folder.iterdir()):
         return
@@ -146,8 +152,6 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
     """Yield the personal modules whose environment's folder is gone."""
-    from stackenv.environments.module_update import read_hand_edited
-
     for module in context.store.list_modules():
         # Not while the file system that it is on is away: its parent is gone then, too.
         if not Path(module.prefix).exists() and Path(module.prefix).parent.is_dir():
@@ -193,8 +197,6 @@ def list_replaced(context: Context) -> Iterator[Path]:
 
     In a project only this user's: what a colleague has made is the colleague's to remove.
     """
-    from stackenv.account.storage_places import is_own
-
     for module in context.store.list_modules():
         prefix, seen = module.prefix, set()
         while prefix and prefix not in seen:
@@ -209,8 +211,6 @@ def list_replaced(context: Context) -> Iterator[Path]:
 
 def list_prefixes(context: Context) -> Iterator[Path]:
     """Yield the folders in which environments of stackenv can be: of the project, else of this user."""
-    from stackenv.account.storage_places import is_own, list_conda_prefixes, list_folders, list_venvs
-
     if context.shared:
         for name in ("venvs", "envs"):
             yield from filter(is_own, list_folders(context.shared / name))
@@ -221,9 +221,6 @@ def list_prefixes(context: Context) -> Iterator[Path]:
 
 def find_broken_kernels(context: Context) -> Iterator[Reclaimable]:
     """Yield the Jupyter kernels of stackenv whose environment or module is gone."""
-    from stackenv.jupyter.kernels import list_kernels
-    from stackenv.jupyter.state import judge_kernel
-
     for stored in list_kernels(context.environ):
         state, problem, _ = judge_kernel(stored)
         # A copy that somebody has made is theirs to remove.

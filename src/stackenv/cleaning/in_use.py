@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from stackenv.account import storage_places
 from stackenv.cleaning.leftover_environments import Leftover
 from stackenv.environments.context import Context
+from stackenv.environments.foreign_files import list_foreign
+from stackenv.environments.venv import read_configuration
 from stackenv.errors import StackenvError
+from stackenv.jupyter.foreign_kernels import list_named_paths
 from stackenv.output import shorten_list
 
 
 def say_what_keeps(leftover: Leftover, context: Context) -> str:
     """Return why only its user may delete an environment; empty when nothing keeps it."""
-    from stackenv.environments.foreign_files import list_foreign
-    from stackenv.environments.venv import read_configuration
-
     prefix = str(leftover.prefix)
     foreign = list_foreign(replace(leftover.record, path=prefix))
     if foreign:
@@ -39,23 +39,15 @@ def say_what_keeps(leftover: Leftover, context: Context) -> str:
 
 def list_venvs(context: Context) -> Iterator[Path]:
     """Yield the venvs that this user has: where they usually are, and wherever a module leads to one."""
-    from stackenv.account.storage_places import list_venvs as list_usual
-
-    yield from list_usual(context.environ, context.configuration)
+    yield from storage_places.list_venvs(context.environ, context.configuration)
     yield from (Path(module.prefix) for module in context.store.list_modules())
 
 
 def list_kernels_on(prefix: str, context: Context) -> Iterator[Path]:
     """Yield the folders of kernelspecs, of the user but not of stackenv, that name a place below `prefix`."""
-    from stackenv.jupyter.kernels import KERNEL_FILE, find_kernels_folder, read_kernel
-
-    with contextlib.suppress(OSError, StackenvError):
-        for file in sorted(find_kernels_folder(context.environ).glob(f"*/{KERNEL_FILE}")):
-            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-                data = json.loads(file.read_text(encoding="utf-8"))
-                places = [*data.get("argv", ()), *(data.get("env") or {}).values()]
-                if read_kernel(file.parent) is None and any(is_below(str(p), prefix) for p in places):
-                    yield file.parent
+    for folder, words in list_named_paths(context.environ):
+        if any(is_below(word, prefix) for word in words):
+            yield folder
 
 
 def is_below(path: str, folder: str) -> bool:

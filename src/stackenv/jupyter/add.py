@@ -1,4 +1,4 @@
-"""How `stackenv kernel add` makes a kernelspec, and what it asks the environment before."""
+"""`stackenv kernel add`: what is asked of the environment first, then the kernelspec that is written."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from stackenv.environments.context import Context
 from stackenv.environments.launch import describe_launch, describe_launch_file
 from stackenv.environments.module_update import read_own_record, require_unpacked
 from stackenv.environments.store import StoredModule
-from stackenv.errors import InstallError, StackenvError
-from stackenv.jupyter.ipykernel import IPyKernel, probe_ipykernel
+from stackenv.errors import StackenvError
+from stackenv.jupyter.install_ipykernel import install_ipykernel
+from stackenv.jupyter.ipykernel import IPyKernel, describe_missing, probe_ipykernel
 from stackenv.jupyter.kernels import StoredKernel, choose_folder, read_kernel, write_kernel
 from stackenv.jupyter.kernelspec import (
     check_display_name,
@@ -22,8 +23,11 @@ from stackenv.jupyter.kernelspec import (
     name_for_people,
 )
 from stackenv.lmod.bindings import find_lmod
+from stackenv.modulefile.text import render_installed_file
 from stackenv.output import tell
 from stackenv.record import Record
+from stackenv.transactions.carry_out import read_text
+from stackenv.transactions.files import write_file
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
     describe_kernelspec(record, planned.display_name, planned.lmod, {})
     found = probe_ipykernel(planned.start, f"{record.path}/bin/python", context.environ)
     if found.problem or (not found.version and not request.install):
-        raise refuse_without(record, found)
+        raise describe_missing(record, found)
     if not found.version:
         require_unpacked(record)
     return replace(planned, ipykernel=found)
@@ -133,37 +137,13 @@ def require_python(record: Record) -> None:
     )
 
 
-def advise_again(record: Record) -> str:
-    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
-    from stackenv.environments.own_packages import read_owners
-
-    if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
-        return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
-    return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
-
-
-def refuse_without(record: Record, found: IPyKernel) -> StackenvError:
-    """Return the error for an environment whose ipykernel cannot be used."""
-    if found.problem:
-        return StackenvError(
-            f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
-            "changed",
-            f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
-            f"install it again: {advise_again(record)}",
-        )
-    return StackenvError(
-        f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "
-        "needs it; nothing was changed",
-        f"stackenv kernel add {record.full_name} --install",
-    )
-
-
 def add_kernel(request: KernelRequest, context: Context) -> AddedKernel:
     """Make the kernel that `request` asks for."""
     planned = plan_kernel(request, context)
     found = planned.ipykernel
     if not found.version:
-        found = install(planned, context)
+        tell(planned.sentences[0])
+        found = install_ipykernel(planned.record, planned.start, context)
     contents = describe_kernelspec(planned.record, planned.display_name, planned.lmod, found.own or {})
     if planned.before:
         contents = keep_own(contents, planned.before.contents)
@@ -187,10 +167,6 @@ def write_launch_file(record: Record) -> None:
 
     In another's environment it stays as it is: each stackenv that made one has written it.
     """
-    from stackenv.modulefile.text import render_installed_file
-    from stackenv.transactions.carry_out import read_text
-    from stackenv.transactions.files import write_file
-
     file = describe_launch_file(record)
     path, text = Path(file.path), render_installed_file(file)
     before = read_text(path)
@@ -201,65 +177,3 @@ def write_launch_file(record: Record) -> None:
     except StackenvError:
         if before is None:
             raise
-
-
-def install(planned: PlannedKernel, context: Context) -> IPyKernel:
-    """Install ipykernel into the environment, and return it.
-
-    Raises
-    ------
-    InstallError
-        When that fails; what pip or conda say stands above.
-    """
-    from stackenv.environments.run_plan import making
-
-    tell(planned.sentences[0])
-    with making(context) as place:
-        if planned.record.kind == "conda":
-            install_with_conda(planned, place)
-        else:
-            install_with_pip(planned, place)
-        place.access.give_tree(Path(planned.record.path))
-        found = probe_ipykernel(planned.start, f"{planned.record.path}/bin/python", place.environ)
-    if not found.version:
-        raise InstallError(
-            f"ipykernel was installed into {planned.record.path}, and cannot be imported there: "
-            f"{found.problem or 'it is not found'}; no kernel was made",
-            f"stackenv run {planned.record.full_name} -- python -c 'import ipykernel.kernelapp'",
-        )
-    return found
-
-
-def install_with_pip(planned: PlannedKernel, context: Context) -> None:
-    """Have the environment's own pip install ipykernel, under its constraints."""
-    from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
-
-    python = f"{planned.record.path}/bin/python"
-    words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
-    within = {name: value for name, value in context.environ.items() if name not in ELSEWHERE}
-    status, said = run_aloud(planned.start(words), {**constrained(planned.record, within), "PIP_USER": "0"})
-    if status and "No module named pip" in said:
-        raise InstallError(
-            f"{planned.record.full_name} has no pip; no kernel was made",
-            f"ml {planned.record.full_name}; python -m ensurepip; then the same again",
-        )
-    if status:
-        raise explain_failure(planned.record, ("ipykernel",), said, status)
-
-
-def install_with_conda(planned: PlannedKernel, context: Context) -> None:
-    """Have the conda that the environment's module loads install ipykernel."""
-    from stackenv.environments.venv_install import run_aloud
-
-    # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it (facts: poisoned PYTHONPATH).
-    conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")
-    copy = ("--copy",) if context.shared else ()
-    words = (*conda, "install", "--yes", "--freeze-installed", "--prefix", planned.record.path)
-    status, _ = run_aloud(planned.start((*words, *copy, "ipykernel")), context.environ)
-    if status:
-        raise InstallError(
-            f"conda could not install ipykernel into {planned.record.path} and leave the rest as it is "
-            f"(status {status}); what it says stands above; no kernel was made",
-            f"ml {planned.record.full_name}; conda install --prefix {shlex.quote(planned.record.path)} "
-            "ipykernel, which shows what else it would change, and asks; then the same again",
-        )

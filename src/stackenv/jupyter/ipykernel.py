@@ -1,4 +1,4 @@
-"""The ipykernel that an environment has, of its own or of its stack: asked by importing it there."""
+"""The ipykernel that an environment has, of its own or of its modules: found by importing it there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ NAME = "ipykernel"
 PROBE = Path(__file__).with_name("probe_ipykernel.py")
 TIMEOUT_S = 300
 NOT_LOADED = 7
+# Returns the words that start a command as the kernel is started.
+Start = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,7 @@ class IPyKernel:
     problem: str = ""
 
 
-def probe_ipykernel(
-    start: Callable[[Sequence[str]], Sequence[str]], python: str, environ: Mapping[str, str]
-) -> IPyKernel:
+def probe_ipykernel(start: Start, python: str, environ: Mapping[str, str]) -> IPyKernel:
     """Return the ipykernel of `python`, which is run under `environ` by the words of `start`.
 
     Raises
@@ -73,3 +73,28 @@ def may_have_ipykernel(record: Record) -> bool:
     if any(canonicalize_name(name) == NAME for name, _, _ in record.pinned):
         return True
     return any(Path(record.path).glob(f"lib*/python3*/site-packages/{NAME}-*-info"))
+
+
+def advise_again(record: Record) -> str:
+    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
+    from stackenv.environments.own_packages import read_owners
+
+    if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
+        return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
+    return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
+
+
+def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
+    """Return the error for an environment whose ipykernel cannot be used."""
+    if found.problem:
+        return StackenvError(
+            f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
+            "changed",
+            f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
+            f"install it again: {advise_again(record)}",
+        )
+    return StackenvError(
+        f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "
+        "needs it; nothing was changed",
+        f"stackenv kernel add {record.full_name} --install",
+    )

@@ -141,14 +141,25 @@ def read_kernel(folder: Path) -> StoredKernel | None:
     return kernel
 
 
-def list_kernels(environ: Mapping[str, str]) -> Iterator[StoredKernel]:
-    """Yield the kernelspecs of the user that stackenv wrote, by name; nothing where none can be."""
+def list_kernel_folders(environ: Mapping[str, str]) -> list[Path]:
+    """Return what is in the folder of the user's kernelspecs, by name, whoever has written it.
+
+    Raises
+    ------
+    StackenvError
+        When the variables do not say where that folder is.
+    OSError
+        When it is there and cannot be read.
+    """
     try:
-        folder = find_kernels_folder(environ)
-        names = sorted(entry.name for entry in os.scandir(folder))
+        return sorted(find_kernels_folder(environ).iterdir())
     except (FileNotFoundError, NotADirectoryError):
-        return
-    yield from filter(None, (read_kernel(folder / name) for name in names))
+        return []
+
+
+def list_kernels(environ: Mapping[str, str]) -> Iterator[StoredKernel]:
+    """Yield the kernelspecs of the user that stackenv wrote, by name; raise as `list_kernel_folders` does."""
+    yield from filter(None, map(read_kernel, list_kernel_folders(environ)))
 
 
 def find_kernels_of(prefix: str, environ: Mapping[str, str]) -> tuple[StoredKernel, ...]:
@@ -163,10 +174,7 @@ def choose_folder(record: Record, environ: Mapping[str, str]) -> Path:
     for kernel in find_kernels_of(record.path, environ):
         return kernel.folder
     root, name = find_kernels_folder(environ), name_kernel(record)
-    try:
-        taken = {entry.name.lower() for entry in os.scandir(root)}
-    except (FileNotFoundError, NotADirectoryError):
-        taken = set()
+    taken = {folder.name.lower() for folder in list_kernel_folders(environ)}
     # Another's, or of an environment that is gone: notebooks refer to it by its name.
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return root / next(n for n in names if n not in taken or is_leftover(root / n))

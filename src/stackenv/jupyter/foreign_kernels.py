@@ -1,0 +1,49 @@
+"""The user's kernelspecs that stackenv did not write: what they start, and whether that is still there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stackenv.errors import StackenvError
+from stackenv.jupyter.kernels import KERNEL_FILE, list_kernel_folders, read_kernel
+
+
+def list_foreign_kernels(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folders of the kernelspecs that stackenv did not write; raise as `list_kernel_folders`."""
+    for folder in list_kernel_folders(environ):
+        # One that may not be looked into is none for Jupyter either; pathlib would raise.
+        if os.path.isfile(folder / KERNEL_FILE) and read_kernel(folder) is None:  # noqa: PTH113
+            yield folder
+
+
+def describe_fault(folder: Path) -> str:
+    """Return why the kernelspec in `folder` does not start; empty when it may."""
+    try:
+        program = read_kernelspec(folder)["argv"][0]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return "its file cannot be read, or names no program"
+    gone = isinstance(program, str) and program.startswith("/") and not Path(program).exists()
+    return f"its program {program} is gone" if gone else ""
+
+
+def list_named_paths(environ: Mapping[str, str]) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder of `list_foreign_kernels`, and the words and variables that start its kernel."""
+    with contextlib.suppress(OSError, StackenvError):
+        for folder in list_foreign_kernels(environ):
+            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+                data = read_kernelspec(folder)
+                yield (
+                    folder,
+                    [str(word) for word in (*data.get("argv", ()), *(data.get("env") or {}).values())],
+                )
+
+
+def read_kernelspec(folder: Path) -> dict[str, Any]:
+    """Return the contents of the kernelspec in `folder`, which can be anything that JSON has."""
+    data: dict[str, Any] = json.loads((folder / KERNEL_FILE).read_bytes())
+    return data

@@ -1,0 +1,68 @@
+"""Installs ipykernel into an environment: by its own pip, or by the conda that its module loads."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from stackenv.environments.context import Context
+from stackenv.environments.run_plan import making
+from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
+from stackenv.errors import InstallError
+from stackenv.jupyter.ipykernel import IPyKernel, Start, probe_ipykernel
+from stackenv.record import Record
+
+
+def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKernel:
+    """Install ipykernel into the environment of `record`, whose commands begin with `start`; return it.
+
+    Raises
+    ------
+    InstallError
+        When that fails; what pip or conda say stands above.
+    """
+    with making(context) as place:
+        if record.kind == "conda":
+            install_with_conda(record, start, place)
+        else:
+            install_with_pip(record, start, place)
+        place.access.give_tree(Path(record.path))
+        found = probe_ipykernel(start, f"{record.path}/bin/python", place.environ)
+    if not found.version:
+        raise InstallError(
+            f"ipykernel was installed into {record.path}, and cannot be imported there: "
+            f"{found.problem or 'it is not found'}; no kernel was made",
+            f"stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'",
+        )
+    return found
+
+
+def install_with_pip(record: Record, start: Start, context: Context) -> None:
+    """Have the environment's own pip install ipykernel, under its constraints."""
+    python = f"{record.path}/bin/python"
+    words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
+    within = {name: value for name, value in context.environ.items() if name not in ELSEWHERE}
+    status, said = run_aloud(start(words), {**constrained(record, within), "PIP_USER": "0"})
+    if status and "No module named pip" in said:
+        raise InstallError(
+            f"{record.full_name} has no pip; no kernel was made",
+            f"ml {record.full_name}; python -m ensurepip; then the same again",
+        )
+    if status:
+        raise explain_failure(record, ("ipykernel",), said, status)
+
+
+def install_with_conda(record: Record, start: Start, context: Context) -> None:
+    """Have the conda that the environment's module loads install ipykernel."""
+    # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it.
+    conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")
+    copy = ("--copy",) if context.shared else ()
+    words = (*conda, "install", "--yes", "--freeze-installed", "--prefix", record.path)
+    status, _ = run_aloud(start((*words, *copy, "ipykernel")), context.environ)
+    if status:
+        raise InstallError(
+            f"conda could not install ipykernel into {record.path} and leave the rest as it is "
+            f"(status {status}); what it says stands above; no kernel was made",
+            f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} "
+            "ipykernel, which shows what else it would change, and asks; then the same again",
+        )
