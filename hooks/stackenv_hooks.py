@@ -47,7 +47,7 @@ def pre_build_and_install_loop_hook(easyconfigs, *args, **kwargs):
 
 
 def post_build_and_install_loop_hook(results, *args, **kwargs):
-    """Forget the copies: the new modulefiles stand."""
+    """Forget the copies: the new modulefiles are complete."""
     call("finish_loop", results)
 
 
@@ -57,7 +57,7 @@ def pre_ready_hook(block, *args, **kwargs):
 
 
 def pre_module_hook(block, *args, **kwargs):
-    """Write what the modulefile leans on into the installation, before the modulefile itself."""
+    """Write what the modulefile needs into the installation, before the modulefile itself."""
     call("complete_installation", block)
 
 

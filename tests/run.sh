@@ -8,7 +8,7 @@
 #                                             parameters
 #   sh tests/run.sh --all [ARGUMENT...]       all of them
 #
-# The last two run on the disk, start each command anew and have pip install itself into each environment.
+# The last two run on the disk, start each command in a process of its own and have pip install itself into each environment.
 # Arguments go to pytest. tests/tiers.py says which test belongs where.
 set -eu
 cd "$(dirname "$0")/.."

@@ -59,7 +59,7 @@ def sort_into_tiers(items: list[pytest.Item]) -> None:
 
 
 def choose_covering(products: Sequence[Values], strength: int) -> set[Values]:
-    """Return some of `products` in which all that any `strength` places of one of them hold stands together.
+    """Return some of `products` in which all that any `strength` places of one of them hold occurs together.
 
     Greedy, in the order of `products`, and what was chosen least so far first: the same products give the
     same selection, and no value is combined with one alone where there are others.
@@ -81,7 +81,7 @@ def choose_covering(products: Sequence[Values], strength: int) -> set[Values]:
 
 
 def list_held(values: Values, strength: int) -> list[tuple[tuple[int, Hashable], ...]]:
-    """Return what `values` hold, by place: each choice of `strength` places with what stands there."""
+    """Return what `values` hold, by place: each choice of `strength` places with what is there."""
     return list(itertools.combinations(enumerate(values), min(strength, len(values))))
 
 
@@ -201,7 +201,7 @@ def mark_quick(items: list[pytest.Item]) -> None:
 
 
 def folder_of(item: pytest.Item) -> str:
-    """Return the folder of tests in which the test stands."""
+    """Return the folder of tests that the test is in."""
     return item.path.parent.name
 
 

@@ -202,8 +202,8 @@ def mount_image(arguments, holder):
     os.close(given)
     os.waitpid(child, 0)
     with os.fdopen(answer, "rb") as stream:
-        told = stream.read(4096) or b"what mounts it has ended"
-    return "" if told == b"\0" else told.decode("utf-8", "replace")
+        answer = stream.read(4096) or b"what mounts it has ended"
+    return "" if answer == b"\0" else answer.decode("utf-8", "replace")
 
 
 def enter(name, squashfuse, source, prefix, mark, holder):

@@ -13,5 +13,5 @@ own files. `disk` and `account` look at what folders take, and at a user's start
 
 __version__ = "0.1.0"
 
-# Stands in everything that stackenv writes, so that it knows its own.
+# In everything that stackenv writes, so that it knows its own.
 STACKENV_UUID = "5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94"

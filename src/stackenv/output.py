@@ -1,4 +1,4 @@
-"""The one printer: data on stdout, as text, table or JSON; what people are told, and asked, on stderr."""
+"""The one printer: data on stdout, as text, table or JSON; messages and questions on stderr."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def tell(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
     # That nobody listens any more is no reason to leave work half-done.
     with contextlib.suppress(OSError):
-        # In a log that takes both, what was printed before stands before.
+        # So that a log of both has them in the order of printing.
         sys.stdout.flush()
         print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
 

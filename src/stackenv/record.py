@@ -14,7 +14,7 @@ cpu_features    what packages compiled here need of the CPU, by the names of /pr
 activation      what a conda environment's own activation does, captured; null for a venv
 packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
                 environment is packed into; null, or absent, while it is a folder of files
-replaces        the prefix of the environment that was made anew as this one; empty, or absent, if none
+replaces        the prefix of the environment that this one was rebuilt from; empty, or absent, without one
 layers          false after `adopt --no-pth`; when it is absent, made_by tells
 sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
 module_roots    folders of the site's software, from its configuration; empty, or absent, if none
@@ -60,7 +60,7 @@ URL_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*")
 class Package:
     """An installed package, as its metadata names it, and where it came from.
 
-    `location` is the folder that it is imported from; `sha256` that of the wheel, where pip has told
+    `location` is the folder that it is imported from; `sha256` that of the wheel, where pip reports it
     it; `source` the file name of what was installed (a wheel, an sdist), where known; `installer` is
     `pip` for what pip, or a tool like it, has put beside conda's packages, and empty for all others.
     """
@@ -144,7 +144,7 @@ class Record:
     module_folder
         What users give to `module use` to find the module.
     modules
-        The modules it stands on, by full name, in the order of their loading: those asked for.
+        Its base modules, by full name, in the order of their loading: those asked for.
     stack
         Every module loaded with them.
     modulepath
@@ -166,7 +166,7 @@ class Record:
     packed
         The image that the environment is in; None while it is a folder of files.
     replaces
-        The prefix of the environment in whose place it was made anew; empty when there was none.
+        The prefix of the environment that it was rebuilt from; empty when there was none.
     layers
         Whether files of stackenv in site-packages put the packages in order; not after `--no-pth`.
     sees_modules

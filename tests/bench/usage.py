@@ -71,7 +71,7 @@ def scan_bare(roots: list[Path]) -> None:
 
 
 def run_du(roots: list[Path]) -> tuple[int, int]:
-    """Return the bytes and inodes that two runs of du tell of `roots`."""
+    """Return the bytes and inodes that two runs of du report for `roots`."""
     numbers = []
     for option in ("-B1", "--inodes"):
         done = subprocess.run(["du", "-sc", option, *roots], check=True, capture_output=True, text=True)

@@ -24,7 +24,7 @@ def test_what_is_not_stackenvs_stays(person: Person) -> None:
 
 
 SITE = f"lib/python{MINOR}/site-packages"
-# A file of the user's, and what is told of it.
+# A file of the user's, and what is said about it.
 FOREIGN = {
     "data/results.csv": "data",
     "src/mine/setup.py": "src",
@@ -184,7 +184,7 @@ def test_what_the_command_was_started_by_stays(left: Person) -> None:
         [python, "-c", script], env=left.environ, cwd=left.home, capture_output=True, text=True, check=True
     )
     assert "in use on this node by process" in done.stderr and python.exists()
-    # A shell that stands there is no use of it.
+    # A shell whose working folder it is does not use it.
     left.shell(f"cd venvs/left-1.0 && {COMMAND} clean --yes; true")
     assert not python.exists()
 

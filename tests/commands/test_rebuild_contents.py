@@ -52,7 +52,7 @@ def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person
     code = "import mine, from_file; print(mine.HERE)"
     done = person.stackenv("run", "biopy", "--", "python", "-c", code)
     assert done.stdout == f"{project}/mine.py\n"
-    # Exported, the file and the folder are told, and not looked for.
+    # Exported, the file and the folder are reported, and not looked for.
     file = person.home / "it.yaml"
     file.write_text(person.stackenv("export", "biopy").stdout)
     again = json.loads(person.stackenv("create", "again", "--from", str(file), "--json").stdout)

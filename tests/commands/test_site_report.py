@@ -1,4 +1,4 @@
-"""`stackenv site report`: who leans on a module, by records alone."""
+"""`stackenv site report`: who depends on a module, by records alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from people import COMMAND, Person
 
 @pytest.fixture(scope="module")
 def person(new_person: Callable[[], Person]) -> Person:
-    """Return a person with a folder of projects; the modules of one stand on Bundle/1, of two on Bundle/2."""
+    """Return a person with a folder of projects; one module needs Bundle/1, two Bundle/2."""
     person = new_person()
     for name, module in (("one", "Bundle/1"), ("two", "Bundle/2")):
         root = person.home / "projects" / name

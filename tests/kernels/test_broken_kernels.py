@@ -1,4 +1,4 @@
-"""Kernels that do not start any more: found by `stackenv check`, ours taken away, others' told."""
+"""Kernels that do not start any more: found by `stackenv check`, ours removed, others' reported."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_packages_and_environments_that_are_there(person: Person, own_conda: Pat
     assert packages["where"] == f"{person.home}/conda/pkgs"
     assert environment["where"] == f"{person.home}/conda/envs/genes"
     assert environment["hint"].endswith(f"conda create --clone {person.home}/conda/envs/genes --name genes")
-    # Of a folder that holds more than packages nobody is told to delete it.
+    # Of a folder that holds more than packages the hint is not to delete it.
     (person.home / "conda/pkgs/results").mkdir()
     (told,) = (
         f for f in find(person, PURGED, SCRATCH=f"{person.home}/conda") if f["where"] == packages["where"]

@@ -1,4 +1,4 @@
-"""What looks like a fault of an environment and is none, and the fault beside it that is one."""
+"""What only looks like a fault of an environment, and the real fault beside it."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def set_list(path: Path, *entries: tuple[int, int, int]) -> None:
 def test_a_list_that_lets_others_read_and_one_that_lets_them_write(biologist: Person, prefix: Path) -> None:
     folder = prefix / "bin"
     set_list(folder, (0x02, 5, 4711))
-    # Its mask stands where the mode of the group stood.
+    # Its mask takes the place of the group's mode.
     assert folder.stat().st_mode & stat.S_IWGRP
     assert check(biologist) == []
     set_list(folder, (0x02, 7, 4711))

@@ -1,4 +1,4 @@
-"""No fix makes something worse: what works by what is found is told, and left as it is."""
+"""No fix makes something worse: what works because of what is found is reported, and left as it is."""
 
 from __future__ import annotations
 

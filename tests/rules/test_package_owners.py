@@ -33,7 +33,7 @@ def pip(user: User, *words: str) -> None:
 
 
 def adopt_again(user: User) -> str:
-    """Make the module of it anew by adopting it, as what may have been moved; return what was told."""
+    """Write its module again by adopting it, as what may have been moved; return what was reported."""
     (user.modules / "it/1.0.lua").unlink()
     adopted = user.stackenv("adopt", str(prefix_of(user)), "it")
     assert adopted.returncode == 0, adopted.stderr

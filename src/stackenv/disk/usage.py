@@ -91,7 +91,7 @@ def measure_trees(
     trees
         Folders by names of the caller's.
     on_progress
-        Is told how many entries more were seen.
+        Called with how many more entries were seen.
     """
     found = Found()
     roots: dict[tuple[int, int], int] = {}

@@ -1,4 +1,4 @@
-"""An environment as it is looked at: each fact is found out when a rule first asks for it."""
+"""An environment as the rules see it: each fact is read when a rule first asks for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class StackLoader:
-    """Loads modules, each set of them once: environments often stand on the same."""
+    """Loads modules, each set of them once: environments often have the same base modules."""
 
     environ: Mapping[str, str]
     loaded: dict[tuple[str, tuple[str, ...], bool], Stack] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class CheckedEnvironment:
     record
         What is recorded; None when that cannot be read, and `problem` says why.
     problem, hint
-        Empty when the record can be read; otherwise what is the matter, and what to type.
+        Empty when the record can be read; otherwise why it cannot be, and what to type.
     shared
-        The root of the project that it is of, whose group may change it; None when it is the user's.
+        The root of its project, whose group may change it; None when it is the user's own.
     believed
         Whether nobody else can have written the record: to load its modules runs code.
     environ
@@ -70,7 +70,7 @@ class CheckedEnvironment:
     loader
         Shared by all environments of one check.
     thorough
-        Whether one environment was asked for: then all its files are read, too.
+        Whether to compare the contents of all files: one environment was asked for.
     record_lost
         Whether the record is gone or damaged, and can be written again.
     """
@@ -117,7 +117,7 @@ class CheckedEnvironment:
 
     @property
     def loaded_stack(self) -> Stack | None:
-        """The stack; None when it cannot be loaded, of which one rule tells why."""
+        """The stack; None when it cannot be loaded: the rule `modules-gone` reports why."""
         try:
             return self.stack
         except StackenvError:
@@ -125,7 +125,7 @@ class CheckedEnvironment:
 
     @cached_property
     def venv(self) -> Venv | None:
-        """The venv; None when it cannot be read, of which one rule tells why."""
+        """The venv; None when it cannot be read: the rule `python-changed` reports why."""
         try:
             return read_venv(self.prefix)
         except StackenvError:

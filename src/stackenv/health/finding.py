@@ -113,9 +113,9 @@ class Finding:
     fix
         What `stackenv check --fix` does, in this order; empty when only the user can decide.
     parts
-        Each of several faults that `what` tells of, which may name the first alone.
+        Each of several faults, where `what` may name the first alone.
     hides
-        The rules that are not asked, for what they would find is the effect of this fault.
+        The rules that are skipped, since they would only find the effects of this fault.
     breaks
         What fails as long as this is not fixed; empty when nothing does that a fix would need.
     """

@@ -15,8 +15,8 @@ from stackenv.conda.environments import list_files
 from stackenv.disk.file_hash import hash_file
 from stackenv.environments.own_packages import Owners, describe_requirement, read_origin
 
-# Written anew by Python, whatever was noted.
-WRITTEN_ANEW = (".pyc", ".pyo")
+# Python writes them again, whatever the installer has recorded.
+COMPILED = (".pyc", ".pyo")
 NOTES = ("METADATA", "RECORD")
 # How a script begins that pip or uv has made: where `#!` cannot hold the interpreter's path, with three lines
 # (pip/_vendor/distlib/scripts.py).
@@ -61,7 +61,7 @@ def list_conda_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[
         requirement = f"{note['name']}={note['version']}"
         for name, sha256 in list_files(note).items():
             path = prefix / name
-            if path.suffix in WRITTEN_ANEW or path.is_symlink():
+            if path.suffix in COMPILED or path.is_symlink():
                 continue
             if not path.exists():
                 yield Fault(requirement, path, False)
@@ -105,7 +105,7 @@ def list_recorded(distribution: Distribution, prefix: Path) -> Iterator[tuple[Pa
         return
     for file in distribution.files or ():
         # virtualenv puts the folders of compiled files into RECORD, and does not make them.
-        if file.suffix in WRITTEN_ANEW or file.name == "__pycache__":
+        if file.suffix in COMPILED or file.name == "__pycache__":
             continue
         path = Path(os.path.normpath(str(distribution.locate_file(file))))
         # A RECORD can name any file: one outside is not the environment's, nor this command's to read.

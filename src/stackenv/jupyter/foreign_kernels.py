@@ -16,7 +16,7 @@ from stackenv.jupyter.kernels import KERNEL_FILE, list_kernel_folders, read_kern
 def list_foreign_kernels(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield the folders of the kernelspecs that stackenv did not write; raise as `list_kernel_folders`."""
     for folder in list_kernel_folders(environ):
-        # One that may not be looked into is none for Jupyter either; pathlib would raise.
+        # Jupyter skips one that may not be looked into; pathlib would raise.
         if os.path.isfile(folder / KERNEL_FILE) and read_kernel(folder) is None:  # noqa: PTH113
             yield folder
 

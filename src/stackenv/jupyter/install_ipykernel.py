@@ -19,7 +19,7 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
     Raises
     ------
     InstallError
-        When that fails; what pip or conda say stands above.
+        When that fails; pip or conda have printed why.
     """
     with making(context) as place:
         if record.kind == "conda":

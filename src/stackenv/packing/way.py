@@ -26,7 +26,7 @@ SMALL_BYTES = 1 << 20
 def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]:
     """Return how an environment can be used when it is packed (`PackedImage.way`), and what to tell of it.
 
-    A venv, in which `tree` is, runs from any place, but for what was told its own. conda writes the path
+    A venv, in which `tree` is, runs from any place, unless a file of it holds its path. conda writes the path
     into what it installs.
     """
     if record.kind != "venv":

@@ -2,7 +2,7 @@
 
 Only `EasyBuildError` leaves it: any other exception ends `eb` with a traceback. The modulefile that
 a build replaces is copied aside first and comes back when the build does not get to its end, since
-EasyBuild deletes it early (facts: when the hook raises at the final write, the modulefile is gone).
+EasyBuild deletes it early (when a hook raises at the final write, the old modulefile is gone already).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`stackenv site report`: whose personal modules lean on a module that is to go."""
+"""`stackenv site report`: whose personal modules depend on a module that is to be removed."""
 
 from __future__ import annotations
 

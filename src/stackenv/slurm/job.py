@@ -10,14 +10,14 @@ from stackenv.environments.launch import OF_ACTIVE, OF_PYTHON
 from stackenv.environments.packed import ENTRANCE
 from stackenv.record import Record
 
-# What starts as many threads as the node has CPUs, unless it is told: OpenMP, the libraries below numpy,
-# and numexpr, which takes no more than the last allows, 64 where nobody says so.
+# Without these, a thread for each CPU of the node: OpenMP, the libraries below numpy, and numexpr, which
+# takes no more than the last allows, 64 by default.
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     "NUMEXPR_MAX_THREADS",
 )
-# What srun reads, sbatch hands on from the job that it is typed in, and Slurm sets anew only in a job that
-# has asked for it. Without the first a step has the memory of its job, without the others a task a node.
+# What srun reads, sbatch hands on from the job that it is typed in, and Slurm sets only in a job that has
+# asked for it. Without the first a step has the memory of its job, without the others a task a node.
 MEMORY = ("SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE")
 TASKS = ("SLURM_NTASKS", "SLURM_NPROCS")
 
@@ -77,7 +77,7 @@ class JobSpec:
     module_folder
         Where the module is.
     modulepath
-        Where the modules beneath it were found.
+        Where its base modules were found.
     lmod_package
         The folder of Lmod, for where the job's own shell has no `module`.
     handed_on

@@ -14,7 +14,7 @@ RESERVED_WORD = re.compile(
     r"case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
 )
 
-# Slurm sets none of these anew in a job that has no steps yet, or is none of an array. A job of an array
+# Slurm sets none of these in a job that has no steps yet, or is not of an array. A job of an array
 # that was asked for in front of the script (sbatch --array) keeps its number.
 HANDED_ON = """\
 # What the job in which this may be submitted has handed on.
@@ -45,11 +45,11 @@ LOAD = """\
 [ -n "${{LMOD_PKG-}}" ] || LMOD_PKG={package}
 command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
 module --quiet purge
-{leave}{beneath}module use {folder}
+{leave}{base_folders}module use {folder}
 module load {name} || exit
 """
 # Where MODULEPATH has a folder, that keeps its place: there may be one for each kind of node.
-BENEATH = """\
+BASE_FOLDERS = """\
 for folder in {folders}; do
     case ":${{MODULEPATH-}}:" in *":$folder:"*) ;; *) module use --append "$folder" ;; esac
 done
@@ -92,7 +92,7 @@ def render_load(spec: JobSpec) -> str:
         name=quote_sh(spec.full_name),
         package=quote_sh(spec.lmod_package),
         leave=LEAVE.format(names=" \\\n    ".join(textwrap.wrap(" ".join(spec.left), 100))),
-        beneath=BENEATH.format(folders=folders) if folders else "",
+        base_folders=BASE_FOLDERS.format(folders=folders) if folders else "",
         folder=quote_sh(spec.module_folder),
     )
 

@@ -14,7 +14,7 @@ from stackenv.errors import StackenvError
 
 # The job's number, and the cluster where there are several (sbatch(1), --parsable).
 ANSWER = re.compile(r"(\d+)(?:;(\S+))?")
-# What is told in passing is not waited for longer.
+# The path of the output is shown in passing: not worth a longer wait.
 TELL_S = 10
 OUTPUT = re.compile(r"^ *StdOut=(/.+)$", re.MULTILINE)
 # How scontrol writes the number of an array's job that has none yet (slurm.h, NO_VAL).

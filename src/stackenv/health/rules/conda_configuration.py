@@ -22,7 +22,7 @@ from stackenv.health.finding import Finding, MoveAside, RewriteFile
 
 
 def find_condarc(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each of the user's condarc files that is no YAML mapping, in the eyes of conda."""
+    """Yield a finding for each of the user's condarc files that conda cannot read as a YAML mapping."""
     for file in account.condarc_files():
         yield from (set_aside(file, finding) for finding in find_syntax_faults(file))
 
@@ -115,7 +115,7 @@ def find_condarc_policy(account: Account) -> Iterator[Finding]:
         try:
             node = yaml.compose(contents, yaml.SafeLoader)
         except (yaml.YAMLError, ValueError, RecursionError):
-            # Told by another rule.
+            # The rule `condarc` reports that.
             continue
         if isinstance(node, yaml.MappingNode):
             faults = list(find_forbidden_entries(node, file, account))

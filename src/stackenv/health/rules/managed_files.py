@@ -101,16 +101,16 @@ def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
     record = environment.record
     if record is None or not environment.prefix.is_dir():
         return
-    told = [
+    outdated = [
         *list_old_modulefile(environment.modulefile, record),
         *list_changed_files(record),
         *list_changed_pins(environment),
         *list_changed_scripts(record),
     ]
-    if not told:
+    if not outdated:
         return
     fix = environment.refresh
-    shown = "; ".join(told[:4]) + (f"; and {len(told) - 4} more" if len(told) > 4 else "")
+    shown = "; ".join(outdated[:4]) + (f"; and {len(outdated) - 4} more" if len(outdated) > 4 else "")
     yield Finding(
         "stale",
         "warning",
@@ -140,7 +140,7 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
 def list_changed_files(record: Record) -> Iterator[str]:
     """Yield a sentence for each of stackenv's files in the environment that is changed.
 
-    Of those that are gone or empty another rule tells.
+    The rule `own-files` reports those that are gone or empty.
     """
     for file in describe_files(record):
         path = Path(file.path)

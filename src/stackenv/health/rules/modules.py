@@ -124,7 +124,8 @@ def find_stack_over_conda(account: Account) -> Iterator[Finding]:
     """
     environ = account.environ
     prefix, root = environ.get("CONDA_PREFIX", ""), environ.get("STACKENV_CONDA_ROOT", "")
-    # Another conda hides nothing, and a personal module's environment that has lost its files is told of.
+    # Another conda hides nothing, and the rule `own-files` reports a personal module's environment that has
+    # lost its files.
     if not prefix or not root or prefix in (root, environ.get("STACKENV_CONDA_ENV")):
         return
     if not account.configuration.conda.hide_modules or hides_modules(Path(prefix)):
@@ -168,7 +169,7 @@ def name_module(entries: list[str], environ: Mapping[str, str]) -> str:
 # Up to Lmod 8.7.14, where files with a dot are not wanted, and since.
 CACHE_FOLDERS = (".lmod.d/.cache", ".lmod.d/__cache__", ".cache/lmod")
 CACHE_VALID_S = 86400
-# The first level of the table is by folder (libexec/serializeTbl.lua); in the compiled file it stands too.
+# The first level of the table is by folder (libexec/serializeTbl.lua); the compiled file has it too.
 COVERED = re.compile(rb"""["'\x00-\x1f\x80-\xff](/[^"'\x00-\x1f\x80-\xff]+)""")
 
 

@@ -12,7 +12,7 @@ from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.record import Record
 
-# They ask the Python, or what it finds.
+# The rules that run the Python, or look at what it finds.
 OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")
 
 
@@ -24,14 +24,14 @@ def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
     rebuild = f"stackenv rebuild {environment.full_name}"
     program, configuration = prefix / "bin/python", prefix / "pyvenv.cfg"
     if record.packed:
-        # A link to the program that leads into the image, whose loss another rule tells.
+        # A link to the program that leads into the image, whose loss `missing-files` reports.
         if not os.path.lexists(program):
             again = f"stackenv unpack {environment.full_name}; stackenv pack {environment.full_name}"
             yield report_python(program, f"its Python is gone: {program}", again)
         return
     if record.kind == "conda" and any(package.name == "python" for package in environment.packages):
         lost: dict[str, str] = {}
-        # A file of conda's: another rule tells of all of those.
+        # A file of conda's: the rule `missing-files` reports all of those.
         if not program.exists():
             return
     else:

@@ -40,23 +40,23 @@ CONDA_FOLDERS = {"envs": "environments", "pkgs": "packages"}
 def find_storage_purged(account: Account) -> Iterator[Finding]:
     """Yield a finding for each variable, each package cache and each environment that leads there.
 
-    Of environments those without a module: the others are told with their own findings. What a condarc
-    says, another rule tells.
+    Of environments those without a module: the others have findings of their own. What a condarc says is
+    the subject of `condarc-policy`.
     """
     environ, configuration = account.environ, account.configuration
-    told = set()
+    reported = set()
     for what, title in CONDA_FOLDERS.items():
         for path, named in list_chosen(what, environ, configuration):
             purged = find_purged_folder(path, environ, configuration)
-            if purged and named.startswith("CONDA_") and path not in told:
-                told.add(path)
+            if purged and named.startswith("CONDA_") and path not in reported:
+                reported.add(path)
                 where = ", ".join([named, *find_variable_places(named, account)])
                 hint = f"unset {named}, and take it out of where it is set; the site's module sets it right"
                 yield report_purged(f"conda is to keep {title} in {path}", where, purged, hint)
     for path in list_package_caches(environ, configuration):
         purged = find_purged_folder(path, environ, configuration)
-        if purged and path.is_dir() and path not in told:
-            told.add(path)
+        if purged and path.is_dir() and path not in reported:
+            reported.add(path)
             hint = f"conda makes another where the site wants it; {say_how_it_goes(path)}"
             yield report_purged(f"conda's packages are in {path}", str(path), purged, hint)
     for prefix in list_conda_prefixes(environ, configuration):

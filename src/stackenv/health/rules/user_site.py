@@ -152,10 +152,10 @@ def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
     for prefix in list_venvs(environ, configuration):
         folder = prefix / "lib" / minor / "site-packages"
         if folder.is_dir() and not (prefix / "stackenv").is_dir() and sees_base(prefix):
-            # Its own packages stand in front of ~/.local.
+            # Its own packages come before ~/.local.
             yield Viewer(f"the venv {shorten(prefix, environ)}", {}, True)
     found = shutil.which("python3", path=environ.get("PATH", ""))
-    # The operating system's is left to its user; venvs are told above.
+    # That of the operating system is left to its user; venvs are handled above.
     if found and not (Path(found).parents[1] / "pyvenv.cfg").exists():
         prefix = Path(os.path.realpath(found)).parents[1]
         folder = prefix / "lib" / minor / "site-packages"
