@@ -14,7 +14,7 @@ import pytest
 from stacked import open_stack
 from users import STACKENV, User, make_user
 
-from stackenv.transactions.lock_owner import Owner
+from stackenv.transactions.process import Process
 
 TITLES = ["MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"]
 
@@ -142,8 +142,8 @@ def test_a_leftover_in_a_read_only_folder_is_told_of_and_the_list_works(lister: 
         "host": os.uname().nodename,
         "pid": int(ended),
         "start": "1",
-        "boot": Owner.current().boot,
-        "pid_namespace": Owner.current().pid_namespace,
+        "boot": Process.current().boot,
+        "pid_namespace": Process.current().pid_namespace,
         "complete_when": str(user.modules / "lost/1.0.lua"),
         "changes": [{"change": "RemoveFile", "path": str(user.modules / "lost/1.0.lua")}],
     }

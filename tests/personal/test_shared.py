@@ -16,7 +16,7 @@ import pytest
 from stacked import open_stack
 from users import User, make_user
 
-from stackenv.transactions.lock_owner import Owner
+from stackenv.transactions.process import Process
 
 # Numbers that no account of the machine has.
 GROUP, OWNER, MEMBER, STRANGER = 74001, 74011, 74012, 74013
@@ -172,8 +172,8 @@ def write_journal(project: Project, pid: int, start: str, environment: Path) -> 
         "host": os.uname().nodename,
         "pid": pid,
         "start": start,
-        "boot": Owner.current().boot,
-        "pid_namespace": Owner.current().pid_namespace,
+        "boot": Process.current().boot,
+        "pid_namespace": Process.current().pid_namespace,
         "complete_when": str(project.root / "modules/half/1.0.lua"),
         "changes": [
             {

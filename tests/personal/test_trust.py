@@ -16,9 +16,9 @@ from made_again import make_again
 from stacked import Stack
 from users import STACKENV, User, make_user
 
-from stackenv.transactions.journal_entry import Entry
-from stackenv.transactions.lock_owner import Owner, read_boot, read_pid_namespace
+from stackenv.transactions.journal_file import Entry
 from stackenv.transactions.plan import RemoveFile, RemoveTree
+from stackenv.transactions.process import Process, read_boot, read_pid_namespace
 
 GROUP, MEMBER = 74001, 74012
 
@@ -44,7 +44,7 @@ def test_a_journal_that_a_colleague_wrote_is_not_carried_out(
     (precious / "stackenv").mkdir(parents=True)
     for path in (precious / "file", precious / "stackenv/unfinished-1"):
         path.write_text("precious")
-    gone = Owner(os.uname().nodename, 1, "1", read_boot(), read_pid_namespace())
+    gone = Process(os.uname().nodename, 1, "1", read_boot(), read_pid_namespace())
     tree = RemoveTree(str(precious), str(precious / "stackenv/unfinished-1"))
     entry = Entry("tool/1.0", "stackenv edit tool", gone, "", (RemoveFile(str(precious / "file")), tree))
     journal = project / "modules/.stackenv/tool@1.0.json"

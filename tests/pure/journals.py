@@ -13,24 +13,24 @@ from pathlib import Path
 import pytest
 
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.journal_entry import Entry
+from stackenv.transactions.journal_file import Entry
 from stackenv.transactions.leftovers import read_interrupted, sweep
-from stackenv.transactions.lock_owner import GONE_AFTER_S, Owner
 from stackenv.transactions.plan import (
     Change,
 )
+from stackenv.transactions.process import GONE_AFTER_S, Process
 
 MEMBER = 74012
 
 
-def dead_owner() -> Owner:
+def dead_owner() -> Process:
     """Return a process of this host that has ended."""
     script = (
-        "import json; from stackenv.transactions.lock_owner import Owner; "
-        "print(json.dumps(vars(Owner.current())))"
+        "import json; from stackenv.transactions.process import Process; "
+        "print(json.dumps(vars(Process.current())))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return Owner(**json.loads(done.stdout))
+    return Process(**json.loads(done.stdout))
 
 
 def leave(folder: Path, *changes: Change, complete_when: str = "") -> Path:

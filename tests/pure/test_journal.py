@@ -17,8 +17,8 @@ import pytest
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.carry_out import carry_out_replacement
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.lock_owner import GONE_AFTER_S
 from stackenv.transactions.plan import RemoveFile, RemoveTree, Replacement, WriteFile
+from stackenv.transactions.process import GONE_AFTER_S
 
 CHANGE = "stackenv edit biopy"
 # Carries out a plan or a replacement in the folder of its first argument; the second is the number of

@@ -15,7 +15,7 @@ from journals import MEMBER, age, leave, recover, require_root
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.carry_out import carry_out_replacement
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.journal_entry import parse_entry
+from stackenv.transactions.journal_file import parse_entry
 from stackenv.transactions.plan import (
     Change,
     MovePath,

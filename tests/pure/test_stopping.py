@@ -16,7 +16,7 @@ import importlib, os, signal, sys
 from pathlib import Path
 from stackenv.transactions.files import write_file
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
-from stackenv.transactions.lock_owner import is_older
+from stackenv.transactions.process import is_older
 
 module, name, what, place, *numbers = sys.argv[1:]
 called = getattr(importlib.import_module(module), name)

@@ -27,8 +27,8 @@ ORDER = (
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER = {
     ("site.report", "cli.options"),
-    ("transactions.safe_paths", "environments.store"),
-    ("transactions.safe_paths", "jupyter.kernels"),
+    ("transactions.places", "environments.store"),
+    ("transactions.places", "jupyter.kernels"),
 }
 CIRCLES = {
     frozenset({"transactions.backup", "transactions.changes"}),

@@ -19,13 +19,13 @@ from stackenv.transactions.access import Access
 from stackenv.transactions.carry_out import carry_out_plan
 from stackenv.transactions.files import write_new_file
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.lock_owner import file_server_time
 from stackenv.transactions.plan import (
     Plan,
     RemoveFile,
     RemoveTree,
     Step,
 )
+from stackenv.transactions.process import file_server_time
 
 
 def test_the_clock_follows_no_link(tmp_path: Path) -> None:

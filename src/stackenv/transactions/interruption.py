@@ -13,8 +13,8 @@ from types import FrameType
 from typing import NoReturn
 
 from stackenv.errors import StackenvError
-from stackenv.transactions.lock_owner import read_start
 from stackenv.transactions.postponing import stop_now_or_later
+from stackenv.transactions.process import read_start
 
 # The terminal, a batch system or the kernel at shutdown, the end of an ssh session.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -17,7 +17,7 @@ from pathlib import Path
 from stackenv.errors import StackenvError, explain, quote_word
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.files import current_umask, write_file
-from stackenv.transactions.journal_entry import Entry, look_at, read_entry
+from stackenv.transactions.journal_file import Entry, look_at, read_entry
 from stackenv.transactions.lock_errors import (
     is_interrupted,
     name_recovery,
@@ -26,9 +26,9 @@ from stackenv.transactions.lock_errors import (
     tell_open,
     unfinished,
 )
-from stackenv.transactions.lock_owner import GONE_AFTER_S, Owner, beating, is_older, read_start
+from stackenv.transactions.places import find_outside, is_complete, spares_module
 from stackenv.transactions.plan import Change
-from stackenv.transactions.safe_paths import find_outside, is_complete, spares_module
+from stackenv.transactions.process import GONE_AFTER_S, Process, beating, is_older, read_start
 
 __all__ = ["Entry", "Journal", "JournalFullError", "OpenJournal", "read_entry", "read_start"]
 
@@ -73,7 +73,7 @@ class Journal:
             When the folder cannot be written.
         """
         path = self._path_of(subject)
-        entry = Entry(subject, command, Owner.current(), complete_when, ())
+        entry = Entry(subject, command, Process.current(), complete_when, ())
         self._create(path, entry)
         journal = OpenJournal(path, entry)
         try:
@@ -162,7 +162,7 @@ class Journal:
                 f"rm {quote_word(path)}"
             ]
         base = path.name.partition(".recovery.")[0]
-        taken = path.with_name(f"{base}.recovery.{name_recovery(Owner.current())}")
+        taken = path.with_name(f"{base}.recovery.{name_recovery(Process.current())}")
         try:
             ended_s = path.lstat().st_mtime
             path.rename(taken)
@@ -205,7 +205,7 @@ def require_folder(folder: Path) -> None:
         )
 
 
-def name_place(owner: Owner) -> str:
+def name_place(owner: Process) -> str:
     """Return where the number of `owner` means something, for the name of a draft."""
     return f"{owner.host}-{owner.pid_namespace}"
 

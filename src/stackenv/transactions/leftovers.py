@@ -12,10 +12,10 @@ from pathlib import Path
 from stackenv.errors import StackenvError
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.journal import BROKEN, name_place
-from stackenv.transactions.journal_entry import Entry, read_entry
-from stackenv.transactions.lock_owner import Owner, read_start
+from stackenv.transactions.journal_file import Entry, read_entry
+from stackenv.transactions.places import is_inside
 from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, RemoveTree, WriteFile
-from stackenv.transactions.safe_paths import is_inside
+from stackenv.transactions.process import Process, read_start
 
 # What transactions.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
 RANDOM = "[a-z0-9_]" * 8
@@ -86,4 +86,4 @@ def is_abandoned(draft: str, current: Container[str]) -> bool:
         return False
     _, place, pid = found.groups()
     # The first draft of a journal, which is linked to its place when it is whole.
-    return pid is None or (place == name_place(Owner.current()) and not read_start(int(pid)))
+    return pid is None or (place == name_place(Process.current()) and not read_start(int(pid)))

@@ -7,30 +7,30 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.errors import BusyError, StackenvError, quote_word
-from stackenv.transactions.journal_entry import Entry, FoundEntry, look_at
-from stackenv.transactions.lock_owner import GONE_AFTER_S, Owner, is_older
+from stackenv.transactions.journal_file import Entry, FoundEntry, look_at
+from stackenv.transactions.process import GONE_AFTER_S, Process, is_older
 
 # Behind the name of a journal that is being recovered: by whom.
 RECOVERY = re.compile(r"(.+)\.(\d{1,9})\.(\d*)\.([0-9a-f-]*)\.(\d*)")
 
 
-def name_recovery(owner: Owner) -> str:
-    """Return what `recovering_owner` reads: `owner`, in the name of a journal."""
+def name_recovery(owner: Process) -> str:
+    """Return what `recovering_process` reads: `owner`, in the name of a journal."""
     return f"{owner.host}.{owner.pid}.{owner.start}.{owner.boot}.{owner.pid_namespace}"
 
 
-def recovering_owner(path: Path) -> Owner | None:
+def recovering_process(path: Path) -> Process | None:
     """Return who is recovering, by the file's name; None when nobody is."""
     found = RECOVERY.fullmatch(path.name.partition(".recovery.")[2])
     if not found:
         return None
     host, pid, start, boot, pid_namespace = found.groups()
-    return Owner(host, int(pid), start, boot, pid_namespace)
+    return Process(host, int(pid), start, boot, pid_namespace)
 
 
 def is_interrupted(found: FoundEntry, path: Path) -> bool:
     """Tell whether nobody carries out the journal `path` any more; one that cannot be read: when old."""
-    owner = recovering_owner(path) or (found.entry.owner if found.entry else None)
+    owner = recovering_process(path) or (found.entry.owner if found.entry else None)
     return not owner.is_alive(path) if owner else is_older(path, GONE_AFTER_S)
 
 
@@ -80,8 +80,8 @@ def busy(entry: Entry, path: Path) -> BusyError:
 
 
 def unfinished(entry: Entry, path: Path) -> StackenvError:
-    owner = recovering_owner(path)
-    if owner and owner != Owner.current() and owner.is_alive(path):
+    owner = recovering_process(path)
+    if owner and owner != Process.current() and owner.is_alive(path):
         return busy(replace(entry, owner=owner), path)
     return StackenvError(
         f"`{entry.command}` was interrupted, and what it had begun with {entry.subject} could not be undone "

@@ -10,8 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.transactions.lock_owner import Owner
 from stackenv.transactions.mounts import remove_folder
+from stackenv.transactions.process import Process
 
 # Host, boot, PID namespace, number and start of the process: a folder without a word about its owner is
 # never made.
@@ -39,7 +39,7 @@ class Scratch:
 
 def make_folder(top: Path | None) -> Path:
     """Make a temporary folder of this process in `top`, or where such folders are."""
-    me = Owner.current()
+    me = Process.current()
     prefix = f"stackenv-{me.host}-{me.boot}-{me.pid_namespace}-{me.pid}-{me.start}-"
     return Path(tempfile.mkdtemp(prefix=prefix, dir=top))
 
@@ -51,7 +51,7 @@ def sweep_scratch(top: Path | None = None) -> None:
         if not found:
             continue
         host, boot, pid_namespace, pid, start = found.groups()
-        owner = Owner(host, int(pid), start, boot, pid_namespace)
+        owner = Process(host, int(pid), start, boot, pid_namespace)
         try:
             status = folder.lstat()
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()

@@ -64,7 +64,7 @@ def read_pid_namespace() -> str:
 
 
 @dataclass(frozen=True)
-class Owner:
+class Process:
     """A process: host, number, and start, since numbers are used again.
 
     Containers that share a host's name, and nodes that are all called localhost, have numbers of their
@@ -78,7 +78,7 @@ class Owner:
     pid_namespace: str = ""
 
     @classmethod
-    def current(cls) -> Owner:
+    def current(cls) -> Process:
         pid = os.getpid()
         return cls(socket.gethostname(), pid, read_start(pid), read_boot(), read_pid_namespace())
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.transactions.lock_owner import Owner
 from stackenv.transactions.plan import Change, WriteFile, describe_change, parse_change
+from stackenv.transactions.process import Process
 
 # Larger than any that stackenv writes: nobody's file may fill the memory of another's command.
 LARGEST = 64 * 1024 * 1024
@@ -26,7 +26,7 @@ class Entry:
 
     subject: str
     command: str
-    owner: Owner
+    owner: Process
     complete_when: str
     changes: tuple[Change, ...]
 
@@ -58,7 +58,7 @@ def parse_entry(text: str) -> Entry:
         return Entry(
             printable(text_of(data, "subject")),
             printable(text_of(data, "command")),
-            parse_owner(data),
+            parse_process(data),
             check_path(text_of(data, "complete_when"), may_be_empty=True),
             tuple(check_change(parse_change(change)) for change in data["changes"]),
         )
@@ -66,13 +66,13 @@ def parse_entry(text: str) -> Entry:
         raise ValueError(f"not a journal: {error}") from error
 
 
-def parse_owner(data: Mapping[str, Any]) -> Owner:
+def parse_process(data: Mapping[str, Any]) -> Process:
     """Return the owner that `data` names; before there were `boot` and `pid_namespace`, without them."""
     pid = data["pid"]
     if type(pid) is not int or not 0 < pid <= LARGEST_PID:
         raise ValueError(f"not the number of a process: {pid!r}")
     later = {name: text_of(data, name) for name in ("boot", "pid_namespace") if name in data}
-    return Owner(printable(text_of(data, "host")), pid, text_of(data, "start"), **later)
+    return Process(printable(text_of(data, "host")), pid, text_of(data, "start"), **later)
 
 
 def text_of(data: Mapping[str, Any], name: str) -> str:

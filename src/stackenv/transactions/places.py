@@ -14,7 +14,7 @@ from stackenv.jupyter.kernels import FOLDER as KERNELS
 from stackenv.jupyter.kernels import KERNEL_FILE, LOGOS, read_kernel
 from stackenv.record import FOLDER, RECORD_FILE
 from stackenv.transactions.backup import LISTING, PREFIX
-from stackenv.transactions.journal_entry import Entry
+from stackenv.transactions.journal_file import Entry
 from stackenv.transactions.plan import (
     Change,
     MovePath,
