@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.cli.adopt import suggest_name
 from stackenv.environments.store import check_name
 from stackenv.errors import UsageError
+from stackenv.lifecycle.adopted_name import suggest_name
 
 
 @pytest.mark.parametrize(

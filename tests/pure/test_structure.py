@@ -30,10 +30,7 @@ AGAINST_THE_ORDER = {
     ("transactions.places", "environments.store"),
     ("transactions.places", "jupyter.kernels"),
 }
-CIRCLES = {
-    frozenset({"transactions.backup", "transactions.changes"}),
-    frozenset({"lifecycle.rebuild_conda", "lifecycle.rebuild_steps", "lifecycle.rebuild"}),
-}
+CIRCLES: set[frozenset[str]] = {frozenset({"transactions.backup", "transactions.changes"})}
 
 
 @cache

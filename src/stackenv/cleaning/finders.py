@@ -27,6 +27,7 @@ from stackenv.cleaning.leftover_environments import list_leftovers, read_own_rec
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.conda.package_cache import find_soft_linked, list_unused
 from stackenv.disk.usage import measure_trees
+from stackenv.environments.conda_environment import load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_hand_edited
 from stackenv.environments.processes import find_active, list_users
@@ -34,7 +35,6 @@ from stackenv.errors import StackenvError, explain
 from stackenv.health.finding import RunCommand
 from stackenv.jupyter.kernels import list_kernels
 from stackenv.jupyter.state import judge_kernel
-from stackenv.lifecycle.adopt_conda import load_conda_stack
 from stackenv.lmod.bindings import Lmod
 
 PIP_TIMEOUT_S = 60
@@ -66,6 +66,8 @@ def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 
 def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
+    from stackenv.account.storage_places import list_conda_prefixes
+
     stack = load_conda_stack((), context, Lmod.find(context.environ))
     conda = stack.environ.get("CONDA_EXE", "")
     if not conda or not Path(conda).is_file():

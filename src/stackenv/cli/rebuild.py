@@ -1,18 +1,13 @@
-"""`stackenv rebuild`: the same environment made anew, on the same modules or on others."""
+"""`stackenv rebuild`: the same environment made again, on the same modules or on others."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
-from stackenv.environments.context import open_context
-from stackenv.output import print_json, print_line, tell
-
-if TYPE_CHECKING:
-    from stackenv.lifecycle.rebuild import Rebuilding
+from stackenv.output import print_json, print_line, print_steps
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -44,59 +39,13 @@ def rebuild(
       stackenv rebuild biopy
       stackenv rebuild biopy -m SciPy-bundle/2023.07-gfbf-2023a
     """
-    from stackenv.environments.module_update import describe_use, open_store
-    from stackenv.environments.run_plan import making
-    from stackenv.lifecycle.rebuild import begin
-    from stackenv.lifecycle.saved_collections import tell_collections
+    from stackenv.lifecycle.rebuild import RebuildRequest, rebuild_environment
 
-    context = open_context(shared)
-    open_store(context, dry_run)
-    module = context.store.find(name)
-    with making(context) as context:
-        rebuilding = begin(module, modules, context, force, not no_build_isolation)
-        if dry_run:
-            print_steps(rebuilding.sentences, as_json)
-            return
-        rebuilding.carry_out()
-    report(rebuilding, as_json)
-    leave = describe_use(module, context.environ)
-    if leave:
-        tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
-    tell_collections(module, rebuilding.record, context)
-
-
-def print_steps(sentences: list[str], as_json: bool) -> None:
-    """Print what would be done."""
-    if as_json:
-        print_json({"steps": sentences})
-        return
-    for sentence in sentences:
-        print_line(sentence)
-
-
-def report(rebuilding: Rebuilding, as_json: bool) -> None:
-    """Print what is different in the new environment."""
-    record = rebuilding.record
-    if as_json:
-        print_json(describe_result(rebuilding))
-        return
-    for sentence in rebuilding.outcome.sentences():
-        print_line(sentence)
-    tell(
-        f"{record.full_name} leads to {record.path}; the old one stays in {rebuilding.old.path} until "
-        "stackenv clean"
-        if rebuilding.old.owned
-        else f"{record.full_name} leads to {record.path}; {rebuilding.old.path}, which stackenv has not "
-        "made, is yours to delete"
-    )
-
-
-def describe_result(rebuilding: Rebuilding) -> dict[str, Any]:
-    """Return the result as plain data."""
-    return {
-        "module": rebuilding.record.full_name,
-        "environment": rebuilding.record.path,
-        "former": rebuilding.old.path,
-        "modules": list(rebuilding.record.modules),
-        **rebuilding.outcome.describe(),
-    }
+    rebuilt = rebuild_environment(RebuildRequest(name, modules, no_build_isolation, force, shared), dry_run)
+    if rebuilt.outcome is None:
+        print_steps(rebuilt.steps, as_json)
+    elif as_json:
+        print_json(rebuilt.describe())
+    else:
+        for sentence in rebuilt.outcome.sentences():
+            print_line(sentence)

@@ -11,13 +11,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import load_stack
-from stackenv.environments.store import StoredModule
+from stackenv.environments.store import DEPENDS_ON, StoredModule
 from stackenv.errors import StackenvError
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Platform, Python, Record
 
 # As `stackenv.modulefile` writes them; a name of a module has no quote and no backslash.
-DEPENDS_ON = re.compile(r'^depends_on\("([^"\\]+)"\)$', re.MULTILINE)
 DESCRIPTION = re.compile(r'^whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 
 

@@ -7,19 +7,21 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stackenv.environments.context import Context
 from stackenv.environments.personal_module import IN_CHARGE
+from stackenv.environments.platform import probe_platform
 from stackenv.environments.python import probe_python
 from stackenv.environments.store import ModuleStore, StoredModule, read_former_record
 from stackenv.errors import StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.output import tell
-from stackenv.record import Package, Python, Record
+from stackenv.record import Package, Python, Record, read_command_words
 
 # What builds packages is never constrained: pip before 25.3 reads the same constraints for the
 # isolated build of an sdist, which may need newer ones (issue 3).
@@ -87,6 +89,18 @@ class Stack:
         """Tell whether `package` is installed into the Python itself, not beside it."""
         prefix = Path(self.python.executable).parents[1] if self.python else None
         return prefix is not None and Path(package.location).is_relative_to(prefix)
+
+
+def describe_origin(stack: Stack, context: Context) -> dict[str, Any]:
+    """Return the fields of a record that say where, how and on which modules its environment is made."""
+    return {
+        "module_folder": str(context.store.root),
+        "modules": stack.modules,
+        "stack": stack.loaded,
+        "modulepath": stack.modulepath,
+        "platform": probe_platform(),
+        "made_by": read_command_words(),
+    }
 
 
 def is_real_version(text: str) -> bool:
@@ -231,6 +245,15 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
             f"{taken or 'it is left out, and its record cannot be read'}"
         )
     return tuple(dict.fromkeys(names))
+
+
+def require_module_names(modules: Sequence[str], hint: str) -> None:
+    """Raise StackenvError with `hint` when one of `modules`, which others can have written, is no name."""
+    if any(not module or module[0] in "/-." or ".." in module for module in modules):
+        raise StackenvError(
+            f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
+            hint,
+        )
 
 
 def require_no_personal(stack: Stack) -> Stack:

@@ -21,6 +21,8 @@ PATH = re.compile(r"[/~]|\.\.?(/|$)")
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
+# The modules that a modulefile depends on.
+DEPENDS_ON = re.compile(r'^depends_on\("([^"\\]+)"\)$', re.MULTILINE)
 # By these a folder is a venv, a conda environment.
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 DEFAULT_MARK = re.compile(

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,21 +21,19 @@ from packaging.version import Version
 
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.own_packages import read_own_packages
-from stackenv.environments.places import make_folder
 from stackenv.environments.platform import list_needed_features
-from stackenv.environments.stack import Stack
-from stackenv.environments.venv_module import describe_venv_files, find_site_packages
+from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError, StackenvError, UnreachableError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
-from stackenv.output import format_count
-from stackenv.record import FOLDER, Package, Python, Record
+from stackenv.record import Package, Python, Record
 from stackenv.transactions.files import write_file
-from stackenv.transactions.plan import RemoveTree, Step
 
 # What a user has set for other installs, which leads out of an environment.
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
 NO_BUILD_ISOLATION = "--no-build-isolation"
+# What nearly all builds need, where they are not isolated.
+BUILD_TOOLS = ("setuptools", "wheel")
 # pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what stands in conflict.
 CONSTRAINT_IN_CONFLICT = re.compile(r"The user requested \(constraint\) ([A-Za-z0-9][\w.-]*)")
 BUILD_FAILED = re.compile(
@@ -150,35 +147,32 @@ def constrained(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def install_packages(
-    record: Record, calls: Sequence[Sequence[str]], environ: Mapping[str, str], report: Path
+    record: Record, calls: Sequence[Sequence[str]], environ: Mapping[str, str], reports: Path
 ) -> None:
     """Have the environment's pip install the arguments of each of `calls`, one after the other.
 
-    Its words go to stderr, and what it reports of all to `report`.
+    Its words go to stderr, and what it reports of each call to a file in the folder `reports`.
 
     Raises
     ------
     InstallError
         When pip fails; its words are read for what the constraints have to do with it.
     """
+    reports.mkdir(exist_ok=True)
     # What the user has set for other installs must not lead this one out of the environment.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
-    installed: list[object] = []
-    with tempfile.TemporaryDirectory(prefix="stackenv-pip-") as folder:
-        for number, arguments in enumerate(calls):
-            told = Path(folder, f"{number}.json")
-            command = [
-                *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
-                "--disable-pip-version-check",
-                *(("--report", str(told)) if can_report(record) else ()),
-                *arguments,
-            ]
-            status, words = run_aloud(command, {**within, "PIP_USER": "0"})
-            if status:
-                raise explain_failure(record, arguments, words, status)
-            if told.is_file():
-                installed += json.loads(told.read_text(encoding="utf-8"))["install"]
-    report.write_text(json.dumps({"install": installed}), encoding="utf-8")
+    for arguments in calls:
+        report = reports / f"{len(list(reports.iterdir())):06}.json"
+        command = [
+            *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
+            "--disable-pip-version-check",
+            *(("--report", str(report)) if can_report(record) else ()),
+            *arguments,
+        ]
+        status, words = run_aloud(command, {**within, "PIP_USER": "0"})
+        if status:
+            report.unlink(missing_ok=True)
+            raise explain_failure(record, arguments, words, status)
 
 
 def run_aloud(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
@@ -217,58 +211,31 @@ def can_report(record: Record) -> bool:
     return any(Version(pip.version) >= Version("22.2") for pip in distributions(path=[folder], name="pip"))
 
 
-def proof_of(path: str, identity: str) -> str:
-    """Return the file by which an unfinished environment at `path` is known as ours."""
-    return f"{path}/{FOLDER}/unfinished-{identity}"
-
-
-def making_steps(
-    record: Record, stack: Stack, proof: str, system_site_packages: bool = True
-) -> tuple[Step, ...]:
-    """Return the steps that make the venv of `record`, without packages of its own."""
-    assert record.python is not None
-    python, path = record.python, Path(record.path)
-    below = f" of the module {python.module}" if python.module else ""
-    return (
-        Step(
-            f"make the folder {path}",
-            lambda: make_folder(path, Path(proof)),
-            (RemoveTree(str(path), proof),),
-        ),
-        Step(
-            f"make a venv with Python {python.version}{below}",
-            lambda: make_venv(path, python, record.name, system_site_packages, stack.environ),
-        ),
-        Step(
-            f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the stack",
-            lambda: write_files(describe_venv_files(record)),
-        ),
-    )
-
-
 def complete_record(
-    record: Record, environ: Mapping[str, str], told: Mapping[tuple[str, str], Package]
+    record: Record, environ: Mapping[str, str], reported: Mapping[tuple[str, str], Package]
 ) -> Record:
-    """Return `record` with the packages that are there now, and what pip has `told` of them."""
+    """Return `record` with the packages that are there now, and what pip has `reported` of them."""
     packages = tuple(
-        replace(told.get((p.name.lower(), p.version), p), name=p.name, version=p.version, location=p.location)
+        replace(
+            reported.get((p.name.lower(), p.version), p), name=p.name, version=p.version, location=p.location
+        )
         for p in read_own_packages(replace(record, packages=()))
     )
     features = list_needed_features(packages, Path(record.path), environ)
     return replace(record, packages=packages, cpu_features=features)
 
 
-def read_report(path: Path) -> dict[tuple[str, str], Package]:
-    """Return what pip's report (its `--report`, format 1) tells of each package it installed."""
-    if not path.is_file():
-        return {}
-    found = {}
-    for item in json.loads(path.read_text(encoding="utf-8")).get("install", []):
-        name, version = item["metadata"]["name"], item["metadata"]["version"]
-        download = item.get("download_info", {})
-        hashes = download.get("archive_info", {}).get("hashes", {})
-        source = urlsplit(download.get("url", "")).path.rpartition("/")[2]
-        found[(name.lower(), version)] = Package(name, version, "", source, hashes.get("sha256", ""))
+def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
+    """Return what pip's reports (its `--report`, format 1) in `folder` say of each package it installed."""
+    found: dict[tuple[str, str], Package] = {}
+    for report in sorted(folder.glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            for item in json.loads(report.read_text(encoding="utf-8")).get("install", []):
+                name, version = item["metadata"]["name"], item["metadata"]["version"]
+                download = item.get("download_info", {})
+                hashes = download.get("archive_info", {}).get("hashes", {})
+                source = urlsplit(download.get("url", "")).path.rpartition("/")[2]
+                found[(name.lower(), version)] = Package(name, version, "", source, hashes.get("sha256", ""))
     return found
 
 

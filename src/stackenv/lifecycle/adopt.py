@@ -1,196 +1,253 @@
-"""The plan of `stackenv adopt` for a venv."""
+"""What `stackenv adopt` does: a module for an environment that exists already."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import uuid
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from stackenv.conda.environments import find_named_environment
+from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Context
-from stackenv.environments.managed_files import keep_edited
-from stackenv.environments.module_update import keep_users_files
-from stackenv.environments.platform import probe_platform
-from stackenv.environments.python import ProbedPython
-from stackenv.environments.stack import Stack, find_module, list_loaded, load_stack, require_no_personal
-from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
-from stackenv.environments.venv_install import environment_of, proof_of, write_files
-from stackenv.environments.venv_module import describe_venv_files
-from stackenv.errors import ModuleError, StackenvError, UsageError
-from stackenv.lifecycle.adoption import AdoptRequest, take_modulefile, tell_foreign_scripts, undo_files
-from stackenv.lifecycle.create import finish
+from stackenv.environments.context import Context, open_context
+from stackenv.environments.making import Made, Making, describe_made
+from stackenv.environments.managed_files import is_users
+from stackenv.environments.module import describe_files
+from stackenv.environments.module_update import carry_out, open_store, require_unpacked
+from stackenv.environments.own_packages import count_by_installer, read_own_packages
+from stackenv.environments.places import require_finished, require_on_path, resolve_dots, tell_unfit
+from stackenv.environments.run_plan import making
+from stackenv.environments.store import StoredModule, check_name, expand_home, read_former_record
+from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
+from stackenv.lifecycle.adopted_name import suggest_name
+from stackenv.lifecycle.adopted_record import (
+    AdoptRequest,
+    draft_adopted_conda,
+    draft_adopted_venv,
+    tell_foreign_scripts,
+)
+from stackenv.lifecycle.edit import plan_edit
+from stackenv.lifecycle.record_changes import EditRequest
+from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod
-from stackenv.modulefile import InstalledFile
 from stackenv.output import tell
-from stackenv.record import FOLDER, Python, Record, read_command_words
-from stackenv.transactions.changes import carry_out_change
-from stackenv.transactions.plan import Plan, RemoveFile, Step
+from stackenv.record import Record
+from stackenv.transactions.carry_out import read_text
+from stackenv.transactions.plan import Step, WriteFile
 
 
-def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
-    """Return the stack of `names` if they can be loaded and bring the Python beneath `venv`, else None."""
-    try:
-        stack = require_no_personal(load_stack(lmod, names)) if names else None
-    except (ModuleError, UsageError):
-        return None
-    return stack if stack and stack.python and stack.python.executable == venv.executable else None
+def adopt_environment(
+    environment: str, name: str | None, options: Mapping[str, Any], shared: Path | None, dry_run: bool
+) -> Made:
+    """Give the environment that is meant by `environment`, a path or a name of conda's, a module.
 
-
-def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
-    """Return the stack beneath `venv`, and the module of its Python (empty: no module's).
-
-    It stands on the modules of -m, or on those that are loaded or were recorded, where they go with
-    its Python.
+    Parameters
+    ----------
+    name
+        Of the module; None: as its folder is called, or its project.
+    options
+        Fields of an AdoptRequest, as they were typed; a `version` of None was not.
 
     Raises
     ------
+    UsageError
+        When there is no such environment, or the module cannot be called so.
+    TakenError
+        When it has a module already, or the name is taken.
     StackenvError
-        When the modules of -m do not.
+        When the environment cannot be adopted where it is, and at whatever else fails.
     """
-    if request.modules:
-        return require_stack(request, venv, lmod)
-    loaded = list_loaded(lmod)
-    stack = load_gladly(venv, lmod, loaded) or load_gladly(venv, lmod, former.modules if former else ())
-    if stack:
-        return stack, name_python_module(stack)
-    module = find_python_module(lmod, venv.executable)
-    stack = load_gladly(venv, lmod, (module, *loaded)) if module else None
-    if stack is None and loaded:
-        tell(f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out")
-    return stack or load_stack(lmod, (module,) if module else ()), module
+    context = open_context(shared)
+    if not dry_run:
+        context.recover()
+    prefix = find_environment(environment, context)
+    require_finished(prefix)
+    former = read_former_record(prefix)
+    if former:
+        require_in_place(former, prefix)
+        require_unpacked(former)
+    home = Path(context.environ.get("HOME", "/"))
+    lost = find_lost_module(context, prefix, name, options["version"])
+    if lost:
+        request = build_request(prefix, lost.name, options, recall(lost, context), home)
+        return adopt_again(lost, request, context, dry_run)
+    request = build_request(prefix, name, options, former, home)
+    context.store.check_writable()
+    require_not_adopted(context, prefix, former)
+    with making(context) as within:
+        return adopt_new(request, within, former, dry_run)
 
 
-def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack, str]:
-    """Return as `choose_stack` the stack of the modules of -m, and of the module of the Python beneath.
-
-    Raises
-    ------
-    StackenvError
-        When they bring another Python.
-    """
-    stack = require_no_personal(load_stack(lmod, request.modules))
-    if stack.python and stack.python.executable == venv.executable:
-        return stack, name_python_module(stack)
-    module = find_python_module(lmod, venv.executable)
-    if stack.python:
-        whose = f"the Python of {module}" if module else f"{venv.executable}, which is no module's"
-        raise StackenvError(
-            f"{request.prefix} was made with {whose}, and {', '.join(request.modules)} brings another",
-            f"name modules that go with {module or 'it'}, with -m; or none",
-        )
-    return load_stack(lmod, (*([module] if module else []), *request.modules)), module
-
-
-def name_python_module(stack: Stack) -> str:
-    """Return the module of the stack's Python."""
-    assert stack.python is not None
-    return stack.python.module or find_module(stack.python.executable, stack.loaded, stack.environ)
-
-
-def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) -> None:
-    """Tell what was found."""
-    tell(f"{venv.prefix} is a venv with Python {probed.version}, {venv.executable}")
-    if module:
-        tell(f"that Python is the module {module}'s; it stands on {', '.join(stack.modules)}")
-    elif venv.is_on_os_python:
-        tell(
-            "WARNING: that is the operating system's Python: nothing of the optimised stack is in it, and "
-            "an upgrade of the system breaks it. Better make it anew: module load a Python, stackenv create"
-        )
-    else:
-        tell("WARNING: no module leads to that Python; the environment depends on it all the same")
-
-
-def plan_adopted_venv(request: AdoptRequest, context: Context, former: Record | None) -> tuple[Plan, Record]:
-    """Return the plan that gives the venv its module, and its record as far as it is known."""
-    request.check_prefix()
+def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dry_run: bool) -> Made:
+    """Give the environment of `request` a module; `former` is the record of one that it had."""
+    require_adoptable(request.prefix)
     modulefile, before = take_modulefile(request, context)
-    record, stack = draft_adopted_venv(request, context, Lmod.find(context.environ), former)
-    steps = (*before, *adopt_steps(request, record, stack, modulefile))
-    return Plan(record.full_name, steps, str(modulefile)), record
+    lmod = Lmod.find(context.environ)
+    if (request.prefix / "conda-meta").is_dir():
+        record, stack = draft_adopted_conda(request, context, lmod, former)
+        tell_python_modules(lmod)
+        tell(f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}")
+        tell_foreign_scripts(request.prefix)
+    else:
+        record, stack = draft_adopted_venv(request, context, lmod, former)
+        tell_unheld(request, record)
+    adopted = Making(record, stack, context, modulefile)
+    return adopted.carry_out((*before, *adopted.plan_files(), adopted.plan_module()), dry_run)
 
 
-def draft_adopted_venv(
-    request: AdoptRequest,
-    context: Context,
-    lmod: Lmod,
-    former: Record | None,
-    check: Callable[[Path, Stack], None] | None = None,
-) -> tuple[Record, Stack]:
-    """Return the record of the venv as far as its files and its modules tell it, and the modules.
+def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry_run: bool) -> Made:
+    """Write the record of `lost`, a module that leads to the environment already, again."""
+    open_store(context, dry_run)
+    refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
+    with contextlib.ExitStack() as links:
+        replacement = plan_edit(refresh, lost, context, dry_run, links, request)
+        if dry_run:
+            return Made(replacement.sentences)
+        carry_out(replacement, context, dry_run)
+    return describe_made(lost.path, context)
 
-    Before its Python is run `check` may refuse that.
+
+def build_request(
+    prefix: Path, name: str | None, options: Mapping[str, Any], former: Record | None, home: Path
+) -> AdoptRequest:
+    """Return what was typed, and what `former`, an older record of the environment, knows besides.
+
+    Raises
+    ------
+    UsageError
+        When name or version cannot be a module's.
     """
-    venv = read_venv(request.prefix)
-    stack, module = choose_stack(request, venv, lmod, former)
-    if check:
-        check(request.prefix, stack)
-    probed = probe_venv(venv, stack.environ)
-    describe_found(venv, probed, module, stack)
-    tell_foreign_scripts(request.prefix)
-    record = Record(
-        name=request.name,
-        version=request.version,
-        kind="venv",
-        path=str(request.prefix),
-        module_folder=str(context.store.root),
-        modules=stack.modules,
-        stack=stack.loaded,
-        modulepath=stack.modulepath,
-        python=Python(probed.version, venv.executable, module),
-        platform=probe_platform(),
-        pinned=stack.pinned(request.allow_shadow, venv.sees_base_packages) if module else (),
-        allow_shadow=request.allow_shadow,
-        user_site=request.user_site,
-        owned=False,
-        description=request.description,
-        made_by=read_command_words(),
-        layers=not request.no_pth,
+    chosen = check_name(name if name is not None else former.name if former else suggest_name(prefix, home))
+    version = options["version"]
+    if version is None:
+        version = former.version if former and former.name == chosen else "1.0"
+    # The path as typed, absolute: a link to another file system is how the user wants it named.
+    request = AdoptRequest(**{**options, "prefix": prefix, "name": chosen, "version": version})
+    check_name(request.version, "version")
+    return request.with_former(former)
+
+
+def find_environment(text: str, context: Context) -> Path:
+    """Return the prefix of the environment that is meant by a path or by the name of a conda environment.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    path = resolve_dots(expand_home(text))
+    if path.is_dir():
+        if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir():
+            return path
+        raise UsageError(
+            f"{path} is no environment: it has neither a pyvenv.cfg (venv) nor a conda-meta (conda)",
+            "name the folder that has bin/activate or conda-meta in it",
+        )
+    found = (
+        find_named_environment(text, context.environ, context.configuration.conda)
+        if "/" not in text
+        else None
     )
-    return record, stack
+    if found:
+        return found
+    raise UsageError(
+        f"there is no folder {path}" + ("" if "/" in text else f", and no conda environment named {text}"),
+        "conda env list shows those of conda",
+    )
 
 
-def choose_files(request: AdoptRequest, record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that the venv of `record` gets; tell of those of the user's own, and what it means."""
-    described = describe_venv_files(record)
-    files = keep_users_files(described, record.path)
-    if request.no_pth and not any(Path(file.path).name == "pip.conf" for file in files):
+def require_adoptable(prefix: Path) -> None:
+    """Raise UsageError or StackenvError when the environment at `prefix` cannot be adopted where it is."""
+    require_on_path(prefix, "move it")
+    tell_unfit(prefix)
+    if not os.access(prefix, os.W_OK):
+        raise StackenvError(
+            f"{prefix} cannot be written, and its record lies in it; nothing was changed",
+            f"ls -ld {shlex.quote(str(prefix))}; its owner can adopt it for all with --shared",
+        )
+
+
+def require_in_place(former: Record, prefix: Path) -> None:
+    """Raise StackenvError when the packed environment `former` is not where it was packed."""
+    if not former.packed or os.path.realpath(former.path) == os.path.realpath(prefix):
+        return
+    old, new = shlex.quote(former.path), shlex.quote(str(prefix))
+    if os.path.lexists(former.path):
+        raise StackenvError(
+            f"{prefix} is a copy of {former.full_name}, packed in {former.path}; nothing was changed",
+            f"stackenv unpack {former.full_name}; copy that, and adopt the copy",
+        )
+    raise StackenvError(
+        f"{prefix} is {former.full_name}, packed at {former.path} and moved since: packed, it works there "
+        "alone; nothing was changed",
+        f"mv {new} {old}; to have it elsewhere, then: stackenv unpack {former.full_name}; mv {old} {new}; "
+        f"stackenv adopt {new} {former.name}",
+    )
+
+
+def find_lost_module(context: Context, prefix: Path, name: object, version: object) -> StoredModule | None:
+    """Return the module that leads to `prefix` and whose record is lost, if it is NAME/VERSION as typed."""
+    for module in context.store.list_modules():
+        if Path(module.prefix).resolve() != prefix.resolve():
+            continue
+        if name in (None, module.name) and version in (None, module.version):
+            try:
+                module.read_record()
+            except LostRecordError:
+                return module
+            except StackenvError:
+                continue
+    return None
+
+
+def require_not_adopted(context: Context, prefix: Path, former: Record | None) -> None:
+    """Raise TakenError when a module leads to `prefix` already, here or in another folder of modules."""
+    for module in context.store.list_modules():
+        if Path(module.prefix).resolve() == prefix.resolve():
+            raise TakenError(
+                f"{prefix} has a module already: {module.full_name}",
+                f"if it does not work: stackenv check {module.full_name}; to give it another name: stackenv "
+                f"rename {module.full_name} NEW_NAME",
+            )
+    if former is None or Path(former.module_folder).resolve() == context.store.root.resolve():
+        return
+    elsewhere = Path(former.module_folder, former.name, f"{former.version}.lua")
+    found = context.store.read(elsewhere)
+    if found and Path(found.prefix).resolve() == prefix.resolve():
+        raise TakenError(
+            f"{prefix} has a module already, in another folder: {elsewhere}",
+            f"module use {shlex.quote(former.module_folder)}; module load {former.full_name}; or remove that "
+            "module first",
+        )
+
+
+def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, tuple[Step, ...]]:
+    """Return where the modulefile goes, and the step that takes away one whose environment is gone.
+
+    Raises
+    ------
+    TakenError
+        When there is another file.
+    """
+    path = context.store.path_of(request.name, request.version)
+    module = context.store.read(path)
+    if module is None or os.path.lexists(module.prefix):
+        return context.store.require_free(request.name, request.version), ()
+    tell(f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment")
+    text = read_text(path) or ""
+    return path, (Step(f"delete the old modulefile {path}", path.unlink, (WriteFile(str(path), text),)),)
+
+
+def tell_unheld(request: AdoptRequest, record: Record) -> None:
+    """Tell when a pip.conf of the user's own keeps stackenv's away, and nothing else holds the stack."""
+    if not request.no_pth:
+        return
+    if any(Path(f.path).name == "pip.conf" and is_users(f, record.path) for f in describe_files(record)):
         tell(
             "WARNING: nothing keeps pip from replacing what the modules bring: with --no-pth only a pip.conf "
             f"of stackenv's does. Leave --no-pth out, or add there: [install] constraint = "
             f"{record.path}/{CONSTRAINTS_FILE}"
         )
-    return files
-
-
-def adopt_steps(request: AdoptRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
-    """Return the steps that give the venv of `record` its files, its record and its modulefile."""
-    files = choose_files(request, record)
-    told, kept = keep_edited(files, record.path)
-    for sentence in told:
-        tell(sentence)
-    proof = proof_of(record.path, uuid.uuid4().hex)
-    # What is undone must leave no compiled files behind either.
-    environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
-    listed = ", ".join(os.path.relpath(f.path, record.path) for f in files if f"/{FOLDER}/" not in f.path)
-
-    def write() -> None:
-        Path(proof).parent.mkdir(exist_ok=True)
-        Path(proof).touch()
-        for change in kept:
-            carry_out_change(change)
-        write_files(files)
-
-    return (
-        Step(
-            f"write into {record.path}: the folder {FOLDER}" + (f", {listed}" if listed else ""),
-            write,
-            undo_files((*(file.path for file in files), *(c.path for c in kept)), record.path, proof),
-        ),
-        Step(
-            f"write the modulefile {modulefile}",
-            lambda: finish(record, environ, Path(f"{proof}-no-report"), modulefile, Path(proof)),
-            (RemoveFile(str(modulefile)),),
-        ),
-    )

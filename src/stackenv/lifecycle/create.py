@@ -1,21 +1,30 @@
-"""The plan of `stackenv create` for a venv."""
+"""What `stackenv create` does: a new environment on the modules, and its module."""
 
 from __future__ import annotations
 
+import contextlib
 import re
-import tempfile
-import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from stackenv.environments.context import Context
-from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.conda_environment import (
+    describe_conda_call,
+    draft_conda_record,
+    find_conda,
+    install_with_conda,
+    load_conda_stack,
+    tell_python_modules,
+)
+from stackenv.environments.context import Context, open_context
+from stackenv.environments.making import Made, Making
 from stackenv.environments.places import check_place, choose_place
-from stackenv.environments.platform import probe_platform
+from stackenv.environments.run_plan import making
 from stackenv.environments.stack import (
     Stack,
+    describe_origin,
     list_loaded,
     load_stack,
     require_no_personal,
@@ -23,25 +32,12 @@ from stackenv.environments.stack import (
     require_python,
 )
 from stackenv.environments.store import check_name
-from stackenv.environments.venv_install import (
-    NO_BUILD_ISOLATION,
-    complete_record,
-    environment_of,
-    install_packages,
-    making_steps,
-    proof_of,
-    read_report,
-)
-from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
+from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
-from stackenv.modulefile.text import render_module
 from stackenv.output import tell
-from stackenv.record import RECORD_FILE, Python, Record, read_command_words, write_record_text
-from stackenv.transactions.files import write_file, write_new_file
-from stackenv.transactions.plan import Plan, RemoveFile, Step
-
-BUILD_TOOLS = ("setuptools", "wheel")
+from stackenv.record import Python, Record
+from stackenv.transactions.plan import Step
 
 
 @dataclass(frozen=True)
@@ -137,6 +133,12 @@ class CreateRequest:
         each = (*((package,) for package in self.packages), *files)
         return (BUILD_TOOLS, *((NO_BUILD_ISOLATION, "--no-cache-dir", *words) for words in each))
 
+    def conda_packages(self) -> tuple[str, ...]:
+        """Return what conda is to install, as it wants it."""
+        files = [word for file in self.requirements for word in ("--file", str(file.absolute()))]
+        python = [f"python={self.python_version}"] if self.python_version else []
+        return (*files, *python, *self.packages)
+
 
 def check_package(text: str) -> None:
     """Raise UsageError when `text` is no requirement, URL or path that pip could install."""
@@ -208,70 +210,97 @@ def fits(version: str, wanted: str) -> bool:
     return not wanted or f"{version}.".replace("-", ".").startswith(f"{wanted}.")
 
 
-def draft_record(request: CreateRequest, context: Context, stack: Stack, python: Python) -> Record:
-    """Return the record of the environment as far as it is known before it is made."""
-    path = request.path or check_place(choose_place(request.name, request.version, context), context)
-    return Record(
+@contextlib.contextmanager
+def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
+    """Return the context in which the environment of `request` is made, when that is possible at all.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be meant.
+    StackenvError
+        When no module can be written, or another command changes the one that is wanted.
+    """
+    request.check()
+    context = open_context(request.shared)
+    context.store.check_writable()
+    if not dry_run:
+        context.recover()
+    context.journal.require_unchanged(f"{request.name}/{request.version}")
+    with making(context) as within:
+        yield within
+
+
+def create_new(request: CreateRequest, dry_run: bool) -> Made:
+    """Make the environment of `request` and its module, whole or not at all; return what was made.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be meant.
+    TakenError
+        When the name or the folder is taken.
+    InstallError
+        When a package cannot be installed.
+    StackenvError
+        When the modules bring no Python that can be used, and at whatever else fails.
+    """
+    with opened(request, dry_run) as context:
+        plan = plan_conda if request.conda else plan_venv
+        new, installs = plan(request, context)
+        return new.carry_out((*new.plan_environment(installs), new.plan_module()), dry_run)
+
+
+def choose_folder(request: CreateRequest, context: Context, conda: bool) -> Path:
+    """Return the folder of the new environment: --path, else the first usable place."""
+    path = request.path or choose_place(request.name, request.version, context, conda)
+    return check_place(path, context, conda)
+
+
+def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
+    """Return the making of a venv, and the steps that install packages."""
+    lmod = Lmod.find(context.environ)
+    modulefile = context.store.require_free(request.name, request.version)
+    path = choose_folder(request, context, conda=False)
+    stack = choose_stack(request, lmod)
+    python = choose_python(request, stack, lmod)
+    record = Record(
         name=request.name,
         version=request.version,
         kind="venv",
         path=str(path),
-        module_folder=str(context.store.root),
-        modules=stack.modules,
-        stack=stack.loaded,
-        modulepath=stack.modulepath,
         python=python,
-        platform=probe_platform(),
         pinned=stack.pinned(request.allow_shadow, request.system_site_packages),
         allow_shadow=request.allow_shadow,
         user_site=request.user_site,
         description=request.description,
-        made_by=read_command_words(),
+        **describe_origin(stack, context),
     )
-
-
-def plan_venv(request: CreateRequest, context: Context) -> tuple[Plan, Record]:
-    """Return the plan that makes the environment, and its record as far as it is known."""
-    lmod = Lmod.find(context.environ)
-    modulefile = context.store.require_free(request.name, request.version)
-    stack = choose_stack(request, lmod)
-    python = choose_python(request, stack, lmod)
-    record = draft_record(request, context, stack, python)
-    return Plan(record.full_name, venv_steps(request, record, stack, modulefile), str(modulefile)), record
-
-
-def venv_steps(request: CreateRequest, record: Record, stack: Stack, modulefile: Path) -> tuple[Step, ...]:
-    """Return the steps that make the venv of `record` and its modulefile."""
-    proof = proof_of(record.path, uuid.uuid4().hex)
-    environ = environment_of(record, stack.environ)
+    new = Making(record, stack, context, modulefile, request.system_site_packages)
     calls = request.pip_calls()
-    report = Path(tempfile.gettempdir(), f"stackenv-report-{uuid.uuid4().hex}.json")
+    sentence = f"install with pip: {'; '.join(' '.join(words) for words in calls)}"
+    return new, [Step(sentence, lambda: new.install_with_pip(calls))] if calls else []
 
-    def install_all() -> None:
-        install_packages(record, calls, environ, report)
-        # A package may have put its own in the place of one of ours, as uv does.
-        keep_users_files(describe_venv_files(record), record.path)
 
+def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
+    """Return the making of a conda environment, and the step that has conda fill it."""
+    modulefile = context.store.require_free(request.name, request.version)
+    prefix = choose_folder(request, context, conda=True)
+    lmod = Lmod.find(context.environ)
+    stack = load_conda_stack(request.modules, context, lmod)
+    conda = find_conda(stack)
+    tell_python_modules(lmod)
+    record = draft_conda_record(
+        prefix,
+        stack,
+        context,
+        name=request.name,
+        version=request.version,
+        user_site=request.user_site,
+        description=request.description,
+    )
+    arguments = describe_conda_call("create", record, context, request.channels, request.conda_packages())
     install = Step(
-        f"install with pip: {'; '.join(' '.join(words) for words in calls)}",
-        install_all,
-        (RemoveFile(str(report)),),
+        f"conda {' '.join(arguments)}", lambda: install_with_conda(conda, arguments, stack.environ)
     )
-    return (
-        *making_steps(record, stack, proof, request.system_site_packages),
-        *([install] if calls else []),
-        Step(
-            f"write the modulefile {modulefile}",
-            lambda: finish(record, environ, report, modulefile, Path(proof)),
-            (RemoveFile(str(modulefile)),),
-        ),
-    )
-
-
-def finish(record: Record, environ: dict[str, str], report: Path, modulefile: Path, proof: Path) -> None:
-    """Write the record, then the modulefile, by which the environment is complete."""
-    complete = complete_record(record, environ, read_report(report))
-    write_file(Path(record.path, RECORD_FILE), write_record_text(complete))
-    write_new_file(modulefile, render_module(describe_venv_module(complete)))
-    proof.unlink(missing_ok=True)
-    report.unlink(missing_ok=True)
+    return Making(record, stack, context, modulefile), [install]

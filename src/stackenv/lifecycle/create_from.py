@@ -1,10 +1,9 @@
-"""The plan of `stackenv create --from`: what `stackenv export` has written down, made anew."""
+"""What `stackenv create --from` does: it makes again what `stackenv export` has written down."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,12 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.context import Context
-from stackenv.environments.module import describe_module, require_kind
-from stackenv.environments.places import choose_place
-from stackenv.environments.store import StoredModule
-from stackenv.environments.venv_install import proof_of
+from stackenv.environments.making import Made, Making
+from stackenv.environments.module import require_kind
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
-from stackenv.lifecycle.create import CreateRequest
-from stackenv.lifecycle.rebuild import Rebuilding, advise
-from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules
+from stackenv.lifecycle.create import CreateRequest, choose_folder, opened
 from stackenv.lifecycle.regressions import list_new_faults
+from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import (
     ARCHIVE,
     CHANNEL,
@@ -32,11 +28,9 @@ from stackenv.lifecycle.requirements import (
     list_recorded_of_conda,
     want_line,
 )
-from stackenv.modulefile.text import render_module
 from stackenv.output import tell
 from stackenv.record import Record, parse_record
-from stackenv.transactions.files import write_new_file
-from stackenv.transactions.plan import Plan, RemoveFile, Step
+from stackenv.transactions.plan import Step
 
 LARGEST_FILE_BYTES = 10_000_000
 # Where nothing is: the environment that the record speaks of is on another machine.
@@ -107,20 +101,20 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
         [str(item) for item in data.get(name) or () if str(item).isprintable()]
         for name in ("requirements", "channels")
     )
-    told = [want_line(line, believed=False) for line in lines]
+    special = [want_line(line, believed=False) for line in lines]
     if record.kind == "conda":
         conda = list_recorded_of_conda(record)
         for wanted in conda:
             (spec,) = wanted.arguments
             if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (wanted.name, spec))):
                 raise ValueError(f"{wanted.name!r} {wanted.version!r} is no package of conda's")
-        return Contents(leave_out_usual(told), conda, tuple(channels))
-    special = {canonicalize_name(wanted.name) for wanted in told}
-    listed = [w for w in list_recorded(record) if canonicalize_name(w.name) not in special]
+        return Contents(leave_out_usual(special), conda, tuple(channels))
+    named = {canonicalize_name(wanted.name) for wanted in special}
+    listed = [w for w in list_recorded(record) if canonicalize_name(w.name) not in named]
     for wanted in listed:
         if not wanted.arguments and " that pip could be asked for" in wanted.why:
             raise ValueError(wanted.why)
-    return Contents(leave_out_usual((*listed, *told)))
+    return Contents(leave_out_usual((*listed, *special)))
 
 
 def choose_channels(contents: Contents, request: CreateRequest, context: Context) -> Contents:
@@ -138,16 +132,39 @@ def choose_channels(contents: Contents, request: CreateRequest, context: Context
     return replace(contents, channels=tuple(dict.fromkeys((*request.channels, *named))))
 
 
-def plan_from(request: CreateRequest, context: Context) -> tuple[Plan, Rebuilding]:
-    """Return the plan that makes the environment of the exported record, and its making under way.
+def create_from(request: CreateRequest, dry_run: bool) -> Made:
+    """Make the environment that the file of --from describes; return it, with what is different.
 
     Raises
     ------
+    UsageError
+        When the file is none of `stackenv export`.
     ModuleError
         When a module of the record is not here; the hint names others.
+    StackenvError
+        As `stackenv.lifecycle.create.create` does.
     """
     assert request.from_file
-    exported = read_exported(request.from_file)
+    with opened(request, dry_run) as context:
+        remaking = plan_from(request, request.from_file, context)
+        new, outcome = remaking.making, remaking.outcome
+
+        def look() -> None:
+            for fault in list_new_faults(remaking.old, new.record, new.modulefile, context):
+                tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
+
+        steps = (
+            *remaking.plan_environment(),
+            Step("look whether all of it works", look),
+            new.plan_module(with_record=False),
+        )
+        made = new.carry_out(steps, dry_run)
+        return replace(made, differences=tuple(outcome.sentences()), details=outcome.describe())
+
+
+def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
+    """Return the making of the environment that the exported `file` describes."""
+    exported = read_exported(file)
     old = replace(
         exported.record,
         name=request.name,
@@ -160,38 +177,13 @@ def plan_from(request: CreateRequest, context: Context) -> tuple[Plan, Rebuildin
         user_site=exported.record.user_site or request.user_site,
     )
     modulefile = context.store.require_free(request.name, request.version)
+    path = choose_folder(request, context, old.kind == "conda")
     modules = request.modules or old.modules
     try:
         stack = load_modules(old, modules, context)
     except ModuleError as error:
-        again = advise(old.full_name, modules, context).replace(
-            f"stackenv rebuild {old.full_name}",
-            f"stackenv create {request.name} --from {shlex.quote(str(request.from_file))}",
-        )
-        raise ModuleError(error.message, again) from error
-    path = request.path or choose_place(request.name, request.version, context, old.kind == "conda")
-    record = replace(draft_rebuilt(old, stack, context, path), owned=True)
-    module = StoredModule(request.name, request.version, modulefile, record.path)
-    proof = proof_of(record.path, uuid.uuid4().hex)
-    contents = choose_channels(exported.contents, request, context)
-    making = Rebuilding(module, old, record, stack, proof, context, contents)
-    return Plan(record.full_name, making_steps(making), str(modulefile)), making
-
-
-def making_steps(making: Rebuilding) -> tuple[Step, ...]:
-    """Return the steps that make the environment and, last, its modulefile."""
-    modulefile = making.module.path
-
-    def look() -> None:
-        for fault in list_new_faults(making.old, making.record, making.module, making.context):
-            tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
-
-    def finish() -> None:
-        write_new_file(modulefile, render_module(describe_module(making.record)))
-        Path(making.proof).unlink(missing_ok=True)
-
-    return (
-        *making.making_steps(),
-        Step("look whether all of it works", look),
-        Step(f"write the modulefile {modulefile}", finish, (RemoveFile(str(modulefile)),)),
-    )
+        again = f"stackenv create {request.name} --from {shlex.quote(str(file))}"
+        raise ModuleError(error.message, advise(again, modules, context)) from error
+    record = draft_remade(old, path, stack, context)
+    new = Making(record, stack, context, modulefile, sees_base(old))
+    return Remaking(new, old, choose_channels(exported.contents, request, context))

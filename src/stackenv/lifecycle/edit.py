@@ -23,7 +23,7 @@ from stackenv.environments.venv import find_lost_links
 from stackenv.environments.venv_install import links_made
 from stackenv.errors import LostRecordError, StackenvError, quote_word
 from stackenv.jupyter.kernels import rewrite_kernels
-from stackenv.lifecycle.adoption import AdoptRequest
+from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, ask_again, change_record, describe_differences
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
 from stackenv.lifecycle.saved_collections import tell_collections

@@ -1,27 +1,33 @@
-"""One rebuilding: what it needs to know, its steps, and the exchange of the modulefile at the end."""
+"""What `stackenv rebuild` does: a new environment in the place of an old one, behind the same module."""
 
 from __future__ import annotations
 
 import shlex
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from stackenv.environments.context import Context
+from stackenv.environments.context import Context, open_context
 from stackenv.environments.foreign_files import list_foreign, list_settings
+from stackenv.environments.making import Making
 from stackenv.environments.module import describe_module
-from stackenv.environments.module_update import keep_hand_edited, read_own_record, see
-from stackenv.environments.stack import Stack
+from stackenv.environments.module_update import (
+    describe_use,
+    keep_hand_edited,
+    open_store,
+    read_own_record,
+    see,
+)
+from stackenv.environments.places import choose_next_place
+from stackenv.environments.run_plan import making
 from stackenv.environments.store import StoredModule
-from stackenv.environments.venv_install import proof_of
-from stackenv.errors import ModuleError, StackenvError, VerificationError
-from stackenv.health.rules.modules import list_instead
+from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import rewrite_kernels
-from stackenv.lifecycle.rebuild_conda import conda_rebuild_steps
-from stackenv.lifecycle.rebuild_steps import draft_rebuilt, load_modules, venv_rebuild_steps
 from stackenv.lifecycle.regressions import list_new_faults
-from stackenv.lifecycle.requirements import Contents, Outcome, read_contents
+from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
+from stackenv.lifecycle.requirements import Outcome, read_contents
+from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
@@ -30,157 +36,198 @@ from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
 from stackenv.transactions.plan import Plan, RemoveFile, RemoveFolder, Replacement, Step, WriteFile
 
 
-@dataclass
-class Rebuilding:
-    """One rebuilding under way.
+@dataclass(frozen=True)
+class RebuildRequest:
+    """What was typed behind `stackenv rebuild`."""
+
+    name: str
+    modules: tuple[str, ...] = ()
+    no_build_isolation: bool = False
+    force: bool = False
+    shared: Path | None = None
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What was rebuilt; of a dry run only the steps that there would be.
 
     Parameters
     ----------
-    module, old
-        What is there: the module, and the record of its environment.
-    record
-        Of the new environment, as far as it is known.
-    stack
-        The modules that it stands on.
-    proof
-        The file by which the unfinished new environment is known as ours.
-    contents
-        What it is to have.
+    steps
+        Their sentences.
+    old, record
+        Of the environment before and now; None for a dry run.
     outcome
-        What became of that.
-    seen
-        The files by which it was decided, and what they held.
-    isolated
-        Whether builds from source see only what they ask for.
+        What became of its packages.
     """
 
+    steps: tuple[str, ...]
+    old: Record | None = None
+    record: Record | None = None
+    outcome: Outcome | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return the same as plain data."""
+        assert self.old and self.record and self.outcome
+        return {
+            "module": self.record.full_name,
+            "environment": self.record.path,
+            "former": self.old.path,
+            "modules": list(self.record.modules),
+            **self.outcome.describe(),
+        }
+
+
+def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
+    """Make the environment of a module again and switch the module to it, whole or not at all.
+
+    Raises
+    ------
+    ModuleError
+        When the modules cannot be loaded; the hint names others.
+    VerificationError
+        When the new environment has a fault that the old one had not.
+    StackenvError
+        When the modules bring no Python that a venv could be made of, and at whatever else fails.
+    """
+    context = open_context(request.shared)
+    open_store(context, dry_run)
+    module = context.store.find(request.name)
+    with making(context) as within:
+        rebuilding = begin(request, module, within)
+        if dry_run:
+            return Rebuilt(rebuilding.sentences)
+        rebuilding.carry_out()
+    old, record = rebuilding.remaking.old, rebuilding.remaking.making.record
+    stays = (
+        f"the old one stays in {old.path} until stackenv clean"
+        if old.owned
+        else f"{old.path}, which stackenv has not made, is yours to delete"
+    )
+    tell(f"{record.full_name} leads to {record.path}; {stays}")
+    leave = describe_use(module, context.environ)
+    if leave:
+        tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
+    tell_collections(module, record, context)
+    return Rebuilt((), old, record, rebuilding.remaking.outcome)
+
+
+@dataclass
+class Rebuilding:
+    """One rebuilding: the new environment in the making, and the exchange of the modulefile at its end.
+
+    Parameters
+    ----------
+    remaking
+        The new environment.
+    module
+        The module, which leads to the old one.
+    seen
+        The files by which it was decided, and what they held.
+    force
+        Whether it is switched to the new one also when that has new faults.
+    """
+
+    remaking: Remaking
     module: StoredModule
-    old: Record
-    record: Record
-    stack: Stack
-    proof: str
-    context: Context
-    contents: Contents
-    outcome: Outcome = field(default_factory=Outcome)
-    seen: Mapping[str, str | None] = field(default_factory=dict)
-    isolated: bool = True
-    force: bool = False
+    seen: Mapping[str, str | None]
+    force: bool
 
     @property
-    def sentences(self) -> list[str]:
+    def sentences(self) -> tuple[str, ...]:
         """What a dry run prints."""
-        steps = [step.sentence for step in self.plan().steps]
-        return [*steps, self.switch_sentence, *self.outcome.sentences()]
+        steps = (step.sentence for step in self.plan().steps)
+        return (*steps, self.switch_sentence, *self.remaking.outcome.sentences())
 
     @property
     def switch_sentence(self) -> str:
-        return (
-            f"let {self.module.path} lead to {self.record.path}; {self.old.path} stays until stackenv clean"
-        )
-
-    def making_steps(self) -> tuple[Step, ...]:
-        """Return the steps that make the environment with its packages and its record."""
-        return REBUILD_STEPS[self.record.kind](self)
+        """What the exchange does."""
+        old, new = self.remaking.old.path, self.remaking.making.record.path
+        return f"let {self.module.path} lead to {new}; {old} stays until stackenv clean"
 
     def plan(self) -> Plan:
         """Return the steps that make the new environment; the module is not touched."""
-        path, access = Path(self.record.path), self.context.access
+        new = self.remaking.making
+        path, access = Path(new.record.path), new.context.access
         made = [folder for folder in (path, *path.parents) if not folder.exists()]
         look = Step(
             f"see whether {self.module.full_name} is as it was",
             self._look,
             tuple(RemoveFolder(str(folder)) for folder in made),
         )
-        give = Step(f"give the group of {self.context.shared} access", lambda: access.give_tree(path))
+        give = Step(f"give the group of {new.context.shared} access", lambda: access.give_tree(path))
         sound = Step("look whether all of it works", self._require_sound)
         shared = [give] if access.group is not None else []
-        steps = (look, *self.making_steps(), *shared, sound)
-        return Plan(self.module.full_name, steps, f"{self.proof}.never")
+        steps = (look, *self.remaking.plan_environment(), *shared, sound)
+        return Plan(self.module.full_name, steps, f"{new.mark}.never")
 
     def carry_out(self) -> None:
         """Make the new environment and switch to it, whole or not at all."""
         command = shlex.join(read_command_words())
-        journal = self.context.journal
+        journal = self.remaking.making.context.journal
         carry_out_exchange(self.plan(), self.exchange, journal, command, tell, lambda: "")
 
     def _look(self) -> None:
         """Look again, now that nobody else can change it; make the folder for whom it is meant."""
         require_as_seen(Replacement(self.module.full_name, (), (), self.seen))
-        path, access = Path(self.record.path), self.context.access
-        if self.context.shared and path.is_relative_to(self.context.shared):
+        new = self.remaking.making
+        path, access, shared = Path(new.record.path), new.context.access, new.context.shared
+        if shared and path.is_relative_to(shared):
             access.make_folder(path.parent)
         access.make_folder(path)
 
     def _require_sound(self) -> None:
         """Raise VerificationError when the new environment has a fault that the old one had not."""
-        faults = list_new_faults(self.old, self.record, self.module, self.context)
+        new = self.remaking.making
+        faults = list_new_faults(self.remaking.old, new.record, self.module.path, new.context)
         for fault in faults:
             tell(f"{fault.level}: {fault.what}")
         if faults and not self.force:
             raise VerificationError(
-                f"the new {self.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "
+                f"the new {new.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "
                 "that the old one had not; the module still leads to the old one, and the new one is deleted",
-                f"stackenv rebuild {self.record.full_name} -m MODULE, with others; all the same: --force",
+                f"stackenv rebuild {new.record.full_name} -m MODULE, with others; all the same: --force",
             )
 
     def exchange(self) -> Replacement:
         """Return the changes by which the module leads to the new environment."""
-        told, kept = keep_hand_edited(self.module, self.module.path)
-        renamed, kernels, files = rewrite_kernels(
-            self.old, self.record, self.context.environ, self.context.shared
-        )
+        new, old = self.remaking.making, self.remaking.old
+        sentences, kept = keep_hand_edited(self.module, self.module.path)
+        renamed, kernels, files = rewrite_kernels(old, new.record, new.context.environ, new.context.shared)
         changes = (
             *kept,
-            WriteFile(str(self.module.path), render_module(describe_module(self.record))),
+            WriteFile(str(self.module.path), render_module(describe_module(new.record))),
             *kernels,
-            RemoveFile(self.proof),
+            RemoveFile(str(new.mark)),
         )
-        sentences = (*told, self.switch_sentence, *renamed)
+        sentences = (*sentences, self.switch_sentence, *renamed)
         return Replacement(self.module.full_name, sentences, changes, see([self.module.path, *files]))
 
 
-REBUILD_STEPS: Mapping[str, Callable[[Rebuilding], tuple[Step, ...]]] = {
-    "venv": venv_rebuild_steps,
-    "conda": conda_rebuild_steps,
-}
-
-
-def begin(
-    module: StoredModule, modules: tuple[str, ...], context: Context, force: bool, isolated: bool
-) -> Rebuilding:
-    """Return the rebuilding of `module` on `modules`, or on those of its record; nothing is done yet.
-
-    Raises
-    ------
-    ModuleError
-        When the modules cannot be loaded; the hint names others.
-    StackenvError
-        When they bring no Python that a venv could be made of.
-    """
+def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Rebuilding:
+    """Return the rebuilding of `module`, on the modules of `request` or its record; nothing is done yet."""
     seen = see((module.path, module.record_path))
     old = read_own_record(module)
-    wanted = modules or old.modules
-    if not modules:
-        tell_of_loaded(old, context)
+    wanted = request.modules or old.modules
+    if not request.modules:
+        tell_loaded_versions(old, context)
     try:
         stack = load_modules(old, wanted, context)
     except ModuleError as error:
-        raise ModuleError(error.message, advise(old.full_name, wanted, context)) from error
-    record = replace(draft_rebuilt(old, stack, context), replaces=old.path)
+        command = f"stackenv rebuild {old.full_name}"
+        raise ModuleError(error.message, advise(command, wanted, context)) from error
+    path = choose_next_place(old, context)
+    record = replace(draft_remade(old, path, stack, context), replaces=old.path)
     tell(f"{record.full_name} anew on {', '.join(stack.modules) or 'no module'}, in {record.path}")
     if old.packed:
         tell(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
-    proof = proof_of(record.path, uuid.uuid4().hex)
-    return Rebuilding(
-        *(module, old, record, stack, proof, context, read_contents(old)),
-        outcome=Outcome(left_behind=[*list_foreign(old), *list_settings(old)]),
-        seen=seen,
-        isolated=isolated,
-        force=force,
-    )
+    new = Making(record, stack, context, module.path, sees_base(old))
+    outcome = Outcome(left_behind=[*list_foreign(old), *list_settings(old)])
+    remaking = Remaking(new, old, read_contents(old), outcome, not request.no_build_isolation)
+    return Rebuilding(remaking, module, seen, request.force)
 
 
-def tell_of_loaded(old: Record, context: Context) -> None:
+def tell_loaded_versions(old: Record, context: Context) -> None:
     """Say that other versions of its modules, which are loaded now, are not taken for what was meant."""
     names = {module.split("/")[0] for module in old.modules}
     loaded = [m.full_name for m in Lmod.find(context.environ).read_loaded() if m.asked_for]
@@ -191,13 +238,3 @@ def tell_of_loaded(old: Record, context: Context) -> None:
             f"loaded now is {', '.join(others)}, and {old.full_name} stays on {', '.join(old.modules)}; to "
             f"move it: stackenv rebuild {old.full_name} {words}"
         )
-
-
-def advise(full_name: str, modules: tuple[str, ...], context: Context) -> str:
-    """Return what to type instead, when `modules` cannot be loaded."""
-    try:
-        instead = list_instead(Lmod.find(context.environ), modules)
-    except StackenvError:
-        instead = []
-    words = " ".join(f"-m {shlex.quote(m)}" for m in instead) or "-m MODULE"
-    return f"stackenv rebuild {full_name} {words}; all that there are: module spider MODULE"

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
-from stackenv.environments.stack import Stack, load_stack, require_no_personal
+from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.venv import read_venv
 from stackenv.errors import StackenvError, UsageError
-from stackenv.lifecycle.adopt_conda import capture_record, load_conda_stack
-from stackenv.lifecycle.trusted_code import require_names
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
@@ -134,7 +133,7 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
     From the user's own MODULEPATH alone: in a project others may have written the record's, and to load
     a module runs it.
     """
-    require_names(modules, record.full_name)
+    require_module_names(modules, f"stackenv edit {record.full_name} --module NAME/VERSION")
     stack = require_no_personal(load_stack(Lmod.find(context.environ), modules))
     require_same_python(record, stack)
     python = record.python

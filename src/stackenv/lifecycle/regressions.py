@@ -1,11 +1,10 @@
-"""What is wrong with an environment that was made anew, and was not with the one before."""
+"""What is wrong with an environment that was made again, and was not with the one before."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.store import StoredModule
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import GRAVE, Finding
 from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
@@ -16,18 +15,18 @@ from stackenv.record import Record
 SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "inconsistent")
 
 
-def list_new_faults(old: Record, new: Record, module: StoredModule, context: Context) -> list[Finding]:
+def list_new_faults(old: Record, new: Record, modulefile: Path, context: Context) -> list[Finding]:
     """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`.
 
     What packages need of each other cannot be compared where the modules of the old one are gone: it is
     told, and is no reason against the new one.
     """
     loader = StackLoader(context.environ)
-    found = list_faults(look_at(new, module, context, loader, believed=True))
+    found = list_faults(look_at(new, modulefile, context, loader, believed=True))
     if not found:
         return []
     # In a project others may have written the old one: nothing in it is run.
-    before = look_at(old, module, context, loader, believed=not context.shared)
+    before = look_at(old, modulefile, context, loader, believed=not context.shared)
     known = {(finding.rule, part) for finding in list_faults(before) for part in split(finding)}
     faults = [finding for finding in found if any((finding.rule, p) not in known for p in split(finding))]
     if before.prefix.is_dir() and (old.kind != "venv" or before.loaded_stack is not None):
@@ -43,12 +42,12 @@ def split(finding: Finding) -> list[str]:
 
 
 def look_at(
-    record: Record, module: StoredModule, context: Context, loader: StackLoader, believed: bool
+    record: Record, modulefile: Path, context: Context, loader: StackLoader, believed: bool
 ) -> CheckedEnvironment:
     """Return the environment of `record` as the rules look at it."""
     return CheckedEnvironment(
         full_name=record.full_name,
-        modulefile=module.path,
+        modulefile=modulefile,
         prefix=Path(record.path),
         record=record,
         problem="",

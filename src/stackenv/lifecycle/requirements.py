@@ -19,7 +19,7 @@ from stackenv.environments.own_packages import describe_requirement, list_channe
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.personal_module import IN_EVERY_VENV
 from stackenv.environments.stack import Stack
-from stackenv.environments.venv_install import NO_BUILD_ISOLATION, install_packages, read_report
+from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION, install_packages
 from stackenv.errors import InstallError, UnreachableError
 from stackenv.lifecycle.conda_update import read_answer, run_conda
 from stackenv.output import format_count, tell
@@ -349,20 +349,16 @@ def install_with_pip(
     InstallError
         When nothing at all could be had, or the index cannot be reached.
     """
-    from stackenv.lifecycle.create import BUILD_TOOLS
-
-    reports.mkdir(exist_ok=True)
 
     def install(*arguments: str) -> None:
-        report = reports / f"{len(list(reports.iterdir())):06}.json"
         own = () if isolated else (NO_BUILD_ISOLATION, "--no-cache-dir")
-        install_packages(record, ((*own, *arguments),), environ, report)
+        install_packages(record, ((*own, *arguments),), environ, reports)
 
     for package in (package for package in wanted if package.why):
         outcome.miss(package, package.why)
     possible = [package for package in wanted if not package.why]
     if possible and not isolated:
-        install_packages(record, (BUILD_TOOLS,), environ, reports / "build.json")
+        install_packages(record, (BUILD_TOOLS,), environ, reports)
     try:
         if possible:
             install(*(word for package in possible for word in package.arguments))
@@ -395,17 +391,6 @@ def try_each(install: Callable[..., None], package: Wanted) -> str:
         return ""
     except InstallError:
         return why
-
-
-def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
-    """Return what pip has told in `folder` of each package, by name and version."""
-    told: dict[tuple[str, str], Package] = {}
-    for report in sorted(folder.glob("*.json")):
-        try:
-            told.update(read_report(report))
-        except (ValueError, KeyError):
-            continue
-    return told
 
 
 def install_with_conda(

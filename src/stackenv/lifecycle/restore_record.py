@@ -1,4 +1,4 @@
-"""A record that was lost, written again from the modulefile and from what is installed."""
+"""A lost record, written again from the modulefile and what is installed; nobody else's code is run."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from stackenv.environments.conda_environment import capture_record
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
-from stackenv.environments.info import DEPENDS_ON
-from stackenv.environments.packed import IMAGE
+from stackenv.environments.managed_files import list_lost_files
+from stackenv.environments.packed import IMAGE, describe_contents
 from stackenv.environments.platform import probe_platform
+from stackenv.environments.stack import Stack, require_module_names
+from stackenv.environments.store import DEPENDS_ON, StoredModule
+from stackenv.environments.venv_install import complete_record
 from stackenv.environments.venv_module import LAYERS
 from stackenv.errors import StackenvError, quote_word
-from stackenv.lifecycle.adoption import AdoptRequest
-from stackenv.lifecycle.trusted_code import require_names, require_own_files, require_own_python
-from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, parse_choices, parse_record
-from stackenv.transactions.writers import name_user
+from stackenv.health.rules.permissions import INSIDE
+from stackenv.lifecycle.adopted_record import AdoptRequest, draft_adopted_conda, draft_adopted_venv
+from stackenv.lifecycle.export import PACKED_FORMATS, render
+from stackenv.lmod.bindings import Lmod
+from stackenv.packing.squashfs import opened_image
+from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, parse_choices, parse_record
+from stackenv.transactions.plan import WriteFile
+from stackenv.transactions.writers import list_writers, name_user
 
-if TYPE_CHECKING:
-    from stackenv.environments.store import StoredModule
-    from stackenv.record import Record
-    from stackenv.transactions.plan import WriteFile
+# What Python, and the activation of a conda environment, read at their start.
+STARTED = ("lib/python3*/site-packages", "lib/python3*/site-packages/*.pth", "etc/conda/activate.d/*")
 
 
 def restore_record(module: StoredModule, context: Context, request: AdoptRequest | None = None) -> Record:
@@ -45,7 +51,7 @@ def restore_record(module: StoredModule, context: Context, request: AdoptRequest
     if former.packed:
         restored = restore_packed(module, former)
         return replace(restored, owned=restored.owned and not adopted)
-    require_names(former.modules, module.full_name)
+    require_module_names(former.modules, f"stackenv edit {module.full_name} --module NAME/VERSION")
     require_own_files(Path(module.prefix))
     restore = restore_conda if former.kind == "conda" else restore_venv
     restored = restore(request, context, former)
@@ -136,25 +142,16 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
 
 def restore_venv(request: AdoptRequest, context: Context, former: Record) -> Record:
     """Return the record of the venv that `request` names."""
-    from stackenv.environments.venv_install import complete_record, environment_of
-    from stackenv.lifecycle.adopt import draft_adopted_venv
-    from stackenv.lmod.bindings import Lmod
-
     # What happens to be loaded now is none of the environment's.
     lmod = Lmod.find(context.environ).purged()
     record, stack = draft_adopted_venv(request, context, lmod, former, require_own_python)
-    environ = {**environment_of(record, stack.environ), "PYTHONDONTWRITEBYTECODE": "1"}
-    return complete_record(record, environ, {})
+    return complete_record(record, stack.environ, {})
 
 
-def restore_conda(request: AdoptRequest, context: Context, _: Record) -> Record:
+def restore_conda(request: AdoptRequest, context: Context, former: Record) -> Record:
     """Return the record of the conda environment that `request` names."""
-    from stackenv.lifecycle.adopt_conda import capture_record, draft_conda_record, load_conda_stack
-    from stackenv.lmod.bindings import Lmod
-
     require_own_python(request.prefix, None)
-    stack = load_conda_stack(request.modules, context, Lmod.find(context.environ).purged())
-    record = draft_conda_record(request, context, stack, owned=False)
+    record, _ = draft_adopted_conda(request, context, Lmod.find(context.environ).purged(), former)
     return capture_record(replace(record, user_site=request.user_site), context)
 
 
@@ -167,7 +164,6 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
         When the image is gone, damaged, or holds no record.
     """
     from stackenv.packing.image import require_image
-    from stackenv.packing.squashfs import opened_image
 
     with opened_image(require_image(former)) as folder:
         path = Path(folder, RECORD_FILE)
@@ -189,9 +185,6 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     StackenvError
         When the image is gone or damaged.
     """
-    from stackenv.environments.managed_files import list_lost_files
-    from stackenv.environments.packed import describe_contents
-    from stackenv.lifecycle.export import PACKED_FORMATS, render
     from stackenv.packing.image import require_image
     from stackenv.packing.squashfs import opened_image
     from stackenv.transactions.plan import WriteFile
@@ -205,4 +198,41 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
             WriteFile(path, render(name, within, context))
             for name, file in PACKED_FORMATS.items()
             if (path := f"{record.path}/{file}") in lost
+        )
+
+
+def require_own_files(prefix: Path) -> None:
+    """Raise StackenvError when others wrote, or everybody can write, what a start of Python in `prefix` runs.
+
+    Its groups may write: who lets them has chosen so, and what they put there is theirs.
+    """
+    paths = [*(prefix / name for name in INSIDE), *(path for s in STARTED for path in prefix.glob(s))]
+    for path in paths:
+        if path.exists():
+            refuse(path, prefix, find_doubt(path, groups=True))
+
+
+def require_own_python(prefix: Path, stack: Stack | None) -> None:
+    """Raise StackenvError when the Python of `prefix` is another user's, and not that of the modules."""
+    python = (prefix / "bin/python").resolve()
+    if python.exists() and not (stack and stack.python and stack.python.executable == str(python)):
+        refuse(python, prefix, find_doubt(python, groups=False))
+
+
+def find_doubt(path: Path, groups: bool) -> str:
+    """Return why what `path` leads to is not to be trusted; with `groups` they may write. Empty: it is."""
+    found = path.stat()
+    if found.st_uid not in (0, os.geteuid()):
+        return f"belongs to {name_user(found.st_uid)}"
+    writers = [who for who in list_writers(path, found) if not groups or who == "everybody"]
+    return f"can be written by {', '.join(writers)}" if writers else ""
+
+
+def refuse(path: Path, prefix: Path, doubt: str) -> None:
+    """Raise StackenvError when there is a `doubt` about `path`, which would be run."""
+    if doubt:
+        raise StackenvError(
+            f"{path} {doubt}, and to write the record of {prefix} again it would run as you; nothing was "
+            "changed",
+            f"ask its owner to type that; or see whose it is and who can write it: ls -ld {quote_word(path)}",
         )

@@ -15,12 +15,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from stackenv.conda.environments import describe_package
+from stackenv.environments.conda_environment import capture_record, find_conda, load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import Owners, read_owners
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.lifecycle.adopt_conda import capture_record, find_conda, load_conda_stack
 from stackenv.lifecycle.conda_update import (
     ask_conda,
     describe_request,

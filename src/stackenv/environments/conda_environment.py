@@ -1,0 +1,159 @@
+"""A conda environment in the making: the module of conda, what conda does, and what an activation does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from stackenv.conda.activation.capture import capture_activation
+from stackenv.conda.activation.scripts import hash_activation
+from stackenv.conda.environments import list_environment_folders, read_packages
+from stackenv.environments.conda_environment_module import list_untold
+from stackenv.environments.context import Context
+from stackenv.environments.own_packages import read_own_packages
+from stackenv.environments.stack import Stack, describe_origin, load_stack, require_no_personal
+from stackenv.errors import InstallError, ModuleError, StackenvError
+from stackenv.lmod.bindings import Lmod
+from stackenv.output import tell
+from stackenv.record import Python, Record
+
+
+def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod) -> str:
+    """Return the module of conda: of `modules`, else loaded, else one that is available; empty: none.
+
+    Without a version it is the one that Lmod takes for the default. `names` are the distributions of
+    the site configuration, the preferred first.
+    """
+    loaded = [module.full_name for module in lmod.read_loaded()]
+    for module in (*modules, *loaded):
+        if module.split("/")[0] in names:
+            return module
+    for name in names:
+        if any(module.startswith(f"{name}/") for module in lmod.available(name)):
+            return name
+    return ""
+
+
+def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> Stack:
+    """Return the stack of conda's module and `modules`; without a conda module that of `modules`."""
+    conda = choose_conda_module(context.configuration.conda.names, modules, lmod)
+    others = [name for name in modules if name.split("/")[0] != conda.split("/")[0]]
+    try:
+        stack = load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
+        return require_no_personal(stack)
+    except ModuleError as error:
+        if modules:
+            raise
+        tell(f"the module {conda} cannot be loaded; the environment's module does without: {error.message}")
+        return load_stack(lmod, (), with_python=False)
+
+
+def find_conda(stack: Stack) -> str:
+    """Return the program conda of the stack's module.
+
+    Raises
+    ------
+    StackenvError
+        When no module brings one.
+    """
+    conda = stack.environ.get("CONDA_EXE", "")
+    if conda and Path(conda).is_file():
+        return conda
+    raise StackenvError(
+        "there is no conda: no module of the site's conda distributions was found",
+        "module spider Anaconda3; or name the module: -m MODULE",
+    )
+
+
+def tell_python_modules(lmod: Lmod) -> None:
+    """Say that a loaded Python module is none of a conda environment's business."""
+    python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
+    if python:
+        tell(f"{python[0]} is loaded; a conda environment has its own Python and does not stand on it")
+
+
+def describe_conda_call(
+    verb: str, record: Record, context: Context, channels: Sequence[str], packages: Sequence[str]
+) -> list[str]:
+    """Return what follows `conda` to create the environment of `record`, or to install into it."""
+    # A hard link into the user's own package cache would keep its owner's group and mode.
+    copy = ["--copy"] if context.shared else []
+    named = [word for channel in channels for word in ("--channel", channel)]
+    return [verb, "--yes", "--prefix", record.path, *copy, *named, *packages]
+
+
+def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run conda; its words go to stderr.
+
+    Raises
+    ------
+    InstallError
+        When it fails.
+    """
+    # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it.
+    command = [str(Path(conda).parent / "python"), "-I", conda, *arguments]
+    sys.stderr.flush()
+    done = subprocess.run(
+        command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
+    )
+    if done.returncode:
+        raise InstallError(
+            f"conda could not make the environment (status {done.returncode}); what it says stands above",
+            "correct that and type the same command again; nothing is left of this attempt",
+        )
+
+
+def find_python(prefix: Path) -> Python | None:
+    """Return the Python of the conda environment at `prefix`, by conda-meta; None without one."""
+    for package in read_packages(prefix):
+        if package.name == "python":
+            return Python(package.version, str(prefix / "bin/python"))
+    return None
+
+
+def draft_conda_record(prefix: Path, stack: Stack, context: Context, **chosen: Any) -> Record:
+    """Return the record of the conda environment at `prefix` as far as it is known before it is captured.
+
+    Parameters
+    ----------
+    **chosen
+        Fields of the record that the user has chosen: `name` and `version` at least.
+    """
+    settings = context.configuration.conda
+    record = Record(
+        kind="conda",
+        path=str(prefix),
+        python=find_python(prefix),
+        sees_modules="" if settings.hide_modules else "site",
+        module_roots=settings.module_roots,
+        **describe_origin(stack, context),
+        **chosen,
+    )
+    return replace(record, user_site=record.user_site or settings.user_site == "show")
+
+
+def name_environment(prefix: Path, context: Context) -> str:
+    """Return what conda calls the environment: its name below an environments folder, else its path."""
+    folders = list_environment_folders(context.environ, context.configuration.conda)
+    return prefix.name if any(f.is_dir() and f.samefile(prefix.parent) for f in folders) else str(prefix)
+
+
+def capture_record(record: Record, context: Context) -> Record:
+    """Return `record` with its packages, and what the activation does; tell what no module can do."""
+    prefix = Path(record.path)
+    captured = capture_activation(prefix)
+    for finding in captured.findings:
+        tell(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
+    for name in list_untold(asdict(captured)):
+        tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
+    activation = {
+        **asdict(captured),
+        "environment_name": name_environment(prefix, context),
+        "scripts_sha256": hash_activation(prefix),
+    }
+    packages = read_own_packages(record)
+    return replace(record, python=find_python(prefix), packages=packages, activation=activation)

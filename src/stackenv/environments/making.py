@@ -1,0 +1,250 @@
+"""An environment in the making: the steps that make or adopt it, and write its record and its module."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stackenv.environments.conda_environment import capture_record, find_python
+from stackenv.environments.context import Context
+from stackenv.environments.managed_files import keep_edited
+from stackenv.environments.module import describe_files, describe_module
+from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.places import name_mark, plan_folder
+from stackenv.environments.run_plan import carry_out
+from stackenv.environments.stack import Stack, require_loadable_name
+from stackenv.environments.store import StoredModule
+from stackenv.environments.venv_install import (
+    complete_record,
+    environment_of,
+    install_packages,
+    make_venv,
+    read_reports,
+    write_files,
+)
+from stackenv.modulefile.text import render_module
+from stackenv.output import format_count, tell
+from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
+from stackenv.transactions.carry_out import read_text
+from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.files import write_file, write_new_file
+from stackenv.transactions.plan import Change, Plan, RemoveFile, RemoveTree, Step, WriteFile
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made; of a dry run only the steps that there would be.
+
+    Parameters
+    ----------
+    steps
+        Their sentences.
+    module, record
+        Of the environment; None for a dry run.
+    use
+        What to type to use it.
+    differences, details
+        What is not as in the environment that was made again: sentences, and the same as plain data.
+    """
+
+    steps: tuple[str, ...]
+    module: StoredModule | None = None
+    record: Record | None = None
+    use: str = ""
+    differences: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the same as plain data."""
+        assert self.module is not None and self.record is not None
+        return {
+            "module": self.module.full_name,
+            "modulefile": str(self.module.path),
+            "environment": self.module.prefix,
+            "modules": list(self.record.modules),
+            "packages": {p.name: p.version for p in self.record.packages},
+            "use": self.use,
+            **self.details,
+        }
+
+
+@dataclass
+class Making:
+    """One environment in the making.
+
+    Parameters
+    ----------
+    record
+        As far as it is known; the steps complete it.
+    stack
+        The modules that it is based on.
+    context
+        That of the command, with the folder for temporary files in TMPDIR.
+    modulefile
+        Where its modulefile is to be.
+    sees_base
+        Whether a venv sees the packages of its base Python.
+    """
+
+    record: Record
+    stack: Stack
+    context: Context
+    modulefile: Path
+    sees_base: bool = True
+    mark: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mark = name_mark(self.record.path)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables under which pip runs in the venv."""
+        return environment_of(self.record, self.stack.environ)
+
+    @property
+    def reports(self) -> Path:
+        """The folder of what pip reports."""
+        return Path(self.context.environ["TMPDIR"], "reports")
+
+    def plan_environment(self, installs: Sequence[Step]) -> tuple[Step, ...]:
+        """Return the steps that make the environment, with `installs`, those that put packages into it."""
+        folder = plan_folder(Path(self.record.path), self.mark)
+        if self.record.kind == "venv":
+            return (folder, *self._plan_venv(), *installs)
+        return (folder, *installs, *self.plan_files())
+
+    def _plan_venv(self) -> tuple[Step, ...]:
+        record, python = self.record, self.record.python
+        assert python is not None
+        whose = f" of the module {python.module}" if python.module else ""
+        return (
+            Step(
+                f"make a venv with Python {python.version}{whose}",
+                lambda: make_venv(Path(record.path), python, record.name, self.sees_base, self.stack.environ),
+            ),
+            Step(
+                f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the "
+                "stack",
+                lambda: write_files(describe_files(record)),
+            ),
+        )
+
+    def plan_files(self) -> tuple[Step, ...]:
+        """Return the steps that write stackenv's files into an environment that is there."""
+        record = self.record
+        files = keep_users_files(describe_files(record), record.path)
+        sentences, kept = keep_edited(files, record.path)
+        for sentence in sentences:
+            tell(sentence)
+        listed = [os.path.relpath(f.path, record.path) for f in files if f"/{FOLDER}/" not in f.path]
+
+        def write() -> None:
+            self.mark.parent.mkdir(exist_ok=True)
+            self.mark.touch()
+            for change in kept:
+                carry_out_change(change)
+            # Which Python a new conda environment has is known only when conda has made it.
+            if record.kind == "conda" and find_python(Path(record.path)) != record.python:
+                self.record = replace(record, python=find_python(Path(record.path)))
+                write_files(keep_users_files(describe_files(self.record), record.path))
+            else:
+                write_files(files)
+
+        paths = (*(file.path for file in files), *(change.path for change in kept))
+        # What stackenv made goes as a whole, by the undo of the step that made it.
+        undo = () if record.owned else undo_files(paths, record.path, self.mark)
+        step = Step(f"write into {record.path}: {', '.join((f'the folder {FOLDER}', *listed))}", write, undo)
+        if record.kind == "venv":
+            return (step,)
+        return (step, Step("capture what its activation does", self._capture))
+
+    def _capture(self) -> None:
+        self.record = capture_record(self.record, self.context)
+
+    def install_with_pip(self, calls: Sequence[Sequence[str]]) -> None:
+        """Have the venv's pip install the arguments of each of `calls`.
+
+        Raises
+        ------
+        InstallError
+            When it fails.
+        """
+        install_packages(self.record, calls, self.environ, self.reports)
+        self.tell_replaced()
+
+    def tell_replaced(self) -> None:
+        """Tell when a package has put its own in the place of a file of stackenv's, as uv does."""
+        keep_users_files(describe_files(self.record), self.record.path)
+
+    def complete(self) -> None:
+        """Complete the record, and write it."""
+        if self.record.kind == "venv":
+            self.record = complete_record(self.record, self.stack.environ, read_reports(self.reports))
+        write_file(Path(self.record.path, RECORD_FILE), write_record_text(self.record))
+
+    def plan_module(self, with_record: bool = True) -> Step:
+        """Return the last step: it writes the modulefile, by which the environment is complete.
+
+        And before that the record, unless an earlier step has.
+        """
+
+        def write() -> None:
+            if with_record:
+                self.complete()
+            write_new_file(self.modulefile, render_module(describe_module(self.record)))
+            self.mark.unlink(missing_ok=True)
+
+        undo = (RemoveFile(str(self.modulefile)),)
+        return Step(f"write the modulefile {self.modulefile}", write, undo)
+
+    def carry_out(self, steps: Sequence[Step], dry_run: bool) -> Made:
+        """Carry out `steps`, all that there are, and return what was made.
+
+        Raises
+        ------
+        UsageError
+            When a module of the environment's name is one that it is based on.
+        StackenvError
+            What the failing step raised, after the undo.
+        """
+        require_loadable_name(self.record, self.context)
+        sentences = tuple(step.sentence for step in steps)
+        if dry_run:
+            return Made(sentences)
+        carry_out(Plan(self.record.full_name, tuple(steps), str(self.modulefile)), self.record, self.context)
+        return describe_made(self.modulefile, self.context, sentences)
+
+
+def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = ()) -> Made:
+    """Return what the module of the file `modulefile` is, and what to type to use it."""
+    module = context.store.read(modulefile)
+    assert module is not None
+    several = sum(other.name == module.name for other in context.store.list_modules()) > 1
+    typed = module.full_name if several else module.name
+    return Made(steps, module, module.read_record(), f"ml use {describe_folder(context)}; ml {typed}")
+
+
+def describe_folder(context: Context) -> str:
+    """Return the folder of modules as users type it behind `module use`."""
+    home, root = context.environ.get("HOME", ""), str(context.store.root)
+    below = root[len(home) :] if home and root.startswith(f"{home}/") else ""
+    return f"~{below}" if below and shlex.quote(below) == below else shlex.quote(root)
+
+
+def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, ...]:
+    """Return the changes that bring back what was there before `paths` are written below `prefix`.
+
+    `mark` is in the folder of stackenv's files, which goes as a whole if it was not there.
+    """
+    folder = Path(prefix, FOLDER)
+    changes: list[Change] = []
+    for path in (*paths, f"{prefix}/{RECORD_FILE}"):
+        if Path(path).exists():
+            changes.append(WriteFile(path, read_text(Path(path)) or "", os.access(path, os.X_OK)))
+        elif not path.startswith(f"{folder}/") or folder.exists():
+            changes.append(RemoveFile(path))
+    return (*changes, RemoveFile(str(mark)) if folder.exists() else RemoveTree(str(folder), str(mark)))

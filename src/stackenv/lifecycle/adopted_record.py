@@ -1,0 +1,206 @@
+"""What is found out about an environment that exists already, as the record that it is going to have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.environments.conda_environment import draft_conda_record, load_conda_stack
+from stackenv.environments.context import Context
+from stackenv.environments.python import ProbedPython
+from stackenv.environments.stack import (
+    Stack,
+    describe_origin,
+    find_module,
+    list_loaded,
+    load_stack,
+    require_no_personal,
+)
+from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
+from stackenv.errors import ModuleError, StackenvError, UsageError
+from stackenv.lmod.bindings import Lmod
+from stackenv.output import format_count, tell
+from stackenv.record import Python, Record
+
+
+@dataclass(frozen=True)
+class AdoptRequest:
+    """What was typed behind `stackenv adopt`; `prefix` is the environment that it means."""
+
+    prefix: Path
+    name: str
+    modules: tuple[str, ...] = ()
+    version: str = "1.0"
+    allow_shadow: tuple[str, ...] = ()
+    no_pth: bool = False
+    user_site: bool = False
+    description: str = ""
+
+    def with_former(self, record: Record | None) -> AdoptRequest:
+        """Return the request with what `record` knows and was not typed."""
+        if record is None:
+            return self
+        return replace(
+            self,
+            allow_shadow=self.allow_shadow or record.allow_shadow,
+            description=self.description or record.description,
+            user_site=self.user_site or record.user_site,
+            no_pth=self.no_pth or not record.layers,
+        )
+
+
+def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
+    """Return the stack of `names` if they can be loaded and bring the Python beneath `venv`, else None."""
+    try:
+        stack = require_no_personal(load_stack(lmod, names)) if names else None
+    except (ModuleError, UsageError):
+        return None
+    return stack if stack and stack.python and stack.python.executable == venv.executable else None
+
+
+def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
+    """Return the stack beneath `venv`, and the module of its Python (empty: no module's).
+
+    It stands on the modules of -m, or on those that are loaded or were recorded, where they go with
+    its Python.
+
+    Raises
+    ------
+    StackenvError
+        When the modules of -m do not.
+    """
+    if request.modules:
+        return require_stack(request, venv, lmod)
+    loaded = list_loaded(lmod)
+    stack = load_gladly(venv, lmod, loaded) or load_gladly(venv, lmod, former.modules if former else ())
+    if stack:
+        return stack, name_python_module(stack)
+    module = find_python_module(lmod, venv.executable)
+    stack = load_gladly(venv, lmod, (module, *loaded)) if module else None
+    if stack is None and loaded:
+        tell(f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out")
+    return stack or load_stack(lmod, (module,) if module else ()), module
+
+
+def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack, str]:
+    """Return as `choose_stack` the stack of the modules of -m, and of the module of the Python beneath.
+
+    Raises
+    ------
+    StackenvError
+        When they bring another Python.
+    """
+    stack = require_no_personal(load_stack(lmod, request.modules))
+    if stack.python and stack.python.executable == venv.executable:
+        return stack, name_python_module(stack)
+    module = find_python_module(lmod, venv.executable)
+    if stack.python:
+        whose = f"the Python of {module}" if module else f"{venv.executable}, which is no module's"
+        raise StackenvError(
+            f"{request.prefix} was made with {whose}, and {', '.join(request.modules)} brings another",
+            f"name modules that go with {module or 'it'}, with -m; or none",
+        )
+    return load_stack(lmod, (*([module] if module else []), *request.modules)), module
+
+
+def name_python_module(stack: Stack) -> str:
+    """Return the module of the stack's Python."""
+    assert stack.python is not None
+    return stack.python.module or find_module(stack.python.executable, stack.loaded, stack.environ)
+
+
+def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) -> None:
+    """Tell what was found."""
+    tell(f"{venv.prefix} is a venv with Python {probed.version}, {venv.executable}")
+    if module:
+        tell(f"that Python is the module {module}'s; it stands on {', '.join(stack.modules)}")
+    elif venv.is_on_os_python:
+        tell(
+            "WARNING: that is the operating system's Python: nothing of the optimised stack is in it, and "
+            "an upgrade of the system breaks it. Better make it anew: module load a Python, stackenv create"
+        )
+    else:
+        tell("WARNING: no module leads to that Python; the environment depends on it all the same")
+
+
+def draft_adopted_venv(
+    request: AdoptRequest,
+    context: Context,
+    lmod: Lmod,
+    former: Record | None,
+    check: Callable[[Path, Stack], None] | None = None,
+) -> tuple[Record, Stack]:
+    """Return the record of the venv as far as its files and its modules tell it, and the modules.
+
+    Before its Python is run `check` may refuse that.
+    """
+    venv = read_venv(request.prefix)
+    stack, module = choose_stack(request, venv, lmod, former)
+    if check:
+        check(request.prefix, stack)
+    probed = probe_venv(venv, stack.environ)
+    describe_found(venv, probed, module, stack)
+    tell_foreign_scripts(request.prefix)
+    record = Record(
+        name=request.name,
+        version=request.version,
+        kind="venv",
+        path=str(request.prefix),
+        python=Python(probed.version, venv.executable, module),
+        pinned=stack.pinned(request.allow_shadow, venv.sees_base_packages) if module else (),
+        allow_shadow=request.allow_shadow,
+        user_site=request.user_site,
+        owned=False,
+        description=request.description,
+        layers=not request.no_pth,
+        **describe_origin(stack, context),
+    )
+    return record, stack
+
+
+def draft_adopted_conda(
+    request: AdoptRequest, context: Context, lmod: Lmod, former: Record | None
+) -> tuple[Record, Stack]:
+    """Return the record of the conda environment as far as it is known, and the modules."""
+    stack = load_conda_stack(request.modules or (former.modules if former else ()), context, lmod)
+    record = draft_conda_record(
+        request.prefix,
+        stack,
+        context,
+        name=request.name,
+        version=request.version,
+        user_site=request.user_site,
+        owned=False,
+        description=request.description,
+        layers=not request.no_pth,
+    )
+    return record, stack
+
+
+def find_foreign_scripts(prefix: Path) -> tuple[str, ...]:
+    """Return the names of the scripts in bin whose interpreter is in a folder that is not there."""
+    found = []
+    for script in sorted((prefix / "bin").iterdir()) if (prefix / "bin").is_dir() else ():
+        try:
+            with script.open("rb") as stream:
+                first = stream.readline(4096)
+        except OSError:
+            continue
+        # `#!/bin/sh` and exec in the next line is pip's way around long and odd paths: not looked at.
+        words = os.fsdecode(first[2:]).split()
+        if first.startswith(b"#!/") and words and not Path(words[0]).exists():
+            found.append(script.name)
+    return tuple(found)
+
+
+def tell_foreign_scripts(prefix: Path) -> None:
+    """Tell when the environment was moved, and its programs lead to where it was."""
+    scripts = find_foreign_scripts(prefix)
+    if scripts:
+        tell(
+            f"WARNING: the Python of {format_count(len(scripts), 'program')} in {prefix}/bin "
+            f"({', '.join(scripts[:3])}) is gone: was it moved? `python -m pip` works; for "
+            "the others install their packages again"
+        )

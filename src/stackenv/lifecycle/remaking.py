@@ -1,0 +1,211 @@
+"""An environment that is made again: on which modules, and with the packages that there were."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stackenv.conda.environments import read_packages
+from stackenv.environments.conda_environment import (
+    describe_conda_call,
+    draft_conda_record,
+    find_conda,
+    find_python,
+    load_conda_stack,
+)
+from stackenv.environments.conda_environment import install_with_conda as run_conda
+from stackenv.environments.context import Context
+from stackenv.environments.making import Making
+from stackenv.environments.own_packages import read_site_packages
+from stackenv.environments.stack import (
+    Stack,
+    describe_origin,
+    load_stack,
+    require_module_names,
+    require_no_personal,
+    require_os_python,
+    require_python,
+)
+from stackenv.environments.venv import read_configuration
+from stackenv.errors import StackenvError
+from stackenv.health.rules.modules import list_instead
+from stackenv.lifecycle.conda_update import choose_channels
+from stackenv.lifecycle.requirements import (
+    Contents,
+    Outcome,
+    Wanted,
+    ask_unavailable,
+    install_with_conda,
+    install_with_pip,
+    split_off_stack,
+)
+from stackenv.lmod.bindings import Lmod
+from stackenv.record import Package, Record
+from stackenv.transactions.plan import Step
+
+
+@dataclass
+class Remaking:
+    """One environment that is made again.
+
+    Parameters
+    ----------
+    making
+        The new environment in the making.
+    old
+        The record of the one that there was.
+    contents
+        The packages that it is to have.
+    outcome
+        What became of them.
+    isolated
+        Whether builds from source see only what they ask for.
+    """
+
+    making: Making
+    old: Record
+    contents: Contents
+    outcome: Outcome = field(default_factory=Outcome)
+    isolated: bool = True
+    wanted: Sequence[Wanted] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What the modules hold is left to them.
+        self.wanted = self.contents.pip
+        if self.making.record.kind == "venv":
+            self.wanted = split_off_stack(self.contents.pip, self.making.record.pinned, self.outcome)
+
+    def plan_environment(self) -> tuple[Step, ...]:
+        """Return the steps that make the environment with its packages, and write the record."""
+        possible = " ".join(wanted.name for wanted in self.wanted if not wanted.why)
+        installs = [Step(f"install with pip: {possible}", self._install_with_pip)] if self.wanted else []
+        if self.making.record.kind == "conda":
+            names = " ".join(wanted.name for wanted in self.contents.conda) or "nothing"
+            installs = [Step(f"install with conda: {names}", self._install_with_conda), *installs]
+        record = Step(f"write the record in {self.making.record.path}", self._complete)
+        return (*self.making.plan_environment(installs), record)
+
+    def _complete(self) -> None:
+        self.making.complete()
+        if self.making.record.kind == "venv":
+            self.outcome.settle(self.wanted, self.making.record.packages, self.making.stack)
+
+    def _install_with_pip(self) -> None:
+        making = self.making
+        if making.record.kind == "conda":
+            self._install_beside_conda()
+            return
+        install_with_pip(
+            making.record, self.wanted, making.environ, making.reports, self.outcome, self.isolated
+        )
+        making.tell_replaced()
+
+    def _install_with_conda(self) -> None:
+        record, environ = self.making.record, self.making.stack.environ
+        conda = find_conda(self.making.stack)
+        channels = choose_channels(self.contents.channels)
+
+        def describe(verb: str, *packages: str) -> list[str]:
+            return describe_conda_call(verb, record, self.making.context, channels, packages)
+
+        def call(verb: str, *packages: str) -> None:
+            # A second `create` would delete what is there, the mark of what is unfinished with it.
+            begun = Path(record.path, "conda-meta/history").exists()
+            run_conda(conda, describe("install" if begun else verb, *packages), environ)
+
+        def find_unavailable(*packages: str) -> set[str] | None:
+            return ask_unavailable(conda, describe("create", *packages), environ)
+
+        install_with_conda(call, find_unavailable, self.contents.conda, self.outcome)
+        self.outcome.settle(self.contents.conda, read_packages(Path(record.path)))
+
+    def _install_beside_conda(self) -> None:
+        """Install what pip had put into the conda environment."""
+        making, outcome, wanted = self.making, self.outcome, self.wanted
+        prefix = Path(making.record.path)
+        python = find_python(prefix)
+        if python is None:
+            for package in wanted:
+                outcome.miss(package, "there is no Python in the new environment")
+            return
+        subject = replace(making.record, kind="venv", python=python, pinned=())
+        environ = describe_inside(making.record, making.stack.environ)
+        install_with_pip(subject, wanted, environ, making.reports, outcome, self.isolated)
+        now = [Package(d.metadata["Name"], d.version) for d in read_site_packages(prefix)]
+        outcome.settle(wanted, now)
+
+
+def describe_inside(record: Record, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` for the pip of the conda environment of `record`, as activated."""
+    outside = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    inside = {name: value for name, value in environ.items() if name not in outside}
+    inside.update(
+        PATH=f"{record.path}/bin:{environ.get('PATH', '/usr/bin:/bin')}",
+        CONDA_PREFIX=record.path,
+        # A guard against installs into the OS Python does not know conda's for an environment.
+        PIP_REQUIRE_VIRTUALENV="0",
+    )
+    # What is in ~/.local would count as installed.
+    return inside if record.user_site else {**inside, "PYTHONNOUSERSITE": "1"}
+
+
+def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Stack:
+    """Return the stack of `modules`, from the user's own MODULEPATH: in a project others write the record.
+
+    Raises
+    ------
+    ModuleError
+        When one cannot be loaded.
+    StackenvError
+        When one is no name of a module in MODULEPATH.
+    """
+    require_module_names(
+        modules, "module spider shows the names; then type the same with: --module NAME/VERSION"
+    )
+    lmod = Lmod.find(context.environ)
+    if old.kind == "conda":
+        return load_conda_stack(modules, context, lmod)
+    return require_no_personal(load_stack(lmod, modules))
+
+
+def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Record:
+    """Return the record of what replaces the environment of `old`, as far as it is known before that."""
+    if old.kind == "conda":
+        chosen = {"name": old.name, "version": old.version, "description": old.description}
+        return replace(draft_conda_record(path, stack, context, **chosen), user_site=old.user_site)
+    on_os_python = old.python is not None and not old.python.module and stack.python is None
+    lmod = Lmod.find(context.environ)
+    python = require_os_python(stack) if on_os_python else require_python(stack, lmod)
+    return replace(
+        old,
+        path=str(path),
+        python=python,
+        packages=(),
+        pinned=stack.pinned(old.allow_shadow, sees_base(old)),
+        cpu_features=(),
+        owned=True,
+        packed=None,
+        replaces="",
+        **describe_origin(stack, context),
+    )
+
+
+def sees_base(record: Record) -> bool:
+    """Tell whether the venv of `record` was made with --system-site-packages; yes when that is not known."""
+    try:
+        found = read_configuration(Path(record.path, "pyvenv.cfg"))
+    except (OSError, ValueError):
+        return True
+    return found.get("include-system-site-packages", "true").lower() == "true"
+
+
+def advise(command: str, modules: tuple[str, ...], context: Context) -> str:
+    """Return what to type instead of `command`, when `modules` cannot be loaded."""
+    try:
+        instead = list_instead(Lmod.find(context.environ), modules)
+    except StackenvError:
+        instead = []
+    words = " ".join(f"-m {shlex.quote(m)}" for m in instead) or "-m MODULE"
+    return f"{command} {words}; all that there are: module spider MODULE"
