@@ -13,7 +13,7 @@ from dialects import DIALECTS
 from session import Session, Snapshot
 
 from stackenv.conda.activation.capture import capture_activation
-from stackenv.conda.activation.sources import hash_sources
+from stackenv.conda.activation.sources import hash_activation
 from stackenv.errors import StackenvError
 
 LMOD = os.environ.get("LMOD_CMD", "/usr/share/lmod/lmod/libexec/lmod")
@@ -175,13 +175,13 @@ def test_the_same_environment_gives_the_same_whoever_captures(tmp_path: Path, mo
 @pytest.mark.parametrize("name", ["activate.d/a.sh", "deactivate.d/x.fish", "env_vars.d/v.json", "state"])
 def test_the_hash_tells_that_the_scripts_are_others(tmp_path: Path, name: str) -> None:
     prefix = write_environment(tmp_path / "e", {name: "{}"})
-    first = hash_sources(prefix)
+    first = hash_activation(prefix)
     assert capture_activation(prefix).scripts_sha256 == first
     (path,) = (p for p in prefix.rglob(Path(name).name))
     path.write_text("{} ")
-    changed = hash_sources(prefix)
+    changed = hash_activation(prefix)
     path.unlink()
-    assert len({first, changed, hash_sources(prefix)}) == 3
+    assert len({first, changed, hash_activation(prefix)}) == 3
 
 
 def test_without_a_bash_and_without_an_environment(tmp_path: Path, monkeypatch) -> None:

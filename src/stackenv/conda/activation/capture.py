@@ -20,6 +20,7 @@ from pathlib import Path
 from stackenv.conda.activation.captured import CapturedActivation, CaptureFinding
 from stackenv.conda.activation.changes import (
     Change,
+    choose_seeds,
     describe_changes,
     find_differing,
     keep_common,
@@ -28,14 +29,12 @@ from stackenv.conda.activation.findings import (
     compare_dialects,
     find_deactivation,
     find_failures,
-    find_output,
+    find_run_findings,
     find_setter,
     find_shell_changes,
 )
-from stackenv.conda.activation.run import Observation, Trial, clear_folder
-from stackenv.conda.activation.seeds import choose_seeds
-from stackenv.conda.activation.shells import find_program
-from stackenv.conda.activation.sources import ActivationSources, hash_sources, read_sources
+from stackenv.conda.activation.run import Observation, Trial, clear_folder, find_program
+from stackenv.conda.activation.sources import ActivationSources, hash_activation, read_sources
 from stackenv.errors import StackenvError, explain
 
 OTHER_HOST = "stackenv-capture"
@@ -94,7 +93,7 @@ def capture_activation(prefix: Path, timeout_s: int = 60) -> CapturedActivation:
         if name not in changes or changes[name].verb != "backup":
             changes[name] = keep_common(changes.get(name, Change("unknown")), name, sh.plain, runs.other)
             findings.append(CaptureFinding("differs", name, f"{reason} ({find_setter(sh.plain, name)})"))
-    return assemble(changes, findings, hash_sources(Path(sources.prefix)))
+    return assemble(changes, findings, hash_activation(Path(sources.prefix)))
 
 
 def run_all(sources: ActivationSources, bash: str, timeout_s: int, top: Path) -> Runs:
@@ -178,24 +177,6 @@ def run_csh(sources: ActivationSources, timeout_s: int, top: Path) -> Capture | 
 def run_seeded(capture: Capture, seeds: Mapping[str, str], top: Path) -> Observation:
     """Run the first run of `capture` once more, with `seeds` in the environment."""
     return capture.trial.run(capture.shell, top / "a", {**make_inputs(top / "a"), **seeds})
-
-
-def find_run_findings(
-    plain: Observation, other: Observation | None, seeded: Observation
-) -> Iterator[CaptureFinding]:
-    """Yield what scripts print, and those that fail; for the later runs, what only they show."""
-    second = other or seeded
-    failures = list(find_failures(plain, second))
-    known = {finding.subject for finding in failures}
-    elsewhere = ", where HOME, TMPDIR, the folder, the user or the host is another"
-    later = [] if other is None else list(find_failures(other, None, elsewhere))
-    later += list(find_failures(seeded, None, ", where variables that it changes are set before"))
-    for finding in later:
-        if finding.subject not in known:
-            failures.append(finding)
-            known.add(finding.subject)
-    yield from failures
-    yield from find_output(plain, second)
 
 
 def find_unvaried(other: Observation) -> Iterator[CaptureFinding]:

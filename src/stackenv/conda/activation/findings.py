@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from stackenv.conda.activation.captured import CaptureFinding
 from stackenv.conda.activation.changes import Change, changed_names
@@ -26,6 +27,13 @@ def clean_line(text: str, inputs: Mapping[str, str], last: bool = False) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     line = lines[-1 if last else 0] if lines else ""
     return "".join(c if c.isprintable() else "?" for c in line)[:LINE_LIMIT]
+
+
+def find_words(observation: Observation, at: int, last: bool = False) -> str | None:
+    """Return the first or `last` line that the script before the moment `at` printed; None if none ran."""
+    if at >= len(observation.moments):
+        return None
+    return clean_line(observation.moments[at].output, observation.inputs, last)
 
 
 def find_script(observation: Observation, kind: str, name: str) -> str:
@@ -52,32 +60,42 @@ def find_failures(
     """
     for at, (label, moment) in enumerate(zip(observation.labels, observation.moments[1:]), 1):
         if moment.status != "0":
-            words = clean_line(moment.output, observation.inputs, last=True)
-            if (
-                not second
-                or at >= len(second.moments)
-                or words != clean_line(second.moments[at].output, second.inputs, last=True)
-            ):
-                words = ""
-            detail = f"ends with status {moment.status}{where}" + (f": {words}" if words else "")
-            yield CaptureFinding("failed", label, detail)
+            words = find_words(observation, at, last=True)
+            same = second and words == find_words(second, at, last=True)
+            detail = f"ends with status {moment.status}{where}"
+            yield CaptureFinding("failed", label, f"{detail}: {words}" if words and same else detail)
     if observation.stopped_at is not None and observation.stopped_at < len(observation.labels):
         yield CaptureFinding("failed", observation.labels[observation.stopped_at], observation.end + where)
 
 
 def find_output(plain: Observation, other: Observation) -> Iterator[CaptureFinding]:
     """Yield the scripts that print; their first line, where it is the same in `other`."""
-    for at, label in enumerate(plain.labels[: len(plain.moments) - 1], 1):
-        moment = plain.moments[at]
-        line = clean_line(moment.output, plain.inputs)
-        if not line or moment.status != "0":
-            continue
-        elsewhere = line
-        if at < len(other.moments):
-            elsewhere = clean_line(other.moments[at].output, other.inputs)
-        yield CaptureFinding(
-            "output", label, f"prints: {line}" if line == elsewhere else "prints something else each time"
-        )
+    for at, (label, moment) in enumerate(zip(plain.labels, plain.moments[1:]), 1):
+        line = find_words(plain, at)
+        if line and moment.status == "0":
+            same = line == find_words(other, at) or at >= len(other.moments)
+            yield CaptureFinding(
+                "output", label, f"prints: {line}" if same else "prints something else each time"
+            )
+
+
+def find_run_findings(
+    plain: Observation, other: Observation | None, seeded: Observation
+) -> Iterator[CaptureFinding]:
+    """Yield what scripts print, and those that fail; for the later runs, what only they show."""
+    second = other or seeded
+    elsewhere = ", where HOME, TMPDIR, the folder, the user or the host is another"
+    seeds = ", where variables that it changes are set before"
+    known: set[str] = set()
+    for finding in (
+        *find_failures(plain, second),
+        *(find_failures(other, None, elsewhere) if other else ()),
+        *find_failures(seeded, None, seeds),
+    ):
+        if finding.subject not in known:
+            yield finding
+        known.add(finding.subject)
+    yield from find_output(plain, second)
 
 
 def find_shell_changes(plain: Observation) -> Iterator[CaptureFinding]:
@@ -100,29 +118,27 @@ def find_deactivation(
     `restorable` are the variables that held a value in the run `seeded`, which it is to bring back.
     """
     changed = changed_names(plain)
+    different: set[str] = set()
     for name, was, now in compare_ends(plain, prefix):
-        if was != now:
+        if was == now:
+            continue
+        different.add(name)
+        if name in changed:
+            yield CaptureFinding("left behind", name, "deactivate.d does not undo it")
+        else:
             done = "unsets" if now is None else "changes" if was is not None else "sets"
-            yield (
-                CaptureFinding("left behind", name, "deactivate.d does not undo it")
-                if name in changed
-                else CaptureFinding(
-                    "deactivate", name, f"deactivate.d {done} it, activate.d does not touch it"
-                )
-            )
-    told = {name for name, was, now in compare_ends(plain, prefix) if was != now}
+            detail = f"deactivate.d {done} it, activate.d does not touch it"
+            yield CaptureFinding("deactivate", name, detail)
     for name, was, now in compare_ends(seeded, prefix):
-        if name in restorable and name not in told and now not in (was, None):
-            yield CaptureFinding(
-                "left behind", name, "deactivate.d neither unsets it nor brings back its value"
-            )
+        if name in restorable - different and now not in (was, None):
+            detail = "deactivate.d neither unsets it nor brings back its value"
+            yield CaptureFinding("left behind", name, detail)
     last = plain.moments[-1]
     for kind, names in last.state.items():
         new = names - plain.after.state[kind] - plain.moments[0].state[kind]
         for name in sorted(new - last.environment.keys() if kind == "shell variable" else new):
-            yield CaptureFinding(
-                "deactivate", "current folder" if kind == "folder" else name, f"deactivate.d leaves a {kind}"
-            )
+            subject = "current folder" if kind == "folder" else name
+            yield CaptureFinding("deactivate", subject, f"deactivate.d leaves a {kind}")
 
 
 def compare_ends(run: Observation, prefix: str) -> Iterator[tuple[str, str | None, str | None]]:
@@ -145,23 +161,15 @@ def compare_dialects(
     for name in sorted((ours.keys() | theirs.keys()) - known):
         one, two = ours.get(name), theirs.get(name)
         verbs = {change.verb for change in (one, two) if change}
-        same = (
-            one
-            and two
-            and (one.verb, one.value, one.front, one.back)
-            == (
-                *(two.verb, two.value, two.front),
-                two.back,
-            )
-        )
+        same = one and two and replace(one, note="") == replace(two, note="")
         if same or verbs == {"backup"}:
             continue
-        detail = f"sh {tell(one)}, csh {tell(two)}"
+        detail = f"sh {describe_verb(one)}, csh {describe_verb(two)}"
         if one and two and one.verb == two.verb:
-            detail = f"sh and csh do not agree on the value: each {tell(one)}"
+            detail = f"sh and csh do not agree on the value: each {describe_verb(one)}"
         yield CaptureFinding("csh differs", name, detail)
 
 
-def tell(change: Change | None) -> str:
+def describe_verb(change: Change | None) -> str:
     """Return what a dialect does to a variable, a phrase."""
     return SAYS[change.verb] if change else "leaves it alone"

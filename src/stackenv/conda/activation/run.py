@@ -1,4 +1,9 @@
-"""One run of an environment's scripts in a clean shell, and what was seen of it."""
+"""One run of an environment's scripts in a clean shell, and what was seen of it.
+
+Each script is sourced as conda does it, and the shell is looked at before the first (moment 0) and after
+each. A moment is a group of files MOMENT.KIND in the folder of the run, MOMENT.done the last of them; what
+a script prints is in MOMENT.output.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.conda.activation.shells import write_bash, write_tcsh
 from stackenv.errors import StackenvError, quote_word
-from stackenv.modulefile.dialect import VARIABLE_NAME
+from stackenv.modulefile.dialect import VARIABLE_NAME, quote_csh, quote_sh
+from stackenv.modulefile.templates import fill_placeholders
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 HOST_LAUNCHER = Path(__file__).with_name("host.py")
@@ -25,6 +30,33 @@ OUTPUT_LIMIT = 10_000_000
 SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
 # What bash sets as a by-product of commands.
 BASH_OWN = frozenset("BASH_REMATCH COPROC MAPFILE OLDPWD OPTARG OPTERR OPTIND PIPESTATUS REPLY _".split())  # noqa: SIM905
+# A script may have set -e, -u or noclobber, or left no PATH: nothing here depends on them.
+MOMENT_SH = """\
+__stackenv_moment() {
+    builtin printf '%s' "$2" >|"$1.status"
+    __ENV__ -0 >|"$1.environment"
+    builtin compgen -A function >|"$1.function"
+    builtin compgen -a >|"$1.alias"
+    builtin compgen -v >|"$1.variable"
+    { builtin set -o; builtin shopt; } >|"$1.option"
+    builtin trap -p >|"$1.trap"
+    builtin umask >|"$1.umask"
+    builtin pwd >|"$1.folder"
+    builtin read -r __stackenv_host </proc/sys/kernel/hostname
+    builtin printf '%s' "$__stackenv_host" >|"$1.host"
+    : >|"$1.done"
+}
+"""
+# conda/activate.py, `_yield_commands`: PATH loses the environment before deactivate.d runs.
+LEAVE_SH = """\
+__stackenv_leave() {
+    local path=:${PATH-}: entry=:__BIN__:
+    path=${path/"$entry"/:}
+    path=${path#:}
+    PATH=${path%:}
+}
+__stackenv_leave || :
+"""
 
 
 @dataclass(frozen=True)
@@ -145,6 +177,63 @@ class Trial:
             "CONDA_SHLVL": "1",
             **self.variables,
         }
+
+
+def find_program(name: str) -> str:
+    """Return the absolute path of the program `name`.
+
+    Raises
+    ------
+    StackenvError
+        When there is none on PATH.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise StackenvError(
+            f"there is no {name} on PATH, so the activation of a conda environment cannot be captured",
+            f"put the folder of {name} on PATH: export PATH=/usr/bin:/bin:$PATH",
+        )
+    return found
+
+
+def write_bash(activate: Sequence[str], deactivate: Sequence[str], prefix: str, folder: str) -> str:
+    """Return the code for bash, whose moments go to `folder`.
+
+    Each script is sourced in a function, as conda sources it: a `declare` in it is local.
+    """
+    lines = [
+        fill_placeholders(MOMENT_SH, {"ENV": find_program("env")}, "sh"),
+        f"__stackenv_moment {quote_sh(folder + '/0')} 0 || :",
+    ]
+    for number, script in enumerate([*activate, *deactivate], 1):
+        if number == len(activate) + 1:
+            lines.append(fill_placeholders(LEAVE_SH, {"BIN": f"{prefix}/bin"}, "sh"))
+        moment = f"{folder}/{number}"
+        lines += [
+            f"__stackenv_{number}() {{ . {quote_sh(script)} >|{quote_sh(moment + '.output')} 2>&1; }}",
+            f"__stackenv_{number}",
+            f'__stackenv_moment {quote_sh(moment)} "$?" || :',
+        ]
+    return "\n".join([*lines, ""])
+
+
+def write_tcsh(scripts: Sequence[str], folder: str) -> str:
+    """Return the code for tcsh, whose moments go to `folder`."""
+    lines = ["set __stackenv_status = 0"]
+    for number, script in enumerate(["", *scripts]):
+        moment = f"{folder}/{number}"
+        if script:
+            lines += [
+                f"source {quote_csh(script)} >&! {quote_csh(moment + '.output')}",
+                "set __stackenv_status = $status",
+            ]
+        lines += [
+            f"echo $__stackenv_status >! {quote_csh(moment + '.status')}",
+            f"{quote_csh(find_program('env'))} -0 >! {quote_csh(moment + '.environment')}",
+            f"alias >! {quote_csh(moment + '.alias')}",
+            f"echo >! {quote_csh(moment + '.done')}",
+        ]
+    return "\n".join([*lines, ""])
 
 
 def clear_folder(folder: Path) -> None:

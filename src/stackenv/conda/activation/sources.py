@@ -6,6 +6,7 @@ and `_get_environment_env_vars`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -108,20 +109,18 @@ def read_mapping(path: Path, is_state: bool) -> dict[str, Any]:
     return mapping
 
 
-def hash_sources(prefix: Path) -> str:
-    """Return the SHA-256 of the names and contents of all that the activation is made of.
+def hash_activation(prefix: Path) -> str:
+    """Return the SHA-256 of the names and contents of all that takes part in the activation at `prefix`.
 
     A file that cannot be read counts with its name alone.
     """
     digest = hashlib.sha256()
-    paths = [path for folder in (*SCRIPT_FOLDERS, VARIABLES_FOLDER) for path in list_folder(prefix / folder)]
-    for path in [*paths, str(prefix / STATE_FILE)]:
-        try:
-            content = Path(path).read_bytes()
-        except OSError:
-            content = None
-        relative = os.fsencode(os.path.relpath(path, prefix))
-        # With the lengths: no two lists of files give the same bytes.
-        digest.update(b"%d:%s" % (len(relative), relative))
-        digest.update(b"-:" if content is None else b"%d:%s" % (len(content), content))
+    folders = (*SCRIPT_FOLDERS, VARIABLES_FOLDER)
+    paths = [Path(path) for folder in folders for path in list_folder(prefix / folder)]
+    for path in (*paths, prefix / STATE_FILE):
+        if path.is_file():
+            contents = ""
+            with contextlib.suppress(OSError):
+                contents = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{path.relative_to(prefix)}\0{contents}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
