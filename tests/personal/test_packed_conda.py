@@ -147,6 +147,10 @@ NAMED = [
     "conda rename -n one other-name",
     "conda rename -n third one --force --yes",
     "bash -c 'unset -f conda; conda install --yes -n one plain'",
+    # conda 24.7 reads neither of its marks for these.
+    "conda install --yes -n one --no-pin plain",
+    "conda install --yes -n one {at}/../plain-1.0-0.tar.bz2",
+    "conda remove --yes -n one --force activating",
 ]
 DELETED = [
     "conda env remove --yes -n one",
@@ -211,6 +215,15 @@ def test_other_shells_refuse_too(owner: User, shell: str, command: str) -> None:
     )
     assert done.returncode == 1, done.stderr
     assert "stackenv unpack one/1.0" in done.stderr
+
+
+def test_where_its_image_is_in_its_place_conda_cannot_write(owner: User) -> None:
+    install = f"$CONDA_EXE install --yes --no-pin -p {prefix_of(owner, 'real')} plain"
+    before = describe_tree(prefix_of(owner, "real"))
+    done = load(owner, f"{prefix_of(owner, 'real')}/stackenv/packed run sh -c '{install}'", "real")
+    assert done.returncode == 1
+    assert "EnvironmentNotWritableError" in done.stderr
+    assert describe_tree(prefix_of(owner, "real")) == before
 
 
 @pytest.mark.parametrize(
