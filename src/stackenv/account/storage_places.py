@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.account.account import Account
-from stackenv.conda.environments import list_environment_folders
+from stackenv.conda.packages import list_environment_folders
 from stackenv.configuration.settings import SiteConfiguration
 
 ENVIRONMENT = "environment"

@@ -11,7 +11,7 @@ from typing import Any
 
 from stackenv.conda.activation.capture import capture_activation
 from stackenv.conda.activation.sources import hash_activation
-from stackenv.conda.environments import list_environment_folders, read_packages
+from stackenv.conda.packages import list_environment_folders, read_packages
 from stackenv.environments.conda_environment_module import list_untold
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import read_own_packages

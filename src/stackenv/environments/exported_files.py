@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stackenv.conda.environments import read_packages
+from stackenv.conda.packages import read_packages
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import list_channels, list_requirements
 from stackenv.environments.personal_module import IN_EVERY_VENV

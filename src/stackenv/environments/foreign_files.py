@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.conda.environments import read_file_names
+from stackenv.conda.packages import read_file_names
 from stackenv.environments.own_packages import InstalledDistribution, read_distributions
 from stackenv.record import FOLDER, Record
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from stackenv.conda.environments import describe_package, list_files, read_notes
+from stackenv.conda.packages import describe_package, list_files, read_notes
 from stackenv.configuration.channels import name_channel
 from stackenv.record import Package, Record
 

@@ -11,7 +11,7 @@ from importlib.metadata import Distribution, PackagePath
 from pathlib import Path
 from typing import NamedTuple
 
-from stackenv.conda.environments import list_files
+from stackenv.conda.packages import list_files
 from stackenv.disk.file_hash import hash_file
 from stackenv.environments.own_packages import Owners, describe_requirement, read_origin
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stackenv.conda.environments import find_named_environment
+from stackenv.conda.packages import find_named_environment
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, open_context

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from packaging.requirements import Requirement
 
-from stackenv.conda.environments import list_files, read_notes
+from stackenv.conda.packages import list_files, read_notes
 from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
 from stackenv.lifecycle.pip_update import LONGEST

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackenv.conda.environments import read_packages
+from stackenv.conda.packages import read_packages
 from stackenv.environments.conda_environment import (
     describe_conda_call,
     draft_conda_record,

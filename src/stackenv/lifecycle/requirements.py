@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.conda.environments import read_packages
+from stackenv.conda.packages import read_packages
 from stackenv.environments.own_packages import describe_requirement, list_channels, read_origin, read_owners
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.personal_module import IN_EVERY_VENV

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from stackenv.conda.environments import describe_package
+from stackenv.conda.packages import describe_package
 from stackenv.environments.conda_environment import capture_record, find_conda, load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.conda.environments import find_named_environment, list_environments
+from stackenv.conda.packages import find_named_environment, list_environments
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_own_record
 from stackenv.environments.stack import Stack, load_stack
