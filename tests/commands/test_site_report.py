@@ -44,14 +44,14 @@ def ask(person: Person, *words: str) -> dict[str, list[dict[str, object]]]:
 def test_by_full_name_by_name_and_by_pattern(person: Person, project: Path) -> None:
     root = ("--root", str(project))
     (found,) = ask(person, "Bundle/1", *root)["found"]
-    keys = ["owner", "module", "modulefile", "environment", "leans_on", "beneath", "changed"]
+    keys = ["owner", "module", "modulefile", "environment", "depends_on", "indirect", "changed"]
     assert list(found) == keys
     assert found["changed"] == time.strftime("%Y-%m-%d")
-    assert (found["owner"], found["module"], found["leans_on"]) == ("root", "env-one/1.0", ["Bundle/1"])
+    assert (found["owner"], found["module"], found["depends_on"]) == ("root", "env-one/1.0", ["Bundle/1"])
     assert [f["module"] for f in ask(person, "Bundle", *root)["found"]] == ["env-one/1.0", "env-two/1.0"]
     assert [f["module"] for f in ask(person, "*/2", *root)["found"]] == ["env-two/1.0"]
     # Loaded with what was asked for, too.
-    assert {f["beneath"][0].split("/")[0] for f in ask(person, "Python", *root)["found"]} == {"Python"}
+    assert {f["indirect"][0].split("/")[0] for f in ask(person, "Python", *root)["found"]} == {"Python"}
     assert [f["module"] for f in ask(person, "Python", *root)["found"]] == ["env-one/1.0", "env-two/1.0"]
     assert ask(person, "Bundle/9", *root)["found"] == []
 
@@ -66,7 +66,7 @@ def test_a_folder_of_several_paths_is_counted_once(person: Person, project: Path
 def test_the_table_and_the_owners(person: Person, project: Path) -> None:
     done = person.stackenv("site", "report", "Bundle/1", "--root", str(project / "one"))
     assert done.stdout.split("\t")[:3] == ["root", "env-one/1.0", "Bundle/1"]
-    assert "1 of " in done.stderr and "lean on Bundle/1" in done.stderr
+    assert "1 of " in done.stderr and "depend on Bundle/1" in done.stderr
     assert person.stackenv("site", "report", "Bundle", "--root", str(project), "--owners").stdout == "root\n"
 
 

@@ -191,7 +191,8 @@ def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path)
 AS_NOBODY = """\
 import os, sys
 from stackenv.cli import main as cli
-from stackenv.cli import site
+import stackenv.cli.site
+from stackenv.site import render as site
 policy = site.load_configuration(site.find_configuration_file({}))
 site.load_configuration = lambda path: policy
 if os.geteuid() == 0:

@@ -26,7 +26,6 @@ ORDER = (
 )
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER = {
-    ("site.report", "cli.options"),
     ("transactions.places", "environments.store"),
     ("transactions.places", "jupyter.kernels"),
 }

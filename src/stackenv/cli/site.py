@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, CommandGroup
-from stackenv.conda.installation import probe_installation
-from stackenv.conda.module import LIBEXEC, describe_conda_module
-from stackenv.configuration.loader import find_configuration_file, load_configuration
-from stackenv.modulefile.text import render_module
-from stackenv.output import tell
-from stackenv.site.report import report
+from stackenv.cli.options import EXIT_STATUS, CommandGroup, json_option
+from stackenv.errors import UsageError
+from stackenv.output import format_count, print_json, print_line, print_table, print_text, tell
 
-HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
+if TYPE_CHECKING:
+    from stackenv.site.dependents import DependentModule
+    from stackenv.site.report import Report
 
 
 @click.group(cls=CommandGroup, epilog=EXIT_STATUS)
 def site() -> None:
-    """For admins: configuration, modulefile, EasyBuild hooks, and who leans on a module.
+    """Check the configuration, and report who uses modules (for admins).
 
     \b
     Example:
@@ -40,10 +42,12 @@ def check(file: Path | None) -> None:
     Example:
       stackenv site check /etc/stackenv/site.yaml
     """
+    from stackenv.configuration.loader import find_configuration_file, load_configuration
+
     configuration = load_configuration(file or find_configuration_file(os.environ))
     for warning in configuration.warnings:
         tell(f"warning: {warning}")
-    click.echo(f"{configuration.path}: the site configuration is right")
+    print_line(f"{configuration.path}: the site configuration is right")
 
 
 @site.command(epilog=EXIT_STATUS)
@@ -66,14 +70,14 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
       stackenv site render --name Anaconda3 --version 2024.02-1 \\
           --root /software/Anaconda3/2024.02-1
     """
-    site_configuration = load_configuration(configuration or find_configuration_file(os.environ))
-    installation = probe_installation(name, f"{name}/{version}", root)
-    spec = describe_conda_module(installation, site_configuration.conda)
-    click.echo(render_module(spec, site_configuration.conda.templates), nl=False)
+    from stackenv.site.render import render_conda_module
+
+    text, folder = render_conda_module(name, version, root, configuration)
+    print_text(text)
     tell(
-        "this text does not work alone: the files that it depends on, in "
-        f"{installation.root}/{LIBEXEC} and condarc.d, are written only by the EasyBuild hook\n\n"
-        'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG'
+        f"this text does not work alone: the files that it depends on, in {folder} and condarc.d, are "
+        'written only by the EasyBuild hook\n\nhint: eb --hooks="$(stackenv site hooks)" --module-only '
+        "--force EASYCONFIG"
     )
 
 
@@ -85,7 +89,117 @@ def hooks() -> None:
     Example:
       eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb
     """
-    click.echo(str(HOOKS.resolve()))
+    from stackenv.site.render import HOOKS
+
+    print_line(str(HOOKS.resolve()))
 
 
-site.add_command(report)
+@site.command(epilog=EXIT_STATUS)
+@click.argument("modules", nargs=-1, required=True, metavar="MODULE...")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Look here too: a folder of modules, a project, or a folder of projects or homes.",
+)
+@click.option("--owners", is_flag=True, help="Print the users' names alone, each once.")
+@json_option
+def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_json: bool) -> None:
+    """List whose personal modules depend on a module.
+
+    MODULE is NAME, NAME/VERSION, or a pattern: '*-2022b'. Looked at are the modules' folder of each user that
+    getpwent(3) knows, by the site configuration, and those below --root; of each personal module its first
+    two lines and its environment's record, nothing else. What may not be read is counted: root sees most.
+    When a module was last used is not recorded; CHANGED is when the environment's record was last written.
+
+    \b
+    Example:
+      stackenv site report SciPy-bundle/2022.05-foss-2022a
+      stackenv site report '*-2022b' --root /projects --owners
+    """
+    from stackenv.site.report import report_dependents
+
+    if owners and as_json:
+        raise UsageError("--owners and --json are two forms of the same answer", "take one of them")
+    found = report_dependents(modules, roots)
+    if as_json:
+        print_json(describe_report(found))
+        return
+    if owners:
+        print_owners(found.owners)
+    elif found.found:
+        print_table(("OWNER", "MODULE", "DEPENDS ON", "CHANGED", "ENVIRONMENT"), map_rows(found.found))
+    tell_counts(found)
+
+
+def describe_change(module: DependentModule) -> str:
+    """Return the day on which the record of `module` was last written."""
+    return time.strftime("%Y-%m-%d", time.localtime(module.written_s))
+
+
+def describe_report(report: Report) -> dict[str, object]:
+    """Return what was found as plain data."""
+    found = []
+    for module in report.found:
+        row = {**asdict(module), "changed": describe_change(module)}
+        del row["written_s"]
+        found.append(row)
+    return {
+        "modules": report.patterns,
+        "found": found,
+        "counts": {
+            "folders": report.folders,
+            "looked_at": report.looked_at,
+            "found": len(found),
+            "owners": len(report.owners),
+            "unread": len(report.unread),
+        },
+        "unread": [{"path": path, "why": why} for path, why in report.unread.items()],
+    }
+
+
+def map_rows(found: Iterable[DependentModule]) -> list[tuple[str, ...]]:
+    """Return the rows of the table; in brackets is what came with the modules that were asked for."""
+    return [
+        (
+            module.owner,
+            module.module,
+            ", ".join((*module.depends_on, *(f"({name})" for name in module.indirect))),
+            describe_change(module),
+            module.environment,
+        )
+        for module in found
+    ]
+
+
+def print_owners(owners: Iterable[str]) -> None:
+    """Print the owners, one a line; tell of those without a name."""
+    numbers = []
+    for owner in owners:
+        if owner.isdigit():
+            numbers.append(owner)
+        else:
+            print_line(owner)
+    if numbers:
+        tell(f"these users have no name any more: {', '.join(numbers)}")
+
+
+def tell_counts(report: Report) -> None:
+    """Tell how much was looked at, and what could not be."""
+    modules = format_count(report.looked_at, "personal module")
+    tell(
+        f"{len(report.found)} of {modules}, of {format_count(len(report.owners), 'user')}, depend on "
+        f"{', '.join(report.patterns)}; looked into {format_count(report.folders, 'folder')}"
+    )
+    if report.unknown:
+        unknown = ", ".join(report.unknown)
+        tell(f"what {unknown} is for other users cannot be determined: only --root was looked at")
+    if report.unread:
+        path, why = next(iter(report.unread.items()))
+        number = format_count(len(report.unread), "folder or file", "folders and files")
+        tell(
+            f"{number} could not be read, such as {path}: {why}. All are in what --json prints. A folder "
+            "behind a user's link: --root FOLDER, where it is; one that root may not read, of a file server "
+            "that trusts no root: as its owner, or on that server"
+        )

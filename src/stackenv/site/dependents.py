@@ -1,4 +1,4 @@
-"""Which personal modules, of whomever, lean on a module: by their first lines and their records alone."""
+"""Which personal modules, of whomever, depend on a module: by their first lines and their records alone."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Needs:
     """What a record says about modules: those asked for, and those that came with them."""
 
     asked_for: tuple[str, ...]
-    beneath: tuple[str, ...]
+    indirect: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class LeaningModule:
-    """A personal module that leans on a module that is asked about; all of it can be shown on a terminal.
+class DependentModule:
+    """A personal module that depends on a module that is asked about; all of it can be shown on a terminal.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class LeaningModule:
         The name of the modulefile's owner; the number where there is no name.
     module, modulefile, environment
         Its full name, its file, and the folder of its environment.
-    leans_on, beneath
+    depends_on, indirect
         The modules that match: those the environment was made on, and those that came with them.
     written_s
         When the record was last written.
@@ -51,8 +51,8 @@ class LeaningModule:
     module: str
     modulefile: str
     environment: str
-    leans_on: tuple[str, ...]
-    beneath: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    indirect: tuple[str, ...]
     written_s: float
 
 
@@ -64,7 +64,7 @@ class Survey:
     """
 
     patterns: Sequence[str]
-    found: list[LeaningModule] = field(default_factory=list)
+    found: list[DependentModule] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     looked_at: int = 0
     seen: set[tuple[int, int]] = field(default_factory=set)
@@ -106,14 +106,14 @@ class Survey:
 
     def note(self, module: StoredModule, file: UntrustedFile, record: UntrustedFile, needs: Needs) -> None:
         """Note `module` when one of its `needs` matches."""
-        leans_on = tuple(make_printable(name) for name in needs.asked_for if self.matches(name))
-        beneath = tuple(make_printable(name) for name in needs.beneath if self.matches(name))
-        if leans_on or beneath:
+        depends_on = tuple(make_printable(name) for name in needs.asked_for if self.matches(name))
+        indirect = tuple(make_printable(name) for name in needs.indirect if self.matches(name))
+        if depends_on or indirect:
             shown = (module.full_name, str(module.path), module.prefix)
             full_name, path, prefix = map(make_printable, shown)
             owner = name_user(file.owner)
             self.found.append(
-                LeaningModule(owner, full_name, path, prefix, leans_on, beneath, record.written_s)
+                DependentModule(owner, full_name, path, prefix, depends_on, indirect, record.written_s)
             )
 
     def matches(self, full_name: str) -> bool:
@@ -146,8 +146,8 @@ def read_needs(text: str) -> Needs:
     module = python.get("module", "") if isinstance(python, dict) else ""
     asked_for, stack = check_names(asked_for), check_names(stack)
     of_python = check_names([module] if module else [])
-    beneath = (name for name in (*stack, *of_python) if name not in asked_for)
-    return Needs(tuple(dict.fromkeys(asked_for)), tuple(dict.fromkeys(beneath)))
+    indirect = (name for name in (*stack, *of_python) if name not in asked_for)
+    return Needs(tuple(dict.fromkeys(asked_for)), tuple(dict.fromkeys(indirect)))
 
 
 def check_names(names: Any) -> tuple[str, ...]:
