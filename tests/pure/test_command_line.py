@@ -88,7 +88,7 @@ def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) ->
 
 def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_before() -> None:
     sources = {path.name: path.read_text() for path in (CHECKOUT / "src/stackenv").rglob("*.py")}
-    asking = ("confirm(", "prompt(", "input(", "getchar(")
+    asking = ("click.confirm(", "from click import", "prompt(", "input(", "getchar(")
     assert [name for name, text in sources.items() if any(word in text for word in asking)] == ["output.py"]
 
 
