@@ -7,11 +7,14 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from stackenv import STACKENV_UUID, __version__
+from stackenv.cli import main as cli
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sysconfig.get_path("scripts"), "stackenv")
@@ -56,9 +59,27 @@ def test_help_of_a_subcommand_has_an_example(name: str) -> None:
     assert f"stackenv site {name}" in example.split("Options:")[0]
 
 
-@pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_help_of_a_subcommand_names_its_exit_statuses(name: str) -> None:
-    assert "Exit status" in run("site", name, "--help").stdout
+def list_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield each command that is not hidden, with the words that call it."""
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield (*words, name), command
+            if isinstance(command, click.Group):
+                yield from list_commands(command, (*words, name))
+
+
+def test_help_begins_with_a_sentence_of_at_most_eight_words_and_leaves_statuses_to_the_pages() -> None:
+    for words, command in list_commands(cli.stackenv):
+        first = (command.help or "").split("\n\n")[0]
+        assert first.endswith(".") and len(first.split()) <= 8, words
+        assert not command.epilog, words
+
+
+def test_each_option_says_what_it_is_for() -> None:
+    for words, command in list_commands(cli.stackenv):
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help and option.help.endswith("."), (words, option.name)
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import UsageError
 from stackenv.output import confirm, format_count, print_json, print_line, tell
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stackenv.health.finding import Finding
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.argument("name", metavar="[NAME[/VERSION]]", required=False)
 @click.option("--fix", is_flag=True, help="Fix what can be fixed automatically; show each fix and ask first.")
 @yes_option
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Look for what is wrong: in one environment, or in all of them and in your account.
+    """Find problems in environments and in your account.
 
-    Each finding says what it is, where, why it hurts, and what to type. With NAME each file of that
-    environment is read and compared with what was installed; without, their presence alone. Nothing is
-    changed without --fix; --fix --dry-run shows what it would do. The status is 1 while something is broken
-    or can be taken over by others, and when a fix has failed.
+    Each finding says what it is, where, why it matters, and what to type. With NAME that environment alone is
+    checked, and each of its files is read and compared with what was installed; without NAME only their
+    presence is checked. Nothing is changed without --fix; --fix --dry-run shows what it would do. The exit
+    status is 1 while something is broken or can be taken over by others, and when a fix has failed.
 
     \b
     Example:

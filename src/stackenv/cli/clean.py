@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import UsageError
 from stackenv.output import (
     can_ask,
@@ -31,17 +31,17 @@ OTHER_NODES = (
 )
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @yes_option
 @shared_option
 @dry_run_option
 @json_option
 def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Show what nobody needs any more, and remove it when you say so.
+    """Find and remove what is no longer needed.
 
     Archives, indexes and unused packages of conda, the cache of pip, modules without an environment,
-    environments without a module, what `stackenv rebuild` has replaced, broken Jupyter kernels. Each class is
-    asked for by itself. What your processes on this node use stays; those on other nodes cannot be seen.
+    environments without a module, what `stackenv rebuild` has replaced, broken Jupyter kernels. You are asked
+    about each class. What your processes on this node use stays; those on other nodes cannot be seen.
 
     \b
     Example:

@@ -17,6 +17,7 @@ from click.shell_completion import get_completion_class
 
 from stackenv import __version__
 from stackenv.cli.main import stackenv
+from stackenv.cli.options import EXIT_STATUS
 from stackenv.errors import StackenvError
 from stackenv.modulefile.dialect import quote_sh
 
@@ -112,7 +113,7 @@ def write_man_pages(folder: Path) -> None:
         command = pending.pop()
         # click-man copies these as they are, and cuts a summary of its own at 45 characters.
         command.short_help = escape_roff(command.get_short_help_str(limit=1000))
-        paragraphs = [*inspect.cleandoc(command.help or "").split("\n\n"), command.epilog or ""]
+        paragraphs = [*inspect.cleandoc(command.help or "").split("\n\n"), EXIT_STATUS]
         command.help = "\n\n".join(render_paragraph(text) for text in paragraphs if text)
         for parameter in command.params:
             if isinstance(parameter, click.Option) and parameter.help:

@@ -6,25 +6,36 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import (
+    allow_shadow_option,
+    description_option,
+    dry_run_option,
+    module_option,
+    shared_option,
+)
 from stackenv.errors import UsageError
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.argument("name", metavar="NAME[/VERSION]", required=False)
+@module_option("the same as before")
+@allow_shadow_option
 @click.option(
-    "-m", "--module", "modules", multiple=True, help="Stand on this module, instead of those before."
+    "--forbid-shadow",
+    multiple=True,
+    metavar="PACKAGE",
+    help="Keep this package as the modules have it.",
 )
-@click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
-@click.option("--forbid-shadow", multiple=True, metavar="PACKAGE", help="Stays the stack's again.")
 @click.option(
     "--see-modules/--hide-modules",
     default=None,
-    help="Conda: import what modules bring on PYTHONPATH, or not.",
+    help="Import packages of loaded modules (PYTHONPATH) in a conda environment, or hide them.",
 )
-@click.option("--default", "make_default", is_flag=True, help="`module load NAME` gives this version.")
-@click.option("--description", help="One line for `module spider` and `stackenv list`.")
-@click.option("--refresh", is_flag=True, help="Ask modules and conda again; rewrite all files of stackenv.")
+@click.option("--default", "make_default", is_flag=True, help="Load this version by `module load NAME`.")
+@description_option(None)
+@click.option(
+    "--refresh", is_flag=True, help="Query the modules and conda again; rewrite all files of stackenv."
+)
 @click.option("--all", "every", is_flag=True, help="Refresh all your environments.")
 @shared_option
 @dry_run_option
@@ -41,15 +52,15 @@ def edit(
     shared: Path | None,
     dry_run: bool,
 ) -> None:
-    """Change what an environment stands on, or its module.
+    """Change an environment's base modules, or its module.
 
-    A venv keeps its Python: modules of another generation, with another one, are refused. There it is
-    made anew: stackenv rebuild biopy -m MODULE. Files that stackenv did not write stay as they are. --refresh
-    brings modulefile and constraints in line with the modules, and with what a conda environment's own
-    activation does by now; what stackenv has put into the environment and is missing, it writes again, the
-    record and a venv's links to Python too. After a record was written again `stackenv remove` leaves the
-    environment, as one that was adopted. After an update of stackenv, --refresh --all does so for all your
-    environments; in a project it writes no record again.
+    A venv keeps its Python: modules with another Python are refused; for those, stackenv rebuild biopy -m
+    MODULE. Files that stackenv did not write stay as they are. --refresh brings modulefile and constraints
+    in line with the modules, and with what a conda environment's activation does now; files of stackenv
+    that are missing in the environment are written again, the record and a venv's links to Python too.
+    After a record was written again `stackenv remove` leaves the environment, as one that was adopted.
+    After an update of stackenv, --refresh --all does this for all your environments; in a project it does
+    not write records again.
 
     \b
     Example:

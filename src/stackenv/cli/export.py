@@ -6,24 +6,24 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, shared_option
+from stackenv.cli.options import name_argument, shared_option
 from stackenv.environments.context import open_context
 from stackenv.output import print_line
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.command()
+@name_argument
 @click.option(
     "--format",
     "form",
     type=click.Choice(["record", "requirements", "environment"]),
     default="record",
     show_default=True,
-    help="All that is known (YAML), pip's requirements, or conda's environment.yml.",
+    help="Write the whole record (YAML), pip's requirements, or conda's environment.yml.",
 )
 @shared_option
 def export(name: str, form: str, shared: Path | None) -> None:
-    """Write down what an environment is made of.
+    """Export an environment, to make it again elsewhere.
 
     \b
     Example:

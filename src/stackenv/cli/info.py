@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
+from stackenv.cli.options import json_option, name_argument, shared_option
 from stackenv.errors import StackenvError
 from stackenv.output import print_json, print_line, print_table
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from stackenv.environments.info import ModuleInfo
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.command()
+@name_argument
 @shared_option
 @json_option
 def info(name: str, shared: Path | None, as_json: bool) -> None:
-    """Show what one personal module is made of.
+    """Show what a personal module is made of.
 
-    What it stands on, what it holds, and how it was made. Of several versions the one that
+    Its base modules, its packages, and how it was made. Of several versions the one that
     `stackenv edit --default` has chosen is shown.
 
     \b

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, shared_option
+from stackenv.cli.options import Command, name_argument, shared_option
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 
@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def check_value(_context: click.Context, option: click.Parameter, value: str | None) -> str:
-    """Return the value of an option of sbatch; empty when it was not given."""
+    """Return the value of an option that sbatch has; empty when it was not given."""
     from stackenv.slurm.values import require_value
 
     if value is None:
         return ""
     require_value(str(option.name), value)
     return value
+
+
+def sbatch_option(*names: str, text: str) -> Callable[[Command], Command]:
+    """Return an option that sbatch has too, with a value as sbatch takes it."""
+    metavar = names[0].strip("-").upper()
+    return click.option(*names, metavar=metavar, callback=check_value, help=text)
 
 
 class JobCommand(click.Command):
@@ -53,17 +59,19 @@ class JobCommand(click.Command):
         return rest
 
 
-@click.command(cls=JobCommand, epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.command(cls=JobCommand)
+@name_argument
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
-@click.option("--partition", "-p", metavar="P", callback=check_value, help="One or more, with commas.")
-@click.option("--account", "-A", metavar="A", callback=check_value, help="Who pays.")
-@click.option("--nodes", "-N", metavar="N", callback=check_value, help="On several, srun starts the command.")
-@click.option("--ntasks", "-n", type=click.IntRange(min=1), default=None, help="So many times by srun.")
-@click.option("--cpus", "-c", type=click.IntRange(min=1), default=1, help="For each task; and its threads.")
-@click.option("--mem", metavar="M", callback=check_value, help="Memory on each node, 8G say.")
-@click.option("--time", "-t", metavar="T", callback=check_value, help="2:00:00 say, or 1-12 (days-hours).")
-@click.option("--array", "-a", metavar="A", callback=check_value, help="One job for each number: 1-20.")
+@sbatch_option("--partition", "-p", text="Slurm partitions, separated by commas.")
+@sbatch_option("--account", "-A", text="Slurm account to charge.")
+@sbatch_option("--nodes", "-N", text="Number of nodes; on several, srun starts the command.")
+@click.option(
+    "--ntasks", "-n", type=click.IntRange(min=1), default=None, help="Number of tasks, started by srun."
+)
+@click.option("--cpus", "-c", type=click.IntRange(min=1), default=1, help="CPUs, and threads, of each task.")
+@sbatch_option("--mem", text="Memory on each node, such as 8G.")
+@sbatch_option("--time", "-t", text="Time limit, such as 2:00:00 or 1-12 (days-hours).")
+@sbatch_option("--array", "-a", text="Submit one job for each number, such as 1-20.")
 @click.option("--submit", "submit_it", is_flag=True, help="Submit the script with sbatch; print the job ID.")
 @shared_option
 def job(
@@ -75,12 +83,12 @@ def job(
     shared: Path | None,
     **asked: str,
 ) -> None:
-    """Print a submission script that runs a command in an environment.
+    """Print a Slurm script for a command.
 
-    The script does not depend on what is loaded where it is submitted. The command is run as it stands
-    here: nothing in it is the script's. In an array it finds its number in SLURM_ARRAY_TASK_ID. Further
-    options of sbatch stand in front of the script; with nodes and tasks that are said there, and not here,
-    the command is started once, as mpirun wants it.
+    The script runs the command in the environment, and does not depend on what is loaded where it is
+    submitted. The command is run as you type it here: the script expands nothing in it. In an array it finds
+    its number in SLURM_ARRAY_TASK_ID. Put further options of sbatch in front of the script; with nodes and
+    tasks that are given there, and not here, the command is started once, as mpirun wants it.
 
     \b
     Example:

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, CommandGroup, dry_run_option, json_option, shared_option
+from stackenv.cli.options import (
+    CommandGroup,
+    dry_run_option,
+    json_option,
+    name_argument,
+    shared_option,
+)
 from stackenv.output import print_json, print_line, print_steps, print_table, tell
 
 
-@click.group(cls=CommandGroup, epilog=EXIT_STATUS)
+@click.group(cls=CommandGroup)
 def kernel() -> None:
-    """Kernels of Jupyter: an environment in a notebook.
+    """Use environments in notebooks, as Jupyter kernels.
 
-    A kernel starts with its environment's module loaded, and what that stands on, whatever modules or
-    environment Jupyter itself was started with. It needs ipykernel, in the environment or in its modules.
+    A kernel starts with its environment's module and base modules loaded, whatever modules or environment
+    Jupyter itself was started with. It needs ipykernel, in the environment or in its modules.
 
     \b
     Example:
@@ -24,21 +30,21 @@ def kernel() -> None:
     """
 
 
-@kernel.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
-@click.option("--display-name", help="What Jupyter shows, instead of module and modules.")
-@click.option("--install", is_flag=True, help="Install ipykernel into the environment, if it has none.")
+@kernel.command()
+@name_argument
+@click.option("--display-name", help="Show this name in Jupyter (default: the module and its base modules).")
+@click.option("--install", is_flag=True, help="Install ipykernel into the environment if it has none.")
 @shared_option
 @dry_run_option
 @json_option
 def add(
     name: str, display_name: str | None, install: bool, shared: Path | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Give an environment a kernel in Jupyter.
+    """Add a Jupyter kernel for an environment.
 
-    It is yours alone, of a project's environment too, and is found by each Jupyter that looks into your
-    Jupyter folder: ~/.local/share/jupyter, or JUPYTER_DATA_DIR. It stays right when the environment gets
-    another name or other modules; `stackenv remove` removes it too. Added again, it is written anew.
+    It is yours alone, for a project's environment too, and is found by each Jupyter that looks into your
+    Jupyter folder: ~/.local/share/jupyter, or JUPYTER_DATA_DIR. It keeps working when the environment gets
+    another name or other modules; `stackenv remove` removes it too. Added again, it is rewritten.
 
     \b
     Example:
@@ -66,10 +72,10 @@ def add(
     print_line(added.folder)
 
 
-@kernel.command("list", epilog=EXIT_STATUS)
+@kernel.command("list")
 @json_option
 def listing(as_json: bool) -> None:
-    """List the kernels that `kernel add` has made, and what is wrong with them.
+    """List the kernels of `kernel add`, and their problems.
 
     \b
     Example:
@@ -95,15 +101,15 @@ def listing(as_json: bool) -> None:
         tell(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
 
 
-@kernel.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@kernel.command()
+@name_argument
 @shared_option
 @dry_run_option
 def remove(name: str, shared: Path | None, dry_run: bool) -> None:
-    """Take a kernel out of Jupyter; its environment stays.
+    """Remove a Jupyter kernel; its environment stays.
 
-    NAME is that of the module, which may be gone, or the kernel's own, as `kernel list --json` tells it.
-    Nothing is asked: `stackenv kernel add` makes it again. A kernel that is running goes on.
+    NAME is that of the module, which may be gone, or the kernel's own, as `kernel list --json` shows it.
+    There is no question: `stackenv kernel add` makes it again. A kernel that is running keeps running.
 
     \b
     Example:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
+from stackenv.cli.options import json_option, shared_option
 from stackenv.output import print_json, print_table, tell
 
 
-@click.command("list", epilog=EXIT_STATUS)
+@click.command("list")
 @shared_option
 @json_option
 def listing(shared: Path | None, as_json: bool) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Callable, TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_STATUS = (
     "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 an invalid configuration, 5 an installation that "
@@ -15,7 +18,7 @@ EXIT_STATUS = (
 
 
 class CommandGroup(click.Group):
-    """A group of commands: without a command, its help stands on stderr, with the status of wrong usage."""
+    """A group of commands: without a command, its help goes to stderr, with the status of wrong usage."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words of the command line; none end the program."""
@@ -28,10 +31,46 @@ class CommandGroup(click.Group):
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 shared_option = click.option(
     "--shared",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of a project: modules and environments that its group can read, and change where it "
-    "may write in that folder. Without it they are private.",
+    metavar="FOLDER",
+    help="Use the modules and environments of the project in FOLDER, which its group shares (default: your "
+    "own, private to you).",
 )
+allow_shadow_option = click.option(
+    "--allow-shadow",
+    multiple=True,
+    metavar="PACKAGE",
+    help="Allow this package to replace that of the modules.",
+)
+user_site_option = click.option(
+    "--user-site", is_flag=True, help="Import from ~/.local too, after the environment's own packages."
+)
+no_build_isolation_option = click.option(
+    "--no-build-isolation", is_flag=True, help="Let builds from source see the packages of the modules."
+)
+name_argument = click.argument("name", metavar="NAME[/VERSION]")
+
+
+def module_option(default: str) -> Callable[[Command], Command]:
+    """Return the option that names modules; `default` is what the environment is based on without it."""
+    return click.option(
+        "-m",
+        "--module",
+        "modules",
+        multiple=True,
+        metavar="MODULE",
+        help=f"Base the environment on this module (default: {default}).",
+    )
+
+
+def description_option(default: str | None) -> Callable[[Command], Command]:
+    """Return the option that describes an environment; `default` is what there is without it."""
+    return click.option(
+        "--description",
+        default=default,
+        metavar="TEXT",
+        help="Describe the environment in one line, for `module spider` and `stackenv list`.",
+    )

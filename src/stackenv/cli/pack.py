@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import dry_run_option, name_argument, shared_option
 from stackenv.output import print_steps, tell
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.command()
+@name_argument
 @shared_option
 @dry_run_option
 def pack(name: str, shared: Path | None, dry_run: bool) -> None:
-    """Make one file of an environment, behind the same module.
+    """Pack an environment into a single SquashFS image.
 
-    The environment becomes a SquashFS image, which is mounted when its module is loaded or a command of
-    its bin is run: once for a job or a login session, on each node. It cannot be changed until it is
-    unpacked. Its files are deleted when the image has been read and compared with them, one by one; jobs
-    that use them at that moment fail, so pack when none is running. Where you cannot mount an image, which is
-    tried with a small one, nothing is packed.
+    The module stays the same. The image is mounted when the module is loaded or a command of the
+    environment's bin is run: once for a job or a login session, on each node. A packed environment cannot be
+    changed until it is unpacked. Its files are deleted after the image was read and compared with them, one
+    by one; jobs that use them at that moment fail, so pack when none is running. Where you cannot mount an
+    image, which is tried with a small one, nothing is packed.
 
     \b
     Example:

@@ -6,23 +6,23 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, name_argument, shared_option, yes_option
 from stackenv.errors import StackenvError
 from stackenv.output import confirm, print_steps, tell
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
-@click.option("--environment", is_flag=True, help="Delete the environment, also one that was adopted.")
+@click.command()
+@name_argument
+@click.option("--environment", is_flag=True, help="Delete the environment even if it was adopted.")
 @yes_option
 @shared_option
 @dry_run_option
 def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
-    """Delete a module, and its environment if stackenv made it.
+    """Remove a module, and its environment.
 
-    An environment that was adopted stays, without what stackenv has put into it. Your Jupyter kernel of it
-    goes too. A module that is in use in this shell is refused, with --yes too: without its modulefile it
-    could not be unloaded.
+    An environment that stackenv did not make, an adopted one, stays, without the files that stackenv has put
+    into it. Your Jupyter kernel of it goes too. A module that is in use in this shell is refused, with --yes
+    too: without its modulefile it could not be unloaded.
 
     \b
     Example:

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import dry_run_option, shared_option
 from stackenv.output import print_steps
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.argument("old", metavar="OLD[/VERSION]")
 @click.argument("new", metavar="NEW[/VERSION]")
 @shared_option
 @dry_run_option
 def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
-    """Give a module another name.
+    """Rename a module.
 
     Without a version, NEW keeps that of OLD. The environment's folder stays where it is: a venv does not
     move. A module that is in use in this shell is refused.

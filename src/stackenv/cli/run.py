@@ -6,24 +6,23 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, shared_option
+from stackenv.cli.options import name_argument, shared_option
 from stackenv.errors import UsageError
 
 
 @click.command(
-    epilog=f"{EXIT_STATUS} Otherwise the status is the command's; 127 when there is no such command.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @shared_option
-@click.argument("name", metavar="NAME[/VERSION]")
+@name_argument
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND...")
 def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
-    """Run one command in an environment.
+    """Run a command in an environment.
 
-    The exit status and the signals are the command's.
+    The exit status and the signals are the command's; the status is 127 when there is no such command.
 
-    The modules that are loaded in this shell are purged first, sticky ones aside, so that the command
-    finds the environment alone. It needs no function `module`: in a job, by cron, by ssh.
+    The modules that are loaded in this shell are purged first, except sticky ones, so that the command
+    finds only the environment. The function `module` is not needed: it works in a job, by cron, by ssh.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, CommandGroup, json_option
+from stackenv.cli.options import CommandGroup, json_option
 from stackenv.errors import UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, print_text, tell
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from stackenv.site.report import Report
 
 
-@click.group(cls=CommandGroup, epilog=EXIT_STATUS)
+@click.group(cls=CommandGroup)
 def site() -> None:
-    """Check the configuration, and report who uses modules (for admins).
+    """Check, render and report, for admins.
 
     \b
     Example:
@@ -30,12 +30,12 @@ def site() -> None:
     """
 
 
-@site.command(epilog=EXIT_STATUS)
+@site.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(file: Path | None) -> None:
-    """Check a site configuration; without FILE the one that is in force.
+    """Check a site configuration (default: the active one).
 
-    Every fault is told with its line, its key and what is allowed. Keys below conda.condarc that no
+    Each fault is reported with its line, its key and what is allowed. Keys below conda.condarc that no
     conda knows are warnings; the build asks the installed conda whether it accepts their values.
 
     \b
@@ -50,10 +50,10 @@ def check(file: Path | None) -> None:
     print_line(f"{configuration.path}: the site configuration is right")
 
 
-@site.command(epilog=EXIT_STATUS)
-@click.option("--name", required=True, help="The software, as EasyBuild calls it: Anaconda3.")
-@click.option("--version", required=True, help="Of the module: 2024.02-1.")
-@click.option("--root", required=True, help="The installation's prefix.")
+@site.command()
+@click.option("--name", required=True, help="Name of the software in EasyBuild, such as Anaconda3.")
+@click.option("--version", required=True, help="Module version, such as 2024.02-1.")
+@click.option("--root", required=True, help="Prefix of the installation.")
 @click.option(
     "--config",
     "configuration",
@@ -61,9 +61,10 @@ def check(file: Path | None) -> None:
     help="Site configuration (default: the one in use).",
 )
 def render(name: str, version: str, root: str, configuration: Path | None) -> None:
-    """Print what the EasyBuild hook adds to the modulefile of a conda installation.
+    """Print what the hook adds to a modulefile.
 
-    The files in the installation that it depends on are written only by the hook.
+    That is the modulefile of a conda installation. The files in the installation that it depends on are
+    written only by the EasyBuild hook.
 
     \b
     Example:
@@ -81,7 +82,7 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
     )
 
 
-@site.command(epilog=EXIT_STATUS)
+@site.command()
 def hooks() -> None:
     """Print the path of the EasyBuild hooks.
 
@@ -94,24 +95,25 @@ def hooks() -> None:
     print_line(str(HOOKS.resolve()))
 
 
-@site.command(epilog=EXIT_STATUS)
+@site.command()
 @click.argument("modules", nargs=-1, required=True, metavar="MODULE...")
 @click.option(
     "--root",
     "roots",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Look here too: a folder of modules, a project, or a folder of projects or homes.",
+    help="Look in this folder too: of modules, a project, or a folder of projects or homes.",
 )
-@click.option("--owners", is_flag=True, help="Print the users' names alone, each once.")
+@click.option("--owners", is_flag=True, help="Print only the users' names, each once.")
 @json_option
 def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_json: bool) -> None:
     """List whose personal modules depend on a module.
 
-    MODULE is NAME, NAME/VERSION, or a pattern: '*-2022b'. Looked at are the modules' folder of each user that
-    getpwent(3) knows, by the site configuration, and those below --root; of each personal module its first
-    two lines and its environment's record, nothing else. What may not be read is counted: root sees most.
-    When a module was last used is not recorded; CHANGED is when the environment's record was last written.
+    Use it before you remove that module. MODULE is NAME, NAME/VERSION, or a pattern: '*-2022b'. It looks into
+    the modules' folder of each user that getpwent(3) knows, by the site configuration, and into those below
+    --root, and reads of each personal module only its first two lines and its environment's record. What may
+    not be read is counted: root sees most. When a module was last used is not recorded; CHANGED is when the
+    environment's record was last written.
 
     \b
     Example:

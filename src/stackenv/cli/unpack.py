@@ -6,26 +6,26 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, shared_option
+from stackenv.cli.options import dry_run_option, name_argument, shared_option
 from stackenv.output import print_steps
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
+@click.command()
+@name_argument
 @click.option(
     "--to",
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIRECTORY",
-    help="Leave it packed, and put its files below this one: $TMPDIR, where the module looks first.",
+    help="Keep it packed, and unpack its files into this directory: $TMPDIR, where the module looks first.",
 )
 @shared_option
 @dry_run_option
 def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -> None:
-    """Make files of a packed environment again, to change it.
+    """Unpack an environment, to change it.
 
     With --to it stays packed, and its files are on the node as well: for a job on a node where nothing can
-    be mounted. They are the job's to delete; most sites delete $TMPDIR with the job.
+    be mounted. The job must delete them; most sites delete $TMPDIR with the job.
 
     \b
     Example:

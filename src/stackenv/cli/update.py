@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import confirm, print_json, print_table, shorten_list, tell
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 UNKNOWN, SAME = "unknown", "-"
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.argument("package")
 @click.option(
     "--env", "names", multiple=True, metavar="NAME", help="Update this environment only; repeat for several."
 )
-@click.option("--all", "everywhere", is_flag=True, help="In each environment that has the package.")
+@click.option("--all", "everywhere", is_flag=True, help="Update each environment that has the package.")
 @yes_option
 @shared_option
 @dry_run_option
@@ -40,12 +40,12 @@ def update(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Update a package in each environment that has it.
+    """Update a package in several environments.
 
-    First a table shows what would happen where; then the environments are updated one after the other. One
-    that fails is put back as it was, and the others go on. What the modules bring stays theirs. With --all
-    your conda environments without a module are updated too, base never. An environment that must be left
-    alone is told with the reason, and counts as a failure when it was named by --env.
+    A table shows first what would happen where; then the environments are updated one after the other. One
+    that fails is restored, and the others go on. Packages of the modules are not updated. With --all your
+    conda environments without a module are updated too, base never. An environment that must be left alone
+    is listed with the reason, and counts as a failure when it was named by --env.
 
     \b
     Example:

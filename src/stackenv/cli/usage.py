@@ -7,30 +7,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, json_option, shared_option
+from stackenv.cli.options import json_option, shared_option
 from stackenv.output import format_count, print_json, tell
 
 if TYPE_CHECKING:
     from stackenv.disk.usage_report import UsageReport
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.option(
     "--sort",
     "order",
     type=click.Choice(("bytes", "files")),
     default="bytes",
     show_default=True,
-    help="What comes first.",
+    help="Sort by size, or by number of files.",
 )
 @shared_option
 @json_option
 def usage(order: str, shared: Path | None, as_json: bool) -> None:
-    """Show what your environments, caches, Jupyter and ~/.local take: space, and number of files.
+    """Show what takes space, and how many files.
 
-    A file with several names (hard links) counts once; SHARED is what another line has too, and what would
-    stay if this one were deleted. USED is the day on which a file of it was read last, where the file system
-    tells. Below stands how much that is of the site's limits. Nothing is changed.
+    Your environments, caches, Jupyter and ~/.local. A file with several names (hard links) counts once;
+    SHARED is what another line has too, and what would stay if this one were deleted. USED is the day on
+    which a file of it was read last, where the file system records that. A second table shows how much it is
+    of the site's limits. Nothing is changed.
 
     \b
     Example:
