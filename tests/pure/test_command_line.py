@@ -59,7 +59,9 @@ def test_help_of_a_subcommand_has_an_example(name: str) -> None:
     assert f"stackenv site {name}" in example.split("Options:")[0]
 
 
-def list_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def list_commands(
+    group: click.Group, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Yield each command that is not hidden, with the words that call it."""
     for name, command in group.commands.items():
         if not command.hidden:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.conda.activation.capture import capture_activation
-from stackenv.conda.activation.sources import hash_activation
 from stackenv.conda.packages import list_environment_folders, read_packages
 from stackenv.environments.conda_environment_module import list_untold
 from stackenv.environments.context import Context
@@ -150,10 +149,6 @@ def capture_record(record: Record, context: Context) -> Record:
         tell(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
     for name in list_untold(asdict(captured)):
         tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
-    activation = {
-        **asdict(captured),
-        "environment_name": name_environment(prefix, context),
-        "scripts_sha256": hash_activation(prefix),
-    }
+    activation = {**asdict(captured), "environment_name": name_environment(prefix, context)}
     packages = read_own_packages(record)
     return replace(record, python=find_python(prefix), packages=packages, activation=activation)
