@@ -62,6 +62,8 @@ def test_help_of_a_subcommand_has_an_example(name: str) -> None:
 def list_commands(
     group: click.Group, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    group: click.Group, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Yield each command that is not hidden, with the words that call it."""
     for name, command in group.commands.items():
         if not command.hidden:
