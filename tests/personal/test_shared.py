@@ -179,7 +179,7 @@ def write_journal(project: Project, pid: int, start: str, environment: Path) -> 
             {
                 "change": "RemoveTree",
                 "path": str(environment),
-                "proof": f"{environment}/stackenv/unfinished-1",
+                "mark": f"{environment}/stackenv/unfinished-1",
             }
         ],
     }

@@ -16,7 +16,7 @@ from made_again import make_again
 from stacked import Stack
 from users import STACKENV, User, make_user
 
-from stackenv.transactions.journal_file import Entry
+from stackenv.transactions.journal_file import Note
 from stackenv.transactions.plan import RemoveFile, RemoveTree
 from stackenv.transactions.process import Process, read_boot, read_pid_namespace
 
@@ -46,7 +46,7 @@ def test_a_journal_that_a_colleague_wrote_is_not_carried_out(
         path.write_text("precious")
     gone = Process(os.uname().nodename, 1, "1", read_boot(), read_pid_namespace())
     tree = RemoveTree(str(precious), str(precious / "stackenv/unfinished-1"))
-    entry = Entry("tool/1.0", "stackenv edit tool", gone, "", (RemoveFile(str(precious / "file")), tree))
+    entry = Note("tool/1.0", "stackenv edit tool", gone, "", (RemoveFile(str(precious / "file")), tree))
     journal = project / "modules/.stackenv/tool@1.0.json"
     journal.write_text(entry.text())
     os.chown(journal, MEMBER, GROUP)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.environments.context import MARKS
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.journal_file import Entry
-from stackenv.transactions.leftovers import read_interrupted, sweep
+from stackenv.transactions.journal_file import Note
 from stackenv.transactions.plan import (
     Change,
 )
@@ -37,18 +37,14 @@ def leave(folder: Path, *changes: Change, complete_when: str = "") -> Path:
     """Leave the journal of a command that has been killed over the module tool/1.0."""
     path = folder / "modules/.stackenv/tool@1.0.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(Entry("tool/1.0", "stackenv edit tool", dead_owner(), complete_when, changes).text())
+    path.write_text(Note("tool/1.0", "stackenv edit tool", dead_owner(), complete_when, changes).text())
     path.chmod(0o644)
     return path
 
 
 def recover(folder: Path) -> list[str]:
     """Do what each command does first."""
-    modules = folder / "modules"
-    interrupted = read_interrupted(modules)
-    sentences = Journal(modules).recover()
-    sweep(modules, interrupted)
-    return sentences
+    return Journal(folder / "modules", MARKS).recover()
 
 
 def age(path: Path) -> None:

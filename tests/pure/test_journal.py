@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from stackenv.environments.context import MARKS
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.carry_out import carry_out_replacement
 from stackenv.transactions.journal import Journal
@@ -38,11 +39,11 @@ def kill_at(now):
     if now == moment:
         os.kill(os.getpid(), signal.SIGKILL)
 
-def counted(change):
+def counted(change, *more):
     global count
     count += 1
     kill_at(count)
-    carry_out_change(change)
+    carry_out_change(change, *more)
     kill_at(-count)
 
 def step(number, act, *undo):
@@ -126,14 +127,14 @@ def make_environment(folder: Path) -> None:
 @pytest.mark.parametrize("moment", [1, -1, 2, -2, 3])
 def test_a_plan_that_was_killed_is_undone(tmp_path: Path, others: list[str], moment: int) -> None:
     assert run_child("plan", tmp_path, moment) == -signal.SIGKILL
-    sentences = Journal(tmp_path / "modules").recover()
+    sentences = Journal(tmp_path / "modules", MARKS).recover()
     assert [s.rpartition(" ")[2] for s in sentences] == ["undone"]
     assert tree(tmp_path) == others
 
 
 def test_a_plan_that_was_killed_after_its_last_step_is_kept(tmp_path: Path, others: list[str]) -> None:
     assert run_child("plan", tmp_path, -3) == -signal.SIGKILL
-    (sentence,) = Journal(tmp_path / "modules").recover()
+    (sentence,) = Journal(tmp_path / "modules", MARKS).recover()
     assert sentence.endswith("it is kept")
     assert " new\n" in (tmp_path / "modules/biopy/1.0.lua").read_text()
     assert (tmp_path / "env/c/file").read_text() == "c"
@@ -142,7 +143,7 @@ def test_a_plan_that_was_killed_after_its_last_step_is_kept(tmp_path: Path, othe
 def test_a_plan_that_was_not_killed_leaves_nothing_to_recover(tmp_path: Path, others: list[str]) -> None:
     assert run_child("plan", tmp_path, 0) == 0
     before = tree(tmp_path)
-    assert Journal(tmp_path / "modules").recover() == []
+    assert Journal(tmp_path / "modules", MARKS).recover() == []
     assert (tree(tmp_path), (tmp_path / "modules/.stackenv").is_dir()) == (before, True)
 
 
@@ -150,7 +151,7 @@ def test_a_plan_that_was_not_killed_leaves_nothing_to_recover(tmp_path: Path, ot
 def test_a_replacement_that_was_killed_is_finished(tmp_path: Path, others: list[str], moment: int) -> None:
     make_environment(tmp_path)
     assert run_child("replacement", tmp_path, moment) == -signal.SIGKILL
-    sentences = Journal(tmp_path / "modules").recover()
+    sentences = Journal(tmp_path / "modules", MARKS).recover()
     assert [s.rpartition(" ")[2] for s in sentences] == ["finished"]
     assert tree(tmp_path) == sorted([*others, "modules/written"])
 
@@ -158,7 +159,7 @@ def test_a_replacement_that_was_killed_is_finished(tmp_path: Path, others: list[
 def test_a_replacement_that_was_not_killed(tmp_path: Path, others: list[str]) -> None:
     make_environment(tmp_path)
     assert run_child("replacement", tmp_path, 0) == 0
-    assert Journal(tmp_path / "modules").recover() == []
+    assert Journal(tmp_path / "modules", MARKS).recover() == []
     assert tree(tmp_path) == sorted([*others, "modules/written"])
 
 
@@ -166,7 +167,7 @@ def test_a_folder_that_is_not_ours_stays_when_a_making_is_undone(tmp_path: Path,
     run_child("plan", tmp_path, 1)
     (tmp_path / "env").mkdir()
     (tmp_path / "env/precious").write_text("x")
-    Journal(tmp_path / "modules").recover()
+    Journal(tmp_path / "modules", MARKS).recover()
     assert tree(tmp_path) == sorted([*others, "env", "env/precious"])
 
 
@@ -185,7 +186,7 @@ import sys
 from pathlib import Path
 from stackenv.transactions.journal import Journal
 with Journal(Path(sys.argv[1])).changing("biopy/1.0", "stackenv edit biopy") as journal:
-    print(journal.entry.owner.host, journal.entry.owner.pid, flush=True)
+    print(journal.said.process.host, journal.said.process.pid, flush=True)
     sys.stdin.read()
 """
 

@@ -15,7 +15,7 @@ from journals import MEMBER, age, leave, recover, require_root
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.carry_out import carry_out_replacement
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.journal_file import parse_entry
+from stackenv.transactions.journal_file import parse_note
 from stackenv.transactions.plan import (
     Change,
     MovePath,
@@ -160,9 +160,9 @@ WRONG = [
 def test_a_field_of_another_type_is_no_journal(tmp_path: Path, values: dict[str, object]) -> None:
     path = leave(tmp_path)
     text = json.dumps({**json.loads(path.read_text()), **values})
-    assert parse_entry(path.read_text()).subject == "tool/1.0"
+    assert parse_note(path.read_text()).subject == "tool/1.0"
     with pytest.raises(ValueError):
-        parse_entry(text)
+        parse_note(text)
     path.write_text(text)
     assert recover(tmp_path) == []
 
@@ -208,8 +208,8 @@ def test_another_users_journal_is_told_and_left_to_them(tmp_path: Path) -> None:
 
 def test_what_would_steer_the_terminal_is_not_printed(tmp_path: Path) -> None:
     text = json.loads(leave(tmp_path).read_text())
-    entry = parse_entry(json.dumps({**text, "command": "a\x1b]0;x\x07\nb", "host": "h\x1b[2J"}))
-    assert (entry.command, entry.owner.host) == ("a?]0;x??b", "h?[2J")
+    entry = parse_note(json.dumps({**text, "command": "a\x1b]0;x\x07\nb", "host": "h\x1b[2J"}))
+    assert (entry.command, entry.process.host) == ("a?]0;x??b", "h?[2J")
 
 
 HOLD = """

@@ -25,11 +25,8 @@ ORDER = (
     *("probe", "record", "output", "errors", "__init__"),
 )
 # These import against the order; the list only becomes shorter.
-AGAINST_THE_ORDER = {
-    ("transactions.places", "environments.store"),
-    ("transactions.places", "jupyter.kernels"),
-}
-CIRCLES: set[frozenset[str]] = {frozenset({"transactions.backup", "transactions.changes"})}
+AGAINST_THE_ORDER: set[tuple[str, str]] = set()
+CIRCLES: set[frozenset[str]] = set()
 
 
 @cache

@@ -13,10 +13,14 @@ from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import tell
+from stackenv.record import FOLDER, RECORD_FILE
 from stackenv.transactions.access import Access
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.leftovers import read_interrupted, sweep
+from stackenv.transactions.places import Marks
 from stackenv.transactions.scratch import sweep_scratch
+
+# By these files a folder is an environment: stackenv's, and those of venv and conda.
+MARKS = Marks((RECORD_FILE, f"{FOLDER}/unfinished-*"), ("pyvenv.cfg", "conda-meta/history"))
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Context:
 
     @property
     def journal(self) -> Journal:
-        return Journal(self.store.root)
+        return Journal(self.store.root, MARKS)
 
     @property
     def access(self) -> Access:
@@ -40,9 +44,7 @@ class Context:
     def recover(self) -> None:
         """Undo or finish what killed commands have left; tell what was done, and what could not be."""
         try:
-            interrupted = read_interrupted(self.store.root)
             self._recover_journals()
-            sweep(self.store.root, interrupted)
         except OSError as error:
             raise StackenvError(
                 f"the folder of modules cannot be read: {error.filename or self.store.root}: "

@@ -18,6 +18,7 @@ from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.jupyter.ipykernel import may_have_ipykernel
 from stackenv.jupyter.kernelspec import name_kernel, rename_kernelspec, write_kernelspec_text
 from stackenv.record import Record
+from stackenv.transactions.changes import hash_file
 from stackenv.transactions.files import write_file
 from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, WriteFile
 
@@ -111,7 +112,7 @@ class StoredKernel:
             return (RemoveFile(str(self.folder)),)
         own = [name for name in LOGOS if is_shipped_logo(self.folder / name)]
         return (
-            *(RemoveFile(str(self.folder / name)) for name in own),
+            *(RemoveFile(str(self.folder / name), hash_file(SHIPPED_LOGOS / name)) for name in own),
             RemoveFile(str(self.path)),
             RemoveFolder(str(self.folder)),
         )

@@ -21,18 +21,33 @@ from typing import Callable
 from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, explain, quote_word
 from stackenv.record import FOLDER
-from stackenv.transactions.changes import delete, open_up, remove_tree
+from stackenv.transactions.changes import Change, delete, open_up, remove_tree
 from stackenv.transactions.files import write_file
+from stackenv.transactions.places import BACKUP, BACKUP_LISTING, Places
+from stackenv.transactions.places import LISTING as LISTING
 
-# A folder of this name in stackenv's of the environment, with the list, and the copies by number.
-PREFIX = "before-update-"
-LISTING = "listing.json"
+# Beside the list: the copies, by number.
 COPIES = "copies"
 # The first says that a user has worked on since; by the second that user wants it undone all the same.
 WORKED_ON, UNDO = "worked-on", "undo"
-# A command's heart beats every 20 s (owner.py), on clocks of several machines.
+# A command's heart beats every 20 s (process.py), on clocks of several machines.
 TOLERANCE_S = 60
 SHOWN = 3
+
+
+@dataclass(frozen=True)
+class RestoreTree(Change):
+    """Make the environment at `path` what it was when its folder `kept` was made; then delete `kept`."""
+
+    kept: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        put_back(Path(self.path), Path(self.kept), killed_s)
+
+    def is_within(self, places: Places) -> bool:
+        path, kept = Path(self.path), Path(self.kept)
+        named = BACKUP_LISTING.fullmatch(f"{kept.name}/{LISTING}")
+        return kept.parent.parent == path and bool(named) and places.is_environment(path)
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ class Listed:
 
 def name_kept(prefix: str, identity: str) -> Path:
     """Return the folder in which the copies of one update of the environment at `prefix` are."""
-    return Path(prefix, FOLDER, f"{PREFIX}{identity}")
+    return Path(prefix, FOLDER, f"{BACKUP}{identity}")
 
 
 def list_entries(prefix: Path, patterns: Iterable[str]) -> Iterator[str]:

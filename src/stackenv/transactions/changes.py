@@ -1,24 +1,158 @@
-"""Single changes of the disk; each may be carried out again when it was interrupted."""
+"""The single changes of the disk that a journal can hold; each may be carried out again when interrupted."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import glob
+import hashlib
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import StackenvError
 from stackenv.transactions.files import write_file
-from stackenv.transactions.plan import (
-    Change,
-    MovePath,
-    RemoveFile,
-    RemoveFolder,
-    RemoveTree,
-    RestoreTree,
-    WriteFile,
-)
+from stackenv.transactions.places import Places, is_aside, is_staged
+
+# What transactions.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
+RANDOM = "[a-z0-9_]" * 8
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change; `path` is what it is about."""
+
+    path: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        """Carry it out. Of a command that was killed `killed_s` says when it was last alive."""
+        raise NotImplementedError
+
+    def is_within(self, places: Places) -> bool:
+        """Tell whether it touches nothing but `places`, or what it proves to be stackenv's."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class WriteFile(Change):
+    """Make the file `path` hold `text`."""
+
+    text: str
+    executable: bool = False
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        write_file(Path(self.path), self.text, self.executable)
+
+    def is_within(self, places: Places) -> bool:
+        path = Path(self.path)
+        # One that the user has removed meanwhile is made again, as the command had begun to.
+        written = places.is_own_file(path) or not os.path.lexists(path)
+        return places.holds(path) or (
+            written and places.is_marked_text(self.text) and path.parent.is_dir() and not places.names(path)
+        )
+
+
+@dataclass(frozen=True)
+class RemoveFile(Change):
+    """Delete the file or link `path`; it may be gone already.
+
+    With `sha256` only a file that holds just that, and then at whatever place it is.
+    """
+
+    sha256: str = ""
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        if not self.sha256 or hash_file(Path(self.path)) == self.sha256:
+            Path(self.path).unlink(missing_ok=True)
+
+    def is_within(self, places: Places) -> bool:
+        path = Path(self.path)
+        if self.sha256 or places.holds(path) or not os.path.lexists(path):
+            return True
+        if path.is_symlink():
+            target = Path(os.path.realpath(path))
+            return places.is_environment(target) or not os.path.lexists(target)
+        return places.is_own_file(path)
+
+
+@dataclass(frozen=True)
+class RemoveTree(Change):
+    """Delete the folder `path`, if no file is in it or it holds the file `mark`: then it is stackenv's."""
+
+    mark: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        remove_tree(Path(self.path), Path(self.mark))
+
+    def is_within(self, places: Places) -> bool:
+        return places.is_mark(Path(self.path), Path(self.mark))
+
+
+@dataclass(frozen=True)
+class RemoveFolder(Change):
+    """Delete the folder `path` if it is empty; it may be gone already."""
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        remove_folder(Path(self.path))
+
+    def is_within(self, places: Places) -> bool:
+        # Whatever folder it is, only an empty one goes.
+        return True
+
+
+@dataclass(frozen=True)
+class MovePath(Change):
+    """Rename `path` to `target`, on one file system; it may have happened already."""
+
+    target: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        if os.path.lexists(self.path):
+            Path(self.path).rename(self.target)
+
+    def is_within(self, places: Places) -> bool:
+        source, target = Path(self.path), Path(self.target)
+        known = places.is_environment(source) or not os.path.lexists(source)
+        renamed = is_aside(target.name, source.name) or is_staged(source.name, target.name)
+        return source.parent == target.parent and known and renamed
+
+
+def carry_out_change(change: Change, killed_s: float | None = None) -> None:
+    """Carry out one change.
+
+    Of a command that was killed `killed_s` says when it was last alive: what users have done since is not
+    undone, and what it had begun to write beside its files goes.
+
+    Raises
+    ------
+    StackenvError
+        When the disk refuses; the path is named. When there is work of a user that would be undone.
+    """
+    try:
+        if killed_s is not None and isinstance(change, (WriteFile, RemoveFile)):
+            remove_drafts(Path(change.path))
+        change.carry_out(killed_s)
+    except OSError as error:
+        place = error.filename or change.path
+        raise StackenvError(
+            f"{place} could not be changed: {error.strerror}", "correct that and type the same command again"
+        ) from error
+
+
+def remove_drafts(path: Path) -> None:
+    """Delete what this user's killed commands have begun to write beside the file `path`."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.{RANDOM}"):
+        if draft.lstat().st_uid == os.geteuid():
+            draft.unlink()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of what the file `path` holds; empty when it is not there."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def open_up(folder: Path) -> None:
@@ -62,20 +196,20 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_tree(path: Path, proof: Path) -> None:
-    """Delete the folder `path`, if it holds the file `proof` or no file at all; else leave it as it is.
+def remove_tree(path: Path, mark: Path) -> None:
+    """Delete the folder `path`, if it holds the file `mark` or no file at all; else leave it as it is.
 
-    `proof` goes last, so that an interrupted removal can be taken up again.
+    `mark` goes last, so that an interrupted removal can be taken up again.
     """
     if not path.is_dir() or path.is_symlink():
         return
-    on_the_way = [folder for folder in (*reversed(proof.parents), proof) if path in folder.parents]
-    if proof.is_file():
+    on_the_way = [folder for folder in (*reversed(mark.parents), mark) if path in folder.parents]
+    if mark.is_file():
         for folder in (path, *on_the_way[:-1]):
             for entry in folder.iterdir():
                 if entry not in on_the_way:
                     delete(entry)
-        delete(proof)
+        delete(mark)
     # Folders without a file in them: of a removal, or of a making, that was interrupted here.
     for folder in (*reversed(on_the_way[:-1]), path):
         remove_folder(folder)
@@ -85,43 +219,3 @@ def remove_folder(path: Path) -> None:
     """Delete the folder `path`; nothing when it is not there or not empty."""
     if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         path.rmdir()
-
-
-def move_path(source: Path, target: Path) -> None:
-    """Rename `source` to `target`; nothing when that has happened already."""
-    if source.exists() or source.is_symlink():
-        source.rename(target)
-
-
-def carry_out_change(change: Change, ended_s: float | None = None) -> None:
-    """Carry out one change.
-
-    Of a command that was killed `ended_s` says when it was last alive: what users have done since is not
-    undone.
-
-    Raises
-    ------
-    StackenvError
-        When the disk refuses; the path is named. When there is work of a user that would be undone.
-    """
-    try:
-        if isinstance(change, WriteFile):
-            write_file(Path(change.path), change.text, change.executable)
-        elif isinstance(change, RemoveFile):
-            Path(change.path).unlink(missing_ok=True)
-        elif isinstance(change, RemoveTree):
-            remove_tree(Path(change.path), Path(change.proof))
-        elif isinstance(change, RemoveFolder):
-            remove_folder(Path(change.path))
-        elif isinstance(change, MovePath):
-            move_path(Path(change.source), Path(change.target))
-        elif isinstance(change, RestoreTree):
-            # It deletes by what stands here.
-            from stackenv.transactions.backup import put_back
-
-            put_back(Path(change.path), Path(change.kept), ended_s)
-    except OSError as error:
-        place = error.filename or change
-        raise StackenvError(
-            f"{place} could not be changed: {error.strerror}", "correct that and type the same command again"
-        ) from error

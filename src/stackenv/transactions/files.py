@@ -36,8 +36,8 @@ def write_file(path: Path, text: str | bytes, executable: bool = False) -> None:
         temporary.replace(path)
 
 
-def write_new_file(path: Path, text: str | bytes) -> None:
-    """Make the file `path` with `text`, whole, where there is none.
+def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
+    """Make the file `path` with `text`, whole, where there is none; `draft` is in the name that it has first.
 
     Raises
     ------
@@ -46,10 +46,10 @@ def write_new_file(path: Path, text: str | bytes) -> None:
     StackenvError
         As `write_file` does.
     """
-    with written_beside(path, text) as temporary:
+    with written_beside(path, text, draft=draft) as temporary:
         try:
             # Refused where there is one, also on NFS: a rename would replace it.
-            os.link(temporary, path)
+            os.link(temporary, path, follow_symlinks=False)
         except FileExistsError as error:
             raise TakenError(
                 f"{path} was made by somebody else meanwhile: it is left alone",
@@ -58,13 +58,17 @@ def write_new_file(path: Path, text: str | bytes) -> None:
 
 
 @contextlib.contextmanager
-def written_beside(path: Path, text: str | bytes, executable: bool = False) -> Iterator[Path]:
+def written_beside(
+    path: Path, text: str | bytes, executable: bool = False, draft: str = ""
+) -> Iterator[Path]:
     """Yield a file beside `path` that holds `text`, synced; it is gone after the block, also at a signal."""
     with postponing_stop(), refusing_to_write(path):
         temporary = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            handle, temporary = tempfile.mkstemp(
+                dir=path.parent, prefix=f".{path.name}.{draft}{draft and '.'}"
+            )
             with open(handle, "wb") as stream:  # noqa: PTH123 (a descriptor)
                 stream.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
                 stream.flush()

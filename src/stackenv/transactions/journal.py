@@ -10,30 +10,37 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.errors import StackenvError, explain, quote_word
-from stackenv.transactions.changes import carry_out_change
-from stackenv.transactions.files import current_umask, write_file
-from stackenv.transactions.journal_file import Entry, look_at, read_entry
+from stackenv import STACKENV_UUID
+from stackenv.errors import StackenvError, TakenError, explain, quote_word
+from stackenv.record import RECORD_FILE
+from stackenv.transactions.changes import (
+    Change,
+    MovePath,
+    RemoveFile,
+    RemoveTree,
+    WriteFile,
+    carry_out_change,
+)
+from stackenv.transactions.files import current_umask, write_file, write_new_file
+from stackenv.transactions.journal_file import BROKEN, Note, look_at, read_note
 from stackenv.transactions.lock_errors import (
+    DRAFT,
     is_interrupted,
-    name_recovery,
+    name_process,
+    parse_process_name,
     refusal,
     tell_foreign,
     tell_open,
     unfinished,
 )
-from stackenv.transactions.places import find_outside, is_complete, spares_module
-from stackenv.transactions.plan import Change
-from stackenv.transactions.process import GONE_AFTER_S, Process, beating, is_older, read_start
+from stackenv.transactions.places import Marks, Places, is_file
+from stackenv.transactions.process import GONE_AFTER_S, Process, beating, is_older
 
-__all__ = ["Entry", "Journal", "JournalFullError", "OpenJournal", "read_entry", "read_start"]
-
-# Behind the name of a journal that nobody could read, and that is out of the way.
-BROKEN = ".broken"
+NO_MARKS = Marks()
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -41,12 +48,13 @@ class JournalFullError(StackenvError):
     """The disk, or the user's share of it, has no room for a journal; nothing was changed."""
 
 
-def write_entry(path: Path, entry: Entry) -> None:
-    """Write `entry` to `path`, which others may read and nobody else may write: it is carried out."""
+@contextlib.contextmanager
+def writing_journal() -> Iterator[None]:
+    """Within the block files are made that others may read and nobody else may write: they are obeyed."""
     before = current_umask()
     os.umask(before | 0o022)
     try:
-        write_file(path, entry.text())
+        yield
     except StackenvError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:
             raise JournalFullError(error.message, error.hint) from error
@@ -56,10 +64,11 @@ def write_entry(path: Path, entry: Entry) -> None:
 
 
 class Journal:
-    """The journals of one modules' folder."""
+    """The journals of one modules' folder, which may change what is in it, and environments with `marks`."""
 
-    def __init__(self, modules: Path) -> None:
+    def __init__(self, modules: Path, marks: Marks = NO_MARKS) -> None:
         self.folder = modules / ".stackenv"
+        self.places = Places(modules, marks)
 
     @contextlib.contextmanager
     def changing(self, subject: str, command: str, complete_when: str = "") -> Iterator[OpenJournal]:
@@ -73,12 +82,12 @@ class Journal:
             When the folder cannot be written.
         """
         path = self._path_of(subject)
-        entry = Entry(subject, command, Process.current(), complete_when, ())
-        self._create(path, entry)
-        journal = OpenJournal(path, entry)
+        note = Note(subject, command, Process.current(), complete_when, ())
+        self._create(path, note)
+        journal = OpenJournal(path, note)
         try:
             for other in self.folder.glob(f"{path.name}.recovery.*"):
-                raise unfinished(read_entry(other) or entry, other)
+                raise unfinished(read_note(other) or note, other)
             with beating(path):
                 yield journal
         finally:
@@ -96,27 +105,18 @@ class Journal:
         for other in self.folder.glob(f"{path.name}.recovery.*"):
             raise refusal(subject, other)
 
-    def _create(self, path: Path, entry: Entry) -> None:
-        owner = entry.owner
-        draft = path.with_name(f".{path.name}.{name_place(owner)}.{owner.pid}")
+    def _create(self, path: Path, note: Note) -> None:
+        if self.folder.is_symlink():
+            raise StackenvError(
+                f"{self.folder} is a link, and must be a folder; nothing was changed",
+                f"rm {quote_word(self.folder)}",
+            )
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            require_folder(self.folder)
-            write_entry(draft, entry)
             # Whole from the start, and refused where one is: also on NFS (link(2), open(2)).
-            os.link(draft, path, follow_symlinks=False)
-        except FileExistsError:
-            raise refusal(entry.subject, path) from None
-        except OSError as error:
-            kind = JournalFullError if error.errno in FULL else StackenvError
-            raise kind(
-                f"{path} could not be made: {error.strerror}; nothing was changed",
-                f"look at the permissions and the free space: ls -ld {quote_word(self.folder.parent)}; "
-                f"df -h {quote_word(self.folder.parent)}",
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                draft.unlink()
+            with writing_journal():
+                write_new_file(path, note.text(), draft=name_process(note.process))
+        except TakenError:
+            raise refusal(note.subject, path) from None
 
     def recover(self) -> list[str]:
         """Undo or finish what this user's killed commands have left; return a sentence for each.
@@ -125,20 +125,12 @@ class Journal:
         write here could have it say anything. A folder that is not there or cannot be read holds
         nothing to recover.
         """
-        sentences = []
         if self.folder.is_symlink():
             return [
                 f"{self.folder} is a link, and nothing in it is looked at: ls -l {quote_word(self.folder)}"
             ]
-        for path in sorted(self.folder.glob("*.json*")) if self.folder.is_dir() else []:
-            if path.name.startswith("."):
-                # A draft: whoever was killed over it had not begun, or has a whole journal beside it.
-                found = look_at(path)
-                if found and found.is_ours and is_older(path, GONE_AFTER_S):
-                    with contextlib.suppress(OSError):
-                        path.unlink()
-            elif not path.name.endswith(BROKEN):
-                sentences += self._attend(path)
+        sentences = [s for path in list_journals(self.folder) for s in self._attend(path)]
+        remove_drafts(self.folder)
         return sentences
 
     def _attend(self, path: Path) -> list[str]:
@@ -149,65 +141,105 @@ class Journal:
             return [tell_foreign(found, path)] if is_interrupted(found, path) else []
         if not found.can_be_believed:
             return [tell_open(path)]
-        if found.entry is None:
+        if found.note is None:
             return set_aside(path) if is_older(path, GONE_AFTER_S) else []
-        return self._recover(path, found.entry) if is_interrupted(found, path) else []
+        return self._recover(path, found.note) if is_interrupted(found, path) else []
 
-    def _recover(self, path: Path, entry: Entry) -> list[str]:
-        outside = find_outside(entry.changes, self.folder.parent)
+    def _recover(self, path: Path, note: Note) -> list[str]:
+        outside = next((c.path for c in note.changes if not c.is_within(self.places)), "")
         if outside:
             return [
-                f"{path}: an interrupted `{entry.command}` would change {outside}, which is neither a module "
+                f"{path}: an interrupted `{note.command}` would change {outside}, which is neither a module "
                 f"nor in an environment: it is left alone; if nothing is to be done there: "
                 f"rm {quote_word(path)}"
             ]
         base = path.name.partition(".recovery.")[0]
-        taken = path.with_name(f"{base}.recovery.{name_recovery(Process.current())}")
+        taken = path.with_name(f"{base}.recovery.{name_process(Process.current())}")
         try:
-            ended_s = path.lstat().st_mtime
+            killed_s = path.lstat().st_mtime
             path.rename(taken)
             # Fresh, for commands on other hosts: they must not take it over from this one.
             os.utime(taken, follow_symlinks=False)
         except FileNotFoundError:
             return []  # another command was faster
         except OSError as error:
-            return [f"an interrupted `{entry.command}` is still there: {path}: {error.strerror}"]
-        if read_entry(taken) != entry:
+            return [f"an interrupted `{note.command}` is still there: {path}: {error.strerror}"]
+        if read_note(taken) != note:
             return [f"{taken} was exchanged just now: it is left alone; ls -l {quote_word(taken)}"]
-        return self._finish(taken, entry, ended_s)
-
-    def _finish(self, taken: Path, entry: Entry, ended_s: float) -> list[str]:
-        if is_complete(entry):
-            taken.unlink()
-            return [f"{entry.subject} was complete when `{entry.command}` was interrupted; it is kept"]
-        done = "undone" if entry.complete_when else "finished"
-        try:
-            with beating(taken):
-                for change in entry.changes:
-                    if not spares_module(change, entry):
-                        carry_out_change(change, ended_s)
-            taken.unlink()
-        except (StackenvError, OSError) as error:
-            return [
-                f"`{entry.command}` was interrupted; what it had begun with {entry.subject} cannot be {done} "
-                f"now: {explain(error)}"
-            ]
-        if not entry.changes:
-            return []
-        return [f"`{entry.command}` was interrupted; what it had begun with {entry.subject} is {done}"]
+        return finish_killed(taken, note, killed_s)
 
 
-def require_folder(folder: Path) -> None:
-    """Raise StackenvError when `folder` leads elsewhere: others may have put it there."""
-    if folder.is_symlink():
-        raise StackenvError(
-            f"{folder} is a link, and must be a folder; nothing was changed", f"rm {quote_word(folder)}"
-        )
+def finish_killed(path: Path, note: Note, killed_s: float) -> list[str]:
+    """Undo or finish what a command that was killed at `killed_s` has noted in `path`; return a sentence."""
+    if is_complete(note):
+        for change in note.changes:
+            if isinstance(change, RemoveTree):
+                Path(change.mark).unlink(missing_ok=True)
+        path.unlink()
+        return [f"{note.subject} was complete when `{note.command}` was interrupted; it is kept"]
+    done = "undone" if note.complete_when else "finished"
+    try:
+        with beating(path):
+            OpenJournal(path, note).carry_out(note.changes, killed_s=killed_s)
+        path.unlink()
+    except (StackenvError, OSError) as error:
+        return [
+            f"`{note.command}` was interrupted; what it had begun with {note.subject} cannot be {done} "
+            f"now: {explain(error)}"
+        ]
+    if not note.changes:
+        return []
+    return [f"`{note.command}` was interrupted; what it had begun with {note.subject} is {done}"]
 
 
-def name_place(owner: Process) -> str:
-    """Return where the number of `owner` means something, for the name of a draft."""
-    return f"{owner.host}-{owner.pid_namespace}"
+def is_complete(note: Note) -> bool:
+    """Tell whether the modulefile by which the command of `note` is complete is there, and its own."""
+    path = Path(note.complete_when)
+    if not note.complete_when or not is_file(path):
+        return False
+    first, second, *_ = (*path.read_text(encoding="utf-8", errors="replace").split("\n", 2), "", "")
+    prefix = second.partition("-- record: ")[2].partition(f"/{RECORD_FILE}")[0]
+    places = [p for c in note.changes for p in (c.path, *((c.target,) if isinstance(c, MovePath) else ()))]
+    ours = first.startswith(f"-- {STACKENV_UUID} ") and bool(prefix)
+    return ours and any(f"{place}/".startswith(f"{prefix}/") for place in places)
+
+
+def spares_module(change: Change, note: Note) -> bool:
+    """Tell whether `change` would touch a modulefile that the command of `note` did not write."""
+    if not note.complete_when or not isinstance(change, (RemoveFile, WriteFile)):
+        return False
+    # What brings an older modulefile back comes after the own one is gone.
+    taken = change.path == note.complete_when and os.path.lexists(change.path)
+    return taken and not is_complete(note)
+
+
+def list_journals(folder: Path) -> list[Path]:
+    """Return the journals in `folder`, and those that are being recovered, or were set aside unread."""
+    found = sorted(folder.glob("*.json*")) if folder.is_dir() else []
+    return [path for path in found if path.name[0] != "." and not path.name.endswith(BROKEN)]
+
+
+def remove_drafts(folder: Path) -> None:
+    """Delete this user's drafts of journals in `folder` that nobody writes any more."""
+    drafts = list(folder.glob(".*.json*")) if folder.is_dir() else []
+    # Only after the drafts have been listed: who makes one has the journal open, or is in its name.
+    current = {path.name.partition(".json")[0] for path in list_journals(folder)}
+    for draft in drafts:
+        with contextlib.suppress(OSError):
+            if draft.lstat().st_uid == os.geteuid() and is_abandoned(draft, current):
+                draft.unlink()
+
+
+def is_abandoned(draft: Path, current: Container[str]) -> bool:
+    """Tell whether nobody will finish `draft`; `current` are the modules that have a journal."""
+    subject, _, rest = draft.name[1:].partition(".json")
+    if subject in current:
+        return False
+    found = DRAFT.fullmatch(rest.replace(".recovery", "", 1))
+    process = parse_process_name(found.group(1) or "") if found else None
+    if process:
+        return not process.is_alive(draft)
+    return bool(found) or is_older(draft, GONE_AFTER_S)
 
 
 def set_aside(path: Path) -> list[str]:
@@ -223,30 +255,33 @@ def set_aside(path: Path) -> list[str]:
 class OpenJournal:
     """The journal of a change that is under way."""
 
-    def __init__(self, path: Path, entry: Entry) -> None:
+    def __init__(self, path: Path, said: Note) -> None:
         self.path = path
-        self.entry = entry
+        self.said = said
         # While True nothing is left to do if this process ends.
         self.settled = True
 
     def note(self, changes: Sequence[Change]) -> None:
         """Write what is to be done if this process is killed after now; durable when it returns."""
-        self.entry = replace(self.entry, changes=tuple(changes))
-        write_entry(self.path, self.entry)
+        self.said = replace(self.said, changes=tuple(changes))
+        with writing_journal():
+            write_file(self.path, self.said.text())
         self.settled = not changes
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Write what is to be finished, no more undone, if this process is killed after now."""
-        self.entry = replace(self.entry, complete_when="")
+        self.said = replace(self.said, complete_when="")
         self.note(changes)
 
-    def carry_out(self, changes: Iterable[Change], behind: Sequence[Change] = ()) -> None:
+    def carry_out(
+        self, changes: Iterable[Change], behind: Sequence[Change] = (), killed_s: float | None = None
+    ) -> None:
         """Carry out `changes` one after the other, and cross each out; those `behind` them stay noted."""
         left = list(changes)
         while left:
             change = left.pop(0)
-            if not spares_module(change, self.entry):
-                carry_out_change(change)
+            if not spares_module(change, self.said):
+                carry_out_change(change, killed_s)
             # What cannot be crossed out, on a full disk, is carried out once more at worst.
             with contextlib.suppress(StackenvError):
                 self.note([*left, *behind])

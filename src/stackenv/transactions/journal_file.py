@@ -6,27 +6,35 @@ import json
 import os
 import pwd
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from stackenv import STACKENV_UUID
-from stackenv.transactions.plan import Change, WriteFile, describe_change, parse_change
+from stackenv.transactions.backup import RestoreTree
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 from stackenv.transactions.process import Process
 
+KINDS: Mapping[str, Callable[..., Change]] = {
+    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath, RestoreTree)
+}
+# These fields of changes hold something else than a path.
+CONTENTS = ("text", "sha256")
+# Behind the name of a journal that nobody could read, and that is out of the way.
+BROKEN = ".broken"
 # Larger than any that stackenv writes: nobody's file may fill the memory of another's command.
 LARGEST = 64 * 1024 * 1024
 LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Entry:
+class Note:
     """What a journal says: of which module, by whom, what to do when they are gone."""
 
     subject: str
     command: str
-    owner: Process
+    process: Process
     complete_when: str
     changes: tuple[Change, ...]
 
@@ -37,11 +45,11 @@ class Entry:
                 "version": 1,
                 "subject": self.subject,
                 "command": self.command,
-                "host": self.owner.host,
-                "pid": self.owner.pid,
-                "start": self.owner.start,
-                "boot": self.owner.boot,
-                "pid_namespace": self.owner.pid_namespace,
+                "host": self.process.host,
+                "pid": self.process.pid,
+                "start": self.process.start,
+                "boot": self.process.boot,
+                "pid_namespace": self.process.pid_namespace,
                 "complete_when": self.complete_when,
                 "changes": [describe_change(change) for change in self.changes],
             },
@@ -49,25 +57,25 @@ class Entry:
         )
 
 
-def parse_entry(text: str) -> Entry:
-    """Return the entry in `text`; raise ValueError when it is none."""
+def parse_note(text: str) -> Note:
+    """Return the note in `text`; raise ValueError when it is none."""
     try:
         data = json.loads(text)
         if data.get("stackenv", STACKENV_UUID) != STACKENV_UUID or not isinstance(data["changes"], list):
             raise ValueError("not a journal")
-        return Entry(
+        return Note(
             printable(text_of(data, "subject")),
             printable(text_of(data, "command")),
             parse_process(data),
             check_path(text_of(data, "complete_when"), may_be_empty=True),
-            tuple(check_change(parse_change(change)) for change in data["changes"]),
+            tuple(map(parse_change, data["changes"])),
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a journal: {error}") from error
 
 
 def parse_process(data: Mapping[str, Any]) -> Process:
-    """Return the owner that `data` names; before there were `boot` and `pid_namespace`, without them."""
+    """Return the process that `data` names; before there were `boot` and `pid_namespace`, without them."""
     pid = data["pid"]
     if type(pid) is not int or not 0 < pid <= LARGEST_PID:
         raise ValueError(f"not the number of a process: {pid!r}")
@@ -92,8 +100,14 @@ def check_path(text: str, may_be_empty: bool = False) -> str:
     raise ValueError(f"no path: {text!r}")
 
 
-def check_change(change: Change) -> Change:
-    """Return `change`; raise ValueError when one of its fields is of another type."""
+def describe_change(change: Change) -> dict[str, Any]:
+    """Return `change` as plain data; `parse_change` reads it back."""
+    return {"change": type(change).__name__, **asdict(change)}
+
+
+def parse_change(data: Mapping[str, Any]) -> Change:
+    """Return the change that `describe_change` described; raise ValueError for a field of another type."""
+    change = KINDS[data["change"]](**{name: value for name, value in data.items() if name != "change"})
     for field in fields(change):
         value = getattr(change, field.name)
         if field.name == "executable":
@@ -101,7 +115,7 @@ def check_change(change: Change) -> Change:
                 raise ValueError("executable is neither true nor false")
         elif not isinstance(value, str):
             raise ValueError(f"{field.name} is no text")
-        elif not (isinstance(change, WriteFile) and field.name == "text"):
+        elif field.name not in CONTENTS:
             check_path(value)
     return change
 
@@ -112,12 +126,12 @@ def printable(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class FoundEntry:
+class FoundNote:
     """A journal as it lies there.
 
     Parameters
     ----------
-    entry
+    note
         What it says; None when that cannot be read.
     user
         The number of the user it belongs to.
@@ -127,7 +141,7 @@ class FoundEntry:
         Its permissions.
     """
 
-    entry: Entry | None
+    note: Note | None
     user: int
     regular: bool
     mode: int
@@ -150,7 +164,7 @@ class FoundEntry:
             return f"user {self.user}"
 
 
-def look_at(path: Path) -> FoundEntry | None:
+def look_at(path: Path) -> FoundNote | None:
     """Return the journal `path`, without following a link; None when it is gone."""
     try:
         status = path.lstat()
@@ -159,25 +173,25 @@ def look_at(path: Path) -> FoundEntry | None:
     except FileNotFoundError:
         return None
     except OSError:
-        return FoundEntry(None, status.st_uid, stat.S_ISREG(status.st_mode), stat.S_IMODE(status.st_mode))
+        return FoundNote(None, status.st_uid, stat.S_ISREG(status.st_mode), stat.S_IMODE(status.st_mode))
     with open(descriptor, "rb") as stream:  # noqa: PTH123 (a descriptor)
         status = os.fstat(descriptor)
-        regular, entry = stat.S_ISREG(status.st_mode), None
+        regular, note = stat.S_ISREG(status.st_mode), None
         if regular and status.st_size <= LARGEST:
-            entry = parse_named(stream.read(LARGEST), path.name)
-    return FoundEntry(entry, status.st_uid, regular, stat.S_IMODE(status.st_mode))
+            note = parse_named(stream.read(LARGEST), path.name)
+    return FoundNote(note, status.st_uid, regular, stat.S_IMODE(status.st_mode))
 
 
-def parse_named(text: bytes, name: str) -> Entry | None:
-    """Return the entry in `text`; None when it is none, or not of the module that the file `name` is of."""
+def parse_named(text: bytes, name: str) -> Note | None:
+    """Return the note in `text`; None when it is none, or not of the module that the file `name` is of."""
     try:
-        entry = parse_entry(text.decode("utf-8"))
+        note = parse_note(text.decode("utf-8"))
     except ValueError:
         return None
-    return entry if entry.subject.replace("/", "@") == name.partition(".json")[0] else None
+    return note if note.subject.replace("/", "@") == name.partition(".json")[0] else None
 
 
-def read_entry(path: Path) -> Entry | None:
+def read_note(path: Path) -> Note | None:
     """Return what the journal `path` says; None when it is gone, or cannot be believed."""
     found = look_at(path)
-    return found.entry if found and found.can_be_believed else None
+    return found.note if found and found.can_be_believed else None

@@ -3,72 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Callable, Union
+from dataclasses import dataclass
+from typing import Callable
 
+from stackenv.transactions.backup import RestoreTree
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
 
-@dataclass(frozen=True)
-class WriteFile:
-    """Make the file `path` hold `text`."""
-
-    path: str
-    text: str
-    executable: bool = False
-
-
-@dataclass(frozen=True)
-class RemoveFile:
-    """Delete the file or link `path`; it may be gone already."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class RemoveTree:
-    """Delete the folder `path`, if no file is in it or it holds the file `proof`: then it is ours."""
-
-    path: str
-    proof: str
-
-
-@dataclass(frozen=True)
-class RemoveFolder:
-    """Delete the folder `path` if it is empty; it may be gone already."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class MovePath:
-    """Rename `source` to `target`, on one file system; it may have happened already."""
-
-    source: str
-    target: str
-
-
-@dataclass(frozen=True)
-class RestoreTree:
-    """Make the environment at `path` what it was when its folder `kept` was made; then delete `kept`."""
-
-    path: str
-    kept: str
-
-
-Change = Union[WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath, RestoreTree]
-CHANGES: Mapping[str, Callable[..., Change]] = {
-    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath, RestoreTree)
-}
-
-
-def describe_change(change: Change) -> dict[str, Any]:
-    """Return `change` as plain data; `parse_change` reads it back."""
-    return {"change": type(change).__name__, **asdict(change)}
-
-
-def parse_change(data: Mapping[str, Any]) -> Change:
-    """Return the change that `describe_change` described."""
-    fields = {name: value for name, value in data.items() if name != "change"}
-    return CHANGES[data["change"]](**fields)
+__all__ = [
+    "Change",
+    "MovePath",
+    "Plan",
+    "RemoveFile",
+    "RemoveFolder",
+    "RemoveTree",
+    "Replacement",
+    "RestoreTree",
+    "Step",
+    "WriteFile",
+]
 
 
 @dataclass(frozen=True)
