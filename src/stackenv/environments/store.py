@@ -9,10 +9,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
+from stackenv.lmod.versions import order_version
 from stackenv.record import RECORD_FILE, Record, parse_record
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
@@ -132,17 +132,6 @@ class StoredModule:
             if self.has_environment:
                 raise LostRecordError(error.message, again) from error
             raise StackenvError(error.message, error.hint) from error
-
-
-def order_version(text: str) -> tuple[Any, ...]:
-    """Return a key by which versions are in order; those that are none by PEP 440 come first."""
-    # It costs more than reading the modules, and most names have one version.
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        return 1, Version(text), text
-    except InvalidVersion:
-        return 0, Version("0"), text
 
 
 def read_former_record(prefix: Path) -> Record | None:

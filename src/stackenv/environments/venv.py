@@ -12,7 +12,8 @@ from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.python import ProbedPython, probe_python
 from stackenv.environments.stack import find_module_python
 from stackenv.errors import ModuleError, StackenvError, explain
-from stackenv.lmod.bindings import Lmod, order_module
+from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.versions import order_module
 
 OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 

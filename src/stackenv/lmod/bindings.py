@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fcntl import F_SETFL, fcntl
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from stackenv.errors import ModuleError, StackenvError
 from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
 from stackenv.lmod.spider import map_folders
+from stackenv.lmod.versions import order_module
 
 # Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
 USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
@@ -295,22 +296,3 @@ def check_argument(name: str) -> str:
     if not name or name.startswith("-") or not name.isprintable() or any(c.isspace() for c in name):
         raise ModuleError(f"{name!r} is no name of a module", "type it as `module avail` shows it")
     return name
-
-
-def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:
-    """Return a key that sorts modules by name, regardless of case first, and then by version."""
-    name, slash, version = full_name.rpartition("/")
-    return (name.casefold(), name, order_version(version)) if slash else (version.casefold(), version, ())
-
-
-def order_version(version: str) -> tuple[Any, ...]:
-    """Return a key that sorts versions: 3.9.6-GCCcore-11.2.0 before 3.11.3-GCCcore-12.3.0."""
-    # It costs more than all else here, and most commands compare no versions.
-    from packaging.version import InvalidVersion, Version
-
-    head = version.partition("-")[0]
-    numbered = [(int(n), "") if n.isdecimal() else (-1, n) for n in re.split(r"(\d+)", version)]
-    try:
-        return (1, Version(head), numbered)
-    except InvalidVersion:
-        return (0, numbered)

@@ -1,0 +1,29 @@
+"""The order of modules by name and version."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+
+def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:
+    """Return a key that sorts modules by name, regardless of case first, and then by version."""
+    name, slash, version = full_name.rpartition("/")
+    return (name.casefold(), name, order_version(version)) if slash else (version.casefold(), version, ())
+
+
+def order_version(version: str) -> tuple[Any, ...]:
+    """Return a key that sorts versions: 3.9.6-GCCcore-11.2.0 before 3.11.3-GCCcore-12.3.0.
+
+    A toolchain behind the version is no part of it by PEP 440; what begins with no version comes first.
+    """
+    # It costs more than all else here, and most commands compare no versions.
+    from packaging.version import InvalidVersion, Version
+
+    numbered = [(int(n), "") if n.isdecimal() else (-1, n) for n in re.split(r"(\d+)", version)]
+    for text in (version, version.partition("-")[0]):
+        try:
+            return (1, Version(text), numbered)
+        except InvalidVersion:
+            continue
+    return (0, numbered)
