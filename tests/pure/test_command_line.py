@@ -59,31 +59,27 @@ def test_help_of_a_subcommand_has_an_example(name: str) -> None:
     assert f"stackenv site {name}" in example.split("Options:")[0]
 
 
-def list_commands(
-    group: click.Group, words: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    group: click.Group, words: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield each command that is not hidden, with the words that call it."""
-    for name, command in group.commands.items():
+def list_commands(group: click.Group) -> Iterator[click.Command]:
+    """Yield each command that is not hidden."""
+    for command in group.commands.values():
         if not command.hidden:
-            yield (*words, name), command
+            yield command
             if isinstance(command, click.Group):
-                yield from list_commands(command, (*words, name))
+                yield from list_commands(command)
 
 
 def test_help_begins_with_a_sentence_of_at_most_eight_words_and_leaves_statuses_to_the_pages() -> None:
-    for words, command in list_commands(cli.stackenv):
+    for command in list_commands(cli.stackenv):
         first = (command.help or "").split("\n\n")[0]
-        assert first.endswith(".") and len(first.split()) <= 8, words
-        assert not command.epilog, words
+        assert first.endswith(".") and len(first.split()) <= 8, first
+        assert not command.epilog, first
 
 
 def test_each_option_says_what_it_is_for() -> None:
-    for words, command in list_commands(cli.stackenv):
+    for command in list_commands(cli.stackenv):
         for option in command.params:
             if isinstance(option, click.Option):
-                assert option.help and option.help.endswith("."), (words, option.name)
+                assert option.help and option.help.endswith("."), (command.name, option.name)
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)

@@ -7,29 +7,37 @@ from pathlib import Path
 import click
 
 from stackenv.cli.create import print_made
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.cli.options import (
+    allow_shadow_option,
+    description_option,
+    dry_run_option,
+    json_option,
+    module_option,
+    shared_option,
+    user_site_option,
+)
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.argument("environment", metavar="PATH-or-NAME")
 @click.argument("name", required=False)
-@click.option("-m", "--module", "modules", multiple=True, help="It stands on this module too.")
-@click.option("--version", help="Of the module; 1.0, or that which its module had before it was moved.")
-@click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
+@module_option("the module of its Python, and the loaded modules")
+@click.option("--version", help="Module version (default: 1.0, or that of the module before it was moved).")
+@allow_shadow_option
 @click.option("--no-pth", is_flag=True, help="Write nothing into its site-packages.")
-@click.option("--user-site", is_flag=True, help="See ~/.local too, behind the environment's packages.")
-@click.option("--description", default="", help="One line for `module spider` and `stackenv list`.")
+@user_site_option
+@description_option("")
 @shared_option
 @dry_run_option
 @json_option
 def adopt(
     environment: str, name: str | None, dry_run: bool, as_json: bool, shared: Path | None, **options: object
 ) -> None:
-    """Make a module for an environment that exists already.
+    """Make a module for an existing environment.
 
-    A venv by its folder; a conda environment by its folder or its name. The module that the venv's
-    Python came from is found by asking Lmod; further modules are those of -m, or those loaded now.
-    Without NAME the module is called as the folder is, or, where that is .venv or the like, as the project.
+    Name a venv by its folder, a conda environment by its folder or its name. The module that the venv's
+    Python came from is found by asking Lmod; further modules are those of -m, or the loaded ones. Without
+    NAME the module is named after the folder, or, where that is .venv or the like, after the project.
 
     \b
     Example:

@@ -7,51 +7,63 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.cli.options import (
+    allow_shadow_option,
+    description_option,
+    dry_run_option,
+    json_option,
+    module_option,
+    no_build_isolation_option,
+    shared_option,
+    user_site_option,
+)
 from stackenv.output import print_json, print_line, print_steps, tell
 
 if TYPE_CHECKING:
     from stackenv.environments.making import Made
 
 
-@click.command(epilog=EXIT_STATUS)
+@click.command()
 @click.argument("name")
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
-@click.option("-r", "--requirements", multiple=True, type=click.Path(path_type=Path), help="A file of pip's.")
 @click.option(
-    "-m", "--module", "modules", multiple=True, help="Stand on this module; without it, on those loaded now."
+    "-r", "--requirements", multiple=True, type=click.Path(path_type=Path), help="pip requirements file."
 )
-@click.option("--python", "python_version", default="", help="Insist on this version: 3.12.")
-@click.option("--path", type=click.Path(path_type=Path), help="The environment's folder.")
-@click.option("--version", default="1.0", show_default=True, help="Of the module.")
-@click.option("--conda", is_flag=True, help="A conda environment instead of a venv.")
-@click.option("-c", "--channel", "channels", multiple=True, help="With --conda: a channel.")
-@click.option("--allow-shadow", multiple=True, metavar="PACKAGE", help="May replace the stack's.")
+@module_option("the loaded modules")
+@click.option(
+    "--python", "python_version", default="", metavar="VERSION", help="Require this Python, such as 3.12."
+)
+@click.option("--path", type=click.Path(path_type=Path), help="Make the environment in this folder.")
+@click.option("--version", default="1.0", show_default=True, help="Module version.")
+@click.option("--conda", is_flag=True, help="Make a conda environment instead of a venv.")
+@click.option("-c", "--channel", "channels", multiple=True, help="Use this conda channel (with --conda).")
+@allow_shadow_option
 @click.option(
     "--system-site-packages/--no-system-site-packages",
     default=True,
     show_default=True,
-    help="See the packages of the module's base Python too.",
+    help="Import packages of the module's base Python too.",
 )
-@click.option("--user-site", is_flag=True, help="See ~/.local too, behind the environment's packages.")
-@click.option("--no-build-isolation", is_flag=True, help="Builds from source see the stack's packages.")
-@click.option("--os-python", is_flag=True, help="Take the operating system's Python.")
+@user_site_option
+@no_build_isolation_option
+@click.option("--os-python", is_flag=True, help="Use the operating system's Python.")
 @click.option(
     "--from",
     "from_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Make again what `stackenv export` has written to FILE, here or on another machine.",
+    help="Make the environment again that `stackenv export` has written to FILE, here or elsewhere.",
 )
-@click.option("--description", default="", help="One line for `module spider` and `stackenv list`.")
+@description_option("")
 @shared_option
 @dry_run_option
 @json_option
 def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, **options: object) -> None:
-    """Make an environment on the loaded modules, as a module.
+    """Make an environment, and its module.
 
-    Packages that the modules bring stay the modules': pip leaves them alone, unless --allow-shadow
-    says otherwise. The environment is private to you, unless it is a project's (--shared).
+    It is based on the loaded modules, or on those of --module. Packages of these modules stay as they are:
+    pip leaves them alone, unless --allow-shadow says otherwise. The environment is private to you, unless it
+    is a project's (--shared).
 
     \b
     Example:

@@ -75,7 +75,7 @@ def add(
 @kernel.command("list")
 @json_option
 def listing(as_json: bool) -> None:
-    """List the kernels of `kernel add`, and their problems.
+    """List your kernels of stackenv, and their problems.
 
     \b
     Example:

@@ -6,15 +6,22 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import EXIT_STATUS, dry_run_option, json_option, shared_option
+from stackenv.cli.options import (
+    dry_run_option,
+    json_option,
+    module_option,
+    name_argument,
+    no_build_isolation_option,
+    shared_option,
+)
 from stackenv.output import print_json, print_line, print_steps
 
 
-@click.command(epilog=EXIT_STATUS)
-@click.argument("name", metavar="NAME[/VERSION]")
-@click.option("-m", "--module", "modules", multiple=True, help="Stand on this module; without: as before.")
-@click.option("--no-build-isolation", is_flag=True, help="Builds from source see the stack's packages.")
-@click.option("--force", is_flag=True, help="Switch to the new one also when it does not check out.")
+@click.command()
+@name_argument
+@module_option("the same as before")
+@no_build_isolation_option
+@click.option("--force", is_flag=True, help="Switch to the new environment even if its check fails.")
 @shared_option
 @dry_run_option
 @json_option
@@ -27,12 +34,13 @@ def rebuild(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Make an environment anew, from what is installed in it or recorded: on other modules, say.
+    """Rebuild an environment, for example on newer modules.
 
-    The new one gets a folder of its own. When it is complete and `stackenv check` finds nothing wrong that
-    the old one had not, the module leads to it; until then the old one stays as it was. What the modules
-    bring is left to them. What cannot be had in the same version is listed. The old folder stays until
-    `stackenv clean`.
+    Its packages are those that are installed in it, or recorded. The new environment gets a folder of its
+    own. When it is complete, and `stackenv check` finds no problem in it that the old one did not have, the
+    module switches to it; until then the old one stays as it was. Packages of the modules are not installed
+    again. Packages whose version is no longer available are listed. The old folder stays until `stackenv
+    clean`.
 
     \b
     Example:
