@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import name_argument, shared_option
-from stackenv.environments.context import open_context
 from stackenv.output import print_line
 
 
@@ -31,6 +30,7 @@ def export(name: str, form: str, shared: Path | None) -> None:
       stackenv export biopy --format requirements > requirements.txt
       stackenv export biopy --format environment > environment.yml
     """
+    from stackenv.environments.context import open_context
     from stackenv.lifecycle.export import export_environment
 
     context = open_context(shared)
