@@ -39,19 +39,7 @@ from stackenv.errors import UsageError
 @click.option("--all", "every", is_flag=True, help="Refresh all your environments.")
 @shared_option
 @dry_run_option
-def edit(
-    name: str | None,
-    modules: tuple[str, ...],
-    allow_shadow: tuple[str, ...],
-    forbid_shadow: tuple[str, ...],
-    make_default: bool,
-    description: str | None,
-    refresh: bool,
-    see_modules: bool | None,
-    every: bool,
-    shared: Path | None,
-    dry_run: bool,
-) -> None:
+def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **options: object) -> None:
     """Change an environment's base modules, or its module.
 
     A venv keeps its Python: modules with another Python are refused; for those, stackenv rebuild biopy -m
@@ -73,9 +61,7 @@ def edit(
     from stackenv.lifecycle.edit import edit_all, edit_named
     from stackenv.lifecycle.record_changes import EditRequest
 
-    request = EditRequest(
-        modules, allow_shadow, forbid_shadow, make_default, description, refresh, see_modules
-    )
+    request = EditRequest(**options)  # type: ignore[arg-type]
     if every == bool(name):
         raise UsageError(
             "--all cannot be combined with a name" if name else "the name of the environment is missing",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError
 from stackenv.output import confirm, print_json, print_table, shorten_list, tell
 
 if TYPE_CHECKING:
@@ -56,12 +56,8 @@ def update(
     from stackenv.lifecycle.update import conclude, looking_at
     from stackenv.record import read_command_words
 
-    if names and everywhere:
-        raise UsageError(
-            "--env and --all exclude each other", f"stackenv update {shlex.quote(package)} --all"
-        )
     looking = dry_run or not (names or everywhere)
-    with looking_at(package, names, open_context(shared), looking) as updating:
+    with looking_at(package, names, everywhere, open_context(shared), looking) as updating:
         if not as_json or not looking:
             show(updating.prospects, updating.name, as_json)
         if updating.due and not looking:

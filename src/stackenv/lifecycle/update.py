@@ -55,7 +55,9 @@ class Updating:
 
 
 @contextlib.contextmanager
-def looking_at(package: str, names: Sequence[str], context: Context, looking: bool) -> Iterator[Updating]:
+def looking_at(
+    package: str, names: Sequence[str], everywhere: bool, context: Context, looking: bool
+) -> Iterator[Updating]:
     """Look at the environments `names`, at all without one; within the block the updates can be carried out.
 
     With `looking` none will be, and what only they need is left out.
@@ -63,11 +65,15 @@ def looking_at(package: str, names: Sequence[str], context: Context, looking: bo
     Raises
     ------
     UsageError
-        When `package` is no package.
+        When `package` is no package, or names were given and `everywhere`.
     StackenvError
         When there is no environment of a name, or several.
     """
     requirement = parse_package(package)
+    if names and everywhere:
+        raise UsageError(
+            "--env and --all exclude each other", f"stackenv update {shlex.quote(package)} --all"
+        )
     open_store(context, looking)
     targets = find_targets(names, context) if names else list(list_targets(context))
     with making(context) as inside:
