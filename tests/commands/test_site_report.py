@@ -209,7 +209,7 @@ def test_where_other_users_folders_cannot_be_told(person: Person, project: Path)
     configuration.write_text("version: 1\npersonal: {modules: '${WORKSPACE}/my modules'}\n")
     environ = {"STACKENV_SITE_CONFIG": str(configuration)}
     refused = person.stackenv("site", "report", "Bundle", status=1, **environ)
-    assert "WORKSPACE is for other users cannot be told" in refused.stderr
+    assert "WORKSPACE is for other users cannot be determined" in refused.stderr
     assert "--root FOLDER" in refused.stderr
     (project / "other").mkdir()
     shutil.copytree(project / "one/modules", project / "other/my modules")

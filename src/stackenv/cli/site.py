@@ -176,7 +176,7 @@ def map_rows(found: Iterable[DependentModule]) -> list[tuple[str, ...]]:
 
 
 def print_owners(owners: Iterable[str]) -> None:
-    """Print the owners, one a line; tell of those without a name."""
+    """Print the owners, one a line, and say which have no name any more."""
     numbers = []
     for owner in owners:
         if owner.isdigit():

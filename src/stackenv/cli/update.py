@@ -77,7 +77,7 @@ def require_agreed(package: str, names: Collection[str], command: str) -> None:
 
 
 def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
-    """Print the table, or tell it where stdout is for JSON; then what is left alone, and why.
+    """Print the table, on stderr where stdout is for JSON; then what is left alone, and why.
 
     What the modules of all of them bring needs no table.
     """
@@ -118,7 +118,7 @@ def describe_held(held: Sequence[Prospect], package: str) -> str:
 
 
 def describe_prospect(prospect: Prospect) -> dict[str, object]:
-    """Return what `--json` tells of one environment."""
+    """Return what `--json` prints for one environment."""
     return {
         "environment": prospect.name,
         "path": prospect.prefix,

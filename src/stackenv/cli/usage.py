@@ -57,7 +57,7 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
 
 
 def tell_unknown(report: UsageReport) -> None:
-    """Tell what could not be read, and which limit's command does not tell what is used."""
+    """Say what could not be read, and for which limit the use is unknown."""
     for found in report.measured:
         if found.usage.unreadable:
             number = found.usage.unreadable

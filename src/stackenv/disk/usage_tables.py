@@ -89,5 +89,5 @@ def write_part(part: int | None, whole: int | None, text: str) -> str:
 
 
 def format_day(timestamp: float | None) -> str:
-    """Return the day of `timestamp`; more exactly no file system tells it."""
+    """Return the day of `timestamp`; no file system knows it more exactly."""
     return "" if timestamp is None else time.strftime("%Y-%m-%d", time.localtime(timestamp))

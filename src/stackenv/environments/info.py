@@ -76,7 +76,7 @@ class ModuleInfo:
 
 
 def describe_modulefile(module: StoredModule, context: Context, problem: StackenvError) -> ModuleInfo:
-    """Return what the modulefile alone tells, and the problem with the record."""
+    """Return what the modulefile alone says, and the problem with the record."""
     text = module.path.read_text(encoding="utf-8", errors="replace")
     description = DESCRIPTION.search(text)
     return ModuleInfo(
@@ -92,7 +92,7 @@ def describe_modulefile(module: StoredModule, context: Context, problem: Stacken
 
 
 def describe_environment(record: Record, module: StoredModule, context: Context) -> ModuleInfo:
-    """Return what `record` tells of `module`, and what its environment holds now."""
+    """Return what `record` says about `module`, and what its environment holds now."""
     packages = read_own_packages(record)
     return ModuleInfo(
         module.full_name,
@@ -121,7 +121,7 @@ def list_shadows(
 ) -> tuple[Shadow, ...]:
     """Return the environment's own packages that the stack has too, with both versions.
 
-    The record tells what is held; only for what may be replaced the modules are loaded and asked. A
+    The record says what is held; only for what may be replaced the modules are loaded and asked. A
     version of the stack that cannot be found is empty, and so it is unless the record is `believed`.
     """
     below = {canonicalize_name(n): (v, m) for n, v, m in record.pinned}

@@ -42,7 +42,7 @@ def list_modules(context: Context) -> list[StoredModule]:
 
 
 def describe_listed(module: StoredModule) -> ListedModule:
-    """Return what `list` tells of `module`."""
+    """Return what `list` shows of `module`."""
     try:
         record = module.read_record()
     except StackenvError as error:

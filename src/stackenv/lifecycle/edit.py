@@ -24,7 +24,7 @@ from stackenv.environments.venv_install import links_made
 from stackenv.errors import LostRecordError, StackenvError, quote_word
 from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.adopted_record import AdoptRequest
-from stackenv.lifecycle.record_changes import EditRequest, ask_again, change_record, describe_differences
+from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_count, print_steps, tell
@@ -122,7 +122,7 @@ def plan_edit(
     sentences: list[str] = []
     restored = None
     if request.refresh:
-        sentences, restored = bring_back(module, context, dry_run, links, adopted)
+        sentences, restored = restore_lost(module, context, dry_run, links, adopted)
         if sentences and dry_run:
             # What follows needs the Python, or the record.
             return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
@@ -144,12 +144,12 @@ def plan_files(
 ) -> Part:
     """Return how the record, and all that depends on it, becomes as `request` wants it."""
     before, after = plan_record(request, module, context, dry_run, restored)
-    told, kept = keep_hand_edited(module, module.path)
+    notes, kept = keep_hand_edited(module, module.path)
     renamed, kernels, files = rewrite_kernels(before, after, context.environ, context.shared)
     contents = restore_contents(after, context) if request.refresh else ()
     return Part(
         (
-            *told,
+            *notes,
             *describe_differences(before, after),
             f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
             *renamed,
@@ -178,10 +178,10 @@ def plan_record(
     if request.changes_environment:
         require_unpacked(before)
     after = change_record(request, before, context)
-    return before, ask_again(after, context, dry_run) if request.refresh and not restored else after
+    return before, refresh_record(after, context, dry_run) if request.refresh and not restored else after
 
 
-def bring_back(
+def restore_lost(
     module: StoredModule, context: Context, dry_run: bool, made: ExitStack, adopted: AdoptRequest | None
 ) -> tuple[list[str], Record | None]:
     """Make the links to Python that are gone from a venv; return what is said, and the record if it was lost.

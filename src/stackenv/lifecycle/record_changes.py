@@ -78,7 +78,7 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
             raise UsageError(f"{record.full_name} may not shadow {name} as it is", "nothing is to be done")
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:
-        return put_on(record, load_conda(request.modules, context))
+        return base_on(record, load_conda(request.modules, context))
     if request.modules or request.forbid_shadow:
         return restack(record, request.modules or record.modules, context)
     held = tuple(entry for entry in record.pinned if canonicalize_name(entry[0]) not in allowed)
@@ -103,7 +103,7 @@ def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
     return replace(record, sees_modules="user" if seen else by_site, module_roots=conda.module_roots)
 
 
-def ask_again(record: Record, context: Context, dry_run: bool) -> Record:
+def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
     if record.packed:
         # Its Python is in the image, and nothing is installed into that.
@@ -117,7 +117,7 @@ def ask_again(record: Record, context: Context, dry_run: bool) -> Record:
     return capture_record(seen, context)
 
 
-def put_on(record: Record, stack: Stack) -> Record:
+def base_on(record: Record, stack: Stack) -> Record:
     """Return `record` with the modules of `stack`."""
     return replace(record, modules=stack.modules, stack=stack.loaded, modulepath=stack.modulepath)
 
@@ -141,7 +141,7 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
         python = replace(python, module=stack.python.module, version=stack.python.version)
     sees_base = read_venv(Path(record.path)).sees_base_packages
     pinned = stack.pinned(record.allow_shadow, sees_base)
-    return put_on(replace(record, python=python, pinned=pinned), stack)
+    return base_on(replace(record, python=python, pinned=pinned), stack)
 
 
 def require_same_python(record: Record, stack: Stack) -> None:

@@ -32,7 +32,7 @@ from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.journal import JournalFullError
 from stackenv.transactions.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, Replacement
 
-# By which a folder is an environment, where no record tells: of a venv, of conda.
+# Without a record, one of these shows that a folder is an environment: a venv, a conda environment.
 MARKS = ("pyvenv.cfg", "conda-meta/history")
 
 
@@ -79,18 +79,18 @@ def plan_changes(module: StoredModule, environment: bool, context: Context, keep
     The modulefile is the first: nobody loads the module any more while the rest goes.
     """
     store = context.store
-    told, kept = plan_hand_edited(module, keep)
+    notes, kept = plan_hand_edited(module, keep)
     changes: list[Change] = [*kept, RemoveFile(str(module.path))]
-    sentences = [*told, f"remove the modulefile {module.path}"]
+    sentences = [*notes, f"remove the modulefile {module.path}"]
     default = store.default_path(module.name)
     if store.read_default(module.name) == module.version:
         changes.append(RemoveFile(str(default)))
     require_sole_module(module, context)
-    told, kernels, kernel_files = remove_kernels(module.prefix, context.environ)
+    notes, kernels, kernel_files = remove_kernels(module.prefix, context.environ)
     what, more = plan_environment(module, environment, context)
     seen = see((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
-    return Replacement(module.full_name, (*sentences, *told, what), (*changes, *kernels, *more), seen)
+    return Replacement(module.full_name, (*sentences, *notes, what), (*changes, *kernels, *more), seen)
 
 
 def require_sole_module(module: StoredModule, context: Context) -> None:
@@ -111,9 +111,9 @@ def require_sole_module(module: StoredModule, context: Context) -> None:
 
 def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return what happens to what was changed by hand in the modulefile: sentences, and changes."""
-    told, kept = keep_hand_edited(module, module.path)
-    if keep or not told:
-        return told, kept
+    notes, kept = keep_hand_edited(module, module.path)
+    if keep or not notes:
+        return notes, kept
     return (f"{module.path} was changed by hand, and that goes with it (without --yes it is kept)",), ()
 
 
@@ -136,7 +136,7 @@ def plan_environment(
         also = f"; with what was not installed: {shorten_list(foreign)}" if foreign else ""
         return sentence + also, changes
     if record is None:
-        return f"leave the environment {prefix} as it is, for nothing tells who made it: {problem}", ()
+        return f"leave the environment {prefix} as it is, because it is unknown who made it: {problem}", ()
     # Its files are in the image, and that is in stackenv's folder.
     require_unpacked(record)
     return leave_environment(record)
@@ -145,12 +145,12 @@ def plan_environment(
 def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     """Return how an adopted environment stays: without the files of stackenv."""
     files = describe_files(record)
-    told, kept = keep_edited(files, record.path)
+    notes, kept = keep_edited(files, record.path)
     sentence = (
         f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
         "out of it"
     )
-    return "; ".join((sentence, *told)), (*kept, *remove_files(files, record.path))
+    return "; ".join((sentence, *notes)), (*kept, *remove_files(files, record.path))
 
 
 def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:

@@ -73,13 +73,13 @@ def plan_changes(module: StoredModule, before: Record, record: Record, context: 
     """Return the changes that give `module`, of the record `before`, the name that is in `record`."""
     store = context.store
     path = store.path_of(record.name, record.version)
-    told, kept = keep_hand_edited(module, path)
+    notes, kept = keep_hand_edited(module, path)
     defaulted, moved = move_default(module, record.name, record.version, store)
     renamed, kernels, files = rewrite_kernels(before, record, context.environ, context.shared)
     changes: list[Change] = [*kept, *write_environment(record, path), RemoveFile(str(module.path)), *moved]
     changes += [RemoveFolder(str(module.path.parent)), *kernels]
     sentences = (
-        *told,
+        *notes,
         f"write the module {record.full_name}, and its name in {record.path}; the folder stays where it is",
         f"remove the modulefile {module.path}",
         *defaulted,

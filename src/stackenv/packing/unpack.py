@@ -132,9 +132,9 @@ class Unpacking:
             )
         aside = self.real.with_name(f".{self.real.name}.removing-{self.number[:8]}")
         places = Places(self.real, self.staged, aside, self.proof)
-        told, changes = exchange_folders(self.module, self.unpacked, places)
+        notes, changes = exchange_folders(self.module, self.unpacked, places)
         sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
-        return Replacement(self.module.full_name, (*told, sentence), changes, see([self.module.path]))
+        return Replacement(self.module.full_name, (*notes, sentence), changes, see([self.module.path]))
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
@@ -159,7 +159,7 @@ class Unpacking:
             raise TakenError(f"{target} is there already", f"module load {self.module.full_name}")
         self.look()
         with stopping_at_signals():
-            # Its name tells whose it is: the next command takes it away when this one is killed.
+            # Its name says whose it is: the next command removes it when this one is killed.
             try:
                 sweep_scratch(folder)
                 draft = make_folder(folder)

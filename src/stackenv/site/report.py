@@ -1,4 +1,4 @@
-"""Whose personal modules depend on a module that is to go."""
+"""Whose personal modules depend on a module that is to be removed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def require_places(template: PathTemplate, roots: tuple[Path, ...]) -> None:
     if unknown and not roots:
         raise StackenvError(
             f"users' folders of modules are at {template.text} (configuration: personal.modules), and what "
-            f"{', '.join(unknown)} is for other users cannot be told: nothing was looked at",
+            f"{', '.join(unknown)} is for other users cannot be determined: nothing was looked at",
             "name the folder that has theirs in it: --root FOLDER",
         )
 

@@ -7,7 +7,7 @@ import subprocess
 
 
 def list_jobs() -> list[str]:
-    """Return number, name and nodes of this user's running jobs; nothing where no Slurm tells."""
+    """Return number, name and nodes of this user's running jobs; nothing without Slurm."""
     squeue = shutil.which("squeue")
     if not squeue:
         return []
