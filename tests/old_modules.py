@@ -19,7 +19,7 @@ def render_old(modulefile: Path, prefix: Path) -> str:
     # It repeated nothing of the record.
     _, comment, choices, body = modulefile.read_text().split("\n", 3)
     assert choices.startswith("-- choices: ")
-    before, mark, after = body.partition("-- Shells that have loaded the module")
-    assert mark
+    before, call, after = body.partition("\nmain()\n")
+    assert call
     old = "\n".join(code.replace("VARIABLE", variable) for variable in VARIABLES)
-    return mark_as_ours(f"{before}{old}\n{mark}{after}", [comment.removeprefix("-- ")])
+    return mark_as_ours(f"{before}\n{old}{call}{after}", [comment.removeprefix("-- ")])

@@ -32,3 +32,4 @@ if ( $?_STACKENV_DEACTIVATE ) then
     if ( "`alias deactivate`" == "$_STACKENV_DEACTIVATE" ) unalias deactivate
     unset _STACKENV_DEACTIVATE
 endif
+unset _STACKENV_UNLOAD

@@ -23,3 +23,4 @@ if set -q _STACKENV_DEACTIVATE
     end
     set -e _STACKENV_DEACTIVATE
 end
+set -e _STACKENV_UNLOAD

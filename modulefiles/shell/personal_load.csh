@@ -26,6 +26,7 @@ if ( $?_OLD_VIRTUAL_PATH ) then
         endif
     endif
 endif
+set _STACKENV_UNLOAD = __UNLOAD__
 if ( $?VIRTUAL_ENV ) then
     set _STACKENV_VENV = "$VIRTUAL_ENV"
 endif

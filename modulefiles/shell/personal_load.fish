@@ -6,6 +6,7 @@ if set -q _OLD_VIRTUAL_PATH
         set -gx _OLD_VIRTUAL_PATH $PATH
     end
 end
+set -g _STACKENV_UNLOAD __UNLOAD__
 set -g _STACKENV_VENV $VIRTUAL_ENV
 set -g _STACKENV_VENV_PROMPT $VIRTUAL_ENV_PROMPT
 if not functions -q deactivate

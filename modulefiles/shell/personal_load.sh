@@ -10,6 +10,7 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
     _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
 fi
+_STACKENV_UNLOAD=__UNLOAD__
 _STACKENV_VENV=${VIRTUAL_ENV-}
 _STACKENV_VENV_PROMPT=${VIRTUAL_ENV_PROMPT-}
 # Never over a function or an alias; a program of that name is conda's, for conda alone. In quotes: a

@@ -22,7 +22,7 @@ endif
 if ( $?_OLD_VIRTUAL_PATH && ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then
     setenv VIRTUAL_ENV "$_STACKENV_VENV"
 endif
-unset _STACKENV_VENV _STACKENV_VENV_PROMPT
+unset _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_UNLOAD
 if ( $?_OLD_VIRTUAL_PATH && $?VIRTUAL_ENV ) then
     set _stackenv_path = ()
     foreach _stackenv_entry ( $path:q )

@@ -13,7 +13,7 @@ end
 if set -q _OLD_VIRTUAL_PATH; and not set -q VIRTUAL_ENV; and set -q _STACKENV_VENV[1]
     set -gx VIRTUAL_ENV $_STACKENV_VENV
 end
-set -e _STACKENV_VENV _STACKENV_VENV_PROMPT
+set -e _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_UNLOAD
 if set -q _OLD_VIRTUAL_PATH; and set -q VIRTUAL_ENV
     if not contains -- "$VIRTUAL_ENV/bin" $PATH
         set -gx PATH "$VIRTUAL_ENV/bin" $PATH

@@ -55,7 +55,7 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -z "${VIRTUAL_ENV-}" ] && [ -n "${_STACKE
     VIRTUAL_ENV=$_STACKENV_VENV
     export VIRTUAL_ENV
 fi
-unset _STACKENV_VENV _STACKENV_VENV_PROMPT
+unset _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_UNLOAD
 if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
     case ":$PATH:" in
     *":$VIRTUAL_ENV/bin:"*) ;;

@@ -44,6 +44,40 @@ DATA = """
     templates/libexec/put_aside.py
     templates/libexec/stackenv_dialect.py
     templates/libexec/uv
+    templates/lua/activate.lua
+    templates/lua/active_level.lua
+    templates/lua/active_prefix.lua
+    templates/lua/fill_in.lua
+    templates/lua/forget_words.lua
+    templates/lua/hide_base.lua
+    templates/lua/keep_value.lua
+    templates/lua/leave_without_conda.lua
+    templates/lua/lists.lua
+    templates/lua/mount_image.lua
+    templates/lua/notice.lua
+    templates/lua/notice_no_place.lua
+    templates/lua/notice_other_conda.lua
+    templates/lua/notice_pythonpath.lua
+    templates/lua/order_path.lua
+    templates/lua/put_first.lua
+    templates/lua/read_text.lua
+    templates/lua/refuse_elsewhere.lua
+    templates/lua/refuse_over_active.lua
+    templates/lua/refuse_shells.lua
+    templates/lua/refuse_without.lua
+    templates/lua/refuse_without_features.lua
+    templates/lua/refuse_without_module.lua
+    templates/lua/replace_env.lua
+    templates/lua/run_in_shell.lua
+    templates/lua/save_prior_conda.lua
+    templates/lua/set_default.lua
+    templates/lua/store_environments.lua
+    templates/lua/store_in.lua
+    templates/lua/store_packages.lua
+    templates/lua/take_out.lua
+    templates/lua/unset_without_shell.lua
+    templates/lua/usable_place.lua
+    templates/lua/visible_prefixes.lua
     templates/personal.lua.j2
     templates/shell/conda.csh
     templates/shell/conda.fish
@@ -54,16 +88,26 @@ DATA = """
     templates/shell/conda_environment_unload.csh
     templates/shell/conda_environment_unload.fish
     templates/shell/conda_environment_unload.sh
-    templates/shell/own_names_load.fish
-    templates/shell/own_names_load.sh
-    templates/shell/own_names_unload.fish
-    templates/shell/own_names_unload.sh
+    templates/shell/conda_export.sh
+    templates/shell/conda_load.csh
+    templates/shell/conda_load.fish
+    templates/shell/conda_load.sh
+    templates/shell/conda_unload.csh
+    templates/shell/conda_unload.fish
+    templates/shell/conda_unload.sh
+    templates/shell/gone.csh
     templates/shell/personal_load.csh
     templates/shell/personal_load.fish
     templates/shell/personal_load.sh
     templates/shell/personal_unload.csh
     templates/shell/personal_unload.fish
     templates/shell/personal_unload.sh
+    templates/shell/run_file.csh
+    templates/shell/run_file.fish
+    templates/shell/run_file.sh
+    templates/shell/show_again.csh
+    templates/shell/show_again.fish
+    templates/shell/show_again.sh
     templates/shell/unload.csh
     templates/shell/unload.fish
     templates/shell/unload.sh

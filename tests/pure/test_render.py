@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.path_template import Literal, PathTemplate, Variable
 from stackenv.configuration.settings import ChannelSettings, CondaSettings, LoadTestSettings, StoragePlace
 from stackenv.errors import StackenvError
-from stackenv.modulefile import TerminalNotices
-from stackenv.modulefile.lua import render_operation
+from stackenv.modulefile import Operation, TerminalNotices
+from stackenv.modulefile.lua import list_calls, render_call
 from stackenv.modulefile.templates import SHIPPED, open_templates
 from stackenv.modulefile.text import render_installed_file, render_module
 
@@ -86,6 +87,12 @@ def compile_lua(text: str) -> str:
     return done.stderr.decode(errors="replace")
 
 
+def render_operation(operation: Operation, facts: Mapping[str, str] | None = None) -> str:
+    """Return the lines of Lua of one operation, as they are in a modulefile."""
+    calls = list_calls([operation])
+    return "\n".join(f"  {render_call(call, facts or {}, open_templates(None))}" for call in calls)
+
+
 def default_policy() -> CondaSettings:
     return load_configuration(CHECKOUT / "site-config/default.yaml").conda
 
@@ -116,14 +123,14 @@ def test_the_first_line_has_the_hash_of_the_rest(installation, configuration) ->
 def test_a_notice_with_what_a_shell_would_change_is_refused(character: str) -> None:
     notices = TerminalNotices("/software", f"a{character}b", "", "", "")
     with pytest.raises(ValueError, match="a notice may not hold"):
-        render_operation(notices, open_templates(None))
+        render_operation(notices)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_characters="'\"`!*?[]{}\\$~\n", exclude_categories=["C", "Z"])))
 def test_any_other_notice_compiles(text: str) -> None:
     notices = TerminalNotices("/software", text, text, text, text)
-    assert compile_lua(render_operation(notices, open_templates(None))) == ""
+    assert compile_lua(render_operation(notices)) == ""
 
 
 @pytest.mark.parametrize("word", ["NOTICE", "CONDA", "BODY", "__ROOT__"])
@@ -131,11 +138,12 @@ def test_a_prefix_may_hold_a_word_of_the_frame(word: str) -> None:
     installation = CondaInstallation("Anaconda3", "Anaconda3/1", f"/{word}")
     text = render_module(describe_conda_module(installation, default_policy()))
     assert compile_lua(text) == ""
-    assert f'exe ~= "/{word}/bin/conda"' in text
+    assert f'\nlocal root = "/{word}"\n' in text
+    assert ', root .. "/bin/conda")\n' in text
 
 
 def test_without_notices_there_is_no_code_for_them() -> None:
-    assert render_operation(TerminalNotices("/software", "", "", "", ""), open_templates(None)) == ""
+    assert render_operation(TerminalNotices("/software", "", "", "", "")) == ""
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -160,7 +168,8 @@ def test_a_site_overrides_one_block_and_keeps_the_others(tmp_path: Path) -> None
     )
     spec = describe_conda_module(INSTALLATION, default_policy())
     own, shipped = render_module(spec, tmp_path), render_module(spec)
-    notices = render_operation(spec.blocks["notices"][0], open_templates(None))
+    notices = render_operation(spec.blocks["notices"][0], spec.facts)
+    assert notices in shipped
     assert own.split("\n", 1)[1] == shipped.split("\n", 1)[1].replace(notices, 'LmodMessage("hi")')
 
 

@@ -164,10 +164,8 @@ def test_a_value_of_several_lines_is_left_out_and_listed() -> None:
 
 
 def test_pip_and_its_like_are_no_extensions_of_the_module() -> None:
-    (line,) = [
-        t for t in render_module(describe_venv_module(VENV)).splitlines() if t.startswith("extensions(")
-    ]
-    assert line == 'extensions("biopython/1.83")'
+    (line,) = [t for t in render_module(describe_venv_module(VENV)).splitlines() if "extensions(" in t]
+    assert line == '  extensions("biopython/1.83")'
 
 
 def test_each_placeholder_is_replaced() -> None:
@@ -186,14 +184,16 @@ CHECKS = {
 
 
 @pytest.mark.parametrize(
-    "source", ["personal_load", "personal_unload"] + [f"conda_environment_{w}" for w in ("load", "unload")]
+    "source",
+    ["run_file", "personal_load", "personal_unload", "conda_environment_load", "conda_environment_unload"],
 )
 @pytest.mark.parametrize("dialect", CHECKS)
 @settings(max_examples=5, deadline=None)
 @given(st.lists(PATHS, min_size=10, max_size=20))
 def test_the_shell_code_parses_whatever_the_prefix(dialect: str, source: str, prefixes: list[str]) -> None:
     text = read_source(open_templates(None), f"shell/{source}.{dialect}")
-    code = "\n".join(fill_placeholders(text, {"MODULE": p, "PREFIX": p}, dialect) for p in prefixes)
+    names = ("MODULE", "PREFIX", "FILE", "UNLOAD")
+    code = "\n".join(fill_placeholders(text, dict.fromkeys(names, p), dialect) for p in prefixes)
     for command in CHECKS[dialect]:
         if shutil.which(command[0]) is None and os.environ.get("CI") != "true":
             continue

@@ -47,6 +47,7 @@ NOTICE_NO_PLACE = (
     "{name}: none of the places that this site gives to conda environments can be used now; they go "
     "where conda puts them by itself, the folder .conda in your home"
 )
+ROOT_GONE = "{root} is gone: its environments were left without their own scripts; a new shell is clean"
 OWN_NAME = "{name}: conda is the command of the module until it is unloaded, not your own alias or function"
 HELP = """\
 {module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
@@ -100,35 +101,31 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
     # The last is first on PATH: our `conda`, the vendor's condabin (conda adds one by itself where
     # none is, and never takes it away), the base, and behind them our `pip`.
     path = (f"{LIBEXEC}/pip", "bin", "condabin", f"{LIBEXEC}/condabin")
-    places = settings.storage
     return ModuleSpec(
         template="conda.lua.j2",
+        facts={"root": root},
         help_text=HELP.format(module=installation.module),
         blocks={
             "family": (
                 Family("conda"),
                 SupportedShells(("bare", "rc"), f"{name} has no `conda` for this shell"),
             ),
-            "before": (SavePriorConda("STACKENV_CONDA_BEFORE"),),
+            "before": (SavePriorConda(),),
             "path": (
                 *(PrependPath("PATH", f"{root}/{folder}") for folder in path),
-                BasePath(root, settings.base_on_path, ENVIRONMENT_PRIORITY),
+                BasePath(settings.base_on_path, ENVIRONMENT_PRIORITY),
             ),
-            "storage": (StoragePlaces(root, places, "STACKENV_CONDA_ENVS", "STACKENV_CONDA_PKGS"),),
+            "storage": (StoragePlaces(settings.storage),),
             "environment": (
                 SetEnv("STACKENV_CONDA_ROOT", root),
                 SetEnv("CONDA_EXE", values["CONDA"]),
                 SetEnv("CONDA_PYTHON_EXE", values["PYTHON"]),
             ),
-            "commands": (
-                ShellCommand(
-                    "conda", "conda", values, f"{root}/{LIBEXEC}/conda.csh", settings.export_function
-                ),
-            ),
+            "commands": (ShellCommand(values, f"{root}/{LIBEXEC}/conda.csh", settings.export_function),),
             "notices": (describe_notices(installation, settings),),
             "unload": (
-                DeactivateMissingConda(root, "STACKENV_CONDA_BEFORE"),
-                UnloadCode("unload", values, f"{root}/{LIBEXEC}/unload.csh", "STACKENV_CONDA_BEFORE"),
+                DeactivateMissingConda(ROOT_GONE.format(root=root)),
+                UnloadCode(values, f"{root}/{LIBEXEC}/unload.csh"),
             ),
         },
     )

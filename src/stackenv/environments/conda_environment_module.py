@@ -8,7 +8,7 @@ from typing import Any
 from stackenv import STACKENV_UUID
 from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
 from stackenv.environments.launch import describe_launch_file
-from stackenv.environments.personal_module import IN_CHARGE, WITHOUT_CSH, describe_common, describe_hint
+from stackenv.environments.personal_module import describe_common, describe_hint, describe_shell_files
 from stackenv.environments.venv_module import (
     FIRST_PTH,
     describe_guarded_import,
@@ -21,12 +21,9 @@ from stackenv.modulefile.personal_operations import (
     JoinPath,
     PushEnv,
     SetDefault,
-    ShellCode,
 )
 from stackenv.record import FOLDER, Record
 
-MARKER = "STACKENV_CONDA_ENV"
-BASE_MARKER = "STACKENV_CONDA_BASE"
 # Behind the environment's bin: `pip` for an environment that has none, instead of the base's.
 SHIM = f"{FOLDER}/bin"
 REFUSED = (
@@ -47,14 +44,14 @@ def list_untold(activation: Mapping[str, Any]) -> list[str]:
     return [name for name, value in activation["set_variables"] if "\n" in value]
 
 
-def describe_activation(activation: Mapping[str, Any], prefix: str, module: str) -> tuple[Operation, ...]:
+def describe_activation(activation: Mapping[str, Any], prefix: str) -> tuple[Operation, ...]:
     """Return what activate.d of the environment at `prefix` does, as it was captured, as operations."""
     values = [(name, None) for name in activation["unset_variables"]]
     values += [(name, value) for name, value in activation["set_variables"] if "\n" not in value]
     joined = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
     joined += [(n, e, True) for n, entries in activation["appended"] for e in entries]
     return (
-        *(PushEnv(variable, value, IN_CHARGE, module) for variable, value in values),
+        *(PushEnv(variable, value) for variable, value in values),
         *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
         *(JoinPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in joined),
     )
@@ -72,34 +69,20 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
             CondaEnvironment(
                 prefix,
                 str(record.activation["environment_name"]),
-                MARKER,
-                BASE_MARKER,
                 f"{prefix}/{SHIM}",
                 REFUSED.format(name=name),
                 ENVIRONMENT_PRIORITY,
             ),
-            PushEnv("PIP_USER", None, IN_CHARGE, name),
-            *(() if record.user_site else (PushEnv("PYTHONNOUSERSITE", "1", IN_CHARGE, name),)),
-            *describe_activation(record.activation, prefix, name),
+            PushEnv("PIP_USER", None),
+            *(() if record.user_site else (PushEnv("PYTHONNOUSERSITE", "1"),)),
+            *describe_activation(record.activation, prefix),
             TerminalNotices("", notice, notice if record.sees_modules else "", "", ""),
         ),
-        commands=(ShellCode("conda_environment", {"MODULE": name, "PREFIX": prefix}, f"{prefix}/{FOLDER}"),),
     )
 
 
 def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the conda environment of `record`, the record aside."""
-    values = {"MODULE": record.full_name, "PREFIX": record.path}
-    csh = tuple(
-        InstalledFile(
-            f"{record.path}/{FOLDER}/{when}.csh",
-            f"shell/conda_environment_{when}.csh",
-            dialect="csh",
-            values=values,
-            loss=WITHOUT_CSH[when],
-        )
-        for when in ("load", "unload")
-    )
     shims = tuple(
         InstalledFile(
             f"{record.path}/{SHIM}/{pip}",
@@ -116,7 +99,13 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
         yields=True,
         loss="where pip is told to install into ~/.local or only into a venv, it fails in the environment",
     )
-    return (*csh, *shims, pip_conf, *describe_start_files(record), describe_launch_file(record))
+    return (
+        *describe_shell_files(record, "conda_environment"),
+        *shims,
+        pip_conf,
+        *describe_start_files(record),
+        describe_launch_file(record),
+    )
 
 
 def describe_start_files(record: Record) -> tuple[InstalledFile, ...]:

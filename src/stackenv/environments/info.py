@@ -17,7 +17,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Platform, Python, Record
 
 # As `stackenv.modulefile` writes them; a name of a module has no quote and no backslash.
-DESCRIPTION = re.compile(r'^whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
+DESCRIPTION = re.compile(r'^ *whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)

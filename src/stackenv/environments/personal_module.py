@@ -6,27 +6,27 @@ import shlex
 from collections.abc import Sequence
 
 from stackenv.environments.packed import ENTRANCE, MARK
-from stackenv.environments.platform import ELF_MACHINES
-from stackenv.modulefile import Family, ModuleSpec, Operation
+from stackenv.modulefile import Family, InstalledFile, ModuleSpec, Operation, Source
 from stackenv.modulefile.personal_operations import (
-    ActiveEnvironment,
     DependsOn,
     Extensions,
     ForgetWords,
     MountImage,
     RequireCpuFeatures,
-    RequireModules,
+    RequireModule,
     RequirePath,
     RequirePlatform,
+    ShellCode,
     Whatis,
 )
-from stackenv.record import CHOICES_TITLE, RECORD_FILE, Record, write_choices
+from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, write_choices
 
 IN_CHARGE = "STACKENV_ENVIRONMENT"
-# What happens while the file that csh sources is missing, by when it does.
-WITHOUT_CSH = {
-    "load": "in tcsh, the module defines no `deactivate`",
-    "unload": "in tcsh, after the unload the shell may not be as it was before the load",
+SHELLS = {"sh": "bash, zsh, ksh, mksh and dash", "csh": "tcsh", "fish": "fish"}
+# What happens while a file of code for a shell is missing, by when that is run.
+WITHOUT_CODE = {
+    "load": "in {}, the module defines no `deactivate`",
+    "unload": "in {}, after the unload the shell may not be as it was before the load",
 }
 # Nobody looks for them with `module spider`.
 IN_EVERY_VENV = frozenset({"pip", "setuptools", "wheel"})
@@ -74,16 +74,37 @@ def describe_hint(record: Record, what: str) -> str:
     )
 
 
+def describe_shell_files(record: Record, source: str) -> tuple[InstalledFile, ...]:
+    """Return the files of code that the shells run after a load and after an unload.
+
+    `source` is the beginning of their names in the templates' folder shell/. From the load on the shell keeps
+    the code of the unload, for the folder may be gone by then.
+    """
+    folder = f"{record.path}/{FOLDER}"
+    values = {"MODULE": record.full_name, "PREFIX": record.path, "FILE": f"{folder}/load.csh"}
+    kept = {"sh": f"shell/{source}_unload.sh", "csh": "shell/gone.csh", "fish": f"shell/{source}_unload.fish"}
+    return tuple(
+        InstalledFile(
+            f"{folder}/{when}.{dialect}",
+            f"shell/{source}_{when}.{dialect}",
+            dialect=dialect,
+            values={**values, "UNLOAD": Source(kept[dialect], values)},
+            loss=without.format(SHELLS[dialect]),
+        )
+        for dialect in SHELLS
+        for when, without in WITHOUT_CODE.items()
+    )
+
+
 def describe_common(
     record: Record,
     refused_without: Sequence[tuple[str, str]],
     environment: tuple[Operation, ...],
-    commands: tuple[Operation, ...],
 ) -> ModuleSpec:
     """Return the module of `record`; `refused_without` are paths and what to say when one is gone."""
     name = record.full_name
     missing = (
-        f"{name} was made on the module %s, which is not to be had here. Was it found with `module use`? "
+        f"{name} was made on the module {{}}, which is not to be had here. Was it found with `module use`? "
         f"Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the site has "
         f"removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; otherwise make "
         f"it anew: stackenv rebuild {name} --module ANOTHER"
@@ -101,6 +122,7 @@ def describe_common(
     packages = tuple(f"{p.name}/{p.version}" for p in record.packages if p.name not in IN_EVERY_VENV)
     return ModuleSpec(
         template="personal.lua.j2",
+        facts={"name": name, "prefix": record.path},
         help_text=HELP.format(
             full_name=name,
             name=record.name,
@@ -118,21 +140,20 @@ def describe_common(
             ),
             "refusals": (
                 *(RequirePath(path, message) for path, message in refused_without),
-                RequirePlatform(platform.machine, ELF_MACHINES.get(platform.machine), platform.os, elsewhere),
+                RequirePlatform(platform.machine, platform.os, elsewhere),
                 RequireCpuFeatures(record.cpu_features, other_cpu),
             ),
             # Each is asked for when those before it are loaded: in a hierarchy they lead to it.
             "modules": (
                 Family("stackenv"),
-                *(o for m in record.modules for o in (RequireModules((m,), missing), DependsOn(m))),
+                *(o for m in record.modules for o in (RequireModule(m, missing.format(m)), DependsOn(m))),
             ),
             "environment": (
                 *describe_mount(record),
                 *environment,
-                ForgetWords(("PIP_CONSTRAINT", "UV_CONSTRAINT"), IN_CHARGE, name),
-                ActiveEnvironment(IN_CHARGE, name),
+                ForgetWords(("PIP_CONSTRAINT", "UV_CONSTRAINT")),
             ),
-            "commands": commands,
+            "commands": (ShellCode(f"{record.path}/{FOLDER}"),),
         },
         comments=(f"record: {record.path}/{RECORD_FILE}", f"{CHOICES_TITLE}{write_choices(record)}"),
     )

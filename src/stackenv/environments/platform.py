@@ -9,8 +9,6 @@ from pathlib import Path
 
 from stackenv.record import Package, Platform
 
-# e_machine of the ELF header, by the name that uname gives (elf.h).
-ELF_MACHINES = {"x86_64": 62, "aarch64": 183, "ppc64le": 21, "riscv64": 243, "s390x": 22}
 FLAG_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "CPPFLAGS", "RUSTFLAGS")
 # Of archspec's features those that a compiler makes instructions of, by the names of /proc/cpuinfo.
 INSTRUCTION_SETS = frozenset(

@@ -22,7 +22,7 @@ PATH = re.compile(r"[/~]|\.\.?(/|$)")
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
 # The modules that a modulefile depends on.
-DEPENDS_ON = re.compile(r'^depends_on\("([^"\\]+)"\)$', re.MULTILINE)
+DEPENDS_ON = re.compile(r'^ *depends_on\("([^"\\]+)"\)$', re.MULTILINE)
 # By these a folder is a venv, a conda environment.
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 DEFAULT_MARK = re.compile(

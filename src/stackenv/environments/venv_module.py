@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from stackenv.environments.constraints import constraints_url, describe_constraint_files
 from stackenv.environments.launch import describe_launch_file
 from stackenv.environments.personal_module import (
-    IN_CHARGE,
-    WITHOUT_CSH,
     describe_common,
     describe_hint,
     describe_load,
+    describe_shell_files,
 )
 from stackenv.modulefile import InstalledFile, ModuleSpec, Operation, PrependPath
 from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
@@ -20,9 +19,8 @@ from stackenv.modulefile.personal_operations import (
     RemovePath,
     RequirePath,
     SaveEnv,
-    ShellCode,
 )
-from stackenv.record import FOLDER, Python, Record
+from stackenv.record import Python, Record
 
 LAYERS = "_stackenv_layers"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
@@ -99,23 +97,8 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     return (
         *(describe_layers(record, site_packages, layers) if record.layers else ()),
         *describe_constraint_files(record),
-        *describe_shell_files(record),
+        *describe_shell_files(record, "personal"),
         describe_launch_file(record),
-    )
-
-
-def describe_shell_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that csh sources after a load and after an unload."""
-    values = {"MODULE": record.full_name, "FILE": f"{record.path}/{FOLDER}/load.csh"}
-    return tuple(
-        InstalledFile(
-            f"{record.path}/{FOLDER}/{when}.csh",
-            f"shell/personal_{when}.csh",
-            dialect="csh",
-            values=values,
-            loss=WITHOUT_CSH[when],
-        )
-        for when in ("load", "unload")
     )
 
 
@@ -131,9 +114,9 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         # When the modules are loaded: a Python that went with one of them is told by its name.
         RequirePath(python, no_python),
         SaveEnv("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
-        PushEnv("VIRTUAL_ENV", prefix, IN_CHARGE, name),
-        PushEnv("VIRTUAL_ENV_PROMPT", f"({record.name}) ", IN_CHARGE, name),
-        PushEnv("PYTHONHOME", None, IN_CHARGE, name),
+        PushEnv("VIRTUAL_ENV", prefix),
+        PushEnv("VIRTUAL_ENV_PROMPT", f"({record.name}) "),
+        PushEnv("PYTHONHOME", None),
         RemovePath(f"{prefix}/bin"),
         # A `module load Python` later in a job script must not take the environment's away.
         PrependPath("PATH", f"{prefix}/bin", priority=ENVIRONMENT_PRIORITY),
@@ -142,5 +125,4 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         record,
         refused_without=((f"{prefix}/pyvenv.cfg", describe_hint(record, "its folder")),),
         environment=environment,
-        commands=(ShellCode("personal", {"MODULE": name}, f"{prefix}/{FOLDER}"),),
     )

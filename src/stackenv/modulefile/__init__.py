@@ -19,7 +19,7 @@ from stackenv.modulefile.operations import (
     TerminalNotices,
     UnloadCode,
 )
-from stackenv.modulefile.spec import InstalledFile, ModuleSpec
+from stackenv.modulefile.spec import InstalledFile, ModuleSpec, Source
 
 __all__ = [
     "BasePath",
@@ -32,6 +32,7 @@ __all__ = [
     "SavePriorConda",
     "SetEnv",
     "ShellCommand",
+    "Source",
     "StoragePlaces",
     "SupportedShells",
     "TerminalNotices",

@@ -50,69 +50,58 @@ class SetEnv:
 
 @dataclass(frozen=True)
 class BasePath:
-    """Keep the bin of the base at `root` off PATH while another environment is active.
+    """Keep the bin of the base off PATH while another environment is active.
 
     With `on_path` it is there while none is. Where the base itself is active, also under a stacked
     environment, it keeps its place: every stacked environment goes back in front of it, since Lmod
-    has just put it first (facts: a reload with two stacked environments). `priority` is what personal
-    modules have on PATH.
+    has just put it first. `priority` is what personal modules have on PATH.
     """
 
-    root: str
     on_path: bool
     priority: int
 
 
 @dataclass(frozen=True)
 class DeactivateMissingConda:
-    """Leave the environments at unload when the installation at `root` is gone from under the shell.
+    """Leave the environments at unload when the installation is gone from under the shell.
 
     Nobody is left to ask for their deactivation: PATH and conda's variables are cleaned, what the
-    packages' scripts have set stays, and a message says so. `before` is that of `SavePriorConda`.
+    packages' scripts have set stays, and `message` says so.
     """
 
-    root: str
-    before: str
+    message: str
 
 
 @dataclass(frozen=True)
 class StoragePlaces:
-    """Send environments and packages to the first usable place, decided at load.
+    """Send environments and packages to the first usable of `places`, decided at load.
 
-    Environments: our folder is appended to CONDA_ENVS_PATH, and what was appended is remembered in
-    `environments_marker`, so that unload removes just that. Packages: CONDA_PKGS_DIRS is set when
-    the user has not set it, and undone only while it is still ours (`packages_marker`).
+    Environments: our folder is appended to CONDA_ENVS_PATH, and what was appended is remembered, so that
+    unload removes just that. Packages: CONDA_PKGS_DIRS is set when the user has not set it, and undone
+    only while it is still ours.
     """
 
-    root: str
     places: tuple[StoragePlace, ...]
-    environments_marker: str
-    packages_marker: str
 
 
 @dataclass(frozen=True)
 class SavePriorConda:
-    """Remember in `variable`, across reloads, which conda was in the shell before the first load.
+    """Remember, across reloads, which conda was in the shell before the first load.
 
-    The value is `clean`, or, with colons between, the number of active environments (empty when
-    unset), the other conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but the unload code
-    forgets it, since a reload is an unload to Lmod.
+    The value of STACKENV_CONDA_BEFORE is `clean`, or, with colons between, the number of active
+    environments (empty when unset), the other conda's CONDA_EXE, and its CONDA_DEFAULT_ENV. Not Lmod but
+    the unload code forgets it, since a reload is an unload to Lmod.
     """
-
-    variable: str
 
 
 @dataclass(frozen=True)
 class ShellCommand:
-    """Define the command `name`: a function in sh-like shells and fish, an alias in csh.
+    """Define the command `conda`: a function in sh-like shells and fish, an alias in csh.
 
-    `source` names the files in the templates' folder shell/, one a dialect; `values` are what their
-    placeholders stand for, unquoted. csh sources the installed file `csh_file`. With `export` the
-    children of a bash have the function too.
+    `values` are what the placeholders of the shell files stand for, unquoted. csh sources the installed
+    file `csh_file`. With `export` the children of a bash have the function too.
     """
 
-    name: str
-    source: str
     values: Mapping[str, str]
     csh_file: str
     export: bool
@@ -122,15 +111,12 @@ class ShellCommand:
 class UnloadCode:
     """Shell code that runs at the end of an unload, after Lmod has undone everything else.
 
-    It must ask the shell whether the module is back, for a reload is an unload and a load.
-    `source`, `values` and `csh_file` are those of `ShellCommand`; `before` that of `SavePriorConda`,
-    which this code forgets.
+    It must ask the shell whether the module is back, for a reload is an unload and a load, and it
+    forgets what `SavePriorConda` remembers. `values` and `csh_file` are those of `ShellCommand`.
     """
 
-    source: str
     values: Mapping[str, str]
     csh_file: str
-    before: str
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
@@ -31,10 +30,10 @@ class RequirePath:
 
 
 @dataclass(frozen=True)
-class RequireModules:
-    """Refuse to load when one of the modules `names` is not to be had; %s in `message` is its name."""
+class RequireModule:
+    """Refuse to load when the module `name` is not available."""
 
-    names: tuple[str, ...]
+    name: str
     message: str
 
 
@@ -42,12 +41,10 @@ class RequireModules:
 class RequirePlatform:
     """Refuse to load on another kind of machine, or another operating system or major version of it.
 
-    `elf_machine` is the number of ELF's e_machine (elf(5)), which the running lua tells without a
-    process; None when `machine` has none known. `os` is as in `Platform`; empty: not asked.
+    `machine` is as `uname -m` says it, `os` as in `Platform`; what is empty is not asked.
     """
 
     machine: str
-    elf_machine: int | None
     os: str
     message: str
 
@@ -93,37 +90,18 @@ class RemovePath:
 class PushEnv:
     """Set `variable`, or unset it (`value` None), while the module is loaded.
 
-    The user's own value comes back at unload, unless the user has changed it meanwhile. `loaded_by`
-    is the variable that names the personal module in charge, and `module` this one's name.
+    The user's own value comes back at unload, unless the user has changed it meanwhile.
     """
 
     variable: str
     value: str | None
-    loaded_by: str
-    module: str
 
 
 @dataclass(frozen=True)
 class ForgetWords:
-    """At unload, take out of `variables` what stackenv 0.1 put in front of the user's own words at the load.
-
-    `loaded_by` and `module` as in `PushEnv`.
-    """
+    """At unload, take out of `variables` what stackenv 0.1 put in front of the user's own words."""
 
     variables: tuple[str, ...]
-    loaded_by: str
-    module: str
-
-
-@dataclass(frozen=True)
-class ActiveEnvironment:
-    """Set `variable` to `module`, the personal module in charge, of which there is one at a time.
-
-    While Lmod exchanges two of a family, it stays that of the one that goes.
-    """
-
-    variable: str
-    module: str
 
 
 @dataclass(frozen=True)
@@ -139,17 +117,15 @@ class CondaEnvironment:
     """Have the conda environment at `prefix`, called `name`, active, without asking conda.
 
     PATH, CONDA_PREFIX, CONDA_DEFAULT_ENV and CONDA_SHLVL are as after `conda activate`, and
-    `marker` tells the module of conda which environment this is. `shim` is a folder behind the
-    environment's own bin; `base_marker` is set when the base's bin was taken from PATH. Both have
-    `priority` on PATH: a Python module that is loaded later stays behind them. Refuses, with
+    STACKENV_CONDA_ENV tells the module of conda which environment this is. `shim` is a folder behind the
+    environment's own bin; STACKENV_CONDA_BASE is set when the base's bin was taken from PATH. Both folders
+    have `priority` on PATH: a Python module that is loaded later stays behind them. Refuses, with
     `message`, over an environment that is active already. At unload `ShellCode` leaves what is stacked
     on top, and puts the base's bin back.
     """
 
     prefix: str
     name: str
-    marker: str
-    base_marker: str
     shim: str
     message: str
     priority: int
@@ -178,28 +154,24 @@ class JoinPath:
 
 @dataclass(frozen=True)
 class ShellCode:
-    """Code that runs in the shell after a load and after an unload, of which it undoes the load's.
+    """Have the shell run the code of files in `folder`, after a load and after an unload.
 
-    `source` names the files shell/SOURCE_load.DIALECT and shell/SOURCE_unload.DIALECT of the
-    templates, with the placeholders `values`; csh sources the installed files in `csh_folder`.
+    They are load.DIALECT and unload.DIALECT; an unload without them runs what the load has kept.
     """
 
-    source: str
-    values: Mapping[str, str]
-    csh_folder: str
+    folder: str
 
 
 PersonalOperation = Union[
     Whatis,
     Extensions,
     RequirePath,
-    RequireModules,
+    RequireModule,
     RequirePlatform,
     RequireCpuFeatures,
     MountImage,
     DependsOn,
     RemovePath,
-    ActiveEnvironment,
     ForgetWords,
     PushEnv,
     SaveEnv,

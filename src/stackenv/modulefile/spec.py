@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Union
 
 from stackenv.modulefile.operations import Operation
 
@@ -13,14 +14,34 @@ class ModuleSpec:
     """A modulefile, described.
 
     `template` names the frame in the templates' folder; `blocks` are the operations that it prints,
-    by the name of the frame's block; `help_text` is the page of `module help`; `comments` stand in
-    the first lines, for stackenv itself to read.
+    by the name of the frame's block; `facts` are texts that its Lua has names for, a path behind what
+    begins with it; `help_text` is the page of `module help`; `comments` stand in the first lines, for
+    stackenv itself to read.
     """
 
     template: str
     blocks: Mapping[str, tuple[Operation, ...]]
+    facts: Mapping[str, str]
     help_text: str
     comments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """The code of the file `name` in the templates' folder, without comments: each load carries it.
+
+    `values` are what its placeholders stand for: words, or the code of other files as one word.
+    """
+
+    name: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+Value = Union[str, Source]
 
 
 @dataclass(frozen=True)
@@ -37,7 +58,7 @@ class InstalledFile:
     source: str = ""
     text: str = ""
     dialect: str = "sh"
-    values: Mapping[str, str] | None = None
+    values: Mapping[str, Value] | None = None
     executable: bool = False
     yields: bool = False
     loss: str = ""

@@ -1,9 +1,10 @@
-"""The templates' folder, a site's own in front of it, and the placeholders of its shell files."""
+"""The templates' folder, a site's own in front of it: files of Lua and of the shells, with placeholders."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Callable
 
@@ -11,6 +12,7 @@ import jinja2
 
 from stackenv.errors import StackenvError
 from stackenv.modulefile.dialect import quote_csh, quote_fish, quote_sh
+from stackenv.modulefile.spec import Source, Value
 
 SHIPPED = Path(__file__).parent.parent / "templates"
 PLACEHOLDER = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
@@ -20,6 +22,9 @@ QUOTERS: Mapping[str, Callable[[str], str]] = {
     "fish": quote_fish,
     "python": repr,
 }
+# A site's own may take its place; it becomes one word of `eval`.
+FUNCTION_OF_SH = re.compile(r"conda\(\) \{\n.*\n\}", re.DOTALL)
+WORD = re.compile(r"\w+")
 
 
 def open_templates(site_folder: Path | None) -> jinja2.Environment:
@@ -42,37 +47,64 @@ def read_source(templates: jinja2.Environment, name: str) -> str:
     return templates.loader.get_source(templates, name)[0]
 
 
-def fill_placeholders(text: str, values: Mapping[str, str], dialect: str) -> str:
+def fill_placeholders(
+    text: str, values: Mapping[str, Value], dialect: str, templates: jinja2.Environment | None = None
+) -> str:
     """Return `text` with each `__NAME__` that `values` has replaced by its value, quoted for `dialect`.
 
-    One pass: what a value holds is never taken for a placeholder.
+    One pass: what a value holds is never taken for a placeholder. Only a `Source` needs the `templates`.
     """
     quote = QUOTERS[dialect]
 
     def replace(match: re.Match[str]) -> str:
-        name = match.group(1)
-        return quote(values[name]) if name in values else match.group(0)
+        value = values.get(match.group(1))
+        if value is None:
+            return match.group(0)
+        if isinstance(value, Source):
+            assert templates is not None
+            value = render_source(value, templates)
+        return quote(value)
 
     return PLACEHOLDER.sub(replace, text)
 
 
-def strip_comments(text: str) -> str:
-    """Return `text` without its lines that are comments: what Lmod writes, each load carries."""
-    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#"))
+def strip_comments(text: str, mark: str = "#") -> str:
+    """Return `text` without its lines that are comments."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith(mark))
 
 
-def function_body(text: str, name: str) -> str:
-    """Return the body of the sh function `name`, the only thing that `text` defines.
+def render_source(source: Source, templates: jinja2.Environment) -> str:
+    """Return the code of `source`; in csh one line, for Lmod can have it run no more than that.
 
     Raises
     ------
     StackenvError
-        When the text is not `NAME() {`, the body, and `}`.
+        When a site's own conda.sh is not `conda() {`, the body, and `}`.
     """
-    lines = strip_comments(text).strip().splitlines()
-    if len(lines) < 3 or lines[0] != f"{name}() {{" or lines[-1] != "}":
+    code = strip_comments(read_source(templates, source.name)).strip()
+    if source.name == "shell/conda.sh" and not FUNCTION_OF_SH.fullmatch(code):
         raise StackenvError(
-            f"the template shell/{name}.sh must define {name}() and nothing else",
+            "the template shell/conda.sh must define conda() and nothing else",
             "look at the folder conda.templates of the site configuration",
         )
-    return "\n".join(lines[1:-1])
+    if source.dialect == "csh":
+        code = "; ".join(line.strip() for line in code.splitlines())
+    return fill_placeholders(code, source.values, source.dialect, templates)
+
+
+@cache
+def list_own_functions() -> frozenset[str]:
+    """Return the names of the functions that modulefiles may call beside Lmod's: each is a file of lua/."""
+    return frozenset(path.stem for path in SHIPPED.glob("lua/*.lua"))
+
+
+def read_functions(names: Iterable[str], templates: jinja2.Environment) -> dict[str, str]:
+    """Return the code of those of `names` that are our own functions, and of all that these call."""
+    found: dict[str, str] = {}
+    wanted = list_own_functions().intersection(names)
+    while wanted:
+        texts = {name: read_source(templates, f"lua/{name}.lua") for name in wanted}
+        found.update({name: strip_comments(text, "--").strip() for name, text in texts.items()})
+        words = set(WORD.findall(" ".join(found.values())))
+        wanted = (list_own_functions() & words) - found.keys()
+    return dict(sorted(found.items()))

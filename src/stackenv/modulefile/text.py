@@ -10,9 +10,14 @@ from pathlib import Path
 from stackenv import STACKENV_UUID, __version__
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile, ModuleSpec
-from stackenv.modulefile.lua import render_operation
+from stackenv.modulefile.lua import list_calls, render_call
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
+from stackenv.modulefile.templates import (
+    fill_placeholders,
+    open_templates,
+    read_functions,
+    read_source,
+)
 
 OURS_BEGINS = f"-- {STACKENV_UUID}"
 
@@ -43,12 +48,17 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
         When a site's own template cannot be rendered; the template is named.
     """
     templates = open_templates(site_templates)
+    calls = {name: list_calls(operations) for name, operations in spec.blocks.items()}
+    functions = read_functions({call[0] for block in calls.values() for call in block}, templates)
+    facts = {name: quote_lua(fact) for name, fact in spec.facts.items()}
     blocks = {
-        name: "\n".join(text for text in (render_operation(o, templates) for o in operations) if text)
-        for name, operations in spec.blocks.items()
+        name: "\n".join(f"  {render_call(call, spec.facts, templates)}" for call in block)
+        for name, block in calls.items()
     }
     try:
-        body = templates.get_template(spec.template).render(**blocks, help_text=quote_lua(spec.help_text))
+        body = templates.get_template(spec.template).render(
+            **facts, **blocks, functions=functions, help_text=quote_lua(spec.help_text)
+        )
     except Exception as error:  # a site's template is a site's code
         raise StackenvError(
             f"the template {spec.template} cannot be rendered: {error}",
@@ -61,5 +71,6 @@ def render_installed_file(file: InstalledFile, site_templates: Path | None = Non
     """Return the contents of `file`."""
     if not file.source:
         return file.text
-    text = read_source(open_templates(site_templates), file.source)
-    return fill_placeholders(text, file.values or {}, file.dialect)
+    templates = open_templates(site_templates)
+    text = read_source(templates, file.source)
+    return fill_placeholders(text, file.values or {}, file.dialect, templates)

@@ -1,119 +1,28 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:a077a9a9b7aa52f73591e59b2b4a5ba72281647c2713b36d89c05e27aa286787
--- One conda at a time.
-family("conda")
-if mode() == "load" and ({ ["bare"] = true, ["rc"] = true })[myShellName()] then
-  LmodError("Anaconda3 has no `conda` for this shell")
-end
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:fc6cc35aae15e3be01d84a0c36c9ffe44e0b51f53a9a5d91b7f1dba6dc4daf01
+local root = "/software/Anaconda3/2024.02-1"
+local loading, unloading = mode() == "load", mode() == "unload"
+local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
+local active_level, active_prefix, fill_in, leave_without_conda, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, order_path, refuse_shells, run_in_shell, save_prior_conda, store_environments, store_in, store_packages, take_out, unset_without_shell, usable_place, visible_prefixes
 
--- What unload brings back: no conda, or another one.
-local stackenv_reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
-if mode() == "load" and not stackenv_reloaded then
-  local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
-  local name = os.getenv("CONDA_DEFAULT_ENV")
-  -- The environment of a personal module is no other conda's.
-  if (exe or level) and not os.getenv("STACKENV_CONDA_ENV") then
-    level = tonumber(level or "") and level or ""
-    setenv("STACKENV_CONDA_BEFORE", string.format("%s:%s:%s", level, exe or "", name or ""))
-  else
-    setenv("STACKENV_CONDA_BEFORE", "clean")
-  end
-end
-
-prepend_path("PATH", "/software/Anaconda3/2024.02-1/libexec/stackenv/pip")
-prepend_path("PATH", "/software/Anaconda3/2024.02-1/bin")
-prepend_path("PATH", "/software/Anaconda3/2024.02-1/condabin")
-prepend_path("PATH", "/software/Anaconda3/2024.02-1/libexec/stackenv/condabin")
--- The base is on PATH while no environment is active.
-if mode() == "load" then
-  local root = "/software/Anaconda3/2024.02-1"
-  local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
-  -- An environment takes the place on PATH of the one below it, or, stacked, stands in front of it.
-  local visible, base_visible = {}, true and active == 0
-  for level = 1, active do
-    local prefix = os.getenv(level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level)
-    local stacked = os.getenv("CONDA_STACKED_" .. level) == "true" or #visible == 0
-    visible[stacked and #visible + 1 or #visible] = prefix or ""
-  end
-  for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
-  -- Lmod counts how often an entry was put there: EasyBuild's part has done so too.
-  for _ = 1, base_visible and 0 or 9 do
-    if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. root .. "/bin:", 1, true) then break end
-    remove_path("PATH", root .. "/bin")
-  end
-  -- Lmod has just put this module in front of the environments that a reload keeps.
-  local our_pip = root .. "/libexec/stackenv/pip"
-  -- What has a priority on PATH, such as a personal module's, keeps it.
-  local function rank(entry)
-    local ranked = os.getenv("__LMOD_Priority_PATH") or ""
-    return ranked:find(entry .. ":", 1, true) and 100 or 0
-  end
-  local keeps = stackenv_reloaded or os.getenv("STACKENV_CONDA_ENV")
-  for number, prefix in ipairs(keeps and visible or {}) do
-    -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
-    if number == #visible and prefix ~= os.getenv("STACKENV_CONDA_ENV") then
-      remove_path("PATH", our_pip)
-      prepend_path{"PATH", our_pip, priority = rank(our_pip)}
-    end
-    if prefix ~= "" then prepend_path{"PATH", prefix .. "/bin", priority = rank(prefix .. "/bin")} end
-  end
-end
-
--- Where packages and environments go.
-local stackenv_places = {
-  { parent = { { variable = "HOME" } }, environments = "conda/envs", packages = "conda/pkgs" },
-}
--- The first place whose variables are set and whose parent exists. A path that a list variable or a
--- shell would split is none.
-local function stackenv_usable_place()
-  for _, place in ipairs(stackenv_places) do
-    local path = ""
-    for _, part in ipairs(place.parent) do
-      local text = part
-      if type(part) == "table" then text = os.getenv(part.variable) end
-      if not text or text == "" then path = nil break end
-      path = path .. text
-    end
-    if path and path:sub(1, 1) == "/" and not path:find("[%c:,]") and isDir(path) then
-      path = path:gsub("/+$", "")
-      return path .. "/" .. place.environments, path .. "/" .. place.packages
-    end
-  end
-end
--- Over another module of the family Lmod loads this one, unloads both, and loads this one again.
-local stackenv_over = os.getenv("STACKENV_CONDA_ROOT")
-if mode() == "load" and (not stackenv_over or stackenv_over == "/software/Anaconda3/2024.02-1") then
-  local environments, packages = stackenv_usable_place()
-  local listed = os.getenv("CONDA_ENVS_PATH") or ""
-  local ours = os.getenv("STACKENV_CONDA_ENVS")
-  -- conda refuses to run with both CONDA_ENVS_PATH and CONDA_ENVS_DIRS.
-  if environments and not os.getenv("CONDA_ENVS_DIRS")
-      and (ours == environments or not (":" .. listed .. ":"):find(":" .. environments .. ":", 1, true)) then
-    append_path("CONDA_ENVS_PATH", environments)
-    setenv("STACKENV_CONDA_ENVS", environments)
-  end
-  local set = os.getenv("CONDA_PKGS_DIRS")
-  if packages and (not set or set == os.getenv("STACKENV_CONDA_PKGS")) then
-    setenv("CONDA_PKGS_DIRS", packages)
-    setenv("STACKENV_CONDA_PKGS", packages)
-  end
-elseif mode() == "unload" then
-  local environments, packages = os.getenv("STACKENV_CONDA_ENVS"), os.getenv("STACKENV_CONDA_PKGS")
-  if environments then
-    append_path("CONDA_ENVS_PATH", environments)
-    setenv("STACKENV_CONDA_ENVS", environments)
-  end
-  if packages then
-    if os.getenv("CONDA_PKGS_DIRS") == packages then setenv("CONDA_PKGS_DIRS", packages) end
-    setenv("STACKENV_CONDA_PKGS", packages)
-  end
-end
-
-setenv("STACKENV_CONDA_ROOT", "/software/Anaconda3/2024.02-1")
-setenv("CONDA_EXE", "/software/Anaconda3/2024.02-1/bin/conda")
-setenv("CONDA_PYTHON_EXE", "/software/Anaconda3/2024.02-1/bin/python")
-
-if myShellType() == "sh" then
-  execute{cmd = [[
+-- What the module does, in this order; the functions that Lmod does not have follow.
+local function main()
+  -- One conda at a time.
+  family("conda")
+  refuse_shells({ "bare", "rc" }, "Anaconda3 has no `conda` for this shell")
+  -- What unload brings back: no conda, or another one.
+  save_prior_conda()
+  prepend_path("PATH", root .. "/libexec/stackenv/pip")
+  prepend_path("PATH", root .. "/bin")
+  prepend_path("PATH", root .. "/condabin")
+  prepend_path("PATH", root .. "/libexec/stackenv/condabin")
+  order_path(true, 100)
+  -- Where packages and environments go.
+  store_in({ { parent = { { variable = "HOME" } }, environments = "conda/envs", packages = "conda/pkgs" } })
+  setenv("STACKENV_CONDA_ROOT", root)
+  setenv("CONDA_EXE", root .. "/bin/conda")
+  setenv("CONDA_PYTHON_EXE", root .. "/bin/python")
+  run_in_shell("load", {
+    sh = [[
 if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     _STACKENV_CONDA_ALIAS=${__se_before#alias }
     unalias conda
@@ -188,8 +97,59 @@ eval 'conda() {
     case $__se_flags in *e*) set -e ;; esac
     case $__se_flags in *u*) set -u ;; esac
     unset __se_code __se_flags
-}']], modeA = {"load"}}
-  execute{cmd = [[
+}']],
+    csh = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'",
+    fish = [[
+if functions -q conda; and not functions conda | string match -q '*__se_code*'
+    functions -e __stackenv_conda_before
+    functions -c conda __stackenv_conda_before
+    if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
+        printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2
+    end
+end
+eval 'function conda
+    switch "$argv[1]"
+        case activate deactivate init install update upgrade remove uninstall \'shell.*\'
+        case \'*\'
+            if string match -q \'*hide-modules*\' -- \'base,hide,hide-modules\'; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
+                if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
+                    \'/software/Anaconda3/2024.02-1/bin/python\' -I \'/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py\' fish \'base,hide,hide-modules\' notice
+                end
+            end
+    end
+    switch "$argv[1]"
+        case activate deactivate
+        case init
+            \'/software/Anaconda3/2024.02-1/libexec/stackenv/conda-init\' $argv
+            return
+        case run env create rename \'-*\'
+            \'/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda\' $argv
+            return
+        case install update upgrade remove uninstall
+            \'/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda\' $argv
+            or return
+            test "$CONDA_SHLVL" -gt 0 2>/dev/null
+            or return 0
+            set argv reactivate
+        case \'shell.*\'
+            test "$argv[2]" = hook
+            and return 0
+            \'/software/Anaconda3/2024.02-1/bin/python\' -I \'/software/Anaconda3/2024.02-1/bin/conda\' $argv
+            return
+        case \'*\'
+            \'/software/Anaconda3/2024.02-1/bin/python\' -I \'/software/Anaconda3/2024.02-1/bin/conda\' $argv
+            return
+    end
+    status is-interactive
+    and set -lx STACKENV_PROMPT =
+    set -l __se_code (\'/software/Anaconda3/2024.02-1/bin/python\' -I \'/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py\' fish \'base,hide,hide-modules\' $argv)
+    or return
+    string join \\n -- $__se_code | source
+    return 0
+end']],
+  })
+  run_in_shell("unload", {
+    sh = [[
 case ${KSH_VERSION-} in
     Version*) __se_before= ;;
     *) __se_before=$(typeset -f conda 2>/dev/null || :) ;;
@@ -205,70 +165,19 @@ esac
 if [ -n "${_STACKENV_CONDA_ALIAS-}" ]; then
     eval "alias $_STACKENV_CONDA_ALIAS"
 fi
-unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION __se_before]], modeA = {"unload"}}
-elseif myShellType() == "csh" then
-  execute{cmd = "if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' && \"`alias conda`\" != \"\" && -t 2 ) eval \"echo 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' > /dev/tty\"; if ( \"`alias conda`\" != 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"' ) set _STACKENV_CONDA_ALIAS = \"`alias conda`\"; alias conda 'source \"/software/Anaconda3/2024.02-1/libexec/stackenv/conda.csh\"'", modeA = {"load"}}
-  execute{cmd = "unalias conda; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; if ( \"$_STACKENV_CONDA_ALIAS\" != \"\" ) alias conda \"$_STACKENV_CONDA_ALIAS\"; unset _STACKENV_CONDA_ALIAS", modeA = {"unload"}}
-elseif myShellType() == "fish" then
-  execute{cmd = [[
-if functions -q conda; and not functions conda | string match -q '*__se_code*'
-    functions -e __stackenv_conda_before
-    functions -c conda __stackenv_conda_before
-    if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
-        printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2
-    end
-end
-function conda
-    switch "$argv[1]"
-        case activate deactivate init install update upgrade remove uninstall 'shell.*'
-        case '*'
-            if string match -q '*hide-modules*' -- 'base,hide,hide-modules'; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
-                if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
-                    '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' notice
-                end
-            end
-    end
-    switch "$argv[1]"
-        case activate deactivate
-        case init
-            '/software/Anaconda3/2024.02-1/libexec/stackenv/conda-init' $argv
-            return
-        case run env create rename '-*'
-            '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
-            return
-        case install update upgrade remove uninstall
-            '/software/Anaconda3/2024.02-1/libexec/stackenv/condabin/conda' $argv
-            or return
-            test "$CONDA_SHLVL" -gt 0 2>/dev/null
-            or return 0
-            set argv reactivate
-        case 'shell.*'
-            test "$argv[2]" = hook
-            and return 0
-            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
-            return
-        case '*'
-            '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/bin/conda' $argv
-            return
-    end
-    status is-interactive
-    and set -lx STACKENV_PROMPT =
-    set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $argv)
-    or return
-    string join \n -- $__se_code | source
-    return 0
-end]], modeA = {"load"}}
-  execute{cmd = [[
+unset _STACKENV_CONDA_ALIAS _STACKENV_CONDA_FUNCTION __se_before]],
+    csh = "unalias conda; if ( ! $?_STACKENV_CONDA_ALIAS ) set _STACKENV_CONDA_ALIAS; if ( \"$_STACKENV_CONDA_ALIAS\" != \"\" ) alias conda \"$_STACKENV_CONDA_ALIAS\"; unset _STACKENV_CONDA_ALIAS",
+    fish = [[
 if not functions -q conda; or functions conda | string match -qr '__se_code|CONDA_EXE'
     functions -e conda
     if functions -q __stackenv_conda_before
         functions -c __stackenv_conda_before conda
     end
 end
-functions -e __stackenv_conda_before]], modeA = {"unload"}}
-end
-if myShellName() == "bash" then
-  execute{cmd = [[
+functions -e __stackenv_conda_before]],
+  })
+  run_in_shell("load", {
+    bash = [[
 export -f conda
 if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
     declare -F __conda_activate >/dev/null || __conda_activate() { :; }
@@ -276,98 +185,34 @@ if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
     declare -F __conda_exe >/dev/null || __conda_exe() { :; }
     declare -F __conda_hashr >/dev/null || __conda_hashr() { :; }
     export -f __conda_activate __conda_reactivate __conda_exe __conda_hashr
-fi]], modeA = {"load"}}
-end
-
-if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
-    or os.getenv("LSB_JOBID") or os.getenv("PE_HOSTFILE")) then
-  local function stackenv_notice(text, found)
-    text = text:gsub("%%s", (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_"):gsub("%%", "%%%%")))
-    local by_shell = {
-      sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
-      -- csh redirects even where the condition is false, hence the eval; it has no word for stderr.
-      csh = "if ( -t 2 ) eval \"echo '" .. text .. "' > /dev/tty\"",
-      fish = "if test -t 2; printf '%s\n' '" .. text .. "' >&2; end",
-    }
-    local command = by_shell[myShellType()]
-    if command then execute{cmd = command, modeA = {"load"}} end
-  end
-  local own, brought
-  for entry in (os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
-    local module
-    for _, loaded in ipairs(loaded_modules()) do
-      local full = loaded.fullName or ""
-      if full ~= "" and (entry .. "/"):find("/" .. full .. "/", 1, true) then module = full end
-    end
-    if module then brought = "by the module " .. module else own = own or entry end
-  end
-  if own then stackenv_notice("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", own) end
-  if brought and not own then stackenv_notice("Anaconda3: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment does not", brought) end
-  local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
-  if not stackenv_reloaded and (tonumber(level or "") or 0) > 0 and exe ~= "/software/Anaconda3/2024.02-1/bin/conda" then
-    stackenv_notice("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", os.getenv("CONDA_DEFAULT_ENV") or "")
-  end
-  if not os.getenv("STACKENV_CONDA_ENVS") and not os.getenv("CONDA_ENVS_PATH")
-      and not os.getenv("CONDA_ENVS_DIRS") then
-    stackenv_notice("Anaconda3: none of the places that this site gives to conda environments can be used now; they go where conda puts them by itself, the folder .conda in your home", "")
-  end
-end
-
--- Leave the environments that were activated after the load.
-if mode() == "unload" and not isFile("/software/Anaconda3/2024.02-1/bin/python") then
-  local active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0
-  local before = tonumber((os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):") or "") or 0
-  for level = before + 1, active do
-    local variable = level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level
-    local prefix = os.getenv(variable)
-    -- In this mode Lmod undoes what it reads.
-    if prefix then prepend_path("PATH", prefix .. "/bin") end
-    setenv(variable, "")
-    if os.getenv("CONDA_STACKED_" .. level) then setenv("CONDA_STACKED_" .. level, "") end
-  end
-  setenv("STACKENV_CONDA_BEFORE", "")
-  if active > before then
-    setenv("CONDA_SHLVL", "")
-    setenv("CONDA_DEFAULT_ENV", "")
-    setenv("CONDA_PROMPT_MODIFIER", "")
-    if os.getenv("STACKENV_USER_SITE") then
-      setenv("STACKENV_USER_SITE", "")
-      setenv("PYTHONNOUSERSITE", "")
-    end
-    if os.getenv("STACKENV_PIP_GUARD") then
-      setenv("STACKENV_PIP_GUARD", "")
-      setenv("PIP_REQUIRE_VIRTUALENV", "")
-    end
-    if os.getenv("STACKENV_PIP_USER") then
-      setenv("STACKENV_PIP_USER", "")
-      setenv("PIP_USER", "")
-    end
-    for _, name in ipairs({ "STACKENV_HIDDEN_STATE", "STACKENV_PYTHONPATH_SEEN", "STACKENV_VENV_ASIDE" }) do
-      if os.getenv(name) then setenv(name, "") end
-    end
-    if myShellType() == "sh" then
-      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}\" ]; then PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH; export PYTHONPATH; fi; unset STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
-    end
-    if myShellType() == "sh" then
-      execute{cmd = "if [ -n \"${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}\" ]; then EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES; export EBPYTHONPREFIXES; fi; unset STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
-    end
-    if myShellType() == "csh" then
-      execute{cmd = "if ( ! $?STACKENV_HIDDEN_PYTHONPATH ) setenv STACKENV_HIDDEN_PYTHONPATH; if ( \"$STACKENV_HIDDEN_PYTHONPATH\" != \"\" && $?LOADEDMODULES ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
-    end
-    if myShellType() == "csh" then
-      execute{cmd = "if ( ! $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv STACKENV_HIDDEN_EBPYTHONPREFIXES; if ( \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\" != \"\" && $?LOADEDMODULES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
-    end
-    if myShellType() == "fish" then
-      execute{cmd = "set -q STACKENV_HIDDEN_PYTHONPATH; and set -q LOADEDMODULES; and set -gx PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; set -e STACKENV_HIDDEN_PYTHONPATH", modeA = {"unload"}}
-    end
-    if myShellType() == "fish" then
-      execute{cmd = "set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -q LOADEDMODULES; and set -gx EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; set -e STACKENV_HIDDEN_EBPYTHONPREFIXES", modeA = {"unload"}}
-    end
-    LmodMessage("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean")
-  end
-end
-if myShellType() == "sh" then
-  execute{cmd = [[
+fi]],
+  })
+  notice_pythonpath("Anaconda3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", "Anaconda3: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment does not")
+  notice_other_conda("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", root .. "/bin/conda")
+  notice_no_place("Anaconda3: none of the places that this site gives to conda environments can be used now; they go where conda puts them by itself, the folder .conda in your home")
+  -- Leave the environments that were activated after the load.
+  leave_without_conda("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean", {
+    sh = [[
+if [ -n "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ]; then
+    PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH
+    export PYTHONPATH
+fi
+if [ -n "${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}" ]; then
+    EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES
+    export EBPYTHONPREFIXES
+fi
+unset STACKENV_HIDDEN_PYTHONPATH STACKENV_HIDDEN_EBPYTHONPREFIXES]],
+    csh = "if ( ! $?STACKENV_HIDDEN_PYTHONPATH ) setenv STACKENV_HIDDEN_PYTHONPATH; if ( \"$STACKENV_HIDDEN_PYTHONPATH\" != \"\" && $?LOADEDMODULES ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH; if ( ! $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv STACKENV_HIDDEN_EBPYTHONPREFIXES; if ( \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\" != \"\" && $?LOADEDMODULES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES",
+    fish = [[
+for __se_name in PYTHONPATH EBPYTHONPREFIXES
+    set -l __se_hidden STACKENV_HIDDEN_$__se_name
+    set -q $__se_hidden; and set -q LOADEDMODULES
+    and set -gx $__se_name "$$__se_hidden"
+    set -e $__se_hidden
+end]],
+  })
+  run_in_shell("unload", {
+    sh = [[
 if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     __se_before=${STACKENV_CONDA_BEFORE:-clean}
     case $__se_before in clean) __se_level=0 ;; *) __se_level=${__se_before%%:*} ;; esac
@@ -442,11 +287,8 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
         unset STACKENV_CONDA_BEFORE
     fi
     unset __se_before __se_level __se_code __se_flags __se_other __se_command __se_was
-fi]], modeA = {"unload"}}
-elseif myShellType() == "csh" then
-  execute{cmd = "if ( -r \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\" ) source \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\"", modeA = {"unload"}}
-elseif myShellType() == "fish" then
-  execute{cmd = [[
+fi]],
+    fish = [[
 if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     set -l __se_level 0
     set -l __se_before clean
@@ -525,11 +367,196 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
         set -e STACKENV_CONDA_BEFORE
     end
     true
-end]], modeA = {"unload"}}
-elseif mode() == "unload" then
-  -- Programs that drive Lmod (EasyBuild, Jupyter) run no shell code.
-  setenv("STACKENV_CONDA_BEFORE", "")
+end]],
+    csh = "if ( -r \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\" ) source \"/software/Anaconda3/2024.02-1/libexec/stackenv/unload.csh\"",
+  })
+  unset_without_shell("STACKENV_CONDA_BEFORE")
 end
+
+function active_level()
+  return tonumber(os.getenv("CONDA_SHLVL") or "") or 0
+end
+
+function active_prefix(level, active)
+  local variable = level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level
+  return variable, os.getenv(variable)
+end
+
+function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
+
+function leave_without_conda(message, show_again)
+  if not unloading or isFile(root .. "/bin/python") then return end
+  local function unset(...)
+    for _, variable in ipairs({ ... }) do
+      if os.getenv(variable) then setenv(variable, "") end
+    end
+  end
+  local active = active_level()
+  local before = tonumber((os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):") or "") or 0
+  for level = before + 1, active do
+    local variable, prefix = active_prefix(level, active)
+    if prefix then prepend_path("PATH", prefix .. "/bin") end
+    unset(variable, "CONDA_STACKED_" .. level)
+  end
+  unset("STACKENV_CONDA_BEFORE")
+  if active <= before then return end
+  unset("CONDA_SHLVL", "CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER")
+  if os.getenv("STACKENV_USER_SITE") then unset("STACKENV_USER_SITE", "PYTHONNOUSERSITE") end
+  if os.getenv("STACKENV_PIP_GUARD") then unset("STACKENV_PIP_GUARD", "PIP_REQUIRE_VIRTUALENV") end
+  if os.getenv("STACKENV_PIP_USER") then unset("STACKENV_PIP_USER", "PIP_USER") end
+  unset("STACKENV_HIDDEN_STATE", "STACKENV_PYTHONPATH_SEEN", "STACKENV_VENV_ASIDE")
+  run_in_shell("unload", show_again)
+  LmodMessage(message)
+end
+
+function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
+
+function notice(text, found)
+  if not loading or os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
+      or os.getenv("PE_HOSTFILE") then
+    return
+  end
+  text = fill_in(text, (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_")))
+  run_in_shell("load", {
+    sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
+    csh = "if ( -t 2 ) eval \"echo '" .. text .. "' > /dev/tty\"",
+    fish = "if test -t 2; printf '%s\n' '" .. text .. "' >&2; end",
+  })
+end
+
+function notice_no_place(text)
+  if not os.getenv("STACKENV_CONDA_ENVS") and not os.getenv("CONDA_ENVS_PATH")
+      and not os.getenv("CONDA_ENVS_DIRS") then
+    notice(text, "")
+  end
+end
+
+function notice_other_conda(text, conda)
+  local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
+  if not reloaded and (tonumber(level or "") or 0) > 0 and exe ~= conda then
+    notice(text, os.getenv("CONDA_DEFAULT_ENV") or "")
+  end
+end
+
+function notice_pythonpath(of_user, of_module)
+  local own, brought
+  for entry in (loading and os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
+    local module
+    for _, loaded in ipairs(loaded_modules()) do
+      local full = loaded.fullName or ""
+      if full ~= "" and (entry .. "/"):find("/" .. full .. "/", 1, true) then module = full end
+    end
+    if module then brought = "by the module " .. module else own = own or entry end
+  end
+  if own and of_user then notice(of_user, own) end
+  if brought and not own and of_module then notice(of_module, brought) end
+end
+
+function order_path(base_on_path, personal_priority)
+  if not loading then return end
+  local visible = visible_prefixes()
+  local base_visible = base_on_path and #visible == 0
+  for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
+  if not base_visible then take_out("load", "PATH", root .. "/bin") end
+  local function put(entry)
+    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(entry .. ":", 1, true)
+    prepend_path{"PATH", entry, priority = ranked and personal_priority or 0}
+  end
+  local personal, our_pip = os.getenv("STACKENV_CONDA_ENV"), root .. "/libexec/stackenv/pip"
+  for number, prefix in ipairs((reloaded or personal) and visible or {}) do
+    if number == #visible and prefix ~= personal then
+      remove_path("PATH", our_pip)
+      put(our_pip)
+    end
+    if prefix ~= "" then put(prefix .. "/bin") end
+  end
+end
+
+function refuse_shells(names, message)
+  for _, shell in ipairs(names) do
+    if loading and shell == myShellName() then LmodError(message) end
+  end
+end
+
+function run_in_shell(when, code) -- what only a shell can do
+  local text = code[myShellType()] or code[myShellName()]
+  if text and mode() == when then execute{cmd = text, modeA = {when}} end
+end
+
+function save_prior_conda()
+  if not loading or reloaded then return end
+  local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
+  local prior = "clean"
+  if (exe or level) and not os.getenv("STACKENV_CONDA_ENV") then
+    level = tonumber(level or "") and level or ""
+    prior = level .. ":" .. (exe or "") .. ":" .. (os.getenv("CONDA_DEFAULT_ENV") or "")
+  end
+  setenv("STACKENV_CONDA_BEFORE", prior)
+end
+
+function store_environments(folder)
+  local ours = os.getenv("STACKENV_CONDA_ENVS")
+  if unloading then folder = ours end
+  local free = not os.getenv("CONDA_ENVS_DIRS") and (ours == folder or not lists("CONDA_ENVS_PATH", folder or ""))
+  if folder and (unloading or free) then
+    append_path("CONDA_ENVS_PATH", folder)
+    setenv("STACKENV_CONDA_ENVS", folder)
+  end
+end
+
+function store_in(places)
+  local other = (os.getenv("STACKENV_CONDA_ROOT") or root) ~= root
+  if not unloading and (not loading or other) then return end
+  local environments, packages
+  if loading then environments, packages = usable_place(places) end
+  store_environments(environments)
+  store_packages(packages)
+end
+
+function store_packages(folder)
+  local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
+  if unloading then folder = ours end
+  if folder and (unloading or not set or set == ours) then
+    if not unloading or set == folder then setenv("CONDA_PKGS_DIRS", folder) end
+    setenv("STACKENV_CONDA_PKGS", folder)
+  end
+end
+
+function take_out(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
+end
+
+function unset_without_shell(variable)
+  if unloading and not ({ sh = true, csh = true, fish = true })[myShellType()] then setenv(variable, "") end
+end
+
+function usable_place(places)
+  for _, place in ipairs(places) do
+    local path = ""
+    for _, part in ipairs(place.parent) do
+      local text = part
+      if type(part) == "table" then text = os.getenv(part.variable) end
+      if not text or text == "" then path = nil break end
+      path = path .. text
+    end
+    if path and path:sub(1, 1) == "/" and not path:find("[%c:,]") and isDir(path) then
+      path = path:gsub("/+$", "")
+      return path .. "/" .. place.environments, path .. "/" .. place.packages
+    end
+  end
+end
+
+function visible_prefixes()
+  local active, visible = active_level(), {}
+  for level = 1, active do
+    local _, prefix = active_prefix(level, active)
+    local stacked = os.getenv("CONDA_STACKED_" .. level) == "true" or #visible == 0
+    visible[stacked and #visible + 1 or #visible] = prefix or ""
+  end
+  return visible
+end
+
+main()
 
 help([[
 Anaconda3/2024.02-1 gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.

@@ -1,171 +1,87 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:dc8afdfbf8c7efa2813661257de118ea88cb1ed4f8e050400d8d1cc2bdd35e44
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:997e8bb44e3b99a4ae72cf3e4639b967a1fee39c612f5d96580804831f42e521
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
-whatis("Name: myenv")
-whatis("Version: 1.0")
-whatis("Description: personal conda environment on Anaconda3/2024.02-1")
-extensions("gdal/3.8.4")
+local name, prefix = "myenv/1.0", "/conda/envs/myenv"
+local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
+local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
+local activate, active_level, fill_in, forget_words, hide_base, lists, notice, notice_pythonpath, put_first, read_text, refuse_elsewhere, refuse_over_active, refuse_without, refuse_without_module, replace_env, run_in_shell, set_default, take_out, unset_without_shell
+local function main() -- what the module does; the functions that Lmod does not have follow
+  whatis("Name: myenv")
+  whatis("Version: 1.0")
+  whatis("Description: personal conda environment on Anaconda3/2024.02-1")
+  extensions("gdal/3.8.4")
+  refuse_without(prefix .. "/conda-meta", "myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
+  refuse_elsewhere("x86_64", "rocky 9", "myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export myenv/1.0 --format environment")
+  family("stackenv")
+  refuse_without_module("Anaconda3/2024.02-1", "myenv/1.0 was made on the module Anaconda3/2024.02-1, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild myenv/1.0 --module ANOTHER")
+  depends_on("Anaconda3/2024.02-1")
+  refuse_over_active("myenv/1.0 is not loaded over an environment that is active already: %s. Leave that first: conda deactivate (or a new shell, where a start-up file activates it)")
+  hide_base()
+  put_first(prefix .. "/stackenv/bin", 100)
+  put_first(prefix .. "/bin", 100)
+  activate("myenv")
+  replace_env("PIP_USER", false)
+  replace_env("PYTHONNOUSERSITE", "1")
+  replace_env("R_HOME", false)
+  replace_env("GDAL_DATA", prefix .. "/share/gdal")
+  set_default("PROJ_NETWORK", "ON")
+  prepend_path("XDG_DATA_DIRS", "/opt/share")
+  take_out("unload", "XDG_DATA_DIRS", prefix .. "/share")
+  prepend_path("XDG_DATA_DIRS", prefix .. "/share")
+  take_out("unload", "MANPATH", prefix .. "/man")
+  append_path("MANPATH", prefix .. "/man")
+  notice_pythonpath("myenv/1.0: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which needs no Python module; if an import goes wrong, unload that module", false)
+  forget_words("PIP_CONSTRAINT")
+  forget_words("UV_CONSTRAINT")
+  if loading and not exchanged or unloading and active == name then setenv("STACKENV_ENVIRONMENT", name) end
+  run_in_shell("load", { sh = "if [ -r /conda/envs/myenv/stackenv/load.sh ]; then . /conda/envs/myenv/stackenv/load.sh; else eval \"${_STACKENV_UNLOAD-}\"; fi", csh = "if ( -r '/conda/envs/myenv/stackenv/load.csh' ) source '/conda/envs/myenv/stackenv/load.csh'; if ( ! -r '/conda/envs/myenv/stackenv/load.csh' && $?_STACKENV_UNLOAD ) eval 'eval \"$_STACKENV_UNLOAD\"'", fish = "if test -r '/conda/envs/myenv/stackenv/load.fish'; source '/conda/envs/myenv/stackenv/load.fish'; else; eval $_STACKENV_UNLOAD; end" })
+  run_in_shell("unload", { sh = "if [ -r /conda/envs/myenv/stackenv/unload.sh ]; then . /conda/envs/myenv/stackenv/unload.sh; else eval \"${_STACKENV_UNLOAD-}\"; fi", csh = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( ! -r '/conda/envs/myenv/stackenv/unload.csh' && $?_STACKENV_UNLOAD ) eval 'eval \"$_STACKENV_UNLOAD\"'", fish = "if test -r '/conda/envs/myenv/stackenv/unload.fish'; source '/conda/envs/myenv/stackenv/unload.fish'; else; eval $_STACKENV_UNLOAD; end" })
+end
 
-if mode() == "load" and not lfs.attributes("/conda/envs/myenv/conda-meta", "mode") then
-  LmodError("myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
-end
-if mode() == "load" then
-  local lua = io.open("/proc/self/exe", "rb")
-  local header = lua and lua:read(20) or ""
-  if lua then lua:close() end
-  if #header == 20 and header:byte(19) + 256 * header:byte(20) ~= 62 then
-    LmodError("myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export myenv/1.0 --format environment")
-  end
-  local release = io.open("/etc/os-release")
-  local text = release and ("\n" .. release:read("*a")) or ""
-  if release then release:close() end
-  local id = text:match("\nID=[\"']?([^\"'\n]*)") or ""
-  local major = text:match("\nVERSION_ID=[\"']?(%d+)")
-  local platform = text:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)")
-  local found = platform and platform:gsub("^platform:", "") or major and id .. " " .. major
-  if found and found ~= "rocky 9" then
-    LmodError("myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export myenv/1.0 --format environment")
-  end
-end
-
-family("stackenv")
-if mode() == "load" then
-  for _, name in ipairs({ "Anaconda3/2024.02-1" }) do
-    if not isloaded(name) and not isAvail(name) then
-      LmodError((("myenv/1.0 was made on the module %s, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild myenv/1.0 --module ANOTHER"):gsub("%%s", (name:gsub("%%", "%%%%")))))
-    end
-  end
-end
-depends_on("Anaconda3/2024.02-1")
-
-local level, active = tonumber(os.getenv("CONDA_SHLVL") or "") or 0, os.getenv("CONDA_PREFIX")
--- Over another personal module Lmod loads this one first, and then unloads that (`family`).
-if mode() == "load" and level > 0 and not (level == 1 and active == os.getenv("STACKENV_CONDA_ENV")) then
-  LmodError((("myenv/1.0 is not loaded over an environment that is active already: %s. Leave that first: conda deactivate (or a new shell, where a start-up file activates it)"):gsub("%%s", ((active or "?"):gsub("%%", "%%%%")))))
-end
-local base = (os.getenv("STACKENV_CONDA_ROOT") or "") .. "/bin"
-for _ = 1, mode() == "load" and base ~= "/bin" and 9 or 0 do
-  if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. base .. ":", 1, true) then break end
-  -- Only a shell can put it back: the code after the unload does, and takes this mark away.
-  setenv("STACKENV_CONDA_BASE", "1")
-  remove_path("PATH", base)
-end
-if mode() == "unload" and not ({ sh = true, csh = true, fish = true })[myShellType()] then
-  setenv("STACKENV_CONDA_BASE", "")
-end
-for _, entry in ipairs({ "/conda/envs/myenv/stackenv/bin", "/conda/envs/myenv/bin" }) do
-  -- Lmod counts: an activation, or a reload of conda's module, has put the entry there once more.
-  for _ = 1, 9 do
-    if mode() ~= "load" and mode() ~= "unload" then break end
-    if not (":" .. (os.getenv("PATH") or "") .. ":"):find(":" .. entry .. ":", 1, true) then break end
-    remove_path("PATH", entry)
-  end
-  prepend_path{"PATH", entry, priority = 100}
-end
--- An environment that was activated on top is conda's to leave.
-if mode() ~= "unload" or (level == 1 and active == "/conda/envs/myenv") then
-  setenv("CONDA_PREFIX", "/conda/envs/myenv")
-  setenv("CONDA_DEFAULT_ENV", "myenv")
+function activate(environment) -- an unload unsets these only where nothing was activated on top
+  if loading or unloading then setenv("STACKENV_CONDA_ENV", prefix) end
+  if unloading and (active_level() ~= 1 or os.getenv("CONDA_PREFIX") ~= prefix) then return end
+  setenv("CONDA_PREFIX", prefix)
+  setenv("CONDA_DEFAULT_ENV", environment)
   setenv("CONDA_SHLVL", "1")
 end
-setenv("STACKENV_CONDA_ENV", "/conda/envs/myenv")
-if mode() == "unload" then
-  if os.getenv("__LMOD_STACK_PIP_USER") and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
-    local _, left = os.getenv("__LMOD_STACK_PIP_USER"):gsub(":", "")
-    local ours = os.getenv("PIP_USER") == nil
-    if ours then pushenv("PIP_USER", false) end
-    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
-    if left < 2 or not ours then setenv("__LMOD_STACK_PIP_USER", "") end
-  end
-elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) and os.getenv("PIP_USER") ~= nil then
-  local before = mode() == "load" and not os.getenv("__LMOD_STACK_PIP_USER") and os.getenv("PIP_USER")
-  if before then
-    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
-    unsetenv("__LMOD_STACK_PIP_USER")
-    pushenv("PIP_USER", before)
-  end
-  pushenv("PIP_USER", false)
+function active_level()
+  return tonumber(os.getenv("CONDA_SHLVL") or "") or 0
 end
-if mode() == "unload" then
-  if os.getenv("__LMOD_STACK_PYTHONNOUSERSITE") and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
-    local _, left = os.getenv("__LMOD_STACK_PYTHONNOUSERSITE"):gsub(":", "")
-    local ours = os.getenv("PYTHONNOUSERSITE") == "1"
-    if ours then pushenv("PYTHONNOUSERSITE", "1") end
-    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
-    if left < 2 or not ours then setenv("__LMOD_STACK_PYTHONNOUSERSITE", "") end
+function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
+function forget_words(variable) -- in shells that have loaded what stackenv 0.1 wrote; not needed after 0.3
+  local copy, stack, now = "STACKENV_" .. variable, "__LMOD_STACK_" .. variable, os.getenv(variable) or ""
+  local word = unloading and active == name and (os.getenv(copy) or ""):match("^%S+")
+  if word and (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
+    local whole = os.getenv(stack) and (now == os.getenv(copy) or now:find("//", 1, true))
+    if whole then pushenv(variable, "") else prepend_path(variable, word, " ") end
   end
-elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
-  local before = mode() == "load" and not os.getenv("__LMOD_STACK_PYTHONNOUSERSITE") and os.getenv("PYTHONNOUSERSITE")
-  if before then
-    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
-    unsetenv("__LMOD_STACK_PYTHONNOUSERSITE")
-    pushenv("PYTHONNOUSERSITE", before)
-  end
-  pushenv("PYTHONNOUSERSITE", "1")
+  if word then setenv(copy, "") setenv(stack, "") end
 end
-if mode() == "unload" then
-  if os.getenv("__LMOD_STACK_R_HOME") and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
-    local _, left = os.getenv("__LMOD_STACK_R_HOME"):gsub(":", "")
-    local ours = os.getenv("R_HOME") == nil
-    if ours then pushenv("R_HOME", false) end
-    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
-    if left < 2 or not ours then setenv("__LMOD_STACK_R_HOME", "") end
+function hide_base()
+  local base = (os.getenv("STACKENV_CONDA_ROOT") or "") .. "/bin"
+  if loading and base ~= "/bin" and lists("PATH", base) then
+    setenv("STACKENV_CONDA_BASE", "1")
+    take_out("load", "PATH", base)
   end
-elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) and os.getenv("R_HOME") ~= nil then
-  local before = mode() == "load" and not os.getenv("__LMOD_STACK_R_HOME") and os.getenv("R_HOME")
-  if before then
-    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
-    unsetenv("__LMOD_STACK_R_HOME")
-    pushenv("R_HOME", before)
+  unset_without_shell("STACKENV_CONDA_BASE")
+end
+function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
+function notice(text, found)
+  if not loading or os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
+      or os.getenv("PE_HOSTFILE") then
+    return
   end
-  pushenv("R_HOME", false)
+  text = fill_in(text, (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_")))
+  run_in_shell("load", {
+    sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
+    csh = "if ( -t 2 ) eval \"echo '" .. text .. "' > /dev/tty\"",
+    fish = "if test -t 2; printf '%s\n' '" .. text .. "' >&2; end",
+  })
 end
-if mode() == "unload" then
-  if os.getenv("__LMOD_STACK_GDAL_DATA") and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
-    local _, left = os.getenv("__LMOD_STACK_GDAL_DATA"):gsub(":", "")
-    local ours = os.getenv("GDAL_DATA") == "/conda/envs/myenv/share/gdal"
-    if ours then pushenv("GDAL_DATA", "/conda/envs/myenv/share/gdal") end
-    -- What Lmod leaves there it would bring back at a later unload (Lmod #367, up to 8.7.59).
-    if left < 2 or not ours then setenv("__LMOD_STACK_GDAL_DATA", "") end
-  end
-elseif not (mode() == "load" and ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))) then
-  local before = mode() == "load" and not os.getenv("__LMOD_STACK_GDAL_DATA") and os.getenv("GDAL_DATA")
-  if before then
-    -- In the Lmod that has just unloaded this module, in a reload, pushenv forgets what was there.
-    unsetenv("__LMOD_STACK_GDAL_DATA")
-    pushenv("GDAL_DATA", before)
-  end
-  pushenv("GDAL_DATA", "/conda/envs/myenv/share/gdal")
-end
-if mode() ~= "load" and os.getenv("PROJ_NETWORK") == "ON" or not os.getenv("PROJ_NETWORK") then
-  setenv("PROJ_NETWORK", "ON")
-end
-prepend_path("XDG_DATA_DIRS", "/opt/share")
-for _ = 1, mode() == "unload" and 9 or 0 do
-  if not (":" .. (os.getenv("XDG_DATA_DIRS") or "") .. ":"):find(":" .. "/conda/envs/myenv/share" .. ":", 1, true) then break end
-  remove_path("XDG_DATA_DIRS", "/conda/envs/myenv/share")
-end
-prepend_path("XDG_DATA_DIRS", "/conda/envs/myenv/share")
-for _ = 1, mode() == "unload" and 9 or 0 do
-  if not (":" .. (os.getenv("MANPATH") or "") .. ":"):find(":" .. "/conda/envs/myenv/man" .. ":", 1, true) then break end
-  remove_path("MANPATH", "/conda/envs/myenv/man")
-end
-append_path("MANPATH", "/conda/envs/myenv/man")
-if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
-    or os.getenv("LSB_JOBID") or os.getenv("PE_HOSTFILE")) then
-  local function stackenv_notice(text, found)
-    text = text:gsub("%%s", (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_"):gsub("%%", "%%%%")))
-    local by_shell = {
-      sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
-      -- csh redirects even where the condition is false, hence the eval; it has no word for stderr.
-      csh = "if ( -t 2 ) eval \"echo '" .. text .. "' > /dev/tty\"",
-      fish = "if test -t 2; printf '%s\n' '" .. text .. "' >&2; end",
-    }
-    local command = by_shell[myShellType()]
-    if command then execute{cmd = command, modeA = {"load"}} end
-  end
+function notice_pythonpath(of_user, of_module)
   local own, brought
-  for entry in (os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
+  for entry in (loading and os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
     local module
     for _, loaded in ipairs(loaded_modules()) do
       local full = loaded.fullName or ""
@@ -173,116 +89,59 @@ if mode() == "load" and not (os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID")
     end
     if module then brought = "by the module " .. module else own = own or entry end
   end
-  if own then stackenv_notice("myenv/1.0: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which needs no Python module; if an import goes wrong, unload that module", own) end
+  if own and of_user then notice(of_user, own) end
+  if brought and not own and of_module then notice(of_module, brought) end
 end
--- Shells that have loaded the module as stackenv 0.1 wrote it; not needed after 0.3.
-if mode() == "unload" and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0" then
-  for _, name in ipairs({ "PIP_CONSTRAINT", "UV_CONSTRAINT" }) do
-    local now, pushed = os.getenv(name) or "", os.getenv("STACKENV_" .. name) or ""
-    local word, stack = pushed:match("^%S+"), "__LMOD_STACK_" .. name
-    if word then
-      if (" " .. now .. " "):find(" " .. word .. " ", 1, true) then
-        -- What the user has added since stays, but for values with //, of which Lmod makes one.
-        if os.getenv(stack) and (now == pushed or now:find("//", 1, true)) then
-          pushenv(name, "")
-        else
-          prepend_path(name, word, " ")
-        end
-      end
-      setenv("STACKENV_" .. name, "")
-      if os.getenv(stack) then setenv(stack, "") end
-    end
+function put_first(entry, priority) -- on PATH, once
+  take_out("load", "PATH", entry)
+  take_out("unload", "PATH", entry)
+  prepend_path{"PATH", entry, priority = priority}
+end
+function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
+function refuse_elsewhere(machine, system, message)
+  local release = loading and "\n" .. read_text("/etc/os-release") or ""
+  local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
+  local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
+  local here = loading and posix and posix.uname and posix.uname("%m") or machine
+  if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
+end
+function refuse_over_active(message)
+  local level, now = active_level(), os.getenv("CONDA_PREFIX")
+  if loading and level > 0 and not (level == 1 and now == os.getenv("STACKENV_CONDA_ENV")) then
+    LmodError(fill_in(message, now or "?"))
   end
 end
--- While Lmod exchanges two of the family, the first keeps the charge until it is unloaded.
-if mode() == "load" and not ((os.getenv("STACKENV_ENVIRONMENT") or "myenv/1.0") ~= "myenv/1.0" and isloaded(os.getenv("STACKENV_ENVIRONMENT")))
-    or mode() == "unload" and os.getenv("STACKENV_ENVIRONMENT") == "myenv/1.0"
-    or mode() ~= "load" and mode() ~= "unload" then
-  setenv("STACKENV_ENVIRONMENT", "myenv/1.0")
+function refuse_without(path, message) if loading and not lfs.attributes(path, "mode") then LmodError(message) end end
+function refuse_without_module(module, message)
+  if loading and not isloaded(module) and not isAvail(module) then LmodError(message) end
 end
-
-if myShellType() == "sh" then
-  execute{cmd = [[
-case "$(command -v deactivate 2>/dev/null || :)" in
-"" | /*)
-    _STACKENV_DEACTIVATE=myenv/1.0
-    eval 'deactivate() { [ "${1-}" = nondestructive ] || module unload "$_STACKENV_DEACTIVATE"; }'
-    ;;
-esac]], modeA = {"load"}}
+function replace_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
+  local stack, now = "__LMOD_STACK_" .. variable, os.getenv(variable)
+  local pushed, aside = os.getenv(stack), os.getenv("STACKENV_VENV_ASIDE")
+  if not unloading and not exchanged and (value or now) then
+    if loading and now and not pushed then unsetenv(stack) pushenv(variable, now) end
+    pushenv(variable, value)
+  elseif unloading and pushed and active == name then
+    local ours = now == (value or nil) or aside == name .. ":" .. tostring(value)
+    if ours then pushenv(variable, value) end
+    if not ours or not pushed:find(":.*:") then setenv(stack, "") end
+  end
 end
-if myShellType() == "sh" then
-  execute{cmd = [[
-if [ "${CONDA_PREFIX_1-}" = /conda/envs/myenv ] && [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_ROOT-}" ]; then
-    while [ "${CONDA_SHLVL:-0}" -gt 0 ]; do
-        _STACKENV_LEVEL=$CONDA_SHLVL
-        conda deactivate || break
-        [ "${CONDA_SHLVL-}" != "$_STACKENV_LEVEL" ] || break
-    done
-    unset _STACKENV_LEVEL
-fi
-if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then
-    case ":$PATH:" in
-    *":${STACKENV_CONDA_ROOT-}/bin:"*) ;;
-    *":${STACKENV_CONDA_ROOT:-/-}/condabin:"*)
-        PATH=":$PATH:"
-        PATH="${PATH%%":$STACKENV_CONDA_ROOT/condabin:"*}:$STACKENV_CONDA_ROOT/condabin:$STACKENV_CONDA_ROOT/bin:${PATH#*":$STACKENV_CONDA_ROOT/condabin:"}"
-        PATH="${PATH#:}"
-        PATH="${PATH%:}"
-        ;;
-    esac
-    unset STACKENV_CONDA_BASE
-fi
-if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
-    case "$(typeset -f deactivate 2>/dev/null || :)" in
-    *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
-    "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;
-    esac
-    unset _STACKENV_DEACTIVATE
-fi]], modeA = {"unload"}}
+function run_in_shell(when, code) -- what only a shell can do
+  local text = code[myShellType()] or code[myShellName()]
+  if text and mode() == when then execute{cmd = text, modeA = {when}} end
 end
-if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/load.csh' ) source '/conda/envs/myenv/stackenv/load.csh'", modeA = {"load"}}
+function set_default(variable, value)
+  local now = os.getenv(variable)
+  if not now or not loading and now == value then setenv(variable, value) end
 end
-if myShellType() == "csh" then
-  execute{cmd = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( $?_STACKENV_DEACTIVATE ) eval 'if ( \"`alias deactivate`\" == \"$_STACKENV_DEACTIVATE\" ) unalias deactivate'; if ( $?_STACKENV_PRECMD ) eval 'if ( \"`alias precmd`\" == \"$_STACKENV_PRECMD\" ) unalias precmd'; unset _STACKENV_DEACTIVATE _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_LOAD _STACKENV_PRECMD; if ( ! $?STACKENV_CONDA_ENV ) unsetenv STACKENV_CONDA_BASE", modeA = {"unload"}}
+function take_out(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
-if myShellType() == "fish" then
-  execute{cmd = [[
-if not functions -q deactivate
-    function deactivate
-        if test "$argv[1]" != nondestructive
-            module unload $_STACKENV_DEACTIVATE
-        end
-    end
-    set -g _STACKENV_DEACTIVATE 'myenv/1.0'
-end]], modeA = {"load"}}
+function unset_without_shell(variable)
+  if unloading and not ({ sh = true, csh = true, fish = true })[myShellType()] then setenv(variable, "") end
 end
-if myShellType() == "fish" then
-  execute{cmd = [[
-if test "$CONDA_PREFIX_1" = '/conda/envs/myenv'; and not set -q STACKENV_CONDA_ENV; and set -q STACKENV_CONDA_ROOT
-    while test "$CONDA_SHLVL" -gt 0 2>/dev/null
-        set -l __se_level $CONDA_SHLVL
-        conda deactivate
-        or break
-        test "$CONDA_SHLVL" != "$__se_level"
-        or break
-    end
-end
-if not set -q STACKENV_CONDA_ENV; and set -q STACKENV_CONDA_BASE
-    if set -q STACKENV_CONDA_ROOT; and not contains -- "$STACKENV_CONDA_ROOT/bin" $PATH
-        if set -l __se_index (contains -i -- "$STACKENV_CONDA_ROOT/condabin" $PATH)
-            set -gx PATH $PATH[1..$__se_index] "$STACKENV_CONDA_ROOT/bin" $PATH[(math $__se_index + 1)..]
-        end
-    end
-    set -e STACKENV_CONDA_BASE
-end
-if set -q _STACKENV_DEACTIVATE
-    if functions -q deactivate; and functions deactivate | string match -q '*$_STACKENV_DEACTIVATE*'
-        functions -e deactivate
-    end
-    set -e _STACKENV_DEACTIVATE
-end]], modeA = {"unload"}}
-end
+main()
 
 help([[
 myenv/1.0: personal conda environment on Anaconda3/2024.02-1

@@ -1,5 +1,5 @@
-# Before the function `conda` is defined: an alias of that name would be expanded instead of it, and a
-# function would be lost. Both come back at the unload (own_names_unload.sh).
+# Defines the function `conda`: an alias of that name would be expanded instead of it, and a
+# function would be lost. Both come back at the unload (conda_unload.sh).
 if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     # As the shell prints it for itself to read again (POSIX, alias); bash puts the word alias in front.
     _STACKENV_CONDA_ALIAS=${__se_before#alias }
@@ -26,3 +26,4 @@ export -f conda"
         ;;
 esac
 unset __se_before
+eval __FUNCTION__

@@ -1,4 +1,4 @@
-# Before the function `conda` is defined: the user's own, or alias, comes back at the unload.
+# Defines the function `conda`: the user's own, or alias, comes back at the unload.
 if functions -q conda; and not functions conda | string match -q '*__se_code*'
     functions -e __stackenv_conda_before
     functions -c conda __stackenv_conda_before
@@ -6,3 +6,4 @@ if functions -q conda; and not functions conda | string match -q '*__se_code*'
         printf '%s\n' __OWN_NAME_MESSAGE__ >&2
     end
 end
+eval __FUNCTION__

@@ -1,0 +1,3 @@
+function active_level()
+  return tonumber(os.getenv("CONDA_SHLVL") or "") or 0
+end

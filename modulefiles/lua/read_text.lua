@@ -1,0 +1,2 @@
+-- The file is closed when Lmod ends, a moment later.
+function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end

@@ -1,0 +1,9 @@
+-- Sets CONDA_PKGS_DIRS when the user has not; an unload unsets it while it is still ours.
+function store_packages(folder)
+  local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
+  if unloading then folder = ours end
+  if folder and (unloading or not set or set == ours) then
+    if not unloading or set == folder then setenv("CONDA_PKGS_DIRS", folder) end
+    setenv("STACKENV_CONDA_PKGS", folder)
+  end
+end

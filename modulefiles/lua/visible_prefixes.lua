@@ -1,0 +1,10 @@
+-- Returns the environments that are on PATH. One takes the place of that below it, or, stacked, is in front.
+function visible_prefixes()
+  local active, visible = active_level(), {}
+  for level = 1, active do
+    local _, prefix = active_prefix(level, active)
+    local stacked = os.getenv("CONDA_STACKED_" .. level) == "true" or #visible == 0
+    visible[stacked and #visible + 1 or #visible] = prefix or ""
+  end
+  return visible
+end
