@@ -13,7 +13,7 @@
 prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
 prepare_checkout=$(dirname "$prepare_tests")
 prepare_work=$prepare_checkout/.work
-prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck git python3 python3-venv python3-dev gcc make'
+prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git python3 python3-venv python3-dev gcc make'
 prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3"
 prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
 prepare_python=''
@@ -54,6 +54,9 @@ prepare_has() {
         ;;
     slurm-client)
         command -v sbatch >/dev/null 2>&1
+        ;;
+    lua-check)
+        command -v luacheck >/dev/null 2>&1
         ;;
     lmod)
         [ -x "${LMOD_CMD:-/usr/share/lmod/lmod/libexec/lmod}" ]
@@ -263,7 +266,7 @@ prepare_all_pieces() {
 }
 
 prepare_quick() {
-    prepare_system lmod zsh tcsh fish ksh mksh shellcheck git python3 python3-venv python3-dev || return
+    prepare_system lmod zsh tcsh fish ksh mksh shellcheck lua-check git python3 python3-venv python3-dev || return
     prepare_alone prepare_side_by_side venv
 }
 

@@ -61,6 +61,7 @@ mypy
 ruff check .
 ruff format --check .
 find tests .ci -name "*.sh" -exec shellcheck --shell=sh --external-sources {} +
+luacheck --no-color --quiet modulefiles/lua
 shellcheck --shell=sh .ci/run
 shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash
 CHECKS

@@ -15,6 +15,7 @@ from runner import CHECKOUT
 TOOLS = (
     *("sh", "bash", "id", "dirname", "cat", "tr", "grep", "sed", "cut", "find", "sort", "sha256sum"),
     *("python3", "gcc", "make", "zsh", "tcsh", "ksh", "mksh", "strace", "shellcheck", "git", "mkdir", "rm"),
+    "luacheck",
 )
 
 

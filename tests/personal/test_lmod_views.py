@@ -106,6 +106,22 @@ def test_whatis_and_help_say_what_it_is_and_how_to_use_and_leave_it(owner: User)
         assert words in told
 
 
+def test_show_says_what_the_module_does_and_nothing_of_how(owner: User) -> None:
+    prefix = f"{owner.home}/venvs/alpha-1.0"
+    _, said = see(owner, "show", "alpha").stderr.split("extensions(")
+    lines = [line.replace(" ", "") for line in said.partition("help(")[0].splitlines()[1:]]
+    assert lines == [
+        'family("stackenv")',
+        f'depends_on("{owner.stack.bundle_module}")',
+        f'pushenv("VIRTUAL_ENV","{prefix}")',
+        'pushenv("VIRTUAL_ENV_PROMPT","(alpha)")',
+        f'prepend_path{{"PATH","{prefix}/bin",priority="100"}}',
+    ]
+    assert "STACKENV" not in see(owner, "show", "alpha", VIRTUAL_ENV="/opt/mine").stderr
+    told = see(owner, "show", "one").stderr
+    assert 'setenv("CONDA_PREFIX"' in told and "STACKENV_CONDA" not in told and "execute" not in told
+
+
 def test_what_help_says_to_type_loads_the_module(owner: User) -> None:
     told = see(owner, "help", "alpha").stderr
     (line,) = [line.strip() for line in told.splitlines() if "module use" in line]

@@ -1,0 +1,118 @@
+"""The Lua of modulefiles: whole files, right to luacheck, and nothing of it in Python."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_render import INSTALLATION, compile_lua, default_policy
+from test_render_personal import PACKED_CONDA, VENV
+from test_shell_files import require
+
+from stackenv.conda.module import describe_conda_module
+from stackenv.environments.conda_environment_module import describe_conda_environment_module
+from stackenv.environments.venv_module import describe_venv_module
+from stackenv.modulefile import ModuleSpec
+from stackenv.modulefile.templates import list_own_functions
+from stackenv.modulefile.text import render_module
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FUNCTIONS = sorted((CHECKOUT / "modulefiles/lua").glob("*.lua"))
+GOLDEN = sorted((CHECKOUT / "tests/pure/golden").glob("*.lua"))
+SPECS = {
+    "conda.lua.j2": describe_conda_module(INSTALLATION, default_policy()),
+    "personal.lua.j2": describe_venv_module(VENV),
+}
+BLOCKS = [(name, block) for name, spec in SPECS.items() for block in (*spec.blocks, "help")]
+
+
+def luacheck(*paths: Path) -> str:
+    """Return what luacheck says of files; empty when it is content."""
+    require("luacheck")
+    done = subprocess.run(
+        ["luacheck", "--no-color", "--quiet", "--config", ".luacheckrc", *map(str, paths)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_the_functions_please_luacheck() -> None:
+    assert FUNCTIONS
+    assert luacheck(*(path.relative_to(CHECKOUT) for path in FUNCTIONS)) == ""
+
+
+def test_whole_modulefiles_please_luacheck() -> None:
+    assert GOLDEN
+    assert luacheck(*GOLDEN) == ""
+
+
+def test_luacheck_finds_what_lmod_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "broken.lua").write_text('set_env("A", "1")\n')
+    assert "undefined variable 'set_env'" in luacheck(tmp_path / "broken.lua")
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.stem)
+def test_a_file_is_the_function_of_its_name(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^function (\w+)\(", text, re.MULTILINE) == [path.stem]
+    assert text.startswith("-- ") and text.endswith("end\n")
+
+
+def test_each_function_is_called_by_a_modulefile() -> None:
+    cpu = describe_conda_environment_module(PACKED_CONDA)
+    text = "".join(path.read_text(encoding="utf-8") for path in GOLDEN) + render_module(cpu)
+    assert {name for name in list_own_functions() if name not in text} <= {"refuse_without_features"}
+
+
+# What only Lua has, and no shell.
+LUA = re.compile(r"LmodError\(|mode\(\) [~=]=|os\.getenv|\blocal \w+ =|execute\{|pushenv\(")
+# It knows a modulefile of stackenv 0.1 by what that does.
+READS_LUA = "health/rules/stale.py"
+
+
+def test_there_is_no_lua_in_python() -> None:
+    package = CHECKOUT / "src/stackenv"
+    texts = {str(p.relative_to(package)): p.read_text(encoding="utf-8") for p in package.rglob("*.py")}
+    assert len(texts) > 100
+    assert [name for name, text in texts.items() if LUA.search(text)] == [READS_LUA]
+
+
+def render_replaced(spec: ModuleSpec, block: str, folder: Path) -> str:
+    """Return the text of `spec` where a site's own template has a call of its own in the place of a block."""
+    (folder / spec.template).write_text(
+        f'{{% extends "stackenv/{spec.template}" %}}\n'
+        f'{{% block {block} %}}\nLmodMessage("of the site")\n{{% endblock %}}\n'
+    )
+    return render_module(spec, folder)
+
+
+@pytest.mark.parametrize(("template", "block"), BLOCKS)
+def test_a_site_replaces_any_block(template: str, block: str, tmp_path: Path) -> None:
+    spec = SPECS[template]
+    own, shipped = (t.splitlines()[1:] for t in (render_replaced(spec, block, tmp_path), render_module(spec)))
+    start = next(i for i, (a, b) in enumerate(zip(own, shipped)) if a != b)
+    assert own[start] == 'LmodMessage("of the site")'
+    rest = own[start + 1 :]
+    assert rest == shipped[len(shipped) - len(rest) :]
+    assert len(shipped) > len(own) or block in ("before", "storage", "commands", "help")
+    assert compile_lua("\n".join(own)) == ""
+
+
+LARGEST_VENV = 90
+FIRST = 30
+
+
+def test_the_modulefile_of_a_venv_can_be_read() -> None:
+    """On one module; its first lines say what it does in the words of Lmod."""
+    lines = render_module(describe_venv_module(VENV)).splitlines()
+    assert len(VENV.modules) == 1
+    assert len(lines) <= LARGEST_VENV
+    first = [line.strip() for line in lines[:FIRST]]
+    for word in ("whatis(", "extensions(", "family(", "depends_on(", "prepend_path{"):
+        assert any(line.startswith(word) for line in first), word
+    assert any('("VIRTUAL_ENV", prefix)' in line for line in first)
