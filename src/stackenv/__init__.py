@@ -8,7 +8,8 @@ is: its folder of modules, the modules that it is based on, how a venv or a cond
 module that it gets; `record` what is known of it. `conda` is the module of a conda installation, and conda's
 own files. `disk` and `account` look at what folders take, and at a user's start-up files. `lmod` asks Lmod,
 `modulefile` describes and writes modulefiles, `transactions` alone changes the disk, whole or not at all,
-`configuration` is what the site decided, and `probe` asks another Python. Imports go one way, in this order.
+`configuration` is what the site decided, `probe` asks another Python, and `user_paths` reads the paths that
+variables and files name. Imports go one way, in this order.
 """
 
 __version__ = "0.1.0"

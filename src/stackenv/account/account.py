@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stackenv.account.start_files import StartFile, list_start_files
+from stackenv.conda.storage import list_condarc_files
 from stackenv.configuration.settings import SiteConfiguration
 
 
@@ -35,19 +36,5 @@ class Account:
         return tuple(list_start_files(self.home, self.environ))
 
     def condarc_files(self) -> Iterator[Path]:
-        """Yield the user's own files of conda's configuration that exist, in conda's order.
-
-        By conda/base/constants.py, SEARCH_PATH, and $CONDARC, of which conda takes only certain names.
-        """
-        config = Path(self.environ.get("XDG_CONFIG_HOME") or self.home / ".config")
-        places = [
-            config / "conda/.condarc",
-            config / "conda/condarc",
-            self.home / ".conda/.condarc",
-            self.home / ".conda/condarc",
-            self.home / ".condarc",
-        ]
-        named = self.environ.get("CONDARC", "")
-        if named and (Path(named).name in (".condarc", "condarc") or Path(named).suffix in (".yml", ".yaml")):
-            places.append(Path(named))
-        yield from (place for place in places if place.is_file())
+        """Yield the user's own files of conda's configuration that exist, in conda's order."""
+        return list_condarc_files(self.environ)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.account.start_files import QUOTED, Shell, StartFile
-from stackenv.account.storage_places import expand
+from stackenv.user_paths import expand
 
 SEPARATOR = re.compile(r"(;;?|&&|\|\|?|(?<![>&\d])&(?![>&\d]))")
 # What begins and ends a part that is run on a condition, or more than once; as the first word of a command.

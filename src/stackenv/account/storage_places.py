@@ -8,14 +8,13 @@ from __future__ import annotations
 import configparser
 import contextlib
 import os
-import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.account.account import Account
-from stackenv.conda.packages import list_environment_folders
+from stackenv.conda.storage import list_conda_prefixes, list_package_caches
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.user_paths import expand, find_absolute, find_home, has, is_own, list_folders, shorten
 
 ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"
@@ -34,8 +33,6 @@ TITLES = {
 }
 # By which a folder is an environment: of a venv, of conda, of stackenv (one that is packed, or half gone).
 MARKS = ("pyvenv.cfg", "conda-meta/history", "stackenv/record.json")
-# In an installation of conda for which the site's module is made.
-SITE_MARK = "libexec/stackenv"
 
 
 @dataclass(frozen=True)
@@ -94,31 +91,6 @@ def drop_repeated(places: Iterable[Place]) -> Iterator[Place]:
             yield place
 
 
-def list_conda_prefixes(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the conda environments of this user, bases of the user's own included.
-
-    Those that conda has noted in environments.txt, and those in the folders where it looks for names.
-    """
-    candidates = []
-    register = find_home(environ, ".conda/environments.txt")
-    with contextlib.suppress(OSError):
-        text = register.read_text(encoding="utf-8", errors="surrogateescape") if register else ""
-        candidates = [Path(line) for line in text.splitlines() if line.startswith("/")]
-    folders = [
-        *list_environment_folders(environ, configuration.conda),
-        *read_condarc_folders("envs", environ, configuration),
-    ]
-    root = find_absolute(environ.get("MAMBA_ROOT_PREFIX", ""))
-    for folder in (*folders, *(base / "envs" for base in (*candidates, root) if base)):
-        candidates += list_folders(folder)
-    seen = set()
-    for prefix in candidates:
-        real = os.path.realpath(prefix)
-        if real not in seen and is_own(prefix) and has(prefix, "conda-meta") and not has(prefix, SITE_MARK):
-            seen.add(real)
-            yield prefix
-
-
 def list_venvs(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
     """Yield the environments of this user in the site's folders for them, with or without a module.
 
@@ -131,53 +103,22 @@ def list_venvs(environ: Mapping[str, str], configuration: SiteConfiguration) -> 
                 yield prefix
 
 
-def list_package_caches(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
-    """Yield the folders in which conda keeps the packages that it has unpacked."""
-    for text in environ.get("CONDA_PKGS_DIRS", "").split(","):
-        path = find_absolute(expand(text.strip(), environ))
-        if path:
+def list_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the user's own files of pip's configuration that are there (pip/_internal/configuration.py)."""
+    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
+    places = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
+    for path in (*places, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
+        if path and path.is_file():
             yield path
-    yield from read_condarc_folders("pkgs", environ, configuration)
-    for place in configuration.conda.storage:
-        parent = find_absolute(place.parent.expand(environ) or "")
-        if parent:
-            yield parent / place.packages
-    homes = (find_home(environ, ".conda"), find_absolute(environ.get("MAMBA_ROOT_PREFIX", "")))
-    bases = (prefix for prefix in list_conda_prefixes(environ, configuration) if has(prefix, "condabin"))
-    yield from (base / "pkgs" for base in (*homes, *bases) if base)
-
-
-def read_condarc_folders(
-    what: str, environ: Mapping[str, str], configuration: SiteConfiguration
-) -> list[Path]:
-    """Return the folders of `what` (envs, pkgs) in the user's files of conda's configuration."""
-    home = find_home(environ, "")
-    found = []
-    for file in Account(home, environ, configuration).condarc_files() if home else ():
-        import yaml
-
-        try:
-            data = yaml.safe_load(file.read_bytes())
-        except (OSError, ValueError, RecursionError, yaml.YAMLError):
-            # conda tells of it in every command; here it hides a folder at most.
-            continue
-        listed = data.get(f"{what}_dirs") or data.get(f"{what}_path") if isinstance(data, dict) else ()
-        for text in (listed,) if isinstance(listed, str) else listed or ():
-            path = find_absolute(expand(str(text), environ))
-            if path:
-                found.append(path)
-    return found
 
 
 def find_pip_cache_folder(environ: Mapping[str, str]) -> Path | None:
     """Return the folder of pip's cache: by its variable, its configuration, or its default."""
     configured = ""
-    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
-    files = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
-    for file in (*files, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
+    for file in list_pip_files(environ):
         parser = configparser.RawConfigParser()
         with contextlib.suppress(OSError, ValueError, configparser.Error):
-            parser.read(filter(None, (file,)), encoding="utf-8")
+            parser.read(file, encoding="utf-8")
             configured = parser.get("global", "cache-dir", fallback=configured)
     own = find_absolute(expand(configured, {"HOME": environ.get("HOME", "")}))
     return find_cache_folder(environ, "PIP_CACHE_DIR", "pip", own)
@@ -203,46 +144,3 @@ def list_jupyter_folders(environ: Mapping[str, str]) -> Iterator[Path]:
         path = find_absolute(environ.get(variable, "")) or default
         if path:
             yield path
-
-
-def find_home(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return `name` in the home folder; None when nothing tells where that is."""
-    home = find_absolute(environ.get("HOME", ""))
-    return home / name if home else None
-
-
-def find_absolute(text: str) -> Path | None:
-    """Return `text` as a path when it is an absolute one; a relative one names another folder each time."""
-    return Path(text) if text.startswith("/") else None
-
-
-def expand(text: str, environ: Mapping[str, str]) -> str:
-    """Return `text` with the home and the variables in it, as conda and pip read paths."""
-    if text == "~" or text.startswith("~/"):
-        text = environ.get("HOME", "") + text[1:]
-    return string.Template(text).safe_substitute(environ)
-
-
-def shorten(path: Path, environ: Mapping[str, str]) -> str:
-    """Return `path` as people write it, with ~ for the home."""
-    home = find_home(environ, "")
-    return f"~/{path.relative_to(home)}" if home and home in path.parents else str(path)
-
-
-def list_folders(folder: Path) -> list[Path]:
-    """Return what is in `folder`, by name; nothing where it cannot be listed."""
-    with contextlib.suppress(OSError):
-        return sorted(folder.iterdir())
-    return []
-
-
-def has(folder: Path, name: str) -> bool:
-    """Tell whether `name` is in `folder`; not where nobody may look."""
-    return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118
-
-
-def is_own(folder: Path) -> bool:
-    """Tell whether `folder` is this user's: others' and the site's are on other quotas."""
-    with contextlib.suppress(OSError):
-        return folder.stat().st_uid == os.geteuid()
-    return False

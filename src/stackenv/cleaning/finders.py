@@ -15,17 +15,13 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from stackenv.account.storage_places import (
-    find_pip_cache_folder,
-    is_own,
-    list_conda_prefixes,
-    list_folders,
-    list_venvs,
-)
+from stackenv.account.storage_places import find_pip_cache_folder, list_venvs
 from stackenv.cleaning.in_use import say_what_keeps
 from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
-from stackenv.conda.package_cache import find_soft_linked, list_unused
+from stackenv.conda.package_cache import list_unused
+from stackenv.conda.packages import find_soft_linked
+from stackenv.conda.storage import list_conda_prefixes
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.conda_environment import load_conda_stack
 from stackenv.environments.context import Context
@@ -36,6 +32,7 @@ from stackenv.health.finding import RunCommand
 from stackenv.jupyter.kernels import list_kernels
 from stackenv.jupyter.state import judge_kernel
 from stackenv.lmod.bindings import Lmod
+from stackenv.user_paths import is_own, list_folders
 
 PIP_TIMEOUT_S = 60
 
@@ -66,7 +63,7 @@ def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 
 def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
-    from stackenv.account.storage_places import list_conda_prefixes
+    from stackenv.conda.storage import list_conda_prefixes
 
     stack = load_conda_stack((), context, Lmod.find(context.environ))
     conda = stack.environ.get("CONDA_EXE", "")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,6 @@ from packaging.version import InvalidVersion, Version
 from stackenv.errors import StackenvError
 
 TIMEOUT_S = 600
-# conda-meta has the number (conda/models/enums.py, LinkType), or its name.
-SOFT_LINKS = (2, "softlink")
 # Before, `conda clean --all --dry-run` deletes the indexes (conda/conda#11385), prints nothing as JSON, and
 # does not know --logfiles (conda/conda#11387).
 FIRST_DRY = Version("4.13")
@@ -144,19 +142,3 @@ def list_paths(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield the paths in conda's table of names by package cache."""
     for folder, names in found.get("pkgs_dirs", {}).items():
         yield from (str(Path(folder, name)) for name in names)
-
-
-def find_soft_linked(prefixes: Iterable[Path]) -> Path | None:
-    """Return a conda environment of `prefixes` whose packages are symbolic links into the cache.
-
-    conda does not see those and would break it (`conda clean --help`). None when there is none.
-    """
-    for prefix in prefixes:
-        for file in (prefix / "conda-meta").glob("*.json"):
-            try:
-                link = json.loads(file.read_text(encoding="utf-8")).get("link") or {}
-            except (OSError, ValueError, AttributeError):
-                continue
-            if isinstance(link, dict) and link.get("type") in SOFT_LINKS:
-                return prefix
-    return None

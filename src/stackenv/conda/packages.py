@@ -1,49 +1,20 @@
-"""Conda environments on the disk, found without starting conda."""
+"""What conda-meta says of the packages of an environment; conda is not started."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stackenv.configuration.settings import CondaSettings
 from stackenv.record import Package
 
 # Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).
 PLACE = re.compile(r"lib/python[^/]*/(?=site-packages/)")
-
-
-def list_environment_folders(environ: Mapping[str, str], settings: CondaSettings) -> Iterator[Path]:
-    """Yield the folders in which `conda env list` finds environments by name, the nearest first.
-
-    As conda does it (conda/base/context.py, `envs_dirs`): those of the environment, then the home's;
-    between them the site's places, which the module of conda sets.
-    """
-    for variable in ("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"):
-        yield from (Path(entry) for entry in environ.get(variable, "").split(":") if entry)
-    for place in settings.storage:
-        parent = place.parent.expand(environ)
-        if parent:
-            yield Path(parent, place.environments)
-    if environ.get("HOME"):
-        yield Path(environ["HOME"], ".conda/envs")
-
-
-def find_named_environment(name: str, environ: Mapping[str, str], settings: CondaSettings) -> Path | None:
-    """Return the prefix of the conda environment `name`; None when there is none."""
-    for folder in list_environment_folders(environ, settings):
-        if (folder / name / "conda-meta").is_dir():
-            return folder / name
-    register = Path(environ.get("HOME", "/nonexistent"), ".conda/environments.txt")
-    lines = register.read_text(encoding="utf-8").splitlines() if register.is_file() else []
-    for line in lines:
-        if Path(line).name == name and Path(line, "conda-meta").is_dir():
-            return Path(line)
-    return None
+# The number that conda-meta has (conda/models/enums.py, LinkType), or its name.
+SOFT_LINKS = (2, "softlink")
 
 
 def read_packages(prefix: Path) -> tuple[Package, ...]:
@@ -86,27 +57,14 @@ def read_file_names(prefix: Path) -> frozenset[str]:
     return frozenset(name for note in read_notes(prefix) for name in list_files(note))
 
 
-def list_environments(environ: Mapping[str, str], settings: CondaSettings) -> Iterator[Path]:
-    """Yield the conda environments that this user has, as `conda env list` finds them, but no base.
+def find_soft_linked(prefixes: Iterable[Path]) -> Path | None:
+    """Return a conda environment of `prefixes` whose packages are symbolic links into the cache.
 
-    A base has a conda of its own (condabin), and its folder `envs` may be one of those that are searched.
+    conda does not see those and would break it (`conda clean --help`). None when there is none.
     """
-    register = Path(environ.get("HOME", "/nonexistent"), ".conda/environments.txt")
-    try:
-        lines = register.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        lines = []
-    candidates = [Path(line.strip()) for line in lines if line.startswith("/")]
-    for folder in list_environment_folders(environ, settings):
-        with contextlib.suppress(OSError):
-            candidates += sorted(entry for entry in folder.iterdir() if entry.name[0] != ".")
-    seen = set()
-    for prefix in candidates:
-        real = os.path.realpath(prefix)
-        if real in seen:
-            continue
-        seen.add(real)
-        with contextlib.suppress(OSError):
-            mine = prefix.stat().st_uid == os.geteuid()
-            if mine and (prefix / "conda-meta/history").is_file() and not (prefix / "condabin").exists():
-                yield prefix
+    for prefix in prefixes:
+        for note in read_notes(prefix):
+            link = note.get("link")
+            if isinstance(link, dict) and link.get("type") in SOFT_LINKS:
+                return prefix
+    return None

@@ -1,13 +1,22 @@
-"""Where conda puts environments and packages."""
+"""Where conda keeps environments and packages, and which environments a user has; conda is not started."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.account.storage_places import expand, find_absolute, find_home, read_condarc_folders
+import yaml
+
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.user_paths import expand, find_absolute, find_home, has, is_own, list_folders
+
+# Of each kind of folder: the variables that name some, and what separates them (conda/base/context.py).
+VARIABLES = {"envs": (("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"), ":"), "pkgs": (("CONDA_PKGS_DIRS",), ",")}
+# In an installation of conda for which the site's module is made.
+SITE_MARK = "libexec/stackenv"
 
 
 @dataclass(frozen=True)
@@ -18,12 +27,58 @@ class CondaStorage:
     packages: Path
 
 
-def list_site_storage(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[CondaStorage]:
-    """Yield the configured places that can be used now; the first is what the site's module takes."""
+def list_site_storage(
+    environ: Mapping[str, str], configuration: SiteConfiguration, usable: bool = True
+) -> Iterator[CondaStorage]:
+    """Yield the configured places that can be used now; the first is what the site's module takes.
+
+    Where not `usable`, all whose variables are set.
+    """
     for place in configuration.conda.storage:
-        parent = place.parent.expand(environ)
-        if parent and parent.startswith("/") and Path(parent).is_dir():
-            yield CondaStorage(Path(parent, place.environments), Path(parent, place.packages))
+        parent = find_absolute(place.parent.expand(environ) or "")
+        if parent and (parent.is_dir() or not usable):
+            yield CondaStorage(parent / place.environments, parent / place.packages)
+
+
+def list_named(what: str, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """Yield the folders for `what` (envs, pkgs) in variables, and the variable of each."""
+    variables, separator = VARIABLES[what]
+    for variable in variables:
+        for text in environ.get(variable, "").split(separator):
+            path = find_absolute(expand(text.strip(), environ))
+            if path:
+                yield path, variable
+
+
+def list_condarc_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the user's own files of conda's configuration that exist, in conda's order.
+
+    By conda/base/constants.py, SEARCH_PATH, and $CONDARC, of which conda takes only certain names.
+    """
+    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
+    places = [config / "conda" / name for name in (".condarc", "condarc") if config]
+    home = find_home(environ, "")
+    if home:
+        places += [home / ".conda/.condarc", home / ".conda/condarc", home / ".condarc"]
+    named = Path(environ.get("CONDARC") or "/")
+    if named.name in (".condarc", "condarc") or named.suffix in (".yml", ".yaml"):
+        places.append(named)
+    yield from (place for place in places if place.is_file())
+
+
+def read_condarc_folders(what: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folders for `what` (envs, pkgs) in the user's files of conda's configuration."""
+    for file in list_condarc_files(environ):
+        try:
+            data = yaml.safe_load(file.read_bytes())
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):
+            # conda says so in every command; here it hides a folder at most.
+            continue
+        listed = data.get(f"{what}_dirs") or data.get(f"{what}_path") if isinstance(data, dict) else ()
+        for text in (listed,) if isinstance(listed, str) else listed or ():
+            path = find_absolute(expand(str(text), environ))
+            if path:
+                yield path
 
 
 def list_chosen(
@@ -34,20 +89,81 @@ def list_chosen(
     As it is with the site's module loaded, which sets the configuration's place where the user has none in a
     variable; conda puts what a variable says in front of its files.
     """
-    variables = ("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS") if what == "envs" else ("CONDA_PKGS_DIRS",)
-    for variable in variables:
-        for text in environ.get(variable, "").split(":" if what == "envs" else ","):
-            path = find_absolute(expand(text.strip(), environ))
-            if path:
-                yield path, variable
+    yield from list_named(what, environ)
     for place in list_site_storage(environ, configuration):
         yield (place.environments if what == "envs" else place.packages), "the site configuration"
         break
-    for path in read_condarc_folders(what, environ, configuration):
+    for path in read_condarc_folders(what, environ):
         yield path, "your condarc"
     home = find_home(environ, f".conda/{what}")
     if home:
         yield home, "conda itself"
+
+
+def list_environment_folders(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
+    """Yield the folders in which `conda env list` finds environments by name, the nearest first.
+
+    As `list_chosen`, with each of the configured places: the module may have taken another before.
+    """
+    yield from (path for path, _ in list_named("envs", environ))
+    yield from (place.environments for place in list_site_storage(environ, configuration, usable=False))
+    yield from read_condarc_folders("envs", environ)
+    home = find_home(environ, ".conda/envs")
+    if home:
+        yield home
+
+
+def list_package_caches(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
+    """Yield the folders in which conda keeps the packages that it has unpacked."""
+    yield from (path for path, _ in list_named("pkgs", environ))
+    yield from read_condarc_folders("pkgs", environ)
+    yield from (place.packages for place in list_site_storage(environ, configuration, usable=False))
+    homes = (find_home(environ, ".conda"), find_absolute(environ.get("MAMBA_ROOT_PREFIX", "")))
+    bases = (prefix for prefix in list_conda_prefixes(environ, configuration) if has(prefix, "condabin"))
+    yield from (base / "pkgs" for base in (*homes, *bases) if base)
+
+
+def read_register(environ: Mapping[str, str]) -> list[Path]:
+    """Return the environments, and bases, that conda has noted in environments.txt, gone ones too."""
+    register = find_home(environ, ".conda/environments.txt")
+    with contextlib.suppress(OSError):
+        text = register.read_text(encoding="utf-8", errors="surrogateescape") if register else ""
+        return [Path(line.strip()) for line in text.splitlines() if line.startswith("/")]
+    return []
+
+
+def list_conda_prefixes(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
+    """Yield the conda environments of this user, bases of the user's own included.
+
+    Those that conda has noted, and those in the folders where it looks for names.
+    """
+    candidates = read_register(environ)
+    folders = [*list_environment_folders(environ, configuration)]
+    root = find_absolute(environ.get("MAMBA_ROOT_PREFIX", ""))
+    for folder in (*folders, *(base / "envs" for base in (*candidates, root) if base)):
+        candidates += list_folders(folder)
+    seen = set()
+    for prefix in candidates:
+        real = os.path.realpath(prefix)
+        if real not in seen and is_own(prefix) and has(prefix, "conda-meta") and not has(prefix, SITE_MARK):
+            seen.add(real)
+            yield prefix
+
+
+def list_environments(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
+    """Yield the conda environments that this user has, but no base, which has a conda of its own."""
+    for prefix in list_conda_prefixes(environ, configuration):
+        if has(prefix, "conda-meta/history") and not has(prefix, "condabin") and prefix.name[0] != ".":
+            yield prefix
+
+
+def find_named_environment(
+    name: str, environ: Mapping[str, str], configuration: SiteConfiguration
+) -> Path | None:
+    """Return the prefix of the conda environment `name`; None when there is none."""
+    inside = (folder / name for folder in list_environment_folders(environ, configuration))
+    noted = (prefix for prefix in read_register(environ) if prefix.name == name)
+    return next((prefix for prefix in (*inside, *noted) if has(prefix, "conda-meta")), None)
 
 
 def find_device(path: Path) -> int:

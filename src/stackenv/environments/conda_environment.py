@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.conda.activation.capture import capture_activation
-from stackenv.conda.packages import list_environment_folders, read_packages
+from stackenv.conda.packages import read_packages
+from stackenv.conda.storage import list_environment_folders
 from stackenv.environments.conda_environment_module import list_untold
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import read_own_packages
@@ -137,7 +138,7 @@ def draft_conda_record(prefix: Path, stack: Stack, context: Context, **chosen: A
 
 def name_environment(prefix: Path, context: Context) -> str:
     """Return what conda calls the environment: its name below an environments folder, else its path."""
-    folders = list_environment_folders(context.environ, context.configuration.conda)
+    folders = list_environment_folders(context.environ, context.configuration)
     return prefix.name if any(f.is_dir() and f.samefile(prefix.parent) for f in folders) else str(prefix)
 
 

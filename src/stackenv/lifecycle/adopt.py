@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stackenv.conda.packages import find_named_environment
+from stackenv.conda.storage import find_named_environment
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, open_context
@@ -146,11 +146,7 @@ def find_environment(text: str, context: Context) -> Path:
             f"{path} is no environment: it has neither a pyvenv.cfg (venv) nor a conda-meta (conda)",
             "name the folder that has bin/activate or conda-meta in it",
         )
-    found = (
-        find_named_environment(text, context.environ, context.configuration.conda)
-        if "/" not in text
-        else None
-    )
+    found = find_named_environment(text, context.environ, context.configuration) if "/" not in text else None
     if found:
         return found
     raise UsageError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.conda.packages import find_named_environment, list_environments
+from stackenv.conda.storage import find_named_environment, list_environments
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_own_record
 from stackenv.environments.stack import Stack, load_stack
@@ -105,7 +105,7 @@ def list_targets(context: Context) -> Iterator[Target]:
         prefixes.add(os.path.realpath(module.prefix))
         yield describe_target(module)
     if context.shared is None:
-        for prefix in list_environments(context.environ, context.configuration.conda):
+        for prefix in list_environments(context.environ, context.configuration):
             if os.path.realpath(prefix) not in prefixes:
                 yield Target(str(prefix), str(prefix), "conda")
 
@@ -147,8 +147,9 @@ def find_target(name: str, context: Context) -> Target:
     try:
         return describe_target(context.store.find(name, default=True))
     except StackenvError:
-        conda = context.configuration.conda
-        prefix = None if "/" in name else find_named_environment(name, context.environ, conda)
+        prefix = None
+        if "/" not in name:
+            prefix = find_named_environment(name, context.environ, context.configuration)
         if prefix is None:
             raise
         return find_target(str(prefix), context)

@@ -13,12 +13,12 @@ from typing import Any
 import yaml
 
 from stackenv.account.account import Account
-from stackenv.account.storage_places import expand, find_absolute
 from stackenv.account.variable_places import find_variable_places
 from stackenv.conda.storage import list_site_storage
 from stackenv.configuration.channels import DEFAULTS_URLS, name_channel
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.health.finding import Finding, MoveAside, RewriteFile
+from stackenv.user_paths import expand, find_absolute
 
 
 def find_condarc(account: Account) -> Iterator[Finding]:

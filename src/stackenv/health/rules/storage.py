@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.account.account import Account
-from stackenv.account.storage_places import find_absolute, is_own, list_conda_prefixes, list_package_caches
 from stackenv.account.variable_places import find_variable_places
-from stackenv.conda.storage import find_device, list_chosen
+from stackenv.conda.storage import find_device, list_chosen, list_conda_prefixes, list_package_caches
 from stackenv.disk.limits import Limit, probe_limits
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.output import format_bytes, format_count
+from stackenv.user_paths import find_absolute, is_own
 
 
 def find_purged_storage(environment: CheckedEnvironment) -> Iterator[Finding]:

@@ -13,11 +13,13 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.account.account import Account
-from stackenv.account.storage_places import find_absolute, find_home, list_conda_prefixes, list_venvs, shorten
+from stackenv.account.storage_places import list_pip_files, list_venvs
+from stackenv.conda.storage import list_conda_prefixes
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.venv import read_configuration
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.output import format_bytes, format_count, shorten_list
+from stackenv.user_paths import find_absolute, shorten
 
 TRUE = ("1", "true", "yes", "on", "t", "y")
 SECTION = re.compile(r"\[(.+)\]")
@@ -38,21 +40,11 @@ def find_pip_user(account: Account) -> Iterator[Finding]:
             )
     if not lines and account.environ.get("PIP_USER", "").lower() in TRUE:
         yield report_user_install("PIP_USER is set", "environment variable PIP_USER", "unset PIP_USER")
-    for path in list_pip_files(account):
+    for path in list_pip_files(account.environ):
         yield from (
             report_user_install("user = true", f"{path}:{line}", "delete that line")
             for line in find_user(path)
         )
-
-
-def list_pip_files(account: Account) -> Iterator[Path]:
-    """Yield the user's own files of pip's configuration that are there (pip/_internal/configuration.py)."""
-    environ = account.environ
-    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
-    places = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
-    for path in (*places, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
-        if path and path.is_file():
-            yield path
 
 
 def find_user(path: Path) -> Iterator[int]:

@@ -1,0 +1,52 @@
+"""Paths of a user: those that variables and files name, and what is in them, where it can be seen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import string
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def find_home(environ: Mapping[str, str], name: str) -> Path | None:
+    """Return `name` in the home folder; None when nothing tells where that is."""
+    home = find_absolute(environ.get("HOME", ""))
+    return home / name if home else None
+
+
+def find_absolute(text: str) -> Path | None:
+    """Return `text` as a path when it is an absolute one; a relative one names another folder each time."""
+    return Path(text) if text.startswith("/") else None
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Return `text` with the home and the variables in it, as conda and pip read paths."""
+    if text == "~" or text.startswith("~/"):
+        text = environ.get("HOME", "") + text[1:]
+    return string.Template(text).safe_substitute(environ)
+
+
+def shorten(path: Path, environ: Mapping[str, str]) -> str:
+    """Return `path` as people write it, with ~ for the home."""
+    home = find_home(environ, "")
+    return f"~/{path.relative_to(home)}" if home and home in path.parents else str(path)
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """Return what is in `folder`, by name; nothing where it cannot be listed."""
+    with contextlib.suppress(OSError):
+        return sorted(folder.iterdir())
+    return []
+
+
+def has(folder: Path, name: str) -> bool:
+    """Tell whether `name` is in `folder`; not where nobody may look."""
+    return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118
+
+
+def is_own(folder: Path) -> bool:
+    """Tell whether `folder` is this user's: others' and the site's are on other quotas."""
+    with contextlib.suppress(OSError):
+        return folder.stat().st_uid == os.geteuid()
+    return False
