@@ -46,7 +46,7 @@ def copy_tree(source: str, target: str) -> None:
 
 
 def copy_scripts(folder: str, record: str) -> None:
-    """Copy the scripts of `folder`, for this interpreter, and list them in `record`."""
+    """Copy the scripts of `folder`, for this interpreter, and have `record` tell of them."""
     with open(record, newline="") as stream:
         lines = stream.readlines()
     for name in os.listdir(folder):
