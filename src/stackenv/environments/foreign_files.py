@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.conda.packages import read_file_names
 from stackenv.environments.own_packages import InstalledDistribution, read_distributions
+from stackenv.modulefile.text import is_as_written
 from stackenv.record import FOLDER, Record
 
 # What venv, virtualenv and uv make, and what packages of conda share, at the top.
@@ -115,9 +115,8 @@ def is_own(path: Path) -> bool:
             start = stream.read(LARGEST_OWN)
     except OSError:
         return False
-    first, _, body = start.partition(b"\n")
-    written = first.partition(b" sha256:")[2]
-    return STACKENV_UUID.encode() in start and written in (b"", hashlib.sha256(body).hexdigest().encode())
+    text = start.decode("utf-8", "surrogateescape")
+    return STACKENV_UUID in text and (" sha256:" not in text.partition("\n")[0] or is_as_written(text))
 
 
 def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
@@ -144,7 +143,7 @@ def list_below(prefix: Path, installed: set[str], tops: Sequence[str]) -> Iterat
     `lib/node_modules`. A file among those of packages is most often a cache that one of them keeps there.
     """
     sites = list_sites(prefix)
-    # What stands directly in these is told by `list_beside`.
+    # What is directly in these is named by `list_beside`.
     watched = {*sites, *SCRIPTS}
     known = {
         folder for name in (*installed, *(f"{path}/x" for path in watched)) for folder in list_above(name)

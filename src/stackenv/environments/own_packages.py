@@ -270,7 +270,7 @@ def name_metadata_files(path: Path, prefix: Path) -> set[str]:
 
 
 def is_replaced(note: Mapping[str, Any], taken: Collection[str]) -> bool:
-    """Tell whether others have put theirs in the place of the package of `note`, and told conda nothing.
+    """Tell whether others have put theirs in the place of the package of `note`, without conda.
 
     `taken` are the names of what others have installed. conda's own name can be another: pytorch is torch.
     """

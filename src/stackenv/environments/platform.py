@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import Distribution
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
+from stackenv.environments.own_packages import read_site_packages
 from stackenv.record import Package, Platform
 
 FLAG_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "CPPFLAGS", "RUSTFLAGS")
@@ -52,16 +56,10 @@ def is_built_for_this_cpu(environ: Mapping[str, str]) -> bool:
     return bool(re.search(r"-march=|-mcpu=|target-cpu=", flags))
 
 
-def has_extensions(package: Package, prefix: Path) -> bool:
-    """Tell whether `package` has compiled files, by the RECORD of its metadata (PEP 376)."""
-    name = re.sub(r"[-_.]+", "_", package.name)
-    for folder in Path(package.location or prefix).glob("*.dist-info"):
-        stem = folder.name[: -len(".dist-info")]
-        if re.sub(r"[-_.]+", "_", stem.rpartition("-")[0]).lower() == name.lower():
-            record = folder / "RECORD"
-            text = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else ""
-            return any(line.split(",")[0].endswith(".so") for line in text.splitlines())
-    return False
+def has_extensions(distribution: Distribution) -> bool:
+    """Tell whether `distribution` has compiled files, by the RECORD of its metadata (PEP 376)."""
+    lines = (distribution.read_text("RECORD") or "").splitlines()
+    return any(line.split(",")[0].endswith(".so") for line in lines)
 
 
 def list_needed_features(
@@ -73,12 +71,11 @@ def list_needed_features(
     """
     if not is_built_for_this_cpu(environ):
         return ()
-    compiled = [
-        package
-        for package in packages
-        if package.source and not package.source.endswith(".whl") and has_extensions(package, prefix)
-    ]
-    if not compiled:
+    built = {canonicalize_name(p.name) for p in packages if p.source and not p.source.endswith(".whl")}
+    if not built or not any(
+        canonicalize_name(found.metadata["Name"]) in built and has_extensions(found)
+        for found in read_site_packages(prefix)
+    ):
         return ()
     import archspec.cpu
 
