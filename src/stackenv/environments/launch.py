@@ -11,7 +11,7 @@ from stackenv.modulefile import InstalledFile
 from stackenv.record import FOLDER, Record
 
 # Below the environment's prefix. What others keep leads to this file and no further, so that it stays
-# right when the module gets another name or stands on other modules: it is written anew then.
+# right when the module gets another name or is based on other modules: it is written again then.
 LAUNCH_FILE = f"{FOLDER}/launch"
 LOSS = "Jupyter kernels of the environment do not start"
 

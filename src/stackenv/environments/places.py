@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.environments.context import Context
+from stackenv.environments.store import check_name
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.output import tell
 from stackenv.record import FOLDER, Record
@@ -41,6 +42,30 @@ def check_place(path: Path, context: Context, conda: bool = False) -> Path:
     require_outside(path, context, conda)
     require_empty(path)
     return path
+
+
+def choose_places(
+    name: str, version: str, path: Path | None, context: Context, conda: bool = False
+) -> tuple[Path, Path]:
+    """Return the modulefile of the new environment NAME/VERSION, and its folder.
+
+    That is `path`, or without it the first usable place.
+
+    Raises
+    ------
+    UsageError
+        When the module cannot be called so, or the environment cannot be there.
+    TakenError
+        When there is something already.
+    BusyError
+        When another command changes the module.
+    StackenvError
+        When there is no usable place.
+    """
+    full_name = f"{check_name(name)}/{check_name(version, 'version')}"
+    context.journal.require_unchanged(full_name)
+    modulefile = context.store.require_free(name, version)
+    return modulefile, check_place(path or choose_place(name, version, context, conda), context, conda)
 
 
 def choose_place(name: str, version: str, context: Context, conda: bool = False) -> Path:

@@ -24,7 +24,7 @@ from stackenv.output import tell
 from stackenv.record import Package, Python, Record, read_command_words
 
 # What builds packages is never constrained: pip before 25.3 reads the same constraints for the
-# isolated build of an sdist, which may need newer ones (issue 3).
+# isolated build of an sdist, which may need newer ones.
 BUILD_BACKENDS = frozenset(
     """
     build calver cmake cython editables expandvars flit flit-core flit-scm hatch-fancy-pypi-readme
@@ -161,6 +161,79 @@ def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> s
     return ""
 
 
+def choose_base(
+    modules: Sequence[str], version: str, os_python: bool, name: str, context: Context
+) -> tuple[Stack, Python]:
+    """Return what a new venv is based on: the stack of `modules`, or of those loaded now, and a Python.
+
+    Parameters
+    ----------
+    version
+        With what that of the Python is to begin; empty for any.
+    os_python
+        Whether the Python is to be the operating system's.
+    name
+        Of the environment, for the hints.
+
+    Raises
+    ------
+    UsageError
+        When a module of an environment is among the modules.
+    StackenvError
+        When there is no Python that fits.
+    """
+    lmod = Lmod.find(context.environ)
+    stack = require_no_personal(load_stack(lmod, modules or list_loaded(lmod)))
+    if os_python:
+        python = choose_os_python(stack)
+    elif version and (not stack.python or not fits(stack.python.version, version)):
+        raise refuse_version(stack, version, name, lmod)
+    else:
+        python = require_python(stack, lmod)
+    if not fits(python.version, version):
+        raise StackenvError(
+            f"Python {version} is asked for, and {python.executable} is {python.version}",
+            "leave out --python or --os-python",
+        )
+    if not stack.can_make_venv and not os_python:
+        raise StackenvError(
+            f"{python.executable} has no venv with pip (the standard modules venv and ensurepip)",
+            "load another Python module",
+        )
+    return stack, python
+
+
+def choose_os_python(stack: Stack) -> Python:
+    """Return the operating system's Python; raise StackenvError when the modules bring another one."""
+    if stack.python:
+        raise StackenvError(
+            f"--os-python, and {', '.join(stack.modules)} brings Python {stack.python.version}: packages "
+            "for the one break the other",
+            "leave --os-python out, or: module purge, and the same again",
+        )
+    python = require_os_python(stack)
+    tell(f"{python.executable} is the operating system's Python {python.version}: no optimised stack")
+    return python
+
+
+def refuse_version(stack: Stack, version: str, name: str, lmod: Lmod) -> StackenvError:
+    """Return the error for modules that bring no Python `version`; its hint names those that do."""
+    pythons = [module for module in lmod.available("Python") if module.startswith("Python/")]
+    offered = [module for module in pythons if fits(module.split("/")[1], version)]
+    have = f"the modules bring Python {stack.python.version}" if stack.python else "no Python is loaded"
+    return StackenvError(
+        f"Python {version} is asked for, and {have}",
+        f"modules that match: {', '.join(offered)}; type: module load {offered[-1]}"
+        if offered
+        else f"no Python module matches; conda has others: stackenv create {name} --conda python={version}",
+    )
+
+
+def fits(version: str, wanted: str) -> bool:
+    """Tell whether `version` begins with the numbers of `wanted`."""
+    return not wanted or f"{version}.".replace("-", ".").startswith(f"{wanted}.")
+
+
 def require_python(stack: Stack, lmod: Lmod) -> Python:
     """Return the modules' Python.
 
@@ -224,9 +297,9 @@ def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Reco
 
 
 def list_loaded(lmod: Lmod) -> tuple[str, ...]:
-    """Return the modules that the user has loaded, as far as an environment can stand on them.
+    """Return the modules that the user has loaded, as far as an environment can be based on them.
 
-    In the place of a personal environment are the modules that it stands on itself: two of them are
+    In the place of a personal environment are the modules that it is based on itself: two of them are
     never loaded at once.
     """
     names: list[str] = []
@@ -267,11 +340,11 @@ def require_no_personal(stack: Stack) -> Stack:
     for module in read_loaded_modules(stack.environ):
         if is_personal(module, stack.environ):
             record = read_loaded_record(module, stack.environ)
-            beneath = " ".join(f"-m {name}" for name in record.modules) if record else ""
+            base = " ".join(f"-m {name}" for name in record.modules) if record else ""
             raise UsageError(
                 f"{module.full_name} is the module of an environment, and no other can stand on it: one is "
                 "loaded at a time; nothing was changed",
-                f"name those that it stands on: {beneath}" if beneath else "name a module of the site's",
+                f"name those that it is based on: {base}" if base else "name a module of the site's",
             )
     return stack
 
@@ -282,7 +355,7 @@ def name_of(full_name: str) -> str:
 
 
 def require_own_name(record: Record) -> None:
-    """Raise UsageError when a module beneath `record` has its name: Lmod loads one module of a name."""
+    """Raise UsageError when a base module of `record` has its name: Lmod loads one module of a name."""
     for module in record.stack:
         if name_of(module) == record.name:
             raise UsageError(
@@ -314,7 +387,7 @@ def tell_of_same_name(record: Record, context: Context) -> None:
 
 
 def require_loadable_name(record: Record, context: Context) -> None:
-    """Refuse a name that a module beneath `record` has; tell of any other module that has it.
+    """Refuse a name that a base module of `record` has; tell of any other module that has it.
 
     Raises
     ------

@@ -20,7 +20,7 @@ OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 
 @dataclass(frozen=True)
 class Venv:
-    """A venv as its files tell it; `executable` is the real path of the Python beneath."""
+    """A venv as its files tell it; `executable` is the real path of its base Python."""
 
     prefix: str
     executable: str
@@ -29,7 +29,7 @@ class Venv:
 
     @property
     def is_on_os_python(self) -> bool:
-        """True when the Python beneath is the operating system's."""
+        """True when the base Python is the operating system's."""
         return os.path.dirname(self.executable) in OS_FOLDERS  # noqa: PTH120 (a string in, a string out)
 
 
@@ -51,7 +51,7 @@ def read_venv(prefix: Path) -> Venv:
     Raises
     ------
     StackenvError
-        When the Python beneath is gone; the hint says how to make it anew.
+        When the base Python is gone; the hint says how to make the venv again.
     """
     try:
         configuration = read_configuration(prefix / "pyvenv.cfg")
@@ -62,14 +62,14 @@ def read_venv(prefix: Path) -> Venv:
     if not python.exists():
         target = python.readlink() if python.is_symlink() else configuration.get("home", "?")
         raise StackenvError(
-            f"the Python that {prefix} stands on is gone: {target}", describe_anew(requirements)
+            f"the Python that {prefix} stands on is gone: {target}", describe_remaking(requirements)
         )
     sees_base = configuration.get("include-system-site-packages", "false").lower() == "true"
     return Venv(str(prefix), str(find_base_python(python, configuration)), sees_base, requirements)
 
 
 def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
-    """Return the real path of the Python beneath the venv's `python`.
+    """Return the real path of the base Python of the venv's `python`.
 
     That is where its link leads; of a copy (venv --copies), the python in the folder of pyvenv.cfg.
     """
@@ -108,8 +108,8 @@ def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
     return {link: str(base) if link == name else name for link in lost}
 
 
-def describe_anew(requirements: Sequence[str]) -> str:
-    """Return how to make an environment of `requirements` anew."""
+def describe_remaking(requirements: Sequence[str]) -> str:
+    """Return how to make an environment of `requirements` again."""
     words = shlex.join(requirements)
     return f"load a Python module and make it anew: stackenv create NAME {words}".rstrip()
 
@@ -120,13 +120,13 @@ def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
     Raises
     ------
     StackenvError
-        When it does not run; the hint says how to make it anew.
+        When it does not run; the hint says how to make the venv again.
     """
     try:
         return probe_python(f"{venv.prefix}/bin/python", environ)
     except StackenvError as error:
-        anew = describe_anew(venv.requirements)
-        raise StackenvError(error.message, f"if its Python was changed, {anew}") from error
+        again = describe_remaking(venv.requirements)
+        raise StackenvError(error.message, f"if its Python was changed, {again}") from error
 
 
 def find_python_module(lmod: Lmod, executable: str) -> str:
@@ -156,7 +156,7 @@ def list_candidates(lmod: Lmod, executable: str) -> set[str]:
     try:
         found = lmod.spider_reverse_map()
     except ModuleError:
-        # One modulefile that hangs ends spider; the others are to be had all the same.
+        # One modulefile that hangs ends spider; the others are available all the same.
         return {name for name in lmod.available("Python") if name.startswith("Python/")}
     places = (folder, folder.parent)
     return {

@@ -111,7 +111,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         f"the environment again: stackenv rebuild {name}"
     )
     environment: tuple[Operation, ...] = (
-        # When the modules are loaded: a Python that went with one of them is told by its name.
+        # When the modules are loaded: a Python that went with one of them is missed by its name.
         RequirePath(python, no_python),
         SaveEnv("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
         PushEnv("VIRTUAL_ENV", prefix),

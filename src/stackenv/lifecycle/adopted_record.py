@@ -51,8 +51,8 @@ class AdoptRequest:
         )
 
 
-def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
-    """Return the stack of `names` if they can be loaded and bring the Python beneath `venv`, else None."""
+def try_stack(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
+    """Return the stack of `names` if they can be loaded and bring the base Python of `venv`, else None."""
     try:
         stack = require_no_personal(load_stack(lmod, names)) if names else None
     except (ModuleError, UsageError):
@@ -61,9 +61,9 @@ def load_gladly(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
 
 
 def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
-    """Return the stack beneath `venv`, and the module of its Python (empty: no module's).
+    """Return the stack that `venv` is based on, and the module of its Python (empty: no module's).
 
-    It stands on the modules of -m, or on those that are loaded or were recorded, where they go with
+    That are the modules of -m, or those that are loaded or were recorded, where they go with
     its Python.
 
     Raises
@@ -74,18 +74,18 @@ def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record |
     if request.modules:
         return require_stack(request, venv, lmod)
     loaded = list_loaded(lmod)
-    stack = load_gladly(venv, lmod, loaded) or load_gladly(venv, lmod, former.modules if former else ())
+    stack = try_stack(venv, lmod, loaded) or try_stack(venv, lmod, former.modules if former else ())
     if stack:
         return stack, name_python_module(stack)
     module = find_python_module(lmod, venv.executable)
-    stack = load_gladly(venv, lmod, (module, *loaded)) if module else None
+    stack = try_stack(venv, lmod, (module, *loaded)) if module else None
     if stack is None and loaded:
         tell(f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out")
     return stack or load_stack(lmod, (module,) if module else ()), module
 
 
 def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack, str]:
-    """Return as `choose_stack` the stack of the modules of -m, and of the module of the Python beneath.
+    """Return as `choose_stack` the stack of the modules of -m, and of the module of the base Python.
 
     Raises
     ------

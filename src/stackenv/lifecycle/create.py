@@ -20,23 +20,13 @@ from stackenv.environments.conda_environment import (
 )
 from stackenv.environments.context import Context, open_context
 from stackenv.environments.making import Made, Making
-from stackenv.environments.places import check_place, choose_place
+from stackenv.environments.places import choose_places
 from stackenv.environments.run_plan import making
-from stackenv.environments.stack import (
-    Stack,
-    describe_origin,
-    list_loaded,
-    load_stack,
-    require_no_personal,
-    require_os_python,
-    require_python,
-)
-from stackenv.environments.store import check_name
+from stackenv.environments.stack import choose_base, describe_origin
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
-from stackenv.errors import StackenvError, UsageError, quote_word
+from stackenv.errors import UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import tell
-from stackenv.record import Python, Record
+from stackenv.record import Record
 from stackenv.transactions.plan import Step
 
 
@@ -64,8 +54,6 @@ class CreateRequest:
 
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
-        check_name(self.name)
-        check_name(self.version, "version")
         for file in self.requirements:
             if not file.is_file():
                 raise UsageError(f"the requirements file {file} does not exist", f"ls -l {quote_word(file)}")
@@ -159,57 +147,6 @@ def check_package(text: str) -> None:
         raise UsageError(f"{text!r} is no package that pip could install: {error}") from error
 
 
-def choose_stack(request: CreateRequest, lmod: Lmod) -> Stack:
-    """Return the stack of the modules that are named, or else loaded now."""
-    return require_no_personal(load_stack(lmod, request.modules or list_loaded(lmod)))
-
-
-def choose_python(request: CreateRequest, stack: Stack, lmod: Lmod) -> Python:
-    """Return the Python to build on; raise StackenvError with the hint when there is none that fits."""
-    wanted = request.python_version
-    if request.os_python:
-        if stack.python:
-            raise StackenvError(
-                f"--os-python, and {', '.join(stack.modules)} brings Python {stack.python.version}: packages "
-                "for the one break the other",
-                "leave --os-python out, or: module purge, and the same again",
-            )
-        python = require_os_python(stack)
-        tell(f"{python.executable} is the operating system's Python {python.version}: no optimised stack")
-    elif wanted and (not stack.python or not fits(stack.python.version, wanted)):
-        offered = [
-            name
-            for name in lmod.available("Python")
-            if name.startswith("Python/") and fits(name.split("/")[1], wanted)
-        ]
-        have = f"the modules bring Python {stack.python.version}" if stack.python else "no Python is loaded"
-        raise StackenvError(
-            f"Python {wanted} is asked for, and {have}",
-            f"modules that match: {', '.join(offered)}; type: module load {offered[-1]}"
-            if offered
-            else f"no Python module matches; conda has others: stackenv create {request.name} --conda "
-            f"python={wanted}",
-        )
-    else:
-        python = require_python(stack, lmod)
-    if not fits(python.version, wanted):
-        raise StackenvError(
-            f"Python {wanted} is asked for, and {python.executable} is {python.version}",
-            "leave out --python or --os-python",
-        )
-    if not stack.can_make_venv and not request.os_python:
-        raise StackenvError(
-            f"{python.executable} has no venv with pip (the standard modules venv and ensurepip)",
-            "load another Python module",
-        )
-    return python
-
-
-def fits(version: str, wanted: str) -> bool:
-    """Tell whether `version` begins with the numbers of `wanted`."""
-    return not wanted or f"{version}.".replace("-", ".").startswith(f"{wanted}.")
-
-
 @contextlib.contextmanager
 def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
     """Return the context in which the environment of `request` is made, when that is possible at all.
@@ -219,14 +156,13 @@ def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
     UsageError
         For what cannot be meant.
     StackenvError
-        When no module can be written, or another command changes the one that is wanted.
+        When no module can be written.
     """
     request.check()
     context = open_context(request.shared)
     context.store.check_writable()
     if not dry_run:
         context.recover()
-    context.journal.require_unchanged(f"{request.name}/{request.version}")
     with making(context) as within:
         yield within
 
@@ -246,24 +182,16 @@ def create_new(request: CreateRequest, dry_run: bool) -> Made:
         When the modules bring no Python that can be used, and at whatever else fails.
     """
     with opened(request, dry_run) as context:
-        plan = plan_conda if request.conda else plan_venv
-        new, installs = plan(request, context)
+        new, installs = plan_conda(request, context) if request.conda else plan_venv(request, context)
         return new.carry_out((*new.plan_environment(installs), new.plan_module()), dry_run)
-
-
-def choose_folder(request: CreateRequest, context: Context, conda: bool) -> Path:
-    """Return the folder of the new environment: --path, else the first usable place."""
-    path = request.path or choose_place(request.name, request.version, context, conda)
-    return check_place(path, context, conda)
 
 
 def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
     """Return the making of a venv, and the steps that install packages."""
-    lmod = Lmod.find(context.environ)
-    modulefile = context.store.require_free(request.name, request.version)
-    path = choose_folder(request, context, conda=False)
-    stack = choose_stack(request, lmod)
-    python = choose_python(request, stack, lmod)
+    modulefile, path = choose_places(request.name, request.version, request.path, context)
+    stack, python = choose_base(
+        request.modules, request.python_version, request.os_python, request.name, context
+    )
     record = Record(
         name=request.name,
         version=request.version,
@@ -284,8 +212,7 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
 
 def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
     """Return the making of a conda environment, and the step that has conda fill it."""
-    modulefile = context.store.require_free(request.name, request.version)
-    prefix = choose_folder(request, context, conda=True)
+    modulefile, prefix = choose_places(request.name, request.version, request.path, context, conda=True)
     lmod = Lmod.find(context.environ)
     stack = load_conda_stack(request.modules, context, lmod)
     conda = find_conda(stack)

@@ -14,8 +14,9 @@ from packaging.utils import canonicalize_name
 from stackenv.environments.context import Context
 from stackenv.environments.making import Made, Making
 from stackenv.environments.module import require_kind
+from stackenv.environments.places import choose_places
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
-from stackenv.lifecycle.create import CreateRequest, choose_folder, opened
+from stackenv.lifecycle.create import CreateRequest, opened
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import (
@@ -176,8 +177,9 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
         allow_shadow=(*exported.record.allow_shadow, *request.allow_shadow),
         user_site=exported.record.user_site or request.user_site,
     )
-    modulefile = context.store.require_free(request.name, request.version)
-    path = choose_folder(request, context, old.kind == "conda")
+    modulefile, path = choose_places(
+        request.name, request.version, request.path, context, conda=old.kind == "conda"
+    )
     modules = request.modules or old.modules
     try:
         stack = load_modules(old, modules, context)

@@ -19,7 +19,7 @@ def list_new_faults(old: Record, new: Record, modulefile: Path, context: Context
     """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`.
 
     What packages need of each other cannot be compared where the modules of the old one are gone: it is
-    told, and is no reason against the new one.
+    said, and is no reason against the new one.
     """
     loader = StackLoader(context.environ)
     found = list_faults(look_at(new, modulefile, context, loader, believed=True))

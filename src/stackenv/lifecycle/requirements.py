@@ -245,7 +245,7 @@ class Outcome:
     missing
         Name, version before, and why it could not be had.
     left_behind
-        What is in the old environment and was not installed there: nobody can install it anew.
+        What is in the old environment and was not installed there: nobody can install it again.
     """
 
     left_to_stack: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -264,7 +264,7 @@ class Outcome:
         What is not in it, and not missing, the modules of `stack` have: then pip has left it alone.
         """
         versions = {str(canonicalize_name(p.name)): p.version for p in now}
-        beneath = {str(canonicalize_name(p.name)): p for p in (stack.packages if stack else ())}
+        of_stack = {str(canonicalize_name(p.name)): p for p in (stack.packages if stack else ())}
         gone = {name for name, _, _ in self.missing}
         for package in wanted:
             name = str(canonicalize_name(package.name))
@@ -274,8 +274,8 @@ class Outcome:
                 self.kept.append((package.name, versions[name]))
             elif name in versions:
                 self.changed.append((package.name, package.version, versions[name]))
-            elif stack and name in beneath:
-                found = beneath[name]
+            elif stack and name in of_stack:
+                found = of_stack[name]
                 self.left_to_stack.append(
                     (package.name, package.version, found.version, stack.module_of(found))
                 )
@@ -399,7 +399,7 @@ def install_with_conda(
     wanted: Sequence[Wanted],
     outcome: Outcome,
 ) -> None:
-    """Install conda's packages `wanted`: as they were; what is not to be had so, in any version.
+    """Install conda's packages `wanted`: as they were; what is not available so, in any version.
 
     Parameters
     ----------
@@ -412,7 +412,7 @@ def install_with_conda(
     ------
     InstallError
         When nothing at all could be had, the channels cannot be reached, or conda failed over something
-        else than what there is to be had: a disk that is full, a download that broke off.
+        else than what is available: a disk that is full, a download that broke off.
     """
     left = {package.name: package for package in wanted}
     specs = {package.name: package.arguments[0] for package in wanted}
@@ -469,7 +469,7 @@ def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, 
         )
     if answer.get("success"):
         return None
-    told = [answer.get("packages") or (), *(answer.get("bad_deps") or ())]
-    specs = [spec for specs in told if isinstance(specs, (list, tuple)) for spec in specs]
+    named = [answer.get("packages") or (), *(answer.get("bad_deps") or ())]
+    specs = [spec for specs in named if isinstance(specs, (list, tuple)) for spec in specs]
     names = {re.split(r"[\s=<>!~\[]", str(spec).rpartition("::")[2], maxsplit=1)[0] for spec in specs}
     return names | set(NOT_PROVIDED.findall(words))
