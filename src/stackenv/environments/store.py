@@ -208,9 +208,6 @@ class ModuleStore:
             folder = self.root / name
             files = [file for file in folder.glob("*.lua") if file.name[0] != "."] if folder.is_dir() else []
             if len(files) > 1:
-                # It costs more than reading the modules, and most names have one version.
-                from stackenv.lmod.bindings import order_version
-
                 files.sort(key=lambda path: order_version(path.stem))
             yield from filter(None, map(self.read, files))
 
