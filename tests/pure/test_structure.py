@@ -100,3 +100,16 @@ def test_the_model_loads_neither_yaml_nor_the_schema_library(module: str) -> Non
     code = f"import sys, stackenv.{module}; print(*({{'yaml', 'voluptuous'}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("command", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.stem)
+def test_a_command_imports_its_subject_when_it_runs(command: Path) -> None:
+    """So that help, completion and `list` do not wait for what they do not need."""
+    imported = {
+        subject_of((node.module or "").partition(".")[2])
+        for node in ast.parse(command.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "stackenv"
+    }
+    # Only the build of stackenv's own module runs it.
+    also = {"modulefile"} if command.stem == "completions_and_man" else set()
+    assert imported <= {"", "cli", "errors", "output"} | also
