@@ -101,12 +101,9 @@ def confirm(question: str, whether: str, hint: str) -> bool:
 
 def format_bytes(number: float) -> str:
     """Return `number` of bytes as people read it, in the units of disks and quotas (1 kB is 1000)."""
-    unit = "B"
-    for larger in ("kB", "MB", "GB", "TB", "PB"):
-        if number < 999.5:
-            break
-        number, unit = number / 1000, larger
-    return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
+    from rich.filesize import decimal
+
+    return decimal(round(number))
 
 
 def format_count(number: int, noun: str, plural: str = "") -> str:

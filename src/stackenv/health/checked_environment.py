@@ -7,19 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import Distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.environments.own_packages import Owners, read_own_packages, read_owners, read_site_packages
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError
 from stackenv.health.finding import RunCommand
+from stackenv.health.installed_files import Fault, list_faults
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Record
-
-if TYPE_CHECKING:
-    from stackenv.environments.own_packages import Owners
-    from stackenv.health.installed_files import Fault
 
 
 @dataclass
@@ -143,24 +140,18 @@ class CheckedEnvironment:
     @cached_property
     def distributions(self) -> list[Distribution]:
         """What is installed into the environment's own site-packages; nothing while it is packed."""
-        from stackenv.environments.own_packages import read_site_packages
-
         packed = self.record is not None and self.record.packed
         return [] if packed else read_site_packages(self.prefix)
 
     @cached_property
     def owners(self) -> Owners:
         """Who has installed what is there; nothing while it is packed."""
-        from stackenv.environments.own_packages import Owners, read_owners
-
         packed = self.record is not None and self.record.packed
         return Owners((), ()) if packed else read_owners(self.prefix)
 
     @cached_property
     def faulty_files(self) -> tuple[Fault, ...]:
         """The files of packages that are gone, or not as they were installed."""
-        from stackenv.health.installed_files import list_faults
-
         # What was adopted may have been moved before.
         stays = self.record is not None and self.record.owned
         return tuple(list_faults(self.owners, self.prefix, stays, self.thorough))
@@ -168,7 +159,5 @@ class CheckedEnvironment:
     @cached_property
     def packages(self) -> tuple[Package, ...]:
         """The environment's own packages as they are now."""
-        from stackenv.environments.own_packages import read_own_packages
-
         assert self.record is not None
         return read_own_packages(self.record)

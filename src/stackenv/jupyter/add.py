@@ -12,8 +12,8 @@ from stackenv.environments.launch import describe_launch, describe_launch_file
 from stackenv.environments.module_update import read_own_record, require_unpacked
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
-from stackenv.jupyter.install_ipykernel import install_ipykernel
-from stackenv.jupyter.ipykernel import IPyKernel, describe_missing, probe_ipykernel
+from stackenv.jupyter.install_ipykernel import describe_missing, install_ipykernel
+from stackenv.jupyter.ipykernel import IPyKernel, probe_ipykernel
 from stackenv.jupyter.kernels import StoredKernel, choose_folder, read_kernel, write_kernel
 from stackenv.jupyter.kernelspec import (
     check_display_name,

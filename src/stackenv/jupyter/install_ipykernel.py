@@ -1,4 +1,4 @@
-"""Installs ipykernel into an environment: by its own pip, or by the conda that its module loads."""
+"""What an environment without a usable ipykernel needs, and its installation by pip or by conda."""
 
 from __future__ import annotations
 
@@ -6,11 +6,35 @@ import shlex
 from pathlib import Path
 
 from stackenv.environments.context import Context
+from stackenv.environments.own_packages import read_owners
 from stackenv.environments.run_plan import making
 from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
-from stackenv.errors import InstallError
+from stackenv.errors import InstallError, StackenvError
 from stackenv.jupyter.ipykernel import IPyKernel, Start, probe_ipykernel
 from stackenv.record import Record
+
+
+def advise_again(record: Record) -> str:
+    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
+    if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
+        return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
+    return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
+
+
+def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
+    """Return the error for an environment whose ipykernel cannot be used."""
+    if found.problem:
+        return StackenvError(
+            f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
+            "changed",
+            f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
+            f"install it again: {advise_again(record)}",
+        )
+    return StackenvError(
+        f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "
+        "needs it; nothing was changed",
+        f"stackenv kernel add {record.full_name} --install",
+    )
 
 
 def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKernel:

@@ -73,28 +73,3 @@ def may_have_ipykernel(record: Record) -> bool:
     if any(canonicalize_name(name) == NAME for name, _, _ in record.pinned):
         return True
     return any(Path(record.path).glob(f"lib*/python3*/site-packages/{NAME}-*-info"))
-
-
-def advise_again(record: Record) -> str:
-    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
-    from stackenv.environments.own_packages import read_owners
-
-    if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
-        return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
-    return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
-
-
-def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
-    """Return the error for an environment whose ipykernel cannot be used."""
-    if found.problem:
-        return StackenvError(
-            f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
-            "changed",
-            f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
-            f"install it again: {advise_again(record)}",
-        )
-    return StackenvError(
-        f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "
-        "needs it; nothing was changed",
-        f"stackenv kernel add {record.full_name} --install",
-    )

@@ -11,6 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from stackenv.environments.packed import IMAGE
+from stackenv.environments.python import probe_python
 from stackenv.errors import StackenvError
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.extensions import list_extensions, probe_imports
@@ -96,8 +98,6 @@ def list_reinstalls(
 
 def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the image of a packed environment is gone or cut off."""
-    from stackenv.environments.packed import IMAGE
-
     record = environment.record
     assert record is not None and record.packed is not None
     image = environment.prefix / IMAGE
@@ -154,28 +154,36 @@ def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
     for name, kind, words in probe_imports(str(python), compiled.values(), environ):
         if kind in ("slow", "exit") or any(driver in words for driver in DRIVERS):
             elsewhere[name] = words
-        elif kind == "crash" or any(telling in words for telling in SIGNS_OF_DAMAGE):
+        elif kind == "crash" or any(sign in words for sign in SIGNS_OF_DAMAGE):
             failed[name] = words
     for distribution, names in compiled.items():
-        broken = [name for name in names if name in failed]
         yield from report_elsewhere(distribution, [name for name in names if name in elsewhere], elsewhere)
+        broken = [name for name in names if name in failed]
         if broken:
-            requirement = environment.owners.find_requirement(distribution, environment.prefix)
-            (command,) = list_reinstalls(environment.full_name, [requirement])
-            # Then it is installed again for that already.
-            is_damaged = any(fault.requirement == requirement for fault in environment.faulty_files)
-            name = canonicalize_name(distribution.metadata["Name"])
-            yield Finding(
-                "extensions",
-                "broken",
-                f"{name} {distribution.version}: {broken[0]} cannot be imported: {failed[broken[0]]}"
-                + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""),
-                str(distribution.locate_file("")),
-                "it was built for other libraries, another numpy or another node than are here now",
-                f"{command.sentence}; with other modules: stackenv rebuild {environment.full_name}",
-                () if record.kind == "conda" or is_damaged else (command,),
-                tuple(f"{name}: {module}" for module in broken),
-            )
+            yield report_broken(environment, distribution, broken, failed[broken[0]])
+
+
+def report_broken(
+    environment: CheckedEnvironment, distribution: Distribution, broken: Sequence[str], why: str
+) -> Finding:
+    """Return the finding that the modules `broken` of `distribution` cannot be imported; `why`: the first."""
+    requirement = environment.owners.find_requirement(distribution, environment.prefix)
+    (command,) = list_reinstalls(environment.full_name, [requirement])
+    # The rule `missing-files` installs it again already.
+    is_damaged = any(fault.requirement == requirement for fault in environment.faulty_files)
+    is_conda = environment.record is not None and environment.record.kind == "conda"
+    name = canonicalize_name(distribution.metadata["Name"])
+    return Finding(
+        "extensions",
+        "broken",
+        f"{name} {distribution.version}: {broken[0]} cannot be imported: {why}"
+        + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""),
+        str(distribution.locate_file("")),
+        "it was built for other libraries, another numpy or another node than are here now",
+        f"{command.sentence}; with other modules: stackenv rebuild {environment.full_name}",
+        () if is_conda or is_damaged else (command,),
+        tuple(f"{name}: {module}" for module in broken),
+    )
 
 
 def report_elsewhere(
@@ -297,8 +305,6 @@ def is_met(specifier: SpecifierSet, version: str) -> bool:
 
 def ask_python(environment: CheckedEnvironment) -> dict[str, str]:
     """Return the version of each package that the environment's Python finds; nothing if it does not run."""
-    from stackenv.environments.python import probe_python
-
     stack = environment.loaded_stack
     environ = stack.environ if stack else environment.environ
     try:
