@@ -99,7 +99,7 @@ def job(
     """
     from stackenv.environments.context import open_context
     from stackenv.slurm.job import JobRequest
-    from stackenv.slurm.prepare import write_script
+    from stackenv.slurm.script import write_script
     from stackenv.slurm.submit import list_stronger, submit
 
     context = open_context(shared)

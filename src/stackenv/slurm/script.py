@@ -1,13 +1,16 @@
-"""The text of a submission script."""
+"""The submission script of a job in one of the user's environments."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
+from stackenv.environments.context import Context
+from stackenv.lmod.package import find_lmod_package
 from stackenv.modulefile.dialect import quote_sh
-from stackenv.slurm.job import JobSpec
+from stackenv.slurm.job import JobRequest, JobSpec, describe_job
 
 # bash takes them for its own where they begin a command (bash(1), "Reserved Words").
 RESERVED_WORD = re.compile(
@@ -61,6 +64,20 @@ THREADS = """\
 export SRUN_CPUS_PER_TASK="${{SLURM_CPUS_PER_TASK:-{cpus}}}" SLURM_EXPORT_ENV=ALL
 {threads}
 """
+
+
+def write_script(context: Context, name: str, request: JobRequest, command: tuple[str, ...]) -> str:
+    """Return the script of the job that is asked for."""
+    module = context.store.find(name, default=True)
+    # Others may write the record of a project's environment: how the module is called, the store knows.
+    record = replace(
+        module.read_record(),
+        name=module.name,
+        version=module.version,
+        module_folder=str(context.store.root),
+    )
+    package = find_lmod_package(context.environ)
+    return render_job(describe_job(record, request, context.configuration.jobs, package, command))
 
 
 def render_job(spec: JobSpec) -> str:
