@@ -15,7 +15,7 @@ from stackenv.environments.context import Context
 from stackenv.environments.module_update import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, explain
-from stackenv.health.fix import carry_out_action
+from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
 from stackenv.output import tell
 from stackenv.transactions.interruption import InterruptedCommandError

@@ -9,9 +9,9 @@ from pathlib import Path
 from stackenv.account.account import Account
 from stackenv.environments.context import Context
 from stackenv.errors import StackenvError, explain
+from stackenv.health.actions import carry_out_action
 from stackenv.health.check import Found
 from stackenv.health.finding import Action, Finding, MoveAside
-from stackenv.health.fix import carry_out_action
 from stackenv.health.rules import CONDA_RULES, apply_rules
 from stackenv.output import print_line, tell
 from stackenv.transactions.interruption import InterruptedCommandError
