@@ -1,0 +1,28 @@
+"""The table of rules: each function that is one has its row, under the name that it is found by."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+from stackenv.health import rules
+from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES
+
+pytestmark = pytest.mark.quick
+
+TABLES = {"CheckedEnvironment": ENVIRONMENT_RULES, "Account": ACCOUNT_RULES}
+
+
+@pytest.mark.parametrize("subject", TABLES)
+def test_each_rule_has_its_row(subject: str) -> None:
+    found = {}
+    for module in (import_module(f"{rules.__name__}.{m.name}") for m in pkgutil.iter_modules(rules.__path__)):
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            takes = [p.annotation for p in inspect.signature(function).parameters.values()]
+            own = function.__module__ == module.__name__ and name.startswith("find_")
+            if own and takes == [subject]:
+                found[name[len("find_") :].replace("_", "-")] = function
+    assert found == TABLES[subject]
