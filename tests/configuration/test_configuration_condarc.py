@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackenv.configuration.condarc import describe_condarc
-from stackenv.configuration.loader import SHIPPED_FILE, load_configuration
+from stackenv.configuration.faults import SHIPPED_FILE
+from stackenv.configuration.loader import load_configuration
 
 
 def body(text: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration.loader import SHIPPED_FILE, load_configuration
+from stackenv.configuration.faults import SHIPPED_FILE
+from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.settings import JobSettings
 
 BREAK = "contains a line break; allowed: one line of printable text"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration.loader import SHIPPED_FILE, load_configuration
+from stackenv.configuration.faults import SHIPPED_FILE
+from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.settings import LimitSettings
 
 BYTES = 'null, or a number with a unit: "1 TB" (1000 GB), "500 GiB"'

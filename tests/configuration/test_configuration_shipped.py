@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from stackenv.configuration.loader import SHIPPED_FILE, load_configuration
+from stackenv.configuration.faults import SHIPPED_FILE
+from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
 
 FOLDER = SHIPPED_FILE.parent

@@ -16,8 +16,8 @@ from made_again import make_again
 from stacked import Stack
 from users import STACKENV, User, make_user
 
+from stackenv.transactions.changes import RemoveFile, RemoveTree
 from stackenv.transactions.journal_file import Note
-from stackenv.transactions.plan import RemoveFile, RemoveTree
 from stackenv.transactions.process import Process, read_boot, read_pid_namespace
 
 GROUP, MEMBER = 74001, 74012

@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 
 from stackenv.environments.context import MARKS
+from stackenv.transactions.changes import Change
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.journal_file import Note
-from stackenv.transactions.plan import (
-    Change,
-)
 from stackenv.transactions.process import GONE_AFTER_S, Process
 
 MEMBER = 74012

@@ -17,8 +17,9 @@ import pytest
 from stackenv.environments.context import MARKS
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.carry_out import carry_out_replacement
+from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import RemoveFile, RemoveTree, Replacement, WriteFile
+from stackenv.transactions.plan import Replacement
 from stackenv.transactions.process import GONE_AFTER_S
 
 CHANGE = "stackenv edit biopy"

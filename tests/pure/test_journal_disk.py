@@ -13,8 +13,9 @@ import pytest
 
 from stackenv.errors import StackenvError
 from stackenv.transactions.carry_out import carry_out_plan, carry_out_replacement
+from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Plan, RemoveFile, RemoveTree, Replacement, Step, WriteFile
+from stackenv.transactions.plan import Plan, Replacement, Step
 
 CHANGE = "stackenv edit biopy"
 # Is killed in the middle of a plan for biopy/1.0, whose journal is in the folder of its argument.

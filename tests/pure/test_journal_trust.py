@@ -14,16 +14,10 @@ from journals import MEMBER, age, leave, recover, require_root
 
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.carry_out import carry_out_replacement
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.journal_file import parse_note
-from stackenv.transactions.plan import (
-    Change,
-    MovePath,
-    RemoveFile,
-    RemoveTree,
-    Replacement,
-    WriteFile,
-)
+from stackenv.transactions.plan import Replacement
 
 
 @pytest.fixture

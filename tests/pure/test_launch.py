@@ -19,7 +19,7 @@ from stackenv.jupyter.kernels import write_kernel
 from stackenv.jupyter.kernelspec import describe_kernelspec
 from stackenv.modulefile.text import render_installed_file
 from stackenv.record import Record
-from stackenv.transactions.plan import Change, RemoveFile, WriteFile
+from stackenv.transactions.changes import Change, RemoveFile, WriteFile
 
 
 @pytest.mark.parametrize("afresh", [False, True])

@@ -25,7 +25,7 @@ from stackenv.modulefile.dialect import (
     render_fish,
     render_sh,
 )
-from stackenv.modulefile.lua import quote_lua
+from stackenv.modulefile.lua_string import quote_lua
 
 ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 NASTY = "'\"`$\\!*?[]{}~;&|<>()#%^=:,. -\n\t\r\x01\x1b\x7fé\u2028\U0001f40d"

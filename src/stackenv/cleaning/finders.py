@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from stackenv.account.storage_places import find_pip_cache_folder, list_venvs
-from stackenv.cleaning.in_use import say_what_keeps
+from stackenv.cleaning.in_use import find_reason_to_keep
 from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.conda.package_cache import list_unused
@@ -26,7 +26,7 @@ from stackenv.disk.usage import measure_trees
 from stackenv.environments.conda_environment import load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import read_hand_edited
-from stackenv.environments.processes import find_active, list_users
+from stackenv.environments.processes import find_active_variable, list_processes_using
 from stackenv.errors import StackenvError, explain
 from stackenv.health.finding import RunCommand
 from stackenv.jupyter.kernels import list_kernels
@@ -40,12 +40,12 @@ PIP_TIMEOUT_S = 60
 def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
     """Return `item` with what its places hold, and with why it stays if processes here use them.
 
-    `environ` is that of the shell, whose /proc tells only what it was started with.
+    `environ` is that of the shell: of a shell /proc only has the variables that it was started with.
     """
     usage = measure_trees({place: Path(place) for place in item.places})
     watched = [Path(place) for place in item.watched or item.places]
-    users = [user for place in watched for user in list_users(place, inherited=True)]
-    active = next(filter(None, (find_active(place, environ) for place in watched)), "")
+    users = [user for place in watched for user in list_processes_using(place, inherited=True)]
+    active = next(filter(None, (find_active_variable(place, environ) for place in watched)), "")
     kept = item.kept
     if active and not kept:
         kept = (
@@ -89,28 +89,28 @@ def find_pip_cache(context: Context) -> Iterator[Reclaimable]:
     folder = find_pip_cache_folder(context.environ)
     if folder is None or not folder.is_dir() or not any(folder.iterdir()):
         return
-    python = find_pip(pythons_of(context), folder, context.environ)
+    python = find_pip(list_pythons(context), folder, context.environ)
     actions = (RunCommand((python, "-I", "-B", "-m", "pip", "cache", "purge")),) if python else ()
     kept = "" if python else "no pip was found that uses it: load a Python module and type the same again"
     place = (str(folder),)
     yield Reclaimable("pip-cache", "cache of pip", place, 0, 0, actions, context.environ, place, kept)
 
 
-def pythons_of(context: Context) -> Iterator[str]:
+def list_pythons(context: Context) -> Iterator[str]:
     """Yield the Pythons that may have a pip: the one on PATH, those of the venvs, stackenv's own."""
     found = shutil.which("python3", path=context.environ.get("PATH", ""))
     if found:
         yield found
     prefixes = [Path(module.prefix) for module in context.store.list_modules()]
     venvs = [prefix for prefix in prefixes if any(prefix.glob("lib/python3*/site-packages/pip"))]
-    # The newest of them stands for all: each costs a process.
+    # The newest of them for all: each costs a process.
     if venvs:
         yield str(max(venvs, key=read_pip_version) / "bin/python")
     yield sys.executable
 
 
 def read_pip_version(prefix: Path) -> Version:
-    """Return the version of the pip in the environment at `prefix`; 0 when none is told."""
+    """Return the version of the pip in the environment at `prefix`; 0 when no folder says it."""
     for folder in prefix.glob("lib/python3*/site-packages/pip-*.dist-info"):
         with contextlib.suppress(InvalidVersion):
             return Version(folder.name[len("pip-") : -len(".dist-info")])
@@ -187,7 +187,7 @@ def judge_environments(prefixes: Iterable[Path], context: Context) -> Iterator[R
         kind, what = "environments", f"environment {prefix} of {name}, which has no module any more"
         if leftover.replaced_by:
             kind, what = "old-rebuilds", f"old {name} in {prefix}: it was rebuilt as {leftover.replaced_by}"
-        actions, kept = (DeleteEnvironment(prefix, name),), say_what_keeps(leftover, context)
+        actions, kept = (DeleteEnvironment(prefix, name),), find_reason_to_keep(leftover, context)
         yield Reclaimable(kind, what, (prefix,), 0, 0, actions, kept=kept)
 
 

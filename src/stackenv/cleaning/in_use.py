@@ -1,4 +1,4 @@
-"""What keeps an environment that no module leads to any more: what is in it, and what stands on it."""
+"""Why an environment that no module leads to stays: what is in it, and what depends on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stackenv.jupyter.foreign_kernels import list_named_paths
 from stackenv.output import shorten_list
 
 
-def say_what_keeps(leftover: Leftover, context: Context) -> str:
+def find_reason_to_keep(leftover: Leftover, context: Context) -> str:
     """Return why only its user may delete an environment; empty when nothing keeps it."""
     prefix = str(leftover.prefix)
     foreign = list_foreign(replace(leftover.record, path=prefix))

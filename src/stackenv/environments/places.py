@@ -15,7 +15,8 @@ from stackenv.environments.store import check_name
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.output import tell
 from stackenv.record import FOLDER, Record
-from stackenv.transactions.plan import RemoveTree, Step
+from stackenv.transactions.changes import RemoveTree
+from stackenv.transactions.plan import Step
 
 # The first three end what pip's programs write between double quotes, the last tcsh replaces.
 UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}

@@ -21,7 +21,7 @@ class Process:
     command: str
 
 
-def list_users(folder: Path, inherited: bool = False) -> list[Process]:
+def list_processes_using(folder: Path, inherited: bool = False) -> list[Process]:
     """Return the other processes of this user, on this node, that work with something below `folder`.
 
     Of those that this command was started by only what they run: a Jupyter whose terminal it was typed in,
@@ -62,7 +62,7 @@ def list_ancestors(pid: int) -> set[int]:
     return found
 
 
-def find_active(folder: Path, environ: Mapping[str, str]) -> str:
+def find_active_variable(folder: Path, environ: Mapping[str, str]) -> str:
     """Return the variable of `environ` by which an environment below `folder` is active; empty without."""
     real = f"{os.path.realpath(folder)}/"
     return next((n for n in ACTIVE if environ.get(n) and is_below(environ[n], real)), "")

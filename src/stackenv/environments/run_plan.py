@@ -15,8 +15,9 @@ from stackenv.errors import explain
 from stackenv.output import tell
 from stackenv.record import Record, read_command_words
 from stackenv.transactions.carry_out import carry_out_plan
+from stackenv.transactions.changes import RemoveFolder
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
-from stackenv.transactions.plan import Plan, RemoveFolder, Step
+from stackenv.transactions.plan import Plan, Step
 from stackenv.transactions.scratch import Scratch
 
 

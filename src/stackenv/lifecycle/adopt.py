@@ -36,7 +36,8 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
 from stackenv.transactions.carry_out import read_text
-from stackenv.transactions.plan import Step, WriteFile
+from stackenv.transactions.changes import WriteFile
+from stackenv.transactions.plan import Step
 
 
 def adopt_environment(

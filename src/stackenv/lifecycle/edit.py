@@ -29,7 +29,8 @@ from stackenv.lifecycle.restore_record import require_restorable, restore_conten
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_count, print_steps, tell
 from stackenv.record import Record
-from stackenv.transactions.plan import Change, Replacement, WriteFile
+from stackenv.transactions.changes import Change, WriteFile
+from stackenv.transactions.plan import Replacement
 
 
 class Part(NamedTuple):

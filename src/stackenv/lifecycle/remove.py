@@ -29,8 +29,9 @@ from stackenv.jupyter.kernels import remove_kernels
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_bytes, format_count, shorten_list, tell
 from stackenv.record import RECORD_FILE, Record
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree
 from stackenv.transactions.journal import JournalFullError
-from stackenv.transactions.plan import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, Replacement
+from stackenv.transactions.plan import Replacement
 
 # Without a record, one of these shows that a folder is an environment: a venv, a conda environment.
 MARKS = ("pyvenv.cfg", "conda-meta/history")

@@ -22,7 +22,8 @@ from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import tell
 from stackenv.record import Record
-from stackenv.transactions.plan import Change, RemoveFile, RemoveFolder, Replacement, WriteFile
+from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
+from stackenv.transactions.plan import Replacement
 
 
 @dataclass(frozen=True)

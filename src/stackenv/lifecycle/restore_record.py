@@ -25,7 +25,7 @@ from stackenv.lifecycle.export import PACKED_FORMATS, render
 from stackenv.lmod.bindings import Lmod
 from stackenv.packing.squashfs import opened_image
 from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, parse_choices, parse_record
-from stackenv.transactions.plan import WriteFile
+from stackenv.transactions.changes import WriteFile
 from stackenv.transactions.writers import list_writers, name_user
 
 # What Python, and the activation of a conda environment, read at their start.
@@ -187,7 +187,7 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     """
     from stackenv.packing.image import require_image
     from stackenv.packing.squashfs import opened_image
-    from stackenv.transactions.plan import WriteFile
+    from stackenv.transactions.changes import WriteFile
 
     lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}
     if not lost:

@@ -33,9 +33,11 @@ from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import FOLDER, Record
-from stackenv.transactions.backup import LISTING, keep, name_kept
+from stackenv.transactions.backup import RestoreTree, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
-from stackenv.transactions.plan import Plan, RemoveFolder, RemoveTree, Replacement, RestoreTree, Step
+from stackenv.transactions.changes import RemoveFolder, RemoveTree
+from stackenv.transactions.places import LISTING
+from stackenv.transactions.plan import Plan, Replacement, Step
 
 
 def look_at_conda(

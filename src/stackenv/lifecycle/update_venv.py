@@ -33,9 +33,11 @@ from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.output import format_count
 from stackenv.record import FOLDER, Package, Record, hide_credentials
-from stackenv.transactions.backup import LISTING, keep, name_kept
+from stackenv.transactions.backup import RestoreTree, keep, name_kept
 from stackenv.transactions.carry_out import require_as_seen
-from stackenv.transactions.plan import Plan, RemoveTree, Replacement, RestoreTree, Step
+from stackenv.transactions.changes import RemoveTree
+from stackenv.transactions.places import LISTING
+from stackenv.transactions.plan import Plan, Replacement, Step
 
 
 def look_at_venv(

@@ -22,7 +22,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
-from stackenv.environments.processes import list_users
+from stackenv.environments.processes import list_processes_using
 from stackenv.environments.run_plan import making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import BusyError, StackenvError
@@ -43,17 +43,9 @@ from stackenv.packing.trial_mount import require_mountable
 from stackenv.packing.way import choose_way
 from stackenv.record import RECORD_FILE, PackedImage, Record, read_command_words
 from stackenv.transactions.carry_out import carry_out_exchange
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.interruption import stopping_at_signals
-from stackenv.transactions.plan import (
-    Change,
-    MovePath,
-    Plan,
-    RemoveFile,
-    RemoveTree,
-    Replacement,
-    Step,
-    WriteFile,
-)
+from stackenv.transactions.plan import Plan, Replacement, Step
 
 
 def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
@@ -77,7 +69,7 @@ def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
 
 def require_idle(record: Record) -> None:
     """Raise BusyError while processes of this user on this node use the environment of `record`."""
-    users = list_users(Path(record.path))
+    users = list_processes_using(Path(record.path))
     if users:
         shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
         number = format_count(len(users), "process", "processes")

@@ -55,7 +55,7 @@ def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[st
         said = explain(error)
     finally:
         if entrance:
-            give_back(entrance, folders[1], identity, environ)
+            unmount_trial(entrance, folders[1], identity, environ)
         for folder in folders:
             remove_trial(folder)
     if said:
@@ -91,7 +91,7 @@ def try_mount(entrance: str, environ: Mapping[str, str]) -> str:
     return (" ".join(said.split()) or f"status {status}") if status else ""
 
 
-def give_back(entrance: str, mounts: Path, identity: str, environ: Mapping[str, str]) -> None:
+def unmount_trial(entrance: str, mounts: Path, identity: str, environ: Mapping[str, str]) -> None:
     """Unmount what the script `entrance` has mounted in `mounts`, whether it knows of that or not."""
     # What hangs is taken away without it.
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):

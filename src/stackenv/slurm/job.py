@@ -80,11 +80,11 @@ class JobSpec:
         Where its base modules were found.
     lmod_package
         The folder of Lmod, for where the job's own shell has no `module`.
-    handed_on
+    inherited
         Names of variables of another job's, in which this one may be submitted.
     array
         Whether an array was asked for.
-    left
+    active_variables
         Names of variables that tell what is active where it is submitted.
     threads
         Names of variables that take a number of threads.
@@ -101,9 +101,9 @@ class JobSpec:
     module_folder: str
     modulepath: tuple[str, ...]
     lmod_package: str
-    handed_on: tuple[str, ...]
+    inherited: tuple[str, ...]
     array: bool
-    left: tuple[str, ...]
+    active_variables: tuple[str, ...]
     threads: tuple[str, ...]
     cpus: int
     command: tuple[str, ...]
@@ -134,16 +134,16 @@ def describe_job(
         module_folder=record.module_folder,
         modulepath=tuple(folders),
         lmod_package=lmod_package,
-        handed_on=describe_handed_on(request),
+        inherited=list_inherited(request),
         array=bool(request.array),
-        left=(*OF_ACTIVE, *OF_PYTHON),
+        active_variables=(*OF_ACTIVE, *OF_PYTHON),
         threads=THREADS,
         cpus=request.cpus,
         command=words,
     )
 
 
-def describe_handed_on(request: JobRequest) -> tuple[str, ...]:
+def list_inherited(request: JobRequest) -> tuple[str, ...]:
     """Return the variables of another job's that are none of this one's, since nobody has asked for them."""
     own = "SLURM_MEM_PER_NODE" if request.mem else ""
     memory = tuple(name for name in MEMORY if name != own)

@@ -19,7 +19,7 @@ RESERVED_WORD = re.compile(
 
 # Slurm sets none of these in a job that has no steps yet, or is not of an array. A job of an array
 # that was asked for in front of the script (sbatch --array) keeps its number.
-HANDED_ON = """\
+INHERITED = """\
 # What the job in which this may be submitted has handed on.
 unset "${{!SLURM_STEP@}}" "${{!SLURM_CPU_BIND@}}" {names}
 """
@@ -99,7 +99,7 @@ def render_job(spec: JobSpec) -> str:
 def render_inherited(spec: JobSpec) -> str:
     """Return the lines that forget what a job has of where it is submitted."""
     number = "" if spec.array else NUMBER
-    return HANDED_ON.format(names=" ".join(spec.handed_on)) + number
+    return INHERITED.format(names=" ".join(spec.inherited)) + number
 
 
 def render_load(spec: JobSpec) -> str:
@@ -108,7 +108,7 @@ def render_load(spec: JobSpec) -> str:
     return LOAD.format(
         name=quote_sh(spec.full_name),
         package=quote_sh(spec.lmod_package),
-        leave=LEAVE.format(names=" \\\n    ".join(textwrap.wrap(" ".join(spec.left), 100))),
+        leave=LEAVE.format(names=" \\\n    ".join(textwrap.wrap(" ".join(spec.active_variables), 100))),
         base_folders=BASE_FOLDERS.format(folders=folders) if folders else "",
         folder=quote_sh(spec.module_folder),
     )

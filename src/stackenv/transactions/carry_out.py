@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stackenv.errors import BusyError
+from stackenv.transactions.changes import Change
 from stackenv.transactions.interruption import leaving_rest
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Change, Plan, Replacement
+from stackenv.transactions.plan import Plan, Replacement
 
 
 def carry_out_plan(plan: Plan, journal: Journal, command: str, tell: Callable[[str], None]) -> None:

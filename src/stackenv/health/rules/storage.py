@@ -57,7 +57,7 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
         purged = find_purged_folder(path, environ, configuration)
         if purged and path.is_dir() and path not in reported:
             reported.add(path)
-            hint = f"conda makes another where the site wants it; {say_how_it_goes(path)}"
+            hint = f"conda makes another where the site wants it; {advise_removal(path)}"
             yield report_purged(f"conda's packages are in {path}", str(path), purged, hint)
     for prefix in list_conda_prefixes(environ, configuration):
         purged = find_purged_folder(prefix, environ, configuration)
@@ -67,7 +67,7 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
             yield report_purged(what, str(prefix), purged, f"make it anew where the site wants it: {typed}")
 
 
-def say_how_it_goes(path: Path) -> str:
+def advise_removal(path: Path) -> str:
     """Return what takes the package cache `path` away: of a folder that holds more, what is conda's alone."""
     if is_own(path) and not path.is_symlink() and all(map(is_of_cache, path.iterdir())):
         return f"this one can go: {shlex.join(('rm', '-r', str(path)))}"
