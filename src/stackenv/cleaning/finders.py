@@ -221,11 +221,11 @@ def list_prefixes(context: Context) -> Iterator[Path]:
 def find_broken_kernels(context: Context) -> Iterator[Reclaimable]:
     """Yield the Jupyter kernels of stackenv whose environment or module is gone."""
     for stored in list_kernels(context.environ):
-        state, problem, _ = judge_kernel(stored)
+        state = judge_kernel(stored)
         # A copy that somebody has made is theirs to remove.
-        if state in ("environment gone", "module gone") and not stored.is_copy:
+        if state.can_go and not stored.is_copy:
             action = RunCommand(("stackenv", "kernel", "remove", stored.name))
-            what = f"Jupyter kernel {stored.display_name}: {problem}"
+            what = f"Jupyter kernel {stored.display_name}: {state.problem}"
             yield Reclaimable("kernels", what, (str(stored.folder),), 0, 0, (action,), context.environ)
 
 

@@ -11,41 +11,69 @@ from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, explain
 from stackenv.jupyter.ipykernel import may_have_ipykernel
 from stackenv.jupyter.kernels import StoredKernel
-from stackenv.record import RECORD_FILE, parse_record
+from stackenv.record import RECORD_FILE, Record, parse_record
 
 
-def judge_kernel(stored: StoredKernel) -> tuple[str, str, str]:
-    """Return the state of `stored`, what is the matter, and what to type; no process is started."""
+@dataclass(frozen=True)
+class KernelState:
+    """Whether a kernel starts: `name` is ok, or one of the states below; then a problem, and what to type."""
+
+    name: str
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def starts(self) -> bool:
+        return self.name in ("ok", "renamed")
+
+    @property
+    def can_go(self) -> bool:
+        """Whether what it started is gone for good; of other faults only the user knows what to do."""
+        return self.name in ("environment gone", "module gone")
+
+
+def judge_kernel(stored: StoredKernel) -> KernelState:
+    """Return the state of `stored`: that of its environment, else that of its module."""
     remove = f"stackenv kernel remove {shlex.quote(stored.name)}"
     prefix = Path(stored.environment)
     if not prefix.is_dir() and not prefix.parent.is_dir():
         what = f"neither its environment {prefix} is there, nor the folder that it was in"
-        return "environment away", what, f"is that on another file system? ls -ld {shlex.quote(str(prefix))}"
+        look = f"is that on another file system? ls -ld {shlex.quote(str(prefix))}"
+        return KernelState("environment away", what, look)
     if not prefix.is_dir():
-        return "environment gone", f"its environment {prefix} is gone", remove
+        return KernelState("environment gone", f"its environment {prefix} is gone", remove)
     for needed in (RECORD_FILE, LAUNCH_FILE, "bin/python"):
         if not (prefix / needed).exists():
-            return "environment gone", f"{prefix / needed} is gone, without which it does not start", remove
+            what = f"{prefix / needed} is gone, without which it does not start"
+            return KernelState("environment gone", what, remove)
     try:
         record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
     except (OSError, ValueError, StackenvError) as error:
         look = f"stackenv check; if nobody needs the kernel: {remove}"
-        return "record unreadable", f"the record of its environment cannot be read: {explain(error)}", look
+        what = f"the record of its environment cannot be read: {explain(error)}"
+        return KernelState("record unreadable", what, look)
+    return judge_module(stored, record, remove)
+
+
+def judge_module(stored: StoredKernel, record: Record, remove: str) -> KernelState:
+    """Return the state of `stored` by the module and the ipykernel of its environment, that of `record`."""
     modulefile = Path(record.module_folder, f"{record.full_name}.lua")
     if not modulefile.parent.parent.is_dir():
         what = f"the folder of its module, {record.module_folder}, is not there"
         look = f"is that on another file system? ls -ld {shlex.quote(record.module_folder)}"
-        return "environment away", what, look
+        return KernelState("environment away", what, look)
     module = ModuleStore(Path(record.module_folder)).read(modulefile)
     if module is None or not stored.is_of(module.prefix):
-        return "module gone", f"the module of its environment, {modulefile}, is gone", remove
+        return KernelState("module gone", f"the module of its environment, {modulefile}, is gone", remove)
     again = f"stackenv kernel add {shlex.quote(record.full_name)}"
     if not may_have_ipykernel(record):
-        what = f"there is no ipykernel in {prefix}, nor in the modules that it stands on"
-        return "no ipykernel", what, f"{again} --install"
+        what = f"there is no ipykernel in {stored.environment}, nor in the modules that it stands on"
+        return KernelState("no ipykernel", what, f"{again} --install")
     if record.full_name != stored.module:
-        return "renamed", f"its module is called {record.full_name} now, and it still starts", again
-    return "ok", "", ""
+        return KernelState(
+            "renamed", f"its module is called {record.full_name} now, and it still starts", again
+        )
+    return KernelState("ok")
 
 
 @dataclass(frozen=True)
@@ -65,7 +93,7 @@ class ListedKernel:
 
 def describe_kernel(stored: StoredKernel) -> ListedKernel:
     """Return what is known of `stored`, and how it is."""
-    state, problem, hint = judge_kernel(stored)
+    state = judge_kernel(stored)
     return ListedKernel(
         kernel=stored.name,
         module=stored.module,
@@ -73,7 +101,7 @@ def describe_kernel(stored: StoredKernel) -> ListedKernel:
         folder=str(stored.folder),
         environment=stored.environment,
         modulefile=str(stored.modulefile),
-        state=state,
-        problem=problem,
-        hint=hint,
+        state=state.name,
+        problem=state.problem,
+        hint=state.hint,
     )

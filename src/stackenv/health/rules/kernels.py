@@ -15,9 +15,6 @@ from stackenv.jupyter.kernels import KERNEL_FILE, StoredKernel, list_kernels
 from stackenv.jupyter.state import judge_kernel
 
 WHY = "a notebook with it does not get a kernel, and Jupyter does not say why"
-BROKEN = ("environment gone", "environment away", "record unreadable", "module gone", "no ipykernel")
-# For the others only the user knows what is to be done.
-REMOVED = ("environment gone", "module gone")
 
 
 def find_kernels(account: Account) -> Iterator[Finding]:
@@ -32,13 +29,13 @@ def find_kernels(account: Account) -> Iterator[Finding]:
 
 def check_own_kernel(kernel: StoredKernel) -> Iterator[Finding]:
     """Yield the finding of a kernel that stackenv wrote, if it is broken."""
-    state, problem, hint = judge_kernel(kernel)
-    if state in BROKEN:
+    state = judge_kernel(kernel)
+    if not state.starts:
         # A copy is its maker's to remove.
-        removed = state in REMOVED and not kernel.is_copy
-        fixes = (RunCommand(tuple(shlex.split(hint))),) if removed else ()
-        what = f"the kernel {kernel.display_name!r} does not start: {problem}"
-        yield Finding("kernels", "broken", what, str(kernel.path), WHY, hint, fixes)
+        removed = state.can_go and not kernel.is_copy
+        fixes = (RunCommand(tuple(shlex.split(state.hint))),) if removed else ()
+        what = f"the kernel {kernel.display_name!r} does not start: {state.problem}"
+        yield Finding("kernels", "broken", what, str(kernel.path), WHY, state.hint, fixes)
 
 
 def check_foreign_kernel(folder: Path) -> Iterator[Finding]:
