@@ -38,7 +38,7 @@ CONDA_FOLDERS = {"envs": "environments", "pkgs": "packages"}
 
 
 def find_storage_purged(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each variable, each package cache and each environment that leads there.
+    """Yield a finding for each variable, package cache and conda environment on purged storage.
 
     Of environments those without a module: the others have findings of their own. What a condarc says is
     the subject of `condarc-policy`.
