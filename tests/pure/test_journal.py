@@ -16,11 +16,11 @@ import pytest
 
 from stackenv.environments.context import MARKS
 from stackenv.errors import BusyError, StackenvError
-from stackenv.transactions.carry_out import carry_out_replacement
 from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.plan import Replacement
 from stackenv.transactions.process import GONE_AFTER_S
+from stackenv.transactions.transaction import carry_out_replacement
 
 CHANGE = "stackenv edit biopy"
 # Carries out a plan or a replacement in the folder of its first argument; the second is the number of
@@ -28,7 +28,7 @@ CHANGE = "stackenv edit biopy"
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from stackenv.transactions import carry_out, journal
+from stackenv.transactions import journal, transaction as carry_out
 from stackenv.transactions.changes import carry_out_change
 from stackenv import STACKENV_UUID
 from stackenv.transactions.plan import *

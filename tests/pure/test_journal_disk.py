@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from stackenv.errors import StackenvError
-from stackenv.transactions.carry_out import carry_out_plan, carry_out_replacement
 from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.plan import Plan, Replacement, Step
+from stackenv.transactions.transaction import carry_out_plan, carry_out_replacement
 
 CHANGE = "stackenv edit biopy"
 # Is killed in the middle of a plan for biopy/1.0, whose journal is in the folder of its argument.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stackenv.transactions.carry_out import carry_out_plan
+from stackenv.transactions.transaction import carry_out_plan
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.plan import Plan, RemoveFile, Step
 

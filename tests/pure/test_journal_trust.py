@@ -13,11 +13,11 @@ import pytest
 from journals import MEMBER, age, leave, recover, require_root
 
 from stackenv.errors import BusyError, StackenvError
-from stackenv.transactions.carry_out import carry_out_replacement
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.journal_file import parse_note
 from stackenv.transactions.plan import Replacement
+from stackenv.transactions.transaction import carry_out_replacement
 
 
 @pytest.fixture

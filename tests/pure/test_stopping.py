@@ -70,7 +70,7 @@ EXCHANGE = """
 import signal, sys
 from pathlib import Path
 import stackenv.transactions.journal
-from stackenv.transactions.carry_out import carry_out_exchange
+from stackenv.transactions.transaction import carry_out_exchange
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.journal import Journal

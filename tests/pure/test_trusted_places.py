@@ -16,12 +16,12 @@ from journals import MEMBER, leave, recover, require_root
 from stackenv import STACKENV_UUID
 from stackenv.errors import TakenError
 from stackenv.transactions.access import Access
-from stackenv.transactions.carry_out import carry_out_plan
 from stackenv.transactions.changes import RemoveFile, RemoveTree
 from stackenv.transactions.files import write_new_file
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.plan import Plan, Step
 from stackenv.transactions.process import file_server_time
+from stackenv.transactions.transaction import carry_out_plan
 
 
 def test_the_clock_follows_no_link(tmp_path: Path) -> None:

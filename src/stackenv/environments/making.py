@@ -29,10 +29,10 @@ from stackenv.environments.venv_install import (
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
-from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteFile, carry_out_change
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.plan import Plan, Step
+from stackenv.transactions.transaction import read_text
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from stackenv.environments.venv_module import LAYERS
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
 from stackenv.record import FOLDER, RECORD_FILE
-from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteFile
+from stackenv.transactions.transaction import read_text
 
 LARGEST = 1 << 16
 # pip.conf as stackenv wrote it before its first line had a hash; not needed after 0.3.

@@ -19,9 +19,9 @@ from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
 from stackenv.output import print_line, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, read_command_words, write_record_text
-from stackenv.transactions.carry_out import carry_out_replacement, read_text, require_as_seen
 from stackenv.transactions.changes import Change, WriteFile, carry_out_change
 from stackenv.transactions.plan import Replacement
+from stackenv.transactions.transaction import carry_out_replacement, read_text, require_as_seen
 
 # What the user's own file means.
 LOSSES = {"uv": "; uv may replace what the modules bring"}

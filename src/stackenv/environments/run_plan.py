@@ -14,11 +14,11 @@ from stackenv.environments.places import require_empty, require_finished
 from stackenv.errors import explain
 from stackenv.output import tell
 from stackenv.record import Record, read_command_words
-from stackenv.transactions.carry_out import carry_out_plan
 from stackenv.transactions.changes import RemoveFolder
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 from stackenv.transactions.plan import Plan, Step
 from stackenv.transactions.scratch import Scratch
+from stackenv.transactions.transaction import carry_out_plan
 
 
 @contextlib.contextmanager

@@ -26,8 +26,8 @@ from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.text import render_installed_file
 from stackenv.output import tell
 from stackenv.record import Record
-from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.files import write_file
+from stackenv.transactions.transaction import read_text
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from stackenv.environments.context import Context
 from stackenv.environments.module_update import see
 from stackenv.errors import StackenvError, UsageError
 from stackenv.jupyter.kernels import StoredKernel, find_kernels_folder, list_kernels
-from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.changes import carry_out_change
 from stackenv.transactions.plan import Replacement
+from stackenv.transactions.transaction import require_as_seen
 
 
 def plan_removal(stored: StoredKernel) -> Replacement:

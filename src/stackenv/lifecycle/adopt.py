@@ -35,9 +35,9 @@ from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
-from stackenv.transactions.carry_out import read_text
 from stackenv.transactions.changes import WriteFile
 from stackenv.transactions.plan import Step
+from stackenv.transactions.transaction import read_text
 
 
 def adopt_environment(

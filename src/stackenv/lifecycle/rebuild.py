@@ -32,9 +32,9 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import Record, read_command_words
-from stackenv.transactions.carry_out import carry_out_exchange, require_as_seen
 from stackenv.transactions.changes import RemoveFile, RemoveFolder, WriteFile
 from stackenv.transactions.plan import Plan, Replacement, Step
+from stackenv.transactions.transaction import carry_out_exchange, require_as_seen
 
 
 @dataclass(frozen=True)

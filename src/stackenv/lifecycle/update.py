@@ -20,9 +20,9 @@ from stackenv.lifecycle.update_targets import StackShelf, Target, find_targets, 
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
 from stackenv.output import showing_progress, tell
 from stackenv.record import read_command_words
-from stackenv.transactions.carry_out import carry_out_exchange
 from stackenv.transactions.interruption import InterruptedCommandError, ignore_stopping, stopping_at_signals
 from stackenv.transactions.plan import Step
+from stackenv.transactions.transaction import carry_out_exchange
 
 Update = Union[VenvUpdate, CondaUpdate]
 

@@ -34,10 +34,10 @@ from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritabl
 from stackenv.output import format_count
 from stackenv.record import FOLDER, Package, Record, hide_credentials
 from stackenv.transactions.backup import RestoreTree, keep, name_kept
-from stackenv.transactions.carry_out import require_as_seen
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.places import LISTING
 from stackenv.transactions.plan import Plan, Replacement, Step
+from stackenv.transactions.transaction import require_as_seen
 
 
 def look_at_venv(

@@ -42,10 +42,10 @@ from stackenv.packing.tree import hash_tree, list_changes, list_names, read_stam
 from stackenv.packing.trial_mount import require_mountable
 from stackenv.packing.way import choose_way
 from stackenv.record import RECORD_FILE, PackedImage, Record, read_command_words
-from stackenv.transactions.carry_out import carry_out_exchange
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.interruption import stopping_at_signals
 from stackenv.transactions.plan import Plan, Replacement, Step
+from stackenv.transactions.transaction import carry_out_exchange
 
 
 def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:

@@ -22,11 +22,11 @@ from stackenv.packing.pack import Places, exchange_folders
 from stackenv.packing.squashfs import extract_image
 from stackenv.packing.tree import hash_tree, read_tree
 from stackenv.record import Record, read_command_words
-from stackenv.transactions.carry_out import carry_out_exchange
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.interruption import stopping_at_signals
 from stackenv.transactions.plan import Plan, Replacement, Step
 from stackenv.transactions.scratch import make_folder, sweep_scratch
+from stackenv.transactions.transaction import carry_out_exchange
 
 
 def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -> Unpacking:
