@@ -121,13 +121,14 @@ def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(
     running.kill()
     complete = (user.modules / "it/1.0.lua").exists()
     # It may have ended in that time: then there is no journal any more.
-    begun = not complete and bool(json.loads(journal_of(user).read_text())["changes"])
+    noted = {} if complete else json.loads(journal_of(user).read_text())
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
-    if complete:
+    if complete or noted["finish"]:
         assert listed.stdout.startswith("it/1.0\tvenv\t")
+        assert not list((user.home / "venvs/it-1.0/stackenv").glob("unfinished-*"))
         return
-    assert ("is undone" in listed.stderr) == begun
+    assert ("is undone" in listed.stderr) == bool(noted["undo"])
     require_nothing_left(user)
 
 

@@ -144,8 +144,8 @@ def test_a_leftover_in_a_read_only_folder_is_told_of_and_the_list_works(lister: 
         "start": "1",
         "boot": Process.current().boot,
         "pid_namespace": Process.current().pid_namespace,
-        "complete_when": str(user.modules / "lost/1.0.lua"),
-        "changes": [{"change": "RemoveFile", "path": str(user.modules / "lost/1.0.lua")}],
+        "undo": [{"change": "RemoveFile", "path": str(user.modules / "lost/1.0.lua")}],
+        "finish": [],
     }
     (user.modules / ".stackenv/lost@1.0.json").write_text(json.dumps(entry))
     script = f"mount --bind {user.modules} {user.modules} && mount -o remount,bind,ro {user.modules}"

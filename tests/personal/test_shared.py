@@ -174,8 +174,8 @@ def write_journal(project: Project, pid: int, start: str, environment: Path) -> 
         "start": start,
         "boot": Process.current().boot,
         "pid_namespace": Process.current().pid_namespace,
-        "complete_when": str(project.root / "modules/half/1.0.lua"),
-        "changes": [
+        "finish": [],
+        "undo": [
             {
                 "change": "RemoveTree",
                 "path": str(environment),

@@ -46,7 +46,8 @@ def test_a_journal_that_a_colleague_wrote_is_not_carried_out(
         path.write_text("precious")
     gone = Process(os.uname().nodename, 1, "1", read_boot(), read_pid_namespace())
     tree = RemoveTree(str(precious), str(precious / "stackenv/unfinished-1"))
-    entry = Note("tool/1.0", "stackenv edit tool", gone, "", (RemoveFile(str(precious / "file")), tree))
+    changes = (RemoveFile(str(precious / "file")), tree)
+    entry = Note("tool/1.0", "stackenv edit tool", gone, (), changes)
     journal = project / "modules/.stackenv/tool@1.0.json"
     journal.write_text(entry.text())
     os.chown(journal, MEMBER, GROUP)

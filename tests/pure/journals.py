@@ -31,11 +31,11 @@ def dead_owner() -> Process:
     return Process(**json.loads(done.stdout))
 
 
-def leave(folder: Path, *changes: Change, complete_when: str = "") -> Path:
+def leave(folder: Path, *finish: Change, undo: tuple[Change, ...] = ()) -> Path:
     """Leave the journal of a command that has been killed over the module tool/1.0."""
     path = folder / "modules/.stackenv/tool@1.0.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(Note("tool/1.0", "stackenv edit tool", dead_owner(), complete_when, changes).text())
+    path.write_text(Note("tool/1.0", "stackenv edit tool", dead_owner(), undo, finish).text())
     path.chmod(0o644)
     return path
 

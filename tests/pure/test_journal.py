@@ -16,22 +16,21 @@ import pytest
 
 from stackenv.environments.context import MARKS
 from stackenv.errors import BusyError, StackenvError
-from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
+from stackenv.transactions.changes import ExchangeFolder, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Replacement
 from stackenv.transactions.process import GONE_AFTER_S
-from stackenv.transactions.transaction import carry_out_replacement
+from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 CHANGE = "stackenv edit biopy"
-# Carries out a plan or a replacement in the folder of its first argument; the second is the number of
-# the change before which, or (with a minus, from -1) after which, it is killed.
+# Makes something, or changes what is there, in the folder of its second argument; the third is the number
+# of the step or change before which, or (with a minus, from -1) after which, it is killed.
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from stackenv.transactions import journal, transaction as carry_out
-from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions import changes, journal
+from stackenv.transactions.changes import *
+from stackenv.transactions.transaction import *
 from stackenv import STACKENV_UUID
-from stackenv.transactions.plan import *
 
 kind, folder, moment = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 count = 0
@@ -44,7 +43,7 @@ def counted(change, *more):
     global count
     count += 1
     kill_at(count)
-    carry_out_change(change, *more)
+    changes.carry_out_change(change, *more)
     kill_at(-count)
 
 def step(number, act, *undo):
@@ -55,39 +54,36 @@ def step(number, act, *undo):
     return Step("step", both, undo)
 
 environment, modulefile = folder / "env", folder / "modules/biopy/1.0.lua"
-proof = environment / "stackenv/unfinished-1"
+mark = environment / "stackenv/unfinished-1"
+journal.carry_out_change = counted
+held = journal.Journal(folder / "modules")
 if kind == "plan":
     def make():
-        proof.parent.mkdir(parents=True)
-        proof.touch()
+        mark.parent.mkdir(parents=True)
+        mark.touch()
     def fill():
         for name in "abc":
             (environment / name).mkdir()
             (environment / name / "file").write_text(name)
-    def finish():
-        modulefile.parent.mkdir()
-        modulefile.write_text(f"-- {STACKENV_UUID} new\\n-- record: {environment}/stackenv/record.json\\n")
-    steps = (
-        step(1, make, RemoveTree(str(environment), str(proof))),
-        step(2, fill),
-        step(3, finish, RemoveFile(str(modulefile)), RemoveFolder(str(modulefile.parent))),
-    )
-    plan = Plan("biopy/1.0", steps, str(modulefile))
-    carry_out.carry_out_plan(plan, journal.Journal(folder / "modules"), "stackenv create biopy", print)
+    def switch():
+        global count
+        kill_at(3)
+        count = 3
+        return Switch((), (MakeFile(str(modulefile), f"-- {STACKENV_UUID} new\\n"), RemoveFile(str(mark))))
+    made = (RemoveFolder(str(modulefile.parent)), RemoveTree(str(environment), str(mark)))
+    steps = (step(1, make, *made), step(2, fill))
+    carry_out(Transaction("biopy/1.0", switch, steps), held, "stackenv create biopy", print)
 else:
-    journal.carry_out_change = counted
     aside = folder / ".env.removing-1"
-    changes = (
+    parts = (
         RemoveFile(str(modulefile)),
         WriteFile(str(folder / "modules/written"), "new"),
         MovePath(str(environment), str(aside)),
         RemoveTree(str(aside), str(aside / "stackenv/unfinished-1")),
         RemoveFolder(str(modulefile.parent)),
     )
-    replacement = Replacement("biopy/1.0", (), changes, {str(modulefile): "old"})
-    carry_out.carry_out_replacement(
-        replacement, journal.Journal(folder / "modules"), "stackenv remove biopy", print
-    )
+    change = Transaction.of("biopy/1.0", Switch((), parts, {str(modulefile): "old"}))
+    carry_out(change, held, "stackenv remove biopy", print)
 """
 
 
@@ -116,9 +112,9 @@ def others(tmp_path: Path) -> list[str]:
 
 
 def make_environment(folder: Path) -> None:
-    proof = folder / "env/stackenv/unfinished-1"
-    proof.parent.mkdir(parents=True)
-    proof.touch()
+    mark = folder / "env/stackenv/unfinished-1"
+    mark.parent.mkdir(parents=True)
+    mark.touch()
     (folder / "env/lib").mkdir()
     (folder / "env/lib/file").write_text("x")
     (folder / "modules/biopy").mkdir(parents=True)
@@ -133,10 +129,13 @@ def test_a_plan_that_was_killed_is_undone(tmp_path: Path, others: list[str], mom
     assert tree(tmp_path) == others
 
 
-def test_a_plan_that_was_killed_after_its_last_step_is_kept(tmp_path: Path, others: list[str]) -> None:
-    assert run_child("plan", tmp_path, -3) == -signal.SIGKILL
+@pytest.mark.parametrize("moment", [4, -4, 5, -5])
+def test_a_plan_that_was_killed_after_its_last_step_is_kept(
+    tmp_path: Path, others: list[str], moment: int
+) -> None:
+    assert run_child("plan", tmp_path, moment) == -signal.SIGKILL
     (sentence,) = Journal(tmp_path / "modules", MARKS).recover()
-    assert sentence.endswith("it is kept")
+    assert sentence.endswith("is finished") and not (tmp_path / "env/stackenv/unfinished-1").exists()
     assert " new\n" in (tmp_path / "modules/biopy/1.0.lua").read_text()
     assert (tmp_path / "env/c/file").read_text() == "c"
 
@@ -178,8 +177,29 @@ def test_a_removal_that_is_interrupted_between_its_files_is_taken_up(tmp_path: P
     shutil.rmtree(tmp_path / "env/lib")
     journal = Journal(tmp_path / "modules")
     tree_change = RemoveTree(str(tmp_path / "env"), str(tmp_path / "env/stackenv/unfinished-1"))
-    carry_out_replacement(Replacement("biopy/1.0", (), (tree_change,), {}), journal, CHANGE, print)
+    carry_out(Transaction.of("biopy/1.0", Switch((), (tree_change,))), journal, CHANGE, print)
     assert not (tmp_path / "env").exists()
+
+
+def test_an_exchange_that_could_not_be_crossed_out_is_not_done_twice(tmp_path: Path) -> None:
+    place, new, aside = (tmp_path / name for name in ("env", ".env.staged-1", ".env.removing-1"))
+    for folder in (place, new):
+        (folder / "stackenv").mkdir(parents=True)
+        (folder / "stackenv/unfinished-1").write_text(folder.name)
+    change = ExchangeFolder(str(place), str(new), str(aside))
+    places = Journal(tmp_path / "modules", MARKS).places
+    assert change.is_within(places)
+    for _ in range(2):
+        change.carry_out()
+        assert (place / "stackenv/unfinished-1").read_text() == ".env.staged-1"
+        shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    place.rename(new)
+    # Between its two renames.
+    change.carry_out()
+    assert (place / "stackenv/unfinished-1").read_text() == ".env.staged-1" and aside.exists()
+    elsewhere = ExchangeFolder(str(tmp_path / "other/env"), str(new), str(aside))
+    assert not elsewhere.is_within(places)
 
 
 HOLD = """
@@ -210,8 +230,9 @@ def entry_of(folder: Path) -> Path:
     return path
 
 
-def changes_of(folder: Path, subject: str = "biopy/1.0") -> Replacement:
-    return Replacement(subject, (), (WriteFile(str(folder / "written"), "x"),), {})
+def changes_of(folder: Path, subject: str = "biopy/1.0", *also: str, **seen: str | None) -> Transaction:
+    known = {str(folder / name): text for name, text in seen.items()}
+    return Transaction.of(subject, Switch((), (WriteFile(str(folder / "written"), "x"),), known), also)
 
 
 def test_of_two_commands_one_wins(tmp_path: Path, holder: tuple) -> None:
@@ -219,15 +240,14 @@ def test_of_two_commands_one_wins(tmp_path: Path, holder: tuple) -> None:
     journal = Journal(tmp_path)
     assert journal.recover() == []
     with pytest.raises(BusyError, match=f"by process {pid} on {host} ") as caught:
-        carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+        carry_out(changes_of(tmp_path), journal, CHANGE, print)
     assert caught.value.status == 8
     with pytest.raises(BusyError):
-        other = Replacement("other/1.0", (), changes_of(tmp_path).changes, {}, ("biopy/1.0",))
-        carry_out_replacement(other, journal, CHANGE, print)
+        carry_out(changes_of(tmp_path, "other/1.0", "biopy/1.0"), journal, CHANGE, print)
     assert not (tmp_path / "written").exists()
-    carry_out_replacement(changes_of(tmp_path, "other/1.0"), journal, CHANGE, print)
+    carry_out(changes_of(tmp_path, "other/1.0"), journal, CHANGE, print)
     process.communicate("")
-    carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+    carry_out(changes_of(tmp_path), journal, CHANGE, print)
     assert list((tmp_path / ".stackenv").iterdir()) == []
 
 
@@ -239,7 +259,7 @@ def test_a_killed_holder_is_no_hindrance(tmp_path: Path, holder: tuple) -> None:
         time.sleep(0.01)
     journal = Journal(tmp_path)
     assert journal.recover() == []
-    carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+    carry_out(changes_of(tmp_path), journal, CHANGE, print)
 
 
 def edit_entry(folder: Path, **values: object) -> Path:
@@ -258,13 +278,13 @@ def test_a_number_that_another_process_has_now(tmp_path: Path, holder: tuple) ->
 def test_a_command_on_another_host(tmp_path: Path, holder: tuple, age: int, stays: bool) -> None:
     change = {"change": "RemoveFile", "path": str(tmp_path / "begun")}
     (tmp_path / "begun").touch()
-    path = edit_entry(tmp_path, host="elsewhere", changes=[change])
+    path = edit_entry(tmp_path, host="elsewhere", undo=[change])
     os.utime(path, (time.time() - age, time.time() - age))
     Journal(tmp_path).recover()
     assert ((tmp_path / "begun").exists(), path.exists()) == (stays, stays)
     if stays:
         with pytest.raises(BusyError, match="on elsewhere"):
-            carry_out_replacement(changes_of(tmp_path), Journal(tmp_path), CHANGE, print)
+            carry_out(changes_of(tmp_path), Journal(tmp_path), CHANGE, print)
 
 
 def test_a_recovery_that_cannot_be_done_is_told_and_kept(tmp_path: Path) -> None:
@@ -272,22 +292,21 @@ def test_a_recovery_that_cannot_be_done_is_told_and_kept(tmp_path: Path) -> None
     changes = (RemoveFile(str(tmp_path / "taken")),)
     journal = Journal(tmp_path)
     with pytest.raises(StackenvError, match="could not be changed"):
-        carry_out_replacement(Replacement("biopy/1.0", (), changes, {}), journal, CHANGE, print)
+        carry_out(Transaction.of("biopy/1.0", Switch((), changes)), journal, CHANGE, print)
     edit_entry(tmp_path, start="1")
     (sentence,) = Journal(tmp_path).recover()
     assert "cannot be finished now" in sentence
     # By the same process no second time; the next command tries again.
     assert Journal(tmp_path).recover() == []
     with pytest.raises(StackenvError, match="could not be undone or finished yet"):
-        carry_out_replacement(changes_of(tmp_path), journal, CHANGE, print)
+        carry_out(changes_of(tmp_path), journal, CHANGE, print)
 
 
 def test_what_was_decided_on_has_changed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("now")
     for text in ("before", None):
-        replacement = Replacement("a/1", (), changes_of(tmp_path).changes, {str(tmp_path / "file"): text})
         with pytest.raises(BusyError, match="was changed by another command"):
-            carry_out_replacement(replacement, Journal(tmp_path), CHANGE, print)
+            carry_out(changes_of(tmp_path, "a/1", file=text), Journal(tmp_path), CHANGE, print)
     assert not (tmp_path / "written").exists()
 
 

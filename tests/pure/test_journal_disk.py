@@ -14,23 +14,21 @@ import pytest
 from stackenv.errors import StackenvError
 from stackenv.transactions.changes import RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Plan, Replacement, Step
-from stackenv.transactions.transaction import carry_out_plan, carry_out_replacement
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 CHANGE = "stackenv edit biopy"
 # Is killed in the middle of a plan for biopy/1.0, whose journal is in the folder of its argument.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stackenv.transactions.transaction import carry_out_plan
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Plan, RemoveFile, Step
+from stackenv.transactions.changes import RemoveFile
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 folder = Path(sys.argv[1])
 step = Step("step", lambda: os.kill(os.getpid(), signal.SIGKILL), (RemoveFile(str(folder / "begun")),))
-carry_out_plan(
-    Plan("biopy/1.0", (step,), str(folder / "module")), Journal(folder), "stackenv create biopy", print
-)
+making = Transaction("biopy/1.0", lambda: Switch((), ()), (step,))
+carry_out(making, Journal(folder), "stackenv create biopy", print)
 """
 
 
@@ -38,8 +36,12 @@ def tree(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def changes_of(folder: Path, subject: str = "biopy/1.0") -> Replacement:
-    return Replacement(subject, (), (WriteFile(str(folder / "written"), "x"),), {})
+def changes_of(folder: Path, subject: str = "biopy/1.0") -> Transaction:
+    return Transaction.of(subject, Switch((), (WriteFile(str(folder / "written"), "x"),)))
+
+
+def making(*steps: Step) -> Transaction:
+    return Transaction("a/1", lambda: Switch((), ()), steps)
 
 
 @pytest.fixture
@@ -73,11 +75,11 @@ def fill(folder: Path) -> None:
 def test_on_a_full_disk_nothing_is_begun(small_disk: Path) -> None:
     fill(small_disk)
     ran: list[str] = []
-    plan = Plan("a/1", (Step("step", lambda: ran.append("ran")),), str(small_disk / "module"))
+    plan = making(Step("step", lambda: ran.append("ran")))
     with pytest.raises(StackenvError, match="No space left on device"):
-        carry_out_plan(plan, Journal(small_disk), "stackenv create a", print)
+        carry_out(plan, Journal(small_disk), "stackenv create a", print)
     with pytest.raises(StackenvError, match="No space left on device"):
-        carry_out_replacement(changes_of(small_disk), Journal(small_disk), CHANGE, print)
+        carry_out(changes_of(small_disk), Journal(small_disk), CHANGE, print)
     assert (ran, tree(small_disk)) == ([], [".stackenv", "ballast"])
 
 
@@ -92,9 +94,9 @@ def test_a_disk_that_fills_up_meanwhile_keeps_nothing_from_being_undone(small_di
 
     (small_disk / "other").write_text("x")
     undo = (RemoveFile(str(small_disk / "other")), RemoveTree(str(made), str(made / "proof")))
-    plan = Plan("a/1", (Step("step", make, undo),), str(small_disk / "module"))
+    plan = making(Step("step", make, undo))
     with pytest.raises(OSError, match="No space left on device"):
-        carry_out_plan(plan, Journal(small_disk), "stackenv create a", print)
+        carry_out(plan, Journal(small_disk), "stackenv create a", print)
     assert tree(small_disk) == [".stackenv", "ballast"]
 
 
@@ -111,7 +113,7 @@ def test_in_a_read_only_folder_nothing_is_recovered_and_nothing_changed(tmp_path
         before = tree(tmp_path)
         (sentence,) = Journal(folder).recover()
         with pytest.raises(StackenvError, match="Read-only file system"):
-            carry_out_replacement(changes_of(tmp_path, "other/1.0"), Journal(folder), CHANGE, print)
+            carry_out(changes_of(tmp_path, "other/1.0"), Journal(folder), CHANGE, print)
         assert tree(tmp_path) == before
     finally:
         subprocess.run(["umount", str(folder)], check=True)

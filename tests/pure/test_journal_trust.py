@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -16,8 +17,9 @@ from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.journal_file import parse_note
-from stackenv.transactions.plan import Replacement
-from stackenv.transactions.transaction import carry_out_replacement
+from stackenv.transactions.transaction import Switch, Transaction, carry_out
+
+NOTHING = Transaction.of("tool/1.0", Switch((), ()))
 
 
 @pytest.fixture
@@ -58,6 +60,14 @@ def test_a_change_elsewhere_is_not_carried_out(
     assert (precious.read_text(), journal.exists(), inside.exists()) == ("precious", True, False)
 
 
+def test_a_file_elsewhere_goes_only_while_it_holds_what_was_noted(tmp_path: Path, precious: Path) -> None:
+    for text, stays in (("another", True), ("precious", False)):
+        journal = leave(tmp_path, RemoveFile(str(precious), hashlib.sha256(text.encode()).hexdigest()))
+        (sentence,) = recover(tmp_path)
+        assert sentence.endswith("is finished") and not journal.exists()
+        assert precious.exists() == stays
+
+
 def test_a_folder_of_modules_that_became_a_link_leads_nowhere(tmp_path: Path, precious: Path) -> None:
     journal = leave(tmp_path, RemoveFile(str(tmp_path / "modules/tool/file")))
     (tmp_path / "modules/tool").symlink_to(precious.parent)
@@ -65,7 +75,7 @@ def test_a_folder_of_modules_that_became_a_link_leads_nowhere(tmp_path: Path, pr
     assert precious.exists() and journal.exists()
 
 
-def test_an_environment_with_its_proof_is_one_of_the_places(tmp_path: Path) -> None:
+def test_an_environment_with_its_mark_is_one_of_the_places(tmp_path: Path) -> None:
     environment = tmp_path / "env"
     (environment / "stackenv").mkdir(parents=True)
     (environment / "stackenv/unfinished-1").touch()
@@ -86,7 +96,7 @@ def test_a_journal_that_others_may_write_is_left_alone(tmp_path: Path) -> None:
     (sentence,) = recover(tmp_path)
     assert f"chmod go-w {journal}" in sentence and journal.exists() and not inside.exists()
     with pytest.raises(StackenvError, match="others may write it"):
-        carry_out_replacement(Replacement("tool/1.0", (), (), {}), Journal(tmp_path / "modules"), "c", print)
+        carry_out(NOTHING, Journal(tmp_path / "modules"), "c", print)
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o000])
@@ -119,7 +129,7 @@ def test_links_are_no_journals(tmp_path: Path) -> None:
     (sentence,) = recover(tmp_path)
     assert "is a link" in sentence and not inside.exists()
     with pytest.raises(StackenvError, match="is a link"):
-        carry_out_replacement(Replacement("a/1", (), (), {}), Journal(tmp_path / "modules"), "c", print)
+        carry_out(NOTHING, Journal(tmp_path / "modules"), "c", print)
     assert [path.name for path in real.iterdir()] == [journal.name]
 
 
@@ -133,19 +143,19 @@ WRONG = [
     {"boot": []},
     {"command": None},
     {"subject": ["a"]},
-    {"complete_when": 0},
-    {"complete_when": "relative"},
-    {"changes": {}},
-    {"changes": "x"},
-    {"changes": [1]},
-    {"changes": [{"change": []}]},
-    {"changes": [{"change": "RemoveFile"}]},
-    {"changes": [{"change": "RemoveFile", "path": 1}]},
-    {"changes": [{"change": "RemoveFile", "path": "relative"}]},
-    {"changes": [{"change": "RemoveFile", "path": "/a/../b"}]},
-    {"changes": [{"change": "RemoveFile", "path": "/a\0b"}]},
-    {"changes": [{"change": "WriteFile", "path": "/a", "text": 1}]},
-    {"changes": [{"change": "WriteFile", "path": "/a", "text": "", "executable": "yes"}]},
+    {"undo": 0},
+    {"undo": [{"change": "RemoveFile", "path": "relative"}]},
+    {"finish": {}},
+    {"finish": "x"},
+    {"finish": [1]},
+    {"finish": [{"change": []}]},
+    {"finish": [{"change": "RemoveFile"}]},
+    {"finish": [{"change": "RemoveFile", "path": 1}]},
+    {"finish": [{"change": "RemoveFile", "path": "relative"}]},
+    {"finish": [{"change": "RemoveFile", "path": "/a/../b"}]},
+    {"finish": [{"change": "RemoveFile", "path": "/a\0b"}]},
+    {"finish": [{"change": "WriteFile", "path": "/a", "text": 1}]},
+    {"finish": [{"change": "WriteFile", "path": "/a", "text": "", "executable": "yes"}]},
     {"stackenv": "another"},
 ]
 
@@ -166,16 +176,16 @@ def test_what_cannot_be_read_is_told_and_set_aside_when_it_is_old(tmp_path: Path
     path = leave(tmp_path)
     path.write_bytes(text.encode("latin-1"))
     assert recover(tmp_path) == []
-    journal, nothing = Journal(tmp_path / "modules"), Replacement("tool/1.0", (), (), {})
+    journal = Journal(tmp_path / "modules")
     with pytest.raises(StackenvError, match="cannot be read as a journal") as caught:
-        carry_out_replacement(nothing, journal, "stackenv edit tool", print)
+        carry_out(NOTHING, journal, "stackenv edit tool", print)
     assert str(path) in caught.value.message and not isinstance(caught.value, BusyError)
     assert str(os.getpid()) not in caught.value.message.replace(str(path), "")
     age(path)
     (sentence,) = recover(tmp_path)
     assert f"{path}.broken" in sentence and not path.exists()
     assert recover(tmp_path) == []
-    carry_out_replacement(nothing, journal, "stackenv edit tool", print)
+    carry_out(NOTHING, journal, "stackenv edit tool", print)
 
 
 def test_another_users_unreadable_journal_is_not_set_aside(tmp_path: Path) -> None:
@@ -197,7 +207,7 @@ def test_another_users_journal_is_told_and_left_to_them(tmp_path: Path) -> None:
     assert f"belongs to user {MEMBER}" in sentence and "the next stackenv of" in sentence
     assert path.exists() and not inside.exists()
     with pytest.raises(StackenvError, match=f"belongs to user {MEMBER}"):
-        carry_out_replacement(Replacement("tool/1.0", (), (), {}), Journal(tmp_path / "modules"), "c", print)
+        carry_out(NOTHING, Journal(tmp_path / "modules"), "c", print)
 
 
 def test_what_would_steer_the_terminal_is_not_printed(tmp_path: Path) -> None:
@@ -210,7 +220,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import RemoveFile
+from stackenv.transactions.changes import RemoveFile
 with Journal(Path(sys.argv[1])).changing("tool/1.0", "stackenv create tool") as journal:
     journal.note((RemoveFile(sys.argv[1] + "/begun"),))
     print("ready", flush=True)
@@ -231,7 +241,7 @@ def test_a_command_in_another_pid_namespace_is_alive(tmp_path: Path, proc: list[
         journal = Journal(tmp_path)
         assert journal.recover() == []
         with pytest.raises(BusyError):
-            carry_out_replacement(Replacement("tool/1.0", (), (), {}), journal, "c", print)
+            carry_out(NOTHING, journal, "c", print)
         assert (tmp_path / "begun").exists()
         path = tmp_path / ".stackenv/tool@1.0.json"
         age(path)

@@ -70,11 +70,10 @@ EXCHANGE = """
 import signal, sys
 from pathlib import Path
 import stackenv.transactions.journal
-from stackenv.transactions.transaction import carry_out_exchange
-from stackenv.transactions.changes import carry_out_change
+from stackenv.transactions.changes import RemoveFile, WriteFile, carry_out_change
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Plan, RemoveFile, Replacement, Step, WriteFile
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 def interrupted(change, *more):
     if Path(change.path).name == sys.argv[2]:
@@ -90,16 +89,15 @@ def make():
         raise OSError("the step fails")
 
 undo = (RemoveFile(str(modules / "undo")), RemoveFile(str(modules / "fresh")))
-plan = Plan("tool/1.0", (Step("make", make, undo),), str(modules / "never"))
 changes = (
     WriteFile(str(modules / "old"), "new"),
     WriteFile(str(modules / "more"), "new"),
     RemoveFile(str(modules / "fresh")),
 )
-exchange = lambda: Replacement("tool/1.0", (), changes, {})
+making = Transaction("tool/1.0", lambda: Switch((), changes), (Step("make", make, undo),))
 try:
     with stopping_at_signals():
-        carry_out_exchange(plan, exchange, Journal(modules), "x", print, lambda: "")
+        carry_out(making, Journal(modules), "x", print)
 except InterruptedCommandError as error:
     print(error.message, error.hint, sep="\\n")
     sys.exit(error.status)

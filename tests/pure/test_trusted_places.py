@@ -16,12 +16,10 @@ from journals import MEMBER, leave, recover, require_root
 from stackenv import STACKENV_UUID
 from stackenv.errors import TakenError
 from stackenv.transactions.access import Access
-from stackenv.transactions.changes import RemoveFile, RemoveTree
-from stackenv.transactions.files import write_new_file
+from stackenv.transactions.changes import MakeFile, RemoveFolder, RemoveTree
 from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Plan, Step
 from stackenv.transactions.process import file_server_time
-from stackenv.transactions.transaction import carry_out_plan
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 
 def test_the_clock_follows_no_link(tmp_path: Path) -> None:
@@ -95,29 +93,21 @@ def ours(environment: Path) -> str:
     return f"-- {STACKENV_UUID} x\n-- record: {environment}/stackenv/record.json\n"
 
 
-def plan_of(folder: Path, between: str) -> Plan:
+def plan_of(folder: Path, between: str) -> Transaction:
     """Return a plan during whose second step somebody makes a modulefile of its name, with that text."""
     environment, modulefile = folder / "env", folder / "modules/tool/1.0.lua"
-    proof = environment / "stackenv/unfinished-1"
+    mark = environment / "stackenv/unfinished-1"
 
     def make() -> None:
-        proof.parent.mkdir(parents=True)
-        proof.touch()
+        mark.parent.mkdir(parents=True)
+        mark.touch()
 
     def appear() -> None:
         modulefile.parent.mkdir(parents=True)
         modulefile.write_text(between)
 
-    steps = (
-        Step("make", make, (RemoveTree(str(environment), str(proof)),)),
-        Step("install", appear),
-        Step(
-            "write",
-            lambda: write_new_file(modulefile, ours(environment)),
-            (RemoveFile(str(modulefile)),),
-        ),
-    )
-    return Plan("tool/1.0", steps, str(modulefile))
+    steps = (Step("make", make, (RemoveTree(str(environment), str(mark)),)), Step("install", appear))
+    return Transaction("tool/1.0", lambda: Switch((), (MakeFile(str(modulefile), ours(environment)),)), steps)
 
 
 @pytest.mark.parametrize("between", ["-- mine\n", ours(Path("/another/env"))])
@@ -125,7 +115,7 @@ def test_a_modulefile_that_appears_meanwhile_is_neither_replaced_nor_deleted(
     tmp_path: Path, between: str
 ) -> None:
     with pytest.raises(TakenError, match="meanwhile"):
-        carry_out_plan(plan_of(tmp_path, between), Journal(tmp_path / "modules"), "c", print)
+        carry_out(plan_of(tmp_path, between), Journal(tmp_path / "modules"), "c", print)
     assert (tmp_path / "modules/tool/1.0.lua").read_text() == between
     assert not (tmp_path / "env").exists()
     assert [p.name for p in (tmp_path / "modules/tool").iterdir()] == ["1.0.lua"]
@@ -136,14 +126,14 @@ def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
     tmp_path: Path, whose: str, kept: bool
 ) -> None:
     environment, modulefile = tmp_path / "env", tmp_path / "modules/tool/1.0.lua"
-    proof = environment / "stackenv/unfinished-1"
-    for path in (proof, modulefile):
+    mark = environment / "stackenv/unfinished-1"
+    for path in (mark, modulefile):
         path.parent.mkdir(parents=True)
-    proof.touch()
+    mark.touch()
     texts = {"ours": ours(environment), "another's": ours(Path("/else")), "user's": "-- mine\n"}
     modulefile.write_text(texts[whose])
-    changes = (RemoveFile(str(modulefile)), RemoveTree(str(environment), str(proof)))
-    leave(tmp_path, *changes, complete_when=str(modulefile))
+    undo = (RemoveFolder(str(modulefile.parent)), RemoveTree(str(environment), str(mark)))
+    leave(tmp_path, MakeFile(str(modulefile), ours(environment)), undo=undo)
     (sentence,) = recover(tmp_path)
-    assert sentence.endswith("it is kept" if kept else "is undone")
+    assert sentence.endswith("is finished" if kept else "is undone")
     assert (modulefile.read_text(), environment.exists()) == (texts[whose], kept)

@@ -12,14 +12,14 @@ from typing import Callable
 from stackenv.cleaning.finders import judge_environments, measure
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.environments.context import Context
-from stackenv.environments.module_update import carry_out
+from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, explain
 from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
 from stackenv.output import tell
 from stackenv.transactions.interruption import InterruptedCommandError
-from stackenv.transactions.plan import Replacement
+from stackenv.transactions.transaction import Switch, Transaction
 
 Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
@@ -88,4 +88,4 @@ def delete_environment(action: DeleteEnvironment, context: Context) -> None:
     stored = StoredModule(name, version, context.store.path_of(name, version), action.prefix)
     kept = (context.store.root, Path(context.environ.get("HOME", "/")))
     sentence, changes = plan_deletion(stored, kept)
-    carry_out(Replacement(action.full_name, (sentence,), changes, {}), context, dry_run=False)
+    carry_out(Transaction.of(action.full_name, Switch((sentence,), changes)), context)

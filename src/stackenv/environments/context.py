@@ -34,7 +34,7 @@ class Context:
 
     @property
     def journal(self) -> Journal:
-        return Journal(self.store.root, MARKS)
+        return Journal(self.store.root, MARKS, self.access)
 
     @property
     def access(self) -> Access:

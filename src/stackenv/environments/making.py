@@ -15,7 +15,7 @@ from stackenv.environments.managed_files import keep_edited
 from stackenv.environments.module import describe_files, describe_module
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.places import name_mark, plan_folder
-from stackenv.environments.run_plan import carry_out
+from stackenv.environments.run_plan import carry_out, keeping_empty_folder, surround
 from stackenv.environments.stack import Stack, require_loadable_name
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import (
@@ -29,10 +29,16 @@ from stackenv.environments.venv_install import (
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
-from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteFile, carry_out_change
-from stackenv.transactions.files import write_file, write_new_file
-from stackenv.transactions.plan import Plan, Step
-from stackenv.transactions.transaction import read_text
+from stackenv.transactions.changes import (
+    Change,
+    MakeFile,
+    RemoveFile,
+    RemoveTree,
+    WriteFile,
+    carry_out_change,
+)
+from stackenv.transactions.files import write_file
+from stackenv.transactions.transaction import Step, Switch, Transaction, read_text
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Making:
         Where its modulefile is to be.
     sees_base
         Whether a venv sees the packages of its base Python.
+    replaced
+        What the modulefile holds that is in its place; None where there is none.
     """
 
     record: Record
@@ -95,6 +103,7 @@ class Making:
     context: Context
     modulefile: Path
     sees_base: bool = True
+    replaced: str | None = None
     mark: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -186,23 +195,23 @@ class Making:
             self.record = complete_record(self.record, self.stack.environ, read_reports(self.reports))
         write_file(Path(self.record.path, RECORD_FILE), write_record_text(self.record))
 
-    def plan_module(self, with_record: bool = True) -> Step:
-        """Return the last step: it writes the modulefile, by which the environment is complete.
+    def switch(self) -> Switch:
+        """Return the changes by which the environment is complete: its modulefile appears."""
+        path, text = str(self.modulefile), render_module(describe_module(self.record))
+        old = self.replaced
+        return Switch(
+            (self.switch_sentence,),
+            (MakeFile(path, text) if old is None else WriteFile(path, text), RemoveFile(str(self.mark))),
+            {} if old is None else {path: old},
+        )
 
-        And before that the record, unless an earlier step has.
-        """
+    @property
+    def switch_sentence(self) -> str:
+        """What the switch does."""
+        return f"write the modulefile {self.modulefile}"
 
-        def write() -> None:
-            if with_record:
-                self.complete()
-            write_new_file(self.modulefile, render_module(describe_module(self.record)))
-            self.mark.unlink(missing_ok=True)
-
-        undo = (RemoveFile(str(self.modulefile)),)
-        return Step(f"write the modulefile {self.modulefile}", write, undo)
-
-    def carry_out(self, steps: Sequence[Step], dry_run: bool) -> Made:
-        """Carry out `steps`, all that there are, and return what was made.
+    def carry_out(self, steps: Sequence[Step], dry_run: bool, complete: bool = True) -> Made:
+        """Carry out `steps`, all that there are, and return what was made; with `complete` the record too.
 
         Raises
         ------
@@ -211,11 +220,19 @@ class Making:
         StackenvError
             What the failing step raised, after the undo.
         """
+
+        def switch() -> Switch:
+            if complete:
+                self.complete()
+            return self.switch()
+
         require_loadable_name(self.record, self.context)
-        sentences = tuple(step.sentence for step in steps)
+        sentences = (*(step.sentence for step in steps), self.switch_sentence)
         if dry_run:
             return Made(sentences)
-        carry_out(Plan(self.record.full_name, tuple(steps), str(self.modulefile)), self.record, self.context)
+        surrounded = surround(steps, self.record, self.context)
+        with keeping_empty_folder(Path(self.record.path), self.context):
+            carry_out(Transaction(self.record.full_name, switch, surrounded), self.context)
         return describe_made(self.modulefile, self.context, sentences)
 
 

@@ -17,11 +17,10 @@ from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
-from stackenv.output import print_line, tell
-from stackenv.record import FOLDER, RECORD_FILE, Record, read_command_words, write_record_text
+from stackenv.output import tell
+from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import Change, WriteFile, carry_out_change
-from stackenv.transactions.plan import Replacement
-from stackenv.transactions.transaction import carry_out_replacement, read_text, require_as_seen
+from stackenv.transactions.transaction import Transaction, read_text, require_as_seen
 
 # What the user's own file means.
 LOSSES = {"uv": "; uv may replace what the modules bring"}
@@ -152,33 +151,18 @@ def see(paths: Iterable[Path]) -> dict[str, str | None]:
     return {str(path): read_text(path) for path in paths}
 
 
-def carry_out(replacement: Replacement, context: Context, dry_run: bool) -> None:
-    """Carry out `replacement`, or print what it would do.
-
-    Raises
-    ------
-    StackenvError
-        As `carry_out_replacement` does.
-    """
-    if dry_run:
-        for sentence in replacement.sentences:
-            print_line(sentence)
-        return
-    with context.access.applied():
-        carry_out_replacement(replacement, context.journal, shlex.join(read_command_words()), tell)
-
-
-def remove_without_journal(replacement: Replacement, context: Context, why: str) -> None:
-    """Carry out `replacement`, which only removes, where the disk has no room for a journal.
+def remove_without_journal(removal: Transaction, context: Context, why: str) -> None:
+    """Carry out `removal`, which only removes, where the disk has no room for a journal.
 
     Raises
     ------
     StackenvError
         When somebody else changes the module, or has changed it since; when the disk refuses.
     """
-    context.journal.require_unchanged(replacement.subject)
-    require_as_seen(replacement)
+    context.journal.require_unchanged(removal.subject)
+    switch = removal.switch()
+    require_as_seen(switch.seen)
     tell(f"{why}; to make room it is removed without one: do not interrupt it")
     with context.access.applied():
-        for change in replacement.changes:
+        for change in switch.changes:
             carry_out_change(change)

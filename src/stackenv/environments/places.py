@@ -16,7 +16,7 @@ from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, qu
 from stackenv.output import tell
 from stackenv.record import FOLDER, Record
 from stackenv.transactions.changes import RemoveTree
-from stackenv.transactions.plan import Step
+from stackenv.transactions.transaction import Step
 
 # The first three end what pip's programs write between double quotes, the last tcsh replaces.
 UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}

@@ -1,24 +1,23 @@
-"""How a command that makes something carries out its plan: privately or for a group, whole or not at all."""
+"""How a command changes the disk: privately or for a group, whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stackenv.environments.context import Context
 from stackenv.environments.places import require_empty, require_finished
-from stackenv.errors import explain
 from stackenv.output import tell
 from stackenv.record import Record, read_command_words
+from stackenv.transactions import transaction
 from stackenv.transactions.changes import RemoveFolder
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
-from stackenv.transactions.plan import Plan, Step
 from stackenv.transactions.scratch import Scratch
-from stackenv.transactions.transaction import carry_out_plan
+from stackenv.transactions.transaction import Step, Transaction
 
 
 @contextlib.contextmanager
@@ -35,88 +34,58 @@ def making(context: Context) -> Iterator[Context]:
             scratch.drop()
 
 
-def carry_out(plan: Plan, record: Record, context: Context) -> None:
-    """Carry out `plan`, which makes the module and, where it is ours, the environment of `record`.
+def carry_out(planned: Transaction, context: Context) -> None:
+    """Carry out `planned`, as that of `transactions.transaction` does; an undo comes to its end."""
+    command = shlex.join(read_command_words())
+    with context.access.applied():
+        transaction.carry_out(planned, context.journal, command, tell, ignore_stopping)
 
-    Raises
-    ------
-    StackenvError
-        What the failing step raised, after the undo.
-    """
-    failures: list[BaseException] = []
-    path = Path(record.path)
-    found_empty = record.owned and path.is_dir()
-    for folder in (context.store.root, context.journal.folder):
-        context.access.make_folder(folder)
-    arranged = Arrangement(record, context, failures).arrange(plan)
+
+@contextlib.contextmanager
+def keeping_empty_folder(path: Path, context: Context) -> Iterator[None]:
+    """When the block fails, `path` is an empty folder again if it was one."""
+    found = path.is_dir() and not any(path.iterdir())
     try:
-        carry_out_plan(arranged, context.journal, shlex.join(read_command_words()), tell)
-    except BaseException as error:
-        if found_empty and not os.path.lexists(path):
+        yield
+    except BaseException:
+        if found and not os.path.lexists(path):
             context.access.make_folder(path)
-        if failures and error is not failures[0]:
-            # The undo has failed too: what went wrong first is what the user must know.
-            tell(f"not all could be undone; the next stackenv tries again: {explain(error)}")
-            raise failures[0] from error
         raise
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    """What each plan gets around its own steps; `failures` hears what a step has raised."""
+def surround(steps: Sequence[Step], record: Record, context: Context) -> tuple[Step, ...]:
+    """Return `steps`, which make the environment of `record` or write into it, with what goes around them.
 
-    record: Record
-    context: Context
-    failures: list[BaseException]
+    Before them a last look, after them access for a project's group.
+    """
+    path, access = Path(record.path), context.access
+    made = [folder for folder in (path, *path.parents) if not folder.exists()] if record.owned else []
 
-    def arrange(self, plan: Plan) -> Plan:
-        """Return `plan` with a last look before it, and access for a project's group before its end."""
-        path, access = Path(self.record.path), self.context.access
-        first, *middle, last = plan.steps
-        if self.record.owned:
-            first = self._behind(lambda: access.make_folder(path), first)
-            if access.group is not None:
-                middle.append(
-                    Step(f"give the group of {self.context.shared} access", lambda: access.give_tree(path))
-                )
-        made = [folder for folder in path.parents if not folder.exists()] if self.record.owned else []
-        look = Step(
-            f"see whether {self.record.full_name} is still free",
-            self._look,
-            tuple(RemoveFolder(str(f)) for f in (self.context.store.root / self.record.name, *made)),
-        )
-        return replace(plan, steps=tuple(map(self._heard, (look, first, *middle, last))))
+    def look() -> None:
+        require_free(record, context)
+        if record.owned:
+            access.make_folder(path)
 
-    def _look(self) -> None:
-        """Look again, now that nobody else can: since the plan was made another may have made the same."""
-        old = self.context.store.read(self.context.store.path_of(self.record.name, self.record.version))
-        if old is None or os.path.lexists(old.prefix):
-            self.context.store.require_free(self.record.name, self.record.version)
-        if self.record.owned:
-            require_empty(Path(self.record.path))
-        else:
-            require_finished(Path(self.record.path))
-        if self.context.shared:
-            self.context.access.make_folder(self.context.store.root / self.record.name)
-            if self.record.owned and Path(self.record.path).is_relative_to(self.context.shared):
-                self.context.access.make_folder(Path(self.record.path).parent)
+    look_step = Step(
+        f"see whether {record.full_name} is still free",
+        look,
+        tuple(RemoveFolder(str(f)) for f in (context.store.root / record.name, *made)),
+    )
+    give = Step(f"give the group of {context.shared} access", lambda: access.give_tree(path))
+    return (look_step, *steps, *([give] if record.owned and access.group is not None else []))
 
-    @staticmethod
-    def _behind(before: Callable[[], None], step: Step) -> Step:
-        def carry_out_both() -> None:
-            before()
-            step.carry_out()
 
-        return replace(step, carry_out=carry_out_both)
-
-    def _heard(self, step: Step) -> Step:
-        def carry_out_heard() -> None:
-            try:
-                step.carry_out()
-            except BaseException as error:
-                # The undo that follows must come to its end.
-                ignore_stopping()
-                self.failures.append(error)
-                raise
-
-        return replace(step, carry_out=carry_out_heard)
+def require_free(record: Record, context: Context) -> None:
+    """Look again, now that nobody else can: since the plan was made another may have made the same."""
+    path = Path(record.path)
+    old = context.store.read(context.store.path_of(record.name, record.version))
+    if old is None or os.path.lexists(old.prefix):
+        context.store.require_free(record.name, record.version)
+    if record.owned:
+        require_empty(path)
+    else:
+        require_finished(path)
+    if context.shared:
+        context.access.make_folder(context.store.root / record.name)
+        if record.owned and path.is_relative_to(context.shared):
+            context.access.make_folder(path.parent)

@@ -9,14 +9,13 @@ from stackenv.environments.module_update import see
 from stackenv.errors import StackenvError, UsageError
 from stackenv.jupyter.kernels import StoredKernel, find_kernels_folder, list_kernels
 from stackenv.transactions.changes import carry_out_change
-from stackenv.transactions.plan import Replacement
-from stackenv.transactions.transaction import require_as_seen
+from stackenv.transactions.transaction import Switch, require_as_seen
 
 
-def plan_removal(stored: StoredKernel) -> Replacement:
+def plan_removal(stored: StoredKernel) -> Switch:
     """Return the changes by which the kernel `stored` goes."""
     sentence = f"remove the Jupyter kernel {stored.folder}"
-    return Replacement(stored.module, (sentence,), stored.describe_removal(), see([stored.path]))
+    return Switch((sentence,), stored.describe_removal(), see([stored.path]))
 
 
 def remove_kernel(stored: StoredKernel) -> None:
@@ -28,7 +27,7 @@ def remove_kernel(stored: StoredKernel) -> None:
         When another command has changed it meanwhile, or the disk refuses.
     """
     removal = plan_removal(stored)
-    require_as_seen(removal)
+    require_as_seen(removal.seen)
     # By kernel.json, the last to go, it is known until it is gone: nothing is left to undo.
     for change in removal.changes:
         carry_out_change(change)

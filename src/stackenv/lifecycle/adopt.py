@@ -16,10 +16,10 @@ from stackenv.environments.context import Context, open_context
 from stackenv.environments.making import Made, Making, describe_made
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module import describe_files
-from stackenv.environments.module_update import carry_out, open_store, require_unpacked
+from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
 from stackenv.environments.places import require_finished, require_on_path, resolve_dots, tell_unfit
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import carry_out, making
 from stackenv.environments.store import StoredModule, check_name, expand_home, read_former_record
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.lifecycle.adopted_name import suggest_name
@@ -35,8 +35,6 @@ from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
-from stackenv.transactions.changes import WriteFile
-from stackenv.transactions.plan import Step
 from stackenv.transactions.transaction import read_text
 
 
@@ -85,7 +83,7 @@ def adopt_environment(
 def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dry_run: bool) -> Made:
     """Give the environment of `request` a module; `former` is the record of one that it had."""
     require_adoptable(request.prefix)
-    modulefile, before = take_modulefile(request, context)
+    modulefile, replaced = take_modulefile(request, context)
     lmod = Lmod.find(context.environ)
     if (request.prefix / "conda-meta").is_dir():
         record, stack = draft_adopted_conda(request, context, lmod, former)
@@ -95,8 +93,8 @@ def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dr
     else:
         record, stack = draft_adopted_venv(request, context, lmod, former)
         tell_unheld(request, record)
-    adopted = Making(record, stack, context, modulefile)
-    return adopted.carry_out((*before, *adopted.plan_files(), adopted.plan_module()), dry_run)
+    adopted = Making(record, stack, context, modulefile, replaced=replaced)
+    return adopted.carry_out(adopted.plan_files(), dry_run)
 
 
 def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry_run: bool) -> Made:
@@ -104,10 +102,10 @@ def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry
     open_store(context, dry_run)
     refresh = EditRequest((), (), (), make_default=False, description=None, refresh=True)
     with contextlib.ExitStack() as links:
-        replacement = plan_edit(refresh, lost, context, dry_run, links, request)
+        edit = plan_edit(refresh, lost, context, dry_run, links, request)
         if dry_run:
-            return Made(replacement.sentences)
-        carry_out(replacement, context, dry_run)
+            return Made(edit.sentences)
+        carry_out(edit, context)
     return describe_made(lost.path, context)
 
 
@@ -221,8 +219,8 @@ def require_not_adopted(context: Context, prefix: Path, former: Record | None) -
         )
 
 
-def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, tuple[Step, ...]]:
-    """Return where the modulefile goes, and the step that takes away one whose environment is gone.
+def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, str | None]:
+    """Return where the modulefile goes, and what one holds that is there and whose environment is gone.
 
     Raises
     ------
@@ -232,10 +230,9 @@ def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, tupl
     path = context.store.path_of(request.name, request.version)
     module = context.store.read(path)
     if module is None or os.path.lexists(module.prefix):
-        return context.store.require_free(request.name, request.version), ()
+        return context.store.require_free(request.name, request.version), None
     tell(f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment")
-    text = read_text(path) or ""
-    return path, (Step(f"delete the old modulefile {path}", path.unlink, (WriteFile(str(path), text),)),)
+    return path, read_text(path)
 
 
 def tell_unheld(request: AdoptRequest, record: Record) -> None:

@@ -27,7 +27,7 @@ from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
 from stackenv.errors import UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
-from stackenv.transactions.plan import Step
+from stackenv.transactions.transaction import Step
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def create_new(request: CreateRequest, dry_run: bool) -> Made:
     """
     with opened(request, dry_run) as context:
         new, installs = plan_conda(request, context) if request.conda else plan_venv(request, context)
-        return new.carry_out((*new.plan_environment(installs), new.plan_module()), dry_run)
+        return new.carry_out(new.plan_environment(installs), dry_run)
 
 
 def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:

@@ -31,7 +31,7 @@ from stackenv.lifecycle.requirements import (
 )
 from stackenv.output import tell
 from stackenv.record import Record, parse_record
-from stackenv.transactions.plan import Step
+from stackenv.transactions.transaction import Step
 
 LARGEST_FILE_BYTES = 10_000_000
 # Where nothing is: the environment that the record speaks of is on another machine.
@@ -154,12 +154,8 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
             for fault in list_new_faults(remaking.old, new.record, new.modulefile, context):
                 tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
 
-        steps = (
-            *remaking.plan_environment(),
-            Step("look whether all of it works", look),
-            new.plan_module(with_record=False),
-        )
-        made = new.carry_out(steps, dry_run)
+        steps = (*remaking.plan_environment(), Step("look whether all of it works", look))
+        made = new.carry_out(steps, dry_run, complete=False)
         return replace(made, differences=tuple(outcome.sentences()), details=outcome.describe())
 
 

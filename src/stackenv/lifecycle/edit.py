@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import (
-    carry_out,
     describe_use,
     keep_hand_edited,
     open_store,
@@ -18,6 +17,7 @@ from stackenv.environments.module_update import (
     see,
     write_environment,
 )
+from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule, render_default
 from stackenv.environments.venv import find_lost_links
 from stackenv.environments.venv_install import links_made
@@ -30,7 +30,7 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_count, print_steps, tell
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
-from stackenv.transactions.plan import Replacement
+from stackenv.transactions.transaction import Switch, Transaction
 
 
 class Part(NamedTuple):
@@ -95,11 +95,11 @@ def require_record(module: StoredModule, context: Context) -> None:
 def edit_module(request: EditRequest, module: StoredModule, context: Context, dry_run: bool) -> None:
     """Change one environment, or print what that would do."""
     with ExitStack() as links:
-        replacement = plan_edit(request, module, context, dry_run, links)
+        edit = plan_edit(request, module, context, dry_run, links)
         if dry_run:
-            print_steps(replacement.sentences)
+            print_steps(edit.sentences)
             return
-        carry_out(replacement, context, dry_run)
+        carry_out(edit, context)
     leave = describe_use(module, context.environ)
     if leave:
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
@@ -114,7 +114,7 @@ def plan_edit(
     dry_run: bool,
     links: ExitStack,
     adopted: AdoptRequest | None = None,
-) -> Replacement:
+) -> Transaction:
     """Return the changes that `request` asks for; with `dry_run` no activation is run to find them.
 
     Links to Python that are gone are made for that, and are gone again when the block of `links` fails.
@@ -126,18 +126,18 @@ def plan_edit(
         sentences, restored = restore_lost(module, context, dry_run, links, adopted)
         if sentences and dry_run:
             # What follows needs the Python, or the record.
-            return Replacement(module.full_name, tuple(sentences), (), see((module.path,)))
+            return Transaction.of(module.full_name, Switch(tuple(sentences), (), see((module.path,))))
     parts: list[Part] = []
     if request.changes_record:
         parts.append(plan_files(request, module, context, dry_run, restored))
     if request.make_default:
         parts.append(plan_default(module, context))
-    return Replacement(
-        module.full_name,
+    switch = Switch(
         (*sentences, *(sentence for part in parts for sentence in part.sentences)),
         tuple(change for part in parts for change in part.changes),
         see((module.path, module.record_path, *(path for part in parts for path in part.files))),
     )
+    return Transaction.of(module.full_name, switch)
 
 
 def plan_files(

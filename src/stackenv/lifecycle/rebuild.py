@@ -20,7 +20,7 @@ from stackenv.environments.module_update import (
     see,
 )
 from stackenv.environments.places import choose_next_place
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import carry_out, making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import rewrite_kernels
@@ -31,10 +31,9 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
-from stackenv.record import Record, read_command_words
+from stackenv.record import Record
 from stackenv.transactions.changes import RemoveFile, RemoveFolder, WriteFile
-from stackenv.transactions.plan import Plan, Replacement, Step
-from stackenv.transactions.transaction import carry_out_exchange, require_as_seen
+from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
 @dataclass(frozen=True)
@@ -142,11 +141,11 @@ class Rebuilding:
 
     @property
     def switch_sentence(self) -> str:
-        """What the exchange does."""
+        """What the switch does."""
         old, new = self.remaking.old.path, self.remaking.making.record.path
         return f"let {self.module.path} lead to {new}; {old} stays until stackenv clean"
 
-    def plan(self) -> Plan:
+    def plan(self) -> Transaction:
         """Return the steps that make the new environment; the module is not touched."""
         new = self.remaking.making
         path, access = Path(new.record.path), new.context.access
@@ -160,17 +159,15 @@ class Rebuilding:
         sound = Step("look whether all of it works", self._require_sound)
         shared = [give] if access.group is not None else []
         steps = (look, *self.remaking.plan_environment(), *shared, sound)
-        return Plan(self.module.full_name, steps, f"{new.mark}.never")
+        return Transaction(self.module.full_name, self.switch, steps)
 
     def carry_out(self) -> None:
         """Make the new environment and switch to it, whole or not at all."""
-        command = shlex.join(read_command_words())
-        journal = self.remaking.making.context.journal
-        carry_out_exchange(self.plan(), self.exchange, journal, command, tell, lambda: "")
+        carry_out(self.plan(), self.remaking.making.context)
 
     def _look(self) -> None:
         """Look again, now that nobody else can change it; make the folder for whom it is meant."""
-        require_as_seen(Replacement(self.module.full_name, (), (), self.seen))
+        require_as_seen(self.seen)
         new = self.remaking.making
         path, access, shared = Path(new.record.path), new.context.access, new.context.shared
         if shared and path.is_relative_to(shared):
@@ -190,7 +187,7 @@ class Rebuilding:
                 f"stackenv rebuild {new.record.full_name} -m MODULE, with others; all the same: --force",
             )
 
-    def exchange(self) -> Replacement:
+    def switch(self) -> Switch:
         """Return the changes by which the module leads to the new environment."""
         new, old = self.remaking.making, self.remaking.old
         sentences, kept = keep_hand_edited(self.module, self.module.path)
@@ -202,7 +199,7 @@ class Rebuilding:
             RemoveFile(str(new.mark)),
         )
         sentences = (*sentences, self.switch_sentence, *renamed)
-        return Replacement(self.module.full_name, sentences, changes, see([self.module.path, *files]))
+        return Switch(sentences, changes, see([self.module.path, *files]))
 
 
 def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Rebuilding:

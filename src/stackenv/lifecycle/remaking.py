@@ -43,7 +43,7 @@ from stackenv.lifecycle.requirements import (
 )
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Record
-from stackenv.transactions.plan import Step
+from stackenv.transactions.transaction import Step
 
 
 @dataclass

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.disk.usage import measure_trees
-from stackenv.environments.context import Context
+from stackenv.environments.context import MARKS, Context
 from stackenv.environments.foreign_files import list_foreign
 from stackenv.environments.managed_files import keep_edited, remove_files
 from stackenv.environments.module import describe_files
 from stackenv.environments.module_update import (
-    carry_out,
     keep_hand_edited,
     open_store,
     read_own_record,
@@ -23,6 +22,7 @@ from stackenv.environments.module_update import (
     require_unused,
     see,
 )
+from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
 from stackenv.jupyter.kernels import remove_kernels
@@ -31,10 +31,7 @@ from stackenv.output import format_bytes, format_count, shorten_list, tell
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree
 from stackenv.transactions.journal import JournalFullError
-from stackenv.transactions.plan import Replacement
-
-# Without a record, one of these shows that a folder is an environment: a venv, a conda environment.
-MARKS = ("pyvenv.cfg", "conda-meta/history")
+from stackenv.transactions.transaction import Switch, Transaction
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,13 @@ class Removal:
     """A module that is to go, and the changes by which it goes."""
 
     module: StoredModule
-    changes: Replacement
+    changes: Transaction
     context: Context
 
     def carry_out(self) -> None:
         """Remove the module, and tell which collections of `module save` have it."""
         try:
-            carry_out(self.changes, self.context, dry_run=False)
+            carry_out(self.changes, self.context)
         except JournalFullError as error:
             remove_without_journal(self.changes, self.context, error.message)
         tell(f"{self.module.full_name} is gone")
@@ -73,7 +70,7 @@ def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry
     return Removal(module, changes, context)
 
 
-def plan_changes(module: StoredModule, environment: bool, context: Context, keep: bool) -> Replacement:
+def plan_changes(module: StoredModule, environment: bool, context: Context, keep: bool) -> Transaction:
     """Return the changes that remove `module`, and the environment where it goes too.
 
     With `keep` what was changed by hand in the modulefile stays beside it.
@@ -91,7 +88,8 @@ def plan_changes(module: StoredModule, environment: bool, context: Context, keep
     what, more = plan_environment(module, environment, context)
     seen = see((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
-    return Replacement(module.full_name, (*sentences, *notes, what), (*changes, *kernels, *more), seen)
+    switch = Switch((*sentences, *notes, what), (*changes, *kernels, *more), seen)
+    return Transaction.of(module.full_name, switch)
 
 
 def require_sole_module(module: StoredModule, context: Context) -> None:
@@ -166,10 +164,10 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     """
     path = Path(module.prefix)
     real = path.resolve()
-    proof = next((mark for mark in (RECORD_FILE, *MARKS) if (real / mark).is_file()), "")
-    if not proof:
+    mark = next((mark for mark in (RECORD_FILE, *MARKS.others) if (real / mark).is_file()), "")
+    if not mark:
         raise StackenvError(
-            f"{path} is no environment (it has neither a record nor {' nor '.join(MARKS)}): it is not "
+            f"{path} is no environment (it has neither a record nor {' nor '.join(MARKS.others)}): it is not "
             "deleted, and nothing was changed",
             "without --environment the module alone is removed",
         )
@@ -182,7 +180,7 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
         (
             MovePath(str(real), str(aside)),
             *([RemoveFile(str(path))] if path.is_symlink() else []),
-            RemoveTree(str(aside), str(aside / proof)),
+            RemoveTree(str(aside), str(aside / mark)),
         ),
     )
 

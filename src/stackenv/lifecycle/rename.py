@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import (
-    carry_out,
     keep_hand_edited,
     open_store,
     read_own_record,
@@ -15,6 +14,7 @@ from stackenv.environments.module_update import (
     see,
     write_environment,
 )
+from stackenv.environments.run_plan import carry_out
 from stackenv.environments.stack import require_loadable_name
 from stackenv.environments.store import ModuleStore, StoredModule, parse_full_name, render_default
 from stackenv.errors import UsageError
@@ -23,7 +23,7 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import tell
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
-from stackenv.transactions.plan import Replacement
+from stackenv.transactions.transaction import Switch, Transaction
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Renaming:
 
     module: StoredModule
     record: Record
-    changes: Replacement
+    changes: Transaction
     context: Context
 
     def carry_out(self) -> None:
         """Rename the module, and tell which collections of `module save` have it by the old name."""
-        carry_out(self.changes, self.context, dry_run=False)
+        carry_out(self.changes, self.context)
         tell(f"{self.record.full_name} is ready; its environment stays in {self.module.prefix}")
         tell_collections(self.module, self.record, self.context)
 
@@ -70,7 +70,7 @@ def plan_renaming(old: str, new: str, context: Context, dry_run: bool) -> Renami
     return Renaming(module, record, changes, context)
 
 
-def plan_changes(module: StoredModule, before: Record, record: Record, context: Context) -> Replacement:
+def plan_changes(module: StoredModule, before: Record, record: Record, context: Context) -> Transaction:
     """Return the changes that give `module`, of the record `before`, the name that is in `record`."""
     store = context.store
     path = store.path_of(record.name, record.version)
@@ -88,7 +88,8 @@ def plan_changes(module: StoredModule, before: Record, record: Record, context: 
     )
     defaults = (store.default_path(module.name), store.default_path(record.name))
     seen = see((module.path, module.record_path, path, *defaults, *files))
-    return Replacement(module.full_name, sentences, tuple(changes), seen, (record.full_name,))
+    switch = Switch(sentences, tuple(changes), seen)
+    return Transaction.of(module.full_name, switch, (record.full_name,))
 
 
 def move_default(

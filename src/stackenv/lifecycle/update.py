@@ -12,17 +12,14 @@ from packaging.requirements import Requirement
 
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import open_store
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import carry_out, making
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_targets, list_targets, parse_package
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
 from stackenv.output import showing_progress, tell
-from stackenv.record import read_command_words
-from stackenv.transactions.interruption import InterruptedCommandError, ignore_stopping, stopping_at_signals
-from stackenv.transactions.plan import Step
-from stackenv.transactions.transaction import carry_out_exchange
+from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 
 Update = Union[VenvUpdate, CondaUpdate]
 
@@ -145,7 +142,7 @@ def carry_out_updates(
             try:
                 # Anew for each: what fails is undone with the signals ignored.
                 with stopping_at_signals():
-                    carry_out_update(update, context)
+                    carry_out(update.plan(), context)
                 prospect = replace(prospect, state="updated")
                 tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
             except InterruptedCommandError:
@@ -156,28 +153,6 @@ def carry_out_updates(
                 tell(f"{prospect.name} is as it was: {message}")
         results.append(prospect)
     return results
-
-
-def carry_out_update(update: Update, context: Context) -> None:
-    """Carry out one update, whole or not at all."""
-
-    def heard(step: Step) -> Step:
-        def carry_out_heard() -> None:
-            try:
-                step.carry_out()
-            except BaseException:
-                # The undo that follows must come to its end.
-                ignore_stopping()
-                raise
-
-        return replace(step, carry_out=carry_out_heard)
-
-    plan = update.plan()
-    plan = replace(plan, steps=tuple(map(heard, plan.steps)))
-    for folder in (context.store.root, context.journal.folder):
-        context.access.make_folder(folder)
-    command = shlex.join(read_command_words())
-    carry_out_exchange(plan, update.exchange, context.journal, command, tell, lambda: "")
 
 
 def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None:

@@ -36,8 +36,7 @@ from stackenv.record import FOLDER, Record
 from stackenv.transactions.backup import RestoreTree, keep, name_kept
 from stackenv.transactions.changes import RemoveFolder, RemoveTree
 from stackenv.transactions.places import LISTING
-from stackenv.transactions.plan import Plan, Replacement, Step
-from stackenv.transactions.transaction import require_as_seen
+from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
 def look_at_conda(
@@ -157,7 +156,7 @@ class CondaUpdate:
         number = hashlib.sha256(os.path.realpath(prefix).encode("utf-8", "surrogateescape")).hexdigest()
         return f"conda-environment/{re.sub(r'[^A-Za-z0-9_.+-]', '_', prefix.name)}-{number[:12]}"
 
-    def plan(self) -> Plan:
+    def plan(self) -> Transaction:
         """Return the steps until all is as it is to be, but record and modulefile."""
         name, path = self.target.name, Path(self.target.prefix)
         # A hard link into the user's own package cache would keep its owner's group and mode.
@@ -179,11 +178,11 @@ class CondaUpdate:
                 lambda: self.context.access.give_tree(path),
             )
             steps.append(give)
-        return Plan(self.subject, tuple(steps), f"{self.kept}.never")
+        return Transaction(self.subject, self.switch, tuple(steps))
 
     def keep(self) -> None:
         prefix = Path(self.target.prefix)
-        require_as_seen(Replacement(self.subject, (), (), self.seen))
+        require_as_seen(self.seen)
         replaced = list_replaced(prefix, self.prospect.changes)
         keep(prefix, self.kept, list_touched(prefix), replaced.__contains__)
 
@@ -194,16 +193,15 @@ class CondaUpdate:
         assert self.target.record
         self.captured.append(capture_record(self.target.record, self.context))
 
-    def exchange(self) -> Replacement:
+    def switch(self) -> Switch:
         """Return the changes that bring record and modulefile in line, and delete what was kept."""
         module = self.target.module
         deletion = RemoveTree(str(self.kept), str(self.kept / LISTING))
         if module is None:
             folder = RemoveFolder(f"{self.target.prefix}/{FOLDER}")
-            return Replacement(self.subject, (), (deletion, folder), self.seen)
+            return Switch((), (deletion, folder), self.seen)
         told, hand_edited = keep_hand_edited(module, module.path)
-        return Replacement(
-            self.subject,
+        return Switch(
             (*told, f"{self.target.name}: write the record and the modulefile {module.path}"),
             (*hand_edited, *write_environment(self.captured[0], module.path), deletion),
             self.seen,

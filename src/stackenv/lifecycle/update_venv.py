@@ -36,8 +36,7 @@ from stackenv.record import FOLDER, Package, Record, hide_credentials
 from stackenv.transactions.backup import RestoreTree, keep, name_kept
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.places import LISTING
-from stackenv.transactions.plan import Plan, Replacement, Step
-from stackenv.transactions.transaction import require_as_seen
+from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
 def look_at_venv(
@@ -160,7 +159,7 @@ class VenvUpdate:
         self.kept = name_kept(self.record.path, uuid.uuid4().hex)
         self.seen = see((self.module.path, self.module.record_path))
 
-    def plan(self) -> Plan:
+    def plan(self) -> Transaction:
         """Return the steps until all is as it is to be, but record and modulefile."""
         name, path = self.record.full_name, Path(self.record.path)
         further = format_count(len(self.prospect.further), "further package")
@@ -182,10 +181,10 @@ class VenvUpdate:
                 lambda: self.context.access.give_tree(path),
             )
             steps.append(give)
-        return Plan(name, tuple(steps), f"{self.kept}.never")
+        return Transaction(name, self.switch, tuple(steps))
 
     def fetch(self) -> None:
-        require_as_seen(Replacement(self.record.full_name, (), (), self.seen))
+        require_as_seen(self.seen)
         self.before = list_inconsistencies(self.record, self.environ)
         self.wheels = Path(tempfile.mkdtemp(prefix="wheels-"))
         fetch_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
@@ -207,7 +206,7 @@ class VenvUpdate:
         if wrong:
             raise InstallError(f"with it something else would not work any more: {'; '.join(wrong)}")
 
-    def exchange(self) -> Replacement:
+    def switch(self) -> Switch:
         """Return the changes that bring record and modulefile in line, and delete what was kept."""
         known = (Package(c.name, c.after, "", c.source, c.sha256) for c in self.prospect.changes)
         after = replace(self.record, packages=(*self.record.packages, *known))
@@ -215,8 +214,7 @@ class VenvUpdate:
         features = list_needed_features(packages, Path(after.path), self.environ)
         after = replace(after, packages=packages, cpu_features=features)
         told, hand_edited = keep_hand_edited(self.module, self.module.path)
-        return Replacement(
-            after.full_name,
+        return Switch(
             (*told, f"{after.full_name}: write the record and the modulefile {self.module.path}"),
             (
                 *hand_edited,

@@ -7,7 +7,6 @@ import shlex
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from stackenv.environments.context import Context
 from stackenv.environments.exported_files import render_environment, render_requirements
@@ -23,7 +22,7 @@ from stackenv.environments.module_update import (
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
 from stackenv.environments.processes import list_processes_using
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import carry_out, making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
@@ -41,11 +40,10 @@ from stackenv.packing.squashfs import find_program, make_image
 from stackenv.packing.tree import hash_tree, list_changes, list_names, read_stamps, read_tree
 from stackenv.packing.trial_mount import require_mountable
 from stackenv.packing.way import choose_way
-from stackenv.record import RECORD_FILE, PackedImage, Record, read_command_words
-from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
+from stackenv.record import RECORD_FILE, PackedImage, Record
+from stackenv.transactions.changes import Change, ExchangeFolder, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.interruption import stopping_at_signals
-from stackenv.transactions.plan import Plan, Replacement, Step
-from stackenv.transactions.transaction import carry_out_exchange
+from stackenv.transactions.transaction import Step, Switch, Transaction
 
 
 def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
@@ -128,19 +126,19 @@ class Packing:
         return self.real.with_name(f".{self.real.name}.staged-{self.identity[:8]}")
 
     @property
-    def proof(self) -> Path:
+    def unfinished(self) -> Path:
         return self.staged / f"stackenv/unfinished-{self.identity}"
 
     def sentences(self) -> list[str]:
         """Return what is going to be done."""
-        return [*(step.sentence for step in self.plan().steps), *self.exchange_sentences()]
+        return [*(step.sentence for step in self.plan().steps), self.switch_sentence]
 
-    def exchange_sentences(self) -> tuple[str, ...]:
-        return (
-            f"put the image in the place of {self.record.path}, write {self.module.path}, delete the files",
-        )
+    @property
+    def switch_sentence(self) -> str:
+        """What the switch does."""
+        return f"put the image in the place of {self.record.path}, write {self.module.path}, delete the files"
 
-    def plan(self) -> Plan:
+    def plan(self) -> Transaction:
         """Return the steps that make the image, and what belongs beside it."""
         marks = describe_marks(self.record, self.identity)
         steps = (
@@ -153,19 +151,17 @@ class Packing:
             Step(
                 f"make one file of all that is in {self.record.path}",
                 self.make_image,
-                (RemoveTree(str(self.staged), str(self.proof)),),
+                (RemoveTree(str(self.staged), str(self.unfinished)),),
             ),
             Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
             Step("write beside the image what is read without it", self.write_beside_image),
         )
-        return Plan(self.module.full_name, steps, f"{self.proof}.never")
+        return Transaction(self.module.full_name, self.switch, steps)
 
     def carry_out(self) -> PackedImage:
         """Pack the environment, whole or not at all; return the image."""
         with making(self.context):
-            command = shlex.join(read_command_words())
-            journal = self.context.journal
-            carry_out_exchange(self.plan(), self.exchange, journal, command, tell, self.find_problem)
+            carry_out(self.plan(), self.context)
         assert self.packed and self.packed.packed
         return self.packed.packed
 
@@ -183,8 +179,8 @@ class Packing:
 
     def make_image(self) -> None:
         self.context.access.make_folder(self.staged)
-        self.proof.parent.mkdir()
-        self.proof.touch()
+        self.unfinished.parent.mkdir()
+        self.unfinished.touch()
         make_image(self.real, self.staged / IMAGE)
 
     def verify(self) -> None:
@@ -228,7 +224,8 @@ class Packing:
             f"The files are not deleted: {self.aside}. Unpack, take from there what is missing, delete it"
         )
 
-    def exchange(self) -> Replacement:
+    def switch(self) -> Switch:
+        """Return the changes that put the image in the place of the files."""
         assert self.packed
         changed = self.find_changes(self.real)
         if changed:
@@ -237,37 +234,31 @@ class Packing:
                 "type the same again when nobody installs into it",
             )
         self.aside = self.real.with_name(f".{self.real.name}.removing-{uuid.uuid4().hex[:8]}")
-        places = Places(self.real, self.staged, self.aside, self.proof)
-        sentences, changes = exchange_folders(self.module, self.packed, places)
-
-        return Replacement(
-            self.module.full_name, (*sentences, *self.exchange_sentences()), changes, see([self.module.path])
-        )
+        notes, changes = exchange_environment(self.module, self.packed, self.unfinished, self.aside)
+        sentences = (*notes, self.switch_sentence)
+        return Switch(sentences, changes, see([self.module.path]), self.find_problem)
 
 
-class Places(NamedTuple):
-    """Where an exchange takes place: the environment, the new one, where the old one goes, what proves."""
-
-    real: Path
-    staged: Path
-    aside: Path
-    proof: Path
-
-
-def exchange_folders(
-    module: StoredModule, record: Record, places: Places
+def exchange_environment(
+    module: StoredModule, record: Record, unfinished: Path, aside: Path
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return how the new one takes the place of the environment, which goes: sentences, and changes.
+    """Return how a new one takes the place of the environment of `module`: sentences, and changes.
 
-    The last change is the deletion.
+    Parameters
+    ----------
+    record
+        Of the new one.
+    unfinished
+        The mark in the folder in which that was made.
+    aside
+        What the old one is called while it is removed, by the last change.
     """
-    real, staged, aside, proof = places
+    staged, real = unfinished.parent.parent, Path(module.prefix).resolve()
     sentences, kept = keep_hand_edited(module, module.path)
     return sentences, (
         *kept,
-        RemoveFile(str(proof)),
-        MovePath(str(real), str(aside)),
-        MovePath(str(staged), str(real)),
+        RemoveFile(str(unfinished)),
+        ExchangeFolder(str(real), str(staged), str(aside)),
         WriteFile(str(module.path), render_module(describe_module(record))),
         RemoveTree(str(aside), str(aside / RECORD_FILE)),
     )

@@ -12,21 +12,20 @@ from pathlib import Path
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import open_store, read_own_record, require_unused, see
 from stackenv.environments.packed import IMAGE
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import carry_out, making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import showing_progress, tell
 from stackenv.packing.beside_image import list_strangers, write_unpacked
 from stackenv.packing.image import require_image
-from stackenv.packing.pack import Places, exchange_folders
+from stackenv.packing.pack import exchange_environment
 from stackenv.packing.squashfs import extract_image
 from stackenv.packing.tree import hash_tree, read_tree
-from stackenv.record import Record, read_command_words
+from stackenv.record import Record
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.interruption import stopping_at_signals
-from stackenv.transactions.plan import Plan, Replacement, Step
 from stackenv.transactions.scratch import make_folder, sweep_scratch
-from stackenv.transactions.transaction import carry_out_exchange
+from stackenv.transactions.transaction import Step, Switch, Transaction
 
 
 def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -> Unpacking:
@@ -68,7 +67,7 @@ class Unpacking:
         return self.real.with_name(f".{self.real.name}.staged-{self.number[:8]}")
 
     @property
-    def proof(self) -> Path:
+    def unfinished(self) -> Path:
         return self.staged / f"stackenv/unfinished-{self.number}"
 
     @property
@@ -80,9 +79,9 @@ class Unpacking:
         if folder:
             assert self.record.packed
             return [f"unpack {self.record.packed.entries} files, links and folders below {folder}"]
-        return [*(step.sentence for step in self.plan().steps), *self.exchange().sentences]
+        return list(self.plan().sentences)
 
-    def plan(self) -> Plan:
+    def plan(self) -> Transaction:
         """Return the steps that make the folder of files."""
         assert self.record.packed
         steps = (
@@ -90,19 +89,19 @@ class Unpacking:
             Step(
                 f"unpack {self.record.packed.entries} files, links and folders beside {self.record.path}",
                 self.extract,
-                (RemoveTree(str(self.staged), str(self.proof)),),
+                (RemoveTree(str(self.staged), str(self.unfinished)),),
             ),
             Step("compare them with what was packed: names, modes, sizes, contents, links", self.verify),
         )
-        return Plan(self.module.full_name, steps, f"{self.proof}.never")
+        return Transaction(self.module.full_name, self.switch, steps)
 
     def look(self) -> None:
         require_image(self.record)
 
     def extract(self) -> None:
         self.context.access.make_folder(self.staged)
-        self.proof.parent.mkdir()
-        self.proof.touch()
+        self.unfinished.parent.mkdir()
+        self.unfinished.touch()
         extract_image(Path(self.record.path, IMAGE), self.staged)
 
     def verify(self) -> None:
@@ -115,7 +114,7 @@ class Unpacking:
         assert self.record.packed
         with showing_progress("comparing", self.record.packed.entries) as advance:
             tree = read_tree(folder, advance)
-        tree.pop(str(self.proof.relative_to(self.staged)), None)
+        tree.pop(str(self.unfinished.relative_to(self.staged)), None)
         if hash_tree(tree) != self.record.packed.tree_sha256:
             raise StackenvError(
                 f"what was unpacked to {folder} is not what was packed ({len(tree)} entries, of "
@@ -123,7 +122,8 @@ class Unpacking:
                 "look at the disk: df -h; df -i",
             )
 
-    def exchange(self) -> Replacement:
+    def switch(self) -> Switch:
+        """Return the changes that put the files in the place of the image."""
         strangers = list_strangers(self.real)
         if strangers:
             raise TakenError(
@@ -132,16 +132,14 @@ class Unpacking:
                 "move it elsewhere",
             )
         aside = self.real.with_name(f".{self.real.name}.removing-{self.number[:8]}")
-        places = Places(self.real, self.staged, aside, self.proof)
-        notes, changes = exchange_folders(self.module, self.unpacked, places)
+        notes, changes = exchange_environment(self.module, self.unpacked, self.unfinished, aside)
         sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
-        return Replacement(self.module.full_name, (*notes, sentence), changes, see([self.module.path]))
+        return Switch((*notes, sentence), changes, see([self.module.path]))
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
         with making(self.context):
-            command = shlex.join(read_command_words())
-            carry_out_exchange(self.plan(), self.exchange, self.context.journal, command, tell, lambda: "")
+            carry_out(self.plan(), self.context)
         tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
 
     def extract_to(self, folder: Path) -> None:

@@ -11,8 +11,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.errors import StackenvError
-from stackenv.transactions.files import write_file
+from stackenv.errors import StackenvError, TakenError
+from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.places import Places, is_aside, is_staged
 
 # What transactions.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
@@ -51,6 +51,24 @@ class WriteFile(Change):
         return places.holds(path) or (
             written and places.is_marked_text(self.text) and path.parent.is_dir() and not places.names(path)
         )
+
+
+@dataclass(frozen=True)
+class MakeFile(Change):
+    """Make the file `path` with `text` where there is none; TakenError where there is another one."""
+
+    text: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        path = Path(self.path)
+        try:
+            write_new_file(path, self.text)
+        except TakenError:
+            if path.is_symlink() or hash_file(path) != hash_text(self.text):
+                raise
+
+    def is_within(self, places: Places) -> bool:
+        return places.holds(Path(self.path))
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ class RemoveFolder(Change):
 
 @dataclass(frozen=True)
 class MovePath(Change):
-    """Rename `path` to `target`, on one file system; it may have happened already."""
+    """Rename the folder `path` to `target`, by which it is removed; it may have happened already."""
 
     target: str
 
@@ -114,8 +132,31 @@ class MovePath(Change):
     def is_within(self, places: Places) -> bool:
         source, target = Path(self.path), Path(self.target)
         known = places.is_environment(source) or not os.path.lexists(source)
-        renamed = is_aside(target.name, source.name) or is_staged(source.name, target.name)
-        return source.parent == target.parent and known and renamed
+        return source.parent == target.parent and known and is_aside(target.name, source.name)
+
+
+@dataclass(frozen=True)
+class ExchangeFolder(Change):
+    """Rename `new` to `path`, and before that what is there to `aside`; it may have happened already.
+
+    One change, for of two the first must not be carried out again once the second has been.
+    """
+
+    new: str
+    aside: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        if not os.path.lexists(self.new):
+            return
+        if os.path.lexists(self.path) and not os.path.lexists(self.aside):
+            Path(self.path).rename(self.aside)
+        Path(self.new).rename(self.path)
+
+    def is_within(self, places: Places) -> bool:
+        path, new, aside = (Path(name) for name in (self.path, self.new, self.aside))
+        known = all(places.is_environment(p) or not os.path.lexists(p) for p in (path, new, aside))
+        named = is_staged(new.name, path.name) and is_aside(aside.name, path.name)
+        return path.parent == new.parent == aside.parent and known and named
 
 
 def carry_out_change(change: Change, killed_s: float | None = None) -> None:
@@ -130,7 +171,7 @@ def carry_out_change(change: Change, killed_s: float | None = None) -> None:
         When the disk refuses; the path is named. When there is work of a user that would be undone.
     """
     try:
-        if killed_s is not None and isinstance(change, (WriteFile, RemoveFile)):
+        if killed_s is not None and isinstance(change, (WriteFile, MakeFile, RemoveFile)):
             remove_drafts(Path(change.path))
         change.carry_out(killed_s)
     except OSError as error:
@@ -153,6 +194,11 @@ def hash_file(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return ""
+
+
+def hash_text(text: str) -> str:
+    """Return the SHA-256 of what `transactions.files` writes for `text`."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def open_up(folder: Path) -> None:

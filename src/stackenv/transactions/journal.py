@@ -10,21 +10,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, TakenError, explain, quote_word
-from stackenv.record import RECORD_FILE
-from stackenv.transactions.changes import (
-    Change,
-    MovePath,
-    RemoveFile,
-    RemoveTree,
-    WriteFile,
-    carry_out_change,
-)
+from stackenv.transactions.access import Access
+from stackenv.transactions.changes import Change, carry_out_change
 from stackenv.transactions.files import current_umask, write_file, write_new_file
 from stackenv.transactions.journal_file import BROKEN, Note, look_at, read_note
 from stackenv.transactions.lock_errors import (
@@ -37,10 +29,10 @@ from stackenv.transactions.lock_errors import (
     tell_open,
     unfinished,
 )
-from stackenv.transactions.places import Marks, Places, is_file
+from stackenv.transactions.places import Marks, Places
 from stackenv.transactions.process import GONE_AFTER_S, Process, beating, is_older
 
-NO_MARKS = Marks()
+NO_MARKS, PRIVATE = Marks(), Access()
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -64,14 +56,18 @@ def writing_journal() -> Iterator[None]:
 
 
 class Journal:
-    """The journals of one modules' folder, which may change what is in it, and environments with `marks`."""
+    """The journals of a folder of modules, which may change what is in it, and environments with `marks`.
 
-    def __init__(self, modules: Path, marks: Marks = NO_MARKS) -> None:
+    The folders are made for those whom `access` is for.
+    """
+
+    def __init__(self, modules: Path, marks: Marks = NO_MARKS, access: Access = PRIVATE) -> None:
         self.folder = modules / ".stackenv"
         self.places = Places(modules, marks)
+        self.access = access
 
     @contextlib.contextmanager
-    def changing(self, subject: str, command: str, complete_when: str = "") -> Iterator[OpenJournal]:
+    def changing(self, subject: str, command: str) -> Iterator[OpenJournal]:
         """Keep others from changing the module `subject` while the block runs.
 
         Raises
@@ -82,7 +78,7 @@ class Journal:
             When the folder cannot be written.
         """
         path = self._path_of(subject)
-        note = Note(subject, command, Process.current(), complete_when, ())
+        note = Note(subject, command, Process.current())
         self._create(path, note)
         journal = OpenJournal(path, note)
         try:
@@ -114,6 +110,8 @@ class Journal:
         try:
             # Whole from the start, and refused where one is: also on NFS (link(2), open(2)).
             with writing_journal():
+                for folder in (self.places.root, self.folder):
+                    self.access.make_folder(folder)
                 write_new_file(path, note.text(), draft=name_process(note.process))
         except TakenError:
             raise refusal(note.subject, path) from None
@@ -146,7 +144,7 @@ class Journal:
         return self._recover(path, found.note) if is_interrupted(found, path) else []
 
     def _recover(self, path: Path, note: Note) -> list[str]:
-        outside = next((c.path for c in note.changes if not c.is_within(self.places)), "")
+        outside = next((c.path for c in (*note.undo, *note.finish) if not c.is_within(self.places)), "")
         if outside:
             return [
                 f"{path}: an interrupted `{note.command}` would change {outside}, which is neither a module "
@@ -166,51 +164,21 @@ class Journal:
             return [f"an interrupted `{note.command}` is still there: {path}: {error.strerror}"]
         if read_note(taken) != note:
             return [f"{taken} was exchanged just now: it is left alone; ls -l {quote_word(taken)}"]
-        return finish_killed(taken, note, killed_s)
+        return settle_killed(taken, note, killed_s)
 
 
-def finish_killed(path: Path, note: Note, killed_s: float) -> list[str]:
+def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
     """Undo or finish what a command that was killed at `killed_s` has noted in `path`; return a sentence."""
-    if is_complete(note):
-        for change in note.changes:
-            if isinstance(change, RemoveTree):
-                Path(change.mark).unlink(missing_ok=True)
-        path.unlink()
-        return [f"{note.subject} was complete when `{note.command}` was interrupted; it is kept"]
-    done = "undone" if note.complete_when else "finished"
+    journal = OpenJournal(path, note)
+    begun = f"`{note.command}` was interrupted; what it had begun with {note.subject}"
     try:
         with beating(path):
-            OpenJournal(path, note).carry_out(note.changes, killed_s=killed_s)
+            done = journal.settle(killed_s)
         path.unlink()
     except (StackenvError, OSError) as error:
-        return [
-            f"`{note.command}` was interrupted; what it had begun with {note.subject} cannot be {done} "
-            f"now: {explain(error)}"
-        ]
-    if not note.changes:
-        return []
-    return [f"`{note.command}` was interrupted; what it had begun with {note.subject} is {done}"]
-
-
-def is_complete(note: Note) -> bool:
-    """Tell whether the modulefile by which the command of `note` is complete is there, and its own."""
-    path = Path(note.complete_when)
-    if not note.complete_when or not is_file(path):
-        return False
-    first, second, *_ = (*path.read_text(encoding="utf-8", errors="replace").split("\n", 2), "", "")
-    prefix = second.partition("-- record: ")[2].partition(f"/{RECORD_FILE}")[0]
-    places = [p for c in note.changes for p in (c.path, *((c.target,) if isinstance(c, MovePath) else ()))]
-    ours = first.startswith(f"-- {STACKENV_UUID} ") and bool(prefix)
-    return ours and any(f"{place}/".startswith(f"{prefix}/") for place in places)
-
-
-def spares_module(change: Change, note: Note) -> bool:
-    """Tell whether `change` would touch a modulefile that the command of `note` did not write."""
-    if not note.complete_when or not isinstance(change, (RemoveFile, WriteFile)):
-        return False
-    # What brings an older modulefile back comes after the own one is gone.
-    taken = change.path == note.complete_when and os.path.lexists(change.path)
-    return taken and not is_complete(note)
+        done = "finished" if journal.said.finish else "undone"
+        return [f"{begun} cannot be {done} now: {explain(error)}"]
+    return [f"{begun} is {done}"] if note.undo or note.finish else []
 
 
 def list_journals(folder: Path) -> list[Path]:
@@ -253,36 +221,74 @@ def set_aside(path: Path) -> list[str]:
 
 
 class OpenJournal:
-    """The journal of a change that is under way."""
+    """The journal of a change that is under way; `said` is what it says now."""
 
     def __init__(self, path: Path, said: Note) -> None:
         self.path = path
         self.said = said
-        # While True nothing is left to do if this process ends.
-        self.settled = True
 
-    def note(self, changes: Sequence[Change]) -> None:
-        """Write what is to be done if this process is killed after now; durable when it returns."""
-        self.said = replace(self.said, changes=tuple(changes))
-        with writing_journal():
-            write_file(self.path, self.said.text())
-        self.settled = not changes
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do if this process ends."""
+        return not (self.said.undo or self.said.finish)
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def note(self, undo: Sequence[Change]) -> None:
+        """Write what is to be undone if this process is killed after now; durable when it returns."""
+        self._write(replace(self.said, undo=tuple(undo)))
+
+    def commit(self, finish: Sequence[Change]) -> None:
         """Write what is to be finished, no more undone, if this process is killed after now."""
-        self.said = replace(self.said, complete_when="")
-        self.note(changes)
+        self._write(replace(self.said, undo=self.said.undo if finish else (), finish=tuple(finish)))
 
-    def carry_out(
-        self, changes: Iterable[Change], behind: Sequence[Change] = (), killed_s: float | None = None
-    ) -> None:
-        """Carry out `changes` one after the other, and cross each out; those `behind` them stay noted."""
-        left = list(changes)
-        while left:
-            change = left.pop(0)
-            if not spares_module(change, self.said):
-                carry_out_change(change, killed_s)
-            # What cannot be crossed out, on a full disk, is carried out once more at worst.
-            with contextlib.suppress(StackenvError):
-                self.note([*left, *behind])
-        self.settled = not behind
+    def undo(self, killed_s: float | None = None) -> None:
+        """Undo what is noted."""
+        while self.said.undo:
+            carry_out_change(self.said.undo[0], killed_s)
+            self._cross_out(replace(self.said, undo=self.said.undo[1:]))
+
+    def finish(self, killed_s: float | None = None, but: int = 0) -> None:
+        """Finish what is noted, `but` for the last so many.
+
+        Raises
+        ------
+        TakenError
+            When the first change finds its place taken: then the rest is undone.
+        """
+        try:
+            while len(self.said.finish) > but:
+                carry_out_change(self.said.finish[0], killed_s)
+                self._cross_out(replace(self.said, undo=(), finish=self.said.finish[1:]))
+        except TakenError:
+            self._cross_out(replace(self.said, finish=()))
+            self.undo(killed_s)
+            raise
+
+    def drop(self) -> None:
+        """Forget what is noted: it is not to be done."""
+        self._cross_out(replace(self.said, undo=(), finish=()))
+
+    def settle(self, killed_s: float) -> str:
+        """Finish or undo what a command that was killed at `killed_s` has noted; return which."""
+        if not self.said.finish:
+            self.undo(killed_s)
+            return "undone"
+        try:
+            self.finish(killed_s)
+        except TakenError:
+            return "undone"
+        return "finished"
+
+    def _write(self, said: Note) -> None:
+        before, self.said = self.said, said
+        try:
+            with writing_journal():
+                write_file(self.path, said.text())
+        except StackenvError:
+            self.said = before
+            raise
+
+    def _cross_out(self, said: Note) -> None:
+        # What cannot be crossed out, on a full disk, is carried out once more at worst.
+        with contextlib.suppress(StackenvError):
+            self._write(said)
+        self.said = said

@@ -13,11 +13,24 @@ from typing import Any
 
 from stackenv import STACKENV_UUID
 from stackenv.transactions.backup import RestoreTree
-from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, WriteFile
+from stackenv.transactions.changes import (
+    Change,
+    ExchangeFolder,
+    MakeFile,
+    MovePath,
+    RemoveFile,
+    RemoveFolder,
+    RemoveTree,
+    WriteFile,
+)
 from stackenv.transactions.process import Process
 
 KINDS: Mapping[str, Callable[..., Change]] = {
-    kind.__name__: kind for kind in (WriteFile, RemoveFile, RemoveTree, RemoveFolder, MovePath, RestoreTree)
+    kind.__name__: kind
+    for kind in (
+        *(WriteFile, MakeFile, RemoveFile, RemoveTree, RemoveFolder),
+        *(MovePath, ExchangeFolder, RestoreTree),
+    )
 }
 # These fields of changes hold something else than a path.
 CONTENTS = ("text", "sha256")
@@ -30,28 +43,33 @@ LARGEST_PID = 2**31 - 1
 
 @dataclass(frozen=True)
 class Note:
-    """What a journal says: of which module, by whom, what to do when they are gone."""
+    """What a journal says: of which module, by whom, what to do when they are gone.
+
+    Parameters
+    ----------
+    undo
+        The changes that take back what was done so far.
+    finish
+        Those that are to be finished instead, from the moment on at which there are any; the `undo` is for
+        when the first of them finds its place taken.
+    """
 
     subject: str
     command: str
     process: Process
-    complete_when: str
-    changes: tuple[Change, ...]
+    undo: tuple[Change, ...] = ()
+    finish: tuple[Change, ...] = ()
 
     def text(self) -> str:
         return json.dumps(
             {
                 "stackenv": STACKENV_UUID,
-                "version": 1,
+                "version": 2,
                 "subject": self.subject,
                 "command": self.command,
-                "host": self.process.host,
-                "pid": self.process.pid,
-                "start": self.process.start,
-                "boot": self.process.boot,
-                "pid_namespace": self.process.pid_namespace,
-                "complete_when": self.complete_when,
-                "changes": [describe_change(change) for change in self.changes],
+                **asdict(self.process),
+                "undo": [describe_change(change) for change in self.undo],
+                "finish": [describe_change(change) for change in self.finish],
             },
             indent=1,
         )
@@ -61,14 +79,16 @@ def parse_note(text: str) -> Note:
     """Return the note in `text`; raise ValueError when it is none."""
     try:
         data = json.loads(text)
-        if data.get("stackenv", STACKENV_UUID) != STACKENV_UUID or not isinstance(data["changes"], list):
+        lists = (data["undo"], data["finish"])
+        if data.get("stackenv", STACKENV_UUID) != STACKENV_UUID or not all(
+            isinstance(changes, list) for changes in lists
+        ):
             raise ValueError("not a journal")
         return Note(
             printable(text_of(data, "subject")),
             printable(text_of(data, "command")),
             parse_process(data),
-            check_path(text_of(data, "complete_when"), may_be_empty=True),
-            tuple(map(parse_change, data["changes"])),
+            *(tuple(map(parse_change, changes)) for changes in lists),
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a journal: {error}") from error
@@ -91,13 +111,10 @@ def text_of(data: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def check_path(text: str, may_be_empty: bool = False) -> str:
-    """Return `text`, an absolute path without `..`; raise ValueError when it is something else."""
-    if (may_be_empty and not text) or (
-        text.startswith("/") and "\0" not in text and ".." not in Path(text).parts
-    ):
-        return text
-    raise ValueError(f"no path: {text!r}")
+def check_path(text: str) -> None:
+    """Raise ValueError when `text` is no absolute path without `..`."""
+    if not text.startswith("/") or "\0" in text or ".." in Path(text).parts:
+        raise ValueError(f"no path: {text!r}")
 
 
 def describe_change(change: Change) -> dict[str, Any]:

@@ -84,12 +84,12 @@ class Process:
 
     @property
     def is_here(self) -> bool:
-        """Whether /proc shows the owner, if it runs."""
+        """Whether /proc shows the process, if it runs."""
         here = (socket.gethostname(), read_boot(), read_pid_namespace())
         return all(here) and (self.host, self.boot, self.pid_namespace) == here
 
     def is_alive(self, path: Path) -> bool:
-        """Tell whether the owner of the journal `path` still runs; not seen from here, by its heartbeat."""
+        """Tell whether the process, of the file `path`, still runs; not seen from here, by its heartbeat."""
         if self.is_here and not is_hidden(self.pid):
             return bool(self.start) and read_start(self.pid) == self.start
         return not is_older(path, GONE_AFTER_S)

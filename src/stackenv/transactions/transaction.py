@@ -1,119 +1,163 @@
-"""Plans, carried out under the journal: whole, or not at all."""
+"""What a command changes on the disk, whole or not at all: steps with an undo, then a switch."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
-from stackenv.errors import BusyError
+from stackenv.errors import BusyError, StackenvError, explain
 from stackenv.transactions.changes import Change
 from stackenv.transactions.interruption import leaving_rest
-from stackenv.transactions.journal import Journal
-from stackenv.transactions.plan import Plan, Replacement
+from stackenv.transactions.journal import Journal, OpenJournal
 
 
-def carry_out_plan(plan: Plan, journal: Journal, command: str, tell: Callable[[str], None]) -> None:
-    """Carry out the steps of `plan`; undo all of them when one fails or is interrupted.
+@dataclass(frozen=True)
+class Step:
+    """One step that makes something beside what is there, or changes that in place after it was copied.
 
-    `tell` hears each step's sentence before it begins.
-
-    Raises
-    ------
-    StackenvError
-        What the failing step raised, after the undo.
+    `sentence` is what a dry run prints; `undo` takes the step back, in the order given, also when
+    it was interrupted.
     """
-    undo: list[Change] = []
-    with journal.changing(plan.subject, command, plan.complete_when) as open_journal:
-        try:
-            for step in plan.steps:
-                tell(step.sentence)
-                undo = [*step.undo, *undo]
-                open_journal.note(undo)
-                step.carry_out()
-        except BaseException:
-            with leaving_rest():
-                open_journal.carry_out(undo)
-            raise
-        open_journal.settled = True
+
+    sentence: str
+    carry_out: Callable[[], None]
+    undo: tuple[Change, ...] = ()
 
 
-def carry_out_replacement(
-    replacement: Replacement, journal: Journal, command: str, tell: Callable[[str], None]
+def find_nothing() -> str:
+    """Return that there is no problem."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The changes that put a result in its place, each of which can be carried out twice.
+
+    Parameters
+    ----------
+    sentences
+        What a dry run prints.
+    changes
+        In their order. Only the first can find its place taken (`MakeFile`): then the steps are undone.
+    seen
+        Files and what they held when the changes were decided on; None for one that was not there.
+        When another command has changed one meanwhile, nothing is done.
+    find_problem
+        Is asked before the last change, a deletion: why that must not be, or an empty text. (The successor
+        of a killed command does not ask.)
+    """
+
+    sentences: tuple[str, ...]
+    changes: tuple[Change, ...]
+    seen: Mapping[str, str | None] = field(default_factory=dict)
+    find_problem: Callable[[], str] = find_nothing
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """All that one command changes. While its steps run, an interruption is undone; from the switch on it is
+    finished.
+
+    Parameters
+    ----------
+    subject
+        The full name of the module that is changed: nobody else may change it meanwhile.
+    switch
+        Is called when all steps are done.
+    steps
+        In their order.
+    also
+        Full names of further modules that nobody else may change meanwhile.
+    """
+
+    subject: str
+    switch: Callable[[], Switch]
+    steps: tuple[Step, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What a dry run prints, where it is known before the steps are done what the switch is."""
+        return (*(step.sentence for step in self.steps), *self.switch().sentences)
+
+    @classmethod
+    def of(cls, subject: str, switch: Switch, also: tuple[str, ...] = ()) -> Transaction:
+        """Return the transaction that is nothing but `switch`."""
+        return cls(subject, lambda: switch, (), also)
+
+
+def carry_out(
+    transaction: Transaction,
+    journal: Journal,
+    command: str,
+    tell: Callable[[str], None],
+    before_undo: Callable[[], None] = lambda: None,
 ) -> None:
-    """Carry out the changes of `replacement`; when that is interrupted the next command finishes them.
+    """Carry out `transaction` under `journal`.
+
+    When a step fails or is interrupted all are undone, `before_undo` being called first; from the moment
+    on at which the changes of the switch are noted they are finished instead, by the next command if need
+    be. `tell` hears each sentence before what it says is done.
 
     Raises
     ------
     BusyError
         When another command changes one of its modules, or has changed one since it was decided on.
     StackenvError
-        When the disk refuses; what is left to do stays noted.
+        What the failing step raised, after the undo; when the disk refuses the switch, of which the rest
+        stays noted.
     """
     with contextlib.ExitStack() as stack:
-        for subject in replacement.also:
+        for subject in transaction.also:
             stack.enter_context(journal.changing(subject, command))
-        open_journal = stack.enter_context(journal.changing(replacement.subject, command))
-        require_as_seen(replacement)
-        for sentence in replacement.sentences:
-            tell(sentence)
-        open_journal.note(replacement.changes)
-        open_journal.carry_out(replacement.changes)
-
-
-def carry_out_exchange(
-    plan: Plan,
-    exchange: Callable[[], Replacement],
-    journal: Journal,
-    command: str,
-    tell: Callable[[str], None],
-    find_problem: Callable[[], str],
-) -> None:
-    """Carry out the steps of `plan`, then what puts their result in the place of what was there.
-
-    Until the last step is done all of it is undone when it fails or is interrupted; from then on it is
-    finished. So `plan.complete_when` must be a file that never exists. The last change deletes what was
-    there: not when `find_problem` returns a sentence, which `tell` hears. (The successor of a killed
-    command does not ask.)
-
-    Raises
-    ------
-    BusyError
-        When another command changes the module, or has changed it since it was decided on.
-    StackenvError
-        What the failing step raised, after the undo; when the disk refuses the exchange.
-    """
-    undo: list[Change] = []
-    with journal.changing(plan.subject, command, plan.complete_when) as open_journal:
+        held = stack.enter_context(journal.changing(transaction.subject, command))
         try:
-            for step in plan.steps:
+            for step in transaction.steps:
                 tell(step.sentence)
-                undo = [*step.undo, *undo]
-                open_journal.note(undo)
+                held.note((*step.undo, *held.said.undo))
                 step.carry_out()
-            replacement = exchange()
-            require_as_seen(replacement)
-            for sentence in replacement.sentences:
+            switch = transaction.switch()
+            require_as_seen(switch.seen)
+            for sentence in switch.sentences:
                 tell(sentence)
+            held.commit(switch.changes)
         except BaseException:
             with leaving_rest():
-                open_journal.carry_out(undo)
+                if held.said.finish:
+                    raise
+                undo(held, tell, before_undo)
             raise
-        *exchanging, deletion = replacement.changes
         with leaving_rest():
-            open_journal.commit(replacement.changes)
-            open_journal.carry_out(exchanging, behind=(deletion,))
-            problem = find_problem()
-            if problem:
-                tell(problem)
-                open_journal.note(())
-            else:
-                open_journal.carry_out((deletion,))
+            finish(held, switch, tell)
 
 
-def require_as_seen(replacement: Replacement) -> None:
-    """Raise BusyError when a file was changed since `replacement` was decided on."""
-    for path, text in replacement.seen.items():
+def undo(held: OpenJournal, tell: Callable[[str], None], before_undo: Callable[[], None]) -> None:
+    """Undo what `held` has noted; of what cannot be, tell why: the user must know what went wrong first."""
+    if not held.said.undo:
+        return
+    before_undo()
+    try:
+        held.undo()
+    except (StackenvError, OSError) as error:
+        tell(f"not all could be undone; the next stackenv tries again: {explain(error)}")
+
+
+def finish(held: OpenJournal, switch: Switch, tell: Callable[[str], None]) -> None:
+    """Carry out the changes of `switch`, the last one only without a problem."""
+    held.finish(but=1)
+    problem = switch.find_problem()
+    if problem:
+        tell(problem)
+        held.drop()
+    held.finish()
+
+
+def require_as_seen(seen: Mapping[str, str | None]) -> None:
+    """Raise BusyError when one of the files `seen` holds something else by now."""
+    for path, text in seen.items():
         if read_text(Path(path)) != text:
             raise BusyError(
                 f"{path} was changed by another command just now; nothing was changed",
