@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.environments.own_packages import read_site_packages
+from stackenv.environments.own_packages import list_requirements
+from stackenv.environments.personal_module import IN_EVERY_VENV
 from stackenv.environments.python import ProbedPython, probe_python
 from stackenv.environments.stack import find_module_python
-from stackenv.errors import ModuleError, StackenvError, explain
+from stackenv.errors import ModuleError, StackenvError, explain, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import order_module
 
@@ -25,7 +28,6 @@ class Venv:
     prefix: str
     executable: str
     sees_base_packages: bool
-    requirements: tuple[str, ...]
 
     @property
     def is_on_os_python(self) -> bool:
@@ -37,12 +39,6 @@ def read_configuration(path: Path) -> dict[str, str]:
     """Return the keys of a pyvenv.cfg (standard library, site.py: NAME = VALUE, lower case)."""
     pairs = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines() if "=" in line)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def list_requirements(prefix: Path) -> list[str]:
-    """Return the packages in the site-packages of `prefix`, as NAME==VERSION, without running anything."""
-    found = {f"{d.metadata['Name']}=={d.version}" for d in read_site_packages(prefix)}
-    return sorted(entry for entry in found if not entry.startswith(("pip==", "setuptools==", "wheel==")))
 
 
 def read_venv(prefix: Path) -> Venv:
@@ -58,14 +54,13 @@ def read_venv(prefix: Path) -> Venv:
     except (OSError, ValueError) as error:
         raise StackenvError(f"{prefix / 'pyvenv.cfg'} cannot be read: {explain(error)}") from error
     python = prefix / "bin/python"
-    requirements = tuple(list_requirements(prefix))
     if not python.exists():
         target = python.readlink() if python.is_symlink() else configuration.get("home", "?")
         raise StackenvError(
-            f"the Python that {prefix} stands on is gone: {target}", describe_remaking(requirements)
+            f"the Python that {prefix} stands on is gone: {target}", describe_remaking(prefix)
         )
     sees_base = configuration.get("include-system-site-packages", "false").lower() == "true"
-    return Venv(str(prefix), str(find_base_python(python, configuration)), sees_base, requirements)
+    return Venv(str(prefix), str(find_base_python(python, configuration)), sees_base)
 
 
 def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
@@ -108,9 +103,50 @@ def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
     return {link: str(base) if link == name else name for link in lost}
 
 
-def describe_remaking(requirements: Sequence[str]) -> str:
-    """Return how to make an environment of `requirements` again."""
-    words = shlex.join(requirements)
+@contextlib.contextmanager
+def links_made(folder: Path, links: Mapping[str, str]) -> Iterator[None]:
+    """Make `links` in `folder`, as `make_links` does; when that or the block fails all is as it was."""
+    before = {name: str((folder / name).readlink()) for name in links if (folder / name).is_symlink()}
+    had_folder = folder.exists()
+    try:
+        make_links(folder, links)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError, StackenvError):
+            for name in links.keys() - before.keys():
+                (folder / name).unlink(missing_ok=True)
+            make_links(folder, before)
+            if not had_folder:
+                folder.rmdir()
+        raise
+
+
+def make_links(folder: Path, links: Mapping[str, str]) -> None:
+    """Make `links` in `folder`: names, and what they lead to.
+
+    Raises
+    ------
+    StackenvError
+        When the disk refuses.
+    """
+    for name, target in links.items():
+        draft = folder / f".{name}.{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(exist_ok=True)
+            draft.symlink_to(target)
+            draft.replace(folder / name)
+        except OSError as error:
+            raise StackenvError(
+                f"{folder / name} could not be made: {error.strerror}",
+                f"ls -ld {quote_word(folder)}; df -h {quote_word(folder)}",
+            ) from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def describe_remaking(prefix: Path) -> str:
+    """Return how to make an environment with the packages of the one at `prefix`."""
+    words = shlex.join(text for name, text in list_requirements(prefix) if name not in IN_EVERY_VENV)
     return f"load a Python module and make it anew: stackenv create NAME {words}".rstrip()
 
 
@@ -125,7 +161,7 @@ def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
     try:
         return probe_python(f"{venv.prefix}/bin/python", environ)
     except StackenvError as error:
-        again = describe_remaking(venv.requirements)
+        again = describe_remaking(Path(venv.prefix))
         raise StackenvError(error.message, f"if its Python was changed, {again}") from error
 
 

@@ -8,8 +8,7 @@ import os
 import re
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import distributions
 from pathlib import Path
@@ -76,47 +75,6 @@ def make_venv(
             f"{python.executable} could not make a venv: {words}",
             f"df -h {quote_word(path)}; df -i {quote_word(path)}",
         )
-
-
-@contextlib.contextmanager
-def links_made(folder: Path, links: Mapping[str, str]) -> Iterator[None]:
-    """Make `links` in `folder`, as `make_links` does; when that or the block fails all is as it was."""
-    before = {name: str((folder / name).readlink()) for name in links if (folder / name).is_symlink()}
-    had_folder = folder.exists()
-    try:
-        make_links(folder, links)
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError, StackenvError):
-            for name in links.keys() - before.keys():
-                (folder / name).unlink(missing_ok=True)
-            make_links(folder, before)
-            if not had_folder:
-                folder.rmdir()
-        raise
-
-
-def make_links(folder: Path, links: Mapping[str, str]) -> None:
-    """Make `links` in `folder`: names, and what they lead to.
-
-    Raises
-    ------
-    StackenvError
-        When the disk refuses.
-    """
-    for name, target in links.items():
-        draft = folder / f".{name}.{uuid.uuid4().hex}"
-        try:
-            folder.mkdir(exist_ok=True)
-            draft.symlink_to(target)
-            draft.replace(folder / name)
-        except OSError as error:
-            raise StackenvError(
-                f"{folder / name} could not be made: {error.strerror}",
-                f"ls -ld {quote_word(folder)}; df -h {quote_word(folder)}",
-            ) from error
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def write_files(files: Sequence[InstalledFile]) -> None:

@@ -19,8 +19,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule, render_default
-from stackenv.environments.venv import find_lost_links
-from stackenv.environments.venv_install import links_made
+from stackenv.environments.venv import find_lost_links, links_made
 from stackenv.errors import LostRecordError, StackenvError, quote_word
 from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.adopted_record import AdoptRequest

@@ -23,6 +23,7 @@ from stackenv.health.rules.permissions import INSIDE
 from stackenv.lifecycle.adopted_record import AdoptRequest, draft_adopted_conda, draft_adopted_venv
 from stackenv.lifecycle.export import PACKED_FORMATS, render
 from stackenv.lmod.bindings import Lmod
+from stackenv.packing.image import require_image
 from stackenv.packing.squashfs import opened_image
 from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, parse_choices, parse_record
 from stackenv.transactions.changes import WriteFile
@@ -163,8 +164,6 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
     StackenvError
         When the image is gone, damaged, or holds no record.
     """
-    from stackenv.packing.image import require_image
-
     with opened_image(require_image(former)) as folder:
         path = Path(folder, RECORD_FILE)
         try:
@@ -185,10 +184,6 @@ def restore_contents(record: Record, context: Context) -> tuple[WriteFile, ...]:
     StackenvError
         When the image is gone or damaged.
     """
-    from stackenv.packing.image import require_image
-    from stackenv.packing.squashfs import opened_image
-    from stackenv.transactions.changes import WriteFile
-
     lost = {file.path for file in list_lost_files(describe_contents(record), record.path)}
     if not lost:
         return ()
