@@ -7,10 +7,12 @@ if __se_before=$(alias conda 2>/dev/null) && [ -n "$__se_before" ]; then
     if [ -t 2 ]; then printf '%s\n' __OWN_NAME_MESSAGE__ >&2; fi
 fi
 # dash does not show functions, and ksh93 shows parts of another text for one of a sourced file (93u+m 1.0.4).
+# shellcheck disable=SC3044
 case ${KSH_VERSION-} in
     Version*) __se_before= ;;
     *) __se_before=$(typeset -f conda 2>/dev/null || :) ;;
 esac
+# shellcheck disable=SC3044
 case ${STACKENV_CONDA_BEFORE-}:$__se_before in
     *__se_code* | *:) ;;
     clean:*)

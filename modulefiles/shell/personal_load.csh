@@ -12,17 +12,13 @@ if ( $?_OLD_VIRTUAL_PATH ) then
     set _OLD_VIRTUAL_PATH = "$PATH"
     if ( $?STACKENV_VENV_BEFORE && $?VIRTUAL_ENV ) then
         if ( "$STACKENV_VENV_BEFORE" != "$VIRTUAL_ENV" ) then
-            set _stackenv_path = ()
-            foreach _stackenv_entry ( $path:q )
-                if ( "$_stackenv_entry" != "$STACKENV_VENV_BEFORE/bin" ) then
-                    set _stackenv_path = ( $_stackenv_path:q "$_stackenv_entry" )
-                endif
-            end
-            set _stackenv_before = ( $path:q )
-            set path = ( $_stackenv_path:q )
+            set __se_entry = "$STACKENV_VENV_BEFORE/bin"
+            # include shell/take_out.csh
+            set __se_before = ( $path:q )
+            set path = ( $__se_list:q )
             set _OLD_VIRTUAL_PATH = "$PATH"
-            set path = ( $_stackenv_before:q )
-            unset _stackenv_path _stackenv_entry _stackenv_before
+            set path = ( $__se_before:q )
+            unset __se_list __se_entry __se_before
         endif
     endif
 endif

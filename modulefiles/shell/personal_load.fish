@@ -1,10 +1,11 @@
 # After a load. See personal_load.sh for the reasons.
 if set -q _OLD_VIRTUAL_PATH
+    set -l __se_list $PATH
     if set -q STACKENV_VENV_BEFORE; and test "$STACKENV_VENV_BEFORE" != "$VIRTUAL_ENV"
-        set -gx _OLD_VIRTUAL_PATH (string match -v -- "$STACKENV_VENV_BEFORE/bin" $PATH)
-    else
-        set -gx _OLD_VIRTUAL_PATH $PATH
+        set -l __se_entry "$STACKENV_VENV_BEFORE/bin"
+        # include shell/take_out.fish
     end
+    set -gx _OLD_VIRTUAL_PATH $__se_list
 end
 set -g _STACKENV_UNLOAD __UNLOAD__
 set -g _STACKENV_VENV $VIRTUAL_ENV

@@ -1,14 +1,13 @@
 # After a load. A venv that was activated before brings back, by its own `deactivate`, the PATH from
 # before the load: give it the modules too.
 if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
-    _OLD_VIRTUAL_PATH=":$PATH:"
+    __se_list=$PATH
     if [ -n "${STACKENV_VENV_BEFORE-}" ] && [ "$STACKENV_VENV_BEFORE" != "${VIRTUAL_ENV-}" ]; then
-        while [ "$_OLD_VIRTUAL_PATH" != "${_OLD_VIRTUAL_PATH%%":$STACKENV_VENV_BEFORE/bin:"*}" ]; do
-            _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%%":$STACKENV_VENV_BEFORE/bin:"*}:${_OLD_VIRTUAL_PATH#*":$STACKENV_VENV_BEFORE/bin:"}"
-        done
+        __se_entry=$STACKENV_VENV_BEFORE/bin
+        # include shell/take_out.sh
     fi
-    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
-    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
+    _OLD_VIRTUAL_PATH=$__se_list
+    unset __se_list __se_entry
 fi
 _STACKENV_UNLOAD=__UNLOAD__
 _STACKENV_VENV=${VIRTUAL_ENV-}
@@ -42,8 +41,9 @@ case "$(command -v deactivate 2>/dev/null || :)" in
         else
             # Its first line is empty where the variable was set: the unload unsets no other. A site that audits
             # makes it readonly.
+            # shellcheck disable=SC3044
             _stackenv_line=$(declare -p PROMPT_COMMAND 2>/dev/null || :)
-            case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line=readonly ;; esac
+            case "${_stackenv_line%%PROMPT_COMMAND*}" in *-*r*) _stackenv_line='readonly' ;; esac
             case "$_stackenv_line" in
             readonly | *_stackenv_prompt*) ;;
             *)

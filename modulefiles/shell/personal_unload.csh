@@ -24,14 +24,10 @@ if ( $?_OLD_VIRTUAL_PATH && ! $?VIRTUAL_ENV && $?_STACKENV_VENV ) then
 endif
 unset _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_UNLOAD
 if ( $?_OLD_VIRTUAL_PATH && $?VIRTUAL_ENV ) then
-    set _stackenv_path = ()
-    foreach _stackenv_entry ( $path:q )
-        if ( "$_stackenv_entry" != "$VIRTUAL_ENV/bin" ) then
-            set _stackenv_path = ( $_stackenv_path:q "$_stackenv_entry" )
-        endif
-    end
-    set path = ( $_stackenv_path:q )
+    set __se_entry = "$VIRTUAL_ENV/bin"
+    # include shell/take_out.csh
+    set path = ( $__se_list:q )
     set _OLD_VIRTUAL_PATH = "$PATH"
-    set path = ( "$VIRTUAL_ENV/bin" $_stackenv_path:q )
-    unset _stackenv_path _stackenv_entry
+    set path = ( $__se_entry:q $__se_list:q )
+    unset __se_list __se_entry
 endif

@@ -18,5 +18,8 @@ if set -q _OLD_VIRTUAL_PATH; and set -q VIRTUAL_ENV
     if not contains -- "$VIRTUAL_ENV/bin" $PATH
         set -gx PATH "$VIRTUAL_ENV/bin" $PATH
     end
-    set -gx _OLD_VIRTUAL_PATH (string match -v -- "$VIRTUAL_ENV/bin" $PATH)
+    set -l __se_list $PATH
+    set -l __se_entry "$VIRTUAL_ENV/bin"
+    # include shell/take_out.fish
+    set -gx _OLD_VIRTUAL_PATH $__se_list
 end

@@ -61,10 +61,9 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
     *":$VIRTUAL_ENV/bin:"*) ;;
     *) PATH="$VIRTUAL_ENV/bin:$PATH" ;;
     esac
-    _OLD_VIRTUAL_PATH=":$PATH:"
-    while [ "$_OLD_VIRTUAL_PATH" != "${_OLD_VIRTUAL_PATH%%":$VIRTUAL_ENV/bin:"*}" ]; do
-        _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%%":$VIRTUAL_ENV/bin:"*}:${_OLD_VIRTUAL_PATH#*":$VIRTUAL_ENV/bin:"}"
-    done
-    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH#:}"
-    _OLD_VIRTUAL_PATH="${_OLD_VIRTUAL_PATH%:}"
+    __se_list=$PATH
+    __se_entry=$VIRTUAL_ENV/bin
+    # include shell/take_out.sh
+    _OLD_VIRTUAL_PATH=$__se_list
+    unset __se_list __se_entry
 fi

@@ -50,14 +50,11 @@ if ( "$__se_before" == clean ) then
     unsetenv _CE_CONDA
     unset _CONDA_ROOT _CONDA_EXE
     # Left by conda's own hook, where a script has run that.
-    set __se_path = ( )
-    foreach __se_folder ( $path:q )
-        if ( "$__se_folder:q" != __ROOT__/bin && "$__se_folder:q" != __ROOT__/condabin ) then
-            set __se_path = ( $__se_path:q $__se_folder:q )
-        endif
+    foreach __se_entry ( __ROOT__/bin __ROOT__/condabin )
+        # include shell/take_out.csh
+        if ( $#__se_list != $#path ) set path = ( $__se_list:q )
     end
-    if ( $#__se_path != $#path ) set path = ( $__se_path:q )
-    unset __se_path __se_folder
+    unset __se_list __se_entry
     if ( ! $?STACKENV_CONDA_ROOT ) then
         unsetenv CONDA_EXE
         unsetenv CONDA_PYTHON_EXE

@@ -63,11 +63,12 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
             end
         end
         functions -e __conda_add_prompt return_last_status
-        for __se_folder in __ROOT__/bin __ROOT__/condabin
-            while set -l __se_index (contains -i -- $__se_folder $PATH)
-                set -e PATH[$__se_index]
-            end
+        set -l __se_list $PATH
+        for __se_entry in __ROOT__/bin __ROOT__/condabin
+            # include shell/take_out.fish
         end
+        test (count $__se_list) = (count $PATH)
+        or set -gx PATH $__se_list
     else if not set -q STACKENV_CONDA_ROOT
         # Another conda was set up in this shell: its function was replaced, and comes back.
         set -l __se_other (string split -m 2 : -- $__se_before)[2]

@@ -39,25 +39,16 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
             # Left by conda's own hook, where a script has run that: functions, folders, an empty prompt.
             unset -f __conda_activate __conda_deactivate __conda_reactivate __conda_exe \
                 __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
-            __se_path=:$PATH:
-            for __se_folder in bin condabin; do
-                __se_folder=__ROOT__/$__se_folder
-                while :; do
-                    case $__se_path in
-                        *":$__se_folder:"*)
-                            __se_path=${__se_path%%":$__se_folder:"*}:${__se_path#*":$__se_folder:"}
-                            ;;
-                        *) break ;;
-                    esac
-                done
+            __se_list=$PATH
+            for __se_entry in __ROOT__/bin __ROOT__/condabin; do
+                # include shell/take_out.sh
             done
-            __se_path=${__se_path#:}
-            PATH=${__se_path%:}
+            PATH=$__se_list
             # Only bash has no prompt in a script; the hook sets an empty one.
             if [ -n "${BASH_VERSION-}" ] && [ -z "${PS1-set}" ]; then
                 unset PS1
             fi
-            unset __se_path __se_folder
+            unset __se_list __se_entry
             ;;
         *)
             # Another conda was set up in this shell: its function was replaced, and comes back.

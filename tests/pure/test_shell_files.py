@@ -14,7 +14,7 @@ from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.module import describe_conda_module, describe_installed_files
 from stackenv.configuration.loader import load_configuration
 from stackenv.modulefile import InstalledFile
-from stackenv.modulefile.templates import fill_placeholders
+from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 from stackenv.modulefile.text import render_installed_file, render_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,8 +34,20 @@ PACKED = {
     "MOUNTS": "/tmp",
     "WAY": "session",
 }
+# Those of the code of personal modules, and what is the code of another file.
+PERSONAL = {
+    "MODULE": "bio/1.0",
+    "FILE": "/home/user/venvs/bio-1.0/stackenv/load.csh",
+    "UNLOAD": "echo unload",
+    "FUNCTION": "conda() { :; }",
+}
 SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
-SH_FUNCTIONS = ("conda", "unload")
+# What is in another file is read with that; the last is for bash alone.
+NAMES = {
+    dialect: sorted(p.stem for p in (TEMPLATES / "shell").glob(f"*.{dialect}") if p.stem != "take_out")
+    for dialect in ("sh", "csh", "fish")
+}
+POSIX_NAMES = [name for name in NAMES["sh"] if name != "conda_export"]
 PROGRAMS = ("conda", "conda-init", "launch", "mount_image", "packed", "pip")
 OWN_SCRIPTS = tuple(
     str(path.relative_to(CHECKOUT))
@@ -55,9 +67,8 @@ def require(program: str) -> None:
 
 def fill(source: str, dialect: str) -> str:
     """Return the file `source` of the templates' folder with the values of a plain installation."""
-    return fill_placeholders(
-        (TEMPLATES / source).read_text(encoding="utf-8"), {**COMMAND.values, **PACKED}, dialect
-    )
+    text = read_source(open_templates(None), source)
+    return fill_placeholders(text, {**COMMAND.values, **PACKED, **PERSONAL}, dialect)
 
 
 def complaints(command: list[str], text: str, tmp_path: Path) -> str:
@@ -74,9 +85,13 @@ def shellcheck(dialect: str, *exclude: str) -> list[str]:
 
 
 @pytest.mark.parametrize("dialect", ["sh", "bash", "dash", "ksh"])
-@pytest.mark.parametrize("name", SH_FUNCTIONS)
+@pytest.mark.parametrize("name", POSIX_NAMES)
 def test_the_sh_functions_please_shellcheck(name: str, dialect: str, tmp_path: Path) -> None:
     assert complaints(shellcheck(dialect), fill(f"shell/{name}.sh", "sh"), tmp_path) == ""
+
+
+def test_what_is_for_bash_alone_pleases_shellcheck(tmp_path: Path) -> None:
+    assert complaints(shellcheck("bash"), fill("shell/conda_export.sh", "sh"), tmp_path) == ""
 
 
 @pytest.mark.parametrize("dialect", ["sh", "dash"])
@@ -87,7 +102,7 @@ def test_the_programs_please_shellcheck(name: str, dialect: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("shell", SH_SHELLS)
-@pytest.mark.parametrize("name", SH_FUNCTIONS)
+@pytest.mark.parametrize("name", POSIX_NAMES)
 def test_each_posix_shell_parses_the_functions(name: str, shell: str, tmp_path: Path) -> None:
     assert complaints([shell, "-n"], fill(f"shell/{name}.sh", "sh"), tmp_path) == ""
 
@@ -98,21 +113,21 @@ def test_each_posix_shell_parses_the_programs(name: str, shell: str, tmp_path: P
     assert complaints([shell, "-n"], fill(f"libexec/{name}", "sh"), tmp_path) == ""
 
 
-@pytest.mark.parametrize("name", SH_FUNCTIONS)
+@pytest.mark.parametrize("name", NAMES["fish"])
 def test_fish_parses_its_functions(name: str, tmp_path: Path) -> None:
     text = fill(f"shell/{name}.fish", "fish")
     assert complaints(["fish", "--no-config", "--no-execute"], text, tmp_path) == ""
 
 
 @pytest.mark.parametrize("shell", ["tcsh", "csh"])
-@pytest.mark.parametrize("name", SH_FUNCTIONS)
+@pytest.mark.parametrize("name", NAMES["csh"])
 def test_csh_parses_its_commands(name: str, shell: str, tmp_path: Path) -> None:
     # With -n csh takes the brackets of a switch's word, which it does not expand, for a pattern.
     text = fill(f"shell/{name}.csh", "csh").replace("$argv[1]:q", "word")
     assert complaints([shell, "-f", "-n"], text, tmp_path) == ""
 
 
-@pytest.mark.parametrize("name", SH_FUNCTIONS)
+@pytest.mark.parametrize("name", NAMES["csh"])
 def test_csh_ends_its_commands_with_a_newline(name: str) -> None:
     # csh does not run a last line without one.
     assert fill(f"shell/{name}.csh", "csh").endswith("\n")
@@ -162,9 +177,9 @@ def test_the_python_files_compile(file: InstalledFile) -> None:
 def test_the_modulefile_says_nothing_in_csh_that_needs_two_lines() -> None:
     # An `execute` is one line to csh, and an alias loses its quotes there.
     text = render_module(describe_conda_module(INSTALLATION, POLICY))
-    csh = re.findall(r"\bcsh = (.)(.*)", text)
-    assert len([code for _, code in csh if ".csh" in code]) == 2
-    assert all(quote == '"' and "\\n" not in code for quote, code in csh)
+    csh = re.findall(r"\bcsh = (?!true)(.*)", text)
+    assert len([code for code in csh if ".csh" in code]) == 2
+    assert all(code.startswith('"') and "\\n" not in code for code in csh)
 
 
 @pytest.mark.parametrize("name", OWN_SCRIPTS)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from textwrap import indent
 from typing import Callable
 
 import jinja2
@@ -22,6 +23,8 @@ QUOTERS: Mapping[str, Callable[[str], str]] = {
     "fish": quote_fish,
     "python": repr,
 }
+# A comment to its own language: what it stands for is once in the folder, and in several files.
+INCLUDE = re.compile(r"^( *)# include (shell/\S+)\n", re.MULTILINE)
 # A site's own may take its place; it becomes one word of `eval`.
 FUNCTION_OF_SH = re.compile(r"conda\(\) \{\n.*\n\}", re.DOTALL)
 WORD = re.compile(r"\w+")
@@ -42,9 +45,10 @@ def open_templates(site_folder: Path | None) -> jinja2.Environment:
 
 
 def read_source(templates: jinja2.Environment, name: str) -> str:
-    """Return the text of the file `name` of the templates' folder, as it is."""
+    """Return the text of the file `name` of the templates' folder, with the files that it includes."""
     assert templates.loader is not None
-    return templates.loader.get_source(templates, name)[0]
+    text = templates.loader.get_source(templates, name)[0]
+    return INCLUDE.sub(lambda found: indent(read_source(templates, found[2]), found[1]), text)
 
 
 def fill_placeholders(

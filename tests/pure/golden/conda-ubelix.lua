@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:8da85396045febcdb2cc1a507a406d449ab52f639f3744876353c34c0a36bec7
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:59d3bb29e3f1ccdc555bce141818eb966b6839bab51211e007caa54d98105e73
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -248,24 +248,20 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
             fi
             unset -f __conda_activate __conda_deactivate __conda_reactivate __conda_exe \
                 __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
-            __se_path=:$PATH:
-            for __se_folder in bin condabin; do
-                __se_folder=/software/Anaconda3/2024.02-1/$__se_folder
-                while :; do
-                    case $__se_path in
-                        *":$__se_folder:"*)
-                            __se_path=${__se_path%%":$__se_folder:"*}:${__se_path#*":$__se_folder:"}
-                            ;;
-                        *) break ;;
-                    esac
+            __se_list=$PATH
+            for __se_entry in /software/Anaconda3/2024.02-1/bin /software/Anaconda3/2024.02-1/condabin; do
+                __se_list=":$__se_list:"
+                while [ "$__se_list" != "${__se_list%%":$__se_entry:"*}" ]; do
+                    __se_list="${__se_list%%":$__se_entry:"*}:${__se_list#*":$__se_entry:"}"
                 done
+                __se_list="${__se_list#:}"
+                __se_list="${__se_list%:}"
             done
-            __se_path=${__se_path#:}
-            PATH=${__se_path%:}
+            PATH=$__se_list
             if [ -n "${BASH_VERSION-}" ] && [ -z "${PS1-set}" ]; then
                 unset PS1
             fi
-            unset __se_path __se_folder
+            unset __se_list __se_entry
             ;;
         *)
             __se_other=${__se_before#*:}
@@ -347,11 +343,14 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
             end
         end
         functions -e __conda_add_prompt return_last_status
-        for __se_folder in '/software/Anaconda3/2024.02-1'/bin '/software/Anaconda3/2024.02-1'/condabin
-            while set -l __se_index (contains -i -- $__se_folder $PATH)
-                set -e PATH[$__se_index]
+        set -l __se_list $PATH
+        for __se_entry in '/software/Anaconda3/2024.02-1'/bin '/software/Anaconda3/2024.02-1'/condabin
+            while set -l __se_index (contains -i -- $__se_entry $__se_list)
+                set -e __se_list[$__se_index]
             end
         end
+        test (count $__se_list) = (count $PATH)
+        or set -gx PATH $__se_list
     else if not set -q STACKENV_CONDA_ROOT
         set -l __se_other (string split -m 2 : -- $__se_before)[2]
         if test -n "$__se_other"
