@@ -26,6 +26,7 @@ DATA = """
     site-config/default.yaml
     site-config/pip.conf
     site-config/ubelix.yaml
+    templates/capture/capture.bash
     templates/conda.lua.j2
     templates/kernel/logo-32x32.png
     templates/kernel/logo-64x64.png
@@ -44,6 +45,9 @@ DATA = """
     templates/libexec/put_aside.py
     templates/libexec/stackenv_dialect.py
     templates/libexec/uv
+    templates/load_test/load_test.csh
+    templates/load_test/load_test.fish
+    templates/load_test/load_test.sh
     templates/lua/activate.lua
     templates/lua/active_level.lua
     templates/lua/active_prefix.lua

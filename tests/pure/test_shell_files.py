@@ -133,6 +133,23 @@ def test_csh_ends_its_commands_with_a_newline(name: str) -> None:
     assert fill(f"shell/{name}.csh", "csh").endswith("\n")
 
 
+# What stackenv itself runs: the load test of a modulefile, and the capture of a conda activation.
+RUN_BY_STACKENV = {
+    "load_test/load_test.sh": shellcheck("sh", "SC2157"),
+    "capture/capture.bash": shellcheck("bash"),
+    "load_test/load_test.fish": ["fish", "--no-config", "--no-execute"],
+    "load_test/load_test.csh": ["tcsh", "-f", "-n"],
+}
+
+
+@pytest.mark.parametrize("name", RUN_BY_STACKENV)
+def test_what_stackenv_runs_is_right_to_its_shell(name: str, tmp_path: Path) -> None:
+    values = {"LMOD": "/lmod", "SHELL": "bash", "MODULE": "a/1", "PYTHON": "/p", "ENV": "/env", "BIN": "/b"}
+    dialect = {"bash": "sh"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
+    text = fill_placeholders((TEMPLATES / name).read_text(encoding="utf-8"), values, dialect)
+    assert complaints(RUN_BY_STACKENV[name], text, tmp_path) == ""
+
+
 BROKEN = {
     "bash": (["bash", "-n"], "conda() {\n"),
     "zsh": (["zsh", "-n"], "conda() {\n"),

@@ -18,13 +18,25 @@ from pathlib import Path
 from typing import Optional
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.conda.load_test_scripts import LMOD_SHELL, START
 from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.modulefile.templates import fill_placeholders
+from stackenv.modulefile.templates import SHIPPED, fill_placeholders
 
+# The command of each shell, without the start-up files of the build host's admin where the shell has a word
+# for that, and the dialect of its script.
+START = {
+    "bash": (("bash", "--norc", "--noprofile"), "sh"),
+    "zsh": (("zsh", "-f"), "sh"),
+    "ksh": (("ksh",), "sh"),
+    "mksh": (("mksh",), "sh"),
+    "dash": (("dash",), "sh"),
+    "tcsh": (("tcsh", "-f"), "csh"),
+    "fish": (("fish",), "fish"),
+}
+# The names by which Lmod knows them.
+LMOD_SHELL = {"mksh": "ksh", "dash": "sh"}
 EMPTY_MODULE = "stackenv-load-test/empty"
 # Prepended to a path variable and taken away again, it shows how Lmod writes the rest.
 NO_FOLDER = "/stackenv-load-test"
@@ -153,7 +165,8 @@ class LoadTest:
 
     def _run(self, shell: str, module: str, python: str) -> str:
         """Run the script of `shell` for `module`; return what went wrong, empty for nothing."""
-        command, dialect, script = START[shell]
+        command, dialect = START[shell]
+        script = (SHIPPED / f"load_test/load_test.{dialect}").read_text(encoding="utf-8")
         home = self._home(shell, module)
         home.mkdir()
         values = {

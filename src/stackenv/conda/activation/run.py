@@ -21,7 +21,7 @@ from pathlib import Path
 
 from stackenv.errors import StackenvError, quote_word
 from stackenv.modulefile.dialect import VARIABLE_NAME, quote_csh, quote_sh
-from stackenv.modulefile.templates import fill_placeholders
+from stackenv.modulefile.templates import SHIPPED, fill_placeholders
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 HOST_LAUNCHER = Path(__file__).with_name("host.py")
@@ -30,33 +30,6 @@ OUTPUT_LIMIT = 10_000_000
 SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
 # What bash sets as a by-product of commands.
 BASH_OWN = frozenset("BASH_REMATCH COPROC MAPFILE OLDPWD OPTARG OPTERR OPTIND PIPESTATUS REPLY _".split())  # noqa: SIM905
-# A script may have set -e, -u or noclobber, or left no PATH: nothing here depends on them.
-MOMENT_SH = """\
-__stackenv_moment() {
-    builtin printf '%s' "$2" >|"$1.status"
-    __ENV__ -0 >|"$1.environment"
-    builtin compgen -A function >|"$1.function"
-    builtin compgen -a >|"$1.alias"
-    builtin compgen -v >|"$1.variable"
-    { builtin set -o; builtin shopt; } >|"$1.option"
-    builtin trap -p >|"$1.trap"
-    builtin umask >|"$1.umask"
-    builtin pwd >|"$1.folder"
-    builtin read -r __stackenv_host </proc/sys/kernel/hostname
-    builtin printf '%s' "$__stackenv_host" >|"$1.host"
-    : >|"$1.done"
-}
-"""
-# conda/activate.py, `_yield_commands`: PATH loses the environment before deactivate.d runs.
-LEAVE_SH = """\
-__stackenv_leave() {
-    local path=:${PATH-}: entry=:__BIN__:
-    path=${path/"$entry"/:}
-    path=${path#:}
-    PATH=${path%:}
-}
-__stackenv_leave || :
-"""
 
 
 @dataclass(frozen=True)
@@ -201,13 +174,14 @@ def write_bash(activate: Sequence[str], deactivate: Sequence[str], prefix: str, 
 
     Each script is sourced in a function, as conda sources it: a `declare` in it is local.
     """
+    functions = (SHIPPED / "capture/capture.bash").read_text(encoding="utf-8")
     lines = [
-        fill_placeholders(MOMENT_SH, {"ENV": find_program("env")}, "sh"),
+        fill_placeholders(functions, {"ENV": find_program("env"), "BIN": f"{prefix}/bin"}, "sh"),
         f"__stackenv_moment {quote_sh(folder + '/0')} 0 || :",
     ]
     for number, script in enumerate([*activate, *deactivate], 1):
         if number == len(activate) + 1:
-            lines.append(fill_placeholders(LEAVE_SH, {"BIN": f"{prefix}/bin"}, "sh"))
+            lines.append("__stackenv_leave || :")
         moment = f"{folder}/{number}"
         lines += [
             f"__stackenv_{number}() {{ . {quote_sh(script)} >|{quote_sh(moment + '.output')} 2>&1; }}",

@@ -1,0 +1,28 @@
+# The load test of a modulefile in tcsh: load, activate, run python, leave, unload. The file `step`
+# says where it is; `before` and `after` hold the environment, NUL by NUL.
+alias module 'eval `'__LMOD__' tcsh \!*`'
+env -0 > before
+printf '%s' 'module load' > step
+module load __MODULE__ || exit 1
+if ( __PYTHON__ != '' ) then
+    printf '%s' 'conda activate base' > step
+    conda activate base
+    if ( $status != 0 ) exit 1
+    printf '%s' 'python of the base' > step
+    if ( "`which python`" != __PYTHON__ ) exit 1
+    printf '%s' "python -c ''" > step
+    python -c '' || exit 1
+    printf '%s' 'conda deactivate' > step
+    conda deactivate
+    if ( $status != 0 ) exit 1
+    conda activate base
+    if ( $status != 0 ) exit 1
+endif
+printf '%s' 'module unload' > step
+module unload __MODULE__ || exit 1
+env -0 > after
+if ( __PYTHON__ != '' ) then
+    printf '%s' 'no conda after unload' > step
+    if ( "`alias conda`" != '' ) exit 1
+endif
+exit 0

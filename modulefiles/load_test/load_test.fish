@@ -1,0 +1,19 @@
+# The load test of a modulefile in fish: load, activate, run python, leave, unload. The file `step`
+# says where it is; `before` and `after` hold the environment, NUL by NUL.
+function module; eval __LMOD__ fish (string escape -- $argv) | source -; end
+function check; printf %s $argv[1] > step; $argv[2..-1]; or exit 1; end
+function gone; if functions -q $argv[1]; echo "$argv[1] is still there" >&2; return 1; end; end
+env -0 > before
+check 'module load' module load __MODULE__
+if test -n __PYTHON__
+    check 'conda activate base' conda activate base
+    check 'python of the base' test (command -v python) = __PYTHON__
+    check "python -c ''" python -c ''
+    check 'conda deactivate' conda deactivate
+    check 'conda activate base, again' conda activate base
+end
+check 'module unload' module unload __MODULE__
+env -0 > after
+if test -n __PYTHON__
+    check 'no conda after unload' gone conda
+end

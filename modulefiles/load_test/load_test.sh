@@ -1,0 +1,23 @@
+# The load test of a modulefile in bash, zsh, ksh, mksh and dash: load, activate, run python, leave, unload. The file `step`
+# says where it is; `before` and `after` hold the environment, NUL by NUL.
+module() { eval "$(__LMOD__ __SHELL__ "$@")"; }
+check() { printf '%s' "$1" > step; shift; "$@" || exit 1; }
+# A program of that name may be on the admin's own PATH.
+gone() {
+    case "$(command -v "$1")" in "$1" | alias*) echo "$1 is still there" >&2; return 1 ;; esac
+    return 0
+}
+env -0 > before
+check 'module load' module load __MODULE__
+if [ -n __PYTHON__ ]; then
+    check 'conda activate base' conda activate base
+    check 'python of the base' test "$(command -v python)" = __PYTHON__
+    check "python -c ''" python -c ''
+    check 'conda deactivate' conda deactivate
+    check 'conda activate base, again' conda activate base
+fi
+check 'module unload' module unload __MODULE__
+env -0 > after
+if [ -n __PYTHON__ ]; then
+    check 'no conda after unload' gone conda
+fi
