@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def find_home(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return `name` in the home folder; None when nothing tells where that is."""
+    """Return `name` in the home folder; None when HOME is not an absolute path."""
     home = find_absolute(environ.get("HOME", ""))
     return home / name if home else None
 
@@ -41,12 +41,12 @@ def list_folders(folder: Path) -> list[Path]:
 
 
 def has(folder: Path, name: str) -> bool:
-    """Tell whether `name` is in `folder`; not where nobody may look."""
+    """Return whether `name` is in `folder`, as far as that can be seen."""
     return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118
 
 
 def is_own(folder: Path) -> bool:
-    """Tell whether `folder` is this user's: others' and the site's are on other quotas."""
+    """Return whether `folder` is this user's: others' and the site's are on other quotas."""
     with contextlib.suppress(OSError):
         return folder.stat().st_uid == os.geteuid()
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,3 +39,16 @@ class Account:
     def condarc_files(self) -> Iterator[Path]:
         """Yield the user's own files of conda's configuration that exist, in conda's order."""
         return list_condarc_files(self.environ)
+
+
+def find_variable_places(name: str, account: Account) -> Iterator[str]:
+    """Yield where the variable `name` is set: file and line, and loaded modules that mention it."""
+    for file in account.start_files:
+        for number, _, _ in file.list_assignments([name]):
+            yield f"{file.path}:{number}"
+    # Lmod's own list, which goes with LOADEDMODULES.
+    modules = account.environ.get("LOADEDMODULES", "").split(":")
+    for module, path in zip(modules, account.environ.get("_LMFILES_", "").split(":")):
+        with contextlib.suppress(OSError):
+            if module and name in Path(path).read_text(encoding="utf-8", errors="replace"):
+                yield f"module {module}"

@@ -11,7 +11,7 @@ MARK = re.compile(rb"([ \t]*)# (>>>|<<<) (conda|mamba) init(?:ialize)? (?:>>>|<<
 COMMENT = re.compile(r"^(?:#(?!\s*!!)\s*)+")
 # What those programs write, of all versions; any other line is the user's. The lines of conda's own that
 # `conda init` has commented out are among them, and what `conda init --condabin` (25.5 and later) writes.
-# One folder is put on PATH: behind a colon stands one of the user's.
+# One folder is put on PATH: what is behind a colon is the user's.
 PATH_BIN = r"""(?:["']?[^"':$\s]*/bin["']?|"[^":$]*/condabin")"""
 SCRIPT = r"""["']?[^"';&|]*/etc/(?:profile|fish/conf)\.d/(?:conda|mamba|micromamba)\.(?:c?sh|fish)["']?"""
 WRITTEN = re.compile(
@@ -74,7 +74,7 @@ class InitBlock:
     is_inert
         Whether all of it is commented out.
     problem
-        Why nobody but the user can cut it out; empty when it is as it was written.
+        Why only the user can cut it out; empty when it is as it was written.
     """
 
     program: str

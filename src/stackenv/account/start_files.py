@@ -186,7 +186,7 @@ def list_read(folder: Path, pattern: str) -> Iterator[Path]:
 
 
 def parses(shell: Shell, contents: bytes) -> bool:
-    """Tell whether `contents` is right for `shell` as far as its grammar goes; nothing of it is run.
+    """Return whether `contents` is right for `shell` as far as its grammar goes; nothing of it is run.
 
     For shells in which no line can be wrong for want of those before it, and where the shell that could
     tell is not installed, it is taken for right.

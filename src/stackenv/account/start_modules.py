@@ -41,7 +41,7 @@ LEAVES = re.compile(
 )
 # Batch shells do not read them.
 INTERACTIVE_FILES = frozenset({".zshrc", ".kshrc", ".mkshrc"})
-# A name that is all there is to it: what a shell would expand is known to nobody before.
+# A plain name: what a shell would expand cannot be known before.
 PLAIN = re.compile(r"[A-Za-z0-9_][\w./+:@-]*")
 
 

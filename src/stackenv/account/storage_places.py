@@ -74,7 +74,7 @@ def list_places(
 
 
 def list_project_places(root: Path, modules: Iterable[tuple[str, str]]) -> tuple[Place, ...]:
-    """Return the environments of the project at `root`, whoever of its members has made them."""
+    """Return the environments of the project at `root`, whichever member made them."""
     inside = (path for name in ("venvs", "envs") for path in list_folders(root / name))
     folders = [path for path in inside if any(has(path, mark) for mark in MARKS)]
     found = [Place(ENVIRONMENT, name, Path(prefix)) for name, prefix in modules]

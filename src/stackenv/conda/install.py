@@ -75,7 +75,7 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
 
 
 def is_foreign(path: Path) -> bool:
-    """Tell whether `path` is there and stackenv did not write it.
+    """Return whether `path` is there and stackenv did not write it.
 
     Below libexec/stackenv everything is ours.
     """
@@ -85,14 +85,14 @@ def is_foreign(path: Path) -> bool:
 
 
 def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:
-    """Return the version of the installation's conda: its record's, else what it tells itself.
+    """Return the version of the installation's conda: its record's, else what it answers itself.
 
     A vendor's installer leaves a record, conda-meta/conda-VERSION-BUILD.json; asking costs a process.
 
     Raises
     ------
     InstallationError
-        When conda does not start, does not end in time or tells no version; in its own words.
+        When conda does not start, does not end in time or prints no version; in its own words.
     """
     root = installation.root
     for record in sorted(Path(root, "conda-meta").glob("conda-[0-9]*.json")):
@@ -109,7 +109,7 @@ def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Versi
         return Version(done.stdout.split()[-1])
     except (IndexError, InvalidVersion):
         words = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
-        raise InstallationError(f"{root}/bin/conda tells no version: {words}", " ".join(command)) from None
+        raise InstallationError(f"{root}/bin/conda printed no version: {words}", " ".join(command)) from None
 
 
 def freeze_base(installation: CondaInstallation, version: Version) -> bool:
@@ -126,7 +126,7 @@ def freeze_base(installation: CondaInstallation, version: Version) -> bool:
 
 
 def unfreeze_base(installation: CondaInstallation) -> bool:
-    """Take our own mark away, when the base is no longer to be frozen; return whether it was there."""
+    """Remove our own mark of a frozen base; return whether it was there."""
     mark = Path(installation.root, "conda-meta", "frozen")
     was_frozen = is_our_mark(mark)
     if was_frozen:

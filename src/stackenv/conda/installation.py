@@ -1,4 +1,4 @@
-"""A conda installation: where it stands, and whether a module can be made for it."""
+"""A conda installation: where it is, and whether a module can be made for it."""
 
 from __future__ import annotations
 

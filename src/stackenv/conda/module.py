@@ -89,8 +89,8 @@ def describe_values(installation: CondaInstallation, settings: CondaSettings) ->
 def describe_notices(installation: CondaInstallation, settings: CondaSettings) -> TerminalNotices:
     """Return what a load says on a terminal."""
     own, brought = NOTICE_PYTHONPATH, NOTICE_MODULES_HIDDEN if settings.hide_modules else NOTICE_PYTHONPATH
-    told = (own, brought) if settings.pythonpath_notice else ("", "")
-    texts = (*told, NOTICE_OTHER_CONDA, NOTICE_NO_PLACE if settings.storage else "")
+    of_pythonpath = (own, brought) if settings.pythonpath_notice else ("", "")
+    texts = (*of_pythonpath, NOTICE_OTHER_CONDA, NOTICE_NO_PLACE if settings.storage else "")
     return TerminalNotices(installation.root, *(text.format(name=installation.name) for text in texts))
 
 

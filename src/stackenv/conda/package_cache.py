@@ -1,4 +1,4 @@
-"""What conda's package cache holds that no environment links to, as conda itself tells."""
+"""What conda's package cache holds that no environment links to, as conda itself says."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def find_message(answer: str) -> str:
 
 
 def is_old(text: str) -> bool:
-    """Tell whether a conda that says `text` about its version removes indexes in a dry run."""
+    """Return whether a conda that says `text` about its version removes indexes in a dry run."""
     try:
         return Version(text.split()[-1]) < FIRST_DRY
     except (InvalidVersion, IndexError):

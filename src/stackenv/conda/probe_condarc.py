@@ -84,7 +84,7 @@ def probe(asked):
 
 
 if __name__ == "__main__":
-    # Behind the script's own folder, which is no place that anybody imports from.
+    # The script's own folder is first; nothing is imported from it.
     del sys.path[0]
     with open(sys.argv[2]) as stream:
         answer = probe(json.load(stream))

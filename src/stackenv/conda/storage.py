@@ -172,7 +172,7 @@ def find_device(path: Path) -> int:
     Raises
     ------
     OSError
-        When nobody may look there.
+        When it cannot be looked at.
     """
     while True:
         try:

@@ -69,7 +69,7 @@ def _replacement_faults(channels: dict[str, Any]) -> Iterator[Invalid]:
 
 
 def check_limit(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a limit, which must say how much it is, or which command tells it."""
+    """Return the keys of a limit, which must say how much it is, or which command prints it."""
     if not any(values.get(key) for key in ("bytes", "files", "command")):
         raise Invalid("says no limit; allowed: bytes, files or command beside the path")
     return values

@@ -105,7 +105,7 @@ class PackSettings:
 
 @dataclass(frozen=True)
 class JobSettings:
-    """The section ``jobs`` of a site configuration: what stands in the scripts of `stackenv job`.
+    """The section ``jobs`` of a site configuration: what is written into the scripts of `stackenv job`.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ class LimitSettings:
     path
         The folder.
     bytes, files
-        How much, and how many; None where there is no limit, or only the command tells it.
+        How much, and how many; None where there is no limit, or only the command prints it.
     command
-        The words of the command that tells used and limit; None where the numbers are all.
+        The words of the command that prints how much is used and the limit; None where the numbers are all.
     """
 
     path: PathTemplate

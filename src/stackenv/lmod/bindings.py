@@ -63,6 +63,27 @@ def find_lmod(environ: Mapping[str, str]) -> str:
     )
 
 
+def find_lmod_package(environ: Mapping[str, str]) -> str:
+    """Return the folder of Lmod that has init/bash, as Lmod's own LMOD_PKG does.
+
+    Raises
+    ------
+    StackenvError
+        When there is none.
+    """
+    lmod = find_lmod(environ)
+    # A link to a version, in front of what it leads to: the version may be replaced.
+    candidates = [str(Path(lmod).parents[1]), environ.get("LMOD_PKG", "")]
+    candidates.append(str(Path(os.path.realpath(lmod)).parents[1]))
+    for candidate in candidates:
+        if candidate and Path(candidate, "init/bash").is_file():
+            return candidate
+    raise StackenvError(
+        f"Lmod's init/bash was not found beside {lmod}",
+        "export LMOD_PKG=/path/to/lmod, the folder with init in it",
+    )
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What a load has made.
@@ -175,7 +196,7 @@ class Lmod:
         """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
 
         Modules of a hierarchy that cannot be loaded at once are among them. A folder that is reached
-        through a link stands there by both names.
+        through a link is there by both names.
         """
         folders = [f for f in self.environ.get("MODULEPATH", "").split(":") if f.startswith("/")]
         if not folders:

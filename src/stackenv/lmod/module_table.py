@@ -23,7 +23,7 @@ TOKEN = re.compile(
 ESCAPE = re.compile(r"""\\(?:(\d{1,3})|x([0-9A-Fa-f]{2})|([abfnrtv\\"'\n])|[\s\S])""")
 ESCAPED = dict(zip("abfnrtv", "\a\b\f\n\r\t\v"))
 # What shells/Python.lua of 8.6.19 writes. A string is Lua's %q: one line, or lines that end with a
-# backslash. What a module itself prints stands before the line `import os`, on which it may border.
+# backslash. What a module itself prints is before the line `import os`, on which it may border.
 ASSIGNED = re.compile(rf"os\.environ\[({LUA_QUOTED})\] = ({LUA_QUOTED});?(?:\n|$)")
 DELETED = re.compile(rf"del os\.environ\[({LUA_QUOTED})\];?(?:\n|$)")
 HEAD = re.compile(r"[^\n]*import os(?:\n|$)")
@@ -70,7 +70,7 @@ def read_loaded_modules(environ: Mapping[str, str]) -> tuple[LoadedModule, ...]:
     """Return the modules loaded in `environ`, in load order; start no process.
 
     A table of Lmod that is missing or cannot be read is replaced by LOADEDMODULES and _LMFILES_,
-    where nothing tells the modules that the user asked for from the others.
+    where nothing distinguishes the modules that the user asked for.
     """
     try:
         return select_active(read_module_table(environ))
@@ -119,7 +119,7 @@ def read_entry(entry: LuaTable) -> LoadedModule:
     return LoadedModule(
         full_name,
         path,
-        # A module that is pulled in, by load as by depends_on, stands deeper than 0; it comes up to 0
+        # A module that is pulled in, by load as by depends_on, is deeper than 0; it comes up to 0
         # when the user then loads it too, while ref_count only counts those that depend on it.
         asked_for=entry.get("stackDepth", 0) == 0,
         sticky=isinstance(of_lmod, dict) and of_lmod.get("sticky") == 1,

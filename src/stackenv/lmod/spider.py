@@ -1,4 +1,4 @@
-"""What Lmod's spider tells of all modules: which of them lead to a folder."""
+"""What Lmod's spider says of all modules: which of them lead to a folder."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import suppress
 from typing import Any
 
 # The table of `spider -o spider-json`, {name: {file: facts}}, on the last line; what modules have
-# printed stands before it, on the same line if it did not end (l_rptDbTJson in libexec/spider, 8.6.19).
+# printed is before it, on the same line if it did not end (l_rptDbTJson in libexec/spider, 8.6.19).
 TABLE = re.compile(r'\{"[^"]*":\{"|\[\]|\{\}')
 
 
 def map_folders(output: str) -> dict[str, tuple[str, ...]] | None:
     """Return which modules lead to a folder by spider's `output`, as latin-1; None when it is no answer.
 
-    A folder that is reached through a link stands there by both names; the modules are sorted.
+    A folder that is reached through a link is there by both names; the modules are sorted.
     """
     table = read_table(output)
     if table is None:

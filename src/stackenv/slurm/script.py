@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stackenv.environments.context import Context
-from stackenv.lmod.package import find_lmod_package
+from stackenv.lmod.bindings import find_lmod_package
 from stackenv.modulefile.dialect import quote_sh
 from stackenv.slurm.job import JobRequest, JobSpec, describe_job
 

@@ -21,7 +21,7 @@ class CaptureFinding:
         scripts for csh do something else than those for sh, which are what is captured. `not tried`:
         what this host did not let us try.
     subject
-        Of whom: a variable, a function, `activate.d/NAME.sh`.
+        What it is about: a variable, a function, `activate.d/NAME.sh`.
     detail
         What was seen, a phrase.
     """
@@ -42,13 +42,13 @@ class CapturedActivation:
     default_variables
         Name and value, only where the variable is not set.
     prepended, appended
-        The name of a list variable, and the entries in the order in which they stand in it.
+        The name of a list variable, and the entries in their order in it.
     unset_variables
         Names.
     findings
         What is not captured, or should be known, sorted.
     scripts_sha256
-        Of all that the activation is made of: another hash means that it has to be captured anew.
+        Of all that the activation is made of: with another hash it has to be captured again.
     """
 
     set_variables: tuple[tuple[str, str], ...]

@@ -1,7 +1,7 @@
 """What the runs of an activation show of each variable, by comparison.
 
 Three runs decide everything about a variable. Two that differ in HOME, TMPDIR, folder, host name and
-the rest tell what is the same everywhere. In the third, which is the first once more, each variable
+the rest show what is the same everywhere. In the third, which is the first once more, each variable
 of interest holds a seed, the path of an empty folder: what the script makes of that shows whether it
 sets the variable, sets it only where it is unset, or extends it. So no list of the names of list
 variables is needed, and a script that overwrites LD_LIBRARY_PATH is not mistaken for one that
@@ -183,11 +183,11 @@ def find_differing(plain: Observation, other: Observation) -> dict[str, str]:
     differing = {}
     for name in sorted(changed_names(plain) | changed_names(other)):
         if here.get(name) != there.get(name):
-            differing[name] = tell_reason(here.get(name), there.get(name), plain, other)
+            differing[name] = explain_difference(here.get(name), there.get(name), plain, other)
     return differing
 
 
-def tell_reason(here: str | None, there: str | None, plain: Observation, other: Observation) -> str:
+def explain_difference(here: str | None, there: str | None, plain: Observation, other: Observation) -> str:
     """Return why a variable is `here` in one run and `there` in the other."""
     if here is None or there is None:
         return "is not changed in every shell alike"

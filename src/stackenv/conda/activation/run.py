@@ -96,7 +96,7 @@ class Trial:
     def run(self, shell: str, place: Path, inputs: Mapping[str, str], host: str = "") -> Observation:
         """Source the scripts in `shell`, the path of a bash or tcsh, with the variables `inputs`.
 
-        `place` is the run's own folder, made anew: what an earlier run left in HOME would be seen.
+        `place` is the run's own folder, emptied first: what an earlier run left in HOME would be seen.
 
         Raises
         ------

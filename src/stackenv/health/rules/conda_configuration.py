@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from stackenv.account.account import Account
-from stackenv.account.variable_places import find_variable_places
+from stackenv.account.account import Account, find_variable_places
 from stackenv.conda.storage import list_site_storage
 from stackenv.configuration.channels import DEFAULTS_URLS, name_channel
 from stackenv.disk.purged_storage import find_purged_folder

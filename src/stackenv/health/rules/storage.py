@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.account.account import Account
-from stackenv.account.variable_places import find_variable_places
+from stackenv.account.account import Account, find_variable_places
 from stackenv.conda.storage import find_device, list_chosen, list_conda_prefixes, list_package_caches
 from stackenv.disk.limits import Limit, probe_limits
 from stackenv.disk.purged_storage import find_purged_folder
