@@ -63,7 +63,7 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def confirm(question: str, whether: str, hint: str) -> bool:
+def confirm(question: str, without: str) -> bool:
     """Ask `question` on stderr; return whether the answer is yes.
 
     What was typed on a terminal before the question was on the screen is no answer to it.
@@ -72,21 +72,19 @@ def confirm(question: str, whether: str, hint: str) -> bool:
     ----------
     question
         What is asked: "Do that?".
-    whether
-        What is to be known, behind "whether", where nobody is there to answer.
-    hint
+    without
         The command that does not ask.
 
     Raises
     ------
     UsageError
-        When nobody is there to answer.
+        When the input is not a terminal.
     click.Abort
         At Ctrl-C, or the end of the input.
     """
     if not can_ask():
         raise UsageError(
-            f"nobody can be asked whether {whether}: the input is no terminal; nothing was changed", hint
+            "confirmation is required, and the input is not a terminal; nothing was changed", without
         )
     # A terminal that has hung up is met by the question itself.
     with contextlib.suppress(termios.error):

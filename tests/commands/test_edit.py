@@ -76,7 +76,7 @@ def test_forbidding_what_was_never_allowed(owner: Person) -> None:
 
 
 def test_nothing_to_change(owner: Person) -> None:
-    assert "nothing is to be changed" in owner.stackenv("edit", "biopy", status=2).stderr
+    assert "no change was requested" in owner.stackenv("edit", "biopy", status=2).stderr
 
 
 def test_a_description_with_everything_in_it(owner: Person) -> None:

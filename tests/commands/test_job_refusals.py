@@ -36,14 +36,14 @@ BREAKING = ("", "a b", "a\nexit", "a'", 'a"', "a#", "a\\", "a\t", "\x1b[1m")
 def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: str, value: str) -> None:
     done = owner.stackenv("job", "biopy", f"--{option}", value, "--", "python", "x", status=2)
     assert done.stdout == ""
-    assert f"--{option} {value!r} cannot stand in a script for Slurm" in done.stderr
+    assert f"--{option} {value!r} cannot be used in a Slurm script" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("option", "value", "hint"),
     [
         ("time", "2h", "--time 02:00:00"),
-        ("mem", "8 GB", "a word without white space"),
+        ("mem", "8 GB", "give one word without spaces"),
         ("mem", "8Gi", "--mem 8G"),
         ("array", "1..20", "--array 1-20"),
     ],
@@ -63,7 +63,7 @@ def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
         (("biopy", "--", ""), "there is no command to run"),
         (("biopy", "python", "-c", "x"), "there is no command to run"),
         (("biopy", "python", "--", "x.py"), "stackenv job biopy -- python x.py"),
-        (("--", "python", "x.py"), "there is no environment in front of --"),
+        (("--", "python", "x.py"), "the name of the environment is missing: put it before --"),
         (("biopy", "--cpus", "0", "--", "python"), "0 is not in the range"),
         (("biopy", "--ntasks", "0", "--", "python"), "0 is not in the range"),
     ],

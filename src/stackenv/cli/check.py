@@ -41,9 +41,11 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
       stackenv check --fix
     """
     if as_json and fix:
-        raise UsageError("--json goes without --fix: nobody could be asked", "stackenv check --json")
+        raise UsageError(
+            "--json cannot be combined with --fix, which asks before each fix", "stackenv check --json"
+        )
     if not fix and (yes or dry_run):
-        raise UsageError("nothing is changed without --fix", "leave out --yes and --dry-run, or add --fix")
+        raise UsageError("--yes and --dry-run require --fix", "leave out --yes and --dry-run, or add --fix")
     from stackenv.environments.context import open_context
     from stackenv.health.check import look
     from stackenv.health.finding import GRAVE
@@ -76,7 +78,7 @@ def agree(yes: bool, subject: str, finding: Finding) -> bool:
     for action in finding.fix:
         tell(f"  {action.sentence}")
     typed = "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it"
-    return yes or confirm("Do that?", "that is wanted", typed)
+    return yes or confirm("Do that?", typed)
 
 
 def describe_finding(finding: Finding) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     from stackenv.environments.context import open_context
 
     if as_json and yes:
-        raise UsageError("--json only shows what can go", "stackenv clean --yes removes it")
+        raise UsageError(
+            "--json cannot be combined with --yes: it only shows what can be removed", "stackenv clean --yes"
+        )
     context = open_context(shared)
     if not dry_run:
         context.recover()
@@ -67,7 +69,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     if dry_run or not removable:
         return
     if not yes and not can_ask():
-        tell("nothing was removed: nobody can be asked, for the input is no terminal; stackenv clean --yes")
+        tell("nothing was removed: the input is not a terminal to ask on; to remove: stackenv clean --yes")
         return
     remove_agreed(removable, context, functools.partial(agree, yes))
 
@@ -86,7 +88,7 @@ def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
             tell(f"  your job {job}")
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
     question = f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?"
-    return yes or confirm(question, f"{kind} is to be removed", "stackenv clean --yes")
+    return yes or confirm(question, "stackenv clean --yes")
 
 
 def describe(item: Reclaimable) -> dict[str, Any]:

@@ -43,17 +43,18 @@ class JobCommand(click.Command):
             return super().parse_args(ctx, args)
         if not behind or not behind[0]:
             raise UsageError(
-                "there is no command to run: it stands behind --", "stackenv job NAME -- python script.py"
+                "there is no command to run: put it after --", "stackenv job NAME -- python script.py"
             )
         rest = super().parse_args(ctx, args)
         if len(ctx.params["command"]) < len(behind):
             raise UsageError(
-                "there is no environment in front of --", f"stackenv job NAME -- {shlex.join(behind)}"
+                "the name of the environment is missing: put it before --",
+                f"stackenv job NAME -- {shlex.join(behind)}",
             )
         stray = ctx.params["command"][: -len(behind)]
         if stray:
             raise UsageError(
-                f"{shlex.join(stray)} in front of -- is no option of stackenv job",
+                f"{shlex.join(stray)} before -- is not an option of stackenv job",
                 f"stackenv job {ctx.params['name']} -- {shlex.join([*stray, *behind])}",
             )
         return rest

@@ -40,7 +40,7 @@ COMMANDS = {
     "usage": "stackenv.cli.usage:usage",
 }
 
-# What others call a command, what stands behind it when nothing does, and what to type here.
+# What others call a command, what it is shown with where nothing was given, and what to type here.
 NO_COMMANDS = {
     "activate": ("NAME", "module use ~/modules; module load {}"),
     "install": (

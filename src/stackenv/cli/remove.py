@@ -39,8 +39,6 @@ def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run
     if not yes:
         for sentence in removal.changes.sentences:
             tell(sentence)
-        full_name = removal.module.full_name
-        command = f"stackenv remove {full_name} --yes"
-        if not confirm("Do that?", f"{full_name} is to be removed", command):
+        if not confirm("Do that?", f"stackenv remove {removal.module.full_name} --yes"):
             raise StackenvError("nothing was changed")
     removal.carry_out()

@@ -123,7 +123,7 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
     from stackenv.site.report import report_dependents
 
     if owners and as_json:
-        raise UsageError("--owners and --json are two forms of the same answer", "take one of them")
+        raise UsageError("--owners cannot be combined with --json", "use one of them")
     found = report_dependents(modules, roots)
     if as_json:
         print_json(describe_report(found))

@@ -71,8 +71,7 @@ def update(
 
 def require_agreed(package: str, names: Collection[str], command: str) -> None:
     """Raise StackenvError unless the updates are meant; `command` does not ask."""
-    question = f"Update {package} in {len(names)} of them?"
-    if not confirm(question, f"{package} is to be updated in {', '.join(names)}", command):
+    if not confirm(f"Update {package} in {len(names)} of them?", command):
         raise StackenvError("nothing was changed")
 
 

@@ -48,7 +48,7 @@ class EditRequest:
     def check(self) -> None:
         """Raise UsageError for what cannot be meant."""
         if not self.changes_record and not self.make_default:
-            raise UsageError("nothing is to be changed", "stackenv edit --help shows what can be")
+            raise UsageError("no change was requested", "stackenv edit --help lists what can be changed")
         both = set(map(canonicalize_name, self.allow_shadow)) & set(
             map(canonicalize_name, self.forbid_shadow)
         )

@@ -69,7 +69,7 @@ def looking_at(
     requirement = parse_package(package)
     if names and everywhere:
         raise UsageError(
-            "--env and --all exclude each other", f"stackenv update {shlex.quote(package)} --all"
+            "--env cannot be combined with --all", f"stackenv update {shlex.quote(package)} --all"
         )
     open_store(context, looking)
     targets = find_targets(names, context) if names else list(list_targets(context))

@@ -41,8 +41,8 @@ def require_value(option: str, value: str) -> None:
     """Raise UsageError when Slurm would not take `value` for an option of sbatch."""
     if not VALUE.fullmatch(value) or not value.isprintable():
         raise UsageError(
-            f"--{option} {value!r} cannot stand in a script for Slurm",
-            "a word without white space, quotes, backslash and #",
+            f"--{option} {value!r} cannot be used in a Slurm script",
+            "give one word without spaces, quotes, backslashes and #",
         )
     hint = describe_fault(option, value)
     if hint:
