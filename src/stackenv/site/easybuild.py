@@ -163,7 +163,7 @@ def probe_block(block: Any) -> CondaInstallation:
 
 @as_easybuild_error
 def complete_installation(block: Any) -> None:
-    """Write what the modulefile leans on into the installation (pre_module_hook)."""
+    """Write what the modulefile depends on into the installation (pre_module_hook)."""
     if not is_ours(block.name) or block.dry_run:
         return
     conda, installation = configuration().conda, probe_block(block)

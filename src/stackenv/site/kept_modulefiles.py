@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RestoredModulefile:
-    """A modulefile that is back in its place, and whether the installation it leads to stands."""
+    """A modulefile that is back in its place, and whether the installation it leads to is there."""
 
     path: Path
     installdir: Path
@@ -69,7 +69,7 @@ class KeptModulefiles:
         atexit.register(self.restore)
 
     def forget(self) -> None:
-        """Remove the current copy: its replacement stands."""
+        """Remove the current copy: its replacement is complete."""
         if self.current is None:
             return
         _, copy, _ = self.current
