@@ -46,14 +46,14 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
         )
     if not fix and (yes or dry_run):
         raise UsageError("--yes and --dry-run require --fix", "leave out --yes and --dry-run, or add --fix")
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.health.check import look
     from stackenv.health.finding import GRAVE
     from stackenv.health.fixing import Fixing
 
     context = open_context(shared)
     if not dry_run:
-        context.recover()
+        recover(context)
     found, failed = look(name, context), False
     if fix:
         failed = not Fixing(context, functools.partial(agree, yes), dry_run).fix_all(found)

@@ -50,7 +50,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """
     from stackenv.cleaning.finders import FINDERS, list_reclaimable
     from stackenv.cleaning.removal import remove_agreed
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
 
     if as_json and yes:
         raise UsageError(
@@ -58,7 +58,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
         )
     context = open_context(shared)
     if not dry_run:
-        context.recover()
+        recover(context)
     with showing_progress("looking", len(FINDERS)) as advance:
         found = list_reclaimable(context, tell, advance)
     if as_json:

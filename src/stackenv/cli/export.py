@@ -30,9 +30,9 @@ def export(name: str, form: str, shared: Path | None) -> None:
       stackenv export biopy --format requirements > requirements.txt
       stackenv export biopy --format environment > environment.yml
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.lifecycle.export import export_environment
 
     context = open_context(shared)
-    context.recover()
+    recover(context)
     print_line(export_environment(name, form, context).rstrip("\n"))

@@ -30,11 +30,11 @@ def info(name: str, shared: Path | None, as_json: bool) -> None:
     Example:
       stackenv info biopy
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.environments.info import describe_environment, describe_modulefile
 
     context = open_context(shared)
-    context.recover()
+    recover(context)
     module = context.store.find(name, default=True)
     try:
         record = module.read_record()

@@ -98,13 +98,13 @@ def job(
       stackenv job biopy --array 1-20 -- bash -c 'python script.py "$SLURM_ARRAY_TASK_ID"'
       stackenv job biopy -- python script.py | sbatch --gpus=1
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.slurm.job import JobRequest
     from stackenv.slurm.script import write_script
     from stackenv.slurm.submit import list_stronger, submit
 
     context = open_context(shared)
-    context.recover()
+    recover(context)
     script = write_script(context, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
     typed = [option for option, value in asked.items() if value]
     if submit_it:

@@ -51,7 +51,7 @@ def add(
       stackenv kernel add biopy
       stackenv kernel add biopy --install --display-name "Biology"
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.jupyter.add import KernelRequest, add_kernel, plan_kernel
 
     context = open_context(shared)
@@ -60,7 +60,7 @@ def add(
     if dry_run:
         print_steps(plan_kernel(request, context).sentences, as_json)
         return
-    context.recover()
+    recover(context)
     added = add_kernel(request, context)
     if as_json:
         print_json(added)
@@ -81,12 +81,12 @@ def listing(as_json: bool) -> None:
     Example:
       stackenv kernel list
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.jupyter.kernels import find_kernels_folder, list_kernels
     from stackenv.jupyter.state import describe_kernel
 
     context = open_context()
-    context.recover()
+    recover(context)
     found = [describe_kernel(stored) for stored in list_kernels(context.environ)]
     if as_json:
         print_json(found)
@@ -115,12 +115,12 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
     Example:
       stackenv kernel remove biopy
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.jupyter.remove import choose_kernel, plan_removal, remove_kernel
 
     context = open_context(shared)
     if not dry_run:
-        context.recover()
+        recover(context)
     stored = choose_kernel(name, context)
     if dry_run:
         print_steps(plan_removal(stored).sentences)

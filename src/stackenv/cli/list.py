@@ -20,11 +20,11 @@ def listing(shared: Path | None, as_json: bool) -> None:
     Example:
       stackenv list
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.environments.listing import describe_listed, list_modules
 
     context = open_context(shared)
-    context.recover()
+    recover(context)
     found = [describe_listed(module) for module in list_modules(context)]
     if as_json:
         print_json(found)

@@ -29,12 +29,12 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
       stackenv run biopy -- python script.py
       srun stackenv run biopy python script.py
     """
-    from stackenv.environments.context import open_context
+    from stackenv.environments.context import open_context, recover
     from stackenv.environments.run import run_in
 
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:
         raise UsageError("there is no command to run", f"stackenv run {name} -- python script.py")
     context = open_context(shared)
-    context.recover()
+    recover(context)
     run_in(name, words, context)

@@ -41,26 +41,6 @@ class Context:
         """Who may use what is made here."""
         return Access.of_project(self.shared) if self.shared else Access()
 
-    def recover(self) -> None:
-        """Undo or finish what killed commands have left; tell what was done, and what could not be."""
-        try:
-            self._recover_journals()
-        except OSError as error:
-            raise StackenvError(
-                f"the folder of modules cannot be read: {error.filename or self.store.root}: "
-                f"{error.strerror}; nothing was changed",
-                f"ls -ld {shlex.quote(str(self.store.root))}",
-            ) from error
-        sweep_scratch()
-
-    def _recover_journals(self) -> None:
-        try:
-            with self.access.applied():
-                for sentence in self.journal.recover():
-                    tell(sentence)
-        except StackenvError as error:
-            tell(f"what an interrupted command has left is not undone: {error}")
-
 
 def open_context(shared: Path | None = None) -> Context:
     """Return where this process works, by its environment.
@@ -102,3 +82,26 @@ def check_project(root: Path) -> Path:
             f"{shlex.quote(str(root))}; chmod g+rwxs {shlex.quote(str(root))}",
         )
     return root
+
+
+def recover(context: Context) -> None:
+    """Undo or finish what killed commands have left; tell what was done, and what could not be.
+
+    Raises
+    ------
+    StackenvError
+        When the folder of modules cannot be read.
+    """
+    try:
+        with context.access.applied():
+            for sentence in context.journal.recover():
+                tell(sentence)
+    except StackenvError as error:
+        tell(f"what an interrupted command has left is not undone: {error}")
+    except OSError as error:
+        raise StackenvError(
+            f"the folder of modules cannot be read: {error.filename or context.store.root}: "
+            f"{error.strerror}; nothing was changed",
+            f"ls -ld {shlex.quote(str(context.store.root))}",
+        ) from error
+    sweep_scratch()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from stackenv.environments.context import Context
 from stackenv.environments.managed_files import keep_edited
 from stackenv.environments.module import describe_files, describe_module
 from stackenv.environments.module_update import keep_users_files
-from stackenv.environments.places import name_mark, plan_folder
-from stackenv.environments.run_plan import carry_out, keeping_empty_folder, surround
+from stackenv.environments.places import name_mark, plan_folder, require_empty, require_finished
+from stackenv.environments.run_plan import carry_out
 from stackenv.environments.stack import Stack, require_loadable_name
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import (
@@ -33,6 +34,7 @@ from stackenv.transactions.changes import (
     Change,
     MakeFile,
     RemoveFile,
+    RemoveFolder,
     RemoveTree,
     WriteFile,
     carry_out_change,
@@ -189,6 +191,42 @@ class Making:
         """Tell when a package has put its own in the place of a file of stackenv's, as uv does."""
         keep_users_files(describe_files(self.record), self.record.path)
 
+    def undo_folders(self) -> tuple[RemoveFolder, ...]:
+        """Return the changes that delete the folders that are going to be made around the environment."""
+        path = Path(self.record.path)
+        folders = (path, *path.parents) if self.record.owned else ()
+        return tuple(RemoveFolder(str(folder)) for folder in folders if not folder.exists())
+
+    def make_folders(self) -> None:
+        """Make the environment's folder for whom it is meant, where stackenv makes it."""
+        path, shared, access = Path(self.record.path), self.context.shared, self.context.access
+        if self.record.owned:
+            if shared and path.is_relative_to(shared):
+                access.make_folder(path.parent)
+            access.make_folder(path)
+
+    def plan_access(self) -> tuple[Step, ...]:
+        """Return the step that gives a project's group access to what stackenv has made."""
+        path, access = Path(self.record.path), self.context.access
+        if not self.record.owned or access.group is None:
+            return ()
+        sentence = f"give the group of {self.context.shared} access"
+        return (Step(sentence, lambda: access.give_tree(path)),)
+
+    def _require_free(self) -> None:
+        """Look again, now that nobody else can: since the plan was made another may have made the same."""
+        store, path = self.context.store, Path(self.record.path)
+        old = store.read(self.modulefile)
+        if old is None or os.path.lexists(old.prefix):
+            store.require_free(self.record.name, self.record.version)
+        if self.record.owned:
+            require_empty(path)
+        else:
+            require_finished(path)
+        if self.context.shared:
+            self.context.access.make_folder(self.modulefile.parent)
+        self.make_folders()
+
     def complete(self) -> None:
         """Complete the record, and write it."""
         if self.record.kind == "venv":
@@ -230,10 +268,27 @@ class Making:
         sentences = (*(step.sentence for step in steps), self.switch_sentence)
         if dry_run:
             return Made(sentences)
-        surrounded = surround(steps, self.record, self.context)
+        look = Step(
+            f"see whether {self.record.full_name} is still free",
+            self._require_free,
+            (RemoveFolder(str(self.modulefile.parent)), *self.undo_folders()),
+        )
+        planned = Transaction(self.record.full_name, switch, (look, *steps, *self.plan_access()))
         with keeping_empty_folder(Path(self.record.path), self.context):
-            carry_out(Transaction(self.record.full_name, switch, surrounded), self.context)
+            carry_out(planned, self.context)
         return describe_made(self.modulefile, self.context, sentences)
+
+
+@contextlib.contextmanager
+def keeping_empty_folder(path: Path, context: Context) -> Iterator[None]:
+    """When the block fails, `path` is an empty folder again if it was one."""
+    found = path.is_dir() and not any(path.iterdir())
+    try:
+        yield
+    except BaseException:
+        if found and not os.path.lexists(path):
+            context.access.make_folder(path)
+        raise
 
 
 def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = ()) -> Made:

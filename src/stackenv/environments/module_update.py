@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stackenv.environments.context import Context
+from stackenv.environments.context import Context, recover
 from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
 from stackenv.environments.module import describe_files, describe_module
 from stackenv.environments.own_packages import read_own_packages
@@ -30,7 +30,7 @@ def open_store(context: Context, dry_run: bool) -> None:
     """Make sure that the modules can be changed, and finish what others have left."""
     context.store.check_writable()
     if not dry_run:
-        context.recover()
+        recover(context)
 
 
 def read_own_record(module: StoredModule) -> Record:

@@ -12,7 +12,7 @@ from typing import Any
 from stackenv.conda.storage import find_named_environment
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Context, open_context
+from stackenv.environments.context import Context, open_context, recover
 from stackenv.environments.making import Made, Making, describe_made
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module import describe_files
@@ -61,7 +61,7 @@ def adopt_environment(
     """
     context = open_context(shared)
     if not dry_run:
-        context.recover()
+        recover(context)
     prefix = find_environment(environment, context)
     require_finished(prefix)
     former = read_former_record(prefix)

@@ -18,7 +18,7 @@ from stackenv.environments.conda_environment import (
     load_conda_stack,
     tell_python_modules,
 )
-from stackenv.environments.context import Context, open_context
+from stackenv.environments.context import Context, open_context, recover
 from stackenv.environments.making import Made, Making
 from stackenv.environments.places import choose_places
 from stackenv.environments.run_plan import making
@@ -162,7 +162,7 @@ def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
     context = open_context(request.shared)
     context.store.check_writable()
     if not dry_run:
-        context.recover()
+        recover(context)
     with making(context) as within:
         yield within
 

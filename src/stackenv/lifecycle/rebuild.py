@@ -32,7 +32,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import Record
-from stackenv.transactions.changes import RemoveFile, RemoveFolder, WriteFile
+from stackenv.transactions.changes import RemoveFile, WriteFile
 from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
@@ -148,17 +148,9 @@ class Rebuilding:
     def plan(self) -> Transaction:
         """Return the steps that make the new environment; the module is not touched."""
         new = self.remaking.making
-        path, access = Path(new.record.path), new.context.access
-        made = [folder for folder in (path, *path.parents) if not folder.exists()]
-        look = Step(
-            f"see whether {self.module.full_name} is as it was",
-            self._look,
-            tuple(RemoveFolder(str(folder)) for folder in made),
-        )
-        give = Step(f"give the group of {new.context.shared} access", lambda: access.give_tree(path))
+        look = Step(f"see whether {self.module.full_name} is as it was", self._look, new.undo_folders())
         sound = Step("look whether all of it works", self._require_sound)
-        shared = [give] if access.group is not None else []
-        steps = (look, *self.remaking.plan_environment(), *shared, sound)
+        steps = (look, *self.remaking.plan_environment(), *new.plan_access(), sound)
         return Transaction(self.module.full_name, self.switch, steps)
 
     def carry_out(self) -> None:
@@ -168,11 +160,7 @@ class Rebuilding:
     def _look(self) -> None:
         """Look again, now that nobody else can change it; make the folder for whom it is meant."""
         require_as_seen(self.seen)
-        new = self.remaking.making
-        path, access, shared = Path(new.record.path), new.context.access, new.context.shared
-        if shared and path.is_relative_to(shared):
-            access.make_folder(path.parent)
-        access.make_folder(path)
+        self.remaking.making.make_folders()
 
     def _require_sound(self) -> None:
         """Raise VerificationError when the new environment has a fault that the old one had not."""
