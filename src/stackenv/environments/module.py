@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
+from stackenv import STACKENV_UUID
 from stackenv.environments.conda_environment_module import (
     describe_conda_environment_files,
     describe_conda_environment_module,
@@ -13,6 +14,7 @@ from stackenv.environments.packed import describe_entrance, list_beside
 from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile, ModuleSpec
+from stackenv.modulefile.lua_string import quote_lua
 from stackenv.record import Record
 
 MODULES: Mapping[str, Callable[[Record], ModuleSpec]] = {
@@ -60,3 +62,12 @@ def describe_files(record: Record) -> tuple[InstalledFile, ...]:
     if record.packed is None:
         return files
     return (*list_beside(files, record), *describe_entrance(record))
+
+
+def render_default(name: str, version: str) -> str:
+    """Return the text that makes `version` the default of `name`; Lmod reads it in the folder of `name`.
+
+    Not the link `default`, which Lmod obeys too: nothing would tell whose it is.
+    """
+    full_name = quote_lua(f"{name}/{version}")
+    return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'

@@ -30,17 +30,6 @@ DEFAULT_MARK = re.compile(
 )
 
 
-def render_default(name: str, version: str) -> str:
-    """Return the text that makes `version` the default of `name`; Lmod reads it in the folder of `name`.
-
-    Not the link `default`, which Lmod obeys too: nothing would tell whose it is.
-    """
-    from stackenv.modulefile.lua_string import quote_lua
-
-    full_name = quote_lua(f"{name}/{version}")
-    return f'-- {STACKENV_UUID} stackenv default\nmodule_version({full_name}, "default")\n'
-
-
 def expand_home(text: str) -> Path:
     """Return the path `text`, with the home for its ~; as it is where there is no such user."""
     with contextlib.suppress(RuntimeError):
@@ -190,7 +179,7 @@ class ModuleStore:
         if os.path.lexists(path) and not self.read_default(name):
             raise TakenError(
                 f"{path} was not written by stackenv: it is left alone, and nothing was changed",
-                f"say it there: {render_default(name, 'VERSION').splitlines()[1]}",
+                f'say it there: module_version("{name}/VERSION", "default")',
             )
         if os.path.lexists(path.with_name("default")):
             raise TakenError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.environments.context import Context
+from stackenv.environments.module import render_default
 from stackenv.environments.module_update import (
     describe_use,
     keep_hand_edited,
@@ -18,7 +19,7 @@ from stackenv.environments.module_update import (
     write_environment,
 )
 from stackenv.environments.run_plan import carry_out
-from stackenv.environments.store import StoredModule, render_default
+from stackenv.environments.store import StoredModule
 from stackenv.environments.venv import find_lost_links, links_made
 from stackenv.errors import LostRecordError, StackenvError, quote_word
 from stackenv.jupyter.kernels import rewrite_kernels

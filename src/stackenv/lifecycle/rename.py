@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from stackenv.environments.context import Context
+from stackenv.environments.module import render_default
 from stackenv.environments.module_update import (
     keep_hand_edited,
     open_store,
@@ -16,7 +17,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.run_plan import carry_out
 from stackenv.environments.stack import require_loadable_name
-from stackenv.environments.store import ModuleStore, StoredModule, parse_full_name, render_default
+from stackenv.environments.store import ModuleStore, StoredModule, parse_full_name
 from stackenv.errors import UsageError
 from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.saved_collections import tell_collections
