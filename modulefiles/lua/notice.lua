@@ -1,9 +1,7 @@
 -- Has the shell print a line on a terminal; nothing in a job of Slurm, PBS, LSF or Grid Engine.
 function notice(text, found)
-  if not loading or os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
-      or os.getenv("PE_HOSTFILE") then
-    return
-  end
+  local cluster = os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
+  if not loading or cluster or os.getenv("PE_HOSTFILE") then return end
   text = fill_in(text, (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_")))
   run_in_shell("load", {
     sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",

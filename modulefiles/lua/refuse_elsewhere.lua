@@ -4,6 +4,6 @@ function refuse_elsewhere(machine, system, message)
   local release = loading and "\n" .. read_text("/etc/os-release") or ""
   local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
   local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
-  local here = loading and posix and posix.uname and posix.uname("%m") or machine
+  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
   if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
 end

@@ -1,7 +1,5 @@
 # See show_again.sh.
-for __se_name in PYTHONPATH EBPYTHONPREFIXES
-    set -l __se_hidden STACKENV_HIDDEN_$__se_name
-    set -q $__se_hidden; and set -q LOADEDMODULES
-    and set -gx $__se_name "$$__se_hidden"
-    set -e $__se_hidden
-end
+set -q STACKENV_HIDDEN_PYTHONPATH; and set -q LOADEDMODULES; and set -gx PYTHONPATH "$STACKENV_HIDDEN_PYTHONPATH"
+set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -q LOADEDMODULES; and set -gx EBPYTHONPREFIXES "$STACKENV_HIDDEN_EBPYTHONPREFIXES"
+set -e STACKENV_HIDDEN_PYTHONPATH
+set -e STACKENV_HIDDEN_EBPYTHONPREFIXES

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:59d3bb29e3f1ccdc555bce141818eb966b6839bab51211e007caa54d98105e73
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:75c197d34c7561c14d0b344f1d6ffbad2a93dccf813b26833b96620e2505a61b
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -193,23 +193,15 @@ fi]],
   -- Leave the environments that were activated after the load.
   leave_without_conda("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean", {
     sh = [[
-if [ -n "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ]; then
-    PYTHONPATH=$STACKENV_HIDDEN_PYTHONPATH
-    export PYTHONPATH
-fi
-if [ -n "${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}" ]; then
-    EBPYTHONPREFIXES=$STACKENV_HIDDEN_EBPYTHONPREFIXES
-    export EBPYTHONPREFIXES
-fi
+[ -z "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ] || export PYTHONPATH="$STACKENV_HIDDEN_PYTHONPATH"
+[ -z "${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}" ] || export EBPYTHONPREFIXES="$STACKENV_HIDDEN_EBPYTHONPREFIXES"
 unset STACKENV_HIDDEN_PYTHONPATH STACKENV_HIDDEN_EBPYTHONPREFIXES]],
     csh = "if ( ! $?STACKENV_HIDDEN_PYTHONPATH ) setenv STACKENV_HIDDEN_PYTHONPATH; if ( \"$STACKENV_HIDDEN_PYTHONPATH\" != \"\" && $?LOADEDMODULES ) setenv PYTHONPATH \"$STACKENV_HIDDEN_PYTHONPATH\"; unsetenv STACKENV_HIDDEN_PYTHONPATH; if ( ! $?STACKENV_HIDDEN_EBPYTHONPREFIXES ) setenv STACKENV_HIDDEN_EBPYTHONPREFIXES; if ( \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\" != \"\" && $?LOADEDMODULES ) setenv EBPYTHONPREFIXES \"$STACKENV_HIDDEN_EBPYTHONPREFIXES\"; unsetenv STACKENV_HIDDEN_EBPYTHONPREFIXES",
     fish = [[
-for __se_name in PYTHONPATH EBPYTHONPREFIXES
-    set -l __se_hidden STACKENV_HIDDEN_$__se_name
-    set -q $__se_hidden; and set -q LOADEDMODULES
-    and set -gx $__se_name "$$__se_hidden"
-    set -e $__se_hidden
-end]],
+set -q STACKENV_HIDDEN_PYTHONPATH; and set -q LOADEDMODULES; and set -gx PYTHONPATH "$STACKENV_HIDDEN_PYTHONPATH"
+set -q STACKENV_HIDDEN_EBPYTHONPREFIXES; and set -q LOADEDMODULES; and set -gx EBPYTHONPREFIXES "$STACKENV_HIDDEN_EBPYTHONPREFIXES"
+set -e STACKENV_HIDDEN_PYTHONPATH
+set -e STACKENV_HIDDEN_EBPYTHONPREFIXES]],
   })
   run_in_shell("unload", {
     sh = [[
@@ -375,14 +367,11 @@ end
 function active_level()
   return tonumber(os.getenv("CONDA_SHLVL") or "") or 0
 end
-
 function active_prefix(level, active)
   local variable = level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level
   return variable, os.getenv(variable)
 end
-
 function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
-
 function leave_without_conda(message, show_again)
   if not unloading or isFile(root .. "/bin/python") then return end
   local function unset(...)
@@ -407,14 +396,10 @@ function leave_without_conda(message, show_again)
   run_in_shell("unload", show_again)
   LmodMessage(message)
 end
-
 function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
-
 function notice(text, found)
-  if not loading or os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
-      or os.getenv("PE_HOSTFILE") then
-    return
-  end
+  local cluster = os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
+  if not loading or cluster or os.getenv("PE_HOSTFILE") then return end
   text = fill_in(text, (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_")))
   run_in_shell("load", {
     sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
@@ -422,21 +407,16 @@ function notice(text, found)
     fish = "if test -t 2; printf '%s\n' '" .. text .. "' >&2; end",
   })
 end
-
 function notice_no_place(text)
-  if not os.getenv("STACKENV_CONDA_ENVS") and not os.getenv("CONDA_ENVS_PATH")
-      and not os.getenv("CONDA_ENVS_DIRS") then
-    notice(text, "")
-  end
+  local place = os.getenv("STACKENV_CONDA_ENVS") or os.getenv("CONDA_ENVS_PATH") or os.getenv("CONDA_ENVS_DIRS")
+  if not place then notice(text, "") end
 end
-
 function notice_other_conda(text, conda)
   local level, exe = (os.getenv("STACKENV_CONDA_BEFORE") or ""):match("^(%d+):([^:]*)")
   if not reloaded and (tonumber(level or "") or 0) > 0 and exe ~= conda then
     notice(text, os.getenv("CONDA_DEFAULT_ENV") or "")
   end
 end
-
 function notice_pythonpath(of_user, of_module)
   local own, brought
   for entry in (loading and os.getenv("PYTHONPATH") or ""):gmatch("[^:]+") do
@@ -450,7 +430,6 @@ function notice_pythonpath(of_user, of_module)
   if own and of_user then notice(of_user, own) end
   if brought and not own and of_module then notice(of_module, brought) end
 end
-
 function order_path(base_on_path, personal_priority)
   if not loading then return end
   local visible = visible_prefixes()
@@ -470,18 +449,15 @@ function order_path(base_on_path, personal_priority)
     if prefix ~= "" then put(prefix .. "/bin") end
   end
 end
-
 function refuse_shells(names, message)
   for _, shell in ipairs(names) do
     if loading and shell == myShellName() then LmodError(message) end
   end
 end
-
 function run_in_shell(when, code) -- what only a shell can do
   local text = code[myShellType()] or code[myShellName()]
   if text and mode() == when then execute{cmd = text, modeA = {when}} end
 end
-
 function save_prior_conda()
   if not loading or reloaded then return end
   local exe, level = os.getenv("CONDA_EXE"), os.getenv("CONDA_SHLVL")
@@ -492,7 +468,6 @@ function save_prior_conda()
   end
   setenv("STACKENV_CONDA_BEFORE", prior)
 end
-
 function store_environments(folder)
   local ours = os.getenv("STACKENV_CONDA_ENVS")
   if unloading then folder = ours end
@@ -502,7 +477,6 @@ function store_environments(folder)
     setenv("STACKENV_CONDA_ENVS", folder)
   end
 end
-
 function store_in(places)
   local other = (os.getenv("STACKENV_CONDA_ROOT") or root) ~= root
   if not unloading and (not loading or other) then return end
@@ -511,7 +485,6 @@ function store_in(places)
   store_environments(environments)
   store_packages(packages)
 end
-
 function store_packages(folder)
   local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
   if unloading then folder = ours end
@@ -520,15 +493,12 @@ function store_packages(folder)
     setenv("STACKENV_CONDA_PKGS", folder)
   end
 end
-
 function take_out(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
   for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
-
 function unset_without_shell(variable)
   if unloading and not ({ sh = true, csh = true, fish = true })[myShellType()] then setenv(variable, "") end
 end
-
 function usable_place(places)
   for _, place in ipairs(places) do
     local path = ""
@@ -544,7 +514,6 @@ function usable_place(places)
     end
   end
 end
-
 function visible_prefixes()
   local active, visible = active_level(), {}
   for level = 1, active do
@@ -554,7 +523,6 @@ function visible_prefixes()
   end
   return visible
 end
-
 main()
 
 help([[

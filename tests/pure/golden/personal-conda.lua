@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:997e8bb44e3b99a4ae72cf3e4639b967a1fee39c612f5d96580804831f42e521
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:28f7726b05c957584c83f943e02bb44ebf82fb91eef078028a24dc5d7fcb3d71
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"
@@ -68,10 +68,8 @@ function hide_base()
 end
 function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
 function notice(text, found)
-  if not loading or os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
-      or os.getenv("PE_HOSTFILE") then
-    return
-  end
+  local cluster = os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
+  if not loading or cluster or os.getenv("PE_HOSTFILE") then return end
   text = fill_in(text, (found:gsub("[^%w/_.,:+=@ \128-\255-]", "_")))
   run_in_shell("load", {
     sh = "if [ -t 2 ]; then printf '%s\n' '" .. text .. "' >&2; fi",
@@ -102,7 +100,7 @@ function refuse_elsewhere(machine, system, message)
   local release = loading and "\n" .. read_text("/etc/os-release") or ""
   local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
   local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
-  local here = loading and posix and posix.uname and posix.uname("%m") or machine
+  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
   if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
 end
 function refuse_over_active(message)

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:65ab37f43ce5ea4811c777ee67db581faa64c7005c580a93198fa92edfb1ff82
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:f328780c8974e4aed92ce991b67fe10ff439122f208c9da88b3e60f3d78d409e
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
@@ -48,7 +48,7 @@ function refuse_elsewhere(machine, system, message)
   local release = loading and "\n" .. read_text("/etc/os-release") or ""
   local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
   local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
-  local here = loading and posix and posix.uname and posix.uname("%m") or machine
+  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
   if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
 end
 function refuse_without(path, message) if loading and not lfs.attributes(path, "mode") then LmodError(message) end end
