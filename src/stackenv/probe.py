@@ -41,13 +41,8 @@ def run_probe(
     """Run `script` by the Python `python`, a path and options; return what it answers to `question`.
 
     The first argument of the script is the file for its answer, the second the file with the question,
-    if there is one; both are JSON. It runs in an empty folder of its own and leaves no compiled files,
-    in an environment that may be another user's.
-
-    Parameters
-    ----------
-    start
-        Gives the command that runs the one it is given, as `stackenv run` does.
+    if there is one; both are JSON. It runs in an empty folder of its own and leaves no compiled files, for
+    the environment may be another user's. `start` gives the command that runs the one it is given.
 
     Raises
     ------
@@ -61,17 +56,7 @@ def run_probe(
             asked.write_text(json.dumps(question), encoding="utf-8")
             command.append(str(asked))
         try:
-            done = subprocess.run(
-                start(command),
-                env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
+            done = run_in(folder, start(command), environ, timeout_s)
         except OSError as error:
             raise ProbeError(python[0], f"does not run: {error.strerror}") from error
         except subprocess.TimeoutExpired:
@@ -82,3 +67,20 @@ def run_probe(
         except (OSError, ValueError):
             words = (done.stderr + done.stdout).strip() or f"status {done.returncode}"
             raise ProbeError(python[0], f"does not run: {words}", done.returncode) from None
+
+
+def run_in(
+    folder: str, command: Sequence[str], environ: Mapping[str, str], timeout_s: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `command` to its end in `folder`, without input; it leaves no compiled files."""
+    return subprocess.run(
+        command,
+        env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+    )

@@ -51,6 +51,11 @@ def validate_condarc(
             f"each user would fail:{faults}",
             f"correct them, type `stackenv site check {quote_word(configuration.path)}`, and run eb again",
         )
+    yield from list_warnings(answer, conda, configuration)
+
+
+def list_warnings(answer: Any, conda: str, configuration: SiteConfiguration) -> Iterator[str]:
+    """Yield what `answer`, of the program `conda`, says of keys that it does not know or rejects here."""
     for key, words in answer["faults"]:
         name = name_configuration_key(key)
         yield f"{conda} rejects {name} on this host: {words.rstrip('.')}; {advise(key, configuration)}"

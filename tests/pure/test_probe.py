@@ -1,0 +1,69 @@
+"""A question to another Python: its answer, or why there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from stackenv.probe import ProbeError, run_probe
+
+pytestmark = pytest.mark.quick
+
+ANSWER = (
+    "import json, os, sys\njson.dump([json.load(open(sys.argv[2])), os.listdir()], open(sys.argv[1], 'w'))\n"
+)
+
+
+def ask(tmp_path: Path, script: str, **options: object) -> object:
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    return run_probe((sys.executable, "-S"), path, os.environ, 20, {"a": ["é"]}, **options)
+
+
+def test_the_answer_is_what_the_script_makes_of_the_question(tmp_path: Path) -> None:
+    # Nothing is beside the script's question.
+    assert ask(tmp_path, ANSWER) == [{"a": ["é"]}, ["asked.json"]]
+
+
+def test_a_python_that_crashes_behind_its_answer_has_answered(tmp_path: Path) -> None:
+    script = (
+        "import json, os, sys\nwith open(sys.argv[1], 'w') as f: json.dump(1, f)\nos.kill(os.getpid(), 6)\n"
+    )
+    assert ask(tmp_path, script) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "status"),
+    [
+        ("import sys; sys.exit('no luck')", "does not run: no luck", 1),
+        ("import sys; open(sys.argv[1], 'w').write('{'); sys.exit(7)", "does not run: status 7", 7),
+        ("pass", "does not run: status 0", 0),
+    ],
+)
+def test_without_an_answer_the_words_and_the_status_are_told(
+    tmp_path: Path, script: str, words: str, status: int
+) -> None:
+    with pytest.raises(ProbeError) as caught:
+        ask(tmp_path, script)
+    assert (caught.value.message, caught.value.process_status) == (f"{sys.executable} {words}", status)
+
+
+def test_a_python_that_hangs_or_is_not_there_has_no_status(tmp_path: Path) -> None:
+    hangs = tmp_path / "hangs.py"
+    hangs.write_text("import time; time.sleep(100)")
+    with pytest.raises(ProbeError, match="does not end: killed after 1 s") as caught:
+        run_probe((sys.executable,), hangs, os.environ, 1)
+    assert caught.value.process_status is None
+    with pytest.raises(ProbeError, match="does not run: No such file"):
+        run_probe((str(tmp_path / "none"),), hangs, os.environ, 1)
+
+
+def test_the_command_may_be_started_by_another(tmp_path: Path) -> None:
+    def start(words: object) -> tuple[str, ...]:
+        return ("/bin/sh", "-c", 'QUESTION=5 exec "$@"', "sh", *words)
+
+    script = "import json, os, sys\njson.dump(os.environ['QUESTION'], open(sys.argv[1], 'w'))\n"
+    assert ask(tmp_path, script, start=start) == "5"
