@@ -15,6 +15,11 @@ def find_home(environ: Mapping[str, str], name: str) -> Path | None:
     return home / name if home else None
 
 
+def find_user_folder(environ: Mapping[str, str], variable: str, default: str) -> Path | None:
+    """Return the folder that `variable` names, as XDG_CONFIG_HOME does, else `default` in the home folder."""
+    return find_absolute(environ.get(variable, "")) or find_home(environ, default)
+
+
 def find_absolute(text: str) -> Path | None:
     """Return `text` as a path when it is an absolute one; a relative one names another folder each time."""
     return Path(text) if text.startswith("/") else None

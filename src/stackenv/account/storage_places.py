@@ -14,7 +14,16 @@ from pathlib import Path
 
 from stackenv.conda.storage import list_conda_prefixes, list_package_caches
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.user_paths import expand, find_absolute, find_home, has, is_own, list_folders, shorten
+from stackenv.user_paths import (
+    expand,
+    find_absolute,
+    find_home,
+    find_user_folder,
+    has,
+    is_own,
+    list_folders,
+    shorten,
+)
 
 ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"
@@ -105,7 +114,7 @@ def list_venvs(environ: Mapping[str, str], configuration: SiteConfiguration) -> 
 
 def list_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield the user's own files of pip's configuration that are there (pip/_internal/configuration.py)."""
-    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
+    config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
     places = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
     for path in (*places, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
         if path and path.is_file():
@@ -128,14 +137,14 @@ def find_cache_folder(
     environ: Mapping[str, str], variable: str, name: str, configured: Path | None = None
 ) -> Path | None:
     """Return the folder that `variable` names, or `configured`, or `name` among the user's caches."""
-    caches = find_absolute(environ.get("XDG_CACHE_HOME", "")) or find_home(environ, ".cache")
+    caches = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
     named = find_absolute(expand(environ.get(variable, ""), environ))
     return named or configured or (caches / name if caches else None)
 
 
 def list_jupyter_folders(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield where Jupyter and IPython keep a user's data and settings (jupyter_core/paths.py)."""
-    share = find_absolute(environ.get("XDG_DATA_HOME", "")) or find_home(environ, ".local/share")
+    share = find_user_folder(environ, "XDG_DATA_HOME", ".local/share")
     for variable, default in (
         ("JUPYTER_DATA_DIR", share and share / "jupyter"),
         ("JUPYTER_CONFIG_DIR", find_home(environ, ".jupyter")),

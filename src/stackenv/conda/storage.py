@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.user_paths import expand, find_absolute, find_home, has, is_own, list_folders
+from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, has, is_own, list_folders
 
 # Of each kind of folder: the variables that name some, and what separates them (conda/base/context.py).
 VARIABLES = {"envs": (("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"), ":"), "pkgs": (("CONDA_PKGS_DIRS",), ",")}
@@ -55,7 +55,7 @@ def list_condarc_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
     By conda/base/constants.py, SEARCH_PATH, and $CONDARC, of which conda takes only certain names.
     """
-    config = find_absolute(environ.get("XDG_CONFIG_HOME", "")) or find_home(environ, ".config")
+    config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
     places = [config / "conda" / name for name in (".condarc", "condarc") if config]
     home = find_home(environ, "")
     if home:
