@@ -40,17 +40,12 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
       stackenv check biopy
       stackenv check --fix
     """
-    if as_json and fix:
-        raise UsageError(
-            "--json cannot be combined with --fix, which asks before each fix", "stackenv check --json"
-        )
-    if not fix and (yes or dry_run):
-        raise UsageError("--yes and --dry-run require --fix", "leave out --yes and --dry-run, or add --fix")
     from stackenv.environments.context import open_context, recover
     from stackenv.health.check import look
     from stackenv.health.finding import GRAVE
     from stackenv.health.fixing import Fixing
 
+    require_combinable(fix, yes, dry_run, as_json)
     context = open_context(shared)
     if not dry_run:
         recover(context)
@@ -70,6 +65,16 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
 
 doctor = copy.copy(check)
 doctor.name, doctor.hidden = "doctor", True
+
+
+def require_combinable(fix: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Raise UsageError for options that cannot be combined."""
+    if as_json and fix:
+        raise UsageError(
+            "--json cannot be combined with --fix, which asks before each fix", "stackenv check --json"
+        )
+    if not fix and (yes or dry_run):
+        raise UsageError("--yes and --dry-run require --fix", "leave out --yes and --dry-run, or add --fix")
 
 
 def agree(yes: bool, subject: str, finding: Finding) -> bool:
