@@ -72,7 +72,7 @@ def test_each_function_is_called_by_a_modulefile() -> None:
 # What only Lua has, and no shell.
 LUA = re.compile(r"LmodError\(|mode\(\) [~=]=|os\.getenv|\blocal \w+ =|execute\{|pushenv\(")
 # It knows a modulefile of stackenv 0.1 by what that does.
-READS_LUA = "health/rules/stale.py"
+READS_LUA = "health/rules/managed_files.py"
 
 
 def test_there_is_no_lua_in_python() -> None:
