@@ -112,6 +112,9 @@ DATA = """
     templates/shell/show_again.csh
     templates/shell/show_again.fish
     templates/shell/show_again.sh
+    templates/shell/take_out.csh
+    templates/shell/take_out.fish
+    templates/shell/take_out.sh
     templates/shell/unload.csh
     templates/shell/unload.fish
     templates/shell/unload.sh
