@@ -6,10 +6,11 @@ import atexit
 import json
 import os
 import shutil
-import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from stackenv.transactions.journal_file import parse_process
+from stackenv.transactions.process import Process
 
 
 @dataclass(frozen=True)
@@ -24,25 +25,28 @@ class RestoredModulefile:
         return Path(self.installdir, "bin", "conda").exists()
 
 
-def read_note(path: Path) -> dict[str, Any] | None:
-    """Return the note `path`; None when it is not there or was not written whole."""
+def read_note(path: Path) -> tuple[Path, Process] | None:
+    """Return where the copy of the note `path` belongs, and who made it; None without a whole note."""
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        return {"path": str(note["path"]), "host": str(note["host"]), "pid": int(note["pid"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Path(data["path"]), parse_process(data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def may_run_here(note: dict[str, Any]) -> bool:
-    """Return whether the process of `note` runs on this host."""
-    return note["host"] == socket.gethostname() and Path("/proc", str(note["pid"])).exists()
+def copy_whole(source: Path, target: Path) -> None:
+    """Make `target` a copy of the file `source`, also on another file system, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_name(f".{target.name}.part")
+    shutil.copy2(source, half)
+    half.replace(target)
 
 
 class KeptModulefiles:
     """The copies, each below `folder` by the module's full name, with a note of where it belongs.
 
-    The copy outlives a killed process; the next build of the same module brings it back. The note
-    names the process, so that a second `eb` leaves the copy of one that still runs alone.
+    The copy outlives a killed process; the next build of the same module brings it back, whoever starts it.
+    The note names the process, so that a second `eb` leaves the copy of one that still runs alone.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,10 +63,8 @@ class KeptModulefiles:
             return
         copy = self.place(full_name)
         copy.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        half = copy.with_suffix(".part")
-        shutil.copy2(path, half)
-        half.replace(copy)
-        note = {"path": str(path), "host": socket.gethostname(), "pid": os.getpid()}
+        copy_whole(path, copy)
+        note = {"path": str(path), **asdict(Process.current())}
         copy.with_suffix(".note").write_text(json.dumps(note), encoding="utf-8")
         self.current = (path, copy, installdir)
         # EasyBuild 4 has no hook for a crash; an uncaught exception still gets here.
@@ -70,11 +72,10 @@ class KeptModulefiles:
 
     def forget(self) -> None:
         """Remove the current copy: its replacement is complete."""
-        if self.current is None:
-            return
-        _, copy, _ = self.current
-        self.current = None
-        self._remove(copy)
+        if self.current:
+            _, copy, _ = self.current
+            self.current = None
+            self._remove(copy)
 
     def restore(self) -> list[RestoredModulefile]:
         """Bring the current copy back, byte by byte; return it where it was not still in place."""
@@ -86,7 +87,7 @@ class KeptModulefiles:
             return []
         changed = not path.is_file() or path.read_bytes() != copy.read_bytes()
         if changed:
-            self._put_back(copy, path)
+            copy_whole(copy, path)
         self._remove(copy)
         return [RestoredModulefile(path, installdir)] if changed else []
 
@@ -96,23 +97,18 @@ class KeptModulefiles:
         for full_name in sorted(full_names):
             copy = self.place(full_name)
             note = read_note(copy.with_suffix(".note"))
-            if not copy.is_file() or note is None or may_run_here(note):
+            if not copy.is_file() or note is None:
                 continue
-            path = Path(note["path"])
+            path, process = note
+            if process.is_here and process.is_alive(copy):
+                continue
             if not path.exists():
-                self._put_back(copy, path)
+                copy_whole(copy, path)
                 restored.append(path)
             # On another host the eb may still run: then it brings the copy back once more.
-            if note["host"] == socket.gethostname():
+            if process.is_here:
                 self._remove(copy)
         return restored
-
-    @staticmethod
-    def _put_back(copy: Path, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.part")
-        shutil.copy2(copy, half)
-        half.replace(path)
 
     def _remove(self, copy: Path) -> None:
         for leftover in (copy.with_suffix(".note"), copy):
