@@ -16,7 +16,7 @@ from stackenv.environments.managed_files import keep_edited
 from stackenv.environments.module import describe_files, describe_module
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.places import name_mark, plan_folder, require_empty, require_finished
-from stackenv.environments.run_plan import carry_out
+from stackenv.environments.run_plan import carry_out, plan_access
 from stackenv.environments.stack import Stack, require_loadable_name
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import (
@@ -207,11 +207,7 @@ class Making:
 
     def plan_access(self) -> tuple[Step, ...]:
         """Return the step that gives a project's group access to what stackenv has made."""
-        path, access = Path(self.record.path), self.context.access
-        if not self.record.owned or access.group is None:
-            return ()
-        sentence = f"give the group of {self.context.shared} access"
-        return (Step(sentence, lambda: access.give_tree(path)),)
+        return plan_access(Path(self.record.path), self.context) if self.record.owned else ()
 
     def _require_free(self) -> None:
         """Look again, now that nobody else can: since the plan was made another may have made the same."""

@@ -6,6 +6,7 @@ import contextlib
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from stackenv.environments.context import Context
 from stackenv.output import tell
@@ -13,7 +14,7 @@ from stackenv.record import read_command_words
 from stackenv.transactions import transaction
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 from stackenv.transactions.scratch import Scratch
-from stackenv.transactions.transaction import Transaction
+from stackenv.transactions.transaction import Step, Transaction
 
 
 @contextlib.contextmanager
@@ -35,3 +36,11 @@ def carry_out(planned: Transaction, context: Context) -> None:
     command = shlex.join(read_command_words())
     with context.access.applied():
         transaction.carry_out(planned, context.journal, command, tell, ignore_stopping)
+
+
+def plan_access(path: Path, context: Context, whose: str = "") -> tuple[Step, ...]:
+    """Return the step that gives a project's group access to the environment at `path`; none without one."""
+    if context.access.group is None:
+        return ()
+    sentence = f"{whose and f'{whose}: '}give the group of {context.shared} access"
+    return (Step(sentence, lambda: context.access.give_tree(path)),)

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import tempfile
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from stackenv.environments.conda_environment import capture_record, find_conda, 
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import Owners, read_owners
+from stackenv.environments.run_plan import plan_access
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.lifecycle.conda_update import (
@@ -33,9 +33,8 @@ from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import FOLDER, Record
-from stackenv.transactions.backup import RestoreTree, keep, name_kept
-from stackenv.transactions.changes import RemoveFolder, RemoveTree
-from stackenv.transactions.places import LISTING
+from stackenv.transactions.backup import RestoreTree, drop, keep, name_kept
+from stackenv.transactions.changes import RemoveFolder
 from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
@@ -143,7 +142,7 @@ class CondaUpdate:
     captured: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.kept = name_kept(self.target.prefix, uuid.uuid4().hex)
+        self.kept = name_kept(Path(self.target.prefix, FOLDER))
         module = self.target.module
         self.seen = see((module.path, module.record_path)) if module else {}
 
@@ -172,12 +171,7 @@ class CondaUpdate:
         ]
         if self.target.record:
             steps.append(Step(f"{name}: capture what its activation does", self.capture))
-        if self.context.access.group is not None:
-            give = Step(
-                f"{name}: give the group of {self.context.shared} access",
-                lambda: self.context.access.give_tree(path),
-            )
-            steps.append(give)
+        steps += plan_access(path, self.context, name)
         return Transaction(self.subject, self.switch, tuple(steps))
 
     def keep(self) -> None:
@@ -196,7 +190,7 @@ class CondaUpdate:
     def switch(self) -> Switch:
         """Return the changes that bring record and modulefile in line, and delete what was kept."""
         module = self.target.module
-        deletion = RemoveTree(str(self.kept), str(self.kept / LISTING))
+        deletion = drop(self.kept)
         if module is None:
             folder = RemoveFolder(f"{self.target.prefix}/{FOLDER}")
             return Switch((), (deletion, folder), self.seen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import Distribution
@@ -17,6 +16,7 @@ from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
 from stackenv.environments.platform import list_needed_features
+from stackenv.environments.run_plan import plan_access
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
 from stackenv.environments.venv_module import find_site_packages
@@ -33,9 +33,7 @@ from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
 from stackenv.output import format_count
 from stackenv.record import FOLDER, Package, Record, hide_credentials
-from stackenv.transactions.backup import RestoreTree, keep, name_kept
-from stackenv.transactions.changes import RemoveTree
-from stackenv.transactions.places import LISTING
+from stackenv.transactions.backup import RestoreTree, drop, keep, name_kept
 from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
 
 
@@ -156,7 +154,7 @@ class VenvUpdate:
     before: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        self.kept = name_kept(self.record.path, uuid.uuid4().hex)
+        self.kept = name_kept(Path(self.record.path, FOLDER))
         self.seen = see((self.module.path, self.module.record_path))
 
     def plan(self) -> Transaction:
@@ -175,12 +173,7 @@ class VenvUpdate:
             Step(f"{name}: install {what}", self.install),
             Step(f"{name}: look whether everything in it has what it needs", self.look),
         ]
-        if self.context.access.group is not None:
-            give = Step(
-                f"{name}: give the group of {self.context.shared} access",
-                lambda: self.context.access.give_tree(path),
-            )
-            steps.append(give)
+        steps += plan_access(path, self.context, name)
         return Transaction(name, self.switch, tuple(steps))
 
     def fetch(self) -> None:
@@ -219,7 +212,7 @@ class VenvUpdate:
             (
                 *hand_edited,
                 *write_environment(after, self.module.path),
-                RemoveTree(str(self.kept), str(self.kept / LISTING)),
+                drop(self.kept),
             ),
             self.seen,
         )

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.environments.context import Context
 from stackenv.environments.exported_files import render_environment, render_requirements
 from stackenv.environments.launch import describe_launch
-from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import (
-    keep_hand_edited,
     open_store,
     read_own_record,
     require_unused,
-    see,
 )
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
@@ -26,9 +22,9 @@ from stackenv.environments.run_plan import carry_out, making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
-from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, shorten_list, showing_progress, tell
 from stackenv.packing.beside_image import write_beside_image, write_relocated
+from stackenv.packing.exchange import Exchange
 from stackenv.packing.image import (
     compile_packages,
     describe_compilation,
@@ -40,8 +36,8 @@ from stackenv.packing.squashfs import find_program, make_image
 from stackenv.packing.tree import hash_tree, list_changes, list_names, read_stamps, read_tree
 from stackenv.packing.trial_mount import require_mountable
 from stackenv.packing.way import choose_way
-from stackenv.record import RECORD_FILE, PackedImage, Record
-from stackenv.transactions.changes import Change, ExchangeFolder, RemoveFile, RemoveTree, WriteFile
+from stackenv.record import PackedImage, Record
+from stackenv.transactions.changes import RemoveFile
 from stackenv.transactions.interruption import stopping_at_signals
 from stackenv.transactions.transaction import Step, Switch, Transaction
 
@@ -79,16 +75,11 @@ def require_idle(record: Record) -> None:
 
 
 @dataclass
-class Packing:
+class Packing(Exchange):
     """One packing under way: what is known when it begins, and what its steps find out."""
 
-    module: StoredModule
-    record: Record
-    context: Context
-    identity: str
     packed: Record | None = None
     stamps: dict[str, tuple[int, int, int]] | None = None
-    aside: Path | None = None
 
     @classmethod
     def begin(cls, module: StoredModule, record: Record, context: Context) -> Packing:
@@ -106,7 +97,7 @@ class Packing:
                 f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
                 f"ls -ld {shlex.quote(str(real.parent))}",
             )
-        packing = cls(module, record, context, uuid.uuid4().hex)
+        packing = cls(module, record, context)
         # Ctrl-C must leave nothing mounted.
         with stopping_at_signals():
             packing.require_mountable("session" if record.kind == "venv" else "namespace")
@@ -116,18 +107,6 @@ class Packing:
         """Raise ModuleError when this user cannot mount an image on this node, in the way of the load."""
         mounts = self.context.configuration.pack.mounts
         require_mountable(self.record, way, mounts, self.context.environ)
-
-    @property
-    def real(self) -> Path:
-        return Path(self.record.path).resolve()
-
-    @property
-    def staged(self) -> Path:
-        return self.real.with_name(f".{self.real.name}.staged-{self.identity[:8]}")
-
-    @property
-    def unfinished(self) -> Path:
-        return self.staged / f"stackenv/unfinished-{self.identity}"
 
     def sentences(self) -> list[str]:
         """Return what is going to be done."""
@@ -148,10 +127,9 @@ class Packing:
                 self.mark,
                 tuple(RemoveFile(mark.path) for mark in marks),
             ),
-            Step(
+            self.plan_making(
                 f"make one file of all that is in {self.record.path}",
-                self.make_image,
-                (RemoveTree(str(self.staged), str(self.unfinished)),),
+                lambda: make_image(self.real, self.staged / IMAGE),
             ),
             Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
             Step("write beside the image what is read without it", self.write_beside_image),
@@ -176,12 +154,6 @@ class Packing:
 
     def mark(self) -> None:
         write_relocated(describe_marks(self.record, self.identity), self.record, Path(self.record.path))
-
-    def make_image(self) -> None:
-        self.context.access.make_folder(self.staged)
-        self.unfinished.parent.mkdir()
-        self.unfinished.touch()
-        make_image(self.real, self.staged / IMAGE)
 
     def verify(self) -> None:
         self.stamps = read_stamps(self.real)
@@ -217,7 +189,6 @@ class Packing:
 
     def find_problem(self) -> str:
         """Return why the files must not be deleted; empty when nobody has changed one of them."""
-        assert self.aside
         changed = self.find_changes(self.aside)
         return changed and (
             f"WARNING: {changed}: changed while {self.module.full_name} was packed, and is not in the image. "
@@ -233,32 +204,4 @@ class Packing:
                 f"{changed}: changed while {self.module.full_name} was packed; nothing was changed",
                 "type the same again when nobody installs into it",
             )
-        self.aside = self.real.with_name(f".{self.real.name}.removing-{uuid.uuid4().hex[:8]}")
-        notes, changes = exchange_environment(self.module, self.packed, self.unfinished, self.aside)
-        sentences = (*notes, self.switch_sentence)
-        return Switch(sentences, changes, see([self.module.path]), self.find_problem)
-
-
-def exchange_environment(
-    module: StoredModule, record: Record, unfinished: Path, aside: Path
-) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return how a new one takes the place of the environment of `module`: sentences, and changes.
-
-    Parameters
-    ----------
-    record
-        Of the new one.
-    unfinished
-        The mark in the folder in which that was made.
-    aside
-        What the old one is called while it is removed, by the last change.
-    """
-    staged, real = unfinished.parent.parent, Path(module.prefix).resolve()
-    sentences, kept = keep_hand_edited(module, module.path)
-    return sentences, (
-        *kept,
-        RemoveFile(str(unfinished)),
-        ExchangeFolder(str(real), str(staged), str(aside)),
-        WriteFile(str(module.path), render_module(describe_module(record))),
-        RemoveTree(str(aside), str(aside / RECORD_FILE)),
-    )
+        return self.plan_switch(self.packed, self.switch_sentence, self.find_problem)

@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.module_update import open_store, read_own_record, require_unused, see
+from stackenv.environments.module_update import open_store, read_own_record, require_unused
 from stackenv.environments.packed import IMAGE
 from stackenv.environments.run_plan import carry_out, making
-from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import showing_progress, tell
 from stackenv.packing.beside_image import list_strangers, write_unpacked
+from stackenv.packing.exchange import Exchange
 from stackenv.packing.image import require_image
-from stackenv.packing.pack import exchange_environment
 from stackenv.packing.squashfs import extract_image
 from stackenv.packing.tree import hash_tree, read_tree
-from stackenv.record import Record
-from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.interruption import stopping_at_signals
 from stackenv.transactions.scratch import make_folder, sweep_scratch
 from stackenv.transactions.transaction import Step, Switch, Transaction
@@ -46,33 +42,12 @@ def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -
         raise StackenvError(f"{module.full_name} is not packed", f"stackenv pack {module.full_name}")
     if in_place:
         require_unused(module, context.environ)
-    return Unpacking(module, record, context, uuid.uuid4().hex)
+    return Unpacking(module, record, context)
 
 
 @dataclass
-class Unpacking:
+class Unpacking(Exchange):
     """One unpacking under way."""
-
-    module: StoredModule
-    record: Record
-    context: Context
-    number: str
-
-    @property
-    def real(self) -> Path:
-        return Path(self.record.path).resolve()
-
-    @property
-    def staged(self) -> Path:
-        return self.real.with_name(f".{self.real.name}.staged-{self.number[:8]}")
-
-    @property
-    def unfinished(self) -> Path:
-        return self.staged / f"stackenv/unfinished-{self.number}"
-
-    @property
-    def unpacked(self) -> Record:
-        return replace(self.record, packed=None)
 
     def sentences(self, folder: Path | None) -> list[str]:
         """Return what is going to be done."""
@@ -86,10 +61,9 @@ class Unpacking:
         assert self.record.packed
         steps = (
             Step(f"look whether the image of {self.module.full_name} is as it was made", self.look),
-            Step(
+            self.plan_making(
                 f"unpack {self.record.packed.entries} files, links and folders beside {self.record.path}",
-                self.extract,
-                (RemoveTree(str(self.staged), str(self.unfinished)),),
+                lambda: extract_image(Path(self.record.path, IMAGE), self.staged),
             ),
             Step("compare them with what was packed: names, modes, sizes, contents, links", self.verify),
         )
@@ -97,12 +71,6 @@ class Unpacking:
 
     def look(self) -> None:
         require_image(self.record)
-
-    def extract(self) -> None:
-        self.context.access.make_folder(self.staged)
-        self.unfinished.parent.mkdir()
-        self.unfinished.touch()
-        extract_image(Path(self.record.path, IMAGE), self.staged)
 
     def verify(self) -> None:
         self._compare(self.staged)
@@ -131,10 +99,8 @@ class Unpacking:
                 f"{', '.join(strangers[:3])}; nothing was changed",
                 "move it elsewhere",
             )
-        aside = self.real.with_name(f".{self.real.name}.removing-{self.number[:8]}")
-        notes, changes = exchange_environment(self.module, self.unpacked, self.unfinished, aside)
         sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
-        return Switch((*notes, sentence), changes, see([self.module.path]))
+        return self.plan_switch(replace(self.record, packed=None), sentence)
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,7 @@
 """What an update is about to touch, kept until the update stands, and put back when it fails.
 
 Neither pip nor conda takes back what it had begun when it is killed. So before they start all that they
-are going to touch is listed, and copied into stackenv's folder of the environment. To put it back: what is
+are going to touch is listed, and copied into a folder in the environment. To put it back: what is
 not in the list was added, and goes; what is missing or changed comes back. Copies and no hard links, since
 a file may be written in place; renamed back, so that a full disk is in nobody's way.
 """
@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,11 +21,9 @@ from typing import Callable
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, explain, quote_word
-from stackenv.record import FOLDER
-from stackenv.transactions.changes import Change, delete, open_up, remove_tree
+from stackenv.transactions.changes import Change, RemoveTree, delete, open_up, remove_tree
 from stackenv.transactions.files import write_file
-from stackenv.transactions.places import BACKUP, BACKUP_LISTING, Places
-from stackenv.transactions.places import LISTING as LISTING
+from stackenv.transactions.places import BACKUP, BACKUP_LISTING, LISTING, Places
 
 # Beside the list: the copies, by number.
 COPIES = "copies"
@@ -72,9 +71,14 @@ class Listed:
         return cls(status.st_mode)
 
 
-def name_kept(prefix: str, identity: str) -> Path:
-    """Return the folder in which the copies of one update of the environment at `prefix` are."""
-    return Path(prefix, FOLDER, f"{BACKUP}{identity}")
+def name_kept(folder: Path) -> Path:
+    """Return where in `folder`, which is in the environment, the copies of one update are."""
+    return folder / f"{BACKUP}{uuid.uuid4().hex}"
+
+
+def drop(kept: Path) -> RemoveTree:
+    """Return the change that deletes the copies in `kept`, which are not needed any more."""
+    return RemoveTree(str(kept), str(kept / LISTING))
 
 
 def list_entries(prefix: Path, patterns: Iterable[str]) -> Iterator[str]:

@@ -115,15 +115,7 @@ def carry_out(
             stack.enter_context(journal.changing(subject, command))
         held = stack.enter_context(journal.changing(transaction.subject, command))
         try:
-            for step in transaction.steps:
-                tell(step.sentence)
-                held.note((*step.undo, *held.said.undo))
-                step.carry_out()
-            switch = transaction.switch()
-            require_as_seen(switch.seen)
-            for sentence in switch.sentences:
-                tell(sentence)
-            held.commit(switch.changes)
+            switch = carry_out_steps(transaction, held, tell)
         except BaseException:
             with leaving_rest():
                 if held.said.finish:
@@ -132,6 +124,20 @@ def carry_out(
             raise
         with leaving_rest():
             finish(held, switch, tell)
+
+
+def carry_out_steps(transaction: Transaction, held: OpenJournal, tell: Callable[[str], None]) -> Switch:
+    """Carry out the steps of `transaction`, note in `held` that the switch is to be finished; return it."""
+    for step in transaction.steps:
+        tell(step.sentence)
+        held.note((*step.undo, *held.said.undo))
+        step.carry_out()
+    switch = transaction.switch()
+    require_as_seen(switch.seen)
+    for sentence in switch.sentences:
+        tell(sentence)
+    held.commit(switch.changes)
+    return switch
 
 
 def undo(held: OpenJournal, tell: Callable[[str], None], before_undo: Callable[[], None]) -> None:

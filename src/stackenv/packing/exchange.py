@@ -1,0 +1,79 @@
+"""Makes a folder beside an environment that takes its place when it is complete: an image for its files."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+from stackenv.environments.context import Context
+from stackenv.environments.module import describe_module
+from stackenv.environments.module_update import keep_hand_edited, see
+from stackenv.environments.store import StoredModule
+from stackenv.modulefile.text import render_module
+from stackenv.record import FOLDER, RECORD_FILE, Record
+from stackenv.transactions.changes import ExchangeFolder, RemoveFile, RemoveTree, WriteFile
+from stackenv.transactions.transaction import Step, Switch, find_nothing
+
+
+@dataclass
+class Exchange:
+    """An exchange under way, of the environment of `module`, whose record is `record`.
+
+    Parameters
+    ----------
+    identity
+        Of the new folder.
+    real
+        Where the environment really is.
+    staged
+        Where the new one is made.
+    aside
+        What the old one is called while it is removed.
+    """
+
+    module: StoredModule
+    record: Record
+    context: Context
+    identity: str = field(init=False)
+    real: Path = field(init=False)
+    staged: Path = field(init=False)
+    aside: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identity, self.real = uuid.uuid4().hex, Path(self.record.path).resolve()
+        self.staged, self.aside = (
+            self.real.with_name(f".{self.real.name}.{word}-{self.identity[:8]}")
+            for word in ("staged", "removing")
+        )
+
+    @property
+    def unfinished(self) -> Path:
+        """The mark of the new folder while it is made."""
+        return self.staged / FOLDER / f"unfinished-{self.identity}"
+
+    def plan_making(self, sentence: str, make: Callable[[], None]) -> Step:
+        """Return the step that makes the new folder, and has `make` fill it."""
+
+        def make_marked() -> None:
+            self.context.access.make_folder(self.staged)
+            self.unfinished.parent.mkdir()
+            self.unfinished.touch()
+            make()
+
+        return Step(sentence, make_marked, (RemoveTree(str(self.staged), str(self.unfinished)),))
+
+    def plan_switch(
+        self, record: Record, sentence: str, find_problem: Callable[[], str] = find_nothing
+    ) -> Switch:
+        """Return how the new one, of `record`, takes the place of the environment, which is deleted last."""
+        notes, kept = keep_hand_edited(self.module, self.module.path)
+        changes = (
+            *kept,
+            RemoveFile(str(self.unfinished)),
+            ExchangeFolder(str(self.real), str(self.staged), str(self.aside)),
+            WriteFile(str(self.module.path), render_module(describe_module(record))),
+            RemoveTree(str(self.aside), str(self.aside / RECORD_FILE)),
+        )
+        return Switch((*notes, sentence), changes, see([self.module.path]), find_problem)
