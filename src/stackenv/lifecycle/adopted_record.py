@@ -63,8 +63,8 @@ def try_stack(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
 def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
     """Return the stack that `venv` is based on, and the module of its Python (empty: no module's).
 
-    That are the modules of -m, or those that are loaded or were recorded, where they go with
-    its Python.
+    The stack is that of the modules of -m, or of those that are loaded or were recorded, where these go
+    with its Python.
 
     Raises
     ------

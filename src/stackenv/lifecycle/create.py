@@ -18,8 +18,9 @@ from stackenv.environments.conda_environment import (
     load_conda_stack,
     tell_python_modules,
 )
-from stackenv.environments.context import Context, open_context, recover
+from stackenv.environments.context import Context, open_context
 from stackenv.environments.making import Made, Making
+from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_places
 from stackenv.environments.run_plan import making
 from stackenv.environments.stack import choose_base, describe_origin
@@ -160,9 +161,7 @@ def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
     """
     request.check()
     context = open_context(request.shared)
-    context.store.check_writable()
-    if not dry_run:
-        recover(context)
+    open_store(context, dry_run)
     with making(context) as within:
         yield within
 
