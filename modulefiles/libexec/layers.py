@@ -26,7 +26,7 @@ ELSEWHERE = (
 )
 # Options of `pip install` whose value may look like one of those.
 PASSED_ON = ("--global-option", "--install-option", "--build-option", "--config-settings", "-C")
-# pip's options with a value that may stand before its command (pip._internal.cli.cmdoptions, general_group).
+# pip's options with a value that may come before its command (pip._internal.cli.cmdoptions, general_group).
 WITH_VALUE = (
     *("--log", "--log-file", "--local-log", "--keyring-provider", "--proxy", "--retries", "--timeout"),
     *("--default-timeout", "--exists-action", "--trusted-host", "--cert", "--client-cert", "--cache-dir"),
@@ -212,7 +212,7 @@ def is_elsewhere(words):
         if word == "--":
             break
         name, equals, value = word.partition("=")
-        # Short options without a value may stand before another in one word.
+        # Short options without a value may come before another in one word.
         short = word[1:].lstrip("IUqvhV") if word.startswith("-") else ""
         if word in PASSED_ON:
             next(rest, "")

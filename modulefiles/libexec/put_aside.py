@@ -44,7 +44,7 @@ def merge(saved, now, hidden, keeps):
     """Return the entries of `saved` and `now` as Lmod would have them.
 
     Of those that were `hidden` there is what `keeps` accepts, in its old place; what Lmod has prepended
-    since, perhaps once more, stands in front, and what was appended at the end.
+    since, perhaps once more, comes first, and what was appended last.
     """
     visible = [entry for entry in saved if entry not in hidden]
     places = [number for number, entry in enumerate(now) if entry in visible]

@@ -77,7 +77,7 @@ class Package:
 class Platform:
     """The machine an environment was made on.
 
-    `os` is the ID of /etc/os-release with the major version (rocky 9), empty where there is none;
+    `os` is the ID of /etc/os-release with the major version (rocky 9), empty where that does not exist;
     `cpu` archspec's name of the microarchitecture.
     """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from journals import recover
 
-# In a process of its own: who is told to stop ends all that it has started.
+# In a process of its own: at a signal to stop it ends all that it has started.
 SCRIPT = """
 import importlib, os, signal, sys
 from pathlib import Path
