@@ -10,6 +10,7 @@ import pytest
 
 from stackenv.health import rules
 from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES
+from stackenv.health.rules.python import OF_PYTHON
 
 pytestmark = pytest.mark.quick
 
@@ -26,3 +27,7 @@ def test_each_rule_has_its_row(subject: str) -> None:
             if own and takes == [subject]:
                 found[name[len("find_") :].replace("_", "-")] = function
     assert found == TABLES[subject]
+
+
+def test_a_rule_that_is_skipped_for_another_is_in_the_table() -> None:
+    assert set(OF_PYTHON) < set(ENVIRONMENT_RULES)
