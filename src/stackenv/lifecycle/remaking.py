@@ -30,7 +30,6 @@ from stackenv.environments.stack import (
 )
 from stackenv.environments.venv import read_configuration
 from stackenv.errors import StackenvError
-from stackenv.health.rules.modules import list_instead
 from stackenv.lifecycle.conda_update import choose_channels
 from stackenv.lifecycle.requirements import (
     Contents,
@@ -204,7 +203,7 @@ def sees_base(record: Record) -> bool:
 def advise(command: str, modules: tuple[str, ...], context: Context) -> str:
     """Return what to type instead of `command`, when `modules` cannot be loaded."""
     try:
-        instead = list_instead(Lmod.find(context.environ), modules)
+        instead = Lmod.find(context.environ).replace_missing(modules)
     except StackenvError:
         instead = []
     words = " ".join(f"-m {shlex.quote(m)}" for m in instead) or "-m MODULE"

@@ -192,6 +192,19 @@ class Lmod:
         found, _ = self._ask("--ignore_cache", "is-avail", check_argument(name))
         return found or self._ask("-t", "spider", name)[0]
 
+    def replace_missing(self, full_names: Sequence[str]) -> list[str]:
+        """Return `full_names`, with the newest other version, if any, for each that is not available."""
+        found = []
+        for full_name in full_names:
+            name = full_name.split("/")[0]
+            if self.is_available(full_name):
+                found.append(full_name)
+            else:
+                # A cache may still have the one that is gone.
+                others = [m for m in self.available(name) if m.split("/")[0] == name and m != full_name]
+                found += others[-1:]
+        return found
+
     def spider_reverse_map(self) -> Mapping[str, tuple[str, ...]]:
         """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
 

@@ -28,7 +28,7 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
     except ModuleError as error:
         lmod = Lmod.find({**environment.environ, "MODULEPATH": environment.modulepath})
         gone = [m for m in record.modules if m not in lmod.available(m.split("/")[0])]
-        modules = " ".join(f"-m {m}" for m in list_instead(lmod, record.modules)) or "-m MODULE"
+        modules = " ".join(f"-m {m}" for m in lmod.replace_missing(record.modules)) or "-m MODULE"
         yield Finding(
             "modules-gone",
             "broken",
@@ -40,21 +40,6 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
             f"stackenv rebuild {environment.full_name} {modules}",
             breaks="environment",
         )
-
-
-def list_instead(lmod: Lmod, modules: Sequence[str]) -> list[str]:
-    """Return `modules`, and in the place of those that are gone the newest version that is there."""
-    return [
-        found
-        for name in modules
-        for found in ([name] if lmod.is_available(name) else list_others(lmod, name)[-1:])
-    ]
-
-
-def list_others(lmod: Lmod, full_name: str) -> list[str]:
-    """Return the other versions of the module `full_name` that are there, the newest last."""
-    name = full_name.split("/")[0]
-    return [m for m in lmod.available(name) if m.split("/")[0] == name and m != full_name]
 
 
 def find_modules_at_login(account: Account) -> Iterator[Finding]:
