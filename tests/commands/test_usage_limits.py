@@ -62,7 +62,7 @@ def test_a_command_that_does_not_end_is_ended_with_what_it_has_started(
     command = write_command(person, f'sleep 300 & echo $! > "{started}"; exit 0')
     begin = time.monotonic()
     with pytest.raises(ValueError, match=re.escape("did not end within 2 s")):
-        limits.ask((str(command),), person.environ)
+        limits.run_limit_command((str(command),), person.environ)
     assert time.monotonic() - begin < 30
     stat = Path(f"/proc/{started.read_text().strip()}/stat")
     # A killed process is gone a moment later.

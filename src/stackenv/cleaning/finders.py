@@ -37,7 +37,7 @@ from stackenv.user_paths import is_own, list_folders
 PIP_TIMEOUT_S = 60
 
 
-def measure(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
+def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
     """Return `item` with what its places hold, and with why it stays if processes here use them.
 
     `environ` is that of the shell: of a shell /proc only has the variables that it was started with.
@@ -248,7 +248,7 @@ def list_reclaimable(
         if context.shared and name in ("conda", "pip", "kernels"):
             continue
         try:
-            found += [measure(item, context.environ) for item in finder(context)]
+            found += [measure_item(item, context.environ) for item in finder(context)]
         except (StackenvError, OSError) as error:
             tell(f"{name} was left out: {explain(error)}")
         advance(1)

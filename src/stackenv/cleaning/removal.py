@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
-from stackenv.cleaning.finders import judge_environments, measure
+from stackenv.cleaning.finders import judge_environments, measure_item
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.environments.context import Context
 from stackenv.environments.run_plan import carry_out
@@ -62,7 +62,7 @@ def remove(item: Reclaimable, context: Context) -> None:
     if not any(os.path.lexists(place) for place in item.places):
         # It went with something else: a kernel goes with its module.
         return
-    now = measure(replace(item, kept=""), context.environ)
+    now = measure_item(replace(item, kept=""), context.environ)
     if now.kept:
         raise StackenvError(now.kept)
     for action in item.actions:

@@ -48,13 +48,15 @@ def probe_limit(limit: LimitSettings, path: Path, environ: Mapping[str, str]) ->
     if not limit.command:
         return stated
     try:
-        bytes_used, bytes_limit, files_used, files_limit = ask((*limit.command, str(path)), environ)
+        bytes_used, bytes_limit, files_used, files_limit = run_limit_command(
+            (*limit.command, str(path)), environ
+        )
     except ValueError as error:
         return replace(stated, problem=f"{' '.join(limit.command)} {path}: {error}")
     return Limit(path, bytes_used, bytes_limit or limit.bytes, files_used, files_limit or limit.files)
 
 
-def ask(words: tuple[str, ...], environ: Mapping[str, str]) -> list[int | None]:
+def run_limit_command(words: tuple[str, ...], environ: Mapping[str, str]) -> list[int | None]:
     """Return the four numbers that the command `words` prints.
 
     Raises

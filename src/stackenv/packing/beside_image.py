@@ -44,7 +44,7 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
     source = Path(record.path)
     own = [f"{FOLDER}/{p.name}" for p in (source / FOLDER).iterdir() if not is_mark(p.name)]
     for name in (*KEPT, *own):
-        copy(source / name, folder / name)
+        copy_present(source / name, folder / name)
     history = folder / "conda-meta/history"
     if history.exists():
         # conda takes an environment whose history it cannot write for one that it must not change.
@@ -57,7 +57,7 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
         if entry.is_dir():
             continue
         if is_text_for_others(entry, record):
-            copy(entry, folder / "bin" / entry.name)
+            copy_present(entry, folder / "bin" / entry.name)
         else:
             (folder / "bin" / entry.name).symlink_to(f"../{ENTRANCE}")
     if not os.path.lexists(folder / UV):
@@ -96,7 +96,7 @@ def is_mark(name: str) -> bool:
     return name.startswith(("unfinished-", "packed-")) or name in (Path(NOTE).name, "__pycache__")
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_present(source: Path, target: Path) -> None:
     """Copy the file, link or folder `source`, where there is one."""
     if source.is_dir() and not source.is_symlink():
         shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
