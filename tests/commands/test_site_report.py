@@ -218,6 +218,8 @@ def test_where_other_users_folders_cannot_be_told(person: Person, project: Path)
 
 
 def test_two_forms_at_once_are_refused_and_nothing_found_is_no_failure(person: Person, project: Path) -> None:
-    assert "cannot be combined" in person.stackenv("site", "report", "X", "--owners", "--json", status=2).stderr
+    assert (
+        "cannot be combined" in person.stackenv("site", "report", "X", "--owners", "--json", status=2).stderr
+    )
     done = person.stackenv("site", "report", "Nothing/1", "--root", str(project))
     assert done.stdout == "" and "0 of " in done.stderr

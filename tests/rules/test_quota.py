@@ -48,7 +48,8 @@ def fill(folder: Path, size_bytes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "size_bytes", "unit"), [("size=4m", 4096, "bytes of"), ("size=64m,nr_inodes=400", 0, "files of")]
+    ("options", "size_bytes", "unit"),
+    [("size=4m", 4096, "bytes of"), ("size=64m,nr_inodes=400", 0, "files of")],
 )
 def test_a_full_home(
     person: Person, mount: Callable[[str], Path], options: str, size_bytes: int, unit: str

@@ -96,6 +96,17 @@ def describe_shell_files(record: Record, source: str) -> tuple[InstalledFile, ..
     )
 
 
+def describe_missing(record: Record, module: str) -> str:
+    """Return what the module says when `module`, which it is based on, is not available."""
+    name = record.full_name
+    return (
+        f"{name} was made on the module {module}, which is not to be had here. Was it found with "
+        f"`module use`? Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the "
+        f"site has removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; "
+        f"otherwise make it anew: stackenv rebuild {name} --module ANOTHER"
+    )
+
+
 def describe_common(
     record: Record,
     refused_without: Sequence[tuple[str, str]],
@@ -103,12 +114,6 @@ def describe_common(
 ) -> ModuleSpec:
     """Return the module of `record`; `refused_without` are paths and what to say when one is gone."""
     name = record.full_name
-    missing = (
-        f"{name} was made on the module {{}}, which is not to be had here. Was it found with `module use`? "
-        f"Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the site has "
-        f"removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; otherwise make "
-        f"it anew: stackenv rebuild {name} --module ANOTHER"
-    )
     platform = record.platform
     elsewhere = (
         f"{name} was made on {platform.machine}, {platform.os or 'an unknown system'}; its compiled parts "
@@ -146,7 +151,11 @@ def describe_common(
             # Each is asked for when those before it are loaded: in a hierarchy they lead to it.
             "modules": (
                 Family("stackenv"),
-                *(o for m in record.modules for o in (RequireModule(m, missing.format(m)), DependsOn(m))),
+                *(
+                    o
+                    for m in record.modules
+                    for o in (RequireModule(m, describe_missing(record, m)), DependsOn(m))
+                ),
             ),
             "environment": (
                 *describe_mount(record),
