@@ -101,8 +101,8 @@ def describe_missing(record: Record, module: str) -> str:
     name = record.full_name
     return (
         f"{name} was made on the module {module}, which is not to be had here. Was it found with "
-        f"`module use`? Then use that folder again; it was made under MODULEPATH={record.modulepath} . If the "
-        f"site has removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; "
+        f"`module use`? Then use that folder again; it was made under MODULEPATH={record.modulepath} . If "
+        f"the site has removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; "
         f"otherwise make it anew: stackenv rebuild {name} --module ANOTHER"
     )
 
