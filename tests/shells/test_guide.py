@@ -167,7 +167,7 @@ def test_the_update_loop_updates_the_named_environments_and_stumbles_over_the_re
     """The guide's loop, typed: it works on conda 24.7.1, among errors.
 
     Environments without the package, the base and unnamed environments each end in an error that the
-    loop passes over; from conda 25.9 on the header's `#` is a name too (facts: conda env list has more
+    loop passes over; from conda 25.9 on the header's `#` is a name too (`conda env list` has more
     header lines). `stackenv update` will replace it.
     """
     if guide.dialect.family != "sh":

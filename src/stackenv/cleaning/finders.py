@@ -192,7 +192,7 @@ def judge_environments(prefixes: Iterable[Path], context: Context) -> Iterator[R
 
 
 def list_replaced(context: Context) -> Iterator[Path]:
-    """Yield the environments that were made anew elsewhere, wherever they are, and those before them.
+    """Yield the environments that were rebuilt elsewhere, wherever they are, and those before them.
 
     In a project only this user's: what a colleague has made is the colleague's to remove.
     """

@@ -163,7 +163,7 @@ def list_kernels(environ: Mapping[str, str]) -> Iterator[StoredKernel]:
 
 
 def find_kernels_of(prefix: str, environ: Mapping[str, str]) -> tuple[StoredKernel, ...]:
-    """Return the user's kernelspecs of the environment at `prefix`; none where that cannot be told."""
+    """Return the user's kernelspecs of the environment at `prefix`; none where they cannot be read."""
     with contextlib.suppress(StackenvError, OSError):
         return tuple(k for k in list_kernels(environ) if k.is_of(prefix) and not k.is_copy)
     return ()

@@ -28,7 +28,7 @@ def name_kernel(record: Record) -> str:
 
 
 def name_for_people(record: Record, shared: Path | None) -> str:
-    """Return what Jupyter shows: the module, the project that it is of, and what it stands on."""
+    """Return what Jupyter shows: the module, its project, and its base modules."""
     base = ", ".join(record.modules) or (f"Python {record.python.version}" if record.python else record.kind)
     if record.kind == "conda":
         base = "conda" + (f", Python {record.python.version}" if record.python else "")

@@ -24,7 +24,7 @@ SMALL_BYTES = 1 << 20
 
 
 def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]:
-    """Return how an environment can be used when it is packed (`PackedImage.way`), and what to tell of it.
+    """Return how an environment can be used when it is packed (`PackedImage.way`), and what to say about it.
 
     A venv, in which `tree` is, runs from any place, unless a file of it holds its path. conda writes the path
     into what it installs.

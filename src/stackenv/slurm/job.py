@@ -144,7 +144,7 @@ def describe_job(
 
 
 def list_inherited(request: JobRequest) -> tuple[str, ...]:
-    """Return the variables of another job's that are none of this one's, since nobody has asked for them."""
+    """Return the variables of another job that are not for this one, since nobody has asked for them."""
     own = "SLURM_MEM_PER_NODE" if request.mem else ""
     memory = tuple(name for name in MEMORY if name != own)
     return (*memory, *(TASKS if request.has_several_tasks and not request.task_count else ()))

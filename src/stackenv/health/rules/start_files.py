@@ -75,7 +75,7 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
 
 
 def find_surrounding(file: StartFile, blocks: Sequence[InitBlock]) -> str:
-    """Return why `blocks` cannot be cut out of what stands around them; empty when they can.
+    """Return why `blocks` cannot be cut out of the lines around them; empty when they can.
 
     Where no program can be asked whether the rest is right: tcsh and fish have none that only reads.
     """

@@ -58,7 +58,7 @@ def find_user(path: Path) -> Iterator[int]:
 
 
 def report_user_install(what: str, where: str, hint: str) -> Finding:
-    """Return the finding that `what` stands at `where`."""
+    """Return the finding that `what` is set at `where`."""
     return Finding(
         "pip-user",
         "warning",
