@@ -163,6 +163,11 @@ def test_a_value_of_several_lines_is_left_out_and_listed() -> None:
     assert "TWO_LINES" not in render_module(describe_conda_environment_module(CONDA))
 
 
+def test_what_is_said_without_a_module_holds_the_folders_as_they_are() -> None:
+    text = render_module(describe_venv_module(replace(VENV, modulepath="/a/{b,c}/{}:/d")))
+    assert "MODULEPATH=/a/{b,c}/{}:/d ." in text
+
+
 def test_pip_and_its_like_are_no_extensions_of_the_module() -> None:
     (line,) = [t for t in render_module(describe_venv_module(VENV)).splitlines() if "extensions(" in t]
     assert line == '  extensions("biopython/1.83")'
