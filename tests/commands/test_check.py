@@ -94,7 +94,7 @@ def test_closed_input_is_no_terminal(person: Person, words: str, closed: str) ->
     modulefile.write_text(modulefile.read_text() + "-- by hand\n")
     before = person.tree()
     done = person.shell(f"{COMMAND} {words} {closed}")
-    assert done.returncode == 2 and "the input is no terminal; nothing was changed" in done.stderr
+    assert done.returncode == 2 and "the input is not a terminal; nothing was changed" in done.stderr
     assert "Traceback" not in done.stderr
     assert person.tree() == before
 
@@ -104,7 +104,7 @@ def test_clean_with_closed_input_removes_nothing(person: Person) -> None:
     (person.modules / "left/1.0.lua").unlink()
     before = person.tree()
     done = person.shell(f"{COMMAND} clean <&-")
-    assert done.returncode == 0 and "the input is no terminal" in done.stderr
+    assert done.returncode == 0 and "the input is not a terminal" in done.stderr
     assert person.tree() == before
 
 
