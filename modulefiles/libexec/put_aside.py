@@ -18,7 +18,7 @@ STATE = HIDDEN + "STATE"
 SEEN = "STACKENV_PYTHONPATH_SEEN"
 COUNTS = "__LMOD_REF_COUNT_"
 PRIORITIES = "__LMOD_Priority_PATH"
-# That of personal modules (PATH_PRIORITY of stackenv.environments.venv_module), as Lmod writes it.
+# That of personal modules (ENVIRONMENT_PRIORITY of stackenv.modulefile.operations), as Lmod writes it.
 PRIORITY = "-100"
 FALSE = frozenset(["0", "false", "no", "off", "n", "f"])
 

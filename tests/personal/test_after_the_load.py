@@ -9,7 +9,7 @@ import pytest
 from stacked import Stack
 from users import User, make_once, make_user
 
-from stackenv.environments.venv_module import describe_venv_module
+from stackenv.environments.module import describe_venv_module
 from stackenv.modulefile.text import render_module
 from stackenv.record import RECORD_FILE, parse_record
 

@@ -13,8 +13,7 @@ from shell_sessions import DIALECTS, Dialect, changed, open_session
 from stacked import Stack
 from users import User
 
-from stackenv.environments.conda_environment_module import describe_conda_environment_module
-from stackenv.environments.venv_module import describe_venv_module
+from stackenv.environments.module import describe_conda_environment_module, describe_venv_module
 from stackenv.modulefile.text import render_module
 from stackenv.record import RECORD_FILE, Platform, Record, parse_record
 

@@ -12,8 +12,7 @@ from test_render_personal import PACKED_CONDA, VENV
 from test_shell_files import require
 
 from stackenv.conda.module import describe_conda_module
-from stackenv.environments.conda_environment_module import describe_conda_environment_module
-from stackenv.environments.venv_module import describe_venv_module
+from stackenv.environments.module import describe_conda_environment_module, describe_venv_module
 from stackenv.modulefile import ModuleSpec
 from stackenv.modulefile.templates import list_own_functions
 from stackenv.modulefile.text import render_module

@@ -20,12 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackenv import STACKENV_UUID, __version__
-from stackenv.environments.conda_environment_module import (
-    describe_conda_environment_files,
-    describe_conda_environment_module,
-    list_untold,
-)
-from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
+from stackenv.environments.added_files import describe_conda_environment_files, describe_venv_files
+from stackenv.environments.module import describe_conda_environment_module, describe_venv_module, list_untold
 from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.record import Package, PackedImage, Platform, Python, Record

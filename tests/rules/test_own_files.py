@@ -26,8 +26,8 @@ from stacked import open_stack
 from users import User, make_user
 
 from stackenv.configuration.loader import load_configuration
+from stackenv.environments.added_files import describe_files
 from stackenv.environments.managed_files import rewrite_files
-from stackenv.environments.module import describe_files
 from stackenv.environments.packed import describe_contents
 from stackenv.environments.venv_install import write_files
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader

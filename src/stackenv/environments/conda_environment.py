@@ -12,8 +12,8 @@ from typing import Any
 from stackenv.conda.activation.capture import capture_activation
 from stackenv.conda.packages import read_packages
 from stackenv.conda.storage import list_environment_folders
-from stackenv.environments.conda_environment_module import list_untold
 from stackenv.environments.context import Context
+from stackenv.environments.module import list_untold
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, describe_origin, load_stack, require_no_personal
 from stackenv.errors import InstallError, ModuleError, StackenvError

@@ -7,8 +7,8 @@ from typing import Any
 
 from stackenv.conda.packages import read_packages
 from stackenv.environments.context import Context
+from stackenv.environments.module import IN_EVERY_VENV
 from stackenv.environments.own_packages import list_channels, list_requirements
-from stackenv.environments.personal_module import IN_EVERY_VENV
 from stackenv.record import Record
 
 

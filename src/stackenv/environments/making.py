@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import capture_record, find_python
 from stackenv.environments.context import Context
 from stackenv.environments.managed_files import keep_edited
-from stackenv.environments.module import describe_files, describe_module
+from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.places import name_mark, plan_folder, require_empty, require_finished
 from stackenv.environments.run_plan import carry_out, plan_access

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.environments.venv_module import LAYERS
+from stackenv.environments.added_files import LAYERS
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
 from stackenv.record import FOLDER, RECORD_FILE

@@ -1,29 +1,248 @@
-"""The module of an environment, and the files that stackenv adds to it, by the environment's kind."""
+"""The personal module of an environment: what it refuses, what it is based on, and what it sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Callable
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 from stackenv import STACKENV_UUID
-from stackenv.environments.conda_environment_module import (
-    describe_conda_environment_files,
-    describe_conda_environment_module,
-)
-from stackenv.environments.packed import describe_entrance, list_beside
-from stackenv.environments.venv_module import describe_venv_files, describe_venv_module
+from stackenv.environments.packed import ENTRANCE, MARK
 from stackenv.errors import StackenvError
-from stackenv.modulefile import InstalledFile, ModuleSpec
+from stackenv.modulefile import (
+    Family,
+    ModuleSpec,
+    Operation,
+    PrependPath,
+    TerminalNotices,
+)
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.record import Record
+from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
+from stackenv.modulefile.personal_operations import (
+    CondaEnvironment,
+    DependsOn,
+    Extensions,
+    ForgetWords,
+    JoinPath,
+    MountImage,
+    PushEnv,
+    RemovePath,
+    RequireCpuFeatures,
+    RequireModule,
+    RequirePath,
+    RequirePlatform,
+    SaveEnv,
+    SetDefault,
+    ShellCode,
+    Whatis,
+)
+from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, write_choices
+
+IN_CHARGE = "STACKENV_ENVIRONMENT"
+# Nobody looks for them with `module spider`.
+IN_EVERY_VENV = frozenset({"pip", "setuptools", "wheel"})
+HELP = """\
+{full_name}: {about}
+
+    environment  {path}
+    modules      {modules}
+
+Use it, in a shell or in a job script:
+
+    {load}
+
+Leave it: deactivate, or module unload {name}. What it holds: stackenv info {full_name}
+"""
+# Behind the environment's bin: `pip` for an environment that has none, instead of the base's.
+SHIM = f"{FOLDER}/bin"
+REFUSED = (
+    "{name} is not loaded over an environment that is active already: %s. Leave that first: conda "
+    "deactivate (or a new shell, where a start-up file activates it)"
+)
+NOTICE_PYTHONPATH = (
+    "{name}: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which "
+    "needs no Python module; if an import goes wrong, unload that module"
+)
+
+
+def describe_about(record: Record) -> str:
+    """Return what the environment is, in one line."""
+    if record.description:
+        return record.description
+    below = f" on {', '.join(record.modules)}" if record.modules else ""
+    kind = "conda environment" if record.kind == "conda" else "Python environment"
+    return f"personal {kind}{below}"
+
+
+def describe_load(record: Record) -> str:
+    """Return what to type to load the module, in any shell."""
+    return f"module use {shlex.quote(record.module_folder)}; module load {record.full_name}"
+
+
+def describe_mount(record: Record) -> tuple[Operation, ...]:
+    """Return what the module of `record` does because it is packed, if it is."""
+    if record.packed is None:
+        return ()
+    mark = f"{record.path}/{MARK.format(record.packed.identity)}"
+    return (MountImage(f"{record.path}/{ENTRANCE}", mark),)
+
+
+def describe_hint(record: Record, what: str) -> str:
+    """Return what the module says when the environment is gone, and what to type."""
+    return (
+        f"{record.full_name}: {what}, {record.path}, is gone. If it was moved: stackenv adopt NEW_PATH "
+        f"{record.name}; if nobody needs it: stackenv remove {record.full_name}"
+    )
+
+
+def describe_missing(record: Record, module: str) -> str:
+    """Return what the module says when `module`, which it is based on, is not available."""
+    name = record.full_name
+    return (
+        f"{name} was made on the module {module}, which is not to be had here. Was it found with "
+        f"`module use`? Then use that folder again; it was made under MODULEPATH={record.modulepath} . If "
+        f"the site has removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; "
+        f"otherwise make it anew: stackenv rebuild {name} --module ANOTHER"
+    )
+
+
+def describe_refusals(record: Record, refused_without: Sequence[tuple[str, str]]) -> tuple[Operation, ...]:
+    """Return when the module of `record` does not load: `refused_without` are paths and messages."""
+    name, platform = record.full_name, record.platform
+    elsewhere = (
+        f"{name} was made on {platform.machine}, {platform.os or 'an unknown system'}; its compiled parts "
+        f"are not for this machine. Make it anew here, from the output of: stackenv export {name} "
+        f"--format {'environment' if record.kind == 'conda' else 'requirements'}"
+    )
+    other_cpu = (
+        f"{name} has packages that were compiled for the CPU of another node ({platform.cpu}); this one "
+        "lacks: %s. Use a node like that one, or make it anew with compiler flags that fit both"
+    )
+    return (
+        *(RequirePath(path, message) for path, message in refused_without),
+        RequirePlatform(platform.machine, platform.os, elsewhere),
+        RequireCpuFeatures(record.cpu_features, other_cpu),
+    )
+
+
+def describe_help(record: Record) -> str:
+    """Return what `module help` shows."""
+    return HELP.format(
+        full_name=record.full_name,
+        name=record.name,
+        load=describe_load(record),
+        about=describe_about(record),
+        path=record.path,
+        modules=", ".join(record.modules) or "none",
+    )
+
+
+def describe_common(
+    record: Record,
+    refused_without: Sequence[tuple[str, str]],
+    environment: tuple[Operation, ...],
+) -> ModuleSpec:
+    """Return the module of `record`; `refused_without` are paths and what to say when one is gone."""
+    packages = tuple(f"{p.name}/{p.version}" for p in record.packages if p.name not in IN_EVERY_VENV)
+    # Each is asked for when those before it are loaded: in a hierarchy they lead to it.
+    base: list[Operation] = []
+    for module in record.modules:
+        base += (RequireModule(module, describe_missing(record, module)), DependsOn(module))
+    return ModuleSpec(
+        template="personal.lua.j2",
+        facts={"name": record.full_name, "prefix": record.path},
+        help_text=describe_help(record),
+        blocks={
+            "about": (
+                Whatis("Name", record.name),
+                Whatis("Version", record.version),
+                Whatis("Description", describe_about(record)),
+                Extensions(packages),
+            ),
+            "refusals": describe_refusals(record, refused_without),
+            "modules": (Family("stackenv"), *base),
+            "environment": (
+                *describe_mount(record),
+                *environment,
+                ForgetWords(("PIP_CONSTRAINT", "UV_CONSTRAINT")),
+            ),
+            "commands": (ShellCode(f"{record.path}/{FOLDER}"),),
+        },
+        comments=(f"record: {record.path}/{RECORD_FILE}", f"{CHOICES_TITLE}{write_choices(record)}"),
+    )
+
+
+def describe_venv_module(record: Record) -> ModuleSpec:
+    """Return the description of the personal module of the venv of `record`."""
+    prefix, name = record.path, record.full_name
+    python = f"{prefix}/bin/python"
+    no_python = (
+        f"{name}: its Python, {python}, is missing or a broken link. stackenv check {name} says why; to make "
+        f"the environment again: stackenv rebuild {name}"
+    )
+    environment: tuple[Operation, ...] = (
+        # When the modules are loaded: a Python that went with one of them is missed by its name.
+        RequirePath(python, no_python),
+        SaveEnv("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
+        PushEnv("VIRTUAL_ENV", prefix),
+        PushEnv("VIRTUAL_ENV_PROMPT", f"({record.name}) "),
+        PushEnv("PYTHONHOME", None),
+        RemovePath(f"{prefix}/bin"),
+        # A `module load Python` later in a job script must not take the environment's away.
+        PrependPath("PATH", f"{prefix}/bin", priority=ENVIRONMENT_PRIORITY),
+    )
+    return describe_common(
+        record,
+        refused_without=((f"{prefix}/pyvenv.cfg", describe_hint(record, "its folder")),),
+        environment=environment,
+    )
+
+
+def list_untold(activation: Mapping[str, Any]) -> list[str]:
+    """Return the variables of an activation that no module can set: Lmod 8.6 runs what follows a newline."""
+    return [name for name, value in activation["set_variables"] if "\n" in value]
+
+
+def describe_activation(activation: Mapping[str, Any], prefix: str) -> tuple[Operation, ...]:
+    """Return what activate.d of the environment at `prefix` does, as it was captured, as operations."""
+    values = [(name, None) for name in activation["unset_variables"]]
+    values += [(name, value) for name, value in activation["set_variables"] if "\n" not in value]
+    joined = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
+    joined += [(n, e, True) for n, entries in activation["appended"] for e in entries]
+    return (
+        *(PushEnv(variable, value) for variable, value in values),
+        *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
+        *(JoinPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in joined),
+    )
+
+
+def describe_conda_environment_module(record: Record) -> ModuleSpec:
+    """Return the description of the personal module of the conda environment of `record`."""
+    prefix, name = record.path, record.full_name
+    notice = NOTICE_PYTHONPATH.format(name=name)
+    assert record.activation is not None
+    return describe_common(
+        record,
+        refused_without=((f"{prefix}/conda-meta", describe_hint(record, "its folder")),),
+        environment=(
+            CondaEnvironment(
+                prefix,
+                str(record.activation["environment_name"]),
+                f"{prefix}/{SHIM}",
+                REFUSED.format(name=name),
+                ENVIRONMENT_PRIORITY,
+            ),
+            PushEnv("PIP_USER", None),
+            *(() if record.user_site else (PushEnv("PYTHONNOUSERSITE", "1"),)),
+            *describe_activation(record.activation, prefix),
+            TerminalNotices("", notice, notice if record.sees_modules else "", "", ""),
+        ),
+    )
+
 
 MODULES: Mapping[str, Callable[[Record], ModuleSpec]] = {
     "venv": describe_venv_module,
     "conda": describe_conda_environment_module,
-}
-FILES: Mapping[str, Callable[[Record], tuple[InstalledFile, ...]]] = {
-    "venv": describe_venv_files,
-    "conda": describe_conda_environment_files,
 }
 
 
@@ -46,22 +265,6 @@ def describe_module(record: Record) -> ModuleSpec:
         When the environment is of an unknown kind.
     """
     return MODULES[require_kind(record)](record)
-
-
-def describe_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files that stackenv adds to the environment of `record`, the record aside.
-
-    Of a packed one those that lie beside the image.
-
-    Raises
-    ------
-    StackenvError
-        When the environment is of an unknown kind.
-    """
-    files = FILES[require_kind(record)](record)
-    if record.packed is None:
-        return files
-    return (*list_beside(files, record), *describe_entrance(record))
 
 
 def render_default(name: str, version: str) -> str:

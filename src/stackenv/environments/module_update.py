@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import Context, recover
 from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
-from stackenv.environments.module import describe_files, describe_module
+from stackenv.environments.module import IN_CHARGE, describe_module
 from stackenv.environments.own_packages import read_own_packages
-from stackenv.environments.personal_module import IN_CHARGE
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile

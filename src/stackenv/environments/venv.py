@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.environments.module import IN_EVERY_VENV
 from stackenv.environments.own_packages import list_requirements
-from stackenv.environments.personal_module import IN_EVERY_VENV
 from stackenv.environments.python import ProbedPython, probe_python
 from stackenv.environments.stack import find_module_python
 from stackenv.errors import ModuleError, StackenvError, explain, quote_word

@@ -18,10 +18,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.platform import list_needed_features
-from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError, StackenvError, UnreachableError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file

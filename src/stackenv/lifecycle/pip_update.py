@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
+from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.venv_install import ELSEWHERE
-from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange
 from stackenv.packing.squashfs import end_with_parent

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.disk.usage import measure_trees
+from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import MARKS, Context
 from stackenv.environments.foreign_files import list_foreign
 from stackenv.environments.managed_files import keep_edited, remove_files
-from stackenv.environments.module import describe_files
 from stackenv.environments.module_update import (
     keep_hand_edited,
     open_store,

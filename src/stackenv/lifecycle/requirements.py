@@ -15,9 +15,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.packages import read_packages
+from stackenv.environments.module import IN_EVERY_VENV
 from stackenv.environments.own_packages import describe_requirement, list_channels, read_origin, read_owners
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
-from stackenv.environments.personal_module import IN_EVERY_VENV
 from stackenv.environments.stack import Stack
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION, install_packages
 from stackenv.errors import InstallError, UnreachableError

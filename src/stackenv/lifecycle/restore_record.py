@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from stackenv.environments.added_files import LAYERS
 from stackenv.environments.conda_environment import capture_record
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
@@ -17,7 +18,6 @@ from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, require_module_names
 from stackenv.environments.store import DEPENDS_ON, StoredModule
 from stackenv.environments.venv_install import complete_record
-from stackenv.environments.venv_module import LAYERS
 from stackenv.errors import StackenvError, quote_word
 from stackenv.health.rules.permissions import INSIDE
 from stackenv.lifecycle.adopted_record import AdoptRequest, draft_adopted_conda, draft_adopted_venv

@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import keep_hand_edited, see, write_environment
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
@@ -19,7 +20,6 @@ from stackenv.environments.platform import list_needed_features
 from stackenv.environments.run_plan import plan_access
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
-from stackenv.environments.venv_module import find_site_packages
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.lifecycle.pip_update import (
     PipError,

@@ -8,8 +8,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.activation.sources import hash_activation
+from stackenv.environments.added_files import describe_files
 from stackenv.environments.managed_files import has_contents, is_users, list_lost_files
-from stackenv.environments.module import describe_files, describe_module
+from stackenv.environments.module import describe_module
 from stackenv.environments.packed import describe_contents
 from stackenv.errors import quote_word
 from stackenv.health.checked_environment import CheckedEnvironment

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stackenv.account.account import Account
 from stackenv.account.start_modules import Load, list_loads, list_used_folders
-from stackenv.environments.venv_module import FIRST_PTH
+from stackenv.environments.added_files import FIRST_PTH
 from stackenv.errors import ModuleError, quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand

@@ -1,0 +1,189 @@
+"""The files that stackenv adds to an environment, its record aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Callable
+
+from stackenv import STACKENV_UUID
+from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
+from stackenv.environments.constraints import constraints_url, describe_constraint_files
+from stackenv.environments.launch import describe_launch_file
+from stackenv.environments.module import SHIM, describe_load, require_kind
+from stackenv.environments.packed import describe_entrance, list_beside
+from stackenv.modulefile import InstalledFile, Source
+from stackenv.record import FOLDER, Python, Record
+
+LAYERS = "_stackenv_layers"
+# The first and the last of a folder's .pth files, which are read in the order of their names.
+FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
+# From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
+# environment's, nor after a look into each folder of the modules. `sitedir` is site.py's.
+IMPORT_OWN = """\
+sys.path.insert(0, sitedir)
+try:
+    import {module}
+    {module}.{attribute}
+except Exception as error:
+    import os
+    if sys.stderr and os.environ.get("STACKENV_TOLD") != NAME:
+        os.environ["STACKENV_TOLD"] = NAME
+        sys.stderr.write("stackenv: " + NAME + " cannot put its packages in order: " + repr(error) + FIX)
+finally:
+    sys.path.remove(sitedir)
+"""
+# What happens while one of the files is missing that put the packages in order.
+UNORDERED = "Python may find the packages of the modules before those of the environment"
+HIDE_MODULES = "_stackenv_hide_modules"
+# A user's own pip.conf may say `user = true`, which no conda environment takes.
+PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
+SHELLS = {"sh": "bash, zsh, ksh, mksh and dash", "csh": "tcsh", "fish": "fish"}
+# What happens while a file of code for a shell is missing, by when that is run.
+WITHOUT_CODE = {
+    "load": "in {}, the module defines no `deactivate`",
+    "unload": "in {}, after the unload the shell may not be as it was before the load",
+}
+
+
+def describe_shell_files(record: Record, source: str) -> tuple[InstalledFile, ...]:
+    """Return the files of code that the shells run after a load and after an unload.
+
+    `source` is the beginning of their names in the templates' folder shell/. From the load on the shell keeps
+    the code of the unload, for the folder may be gone by then.
+    """
+    folder = f"{record.path}/{FOLDER}"
+    values = {"MODULE": record.full_name, "PREFIX": record.path, "FILE": f"{folder}/load.csh"}
+    kept = {"sh": f"shell/{source}_unload.sh", "csh": "shell/gone.csh", "fish": f"shell/{source}_unload.fish"}
+    return tuple(
+        InstalledFile(
+            f"{folder}/{when}.{dialect}",
+            f"shell/{source}_{when}.{dialect}",
+            dialect=dialect,
+            values={**values, "UNLOAD": Source(kept[dialect], values)},
+            loss=without.format(SHELLS[dialect]),
+        )
+        for dialect in SHELLS
+        for when, without in WITHOUT_CODE.items()
+    )
+
+
+def find_site_packages(prefix: str, python: Python) -> str:
+    """Return the folder of a venv's packages (sysconfig's scheme `venv`)."""
+    return f"{prefix}/lib/python{python.minor}/site-packages"
+
+
+def describe_guarded_import(record: Record, module: str, attribute: str) -> str:
+    """Return code that imports `module` from the folder of the .pth file, and evaluates its `attribute`.
+
+    A file that is gone or damaged must not give a traceback at each start: one line says what to type.
+    """
+    fix = f"; hint: stackenv edit {record.full_name} --refresh\n"
+    names = f"NAME, FIX = {record.full_name!r}, {fix!r}\n"
+    return names + IMPORT_OWN.format(module=module, attribute=attribute)
+
+
+def describe_pth(record: Record) -> tuple[str, str]:
+    """Return the first and the last .pth file of the venv of `record`: lines of code that site.py runs.
+
+    site.py reads the files of a plain venv twice.
+    """
+    code = describe_guarded_import(record, LAYERS, "finish")
+    first = f"import sys; {LAYERS!r} in sys.modules or exec({code!r})"
+    return f"{first}\n", f"{first}; getattr(sys.modules.get({LAYERS!r}), 'finish', int)()\n"
+
+
+def describe_layers(
+    record: Record, site_packages: str, values: Mapping[str, str]
+) -> tuple[InstalledFile, ...]:
+    """Return the files in `site_packages` that put the packages of the venv of `record` in order."""
+    first, last = describe_pth(record)
+    module = f"{site_packages}/{LAYERS}.py"
+    return (
+        InstalledFile(module, "libexec/layers.py", dialect="python", values=values, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
+        InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
+    )
+
+
+def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that stackenv adds to the venv of `record`, the record aside."""
+    assert record.python is not None
+    site_packages = find_site_packages(record.path, record.python)
+    needed = [*record.modules, *([record.python.module] if record.python.module else [])]
+    layers = {
+        "NAME": record.full_name,
+        "HINT": describe_load(record),
+        "MODULES": " ".join(dict.fromkeys(needed)),
+        "CONSTRAINTS": constraints_url(record),
+        "USER_SITE": "show" if record.user_site else "hide",
+    }
+    return (
+        *(describe_layers(record, site_packages, layers) if record.layers else ()),
+        *describe_constraint_files(record),
+        *describe_shell_files(record, "personal"),
+        describe_launch_file(record),
+    )
+
+
+def describe_start_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files by which the environment's Python, where it has one, hides what modules bring."""
+    if record.python is None or not record.layers:
+        return ()
+    site_packages = find_site_packages(record.path, record.python)
+    values = describe_hiding(record.module_roots, not record.sees_modules)
+    module, loss = f"{site_packages}/{HIDE_MODULES}.py", "Python may import packages of loaded modules"
+    # No expression: it runs in Python 2.7 too.
+    start = f"import sys; exec({describe_guarded_import(record, HIDE_MODULES, 'hide()')!r})"
+    return (
+        InstalledFile(module, "libexec/hide_modules.py", dialect="python", values=values, loss=loss),
+        InstalledFile(f"{site_packages}/{FIRST_PTH}", text=f"# {STACKENV_UUID}\n{start}\n", loss=loss),
+    )
+
+
+def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that stackenv adds to the conda environment of `record`, the record aside."""
+    shims = tuple(
+        InstalledFile(
+            f"{record.path}/{SHIM}/{pip}",
+            "libexec/pip",
+            values={},
+            executable=True,
+            loss="without a pip of the environment, another one runs and installs elsewhere",
+        )
+        for pip in ("pip", "pip3")
+    )
+    pip_conf = InstalledFile(
+        f"{record.path}/pip.conf",
+        text=PIP_CONF,
+        yields=True,
+        loss="where pip is told to install into ~/.local or only into a venv, it fails in the environment",
+    )
+    return (
+        *describe_shell_files(record, "conda_environment"),
+        *shims,
+        pip_conf,
+        *describe_start_files(record),
+        describe_launch_file(record),
+    )
+
+
+FILES: Mapping[str, Callable[[Record], tuple[InstalledFile, ...]]] = {
+    "venv": describe_venv_files,
+    "conda": describe_conda_environment_files,
+}
+
+
+def describe_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files that stackenv adds to the environment of `record`, the record aside.
+
+    Of a packed one those that lie beside the image.
+
+    Raises
+    ------
+    StackenvError
+        When the environment is of an unknown kind.
+    """
+    files = FILES[require_kind(record)](record)
+    if record.packed is None:
+        return files
+    return (*list_beside(files, record), *describe_entrance(record))
