@@ -52,7 +52,7 @@ def enter_namespace():
         check(LIBC.unshare(CLONE_NEWNS), "unshare")
         check(LIBC.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
         return
-    check(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS), "user namespaces are not to be had")
+    check(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS), "user namespaces are not available")
     # user_namespaces(7): without `deny` the map of groups cannot be written.
     for path, text in (("setgroups", "deny"), ("uid_map", "%d %d 1"), ("gid_map", "%d %d 1")):
         number = user if path == "uid_map" else group

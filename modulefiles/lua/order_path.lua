@@ -13,7 +13,7 @@ function order_path(base_on_path, personal_priority)
   end
   local personal, our_pip = os.getenv("STACKENV_CONDA_ENV"), root .. "/libexec/stackenv/pip"
   for number, prefix in ipairs((reloaded or personal) and visible or {}) do
-    -- Our `pip` stands right behind the environment; taken out first, for Lmod counts.
+    -- Our `pip` is right behind the environment; taken out first, for Lmod counts.
     if number == #visible and prefix ~= personal then
       remove_path("PATH", our_pip)
       put(our_pip)

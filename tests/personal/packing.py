@@ -19,7 +19,7 @@ def require_fuse() -> None:
     """Skip where nothing can be mounted by FUSE; in CI, fail."""
     missing = [p for p in ("mksquashfs", "unsquashfs", "squashfuse", "fusermount3") if not shutil.which(p)]
     if missing or not os.access("/dev/fuse", os.W_OK):
-        reason = f"FUSE is not to be had here: {missing or '/dev/fuse'}"
+        reason = f"FUSE is not available here: {missing or '/dev/fuse'}"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 

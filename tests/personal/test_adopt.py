@@ -71,7 +71,7 @@ def test_the_module_of_its_python_is_found_whatever_is_loaded(owner: User, maker
         "its bundle": bundle,
         "no Python": f"{python_of(owner)}, {owner.stack.other_module}",
     }.get(loaded, python_of(owner))
-    assert f"that Python is the module {python_of(owner)}'s; it stands on {standing}\n" in told.stderr
+    assert f"that Python is the module {python_of(owner)}'s; it is based on {standing}\n" in told.stderr
     assert (f"{other}) do not go with its Python" in told.stderr) == (loaded == "the other generation")
     assert not owner.modules.exists()
 
@@ -189,7 +189,7 @@ def test_a_python_that_is_gone_is_refused_with_the_packages_to_make_it_anew(user
     before = describe_tree(user.home)
     refused = user.stackenv("adopt", "mine")
     assert refused.returncode == 1
-    assert "stands on is gone: /site/software/Python/3.9.6/bin/python3.9" in refused.stderr
+    assert "is based on is gone: /site/software/Python/3.9.6/bin/python3.9" in refused.stderr
     assert "stackenv create NAME packaging==24.2" in refused.stderr
     assert describe_tree(user.home) == before
 
@@ -285,7 +285,7 @@ def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: 
     assert "stackenv adopt NEW_PATH it" in " ".join(gone.stderr.split())
     again = user.stackenv("adopt", "moved", "it")
     assert again.returncode == 0, again.stderr
-    assert "it/2.1 led to" in again.stderr and f"stands on {bundle}" in again.stderr
+    assert "it/2.1 led to" in again.stderr and f"is based on {bundle}" in again.stderr
     used = user.run(f"{again.stdout.strip()} && python -c 'import numpy, sys; print(sys.prefix)'")
     assert used.stdout.strip() == str(user.home / "moved"), used.stderr
     assert user.stackenv("list").stdout.count("\n") == 1

@@ -74,7 +74,7 @@ def test_an_environment_is_none_to_name_as_a_module_beneath(owner: User, command
     before = describe_tree(owner.home)
     refused = owner.run(f"module use ~/modules; stackenv {command} -m {named}")
     assert refused.returncode == 2, refused.stderr
-    assert "biopy/1.0 is the module of an environment, and no other can stand on it" in refused.stderr
+    assert "biopy/1.0 is the module of an environment, no other can be based on it" in refused.stderr
     assert f"-m {owner.stack.bundle_module}" in refused.stderr
     assert describe_tree(owner.home) == before
 
@@ -89,7 +89,7 @@ def test_the_name_of_a_module_beneath_is_refused(user: User, which: str, command
     before = describe_tree(user.home)
     refused = user.stackenv(*command.format(name=name).split(), load=[user.stack.bundle_module])
     assert refused.returncode == 2, refused.stderr
-    assert f"{name} is the name of {module}, which the environment stands on" in refused.stderr
+    assert f"{name} is the name of {module}, which the environment is based on" in refused.stderr
     assert describe_tree(user.home) == before
 
 

@@ -1,6 +1,6 @@
 """What puts the packages in order at each start of Python: all that users do with an environment works.
 
-The environment stands on a bundle by PYTHONPATH and, on another stack, by EBPYTHONPREFIXES.
+The environment is based on a bundle by PYTHONPATH and, on another stack, by EBPYTHONPREFIXES.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_what_stands_inside_of_something_is_not_cut_out(
     block = file.read_text().strip("\n") + "\n"
     file.write_text(before + block + after)
     found = find_one(person, RULE)
-    assert found["fix"] == [] and "stands inside of something that you have written" in found["hint"]
+    assert found["fix"] == [] and "is inside something that you have written" in found["hint"]
     # Behind it, it is cut out as always.
     file.write_text(before + "echo\n" + after + block)
     fix(person)

@@ -73,7 +73,7 @@ def tell_python_modules(lmod: Lmod) -> None:
     """Say that a loaded Python module is none of a conda environment's business."""
     python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
     if python:
-        tell(f"{python[0]} is loaded; a conda environment has its own Python and does not stand on it")
+        tell(f"{python[0]} is loaded; a conda environment has its own Python and does not use it")
 
 
 def describe_conda_call(
@@ -102,7 +102,7 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
     )
     if done.returncode:
         raise InstallError(
-            f"conda could not make the environment (status {done.returncode}); what it says stands above",
+            f"conda could not make the environment (status {done.returncode}); its output is above",
             "correct that and type the same command again; nothing is left of this attempt",
         )
 

@@ -90,7 +90,7 @@ def has_contents(path: Path) -> bool:
 
 
 def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
-    """Return the changes that write `files` anew, but none over the user's own."""
+    """Return the changes that rewrite `files`, but none over the user's own."""
     return tuple(
         WriteFile(file.path, render_installed_file(file), file.executable)
         for file in files

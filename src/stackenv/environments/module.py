@@ -99,10 +99,10 @@ def describe_missing(record: Record, module: str) -> str:
     """Return what the module says when `module`, which it is based on, is not available."""
     name = record.full_name
     return (
-        f"{name} was made on the module {module}, which is not to be had here. Was it found with "
+        f"{name} was made on the module {module}, which is not available here. Was it found with "
         f"`module use`? Then use that folder again; it was made under MODULEPATH={record.modulepath} . If "
         f"the site has removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; "
-        f"otherwise make it anew: stackenv rebuild {name} --module ANOTHER"
+        f"otherwise rebuild it: stackenv rebuild {name} --module ANOTHER"
     )
 
 
@@ -111,12 +111,12 @@ def describe_refusals(record: Record, refused_without: Sequence[tuple[str, str]]
     name, platform = record.full_name, record.platform
     elsewhere = (
         f"{name} was made on {platform.machine}, {platform.os or 'an unknown system'}; its compiled parts "
-        f"are not for this machine. Make it anew here, from the output of: stackenv export {name} "
+        f"are not for this machine. Make it again here, from the output of: stackenv export {name} "
         f"--format {'environment' if record.kind == 'conda' else 'requirements'}"
     )
     other_cpu = (
         f"{name} has packages that were compiled for the CPU of another node ({platform.cpu}); this one "
-        "lacks: %s. Use a node like that one, or make it anew with compiler flags that fit both"
+        "lacks: %s. Use a node like that one, or rebuild it with compiler flags that fit both"
     )
     return (
         *(RequirePath(path, message) for path, message in refused_without),

@@ -25,7 +25,7 @@ def list_processes_using(folder: Path, inherited: bool = False) -> list[Process]
     """Return the other processes of this user, on this node, that work with something below `folder`.
 
     Of those that this command was started by only what they run: a Jupyter whose terminal it was typed in,
-    but not the shell that stands there.
+    but not the shell that is there.
 
     By what they run, where they are, what they have mapped or open, what their command line names; a
     Python also by the environment that was active when it was started. With `inherited` any process by

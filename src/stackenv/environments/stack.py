@@ -312,7 +312,9 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
             continue
         record = read_loaded_record(module, lmod.environ)
         names += record.modules if record else ()
-        taken = f"taken are those that it stands on ({', '.join(record.modules) or 'none'})" if record else ""
+        taken = (
+            f"its recorded base modules are used ({', '.join(record.modules) or 'none'})" if record else ""
+        )
         tell(
             f"{module.full_name}, which is loaded, is the module of an environment: "
             f"{taken or 'it is left out, and its record cannot be read'}"
@@ -342,7 +344,7 @@ def require_no_personal(stack: Stack) -> Stack:
             record = read_loaded_record(module, stack.environ)
             base = " ".join(f"-m {name}" for name in record.modules) if record else ""
             raise UsageError(
-                f"{module.full_name} is the module of an environment, and no other can stand on it: one is "
+                f"{module.full_name} is the module of an environment; no other can be based on it: one is "
                 "loaded at a time; nothing was changed",
                 f"name those that it is based on: {base}" if base else "name a module of the site's",
             )
@@ -359,7 +361,7 @@ def require_own_name(record: Record) -> None:
     for module in record.stack:
         if name_of(module) == record.name:
             raise UsageError(
-                f"{record.name} is the name of {module}, which the environment stands on: Lmod loads one "
+                f"{record.name} is the name of {module}, which the environment is based on: Lmod loads one "
                 "module of a name, so that it could never be loaded; nothing was changed",
                 f"take another name, for example my-{record.name}",
             )

@@ -57,7 +57,7 @@ def read_venv(prefix: Path) -> Venv:
     if not python.exists():
         target = python.readlink() if python.is_symlink() else configuration.get("home", "?")
         raise StackenvError(
-            f"the Python that {prefix} stands on is gone: {target}", describe_remaking(prefix)
+            f"the Python that {prefix} is based on is gone: {target}", describe_remaking(prefix)
         )
     sees_base = configuration.get("include-system-site-packages", "false").lower() == "true"
     return Venv(str(prefix), str(find_base_python(python, configuration)), sees_base)
@@ -147,7 +147,7 @@ def make_links(folder: Path, links: Mapping[str, str]) -> None:
 def describe_remaking(prefix: Path) -> str:
     """Return how to make an environment with the packages of the one at `prefix`."""
     words = shlex.join(text for name, text in list_requirements(prefix) if name not in IN_EVERY_VENV)
-    return f"load a Python module and make it anew: stackenv create NAME {words}".rstrip()
+    return f"load a Python module and make it again: stackenv create NAME {words}".rstrip()
 
 
 def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:

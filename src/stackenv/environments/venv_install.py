@@ -33,7 +33,7 @@ ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
 NO_BUILD_ISOLATION = "--no-build-isolation"
 # What nearly all builds need, where they are not isolated.
 BUILD_TOOLS = ("setuptools", "wheel")
-# pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what stands in conflict.
+# pip's resolver (pip/_internal/resolution/resolvelib/factory.py, 22 to 26): what conflicts.
 CONSTRAINT_IN_CONFLICT = re.compile(r"The user requested \(constraint\) ([A-Za-z0-9][\w.-]*)")
 BUILD_FAILED = re.compile(
     r"Failed to build|Failed building wheel|subprocess-exited-with-error|metadata-generation-failed"
@@ -236,11 +236,11 @@ def explain_failure(record: Record, arguments: Sequence[str], log: str, status: 
                 )
     if NO_CONNECTION.search(log):
         return UnreachableError(
-            f"pip could not reach from here where {wanted} is to come from; what it says stands above",
+            f"pip could not reach from here where {wanted} is to come from; its output is above",
             "on many sites only the login nodes reach the internet: type the same command there",
         )
     return InstallError(
-        f"pip could not install {wanted} (status {status}); what it says stands above",
+        f"pip could not install {wanted} (status {status}); its output is above",
         "correct that and type the same command again; nothing is left of this attempt",
         find_reason(log),
     )

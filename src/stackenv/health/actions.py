@@ -164,4 +164,6 @@ def run_command(words: Sequence[str], environ: Mapping[str, str]) -> None:
     except OSError as error:
         raise StackenvError(f"{words[0]} cannot be started: {error.strerror}") from error
     if done.returncode:
-        raise StackenvError(f"{shlex.join(words)}: failed with status {done.returncode}; why stands above")
+        raise StackenvError(
+            f"{shlex.join(words)}: failed with status {done.returncode}; see its output above"
+        )

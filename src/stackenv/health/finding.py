@@ -44,7 +44,7 @@ class RewriteFile:
     def sentence(self) -> str:
         lines = self.old.count(b"\n") - self.new.count(b"\n")
         less = f", {format_count(lines, 'line')} shorter" if lines > 0 else ""
-        return f"write {self.path} anew{less}; as it is now it is kept as {name_backup(self.path)}"
+        return f"rewrite {self.path}{less}; as it is now it is kept as {name_backup(self.path)}"
 
     @property
     def needs(self) -> frozenset[Needed]:

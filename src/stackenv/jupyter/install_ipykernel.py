@@ -31,7 +31,7 @@ def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
             f"install it again: {advise_again(record)}",
         )
     return StackenvError(
-        f"there is no ipykernel in {record.full_name}, nor in the modules that it stands on, and Jupyter "
+        f"there is no ipykernel in {record.full_name}, nor in its base modules, and Jupyter "
         "needs it; nothing was changed",
         f"stackenv kernel add {record.full_name} --install",
     )
@@ -86,7 +86,7 @@ def install_with_conda(record: Record, start: Start, context: Context) -> None:
     if status:
         raise InstallError(
             f"conda could not install ipykernel into {record.path} and leave the rest as it is "
-            f"(status {status}); what it says stands above; no kernel was made",
+            f"(status {status}); its output is above; no kernel was made",
             f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} "
             "ipykernel, which shows what else it would change, and asks; then the same again",
         )

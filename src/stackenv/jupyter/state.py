@@ -67,7 +67,7 @@ def judge_module(stored: StoredKernel, record: Record, remove: str) -> KernelSta
         return KernelState("module gone", f"the module of its environment, {modulefile}, is gone", remove)
     again = f"stackenv kernel add {shlex.quote(record.full_name)}"
     if not may_have_ipykernel(record):
-        what = f"there is no ipykernel in {stored.environment}, nor in the modules that it stands on"
+        what = f"there is no ipykernel in {stored.environment}, nor in its base modules"
         return KernelState("no ipykernel", what, f"{again} --install")
     if record.full_name != stored.module:
         return KernelState(

@@ -115,11 +115,11 @@ def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) 
     """Tell what was found."""
     tell(f"{venv.prefix} is a venv with Python {probed.version}, {venv.executable}")
     if module:
-        tell(f"that Python is the module {module}'s; it stands on {', '.join(stack.modules)}")
+        tell(f"that Python is the module {module}'s; it is based on {', '.join(stack.modules)}")
     elif venv.is_on_os_python:
         tell(
             "WARNING: that is the operating system's Python: nothing of the optimised stack is in it, and "
-            "an upgrade of the system breaks it. Better make it anew: module load a Python, stackenv create"
+            "an upgrade of the system breaks it. Better make it again: module load a Python, stackenv create"
         )
     else:
         tell("WARNING: no module leads to that Python; the environment depends on it all the same")

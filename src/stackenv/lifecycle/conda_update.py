@@ -157,7 +157,7 @@ def list_replaced(prefix: Path, changes: Iterable[PackageChange]) -> frozenset[s
     """Return the files of the packages that `changes` replace or remove, and of conda's own notes."""
     names = {change.name for change in changes if change.before}
     replaced = {name for package, files in read_files(prefix) if package in names for name in files}
-    # Of all packages: conda may write down anew who has asked for one.
+    # Of all packages: conda may record again who has asked for one.
     return frozenset({*replaced, *(f"conda-meta/{path.name}" for path in (prefix / "conda-meta").iterdir())})
 
 

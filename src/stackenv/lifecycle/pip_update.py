@@ -80,7 +80,7 @@ def shorten(words: str) -> str:
     """Return the lines of `words` that say what went wrong, in one line."""
     lines = [" ".join(filter(str.isprintable, line.split())) for line in words.splitlines()]
     errors = [line.partition("ERROR:")[2].strip() for line in lines if line.startswith("ERROR:")]
-    # Of an error that pip did not expect, what Python says stands in the last line.
+    # Of an error that pip did not expect, what Python says is in the last line.
     chosen = list(filter(None, lines))[-1:] if errors == ["Exception:"] else errors or lines[-3:]
     text = "; ".join(filter(None, chosen))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

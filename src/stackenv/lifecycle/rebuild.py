@@ -204,7 +204,7 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
         raise ModuleError(error.message, advise(command, wanted, context)) from error
     path = choose_next_place(old, context)
     record = replace(draft_remade(old, path, stack, context), replaces=old.path)
-    tell(f"{record.full_name} anew on {', '.join(stack.modules) or 'no module'}, in {record.path}")
+    tell(f"{record.full_name} again on {', '.join(stack.modules) or 'no module'}, in {record.path}")
     if old.packed:
         tell(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
     new = Making(record, stack, context, module.path, sees_base(old))

@@ -140,7 +140,7 @@ def carry_out_updates(
         update = updates.get(prospect.name)
         if update:
             try:
-                # Anew for each: what fails is undone with the signals ignored.
+                # Once for each: what fails is undone with the signals ignored.
                 with stopping_at_signals():
                     carry_out(update.plan(), context)
                 prospect = replace(prospect, state="updated")

@@ -98,7 +98,7 @@ def refuse_conda(target: Target, requirement: Requirement) -> None:
     """Raise StackenvError when the environment must not, or cannot, be changed."""
     prefix = Path(target.prefix)
     if requirement.extras:
-        raise StackenvError("what stands in brackets behind a name is pip's: conda has no extras")
+        raise StackenvError("what is in brackets behind a name is pip's: conda has no extras")
     if target.record and target.record.packed:
         raise StackenvError(f"{target.name} is packed", f"stackenv unpack {target.name}")
     if (prefix / "condabin").exists() and target.record is None:

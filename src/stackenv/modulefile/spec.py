@@ -1,4 +1,4 @@
-"""What is made from a description: the text of a modulefile, and the files that it leans on."""
+"""What is made from a description: the text of a modulefile, and the files that it depends on."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def require_image(record: Record) -> Path:
     image, hint = (
         Path(record.path, IMAGE),
         (
-            "bring it back from a backup, or make the environment anew from what this prints: "
+            "bring it back from a backup, or make the environment again from what this prints: "
             f"stackenv export {record.full_name}"
         ),
     )

@@ -1,4 +1,4 @@
-"""What an update is about to touch, kept until the update stands, and put back when it fails.
+"""What an update is about to touch, kept until the update is complete, and put back when it fails.
 
 Neither pip nor conda takes back what it had begun when it is killed. So before they start all that they
 are going to touch is listed, and copied into a folder in the environment. To put it back: what is
@@ -202,7 +202,7 @@ def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
         raise StackenvError(
             f"{prefix} is as it was, but for {', '.join(lost[:SHOWN])}{more}: changed meanwhile, and by "
             "nothing that the update was to replace",
-            "if it does not work any more, install the package that these belong to anew",
+            "if it does not work any more, install the package that these belong to again",
         )
 
 

@@ -48,7 +48,7 @@ class InterruptedCommandError(StackenvError):
 
 @contextlib.contextmanager
 def leaving_rest() -> Iterator[None]:
-    """Within the block what an Interruption leaves undone stands in a journal, and the user is told."""
+    """Within the block what an Interruption leaves undone is in a journal, and the user is told."""
     try:
         yield
     except Interruption as interruption:

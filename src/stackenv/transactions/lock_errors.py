@@ -53,7 +53,7 @@ def tell_foreign(found: FoundNote, path: Path) -> str:
 def tell_open(path: Path) -> str:
     return (
         f"{path} is yours and others may write it, so that it could say anything: it is left alone; if what "
-        f"stands in it is right: chmod go-w {quote_word(path)}; else: rm {quote_word(path)}"
+        f"is in it is right: chmod go-w {quote_word(path)}; else: rm {quote_word(path)}"
     )
 
 
@@ -94,5 +94,5 @@ def unfinished(note: Note, path: Path) -> StackenvError:
     return StackenvError(
         f"`{note.command}` was interrupted, and what it had begun with {note.subject} could not be undone "
         "or finished yet; nothing was changed",
-        f"stackenv list tries again, and says why it cannot; what is left to do stands in {path}",
+        f"stackenv list tries again, and says why it cannot; what is left to do is in {path}",
     )

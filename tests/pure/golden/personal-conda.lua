@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:28f7726b05c957584c83f943e02bb44ebf82fb91eef078028a24dc5d7fcb3d71
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:31dce937630d11f25e1f7e858829560aa2f5226ec6fee6b018c8be702cc0e12f
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"
@@ -11,9 +11,9 @@ local function main() -- what the module does; the functions that Lmod does not 
   whatis("Description: personal conda environment on Anaconda3/2024.02-1")
   extensions("gdal/3.8.4")
   refuse_without(prefix .. "/conda-meta", "myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
-  refuse_elsewhere("x86_64", "rocky 9", "myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export myenv/1.0 --format environment")
+  refuse_elsewhere("x86_64", "rocky 9", "myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export myenv/1.0 --format environment")
   family("stackenv")
-  refuse_without_module("Anaconda3/2024.02-1", "myenv/1.0 was made on the module Anaconda3/2024.02-1, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild myenv/1.0 --module ANOTHER")
+  refuse_without_module("Anaconda3/2024.02-1", "myenv/1.0 was made on the module Anaconda3/2024.02-1, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild myenv/1.0 --module ANOTHER")
   depends_on("Anaconda3/2024.02-1")
   refuse_over_active("myenv/1.0 is not loaded over an environment that is active already: %s. Leave that first: conda deactivate (or a new shell, where a start-up file activates it)")
   hide_base()

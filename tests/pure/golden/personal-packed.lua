@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:6e53c7ce21df6051414c83b72bd85c894320fcf997c80a38cc935ba2f29f288d
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:cafc8b6d3a42d65326029a8eca32fab765eddd2741d35400d55023a898323c93
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
@@ -11,9 +11,9 @@ local function main() -- what the module does; the functions that Lmod does not 
   whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
   extensions("biopython/1.83")
   refuse_without(prefix .. "/pyvenv.cfg", "biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
-  refuse_elsewhere("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export biopy/1.0 --format requirements")
+  refuse_elsewhere("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export biopy/1.0 --format requirements")
   family("stackenv")
-  refuse_without_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild biopy/1.0 --module ANOTHER")
+  refuse_without_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild biopy/1.0 --module ANOTHER")
   depends_on("SciPy-bundle/2023.07-gfbf-2023a")
   mount_image(prefix .. "/stackenv/packed", prefix .. "/stackenv/packed-0a1b2c3d")
   refuse_without(prefix .. "/bin/python", "biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:f328780c8974e4aed92ce991b67fe10ff439122f208c9da88b3e60f3d78d409e
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4521fba7542d03aa6b9fe3c2182ebde311bf190b922094aa63ed1499c03e613b
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
@@ -11,9 +11,9 @@ local function main() -- what the module does; the functions that Lmod does not 
   whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
   extensions("biopython/1.83")
   refuse_without(prefix .. "/pyvenv.cfg", "biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
-  refuse_elsewhere("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it anew here, from the output of: stackenv export biopy/1.0 --format requirements")
+  refuse_elsewhere("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export biopy/1.0 --format requirements")
   family("stackenv")
-  refuse_without_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not to be had here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise make it anew: stackenv rebuild biopy/1.0 --module ANOTHER")
+  refuse_without_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild biopy/1.0 --module ANOTHER")
   depends_on("SciPy-bundle/2023.07-gfbf-2023a")
   refuse_without(prefix .. "/bin/python", "biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")
   keep_value("VIRTUAL_ENV", "STACKENV_VENV_BEFORE")

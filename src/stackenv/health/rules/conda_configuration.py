@@ -55,9 +55,7 @@ def find_repeated(node: yaml.MappingNode, file: Path) -> Iterator[Finding]:
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if key.value in lines:
-            yield report_unreadable(
-                f"{file}:{line}", f"`{key.value}` stands in line {lines[key.value]} already"
-            )
+            yield report_unreadable(f"{file}:{line}", f"`{key.value}` is in line {lines[key.value]} already")
         lines.setdefault(key.value, line)
 
 

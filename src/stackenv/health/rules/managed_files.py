@@ -187,7 +187,7 @@ def find_modulefile_changed(environment: CheckedEnvironment) -> Iterator[Finding
         "warning",
         "somebody has changed the modulefile by hand",
         str(environment.modulefile),
-        "what it does is not what the record says; the next `stackenv edit` writes it anew, and keeps the "
+        "what it does is not what the record says; the next `stackenv edit` rewrites it, and keeps the "
         "changed one as VERSION.lua.orig",
         fix.sentence,
         (fix,),

@@ -97,7 +97,7 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
         what,
         str(program),
         "as a rule all goes on working; results may differ in the last digit",
-        f"{fix.sentence} notes it; with all packages built anew: {rebuild}",
+        f"{fix.sentence} notes it; with all packages rebuilt: {rebuild}",
         (fix,),
     )
 

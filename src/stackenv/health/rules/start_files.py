@@ -85,7 +85,7 @@ def find_surrounding(file: StartFile, blocks: Sequence[InitBlock]) -> str:
     for block in blocks:
         before = file.contents[: block.start].decode("utf-8", "surrogateescape").splitlines()
         if sum(bool(opening.match(line)) - bool(closing.match(line)) for line in before) > 0:
-            return f"the block of line {block.first} stands inside of something that you have written"
+            return f"the block of line {block.first} is inside something that you have written"
     return ""
 
 

@@ -29,7 +29,7 @@ def find_purged_storage(environment: CheckedEnvironment) -> Iterator[Finding]:
             f"it is on storage from which the site deletes files that nobody has read for a while: {purged}",
             str(environment.prefix),
             "files of packages that are seldom read vanish, one after the other, and imports fail",
-            f"stackenv rebuild {name} makes it anew at the site's place for environments",
+            f"stackenv rebuild {name} rebuilds it at the site's place for environments",
         )
 
 
@@ -63,7 +63,7 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
         if purged and not (prefix / "stackenv").exists():
             typed = shlex.join(("conda", "create", "--clone", str(prefix), "--name", prefix.name))
             what = f"the conda environment {prefix.name} is in {prefix.parent}"
-            yield report_purged(what, str(prefix), purged, f"make it anew where the site wants it: {typed}")
+            yield report_purged(what, str(prefix), purged, f"make it again where the site wants it: {typed}")
 
 
 def advise_removal(path: Path) -> str:
