@@ -35,10 +35,10 @@ def read_modules(prefix: Path) -> list[str]:
     return json.loads((prefix / "stackenv/record.json").read_text())["modules"]
 
 
-def test_over_a_loaded_environment_another_stands_on_the_modules_beneath_it(owner: User) -> None:
+def test_over_a_loaded_environment_another_is_based_on_its_base_modules(owner: User) -> None:
     made = owner.run(f"{LOAD}; module load {owner.stack.other_module}; stackenv create over")
     assert made.returncode == 0, made.stderr
-    assert "biopy/1.0, which is loaded, is the module of an environment: taken are those" in made.stderr
+    assert "biopy/1.0, which is loaded, is the module of an environment: its recorded base modules" in made.stderr
     beneath = [owner.stack.bundle_module, owner.stack.other_module]
     assert read_modules(owner.home / "venvs/over-1.0") == beneath
     used = owner.run(
@@ -67,14 +67,14 @@ def test_a_module_of_another_folder_is_known_too_also_without_its_mark(owner: Us
 
 @pytest.mark.parametrize("named", ["biopy", "biopy/1.0"])
 @pytest.mark.parametrize("command", ["create it", "create it --conda", "adopt venvs/mine it"])
-def test_an_environment_is_none_to_name_as_a_module_beneath(owner: User, command: str, named: str) -> None:
+def test_an_environment_cannot_be_named_as_a_base_module(owner: User, command: str, named: str) -> None:
     venv = owner.home / "venvs/mine"
     if (venv / "stackenv").exists():
         assert owner.stackenv("remove", "mine", "--yes").returncode == 0
     before = describe_tree(owner.home)
     refused = owner.run(f"module use ~/modules; stackenv {command} -m {named}")
     assert refused.returncode == 2, refused.stderr
-    assert "biopy/1.0 is the module of an environment, no other can be based on it" in refused.stderr
+    assert "biopy/1.0 is the module of an environment; no other can be based on it" in refused.stderr
     assert f"-m {owner.stack.bundle_module}" in refused.stderr
     assert describe_tree(owner.home) == before
 
