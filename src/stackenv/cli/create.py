@@ -20,7 +20,7 @@ from stackenv.cli.options import (
 from stackenv.output import print_json, print_line, print_steps, tell
 
 if TYPE_CHECKING:
-    from stackenv.environments.making import Made
+    from stackenv.lifecycle.making import Made
 
 
 @click.command()

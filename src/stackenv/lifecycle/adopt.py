@@ -14,7 +14,6 @@ from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, open_context, recover
-from stackenv.environments.making import Made, Making, describe_made
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
@@ -30,6 +29,7 @@ from stackenv.lifecycle.adopted_record import (
     tell_foreign_scripts,
 )
 from stackenv.lifecycle.edit import plan_edit
+from stackenv.lifecycle.making import Made, Making, describe_made
 from stackenv.lifecycle.record_changes import EditRequest
 from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod

@@ -19,13 +19,13 @@ from stackenv.environments.conda_environment import (
     tell_python_modules,
 )
 from stackenv.environments.context import Context, open_context
-from stackenv.environments.making import Made, Making
 from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_places
 from stackenv.environments.run_plan import making
 from stackenv.environments.stack import choose_base, describe_origin
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
 from stackenv.errors import UsageError, quote_word
+from stackenv.lifecycle.making import Made, Making
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 from stackenv.transactions.transaction import Step

@@ -12,11 +12,11 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.context import Context
-from stackenv.environments.making import Made, Making
 from stackenv.environments.module import require_kind
 from stackenv.environments.places import choose_places
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
 from stackenv.lifecycle.create import CreateRequest, opened
+from stackenv.lifecycle.making import Made, Making
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import (

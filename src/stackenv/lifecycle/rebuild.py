@@ -10,7 +10,6 @@ from typing import Any
 
 from stackenv.environments.context import Context, open_context
 from stackenv.environments.foreign_files import list_foreign, list_settings
-from stackenv.environments.making import Making
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import (
     describe_use,
@@ -24,6 +23,7 @@ from stackenv.environments.run_plan import carry_out, making
 from stackenv.environments.store import StoredModule
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import rewrite_kernels
+from stackenv.lifecycle.making import Making
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import Outcome, read_contents

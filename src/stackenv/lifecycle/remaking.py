@@ -17,7 +17,6 @@ from stackenv.environments.conda_environment import (
 )
 from stackenv.environments.conda_environment import install_with_conda as run_conda
 from stackenv.environments.context import Context
-from stackenv.environments.making import Making
 from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.stack import (
     Stack,
@@ -31,6 +30,7 @@ from stackenv.environments.stack import (
 from stackenv.environments.venv import read_configuration
 from stackenv.errors import StackenvError
 from stackenv.lifecycle.conda_update import choose_channels
+from stackenv.lifecycle.making import Making
 from stackenv.lifecycle.requirements import (
     Contents,
     Outcome,
