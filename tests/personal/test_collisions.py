@@ -38,7 +38,10 @@ def read_modules(prefix: Path) -> list[str]:
 def test_over_a_loaded_environment_another_is_based_on_its_base_modules(owner: User) -> None:
     made = owner.run(f"{LOAD}; module load {owner.stack.other_module}; stackenv create over")
     assert made.returncode == 0, made.stderr
-    assert "biopy/1.0, which is loaded, is the module of an environment: its recorded base modules" in made.stderr
+    assert (
+        "biopy/1.0, which is loaded, is the module of an environment: its recorded base modules"
+        in made.stderr
+    )
     beneath = [owner.stack.bundle_module, owner.stack.other_module]
     assert read_modules(owner.home / "venvs/over-1.0") == beneath
     used = owner.run(

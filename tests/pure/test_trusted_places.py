@@ -121,7 +121,9 @@ def test_a_modulefile_that_appears_meanwhile_is_neither_replaced_nor_deleted(
     assert [p.name for p in (tmp_path / "modules/tool").iterdir()] == ["1.0.lua"]
 
 
-@pytest.mark.parametrize(("whose", "kept"), [("ours", True), ("another's", False), ("user's", False)])
+@pytest.mark.parametrize(
+    ("whose", "kept"), [("ours", True), ("changed", True), ("another's", False), ("user's", False)]
+)
 def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
     tmp_path: Path, whose: str, kept: bool
 ) -> None:
@@ -130,10 +132,30 @@ def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
     for path in (mark, modulefile):
         path.parent.mkdir(parents=True)
     mark.touch()
-    texts = {"ours": ours(environment), "another's": ours(Path("/else")), "user's": "-- mine\n"}
+    changed = ours(environment) + 'setenv("MINE", "1")\n'
+    texts = {
+        "ours": ours(environment),
+        "changed": changed,
+        "another's": ours(Path("/else")),
+        "user's": "-- mine\n",
+    }
     modulefile.write_text(texts[whose])
     undo = (RemoveFolder(str(modulefile.parent)), RemoveTree(str(environment), str(mark)))
-    leave(tmp_path, MakeFile(str(modulefile), ours(environment)), undo=undo)
+    own = ours(environment).splitlines()[1]
+    leave(tmp_path, MakeFile(str(modulefile), ours(environment), own), undo=undo)
     (sentence,) = recover(tmp_path)
     assert sentence.endswith("is finished" if kept else "is undone")
     assert (modulefile.read_text(), environment.exists()) == (texts[whose], kept)
+
+
+def test_a_folder_at_the_place_of_the_modulefile_is_somebody_elses(tmp_path: Path) -> None:
+    environment, modulefile = tmp_path / "env", tmp_path / "modules/tool/1.0.lua"
+    mark = environment / "stackenv/unfinished-1"
+    for folder in (mark.parent, modulefile):
+        folder.mkdir(parents=True)
+    mark.touch()
+    undo = (RemoveTree(str(environment), str(mark)),)
+    journal = leave(tmp_path, MakeFile(str(modulefile), ours(environment)), undo=undo)
+    (sentence,) = recover(tmp_path)
+    assert sentence.endswith("is undone")
+    assert (modulefile.is_dir(), environment.exists(), journal.exists()) == (True, False, False)

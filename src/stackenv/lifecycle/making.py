@@ -236,9 +236,17 @@ class Making:
         old = self.replaced
         return Switch(
             (self.switch_sentence,),
-            (MakeFile(path, text) if old is None else WriteFile(path, text), RemoveFile(str(self.mark))),
+            (
+                MakeFile(path, text, self.own_line) if old is None else WriteFile(path, text),
+                RemoveFile(str(self.mark)),
+            ),
             {} if old is None else {path: old},
         )
+
+    @property
+    def own_line(self) -> str:
+        """The line of the modulefile that says whose it is, also when a user has changed others."""
+        return f"-- record: {self.record.path}/{RECORD_FILE}"
 
     @property
     def switch_sentence(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.environments.constraints import UV, describe_uv
+from stackenv.environments.added_files import describe_files
 from stackenv.environments.packed import (
     ENTRANCE,
     ENVIRONMENT,
@@ -34,6 +34,16 @@ def write_relocated(files: Iterable[InstalledFile], record: Record, folder: Path
     for file in files:
         path = folder / Path(file.path).relative_to(record.path)
         write_file(path, render_installed_file(file), file.executable)
+
+
+def write_missing(record: Record, folder: Path) -> None:
+    """Write into `folder` those of the files of `record` that it lacks: an older stackenv had fewer."""
+    files = [
+        f
+        for f in describe_files(record)
+        if not os.path.lexists(folder / Path(f.path).relative_to(record.path))
+    ]
+    write_relocated(files, record, folder)
 
 
 def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -> None:
@@ -60,8 +70,7 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
             copy_present(entry, folder / "bin" / entry.name)
         else:
             (folder / "bin" / entry.name).symlink_to(f"../{ENTRANCE}")
-    if not os.path.lexists(folder / UV):
-        write_relocated((describe_uv(record),), record, folder)
+    write_missing(record, folder)
     for name in (".", "bin", FOLDER):
         shutil.copymode(source / name, folder / name) if (source / name).is_dir() else None
     write_file(folder / RECORD_FILE, write_record_text(record))
@@ -110,4 +119,6 @@ def write_unpacked(record: Record, folder: Path) -> None:
     assert record.packed is not None
     for name in (NOTE, MARK.format(record.packed.identity)):
         (folder / name).unlink(missing_ok=True)
-    write_file(folder / RECORD_FILE, write_record_text(replace(record, packed=None)))
+    unpacked = replace(record, packed=None)
+    write_missing(unpacked, folder)
+    write_file(folder / RECORD_FILE, write_record_text(unpacked))

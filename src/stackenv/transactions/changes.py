@@ -8,6 +8,7 @@ import glob
 import hashlib
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,24 +49,35 @@ class WriteFile(Change):
         path = Path(self.path)
         # One that the user has removed meanwhile is made again, as the command had begun to.
         written = places.is_own_file(path) or not os.path.lexists(path)
-        return places.holds(path) or (
-            written and places.is_marked_text(self.text) and path.parent.is_dir() and not places.names(path)
-        )
+        return places.holds(path) or (written and places.is_marked_text(self.text) and not places.names(path))
 
 
 @dataclass(frozen=True)
 class MakeFile(Change):
-    """Make the file `path` with `text` where there is none; TakenError where there is another one."""
+    """Make the file `path` with `text` where there is none; TakenError where there is another one.
+
+    With `own_line` a file that has this line is no other one: somebody has changed it since it was made.
+    """
 
     text: str
+    own_line: str = ""
 
     def carry_out(self, killed_s: float | None = None) -> None:
-        path = Path(self.path)
         try:
-            write_new_file(path, self.text)
+            write_new_file(Path(self.path), self.text)
         except TakenError:
-            if path.is_symlink() or hash_file(path) != hash_text(self.text):
+            if not self.is_made():
                 raise
+
+    def is_made(self) -> bool:
+        """Tell whether what is at `path` is this file; what cannot be read, or is no file, is another's."""
+        path, text = Path(self.path), self.text.encode("utf-8", "surrogateescape")
+        try:
+            found = path.read_bytes() if stat.S_ISREG(path.lstat().st_mode) else b""
+        except OSError:
+            return False
+        own = self.own_line.encode("utf-8", "surrogateescape")
+        return found == text or (own != b"" and own in found.split(b"\n"))
 
     def is_within(self, places: Places) -> bool:
         return places.holds(Path(self.path))
@@ -184,8 +196,9 @@ def carry_out_change(change: Change, killed_s: float | None = None) -> None:
 def remove_drafts(path: Path) -> None:
     """Delete what this user's killed commands have begun to write beside the file `path`."""
     for draft in path.parent.glob(f".{glob.escape(path.name)}.{RANDOM}"):
-        if draft.lstat().st_uid == os.geteuid():
-            draft.unlink()
+        with contextlib.suppress(OSError):
+            if draft.lstat().st_uid == os.geteuid():
+                draft.unlink()
 
 
 def hash_file(path: Path) -> str:
@@ -194,11 +207,6 @@ def hash_file(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return ""
-
-
-def hash_text(text: str) -> str:
-    """Return the SHA-256 of what `transactions.files` writes for `text`."""
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def open_up(folder: Path) -> None:

@@ -252,7 +252,7 @@ class OpenJournal:
         Raises
         ------
         TakenError
-            When the first change finds its place taken: then the rest is undone.
+            When the first change finds its place taken: nothing is left to finish then, and all to undo.
         """
         try:
             while len(self.said.finish) > but:
@@ -260,7 +260,6 @@ class OpenJournal:
                 self._cross_out(replace(self.said, undo=(), finish=self.said.finish[1:]))
         except TakenError:
             self._cross_out(replace(self.said, finish=()))
-            self.undo(killed_s)
             raise
 
     def drop(self) -> None:
@@ -269,14 +268,12 @@ class OpenJournal:
 
     def settle(self, killed_s: float) -> str:
         """Finish or undo what a command that was killed at `killed_s` has noted; return which."""
-        if not self.said.finish:
-            self.undo(killed_s)
-            return "undone"
-        try:
-            self.finish(killed_s)
-        except TakenError:
-            return "undone"
-        return "finished"
+        with contextlib.suppress(TakenError):
+            if self.said.finish:
+                self.finish(killed_s)
+                return "finished"
+        self.undo(killed_s)
+        return "undone"
 
     def _write(self, said: Note) -> None:
         before, self.said = self.said, said

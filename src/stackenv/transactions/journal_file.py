@@ -33,7 +33,7 @@ KINDS: Mapping[str, Callable[..., Change]] = {
     )
 }
 # These fields of changes hold something else than a path.
-CONTENTS = ("text", "sha256")
+CONTENTS = ("text", "own_line", "sha256")
 # Behind the name of a journal that nobody could read, and that is out of the way.
 BROKEN = ".broken"
 # Larger than any that stackenv writes: nobody's file may fill the memory of another's command.

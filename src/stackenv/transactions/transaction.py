@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-from stackenv.errors import BusyError, StackenvError, explain
+from stackenv.errors import BusyError, StackenvError, TakenError, explain
 from stackenv.transactions.changes import Change
 from stackenv.transactions.interruption import leaving_rest
 from stackenv.transactions.journal import Journal, OpenJournal
@@ -123,7 +123,11 @@ def carry_out(
                 undo(held, tell, before_undo)
             raise
         with leaving_rest():
-            finish(held, switch, tell)
+            try:
+                finish(held, switch, tell)
+            except TakenError:
+                undo(held, tell, before_undo)
+                raise
 
 
 def carry_out_steps(transaction: Transaction, held: OpenJournal, tell: Callable[[str], None]) -> Switch:

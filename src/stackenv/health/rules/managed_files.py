@@ -19,6 +19,7 @@ from stackenv.health.rules.python import OF_PYTHON
 from stackenv.modulefile.text import is_as_written, render_installed_file, render_module
 from stackenv.output import format_count
 from stackenv.record import RECORD_FILE, Record
+from stackenv.transactions.transaction import read_text
 
 
 def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -77,6 +78,9 @@ def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     if record is None:
         return
     lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
+    if not sources_shell_files(environment.modulefile):
+        # `stale` says what to type.
+        lost = [file for file in lost if not file.path.endswith((".sh", ".fish"))]
     if not lost:
         return
     names = [file.path[len(record.path) + 1 :] for file in lost]
@@ -95,6 +99,11 @@ def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
         OF_PYTHON if any("/site-packages/" in file.path for file in lost) else (),
         "environment",
     )
+
+
+def sources_shell_files(modulefile: Path) -> bool:
+    """Tell whether `modulefile` needs files of sh and fish; before they were files it held their code."""
+    return "run_in_shell(" in (read_text(modulefile) or "")
 
 
 def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
