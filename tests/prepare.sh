@@ -78,7 +78,8 @@ prepare: nothing was changed. As root, on Debian or Ubuntu:
   apt-get update && apt-get install -y --no-install-recommends $1
 or on RHEL and its kin (Lmod, fish, ShellCheck and Slurm are in EPEL: dnf install -y epel-release):
   dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make \\
-    squashfs-tools squashfuse fuse3 munge slurm slurm-slurmctld slurm-slurmd
+    squashfs-tools squashfuse fuse3 munge slurm slurm-slurmctld slurm-slurmd lua luarocks
+  luarocks install luacheck
 EOF
     return 3
 }

@@ -1,15 +1,15 @@
 """Python environments as modulefiles, layered on a cluster's optimised stack.
 
-A folder is a subject, and holds all of it. `cli` has one file a command: words of the command line to a
-call, its result to the printer in `output`. `site` is what the site's admins run: EasyBuild's hooks, the
-report. `lifecycle` creates, adopts, edits, renames, rebuilds, updates and removes environments; `cleaning`,
-`health`, `packing`, `jupyter` and `slurm` are what their names say. `environments` knows what an environment
-is: its folder of modules, the modules that it is based on, how a venv or a conda environment is made, and the
-module that it gets; `record` what is known of it. `conda` is the module of a conda installation, and conda's
-own files. `disk` and `account` look at what folders take, and at a user's start-up files. `lmod` asks Lmod,
-`modulefile` describes and writes modulefiles, `transactions` alone changes the disk, whole or not at all,
-`configuration` is what the site decided, `probe` asks another Python, and `user_paths` reads the paths that
-variables and files name. Imports go one way, in this order.
+A folder is a subject. `cli` has one file a command: words of the command line to a call, its result to the
+printer in `output`. `site` is what the site's admins run: EasyBuild's hooks, the report. `cleaning` finds
+what is no longer needed. `lifecycle` creates, adopts, edits, renames, rebuilds, updates and removes
+environments; `health`, `packing`, `jupyter` and `slurm` are what their names say. `environments` knows what
+an environment is: its place, its folder of modules, its base modules, how a venv is filled, its module and
+the files added to it. `disk` measures folders, `account` reads a user's start-up files, `conda` is the
+module of a conda installation, and conda's own files; `lmod` asks Lmod, `modulefile` writes modulefiles,
+`transactions` changes modules and environments, whole or not at all, and `configuration` is what the site
+decided. `record` is what is known of an environment. Imports go in this order, never back:
+tests/pure/test_structure.py holds it.
 """
 
 __version__ = "0.1.0"
