@@ -14,12 +14,14 @@ from stackenv.environments.context import Context
 from stackenv.environments.store import check_name
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.output import tell
-from stackenv.record import FOLDER, Record
+from stackenv.record import FOLDER, RECORD_FILE, Record
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.transaction import Step
 
 # The first three end what pip's programs write between double quotes, the last tcsh replaces.
 UNFIT = {'"': "pip's programs", "$": "pip's programs", "`": "pip's programs", "!": "tcsh"}
+# In an environment: what is run or imported first.
+RUN_FIRST = ("", "bin", FOLDER, RECORD_FILE, "pyvenv.cfg", "conda-meta", "etc/conda/activate.d")
 
 
 def check_place(path: Path, context: Context, conda: bool = False) -> Path:

@@ -16,9 +16,8 @@ from packaging.requirements import Requirement
 from stackenv.conda.packages import list_files, read_notes
 from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
-from stackenv.lifecycle.pip_update import LONGEST
-from stackenv.lifecycle.prospect import PackageChange
-from stackenv.packing.squashfs import end_with_parent
+from stackenv.lifecycle.prospect import PackageChange, cut_short
+from stackenv.transactions.child_process import end_with_parent
 
 ANACONDA = ("https://repo.anaconda.com/", "https://repo.continuum.io/", "pkgs/")
 # Where packages put their files, beside what those that are installed use already.
@@ -100,7 +99,7 @@ def refuse(words: str, status: int) -> NoReturn:
     """Raise InstallError with the first of conda's `words`, in one line."""
     lines = [" ".join(filter(str.isprintable, line)) for line in map(str.split, words.splitlines())]
     text = "; ".join(filter(None, lines)) or f"status {status}"
-    raise InstallError(f"conda: {text if len(text) <= LONGEST else f'{text[:LONGEST]}...'}")
+    raise InstallError(f"conda: {cut_short(text)}")
 
 
 def read_answer(text: str) -> dict[str, Any]:

@@ -21,15 +21,14 @@ from packaging.utils import canonicalize_name
 from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.venv_install import ELSEWHERE
 from stackenv.errors import InstallError
-from stackenv.lifecycle.prospect import PackageChange
-from stackenv.packing.squashfs import end_with_parent
+from stackenv.lifecycle.prospect import PackageChange, cut_short
 from stackenv.record import Record
+from stackenv.transactions.child_process import end_with_parent
 
 # Their programs get names with versions behind them, which no metadata tells.
 VERSIONED = {"pip": ("bin/pip*",), "setuptools": ("bin/easy_install*",)}
 # Folders that pip uninstalls get such a name beside them until it is done (pip/_internal/utils/temp_dir.py).
 RENAMED = "~*"
-LONGEST = 400
 
 
 class PipError(InstallError):
@@ -82,8 +81,7 @@ def shorten(words: str) -> str:
     errors = [line.partition("ERROR:")[2].strip() for line in lines if line.startswith("ERROR:")]
     # Of an error that pip did not expect, what Python says is in the last line.
     chosen = list(filter(None, lines))[-1:] if errors == ["Exception:"] else errors or lines[-3:]
-    text = "; ".join(filter(None, chosen))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return cut_short("; ".join(filter(None, chosen)))
 
 
 def ask_pip(

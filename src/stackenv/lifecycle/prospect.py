@@ -8,6 +8,8 @@ from typing import Literal
 # due: the update would change it; current: there is nothing newer; held: the modules bring it, and it is
 # left alone; refused: it cannot be updated, or nobody can tell how; updated and failed: what came of it.
 State = Literal["due", "current", "held", "refused", "updated", "failed"]
+# Of what an installer says.
+LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,8 @@ class Prospect:
     def further(self) -> tuple[PackageChange, ...]:
         """What else changes with the package."""
         return self.changes[1:]
+
+
+def cut_short(words: str) -> str:
+    """Return the beginning of an installer's `words`: what it says can be of any length."""
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}..."

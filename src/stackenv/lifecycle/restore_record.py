@@ -14,12 +14,12 @@ from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
 from stackenv.environments.managed_files import list_lost_files
 from stackenv.environments.packed import IMAGE, describe_contents
+from stackenv.environments.places import RUN_FIRST
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.stack import Stack, require_module_names
 from stackenv.environments.store import DEPENDS_ON, StoredModule
 from stackenv.environments.venv_install import complete_record
 from stackenv.errors import StackenvError, quote_word
-from stackenv.health.rules.permissions import INSIDE
 from stackenv.lifecycle.adopted_record import AdoptRequest, draft_adopted_conda, draft_adopted_venv
 from stackenv.lifecycle.export import PACKED_FORMATS, render
 from stackenv.lmod.bindings import Lmod
@@ -201,7 +201,7 @@ def require_own_files(prefix: Path) -> None:
 
     Its groups may write: who lets them has chosen so, and what they put there is theirs.
     """
-    paths = [*(prefix / name for name in INSIDE), *(path for s in STARTED for path in prefix.glob(s))]
+    paths = [*(prefix / name for name in RUN_FIRST), *(path for s in STARTED for path in prefix.glob(s))]
     for path in paths:
         if path.exists():
             refuse(path, prefix, find_doubt(path, groups=True))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv.errors import StackenvError
+from stackenv.transactions.child_process import end_with_parent
 from stackenv.transactions.mounts import TIMEOUT_S, release_mounts
 
 # Fewer than a login node has, which others use too.
@@ -145,11 +144,6 @@ def opened_image(image: Path) -> Iterator[Path]:
         else:
             extract_image(image, place)
             yield place
-
-
-def end_with_parent(number: int = signal.SIGTERM) -> None:
-    """Have this process sent the signal `number` when its parent is killed (PR_SET_PDEATHSIG, prctl(2))."""
-    ctypes.CDLL(None).prctl(1, number)
 
 
 def mount(image: Path, place: Path) -> subprocess.Popen[bytes] | None:

@@ -7,19 +7,16 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from stackenv.environments.places import RUN_FIRST
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
-from stackenv.record import FOLDER, RECORD_FILE
 from stackenv.transactions.writers import list_writers, name_user
-
-# In the environment: what is run or imported first.
-INSIDE = ("", "bin", FOLDER, RECORD_FILE, "pyvenv.cfg", "conda-meta", "etc/conda/activate.d")
 
 
 def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding for what others can write, and one for what belongs to somebody else."""
     prefix, modulefile = environment.prefix, environment.modulefile
-    own = [modulefile, modulefile.parent, modulefile.parent.parent, *(prefix / name for name in INSIDE)]
+    own = [modulefile, modulefile.parent, modulefile.parent.parent, *(prefix / name for name in RUN_FIRST)]
     own += prefix.glob("lib/python3*/site-packages")
     present = [path for path in own if path.exists()]
     open_paths = {path: who for path in present if (who := who_writes(path, environment))}
