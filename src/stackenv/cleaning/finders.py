@@ -19,6 +19,7 @@ from stackenv.account.storage_places import find_pip_cache_folder, list_venvs
 from stackenv.cleaning.in_use import find_reason_to_keep
 from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
+from stackenv.conda.command import describe_command
 from stackenv.conda.package_cache import list_unused
 from stackenv.conda.packages import find_soft_linked
 from stackenv.conda.storage import list_conda_prefixes
@@ -72,14 +73,13 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     cache = list_unused(conda, stack.environ)
     linked = find_soft_linked(list_conda_prefixes(context.environ, context.configuration))
     kept = f"{linked} is made of symbolic links into the cache, and would break" if linked else ""
-    python = str(Path(conda).parent / "python")
     for kind, what, places, options, why in (
         ("conda-archives", "archives of conda packages", cache.archives, ("--tarballs",), ""),
         ("conda-packages", "conda packages that nothing links to", cache.packages, ("--packages",), kept),
         ("conda-indexes", "indexes and logs of conda", cache.indexes, cache.clean_indexes, ""),
     ):
         if places:
-            action = RunCommand((python, "-I", "-B", conda, "clean", "--yes", *options))
+            action = RunCommand(describe_command(conda, "clean", "--yes", *options))
             folders = tuple(sorted({str(Path(place).parent) for place in places}))
             yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, folders, why)
 

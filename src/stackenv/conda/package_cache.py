@@ -13,6 +13,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from stackenv.conda.command import describe_command
 from stackenv.errors import StackenvError
 
 TIMEOUT_S = 600
@@ -76,8 +77,7 @@ def ask(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> str
         When it fails; its words, if it has any, are in the message.
     """
     done = subprocess.run(
-        # Isolated: a PYTHONPATH of modules breaks conda.
-        [str(Path(conda).parent / "python"), "-I", "-B", conda, *arguments],
+        describe_command(conda, *arguments),
         env=dict(environ),
         cwd="/",
         stdin=subprocess.DEVNULL,

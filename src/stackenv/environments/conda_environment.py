@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.conda.activation.capture import capture_activation
+from stackenv.conda.command import describe_command
 from stackenv.conda.packages import read_packages
 from stackenv.conda.storage import list_environment_folders
 from stackenv.environments.context import Context
@@ -94,9 +95,8 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
     InstallError
         When it fails.
     """
-    # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it.
-    command = [str(Path(conda).parent / "python"), "-I", conda, *arguments]
     sys.stderr.flush()
+    command = describe_command(conda, *arguments)
     done = subprocess.run(
         command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
     )

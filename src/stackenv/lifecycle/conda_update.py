@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from packaging.requirements import Requirement
 
+from stackenv.conda.command import describe_command
 from stackenv.conda.packages import list_files, read_notes
 from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
@@ -72,7 +73,7 @@ def update_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str
 def run_conda(
     conda: str, arguments: Sequence[str], environ: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run conda by its own interpreter, isolated: a PYTHONPATH of modules breaks it.
+    """Run `conda ARGUMENTS`.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def run_conda(
     """
     try:
         return subprocess.run(
-            [str(Path(conda).parent / "python"), "-I", "-B", conda, *arguments],
+            describe_command(conda, *arguments),
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
