@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.conda.packages import list_files
-from stackenv.disk.file_hash import hash_file
 from stackenv.environments.own_packages import Owners, describe_requirement, read_origin
+from stackenv.transactions.file_hash import hash_file
 
 # Python writes them again, whatever the installer has recorded.
 COMPILED = (".pyc", ".pyo")

@@ -7,12 +7,12 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from stackenv.disk.file_hash import hash_file
 from stackenv.environments.packed import IMAGE
 from stackenv.errors import StackenvError
 from stackenv.packing.squashfs import opened_image
 from stackenv.packing.tree import TreeEntry, list_differences, read_tree
 from stackenv.record import PackedImage, Record
+from stackenv.transactions.file_hash import hash_file
 
 SHOWN_DIFFERENCES = 5
 

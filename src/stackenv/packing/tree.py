@@ -10,8 +10,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Callable
 
-from stackenv.disk.file_hash import hash_file
 from stackenv.errors import StackenvError, quote_word
+from stackenv.transactions.file_hash import hash_file
 
 
 @dataclass(frozen=True)
