@@ -18,7 +18,8 @@ from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.jupyter.ipykernel import may_have_ipykernel
 from stackenv.jupyter.kernelspec import name_kernel, rename_kernelspec, write_kernelspec_text
 from stackenv.record import Record
-from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile, hash_file
+from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
+from stackenv.transactions.file_hash import hash_file
 from stackenv.transactions.files import write_file
 
 KERNEL_FILE = "kernel.json"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
-import hashlib
 import os
 import shutil
 import stat
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import StackenvError, TakenError
+from stackenv.transactions.file_hash import hash_file
 from stackenv.transactions.files import write_file, write_new_file
 from stackenv.transactions.places import Places, is_aside, is_staged
 
@@ -93,7 +93,7 @@ class RemoveFile(Change):
     sha256: str = ""
 
     def carry_out(self, killed_s: float | None = None) -> None:
-        if not self.sha256 or hash_file(Path(self.path)) == self.sha256:
+        if not self.sha256 or hash_if_there(Path(self.path)) == self.sha256:
             Path(self.path).unlink(missing_ok=True)
 
     def is_within(self, places: Places) -> bool:
@@ -201,10 +201,10 @@ def remove_drafts(path: Path) -> None:
                 draft.unlink()
 
 
-def hash_file(path: Path) -> str:
+def hash_if_there(path: Path) -> str:
     """Return the SHA-256 of what the file `path` holds; empty when it is not there."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hash_file(path)
     except FileNotFoundError:
         return ""
 
