@@ -41,6 +41,8 @@ RECORD_VERSION = 1
 # Where it is, below the environment's prefix.
 FOLDER = "stackenv"
 RECORD_FILE = f"{FOLDER}/record.json"
+# By these files, which venv and conda write, a folder is an environment.
+TOOLS_MARKS = ("pyvenv.cfg", "conda-meta/history")
 # Before what the modulefile repeats.
 CHOICES_TITLE = "choices: "
 CHOICES = (

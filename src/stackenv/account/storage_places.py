@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stackenv.conda.storage import list_conda_prefixes, list_package_caches
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.record import RECORD_FILE, TOOLS_MARKS
 from stackenv.user_paths import (
     expand,
     find_absolute,
@@ -41,7 +42,7 @@ TITLES = {
     LOCAL: "~/.local",
 }
 # By which a folder is an environment: of a venv, of conda, of stackenv (one that is packed, or half gone).
-MARKS = ("pyvenv.cfg", "conda-meta/history", "stackenv/record.json")
+MARKS = (*TOOLS_MARKS, RECORD_FILE)
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, UsageError
 from stackenv.output import tell
-from stackenv.record import FOLDER, RECORD_FILE
+from stackenv.record import FOLDER, RECORD_FILE, TOOLS_MARKS
 from stackenv.transactions.access import Access
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.places import Marks
 from stackenv.transactions.scratch import sweep_scratch
 
 # By these files a folder is an environment: stackenv's, and those of venv and conda.
-MARKS = Marks((RECORD_FILE, f"{FOLDER}/unfinished-*"), ("pyvenv.cfg", "conda-meta/history"))
+MARKS = Marks((RECORD_FILE, f"{FOLDER}/unfinished-*"), TOOLS_MARKS)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.environments.context import Context
-from stackenv.environments.store import check_name
+from stackenv.environments.store import ENVIRONMENT_MARKS, check_name
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.output import tell
 from stackenv.record import FOLDER, RECORD_FILE, Record
@@ -182,7 +182,7 @@ def require_outside(path: Path, context: Context, conda: bool) -> None:
         # conda itself keeps environments in the folder envs of its own, base.
         if conda and real.parent.name == "envs" and outer == real.parent.parent:
             continue
-        if (outer / "pyvenv.cfg").exists() or (outer / "conda-meta").exists():
+        if any((outer / mark).exists() for mark in ENVIRONMENT_MARKS):
             raise UsageError(
                 f"{path} is inside the environment {outer}, and would go with it", "--path ANOTHER"
             )

@@ -23,7 +23,8 @@ RESERVED_VERSIONS = frozenset({"default", "latest"})
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
 # The modules that a modulefile depends on.
 DEPENDS_ON = re.compile(r'^ *depends_on\("([^"\\]+)"\)$', re.MULTILINE)
-# By these a folder is a venv, a conda environment.
+# By these a folder is a venv, a conda environment, or what is left of one: it is still in the way of another,
+# even without the files by which it may be deleted or is counted (TOOLS_MARKS).
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 DEFAULT_MARK = re.compile(
     rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME.pattern})", "default"\)\n'
