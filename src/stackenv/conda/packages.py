@@ -15,6 +15,11 @@ from stackenv.record import Package
 PLACE = re.compile(r"lib/python[^/]*/(?=site-packages/)")
 # The number that conda-meta has (conda/models/enums.py, LinkType), or its name.
 SOFT_LINKS = (2, "softlink")
+# At the top of an environment: where packages put their files, conda-meta with what is known of them.
+PACKAGE_FOLDERS = (
+    *("bin", "conda-meta", "etc", "include", "info", "lib", "lib64"),
+    *("libexec", "man", "sbin", "share", "ssl", "var"),
+)
 
 
 def read_packages(prefix: Path) -> tuple[Package, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.conda.packages import read_file_names
+from stackenv.conda.packages import PACKAGE_FOLDERS, read_file_names
 from stackenv.environments.own_packages import InstalledDistribution, read_distributions
 from stackenv.modulefile.text import is_as_written
 from stackenv.record import FOLDER, Record
@@ -26,24 +26,7 @@ OF_VENVS = {
     "share",
     FOLDER,
 }
-OF_CONDA = {
-    "bin",
-    "compiler_compat",
-    "condabin",
-    "conda-meta",
-    "etc",
-    "include",
-    "info",
-    "lib",
-    "lib64",
-    "libexec",
-    "man",
-    "sbin",
-    "share",
-    "ssl",
-    "var",
-    FOLDER,
-}
+OF_CONDA = {*PACKAGE_FOLDERS, "compiler_compat", "condabin", FOLDER}
 LARGEST_OWN = 1 << 16
 # In bin, beside what packages bring: Pythons, pip under its names with a version, what activates.
 USUAL_PROGRAMS = re.compile(

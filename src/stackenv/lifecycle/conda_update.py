@@ -14,29 +14,13 @@ from typing import Any, NoReturn
 from packaging.requirements import Requirement
 
 from stackenv.conda.command import describe_command
-from stackenv.conda.packages import list_files, read_notes
+from stackenv.conda.packages import PACKAGE_FOLDERS, list_files, read_notes
 from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
 from stackenv.transactions.child_process import end_with_parent
 
 ANACONDA = ("https://repo.anaconda.com/", "https://repo.continuum.io/", "pkgs/")
-# Where packages put their files, beside what those that are installed use already.
-USUAL = (
-    "bin",
-    "conda-meta",
-    "etc",
-    "include",
-    "info",
-    "lib",
-    "lib64",
-    "libexec",
-    "man",
-    "sbin",
-    "share",
-    "ssl",
-    "var",
-)
 
 
 def ask_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -148,7 +132,8 @@ def read_changes(answer: Mapping[str, Any]) -> tuple[PackageChange, ...]:
 def list_touched(prefix: Path) -> tuple[str, ...]:
     """Return glob patterns, below `prefix`, of where conda puts, or may put, files."""
     files = (name for _, names in read_files(prefix) for name in names)
-    top = {*USUAL, *(name.split("/")[0] for name in files)} - {"", ".", ".."}
+    # What comes new may use folders that nothing installed uses yet.
+    top = {*PACKAGE_FOLDERS, *(name.split("/")[0] for name in files)} - {"", ".", ".."}
     # In the last are the commands by which conda runs what packages bring for their installation.
     return (*map(glob.escape, sorted(top)), ".tmp*")
 
