@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackenv.account.storage_places import find_pip_cache_folder, list_venvs
 from stackenv.cleaning.in_use import find_reason_to_keep
-from stackenv.cleaning.leftover_environments import list_leftovers, read_own_record
+from stackenv.cleaning.leftover_environments import list_leftovers, read_intact_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.conda.command import describe_command
 from stackenv.conda.package_cache import list_unused
@@ -200,7 +200,7 @@ def list_replaced(context: Context) -> Iterator[Path]:
         prefix, seen = module.prefix, set()
         while prefix and prefix not in seen:
             seen.add(prefix)
-            record = read_own_record(Path(prefix))
+            record = read_intact_record(Path(prefix))
             if record is None or record.module_folder != str(context.store.root):
                 break
             prefix = record.replaces

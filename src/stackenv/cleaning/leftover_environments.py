@@ -46,7 +46,7 @@ def list_leftovers(prefixes: Iterable[Path], read_prefix: Callable[[Path], str |
     seen = set()
     for prefix in prefixes:
         real = os.path.realpath(prefix)
-        record = read_own_record(prefix)
+        record = read_intact_record(prefix)
         if record is None or real in seen:
             continue
         seen.add(real)
@@ -58,7 +58,7 @@ def list_leftovers(prefixes: Iterable[Path], read_prefix: Callable[[Path], str |
             yield Leftover(prefix, record, leads_to)
 
 
-def read_own_record(prefix: Path) -> Record | None:
+def read_intact_record(prefix: Path) -> Record | None:
     """Return the record in `prefix` if it is complete and of this very folder; None otherwise."""
     try:
         if any((prefix / FOLDER).glob("unfinished-*")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from stackenv import STACKENV_UUID
 from stackenv.environments.store import ModuleStore, StoredModule
 from stackenv.record import RECORD_VERSION
 from stackenv.site.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
+from stackenv.transactions.writers import name_user
 
 # The two lines that lead to the record; a path has at most 4096 bytes (PATH_MAX).
 BEGINNING_BYTES = 16384
@@ -111,7 +111,7 @@ class Survey:
         if depends_on or indirect:
             shown = (module.full_name, str(module.path), module.prefix)
             full_name, path, prefix = map(make_printable, shown)
-            owner = name_user(file.owner)
+            owner = make_printable(name_user(file.owner))
             self.found.append(
                 DependentModule(owner, full_name, path, prefix, depends_on, indirect, record.written_s)
             )
@@ -164,11 +164,3 @@ def read_number(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
         raise ValueError("no number of a record")
     return int(digits)
-
-
-def name_user(number: int) -> str:
-    """Return the name of the user `number`, or the number."""
-    try:
-        return make_printable(pwd.getpwuid(number).pw_name)
-    except KeyError:
-        return str(number)
