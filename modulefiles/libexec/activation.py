@@ -257,7 +257,7 @@ def change_prompt(environ, after):
     return [("prompt", after.get("CONDA_PROMPT_MODIFIER", "") + prompt)]
 
 
-def leave_without_conda(environ):
+def deactivate_missing_conda(environ):
     """Return the operations that leave every environment of after the load without asking conda.
 
     For an unload at which conda fails (a broken ~/.condarc) or does nothing (CONDA_PREFIX unset by
@@ -304,7 +304,7 @@ def main():
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
     if command == "leave":
-        operations, scripts = leave_without_conda(environ), []
+        operations, scripts = deactivate_missing_conda(environ), []
     elif command == "bring-back":
         operations, scripts = [], []
     else:

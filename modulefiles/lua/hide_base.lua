@@ -3,7 +3,7 @@ function hide_base()
   local base = (os.getenv("STACKENV_CONDA_ROOT") or "") .. "/bin"
   if loading and base ~= "/bin" and lists("PATH", base) then
     setenv("STACKENV_CONDA_BASE", "1")
-    take_out("load", "PATH", base)
+    remove_entry("load", "PATH", base)
   end
   unset_without_shell("STACKENV_CONDA_BASE")
 end

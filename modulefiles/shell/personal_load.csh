@@ -13,7 +13,7 @@ if ( $?_OLD_VIRTUAL_PATH ) then
     if ( $?STACKENV_VENV_BEFORE && $?VIRTUAL_ENV ) then
         if ( "$STACKENV_VENV_BEFORE" != "$VIRTUAL_ENV" ) then
             set __se_entry = "$STACKENV_VENV_BEFORE/bin"
-            # include shell/take_out.csh
+            # include shell/remove_entry.csh
             set __se_before = ( $path:q )
             set path = ( $__se_list:q )
             set _OLD_VIRTUAL_PATH = "$PATH"

@@ -3,7 +3,7 @@ if set -q _OLD_VIRTUAL_PATH
     set -l __se_list $PATH
     if set -q STACKENV_VENV_BEFORE; and test "$STACKENV_VENV_BEFORE" != "$VIRTUAL_ENV"
         set -l __se_entry "$STACKENV_VENV_BEFORE/bin"
-        # include shell/take_out.fish
+        # include shell/remove_entry.fish
     end
     set -gx _OLD_VIRTUAL_PATH $__se_list
 end

@@ -4,7 +4,7 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ]; then
     __se_list=$PATH
     if [ -n "${STACKENV_VENV_BEFORE-}" ] && [ "$STACKENV_VENV_BEFORE" != "${VIRTUAL_ENV-}" ]; then
         __se_entry=$STACKENV_VENV_BEFORE/bin
-        # include shell/take_out.sh
+        # include shell/remove_entry.sh
     fi
     _OLD_VIRTUAL_PATH=$__se_list
     unset __se_list __se_entry

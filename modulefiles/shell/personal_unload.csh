@@ -25,7 +25,7 @@ endif
 unset _STACKENV_VENV _STACKENV_VENV_PROMPT _STACKENV_UNLOAD
 if ( $?_OLD_VIRTUAL_PATH && $?VIRTUAL_ENV ) then
     set __se_entry = "$VIRTUAL_ENV/bin"
-    # include shell/take_out.csh
+    # include shell/remove_entry.csh
     set path = ( $__se_list:q )
     set _OLD_VIRTUAL_PATH = "$PATH"
     set path = ( $__se_entry:q $__se_list:q )

@@ -20,6 +20,6 @@ if set -q _OLD_VIRTUAL_PATH; and set -q VIRTUAL_ENV
     end
     set -l __se_list $PATH
     set -l __se_entry "$VIRTUAL_ENV/bin"
-    # include shell/take_out.fish
+    # include shell/remove_entry.fish
     set -gx _OLD_VIRTUAL_PATH $__se_list
 end

@@ -63,7 +63,7 @@ if [ -n "${_OLD_VIRTUAL_PATH-}" ] && [ -n "${VIRTUAL_ENV-}" ]; then
     esac
     __se_list=$PATH
     __se_entry=$VIRTUAL_ENV/bin
-    # include shell/take_out.sh
+    # include shell/remove_entry.sh
     _OLD_VIRTUAL_PATH=$__se_list
     unset __se_list __se_entry
 fi

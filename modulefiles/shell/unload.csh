@@ -51,7 +51,7 @@ if ( "$__se_before" == clean ) then
     unset _CONDA_ROOT _CONDA_EXE
     # Left by conda's own hook, where a script has run that.
     foreach __se_entry ( __ROOT__/bin __ROOT__/condabin )
-        # include shell/take_out.csh
+        # include shell/remove_entry.csh
         if ( $#__se_list != $#path ) set path = ( $__se_list:q )
     end
     unset __se_list __se_entry

@@ -65,7 +65,7 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
         functions -e __conda_add_prompt return_last_status
         set -l __se_list $PATH
         for __se_entry in __ROOT__/bin __ROOT__/condabin
-            # include shell/take_out.fish
+            # include shell/remove_entry.fish
         end
         test (count $__se_list) = (count $PATH)
         or set -gx PATH $__se_list

@@ -41,7 +41,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
                 __conda_hashr __add_sys_prefix_to_path 2>/dev/null || :
             __se_list=$PATH
             for __se_entry in __ROOT__/bin __ROOT__/condabin; do
-                # include shell/take_out.sh
+                # include shell/remove_entry.sh
             done
             PATH=$__se_list
             # Only bash has no prompt in a script; the hook sets an empty one.

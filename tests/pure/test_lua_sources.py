@@ -65,7 +65,7 @@ def test_a_file_is_the_function_of_its_name(path: Path) -> None:
 def test_each_function_is_called_by_a_modulefile() -> None:
     cpu = describe_conda_environment_module(PACKED_CONDA)
     text = "".join(path.read_text(encoding="utf-8") for path in GOLDEN) + render_module(cpu)
-    assert {name for name in list_own_functions() if name not in text} <= {"refuse_without_features"}
+    assert {name for name in list_own_functions() if name not in text} <= {"require_cpu_features"}
 
 
 # What only Lua has, and no shell.

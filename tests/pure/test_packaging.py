@@ -51,34 +51,34 @@ DATA = """
     templates/lua/activate.lua
     templates/lua/active_level.lua
     templates/lua/active_prefix.lua
+    templates/lua/base_path.lua
+    templates/lua/deactivate_missing_conda.lua
     templates/lua/fill_in.lua
     templates/lua/forget_words.lua
     templates/lua/hide_base.lua
-    templates/lua/keep_value.lua
-    templates/lua/leave_without_conda.lua
     templates/lua/lists.lua
     templates/lua/mount_image.lua
     templates/lua/notice.lua
     templates/lua/notice_no_place.lua
     templates/lua/notice_other_conda.lua
     templates/lua/notice_pythonpath.lua
-    templates/lua/order_path.lua
+    templates/lua/push_env.lua
     templates/lua/put_first.lua
     templates/lua/read_text.lua
-    templates/lua/refuse_elsewhere.lua
     templates/lua/refuse_over_active.lua
     templates/lua/refuse_shells.lua
-    templates/lua/refuse_without.lua
-    templates/lua/refuse_without_features.lua
-    templates/lua/refuse_without_module.lua
-    templates/lua/replace_env.lua
+    templates/lua/remove_entry.lua
+    templates/lua/require_cpu_features.lua
+    templates/lua/require_module.lua
+    templates/lua/require_path.lua
+    templates/lua/require_platform.lua
     templates/lua/run_in_shell.lua
+    templates/lua/save_env.lua
     templates/lua/save_prior_conda.lua
     templates/lua/set_default.lua
+    templates/lua/storage_places.lua
     templates/lua/store_environments.lua
-    templates/lua/store_in.lua
     templates/lua/store_packages.lua
-    templates/lua/take_out.lua
     templates/lua/unset_without_shell.lua
     templates/lua/usable_place.lua
     templates/lua/visible_prefixes.lua
@@ -106,15 +106,15 @@ DATA = """
     templates/shell/personal_unload.csh
     templates/shell/personal_unload.fish
     templates/shell/personal_unload.sh
+    templates/shell/remove_entry.csh
+    templates/shell/remove_entry.fish
+    templates/shell/remove_entry.sh
     templates/shell/run_file.csh
     templates/shell/run_file.fish
     templates/shell/run_file.sh
     templates/shell/show_again.csh
     templates/shell/show_again.fish
     templates/shell/show_again.sh
-    templates/shell/take_out.csh
-    templates/shell/take_out.fish
-    templates/shell/take_out.sh
     templates/shell/unload.csh
     templates/shell/unload.fish
     templates/shell/unload.sh

@@ -192,11 +192,11 @@ def test_a_sites_own_shell_file_takes_the_place_of_the_shipped_one(tmp_path: Pat
 
 def test_a_sites_own_function_of_lua_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "lua").mkdir()
-    own = "function order_path(on_path)\n  if not on_path then take_out(mode(), 'PATH', root) end\nend\n"
-    (tmp_path / "lua/order_path.lua").write_text(f"-- The site's.\n{own}")
+    own = "function base_path(on_path)\n  if not on_path then remove_entry(mode(), 'PATH', root) end\nend\n"
+    (tmp_path / "lua/base_path.lua").write_text(f"-- The site's.\n{own}")
     text = render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
     assert own in text and "visible_prefixes" not in text
-    assert "function take_out(" in text and compile_lua(text) == ""
+    assert "function remove_entry(" in text and compile_lua(text) == ""
 
 
 BROKEN = {

@@ -44,7 +44,7 @@ PERSONAL = {
 SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
 # What is in another file is read with that; the last is for bash alone.
 NAMES = {
-    dialect: sorted(p.stem for p in (TEMPLATES / "shell").glob(f"*.{dialect}") if p.stem != "take_out")
+    dialect: sorted(p.stem for p in (TEMPLATES / "shell").glob(f"*.{dialect}") if p.stem != "remove_entry")
     for dialect in ("sh", "csh", "fish")
 }
 POSIX_NAMES = [name for name in NAMES["sh"] if name != "conda_export"]

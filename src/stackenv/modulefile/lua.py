@@ -53,7 +53,7 @@ def call_storage(operation: op.StoragePlaces) -> Iterator[Call]:
         parts = [{"variable": p.name} if isinstance(p, Variable) else p.text for p in place.parent.parts]
         return {"parent": parts, "environments": place.environments, "packages": place.packages}
 
-    yield "store_in", [describe(place) for place in operation.places]
+    yield "storage_places", [describe(place) for place in operation.places]
 
 
 def call_shell_command(operation: op.ShellCommand) -> Iterator[Call]:
@@ -94,7 +94,7 @@ def call_conda_environment(operation: personal.CondaEnvironment) -> Iterator[Cal
 
 def call_join_path(operation: personal.JoinPath) -> Iterator[Call]:
     if operation.own:
-        yield "take_out", "unload", operation.variable, operation.value
+        yield "remove_entry", "unload", operation.variable, operation.value
     yield f"{'append' if operation.last else 'prepend'}_path", operation.variable, operation.value
 
 
@@ -110,7 +110,7 @@ def call_shell_code(operation: personal.ShellCode) -> Iterator[Call]:
 
 def call_require_cpu(operation: personal.RequireCpuFeatures) -> Iterator[Call]:
     if operation.features:
-        yield "refuse_without_features", operation.features, operation.message
+        yield "require_cpu_features", operation.features, operation.message
 
 
 def call_extensions(operation: personal.Extensions) -> Iterator[Call]:
@@ -129,10 +129,10 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     op.PrependPath: call_prepend_path,
     op.SetEnv: call("setenv", "variable", "value"),
     op.SavePriorConda: call("save_prior_conda"),
-    op.BasePath: call("order_path", "on_path", "priority"),
+    op.BasePath: call("base_path", "on_path", "priority"),
     op.DeactivateMissingConda: lambda o: [
         (
-            "leave_without_conda",
+            "deactivate_missing_conda",
             o.message,
             {dialect: Source(f"shell/show_again.{dialect}") for dialect in SHELLS},
         )
@@ -144,16 +144,16 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     # One line each: spider keeps what follows the first colon.
     personal.Whatis: lambda o: [("whatis", f"{o.key}: {' '.join(o.value.split())}")],
     personal.Extensions: call_extensions,
-    personal.RequirePath: call("refuse_without", "path", "message"),
-    personal.RequireModule: call("refuse_without_module", "name", "message"),
-    personal.RequirePlatform: call("refuse_elsewhere", "machine", "os", "message"),
+    personal.RequirePath: call("require_path", "path", "message"),
+    personal.RequireModule: call("require_module", "name", "message"),
+    personal.RequirePlatform: call("require_platform", "machine", "os", "message"),
     personal.RequireCpuFeatures: call_require_cpu,
     personal.MountImage: call_mount_image,
     personal.DependsOn: call("depends_on", "name"),
-    personal.RemovePath: lambda o: [("take_out", "load", "PATH", o.value)],
+    personal.RemovePath: lambda o: [("remove_entry", "load", "PATH", o.value)],
     personal.ForgetWords: lambda o: [("forget_words", variable) for variable in o.variables],
-    personal.PushEnv: lambda o: [("replace_env", o.variable, False if o.value is None else o.value)],
-    personal.SaveEnv: call("keep_value", "source", "target"),
+    personal.PushEnv: lambda o: [("push_env", o.variable, False if o.value is None else o.value)],
+    personal.SaveEnv: call("save_env", "source", "target"),
     personal.CondaEnvironment: call_conda_environment,
     personal.SetDefault: call("set_default", "variable", "value"),
     personal.JoinPath: call_join_path,

@@ -1,8 +1,8 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4731da0a0d150a46e86aa9bd3231ac9468b2ec73fb4b67232dfd6b6af54210ff
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:eed8eb4f2b2a0e7a8162db1dacd75507321aa7616ae7753acac77128c4480553
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
-local active_level, active_prefix, fill_in, leave_without_conda, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, order_path, refuse_shells, run_in_shell, save_prior_conda, store_environments, store_in, store_packages, take_out, unset_without_shell, usable_place, visible_prefixes
+local active_level, active_prefix, base_path, deactivate_missing_conda, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, unset_without_shell, usable_place, visible_prefixes
 
 -- What the module does, in this order; the functions that Lmod does not have follow.
 local function main()
@@ -15,9 +15,9 @@ local function main()
   prepend_path("PATH", root .. "/bin")
   prepend_path("PATH", root .. "/condabin")
   prepend_path("PATH", root .. "/libexec/stackenv/condabin")
-  order_path(true, 100)
+  base_path(true, 100)
   -- Where packages and environments go.
-  store_in({ { parent = { { variable = "HOME" } }, environments = "conda/envs", packages = "conda/pkgs" } })
+  storage_places({ { parent = { { variable = "HOME" } }, environments = "conda/envs", packages = "conda/pkgs" } })
   setenv("STACKENV_CONDA_ROOT", root)
   setenv("CONDA_EXE", root .. "/bin/conda")
   setenv("CONDA_PYTHON_EXE", root .. "/bin/python")
@@ -191,7 +191,7 @@ fi]],
   notice_other_conda("Anaconda3: the environment %s of another conda is active in this shell, perhaps from a conda init block in a start-up file; python stays that one until you type: conda deactivate", root .. "/bin/conda")
   notice_no_place("Anaconda3: none of the places that this site gives to conda environments can be used now; they go where conda puts them by itself, the folder .conda in your home")
   -- Leave the environments that were activated after the load.
-  leave_without_conda("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean", {
+  deactivate_missing_conda("/software/Anaconda3/2024.02-1 is gone: its environments were left without their own scripts; a new shell is clean", {
     sh = [[
 [ -z "${STACKENV_HIDDEN_PYTHONPATH:+${LOADEDMODULES-}}" ] || export PYTHONPATH="$STACKENV_HIDDEN_PYTHONPATH"
 [ -z "${STACKENV_HIDDEN_EBPYTHONPREFIXES:+${LOADEDMODULES-}}" ] || export EBPYTHONPREFIXES="$STACKENV_HIDDEN_EBPYTHONPREFIXES"
@@ -371,8 +371,26 @@ function active_prefix(level, active)
   local variable = level == active and "CONDA_PREFIX" or "CONDA_PREFIX_" .. level
   return variable, os.getenv(variable)
 end
-function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
-function leave_without_conda(message, show_again)
+function base_path(base_on_path, personal_priority)
+  if not loading then return end
+  local visible = visible_prefixes()
+  local base_visible = base_on_path and #visible == 0
+  for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
+  if not base_visible then remove_entry("load", "PATH", root .. "/bin") end
+  local function put(entry)
+    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(entry .. ":", 1, true)
+    prepend_path{"PATH", entry, priority = ranked and personal_priority or 0}
+  end
+  local personal, our_pip = os.getenv("STACKENV_CONDA_ENV"), root .. "/libexec/stackenv/pip"
+  for number, prefix in ipairs((reloaded or personal) and visible or {}) do
+    if number == #visible and prefix ~= personal then
+      remove_path("PATH", our_pip)
+      put(our_pip)
+    end
+    if prefix ~= "" then put(prefix .. "/bin") end
+  end
+end
+function deactivate_missing_conda(message, show_again)
   if not unloading or isFile(root .. "/bin/python") then return end
   local function unset(...)
     for _, variable in ipairs({ ... }) do
@@ -396,6 +414,7 @@ function leave_without_conda(message, show_again)
   run_in_shell("unload", show_again)
   LmodMessage(message)
 end
+function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
 function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
 function notice(text, found)
   local cluster = os.getenv("SLURM_JOB_ID") or os.getenv("PBS_JOBID") or os.getenv("LSB_JOBID")
@@ -430,29 +449,13 @@ function notice_pythonpath(of_user, of_module)
   if own and of_user then notice(of_user, own) end
   if brought and not own and of_module then notice(of_module, brought) end
 end
-function order_path(base_on_path, personal_priority)
-  if not loading then return end
-  local visible = visible_prefixes()
-  local base_visible = base_on_path and #visible == 0
-  for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
-  if not base_visible then take_out("load", "PATH", root .. "/bin") end
-  local function put(entry)
-    local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(entry .. ":", 1, true)
-    prepend_path{"PATH", entry, priority = ranked and personal_priority or 0}
-  end
-  local personal, our_pip = os.getenv("STACKENV_CONDA_ENV"), root .. "/libexec/stackenv/pip"
-  for number, prefix in ipairs((reloaded or personal) and visible or {}) do
-    if number == #visible and prefix ~= personal then
-      remove_path("PATH", our_pip)
-      put(our_pip)
-    end
-    if prefix ~= "" then put(prefix .. "/bin") end
-  end
-end
 function refuse_shells(names, message)
   for _, shell in ipairs(names) do
     if loading and shell == myShellName() then LmodError(message) end
   end
+end
+function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
 function run_in_shell(when, code) -- what only a shell can do
   local text = code[myShellType()] or code[myShellName()]
@@ -468,6 +471,14 @@ function save_prior_conda()
   end
   setenv("STACKENV_CONDA_BEFORE", prior)
 end
+function storage_places(places)
+  local other = (os.getenv("STACKENV_CONDA_ROOT") or root) ~= root
+  if not unloading and (not loading or other) then return end
+  local environments, packages
+  if loading then environments, packages = usable_place(places) end
+  store_environments(environments)
+  store_packages(packages)
+end
 function store_environments(folder)
   local ours = os.getenv("STACKENV_CONDA_ENVS")
   if unloading then folder = ours end
@@ -477,14 +488,6 @@ function store_environments(folder)
     setenv("STACKENV_CONDA_ENVS", folder)
   end
 end
-function store_in(places)
-  local other = (os.getenv("STACKENV_CONDA_ROOT") or root) ~= root
-  if not unloading and (not loading or other) then return end
-  local environments, packages
-  if loading then environments, packages = usable_place(places) end
-  store_environments(environments)
-  store_packages(packages)
-end
 function store_packages(folder)
   local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
   if unloading then folder = ours end
@@ -492,9 +495,6 @@ function store_packages(folder)
     if not unloading or set == folder then setenv("CONDA_PKGS_DIRS", folder) end
     setenv("STACKENV_CONDA_PKGS", folder)
   end
-end
-function take_out(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
-  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
 function unset_without_shell(variable)
   if unloading and not ({ sh = true, csh = true, fish = true })[myShellType()] then setenv(variable, "") end

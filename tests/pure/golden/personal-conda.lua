@@ -1,34 +1,34 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:31dce937630d11f25e1f7e858829560aa2f5226ec6fee6b018c8be702cc0e12f
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:225298a6cc57e5a5e87ebc0066bbb599a080e9873c56850db2b9d479b48b9973
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"
 local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
 local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
-local activate, active_level, fill_in, forget_words, hide_base, lists, notice, notice_pythonpath, put_first, read_text, refuse_elsewhere, refuse_over_active, refuse_without, refuse_without_module, replace_env, run_in_shell, set_default, take_out, unset_without_shell
+local activate, active_level, fill_in, forget_words, hide_base, lists, notice, notice_pythonpath, push_env, put_first, read_text, refuse_over_active, remove_entry, require_module, require_path, require_platform, run_in_shell, set_default, unset_without_shell
 local function main() -- what the module does; the functions that Lmod does not have follow
   whatis("Name: myenv")
   whatis("Version: 1.0")
   whatis("Description: personal conda environment on Anaconda3/2024.02-1")
   extensions("gdal/3.8.4")
-  refuse_without(prefix .. "/conda-meta", "myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
-  refuse_elsewhere("x86_64", "rocky 9", "myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export myenv/1.0 --format environment")
+  require_path(prefix .. "/conda-meta", "myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
+  require_platform("x86_64", "rocky 9", "myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export myenv/1.0 --format environment")
   family("stackenv")
-  refuse_without_module("Anaconda3/2024.02-1", "myenv/1.0 was made on the module Anaconda3/2024.02-1, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild myenv/1.0 --module ANOTHER")
+  require_module("Anaconda3/2024.02-1", "myenv/1.0 was made on the module Anaconda3/2024.02-1, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild myenv/1.0 --module ANOTHER")
   depends_on("Anaconda3/2024.02-1")
   refuse_over_active("myenv/1.0 is not loaded over an environment that is active already: %s. Leave that first: conda deactivate (or a new shell, where a start-up file activates it)")
   hide_base()
   put_first(prefix .. "/stackenv/bin", 100)
   put_first(prefix .. "/bin", 100)
   activate("myenv")
-  replace_env("PIP_USER", false)
-  replace_env("PYTHONNOUSERSITE", "1")
-  replace_env("R_HOME", false)
-  replace_env("GDAL_DATA", prefix .. "/share/gdal")
+  push_env("PIP_USER", false)
+  push_env("PYTHONNOUSERSITE", "1")
+  push_env("R_HOME", false)
+  push_env("GDAL_DATA", prefix .. "/share/gdal")
   set_default("PROJ_NETWORK", "ON")
   prepend_path("XDG_DATA_DIRS", "/opt/share")
-  take_out("unload", "XDG_DATA_DIRS", prefix .. "/share")
+  remove_entry("unload", "XDG_DATA_DIRS", prefix .. "/share")
   prepend_path("XDG_DATA_DIRS", prefix .. "/share")
-  take_out("unload", "MANPATH", prefix .. "/man")
+  remove_entry("unload", "MANPATH", prefix .. "/man")
   append_path("MANPATH", prefix .. "/man")
   notice_pythonpath("myenv/1.0: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which needs no Python module; if an import goes wrong, unload that module", false)
   forget_words("PIP_CONSTRAINT")
@@ -62,7 +62,7 @@ function hide_base()
   local base = (os.getenv("STACKENV_CONDA_ROOT") or "") .. "/bin"
   if loading and base ~= "/bin" and lists("PATH", base) then
     setenv("STACKENV_CONDA_BASE", "1")
-    take_out("load", "PATH", base)
+    remove_entry("load", "PATH", base)
   end
   unset_without_shell("STACKENV_CONDA_BASE")
 end
@@ -90,30 +90,7 @@ function notice_pythonpath(of_user, of_module)
   if own and of_user then notice(of_user, own) end
   if brought and not own and of_module then notice(of_module, brought) end
 end
-function put_first(entry, priority) -- on PATH, once
-  take_out("load", "PATH", entry)
-  take_out("unload", "PATH", entry)
-  prepend_path{"PATH", entry, priority = priority}
-end
-function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
-function refuse_elsewhere(machine, system, message)
-  local release = loading and "\n" .. read_text("/etc/os-release") or ""
-  local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
-  local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
-  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
-  if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
-end
-function refuse_over_active(message)
-  local level, now = active_level(), os.getenv("CONDA_PREFIX")
-  if loading and level > 0 and not (level == 1 and now == os.getenv("STACKENV_CONDA_ENV")) then
-    LmodError(fill_in(message, now or "?"))
-  end
-end
-function refuse_without(path, message) if loading and not lfs.attributes(path, "mode") then LmodError(message) end end
-function refuse_without_module(module, message)
-  if loading and not isloaded(module) and not isAvail(module) then LmodError(message) end
-end
-function replace_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
+function push_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
   local stack, now = "__LMOD_STACK_" .. variable, os.getenv(variable)
   local pushed, aside = os.getenv(stack), os.getenv("STACKENV_VENV_ASIDE")
   if not unloading and not exchanged and (value or now) then
@@ -125,6 +102,32 @@ function replace_env(variable, value) -- a pushenv; what the user had comes back
     if not ours or not pushed:find(":.*:") then setenv(stack, "") end
   end
 end
+function put_first(entry, priority) -- on PATH, once
+  remove_entry("load", "PATH", entry)
+  remove_entry("unload", "PATH", entry)
+  prepend_path{"PATH", entry, priority = priority}
+end
+function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
+function refuse_over_active(message)
+  local level, now = active_level(), os.getenv("CONDA_PREFIX")
+  if loading and level > 0 and not (level == 1 and now == os.getenv("STACKENV_CONDA_ENV")) then
+    LmodError(fill_in(message, now or "?"))
+  end
+end
+function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
+end
+function require_module(module, message)
+  if loading and not isloaded(module) and not isAvail(module) then LmodError(message) end
+end
+function require_path(path, message) if loading and not lfs.attributes(path, "mode") then LmodError(message) end end
+function require_platform(machine, system, message)
+  local release = loading and "\n" .. read_text("/etc/os-release") or ""
+  local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
+  local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
+  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
+  if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
+end
 function run_in_shell(when, code) -- what only a shell can do
   local text = code[myShellType()] or code[myShellName()]
   if text and mode() == when then execute{cmd = text, modeA = {when}} end
@@ -132,9 +135,6 @@ end
 function set_default(variable, value)
   local now = os.getenv(variable)
   if not now or not loading and now == value then setenv(variable, value) end
-end
-function take_out(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
-  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
 end
 function unset_without_shell(variable)
   if unloading and not ({ sh = true, csh = true, fish = true })[myShellType()] then setenv(variable, "") end

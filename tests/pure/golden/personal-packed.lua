@@ -1,27 +1,27 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:cafc8b6d3a42d65326029a8eca32fab765eddd2741d35400d55023a898323c93
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c1768470f6e44924002ff2a2d8243700cfb9a99f492229695974c79774b0f862
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
 local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
 local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
-local forget_words, keep_value, lists, mount_image, read_text, refuse_elsewhere, refuse_without, refuse_without_module, replace_env, run_in_shell, take_out
+local forget_words, lists, mount_image, push_env, read_text, remove_entry, require_module, require_path, require_platform, run_in_shell, save_env
 local function main() -- what the module does; the functions that Lmod does not have follow
   whatis("Name: biopy")
   whatis("Version: 1.0")
   whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
   extensions("biopython/1.83")
-  refuse_without(prefix .. "/pyvenv.cfg", "biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
-  refuse_elsewhere("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export biopy/1.0 --format requirements")
+  require_path(prefix .. "/pyvenv.cfg", "biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
+  require_platform("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export biopy/1.0 --format requirements")
   family("stackenv")
-  refuse_without_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild biopy/1.0 --module ANOTHER")
+  require_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild biopy/1.0 --module ANOTHER")
   depends_on("SciPy-bundle/2023.07-gfbf-2023a")
   mount_image(prefix .. "/stackenv/packed", prefix .. "/stackenv/packed-0a1b2c3d")
-  refuse_without(prefix .. "/bin/python", "biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")
-  keep_value("VIRTUAL_ENV", "STACKENV_VENV_BEFORE")
-  replace_env("VIRTUAL_ENV", prefix)
-  replace_env("VIRTUAL_ENV_PROMPT", "(biopy) ")
-  replace_env("PYTHONHOME", false)
-  take_out("load", "PATH", prefix .. "/bin")
+  require_path(prefix .. "/bin/python", "biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")
+  save_env("VIRTUAL_ENV", "STACKENV_VENV_BEFORE")
+  push_env("VIRTUAL_ENV", prefix)
+  push_env("VIRTUAL_ENV_PROMPT", "(biopy) ")
+  push_env("PYTHONHOME", false)
+  remove_entry("load", "PATH", prefix .. "/bin")
   prepend_path{"PATH", prefix .. "/bin", priority = 100}
   forget_words("PIP_CONSTRAINT")
   forget_words("UV_CONSTRAINT")
@@ -39,10 +39,6 @@ function forget_words(variable) -- in shells that have loaded what stackenv 0.1 
   end
   if word then setenv(copy, "") setenv(stack, "") end
 end
-function keep_value(variable, copy) -- of before the load
-  local value = loading and os.getenv(variable) or unloading and os.getenv(copy) or ""
-  if value ~= "" then setenv(copy, value) end
-end
 function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
 function mount_image(entrance, mark)
   if loading and not isFile(mark) then
@@ -51,19 +47,7 @@ function mount_image(entrance, mark)
   end
   if unloading then capture(entrance .. " unmount 2>&1") end
 end
-function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
-function refuse_elsewhere(machine, system, message)
-  local release = loading and "\n" .. read_text("/etc/os-release") or ""
-  local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
-  local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
-  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
-  if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
-end
-function refuse_without(path, message) if loading and not lfs.attributes(path, "mode") then LmodError(message) end end
-function refuse_without_module(module, message)
-  if loading and not isloaded(module) and not isAvail(module) then LmodError(message) end
-end
-function replace_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
+function push_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
   local stack, now = "__LMOD_STACK_" .. variable, os.getenv(variable)
   local pushed, aside = os.getenv(stack), os.getenv("STACKENV_VENV_ASIDE")
   if not unloading and not exchanged and (value or now) then
@@ -75,12 +59,28 @@ function replace_env(variable, value) -- a pushenv; what the user had comes back
     if not ours or not pushed:find(":.*:") then setenv(stack, "") end
   end
 end
+function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
+function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
+  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
+end
+function require_module(module, message)
+  if loading and not isloaded(module) and not isAvail(module) then LmodError(message) end
+end
+function require_path(path, message) if loading and not lfs.attributes(path, "mode") then LmodError(message) end end
+function require_platform(machine, system, message)
+  local release = loading and "\n" .. read_text("/etc/os-release") or ""
+  local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
+  local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
+  local here = loading and machine ~= "" and posix and posix.uname and posix.uname("%m") or machine
+  if here ~= machine or system ~= "" and found:gsub("^platform:", "") ~= system then LmodError(message) end
+end
 function run_in_shell(when, code) -- what only a shell can do
   local text = code[myShellType()] or code[myShellName()]
   if text and mode() == when then execute{cmd = text, modeA = {when}} end
 end
-function take_out(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
-  for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
+function save_env(variable, copy) -- of before the load
+  local value = loading and os.getenv(variable) or unloading and os.getenv(copy) or ""
+  if value ~= "" then setenv(copy, value) end
 end
 main()
 

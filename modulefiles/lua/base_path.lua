@@ -1,11 +1,11 @@
 -- Keeps the base off PATH while an environment is active, and without `base_on_path` always; what a reload finds
 -- active is in front again, where Lmod has just put this module.
-function order_path(base_on_path, personal_priority)
+function base_path(base_on_path, personal_priority)
   if not loading then return end
   local visible = visible_prefixes()
   local base_visible = base_on_path and #visible == 0
   for _, prefix in ipairs(visible) do base_visible = base_visible or prefix == root end
-  if not base_visible then take_out("load", "PATH", root .. "/bin") end
+  if not base_visible then remove_entry("load", "PATH", root .. "/bin") end
   local function put(entry)
     -- What has a priority on PATH, such as a personal module's, keeps it.
     local ranked = (os.getenv("__LMOD_Priority_PATH") or ""):find(entry .. ":", 1, true)

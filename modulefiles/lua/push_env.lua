@@ -1,6 +1,6 @@
 -- `value` false: unset. A plain pushenv would not bring back the right one where Lmod exchanges two personal
 -- modules, where the user has changed the variable since, and in a reload.
-function replace_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
+function push_env(variable, value) -- a pushenv; what the user had comes back, unless it was changed since the load
   local stack, now = "__LMOD_STACK_" .. variable, os.getenv(variable)
   local pushed, aside = os.getenv(stack), os.getenv("STACKENV_VENV_ASIDE")
   if not unloading and not exchanged and (value or now) then

@@ -1,4 +1,4 @@
 -- Lmod itself would say that it does not know the module, and not what to type.
-function refuse_without_module(module, message)
+function require_module(module, message)
   if loading and not isloaded(module) and not isAvail(module) then LmodError(message) end
 end

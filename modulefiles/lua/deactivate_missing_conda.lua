@@ -1,6 +1,6 @@
 -- Leaves the environments at an unload when the installation is gone from under the shell: PATH and conda's
 -- variables are cleaned, what packages' scripts have set stays.
-function leave_without_conda(message, show_again)
+function deactivate_missing_conda(message, show_again)
   if not unloading or isFile(root .. "/bin/python") then return end
   -- In this mode Lmod undoes what it reads.
   local function unset(...)

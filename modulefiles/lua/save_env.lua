@@ -1,5 +1,5 @@
 -- For code of the shell, which runs when `variable` has another value.
-function keep_value(variable, copy) -- of before the load
+function save_env(variable, copy) -- of before the load
   local value = loading and os.getenv(variable) or unloading and os.getenv(copy) or ""
   if value ~= "" then setenv(copy, value) end
 end

@@ -1,5 +1,5 @@
 -- Packages were compiled here for the CPU. /proc/cpuinfo has x86's flags, or arm's Features.
-function refuse_without_features(features, message)
+function require_cpu_features(features, message)
   local text = loading and read_text("/proc/cpuinfo") or ""
   local has = " " .. (text:match("\nflags%s*:([^\n]*)") or text:match("\nFeatures%s*:([^\n]*)") or "") .. " "
   local missing = {}

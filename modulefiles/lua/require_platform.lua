@@ -1,6 +1,6 @@
 -- Compiled parts run on one kind of machine, and on one major version of an operating system: in Red Hat's family
 -- PLATFORM_ID tells it (os-release(5)), elsewhere ID and VERSION_ID. Neither starts a process.
-function refuse_elsewhere(machine, system, message)
+function require_platform(machine, system, message)
   local release = loading and "\n" .. read_text("/etc/os-release") or ""
   local id, major = release:match("\nID=[\"']?([^\"'\n]*)"), release:match("\nVERSION_ID=[\"']?(%d+)")
   local found = release:match("\nPLATFORM_ID=[\"']?([^\"'\n]+)") or major and (id or "") .. " " .. major or system
