@@ -33,6 +33,15 @@ def test_unpacked_it_is_what_it_was(packer: User) -> None:
     assert load(packer, "pip install pandas").returncode == 0
 
 
+def test_what_an_older_stackenv_did_not_write_is_there_when_it_is_packed_and_unpacked(packer: User) -> None:
+    missing = packer.home / "venvs/bio-1.0/stackenv/load.sh"
+    contents = missing.read_text()
+    for command in ("pack", "unpack"):
+        missing.unlink()
+        done = packer.stackenv(command, "bio")
+        assert done.returncode == 0 and missing.read_text() == contents, done.stderr
+
+
 def test_a_dry_run_changes_nothing(packer: User) -> None:
     before = describe_tree(packer.home)
     done = packer.stackenv("pack", "bio", "--dry-run")
