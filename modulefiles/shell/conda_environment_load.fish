@@ -1,5 +1,4 @@
 # After a load. See conda_environment_load.sh for the reasons.
-set -g _STACKENV_UNLOAD __UNLOAD__
 if not functions -q deactivate
     function deactivate
         if test "$argv[1]" != nondestructive

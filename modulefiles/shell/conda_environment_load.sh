@@ -1,5 +1,4 @@
 # After a load. See personal_load.sh for the reasons.
-_STACKENV_UNLOAD=__UNLOAD__
 case "$(command -v deactivate 2>/dev/null || :)" in
 "" | /*)
     _STACKENV_DEACTIVATE=__MODULE__

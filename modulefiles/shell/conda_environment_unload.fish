@@ -23,4 +23,3 @@ if set -q _STACKENV_DEACTIVATE
     end
     set -e _STACKENV_DEACTIVATE
 end
-set -e _STACKENV_UNLOAD

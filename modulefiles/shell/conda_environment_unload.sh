@@ -31,4 +31,3 @@ if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
     esac
     unset _STACKENV_DEACTIVATE
 fi
-unset _STACKENV_UNLOAD

@@ -100,6 +100,9 @@ DATA = """
     templates/shell/conda_unload.fish
     templates/shell/conda_unload.sh
     templates/shell/gone.csh
+    templates/shell/load_file.csh
+    templates/shell/load_file.fish
+    templates/shell/load_file.sh
     templates/shell/personal_load.csh
     templates/shell/personal_load.fish
     templates/shell/personal_load.sh
@@ -109,15 +112,15 @@ DATA = """
     templates/shell/remove_entry.csh
     templates/shell/remove_entry.fish
     templates/shell/remove_entry.sh
-    templates/shell/run_file.csh
-    templates/shell/run_file.fish
-    templates/shell/run_file.sh
     templates/shell/show_again.csh
     templates/shell/show_again.fish
     templates/shell/show_again.sh
     templates/shell/unload.csh
     templates/shell/unload.fish
     templates/shell/unload.sh
+    templates/shell/unload_file.csh
+    templates/shell/unload_file.fish
+    templates/shell/unload_file.sh
 """.split()  # noqa: SIM905 (a list of files reads better as lines)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir")
 DEPENDENCIES = """

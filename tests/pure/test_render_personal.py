@@ -186,7 +186,14 @@ CHECKS = {
 
 @pytest.mark.parametrize(
     "source",
-    ["run_file", "personal_load", "personal_unload", "conda_environment_load", "conda_environment_unload"],
+    [
+        "load_file",
+        "unload_file",
+        "personal_load",
+        "personal_unload",
+        "conda_environment_load",
+        "conda_environment_unload",
+    ],
 )
 @pytest.mark.parametrize("dialect", CHECKS)
 @settings(max_examples=5, deadline=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Callable
 
 from stackenv import STACKENV_UUID
@@ -12,6 +12,7 @@ from stackenv.environments.launch import describe_launch_file
 from stackenv.environments.module import SHIM, describe_load, require_kind
 from stackenv.environments.packed import describe_entrance, list_beside
 from stackenv.modulefile import InstalledFile, Source
+from stackenv.modulefile.lua import IN_MODULE
 from stackenv.record import FOLDER, Python, Record
 
 LAYERS = "_stackenv_layers"
@@ -45,11 +46,14 @@ WITHOUT_CODE = {
 }
 
 
-def describe_shell_files(record: Record, source: str) -> tuple[InstalledFile, ...]:
+def describe_shell_files(
+    record: Record, source: str, in_module: Sequence[str] = ()
+) -> tuple[InstalledFile, ...]:
     """Return the files of code that the shells run after a load and after an unload.
 
     `source` is the beginning of their names in the templates' folder shell/. From the load on the shell keeps
-    the code of the unload, for the folder may be gone by then.
+    the code of the unload, for the folder may be gone by then; but of the dialects `in_module`, for which the
+    module holds it.
     """
     folder = f"{record.path}/{FOLDER}"
     values = {"MODULE": record.full_name, "PREFIX": record.path, "FILE": f"{folder}/load.csh"}
@@ -64,6 +68,7 @@ def describe_shell_files(record: Record, source: str) -> tuple[InstalledFile, ..
         )
         for dialect in SHELLS
         for when, without in WITHOUT_CODE.items()
+        if when == "load" or dialect not in in_module
     )
 
 
@@ -159,7 +164,7 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
         loss="where pip is told to install into ~/.local or only into a venv, it fails in the environment",
     )
     return (
-        *describe_shell_files(record, "conda_environment"),
+        *describe_shell_files(record, "conda_environment", IN_MODULE),
         *shims,
         pip_conf,
         *describe_start_files(record),

@@ -141,6 +141,7 @@ def describe_common(
     record: Record,
     refused_without: Sequence[tuple[str, str]],
     environment: tuple[Operation, ...],
+    code: ShellCode,
 ) -> ModuleSpec:
     """Return the module of `record`; `refused_without` are paths and what to say when one is gone."""
     packages = tuple(f"{p.name}/{p.version}" for p in record.packages if p.name not in IN_EVERY_VENV)
@@ -166,7 +167,7 @@ def describe_common(
                 *environment,
                 ForgetWords(("PIP_CONSTRAINT", "UV_CONSTRAINT")),
             ),
-            "commands": (ShellCode(f"{record.path}/{FOLDER}"),),
+            "commands": (code,),
         },
         comments=(f"record: {record.path}/{RECORD_FILE}", f"{CHOICES_TITLE}{write_choices(record)}"),
     )
@@ -195,6 +196,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         record,
         refused_without=((f"{prefix}/pyvenv.cfg", describe_hint(record, "its folder")),),
         environment=environment,
+        code=ShellCode(f"{prefix}/{FOLDER}"),
     )
 
 
@@ -237,6 +239,8 @@ def describe_conda_environment_module(record: Record) -> ModuleSpec:
             *describe_activation(record.activation, prefix),
             TerminalNotices("", notice, notice if record.sees_modules else "", "", ""),
         ),
+        # It puts conda's base back on PATH.
+        code=ShellCode(f"{prefix}/{FOLDER}", "conda_environment", {"PREFIX": prefix}),
     )
 
 

@@ -26,6 +26,8 @@ from stackenv.modulefile.templates import render_source
 UNSAFE_IN_NOTICE = re.compile(r"['\"`!*?\[\]{}\\$~\n]")
 
 SHELLS = ("sh", "csh", "fish")
+# csh has no function, and evaluates no more than a line.
+IN_MODULE = ("sh", "fish")
 # The name of a function, and what it gets.
 Call = tuple[Any, ...]
 
@@ -104,7 +106,11 @@ def call_mount_image(operation: personal.MountImage) -> Iterator[Call]:
 
 def call_shell_code(operation: personal.ShellCode) -> Iterator[Call]:
     for when in ("load", "unload"):
-        code = {d: Source(f"shell/run_file.{d}", {"FILE": f"{operation.folder}/{when}.{d}"}) for d in SHELLS}
+        code = {
+            d: Source(f"shell/{when}_file.{d}", {"FILE": f"{operation.folder}/{when}.{d}"}) for d in SHELLS
+        }
+        if when == "unload" and operation.unload:
+            code |= {d: Source(f"shell/{operation.unload}_unload.{d}", operation.values) for d in IN_MODULE}
         yield "run_in_shell", when, code
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Union
 
 
@@ -156,10 +157,14 @@ class JoinPath:
 class ShellCode:
     """Have the shell run the code of files in `folder`, after a load and after an unload.
 
-    They are load.DIALECT and unload.DIALECT; an unload without them runs what the load has kept.
+    They are load.DIALECT and unload.DIALECT; an unload without them runs what the load has kept. With `unload`,
+    the beginning of names in the templates' folder shell/, the module itself holds the unload's code for sh
+    and fish, with `values`: also a shell that has not run the load needs it, where the folder has gone.
     """
 
     folder: str
+    unload: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 PersonalOperation = Union[

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:225298a6cc57e5a5e87ebc0066bbb599a080e9873c56850db2b9d479b48b9973
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7c3adba1a2f27578dc738a0387677c53aa49ff0444ce8cd931145af829cb5f8a
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"
@@ -34,8 +34,62 @@ local function main() -- what the module does; the functions that Lmod does not 
   forget_words("PIP_CONSTRAINT")
   forget_words("UV_CONSTRAINT")
   if loading and not exchanged or unloading and active == name then setenv("STACKENV_ENVIRONMENT", name) end
-  run_in_shell("load", { sh = "if [ -r /conda/envs/myenv/stackenv/load.sh ]; then . /conda/envs/myenv/stackenv/load.sh; else eval \"${_STACKENV_UNLOAD-}\"; fi", csh = "if ( -r '/conda/envs/myenv/stackenv/load.csh' ) source '/conda/envs/myenv/stackenv/load.csh'; if ( ! -r '/conda/envs/myenv/stackenv/load.csh' && $?_STACKENV_UNLOAD ) eval 'eval \"$_STACKENV_UNLOAD\"'", fish = "if test -r '/conda/envs/myenv/stackenv/load.fish'; source '/conda/envs/myenv/stackenv/load.fish'; else; eval $_STACKENV_UNLOAD; end" })
-  run_in_shell("unload", { sh = "if [ -r /conda/envs/myenv/stackenv/unload.sh ]; then . /conda/envs/myenv/stackenv/unload.sh; else eval \"${_STACKENV_UNLOAD-}\"; fi", csh = "if ( -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( ! -r '/conda/envs/myenv/stackenv/unload.csh' && $?_STACKENV_UNLOAD ) eval 'eval \"$_STACKENV_UNLOAD\"'", fish = "if test -r '/conda/envs/myenv/stackenv/unload.fish'; source '/conda/envs/myenv/stackenv/unload.fish'; else; eval $_STACKENV_UNLOAD; end" })
+  run_in_shell("load", { sh = "if [ -f /conda/envs/myenv/stackenv/load.sh ] && [ -r /conda/envs/myenv/stackenv/load.sh ]; then \\. /conda/envs/myenv/stackenv/load.sh; fi", csh = "if ( -f '/conda/envs/myenv/stackenv/load.csh' && -r '/conda/envs/myenv/stackenv/load.csh' ) source '/conda/envs/myenv/stackenv/load.csh'", fish = "if test -f '/conda/envs/myenv/stackenv/load.fish'; and test -r '/conda/envs/myenv/stackenv/load.fish'; builtin source '/conda/envs/myenv/stackenv/load.fish'; end" })
+  run_in_shell("unload", {
+    sh = [[
+if [ "${CONDA_PREFIX_1-}" = /conda/envs/myenv ] && [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_ROOT-}" ]; then
+    while [ "${CONDA_SHLVL:-0}" -gt 0 ]; do
+        _STACKENV_LEVEL=$CONDA_SHLVL
+        conda deactivate || break
+        [ "${CONDA_SHLVL-}" != "$_STACKENV_LEVEL" ] || break
+    done
+    unset _STACKENV_LEVEL
+fi
+if [ -z "${STACKENV_CONDA_ENV-}" ] && [ -n "${STACKENV_CONDA_BASE-}" ]; then
+    case ":$PATH:" in
+    *":${STACKENV_CONDA_ROOT-}/bin:"*) ;;
+    *":${STACKENV_CONDA_ROOT:-/-}/condabin:"*)
+        PATH=":$PATH:"
+        PATH="${PATH%%":$STACKENV_CONDA_ROOT/condabin:"*}:$STACKENV_CONDA_ROOT/condabin:$STACKENV_CONDA_ROOT/bin:${PATH#*":$STACKENV_CONDA_ROOT/condabin:"}"
+        PATH="${PATH#:}"
+        PATH="${PATH%:}"
+        ;;
+    esac
+    unset STACKENV_CONDA_BASE
+fi
+if [ -n "${_STACKENV_DEACTIVATE-}" ]; then
+    case "$(typeset -f deactivate 2>/dev/null || :)" in
+    *_STACKENV_DEACTIVATE*) unset -f deactivate ;;
+    "") [ -n "${_OLD_VIRTUAL_PATH-}" ] || unset -f deactivate 2>/dev/null || : ;;
+    esac
+    unset _STACKENV_DEACTIVATE
+fi]],
+    csh = "if ( -f '/conda/envs/myenv/stackenv/unload.csh' && -s '/conda/envs/myenv/stackenv/unload.csh' && -r '/conda/envs/myenv/stackenv/unload.csh' ) source '/conda/envs/myenv/stackenv/unload.csh'; if ( $?_STACKENV_UNLOAD ) eval 'eval \"$_STACKENV_UNLOAD\"'",
+    fish = [[
+if test "$CONDA_PREFIX_1" = '/conda/envs/myenv'; and not set -q STACKENV_CONDA_ENV; and set -q STACKENV_CONDA_ROOT
+    while test "$CONDA_SHLVL" -gt 0 2>/dev/null
+        set -l __se_level $CONDA_SHLVL
+        conda deactivate
+        or break
+        test "$CONDA_SHLVL" != "$__se_level"
+        or break
+    end
+end
+if not set -q STACKENV_CONDA_ENV; and set -q STACKENV_CONDA_BASE
+    if set -q STACKENV_CONDA_ROOT; and not contains -- "$STACKENV_CONDA_ROOT/bin" $PATH
+        if set -l __se_index (contains -i -- "$STACKENV_CONDA_ROOT/condabin" $PATH)
+            set -gx PATH $PATH[1..$__se_index] "$STACKENV_CONDA_ROOT/bin" $PATH[(math $__se_index + 1)..]
+        end
+    end
+    set -e STACKENV_CONDA_BASE
+end
+if set -q _STACKENV_DEACTIVATE
+    if functions -q deactivate; and functions deactivate | string match -q '*$_STACKENV_DEACTIVATE*'
+        functions -e deactivate
+    end
+    set -e _STACKENV_DEACTIVATE
+end]],
+  })
 end
 
 function activate(environment) -- an unload unsets these only where nothing was activated on top
