@@ -139,9 +139,9 @@ def test_a_module_that_reads_from_the_terminal_finds_it_closed(tree) -> None:
 def test_modules_in_load_order_with_those_that_the_user_asked_for(tree) -> None:
     write_stack(tree)
     assert tree.loaded("Bundle").read_loaded() == (
-        LoadedModule("Compiler/1", str(tree.folder / "Compiler/1.lua"), False, True, 1),
-        LoadedModule("Python/3.11", str(tree.folder / "Python/3.11.lua"), False, False, 2),
-        LoadedModule("Bundle/2.0", str(tree.folder / "Bundle/2.0.lua"), True, False, 3),
+        LoadedModule("Compiler/1", str(tree.folder / "Compiler/1.lua"), False, 1),
+        LoadedModule("Python/3.11", str(tree.folder / "Python/3.11.lua"), False, 2),
+        LoadedModule("Bundle/2.0", str(tree.folder / "Bundle/2.0.lua"), True, 3),
     )
 
 
@@ -179,14 +179,6 @@ def test_purged_unloads_sticky_modules_too_and_keeps_what_is_the_users(tree) -> 
     assert loaded.read_loaded() and purged.read_loaded() == ()
     left = {k: v for k, v in purged.environ.items() if not k.startswith(("_ModuleTable", "__LMOD_REF"))}
     assert left == tree.lmod(MINE="x", PYTHONPATH="/mine").environ
-
-
-def test_with_modules_starts_clean(tree) -> None:
-    write_stack(tree)
-    tree.write("Other/1", 'setenv("OTHER", "1")')
-    clean = tree.loaded("Other").with_modules("Python/3.11")
-    assert [m.full_name for m in clean.read_loaded()] == ["Compiler/1", "Python/3.11"]
-    assert "OTHER" not in clean.environ
 
 
 def test_available_are_full_names_in_the_order_of_versions(tree, tmp_path) -> None:

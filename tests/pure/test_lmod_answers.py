@@ -170,8 +170,8 @@ systemBaseMPATH = "/modules:/more",
 
 def test_a_table_written_after_mt_lua_of_9_not_run_is_read() -> None:
     assert read_loaded_modules(encode_table(TABLE_OF_9)) == (
-        LoadedModule("py-thon/3", "/modules/é/3.lua", asked_for=False, sticky=True, order=1),
-        LoadedModule("Bundle/2", "/modules/Bundle/2.lua", asked_for=True, sticky=False, order=2),
+        LoadedModule("py-thon/3", "/modules/é/3.lua", asked_for=False, order=1),
+        LoadedModule("Bundle/2", "/modules/Bundle/2.lua", asked_for=True, order=2),
     )
 
 
@@ -219,8 +219,8 @@ def test_what_is_no_literal_table_is_refused_and_the_names_are_read_instead(text
         TableReader(text).read("_ModuleTable_")
     environ = {**encode_table(text), "LOADEDMODULES": "a/1::b/2", "_LMFILES_": "/m/a/1.lua"}
     assert read_loaded_modules(environ) == (
-        LoadedModule("a/1", "/m/a/1.lua", asked_for=True, sticky=False, order=1),
-        LoadedModule("b/2", "", asked_for=True, sticky=False, order=2),
+        LoadedModule("a/1", "/m/a/1.lua", asked_for=True, order=1),
+        LoadedModule("b/2", "", asked_for=True, order=2),
     )
 
 

@@ -163,11 +163,6 @@ class Lmod:
             return self
         return replace(self, environ=self._change("--force", "purge")[0])
 
-    def with_modules(self, *names: str) -> Lmod:
-        """Return an Lmod in whose environment `names` are loaded, and what they pull in, no others."""
-        purged = self.purged()
-        return replace(purged, environ=purged.load(*names).environ)
-
     def available(self, pattern: str = "") -> tuple[str, ...]:
         """Return the full names of the modules that can be loaded now and match `pattern`.
 

@@ -53,8 +53,6 @@ class LoadedModule:
         Of the modulefile; empty when the environment does not say.
     asked_for
         Whether the user asked for it, and no other module pulled it in.
-    sticky
-        Whether `module purge` leaves it.
     order
         Its place in the order of loading, from 1.
     """
@@ -62,7 +60,6 @@ class LoadedModule:
     full_name: str
     path: str
     asked_for: bool
-    sticky: bool
     order: int
 
 
@@ -78,7 +75,7 @@ def read_loaded_modules(environ: Mapping[str, str]) -> tuple[LoadedModule, ...]:
         names = [name for name in environ.get("LOADEDMODULES", "").split(":") if name]
         paths = [path for path in environ.get("_LMFILES_", "").split(":") if path][: len(names)]
         return tuple(
-            LoadedModule(name, path, asked_for=True, sticky=False, order=order)
+            LoadedModule(name, path, asked_for=True, order=order)
             for order, (name, path) in enumerate(zip_longest(names, paths, fillvalue=""), 1)
         )
 
@@ -114,15 +111,12 @@ def read_entry(entry: LuaTable) -> LoadedModule:
     full_name, path, order = entry.get("fullName"), entry.get("fn"), entry.get("loadOrder")
     if not (isinstance(full_name, str) and isinstance(path, str) and isinstance(order, int)):
         raise TableError("an entry of Lmod's table has no name, path or place")
-    properties = entry.get("propT")
-    of_lmod = properties.get("lmod") if isinstance(properties, dict) else None
     return LoadedModule(
         full_name,
         path,
         # A module that is pulled in, by load as by depends_on, is deeper than 0; it comes up to 0
         # when the user then loads it too, while ref_count only counts those that depend on it.
         asked_for=entry.get("stackDepth", 0) == 0,
-        sticky=isinstance(of_lmod, dict) and of_lmod.get("sticky") == 1,
         order=order,
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 # linux/posix_acl_xattr.h and posix_acl.h: version, then tag, rights and number of each entry.
 ATTRIBUTE = "system.posix_acl_access"
 HEADER, ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
-USER, OWNING_GROUP, GROUP, MASK = 0x02, 0x04, 0x08, 0x10
+USER, OWNING_GROUP, GROUP = 0x02, 0x04, 0x08
 WRITE = 2
 
 

@@ -91,7 +91,7 @@ def capture_activation(prefix: Path, timeout_s: int = 60) -> CapturedActivation:
         findings += find_missing_csh(sources, changes)
     for name, reason in differing.items():
         if name not in changes or changes[name].verb != "backup":
-            changes[name] = keep_common(changes.get(name, Change("unknown")), name, sh.plain, runs.other)
+            changes[name] = keep_common(changes.get(name, Change("unknown")), name, runs.other)
             findings.append(CaptureFinding("differs", name, f"{reason} ({find_setter(sh.plain, name)})"))
     return assemble(changes, findings, hash_activation(Path(sources.prefix)))
 

@@ -202,7 +202,7 @@ def explain_difference(here: str | None, there: str | None, plain: Observation, 
     return "is another each time"
 
 
-def keep_common(change: Change, name: str, plain: Observation, other: Observation) -> Change:
+def keep_common(change: Change, name: str, other: Observation) -> Change:
     """Return the `change` of a variable that differs between the runs, without what differs."""
     here = [*change.front, *change.back]
     was = other.before.get(name)
