@@ -11,7 +11,7 @@ import pytest
 from people import Person, make_wheel
 
 from stackenv.errors import InstallError
-from stackenv.lifecycle.requirements import Outcome, install_with_conda, want_of_conda
+from stackenv.lifecycle.requirements import InstallReport, install_with_conda, requirement_of_conda
 
 NEEDY = [f"a-{number}" for number in range(1, 8)]
 
@@ -80,7 +80,7 @@ def test_a_failure_of_condas_own_loosens_no_version() -> None:
         calls.append(words)
         raise InstallError("[Errno 122] Disk quota exceeded")
 
-    wanted = [want_of_conda("samtools", "1.9"), want_of_conda("python", "3.9.1")]
+    wanted = [requirement_of_conda("samtools", "1.9"), requirement_of_conda("python", "3.9.1")]
     with pytest.raises(InstallError, match="quota"):
-        install_with_conda(call, lambda *specs: None, wanted, Outcome())
+        install_with_conda(call, lambda *specs: None, wanted, InstallReport())
     assert calls == [("create", "samtools=1.9", "python=3.9.1")]

@@ -50,10 +50,10 @@ def rebuild(
     from stackenv.lifecycle.rebuild import RebuildRequest, rebuild_environment
 
     rebuilt = rebuild_environment(RebuildRequest(name, modules, no_build_isolation, force, shared), dry_run)
-    if rebuilt.outcome is None:
+    if rebuilt.report is None:
         print_steps(rebuilt.steps, as_json)
     elif as_json:
         print_json(rebuilt.describe())
     else:
-        for sentence in rebuilt.outcome.sentences():
+        for sentence in rebuilt.report.sentences():
             print_line(sentence)

@@ -27,7 +27,7 @@ from stackenv.lifecycle.requirements import (
     leave_out_usual,
     list_recorded,
     list_recorded_of_conda,
-    want_line,
+    read_requirement,
 )
 from stackenv.output import tell
 from stackenv.record import Record, parse_record
@@ -102,7 +102,7 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
         [str(item) for item in data.get(name) or () if str(item).isprintable()]
         for name in ("requirements", "channels")
     )
-    special = [want_line(line, believed=False) for line in lines]
+    special = [read_requirement(line, believed=False) for line in lines]
     if record.kind == "conda":
         conda = list_recorded_of_conda(record)
         for wanted in conda:
@@ -148,7 +148,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
     assert request.from_file
     with opened(request, dry_run) as context:
         remaking = plan_from(request, request.from_file, context)
-        new, outcome = remaking.making, remaking.outcome
+        new, report = remaking.making, remaking.report
 
         def look() -> None:
             for fault in list_new_faults(remaking.old, new.record, new.modulefile, context):
@@ -156,7 +156,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
 
         steps = (*remaking.plan_environment(), Step("look whether all of it works", look))
         made = new.carry_out(steps, dry_run, complete=False)
-        return replace(made, differences=tuple(outcome.sentences()), details=outcome.describe())
+        return replace(made, differences=tuple(report.sentences()), details=report.describe())
 
 
 def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:

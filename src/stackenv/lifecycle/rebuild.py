@@ -26,7 +26,7 @@ from stackenv.jupyter.kernels import rewrite_kernels
 from stackenv.lifecycle.making import Making
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
-from stackenv.lifecycle.requirements import Outcome, read_contents
+from stackenv.lifecycle.requirements import InstallReport, read_contents
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
@@ -57,24 +57,24 @@ class Rebuilt:
         Their sentences.
     old, record
         Of the environment before and now; None for a dry run.
-    outcome
+    report
         What became of its packages.
     """
 
     steps: tuple[str, ...]
     old: Record | None = None
     record: Record | None = None
-    outcome: Outcome | None = None
+    report: InstallReport | None = None
 
     def describe(self) -> dict[str, Any]:
         """Return the same as plain data."""
-        assert self.old and self.record and self.outcome
+        assert self.old and self.record and self.report
         return {
             "module": self.record.full_name,
             "environment": self.record.path,
             "former": self.old.path,
             "modules": list(self.record.modules),
-            **self.outcome.describe(),
+            **self.report.describe(),
         }
 
 
@@ -109,7 +109,7 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
     if leave:
         tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
     tell_collections(module, record, context)
-    return Rebuilt((), old, record, rebuilding.remaking.outcome)
+    return Rebuilt((), old, record, rebuilding.remaking.report)
 
 
 @dataclass
@@ -137,7 +137,7 @@ class Rebuilding:
     def sentences(self) -> tuple[str, ...]:
         """What a dry run prints."""
         steps = (step.sentence for step in self.plan().steps)
-        return (*steps, self.switch_sentence, *self.remaking.outcome.sentences())
+        return (*steps, self.switch_sentence, *self.remaking.report.sentences())
 
     @property
     def switch_sentence(self) -> str:
@@ -208,8 +208,8 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
     if old.packed:
         tell(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
     new = Making(record, stack, context, module.path, sees_base(old))
-    outcome = Outcome(left_behind=[*list_foreign(old), *list_settings(old)])
-    remaking = Remaking(new, old, read_contents(old), outcome, not request.no_build_isolation)
+    report = InstallReport(left_behind=[*list_foreign(old), *list_settings(old)])
+    remaking = Remaking(new, old, read_contents(old), report, not request.no_build_isolation)
     return Rebuilding(remaking, module, seen, request.force)
 
 

@@ -33,8 +33,8 @@ from stackenv.lifecycle.conda_update import choose_channels
 from stackenv.lifecycle.making import Making
 from stackenv.lifecycle.requirements import (
     Contents,
-    Outcome,
-    Wanted,
+    InstallReport,
+    PackageRequirement,
     ask_unavailable,
     install_with_conda,
     install_with_pip,
@@ -57,7 +57,7 @@ class Remaking:
         The record of the one that there was.
     contents
         The packages that it is to have.
-    outcome
+    report
         What became of them.
     isolated
         Whether builds from source see only what they ask for.
@@ -66,15 +66,15 @@ class Remaking:
     making: Making
     old: Record
     contents: Contents
-    outcome: Outcome = field(default_factory=Outcome)
+    report: InstallReport = field(default_factory=InstallReport)
     isolated: bool = True
-    wanted: Sequence[Wanted] = field(init=False)
+    wanted: Sequence[PackageRequirement] = field(init=False)
 
     def __post_init__(self) -> None:
         # What the modules hold is left to them.
         self.wanted = self.contents.pip
         if self.making.record.kind == "venv":
-            self.wanted = split_off_stack(self.contents.pip, self.making.record.pinned, self.outcome)
+            self.wanted = split_off_stack(self.contents.pip, self.making.record.pinned, self.report)
 
     def plan_environment(self) -> tuple[Step, ...]:
         """Return the steps that make the environment with its packages, and write the record."""
@@ -89,7 +89,7 @@ class Remaking:
     def _complete(self) -> None:
         self.making.complete()
         if self.making.record.kind == "venv":
-            self.outcome.settle(self.wanted, self.making.record.packages, self.making.stack)
+            self.report.settle(self.wanted, self.making.record.packages, self.making.stack)
 
     def _install_with_pip(self) -> None:
         making = self.making
@@ -97,7 +97,7 @@ class Remaking:
             self._install_beside_conda()
             return
         install_with_pip(
-            making.record, self.wanted, making.environ, making.reports, self.outcome, self.isolated
+            making.record, self.wanted, making.environ, making.reports, self.report, self.isolated
         )
         making.tell_replaced()
 
@@ -117,23 +117,23 @@ class Remaking:
         def find_unavailable(*packages: str) -> set[str] | None:
             return ask_unavailable(conda, describe("create", *packages), environ)
 
-        install_with_conda(call, find_unavailable, self.contents.conda, self.outcome)
-        self.outcome.settle(self.contents.conda, read_packages(Path(record.path)))
+        install_with_conda(call, find_unavailable, self.contents.conda, self.report)
+        self.report.settle(self.contents.conda, read_packages(Path(record.path)))
 
     def _install_beside_conda(self) -> None:
         """Install what pip had put into the conda environment."""
-        making, outcome, wanted = self.making, self.outcome, self.wanted
+        making, report, wanted = self.making, self.report, self.wanted
         prefix = Path(making.record.path)
         python = find_python(prefix)
         if python is None:
             for package in wanted:
-                outcome.miss(package, "there is no Python in the new environment")
+                report.miss(package, "there is no Python in the new environment")
             return
         subject = replace(making.record, kind="venv", python=python, pinned=())
         environ = describe_inside(making.record, making.stack.environ)
-        install_with_pip(subject, wanted, environ, making.reports, outcome, self.isolated)
+        install_with_pip(subject, wanted, environ, making.reports, report, self.isolated)
         now = [Package(d.metadata["Name"], d.version) for d in read_site_packages(prefix)]
-        outcome.settle(wanted, now)
+        report.settle(wanted, now)
 
 
 def describe_inside(record: Record, environ: Mapping[str, str]) -> dict[str, str]:

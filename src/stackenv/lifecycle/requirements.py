@@ -47,8 +47,8 @@ NOT_PROVIDED = re.compile(r"nothing provides (?:requested )?([A-Za-z0-9_][\w.-]*
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A package.
+class PackageRequirement:
+    """A package that an environment is to have.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ class Wanted:
 class Contents:
     """What an environment is to have again: packages of pip's, packages of conda's and where those are."""
 
-    pip: tuple[Wanted, ...] = ()
-    conda: tuple[Wanted, ...] = ()
+    pip: tuple[PackageRequirement, ...] = ()
+    conda: tuple[PackageRequirement, ...] = ()
     channels: tuple[str, ...] = ()
 
 
@@ -90,55 +90,55 @@ def read_contents(record: Record) -> Contents:
     if record.kind == "venv":
         installed = list_installed(prefix)
         return Contents(pip=leave_out_usual([*installed, *list_lost(record, installed)]))
-    packages = tuple(want_of_conda(p.name, p.version) for p in read_packages(prefix))
+    packages = tuple(requirement_of_conda(p.name, p.version) for p in read_packages(prefix))
     installed = list_installed(prefix)
     if not packages:
         return Contents(leave_out_usual(installed or list_recorded(record)), list_recorded_of_conda(record))
     return Contents(leave_out_usual(installed), packages, tuple(list_channels(prefix)))
 
 
-def want_of_conda(name: str, version: str) -> Wanted:
+def requirement_of_conda(name: str, version: str) -> PackageRequirement:
     """Return conda's package, by its version: a build is for one platform, and is withdrawn at times."""
-    return Wanted(name, version, (f"{name}={version}",))
+    return PackageRequirement(name, version, (f"{name}={version}",))
 
 
-def leave_out_usual(found: Iterable[Wanted]) -> tuple[Wanted, ...]:
+def leave_out_usual(found: Iterable[PackageRequirement]) -> tuple[PackageRequirement, ...]:
     """Return `found` without what each venv gets by itself."""
     return tuple(w for w in found if canonicalize_name(w.name) not in IN_EVERY_VENV)
 
 
-def list_installed(prefix: Path) -> list[Wanted]:
+def list_installed(prefix: Path) -> list[PackageRequirement]:
     """Return the packages of pip's at `prefix`; those of which only an empty folder is left, too.
 
     In a conda environment what conda itself has not installed there.
     """
-    found: dict[str, Wanted] = {}
+    found: dict[str, PackageRequirement] = {}
     for path, distribution in read_owners(prefix).by_pip:
         named = METADATA_FOLDER.fullmatch(path.name)
         if distribution.is_named:
-            wanted = want_distribution(distribution)
+            wanted = requirement_of_distribution(distribution)
         elif named:
-            wanted = want_exactly(named[1].replace("_", "-"), named[2])
+            wanted = exact_requirement(named[1].replace("_", "-"), named[2])
         else:
             continue
         found[str(canonicalize_name(wanted.name))] = wanted
     return sorted(found.values(), key=lambda wanted: wanted.name.casefold())
 
 
-def want_distribution(distribution: PathDistribution) -> Wanted:
+def requirement_of_distribution(distribution: PathDistribution) -> PackageRequirement:
     """Return the installed package `distribution`, from where it came."""
     name, version = str(distribution.metadata["Name"]), str(distribution.version)
     origin = read_origin(distribution.read_text("direct_url.json"))
     url = str(origin.get("url", ""))
-    exactly = want_exactly(name, version)
+    exactly = exact_requirement(name, version)
     if exactly.why or not url:
         return exactly
     if origin.get("dir_info", {}).get("editable") and url.startswith("file://"):
-        return Wanted(name, version, ("-e", unquote(urlsplit(url).path)))
-    return Wanted(name, version, (describe_requirement(distribution),))
+        return PackageRequirement(name, version, ("-e", unquote(urlsplit(url).path)))
+    return PackageRequirement(name, version, (describe_requirement(distribution),))
 
 
-def want_exactly(name: str, version: str) -> Wanted:
+def exact_requirement(name: str, version: str) -> PackageRequirement:
     """Return the package of the index; one that pip could not be asked for says why."""
     text = f"{name}=={version}"
     try:
@@ -148,11 +148,13 @@ def want_exactly(name: str, version: str) -> Wanted:
     except InvalidRequirement:
         plain = False
     if not plain:
-        return Wanted(name, version, (), f"{name!r} {version!r} is nothing that pip could be asked for")
-    return Wanted(name, version, (text,))
+        return PackageRequirement(
+            name, version, (), f"{name!r} {version!r} is nothing that pip could be asked for"
+        )
+    return PackageRequirement(name, version, (text,))
 
 
-def list_recorded(record: Record) -> list[Wanted]:
+def list_recorded(record: Record) -> list[PackageRequirement]:
     """Return the packages of pip's that `record` has."""
     found = []
     for package in record.packages:
@@ -161,18 +163,18 @@ def list_recorded(record: Record) -> list[Wanted]:
         if package.source and not package.source.endswith(FILES_OF_INDEXES):
             # The index may have another package of that name.
             why = f"it came from {package.source}, of which the record does not have the place"
-            found.append(Wanted(package.name, package.version, (), why))
+            found.append(PackageRequirement(package.name, package.version, (), why))
         else:
-            found.append(want_exactly(package.name, package.version))
+            found.append(exact_requirement(package.name, package.version))
     return found
 
 
-def list_recorded_of_conda(record: Record) -> tuple[Wanted, ...]:
+def list_recorded_of_conda(record: Record) -> tuple[PackageRequirement, ...]:
     """Return the packages of conda's that `record` has."""
-    return tuple(want_of_conda(p.name, p.version) for p in record.packages if not p.installer)
+    return tuple(requirement_of_conda(p.name, p.version) for p in record.packages if not p.installer)
 
 
-def list_lost(record: Record, installed: Sequence[Wanted]) -> list[Wanted]:
+def list_lost(record: Record, installed: Sequence[PackageRequirement]) -> list[PackageRequirement]:
     """Return what `record` has and is not among `installed`; that, when none is, is wanted again.
 
     Of a few nobody knows whether they were purged with their metadata, or uninstalled.
@@ -195,11 +197,11 @@ def read_packed(record: Record) -> Contents:
     try:
         if record.kind == "venv":
             lines = (prefix / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
-            return Contents(pip=leave_out_usual(map(want_line, filter(is_requirement, lines))))
+            return Contents(pip=leave_out_usual(map(read_requirement, filter(is_requirement, lines))))
         data = yaml.safe_load((prefix / ENVIRONMENT).read_text(encoding="utf-8"))
         pip = [line for entry in data["dependencies"] if isinstance(entry, dict) for line in entry["pip"]]
         return Contents(
-            leave_out_usual(map(want_line, map(str, pip))),
+            leave_out_usual(map(read_requirement, map(str, pip))),
             list_recorded_of_conda(record),
             tuple(map(str, data["channels"])),
         )
@@ -214,24 +216,24 @@ def is_requirement(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("#")
 
 
-def want_line(line: str, believed: bool = True) -> Wanted:
+def read_requirement(line: str, believed: bool = True) -> PackageRequirement:
     """Return the package of a line as `stackenv export` writes it; unless `believed` no URL is followed."""
     try:
         found = Requirement(line)
     except InvalidRequirement:
-        return Wanted(line, "", (), "that is nothing that pip could be asked for")
+        return PackageRequirement(line, "", (), "that is nothing that pip could be asked for")
     if ARCHIVE.fullmatch(found.name):
-        return Wanted(line, "", (), "that is the name of a file, and no package")
+        return PackageRequirement(line, "", (), "that is the name of a file, and no package")
     version = next((s.version for s in found.specifier if s.operator == "=="), "")
     if found.url and not believed:
         typed = shlex.quote(f"{found.name} @ {found.url}")
         why = f"it came from a place of its own; if you trust that, load the module and: pip install {typed}"
-        return Wanted(found.name, version, (), why)
-    return Wanted(found.name, version, (line,))
+        return PackageRequirement(found.name, version, (), why)
+    return PackageRequirement(found.name, version, (line,))
 
 
 @dataclass
-class Outcome:
+class InstallReport:
     """What became of the packages that were wanted.
 
     Parameters
@@ -254,11 +256,23 @@ class Outcome:
     missing: list[tuple[str, str, str]] = field(default_factory=list)
     left_behind: list[str] = field(default_factory=list)
 
-    def miss(self, package: Wanted, why: str) -> None:
+    def miss(self, package: PackageRequirement, why: str) -> None:
         """Note that `package` could not be had."""
         self.missing.append((package.name, package.version, why))
 
-    def settle(self, wanted: Iterable[Wanted], now: Iterable[Package], stack: Stack | None = None) -> None:
+    def split_off_impossible(self, wanted: Iterable[PackageRequirement]) -> list[PackageRequirement]:
+        """Note those of `wanted` that cannot even be asked for; return the others."""
+        possible = []
+        for package in wanted:
+            if package.why:
+                self.miss(package, package.why)
+            else:
+                possible.append(package)
+        return possible
+
+    def settle(
+        self, wanted: Iterable[PackageRequirement], now: Iterable[Package], stack: Stack | None = None
+    ) -> None:
         """Note what became of `wanted`, now that the environment has the packages `now`.
 
         What is not in it, and not missing, the modules of `stack` have: then pip has left it alone.
@@ -282,7 +296,7 @@ class Outcome:
             else:
                 self.miss(package, "it was installed, and is not there")
 
-    def require_some(self, wanted: Sequence[Wanted], hint: str) -> None:
+    def require_some(self, wanted: Sequence[PackageRequirement], hint: str) -> None:
         """Raise InstallError with `hint` when not one of `wanted` could be had: the cause is another."""
         missing = [why for name, _, why in self.missing if name in {w.name for w in wanted}]
         if wanted and len(missing) == len(wanted):
@@ -316,9 +330,9 @@ class Outcome:
 
 
 def split_off_stack(
-    wanted: Iterable[Wanted], pinned: Sequence[tuple[str, str, str]], outcome: Outcome
-) -> list[Wanted]:
-    """Return those of `wanted` that the modules, as `pinned`, do not hold; tell `outcome` of the others."""
+    wanted: Iterable[PackageRequirement], pinned: Sequence[tuple[str, str, str]], report: InstallReport
+) -> list[PackageRequirement]:
+    """Return those of `wanted` that the modules, as `pinned`, do not hold; tell `report` of the others."""
     held: Mapping[str, tuple[str, str]] = {
         str(canonicalize_name(name)): (version, module) for name, version, module in pinned
     }
@@ -326,7 +340,7 @@ def split_off_stack(
     for package in wanted:
         name = str(canonicalize_name(package.name))
         if name in held:
-            outcome.left_to_stack.append((package.name, package.version, *held[name]))
+            report.left_to_stack.append((package.name, package.version, *held[name]))
         else:
             own.append(package)
     return own
@@ -334,15 +348,15 @@ def split_off_stack(
 
 def install_with_pip(
     record: Record,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[PackageRequirement],
     environ: Mapping[str, str],
-    reports: Path,
-    outcome: Outcome,
+    pip_reports: Path,
+    report: InstallReport,
     isolated: bool = True,
 ) -> None:
     """Install `wanted` as exactly as can be: all at once, else one by one, else in any version.
 
-    What pip reports is written into the folder `reports`; `outcome` hears what could not be had.
+    What pip reports is written into the folder `pip_reports`; `report` hears what could not be had.
 
     Raises
     ------
@@ -352,13 +366,11 @@ def install_with_pip(
 
     def install(*arguments: str) -> None:
         own = () if isolated else (NO_BUILD_ISOLATION, "--no-cache-dir")
-        install_packages(record, ((*own, *arguments),), environ, reports)
+        install_packages(record, ((*own, *arguments),), environ, pip_reports)
 
-    for package in (package for package in wanted if package.why):
-        outcome.miss(package, package.why)
-    possible = [package for package in wanted if not package.why]
+    possible = report.split_off_impossible(wanted)
     if possible and not isolated:
-        install_packages(record, (BUILD_TOOLS,), environ, reports)
+        install_packages(record, (BUILD_TOOLS,), environ, pip_reports)
     try:
         if possible:
             install(*(word for package in possible for word in package.arguments))
@@ -371,11 +383,11 @@ def install_with_pip(
     for package in possible:
         why = try_each(install, package)
         if why:
-            outcome.miss(package, why)
-    outcome.require_some(possible, "look whether this node reaches the index: pip download --no-deps PACKAGE")
+            report.miss(package, why)
+    report.require_some(possible, "look whether this node reaches the index: pip download --no-deps PACKAGE")
 
 
-def try_each(install: Callable[..., None], package: Wanted) -> str:
+def try_each(install: Callable[..., None], package: PackageRequirement) -> str:
     """Install `package`, else any version of it; return why that cannot be, or nothing."""
     try:
         install(*package.arguments)
@@ -396,8 +408,8 @@ def try_each(install: Callable[..., None], package: Wanted) -> str:
 def install_with_conda(
     call: Callable[..., None],
     find_unavailable: Callable[..., set[str] | None],
-    wanted: Sequence[Wanted],
-    outcome: Outcome,
+    wanted: Sequence[PackageRequirement],
+    report: InstallReport,
 ) -> None:
     """Install conda's packages `wanted`: as they were; what is not available so, in any version.
 
@@ -425,28 +437,38 @@ def install_with_conda(
             if missing is None:
                 raise
             unavailable = missing & specs.keys()
-        loose = {name for name in unavailable if specs[name] == name}
-        for name in loose:
-            outcome.miss(left[name], "no channel has it")
-            del specs[name]
         if not unavailable and all(spec == name for name, spec in specs.items()):
-            install_each(call, [left[name] for name in specs], outcome)
+            install_each(call, [left[name] for name in specs], report)
             break
-        # Where conda names none it is all of them together that cannot be had.
-        again = (unavailable or specs.keys()) - loose
-        tell(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
-        specs.update({name: name for name in again})
-    outcome.require_some(wanted, "look whether this node reaches the channels: conda search PACKAGE")
+        for name in loosen(specs, unavailable):
+            report.miss(left[name], "no channel has it")
+    report.require_some(wanted, "look whether this node reaches the channels: conda search PACKAGE")
 
 
-def install_each(call: Callable[..., None], wanted: Sequence[Wanted], outcome: Outcome) -> None:
+def loosen(specs: dict[str, str], unavailable: set[str]) -> set[str]:
+    """Have `specs` ask for any version of what is `unavailable`; leave out, and return, what they did so for.
+
+    Where conda names none it is all of them together that cannot be had.
+    """
+    gone = {name for name in unavailable if specs[name] == name}
+    for name in gone:
+        del specs[name]
+    again = (unavailable or set(specs)) - gone
+    tell(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
+    specs.update({name: name for name in again})
+    return gone
+
+
+def install_each(
+    call: Callable[..., None], wanted: Sequence[PackageRequirement], report: InstallReport
+) -> None:
     """Install each of `wanted` by itself, in any version."""
     call("create")
     for package in wanted:
         try:
             call("install", package.name)
         except InstallError as error:
-            outcome.miss(package, error.message.split(";")[0])
+            report.miss(package, error.message.split(";")[0])
 
 
 def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> set[str] | None:
