@@ -18,7 +18,7 @@ from stackenv.transactions.transaction import Step, Transaction
 
 
 @contextlib.contextmanager
-def making(context: Context) -> Iterator[Context]:
+def working_in(context: Context) -> Iterator[Context]:
     """Within the block all that is started has its temporary files in a folder that goes with the block.
 
     A signal to stop ends the block by an exception, after what was started.

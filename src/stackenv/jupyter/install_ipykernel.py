@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import read_owners
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import working_in
 from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
 from stackenv.errors import InstallError, StackenvError
 from stackenv.jupyter.ipykernel import IPyKernel, Start, probe_ipykernel
@@ -45,7 +45,7 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
     InstallError
         When that fails; pip or conda have printed why.
     """
-    with making(context) as place:
+    with working_in(context) as place:
         if record.kind == "conda":
             install_with_conda(record, start, place)
         else:

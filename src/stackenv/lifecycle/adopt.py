@@ -18,7 +18,7 @@ from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
 from stackenv.environments.places import require_finished, require_on_path, resolve_dots, tell_unfit
-from stackenv.environments.run_plan import carry_out, making
+from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule, check_name, expand_home, read_former_record
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.lifecycle.adopted_name import suggest_name
@@ -76,7 +76,7 @@ def adopt_environment(
     request = build_request(prefix, name, options, former, home)
     context.store.check_writable()
     require_not_adopted(context, prefix, former)
-    with making(context) as within:
+    with working_in(context) as within:
         return adopt_new(request, within, former, dry_run)
 
 

@@ -21,7 +21,7 @@ from stackenv.environments.conda_environment import (
 from stackenv.environments.context import Context, open_context
 from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_places
-from stackenv.environments.run_plan import making
+from stackenv.environments.run_plan import working_in
 from stackenv.environments.stack import choose_base, describe_origin
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
 from stackenv.errors import UsageError, quote_word
@@ -162,7 +162,7 @@ def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
     request.check()
     context = open_context(request.shared)
     open_store(context, dry_run)
-    with making(context) as within:
+    with working_in(context) as within:
         yield within
 
 

@@ -19,7 +19,7 @@ from stackenv.environments.module_update import (
     see,
 )
 from stackenv.environments.places import choose_next_place
-from stackenv.environments.run_plan import carry_out, making
+from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import rewrite_kernels
@@ -93,7 +93,7 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
     context = open_context(request.shared)
     open_store(context, dry_run)
     module = context.store.find(request.name)
-    with making(context) as within:
+    with working_in(context) as within:
         rebuilding = begin(request, module, within)
         if dry_run:
             return Rebuilt(rebuilding.sentences)

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import open_store
-from stackenv.environments.run_plan import carry_out, making
+from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
@@ -73,7 +73,7 @@ def looking_at(
         )
     open_store(context, looking)
     targets = find_targets(names, context) if names else list(list_targets(context))
-    with making(context) as inside:
+    with working_in(context) as inside:
         prospects, due = look_at(targets, requirement, inside, looking, bool(names))
         yield Updating(requirement.name, prospects, due, inside)
 

@@ -18,7 +18,7 @@ from stackenv.environments.module_update import (
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
 from stackenv.environments.processes import list_processes_using
-from stackenv.environments.run_plan import carry_out, making
+from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
@@ -138,7 +138,7 @@ class Packing(Exchange):
 
     def carry_out(self) -> PackedImage:
         """Pack the environment, whole or not at all; return the image."""
-        with making(self.context):
+        with working_in(self.context):
             carry_out(self.plan(), self.context)
         assert self.packed and self.packed.packed
         return self.packed.packed

@@ -11,7 +11,7 @@ from pathlib import Path
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import open_store, read_own_record, require_unused
 from stackenv.environments.packed import IMAGE
-from stackenv.environments.run_plan import carry_out, making
+from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import showing_progress, tell
 from stackenv.packing.beside_image import list_strangers, write_unpacked
@@ -104,7 +104,7 @@ class Unpacking(Exchange):
 
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
-        with making(self.context):
+        with working_in(self.context):
             carry_out(self.plan(), self.context)
         tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
 
