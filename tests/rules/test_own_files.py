@@ -27,7 +27,7 @@ from users import User, make_user
 
 from stackenv.configuration.loader import load_configuration
 from stackenv.environments.added_files import describe_files
-from stackenv.environments.managed_files import rewrite_files
+from stackenv.environments.managed_files import plan_file_rewriting
 from stackenv.environments.packed import describe_contents
 from stackenv.environments.venv_install import write_files
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
@@ -98,7 +98,7 @@ def test_each_file_of_the_list_is_missed_and_written_as_it_was(
     assert own.loss and found.why == own.loss
     assert found.hint == "stackenv edit bio/1.0 --refresh"
     assert [action.sentence for action in found.fix] == [found.hint]
-    for change in rewrite_files(files, record.path):
+    for change in plan_file_rewriting(files, record.path):
         carry_out_change(change)
     assert describe_tree(tmp_path) == before
     assert look(record) == []

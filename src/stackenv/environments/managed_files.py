@@ -61,7 +61,9 @@ def is_edited(file: InstalledFile) -> bool:
     return bool(text) and not (is_as_written(text) or WITHOUT_HASH.fullmatch(text))
 
 
-def keep_edited(files: Iterable[InstalledFile], prefix: str) -> tuple[tuple[str, ...], tuple[WriteFile, ...]]:
+def plan_kept_files(
+    files: Iterable[InstalledFile], prefix: str
+) -> tuple[tuple[str, ...], tuple[WriteFile, ...]]:
     """Return how what the user has changed in `files` is kept beside each: sentences, and changes."""
     sentences, changes = [], []
     for file in files:
@@ -89,7 +91,7 @@ def has_contents(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
+def plan_file_rewriting(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
     """Return the changes that rewrite `files`, but none over the user's own."""
     return tuple(
         WriteFile(file.path, render_installed_file(file), file.executable)
@@ -98,7 +100,7 @@ def rewrite_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, 
     )
 
 
-def remove_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
+def plan_file_removal(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
     """Return the changes that take `files`, and the record, out of the environment at `prefix`."""
     changes: list[Change] = []
     for file in files:

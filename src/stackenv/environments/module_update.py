@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import Context, recover
-from stackenv.environments.managed_files import find_free, is_users, keep_edited, rewrite_files
+from stackenv.environments.managed_files import find_free, is_users, plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import IN_CHARGE, describe_module
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.store import StoredModule
@@ -93,7 +93,7 @@ def require_writable(prefix: str) -> None:
             )
 
 
-def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
+def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ...]:
     """Return the changes that bring files, record and modulefile in line with `record`.
 
     Raises
@@ -104,12 +104,12 @@ def write_environment(record: Record, modulefile: Path) -> tuple[Change, ...]:
     require_writable(record.path)
     files = keep_users_files(describe_files(record), record.path)
     complete = replace(record, packages=read_own_packages(record))
-    told, kept = keep_edited(files, record.path)
+    told, kept = plan_kept_files(files, record.path)
     for sentence in told:
         tell(sentence)
     return (
         *kept,
-        *rewrite_files(files, record.path),
+        *plan_file_rewriting(files, record.path),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
     )
@@ -132,7 +132,9 @@ def read_hand_edited(module: StoredModule) -> str:
     return "" if is_as_written(text) else text
 
 
-def keep_hand_edited(module: StoredModule, modulefile: Path) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+def plan_kept_modulefile(
+    module: StoredModule, modulefile: Path
+) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return how what was changed by hand in the modulefile of `module` is kept beside `modulefile`.
 
     A sentence and a change; neither when nothing was changed by hand. Lmod takes only names that end in

@@ -221,7 +221,7 @@ def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
     write_file(folder / KERNEL_FILE, write_kernelspec_text(contents))
 
 
-def remove_kernels(
+def plan_kernel_removal(
     prefix: str, environ: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
     """Return how the user's kernels of the environment at `prefix` go: sentences, changes, files seen.
@@ -246,7 +246,7 @@ def remove_kernels(
     )
 
 
-def rewrite_kernels(
+def plan_kernel_renaming(
     before: Record, after: Record, environ: Mapping[str, str], shared: Path | None
 ) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
     """Return how the user's kernels of `before` become those of `after`: sentences, changes, files seen.

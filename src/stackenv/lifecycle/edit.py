@@ -10,19 +10,19 @@ from stackenv.environments.context import Context
 from stackenv.environments.module import render_default
 from stackenv.environments.module_update import (
     describe_use,
-    keep_hand_edited,
     open_store,
+    plan_environment_files,
+    plan_kept_modulefile,
     read_own_record,
     require_unpacked,
     require_writable,
     see,
-    write_environment,
 )
 from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv import find_lost_links, links_made
 from stackenv.errors import LostRecordError, StackenvError, quote_word
-from stackenv.jupyter.kernels import rewrite_kernels
+from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
@@ -145,8 +145,8 @@ def plan_files(
 ) -> Part:
     """Return how the record, and all that depends on it, becomes as `request` wants it."""
     before, after = plan_record(request, module, context, dry_run, restored)
-    notes, kept = keep_hand_edited(module, module.path)
-    renamed, kernels, files = rewrite_kernels(before, after, context.environ, context.shared)
+    notes, kept = plan_kept_modulefile(module, module.path)
+    renamed, kernels, files = plan_kernel_renaming(before, after, context.environ, context.shared)
     contents = restore_contents(after, context) if request.refresh else ()
     return Part(
         (
@@ -155,7 +155,7 @@ def plan_files(
             f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
             *renamed,
         ),
-        (*kept, *contents, *write_environment(after, module.path), *kernels),
+        (*kept, *contents, *plan_environment_files(after, module.path), *kernels),
         tuple(files),
     )
 

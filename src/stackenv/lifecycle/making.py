@@ -13,7 +13,7 @@ from typing import Any
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import capture_record, find_python
 from stackenv.environments.context import Context
-from stackenv.environments.managed_files import keep_edited
+from stackenv.environments.managed_files import plan_kept_files
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.places import name_mark, plan_folder, require_empty, require_finished
@@ -149,7 +149,7 @@ class Making:
         """Return the steps that write stackenv's files into an environment that is there."""
         record = self.record
         files = keep_users_files(describe_files(record), record.path)
-        sentences, kept = keep_edited(files, record.path)
+        sentences, kept = plan_kept_files(files, record.path)
         for sentence in sentences:
             tell(sentence)
         listed = [os.path.relpath(f.path, record.path) for f in files if f"/{FOLDER}/" not in f.path]

@@ -13,8 +13,8 @@ from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import (
     describe_use,
-    keep_hand_edited,
     open_store,
+    plan_kept_modulefile,
     read_own_record,
     see,
 )
@@ -22,7 +22,7 @@ from stackenv.environments.places import choose_next_place
 from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule
 from stackenv.errors import ModuleError, VerificationError
-from stackenv.jupyter.kernels import rewrite_kernels
+from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.making import Making
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
@@ -178,8 +178,10 @@ class Rebuilding:
     def switch(self) -> Switch:
         """Return the changes by which the module leads to the new environment."""
         new, old = self.remaking.making, self.remaking.old
-        sentences, kept = keep_hand_edited(self.module, self.module.path)
-        renamed, kernels, files = rewrite_kernels(old, new.record, new.context.environ, new.context.shared)
+        sentences, kept = plan_kept_modulefile(self.module, self.module.path)
+        renamed, kernels, files = plan_kernel_renaming(
+            old, new.record, new.context.environ, new.context.shared
+        )
         changes = (
             *kept,
             WriteFile(str(self.module.path), render_module(describe_module(new.record))),

@@ -12,10 +12,10 @@ from stackenv.disk.usage import measure_trees
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import MARKS, Context
 from stackenv.environments.foreign_files import list_foreign
-from stackenv.environments.managed_files import keep_edited, remove_files
+from stackenv.environments.managed_files import plan_file_removal, plan_kept_files
 from stackenv.environments.module_update import (
-    keep_hand_edited,
     open_store,
+    plan_kept_modulefile,
     read_own_record,
     remove_without_journal,
     require_unpacked,
@@ -25,7 +25,7 @@ from stackenv.environments.module_update import (
 from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
-from stackenv.jupyter.kernels import remove_kernels
+from stackenv.jupyter.kernels import plan_kernel_removal
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_bytes, format_count, shorten_list, tell
 from stackenv.record import RECORD_FILE, Record
@@ -84,7 +84,7 @@ def plan_changes(module: StoredModule, environment: bool, context: Context, keep
     if store.read_default(module.name) == module.version:
         changes.append(RemoveFile(str(default)))
     require_sole_module(module, context)
-    notes, kernels, kernel_files = remove_kernels(module.prefix, context.environ)
+    notes, kernels, kernel_files = plan_kernel_removal(module.prefix, context.environ)
     what, more = plan_environment(module, environment, context)
     seen = see((module.path, module.record_path, default, *kernel_files))
     changes.append(RemoveFolder(str(module.path.parent)))
@@ -110,7 +110,7 @@ def require_sole_module(module: StoredModule, context: Context) -> None:
 
 def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return what happens to what was changed by hand in the modulefile: sentences, and changes."""
-    notes, kept = keep_hand_edited(module, module.path)
+    notes, kept = plan_kept_modulefile(module, module.path)
     if keep or not notes:
         return notes, kept
     return (f"{module.path} was changed by hand, and that goes with it (without --yes it is kept)",), ()
@@ -144,12 +144,12 @@ def plan_environment(
 def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     """Return how an adopted environment stays: without the files of stackenv."""
     files = describe_files(record)
-    notes, kept = keep_edited(files, record.path)
+    notes, kept = plan_kept_files(files, record.path)
     sentence = (
         f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
         "out of it"
     )
-    return "; ".join((sentence, *notes)), (*kept, *remove_files(files, record.path))
+    return "; ".join((sentence, *notes)), (*kept, *plan_file_removal(files, record.path))
 
 
 def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:

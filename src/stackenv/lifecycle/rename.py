@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from stackenv.environments.context import Context
 from stackenv.environments.module import render_default
 from stackenv.environments.module_update import (
-    keep_hand_edited,
     open_store,
+    plan_environment_files,
+    plan_kept_modulefile,
     read_own_record,
     require_unpacked,
     require_unused,
     see,
-    write_environment,
 )
 from stackenv.environments.run_plan import carry_out
 from stackenv.environments.stack import require_loadable_name
 from stackenv.environments.store import ModuleStore, StoredModule, parse_full_name
 from stackenv.errors import UsageError
-from stackenv.jupyter.kernels import rewrite_kernels
+from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import tell
 from stackenv.record import Record
@@ -75,10 +75,15 @@ def plan_changes(module: StoredModule, before: Record, record: Record, context: 
     """Return the changes that give `module`, of the record `before`, the name that is in `record`."""
     store = context.store
     path = store.path_of(record.name, record.version)
-    notes, kept = keep_hand_edited(module, path)
+    notes, kept = plan_kept_modulefile(module, path)
     defaulted, moved = move_default(module, record.name, record.version, store)
-    renamed, kernels, files = rewrite_kernels(before, record, context.environ, context.shared)
-    changes: list[Change] = [*kept, *write_environment(record, path), RemoveFile(str(module.path)), *moved]
+    renamed, kernels, files = plan_kernel_renaming(before, record, context.environ, context.shared)
+    changes: list[Change] = [
+        *kept,
+        *plan_environment_files(record, path),
+        RemoveFile(str(module.path)),
+        *moved,
+    ]
     changes += [RemoveFolder(str(module.path.parent)), *kernels]
     sentences = (
         *notes,

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from stackenv.conda.packages import describe_package
 from stackenv.environments.conda_environment import capture_record, find_conda, load_conda_stack
 from stackenv.environments.context import Context
-from stackenv.environments.module_update import keep_hand_edited, see, write_environment
+from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
 from stackenv.environments.own_packages import Owners, read_owners
 from stackenv.environments.run_plan import plan_access
 from stackenv.environments.stack import Stack
@@ -194,9 +194,9 @@ class CondaUpdate:
         if module is None:
             folder = RemoveFolder(f"{self.target.prefix}/{FOLDER}")
             return Switch((), (deletion, folder), self.seen)
-        told, hand_edited = keep_hand_edited(module, module.path)
+        told, hand_edited = plan_kept_modulefile(module, module.path)
         return Switch(
             (*told, f"{self.target.name}: write the record and the modulefile {module.path}"),
-            (*hand_edited, *write_environment(self.captured[0], module.path), deletion),
+            (*hand_edited, *plan_environment_files(self.captured[0], module.path), deletion),
             self.seen,
         )

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.context import Context
-from stackenv.environments.module_update import keep_hand_edited, see, write_environment
+from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.run_plan import plan_access
@@ -206,12 +206,12 @@ class VenvUpdate:
         packages = read_own_packages(after)
         features = list_needed_features(packages, Path(after.path), self.environ)
         after = replace(after, packages=packages, cpu_features=features)
-        told, hand_edited = keep_hand_edited(self.module, self.module.path)
+        told, hand_edited = plan_kept_modulefile(self.module, self.module.path)
         return Switch(
             (*told, f"{after.full_name}: write the record and the modulefile {self.module.path}"),
             (
                 *hand_edited,
-                *write_environment(after, self.module.path),
+                *plan_environment_files(after, self.module.path),
                 drop(self.kept),
             ),
             self.seen,

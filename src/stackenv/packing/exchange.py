@@ -9,7 +9,7 @@ from typing import Callable
 
 from stackenv.environments.context import Context
 from stackenv.environments.module import describe_module
-from stackenv.environments.module_update import keep_hand_edited, see
+from stackenv.environments.module_update import plan_kept_modulefile, see
 from stackenv.environments.store import StoredModule
 from stackenv.modulefile.text import render_module
 from stackenv.record import FOLDER, RECORD_FILE, Record
@@ -68,7 +68,7 @@ class Exchange:
         self, record: Record, sentence: str, find_problem: Callable[[], str] = find_nothing
     ) -> Switch:
         """Return how the new one, of `record`, takes the place of the environment, which is deleted last."""
-        notes, kept = keep_hand_edited(self.module, self.module.path)
+        notes, kept = plan_kept_modulefile(self.module, self.module.path)
         changes = (
             *kept,
             RemoveFile(str(self.unfinished)),
