@@ -21,9 +21,9 @@ from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 from stackenv.modulefile.personal_operations import (
     CondaEnvironment,
     DependsOn,
+    ExtendPath,
     Extensions,
     ForgetWords,
-    JoinPath,
     MountImage,
     PushEnv,
     RemovePath,
@@ -209,12 +209,12 @@ def describe_activation(activation: Mapping[str, Any], prefix: str) -> tuple[Ope
     """Return what activate.d of the environment at `prefix` does, as it was captured, as operations."""
     values = [(name, None) for name in activation["unset_variables"]]
     values += [(name, value) for name, value in activation["set_variables"] if "\n" not in value]
-    joined = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
-    joined += [(n, e, True) for n, entries in activation["appended"] for e in entries]
+    extended = [(n, e, False) for n, entries in activation["prepended"] for e in reversed(entries)]
+    extended += [(n, e, True) for n, entries in activation["appended"] for e in entries]
     return (
         *(PushEnv(variable, value) for variable, value in values),
         *(SetDefault(n, value) for n, value in activation["default_variables"] if "\n" not in value),
-        *(JoinPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in joined),
+        *(ExtendPath(n, e, last, own=f"{e}/".startswith(f"{prefix}/")) for n, e, last in extended),
     )
 
 

@@ -94,7 +94,7 @@ def call_conda_environment(operation: personal.CondaEnvironment) -> Iterator[Cal
     yield "activate", operation.name
 
 
-def call_join_path(operation: personal.JoinPath) -> Iterator[Call]:
+def call_extend_path(operation: personal.ExtendPath) -> Iterator[Call]:
     if operation.own:
         yield "remove_entry", "unload", operation.variable, operation.value
     yield f"{'append' if operation.last else 'prepend'}_path", operation.variable, operation.value
@@ -162,7 +162,7 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     personal.SaveEnv: call("save_env", "source", "target"),
     personal.CondaEnvironment: call_conda_environment,
     personal.SetDefault: call("set_default", "variable", "value"),
-    personal.JoinPath: call_join_path,
+    personal.ExtendPath: call_extend_path,
     personal.ShellCode: call_shell_code,
 }
 

@@ -141,7 +141,7 @@ class SetDefault:
 
 
 @dataclass(frozen=True)
-class JoinPath:
+class ExtendPath:
     """Put `value` into the path variable `variable`, at its end if `last`; unload takes it away.
 
     If `own`, it lies in the environment itself, and goes however often activations have added it.
@@ -182,6 +182,6 @@ PersonalOperation = Union[
     SaveEnv,
     CondaEnvironment,
     SetDefault,
-    JoinPath,
+    ExtendPath,
     ShellCode,
 ]
