@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import leave, recover
 from test_render_personal import PATHS, VENV
-from test_shell_files import SH_SHELLS, complaints, shellcheck
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.launch import describe_launch, describe_launch_file
@@ -19,25 +19,19 @@ from stackenv.jupyter.kernels import write_kernel
 from stackenv.jupyter.kernelspec import describe_kernelspec
 from stackenv.modulefile.text import render_installed_file
 from stackenv.record import Record
+from stackenv.slurm.job import ACTIVE
 from stackenv.transactions.changes import Change, RemoveFile, WriteFile
-
-
-@pytest.mark.parametrize("afresh", [False, True])
-@pytest.mark.parametrize("dialect", ["sh", "dash"])
-def test_the_script_pleases_shellcheck(afresh: bool, dialect: str, tmp_path: Path) -> None:
-    script = describe_launch("", "", "", "", (), afresh)[2]
-    assert complaints(shellcheck(dialect), f"#!/bin/sh\n{script}", tmp_path) == ""
-
-
-@pytest.mark.parametrize("shell", SH_SHELLS)
-def test_each_posix_shell_parses_it(shell: str, tmp_path: Path) -> None:
-    assert complaints([shell, "-n"], describe_launch("", "", "", "", (), True)[2], tmp_path) == ""
 
 
 def test_it_needs_no_escapes_where_it_is_quoted() -> None:
     script = describe_launch("", "", "", "", (), True)[2]
     assert "'" not in script
     assert script in render_installed_file(describe_launch_file(VENV))
+
+
+def test_it_forgets_all_that_a_job_forgets() -> None:
+    unset = re.findall(r"^ +unset ([A-Z_ ]+)$", describe_launch("", "", "", "", (), True)[2], re.MULTILINE)
+    assert set(ACTIVE) <= set(" ".join(unset).split())
 
 
 RECORDS = st.builds(

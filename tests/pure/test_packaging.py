@@ -100,6 +100,7 @@ DATA = """
     templates/shell/conda_unload.fish
     templates/shell/conda_unload.sh
     templates/shell/gone.csh
+    templates/shell/launch.sh
     templates/shell/load_file.csh
     templates/shell/load_file.fish
     templates/shell/load_file.sh

@@ -27,7 +27,8 @@ from stackenv.configuration.settings import ChannelSettings, CondaSettings, Load
 from stackenv.errors import StackenvError
 from stackenv.modulefile import Operation, TerminalNotices
 from stackenv.modulefile.lua import list_calls, render_call
-from stackenv.modulefile.templates import SHIPPED, open_templates
+from stackenv.modulefile.spec import SHIPPED
+from stackenv.modulefile.templates import open_templates
 from stackenv.modulefile.text import render_installed_file, render_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]

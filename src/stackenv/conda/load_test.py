@@ -21,8 +21,9 @@ from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
 from stackenv.lmod.bindings import find_lmod
+from stackenv.modulefile import SHIPPED
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.modulefile.templates import SHIPPED, fill_placeholders
+from stackenv.modulefile.templates import fill_placeholders
 
 # The command of each shell, without the start-up files of the build host's admin where the shell has a word
 # for that, and the dialect of its script.

@@ -19,9 +19,10 @@ from stackenv.modulefile.operations import (
     TerminalNotices,
     UnloadCode,
 )
-from stackenv.modulefile.spec import InstalledFile, ModuleSpec, Source
+from stackenv.modulefile.spec import SHIPPED, InstalledFile, ModuleSpec, Source
 
 __all__ = [
+    "SHIPPED",
     "BasePath",
     "DeactivateMissingConda",
     "Family",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Union
 
 from stackenv.modulefile.operations import Operation
+
+# The templates' folder; a link to modulefiles in a checkout.
+SHIPPED = Path(__file__).parent.parent / "templates"
 
 
 @dataclass(frozen=True)

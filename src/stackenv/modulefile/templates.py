@@ -13,9 +13,8 @@ import jinja2
 
 from stackenv.errors import StackenvError
 from stackenv.modulefile.dialect import quote_csh, quote_fish, quote_sh
-from stackenv.modulefile.spec import Source, Value
+from stackenv.modulefile.spec import SHIPPED, Source, Value
 
-SHIPPED = Path(__file__).parent.parent / "templates"
 PLACEHOLDER = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 QUOTERS: Mapping[str, Callable[[str], str]] = {
     "sh": quote_sh,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackenv.configuration.settings import JobSettings
-from stackenv.environments.launch import OF_ACTIVE, OF_PYTHON
 from stackenv.environments.packed import ENTRANCE
 from stackenv.record import Record
 
@@ -15,6 +14,13 @@ from stackenv.record import Record
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     "NUMEXPR_MAX_THREADS",
+)
+# What tells that an environment is active, and where Python looks; the launcher of kernels (shell/launch.sh)
+# forgets these too.
+ACTIVE = (
+    *("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"),
+    *("CONDA_PROMPT_MODIFIER", "CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_CONDA", "_CE_M"),
+    *("PYTHONPATH", "EBPYTHONPREFIXES", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE"),
 )
 # What srun reads, sbatch hands on from the job that it is typed in, and Slurm sets only in a job that has
 # asked for it. Without the first a step has the memory of its job, without the others a task a node.
@@ -136,7 +142,7 @@ def describe_job(
         lmod_package=lmod_package,
         inherited=list_inherited(request),
         array=bool(request.array),
-        active_variables=(*OF_ACTIVE, *OF_PYTHON),
+        active_variables=ACTIVE,
         threads=THREADS,
         cpus=request.cpus,
         command=words,

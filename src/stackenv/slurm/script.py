@@ -29,7 +29,7 @@ if [ -n "${SLURM_ARRAY_TASK_ID-}" ] &&
     unset "${!SLURM_ARRAY_@}"
 fi
 """
-# As the launcher of kernels does it (stackenv.environments.launch), in bash.
+# As the launcher of kernels does it (shell/launch.sh), in bash.
 LEAVE = """\
 # What is active where this is submitted, and where its Python looks.
 for active in VIRTUAL_ENV "${{!CONDA_PREFIX@}}"; do

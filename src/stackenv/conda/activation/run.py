@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.errors import StackenvError, quote_word
+from stackenv.modulefile import SHIPPED
 from stackenv.modulefile.dialect import VARIABLE_NAME, quote_csh, quote_sh
-from stackenv.modulefile.templates import SHIPPED, fill_placeholders
+from stackenv.modulefile.templates import fill_placeholders
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 HOST_LAUNCHER = Path(__file__).with_name("host.py")
