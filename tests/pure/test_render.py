@@ -225,7 +225,8 @@ def test_a_sites_broken_shell_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "shell/conda.sh").write_text(text)
     with pytest.raises(StackenvError) as caught:
         render_module(describe_conda_module(INSTALLATION, default_policy()), tmp_path)
-    assert "shell/conda.sh" in caught.value.message
+    assert caught.value.message == "the template shell/conda.sh must define conda() and nothing else"
+    assert str(tmp_path) in caught.value.hint
 
 
 def test_the_shipped_templates_are_those_of_the_checkout() -> None:

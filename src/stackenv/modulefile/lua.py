@@ -65,7 +65,8 @@ def call_shell_command(operation: op.ShellCommand) -> Iterator[Call]:
     load: dict[str, Source] = {}
     for dialect in SHELLS:
         function = f'source "{operation.csh_file}"'
-        code = function if dialect == "csh" else Source(f"shell/conda.{dialect}", values)
+        defines = "conda" if dialect == "sh" else ""
+        code = function if dialect == "csh" else Source(f"shell/conda.{dialect}", values, defines)
         message = check_notice(values["OWN_NAME_MESSAGE"])
         load[dialect] = Source(f"shell/conda_load.{dialect}", {"FUNCTION": code, "OWN_NAME_MESSAGE": message})
     yield "run_in_shell", "load", load

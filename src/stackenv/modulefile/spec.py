@@ -34,11 +34,13 @@ class ModuleSpec:
 class Source:
     """The code of the file `name` in the templates' folder, without comments: each load carries it.
 
-    `values` are what its placeholders stand for: words, or the code of other files as one word.
+    `values` are what its placeholders stand for: words, or the code of other files as one word. Where it
+    `defines` a function of sh, also a site's own file must be that function and nothing else.
     """
 
     name: str
     values: Mapping[str, Value] = field(default_factory=dict)
+    defines: str = ""
 
     @property
     def dialect(self) -> str:

@@ -24,8 +24,6 @@ QUOTERS: Mapping[str, Callable[[str], str]] = {
 }
 # A comment to its own language: what it stands for is once in the folder, and in several files.
 INCLUDE = re.compile(r"^( *)# include (shell/\S+)\n", re.MULTILINE)
-# A site's own may take its place; it becomes one word of `eval`.
-FUNCTION_OF_SH = re.compile(r"conda\(\) \{\n.*\n\}", re.DOTALL)
 WORD = re.compile(r"\w+")
 
 
@@ -82,14 +80,11 @@ def render_source(source: Source, templates: jinja2.Environment) -> str:
     Raises
     ------
     StackenvError
-        When a site's own conda.sh is not `conda() {`, the body, and `}`.
+        When the code of a `source` that `defines` a function is not its head, the body, and `}`.
     """
     code = strip_comments(read_source(templates, source.name)).strip()
-    if source.name == "shell/conda.sh" and not FUNCTION_OF_SH.fullmatch(code):
-        raise StackenvError(
-            "the template shell/conda.sh must define conda() and nothing else",
-            "look at the folder conda.templates of the site configuration",
-        )
+    if source.defines and not re.fullmatch(rf"{source.defines}\(\) \{{\n.*\n\}}", code, re.DOTALL):
+        raise StackenvError(f"the template {source.name} must define {source.defines}() and nothing else")
     if source.dialect == "csh":
         code = "; ".join(line.strip() for line in code.splitlines())
     return fill_placeholders(code, source.values, source.dialect, templates)

@@ -51,17 +51,18 @@ def render_module(spec: ModuleSpec, site_templates: Path | None = None) -> str:
     calls = {name: list_calls(operations) for name, operations in spec.blocks.items()}
     functions = read_functions({call[0] for block in calls.values() for call in block}, templates)
     facts = {name: quote_lua(fact) for name, fact in spec.facts.items()}
-    blocks = {
-        name: "\n".join(f"  {render_call(call, spec.facts, templates)}" for call in block)
-        for name, block in calls.items()
-    }
     try:
+        blocks = {
+            name: "\n".join(f"  {render_call(call, spec.facts, templates)}" for call in block)
+            for name, block in calls.items()
+        }
         body = templates.get_template(spec.template).render(
             **facts, **blocks, functions=functions, help_text=quote_lua(spec.help_text)
         )
     except Exception as error:  # a site's template is a site's code
+        named = isinstance(error, StackenvError)
         raise StackenvError(
-            f"the template {spec.template} cannot be rendered: {error}",
+            str(error) if named else f"the template {spec.template} cannot be rendered: {error}",
             f"look at conda.templates in the site configuration: {site_templates}",
         ) from error
     return mark_as_ours(re.sub(r"\n{3,}", "\n\n", body).lstrip("\n"), spec.comments)
