@@ -72,7 +72,7 @@ def sentence(result: Result) -> str:
 
 
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_an_environment_that_is_gone_is_refused_with_the_cure(dialect, tmp_path, owner, gone, name) -> None:
+def test_an_environment_that_is_gone_is_refused_with_the_hint(dialect, tmp_path, owner, gone, name) -> None:
     gone(name)
     said = sentence(refuse(open_for(dialect, tmp_path, owner), name))
     assert f"{prefix_of(owner, name)}, is gone" in said
@@ -92,6 +92,19 @@ def test_what_goes_after_the_load_is_unloaded_without_a_trace(dialect, tmp_path,
         .run()
     )
     assert (result.statuses, result.stderr) == ([0, 0, 0], "")
+    assert changed(result, "before", "after") == {}
+
+
+@pytest.mark.parametrize("name", ["bash", "fish"])
+@pytest.mark.parametrize("way", ["unload", "exchange"])
+def test_condas_base_is_back_where_the_folder_went_after_the_load(tmp_path, owner, name, way) -> None:
+    """The exchange loads the other one first, whose code must not be taken for that of the one that goes."""
+    prefix = prefix_of(owner, "one")
+    leave = ["module unload one"] if way == "unload" else ["module load alpha", "module unload alpha"]
+    session = open_for(DIALECTS[name], tmp_path, owner).check("module load Anaconda3").snapshot("before")
+    session.check("module load one", f"mv {prefix} {prefix}-elsewhere", *leave)
+    result = session.do(f"mv {prefix}-elsewhere {prefix}").snapshot("after").run()
+    assert set(result.statuses) == {0}, result.stderr
     assert changed(result, "before", "after") == {}
 
 
@@ -145,7 +158,7 @@ PLATFORMS = {
 
 @pytest.mark.parametrize("kind", PLATFORMS)
 @pytest.mark.parametrize("name", ["alpha", "one"])
-def test_an_environment_of_another_platform_is_refused_with_the_cure(tmp_path, owner, name, kind) -> None:
+def test_an_environment_of_another_platform_is_refused_with_the_hint(tmp_path, owner, name, kind) -> None:
     record = read_own_record(owner, name)
     machine, system = PLATFORMS[kind]
     platform = Platform(machine or record.platform.machine, system or record.platform.os, record.platform.cpu)

@@ -157,9 +157,10 @@ class ExtendPath:
 class ShellCode:
     """Have the shell run the code of files in `folder`, after a load and after an unload.
 
-    They are load.DIALECT and unload.DIALECT; an unload without them runs what the load has kept. With `unload`,
-    the beginning of names in the templates' folder shell/, the module itself holds the unload's code for sh
-    and fish, with `values`: also a shell that has not run the load needs it, where the folder has gone.
+    They are load.DIALECT and unload.DIALECT; an unload without them runs what the load has kept. With
+    `unload`, the beginning of names in the templates' folder shell/, the module itself holds the code of the
+    unload for sh and fish, with `values`: a shell that has not run the load needs it, too, where the folder
+    has gone.
     """
 
     folder: str
