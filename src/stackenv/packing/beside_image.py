@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.added_files import describe_files
+from stackenv.environments.constraints import describe_uv
 from stackenv.environments.packed import (
     ENTRANCE,
     ENVIRONMENT,
@@ -36,14 +37,11 @@ def write_relocated(files: Iterable[InstalledFile], record: Record, folder: Path
         write_file(path, render_installed_file(file), file.executable)
 
 
-def write_missing(record: Record, folder: Path) -> None:
-    """Write into `folder` those of the files of `record` that it lacks: an older stackenv had fewer."""
-    files = [
-        f
-        for f in describe_files(record)
-        if not os.path.lexists(folder / Path(f.path).relative_to(record.path))
-    ]
-    write_relocated(files, record, folder)
+def write_missing(files: Iterable[InstalledFile], record: Record, folder: Path) -> None:
+    """Write into `folder` those of the `files` of `record` that it lacks: an older stackenv had fewer."""
+    for file in files:
+        if not os.path.lexists(folder / Path(file.path).relative_to(record.path)):
+            write_relocated((file,), record, folder)
 
 
 def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -> None:
@@ -70,7 +68,7 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
             copy_present(entry, folder / "bin" / entry.name)
         else:
             (folder / "bin" / entry.name).symlink_to(f"../{ENTRANCE}")
-    write_missing(record, folder)
+    write_missing((*describe_files(record), describe_uv(record)), record, folder)
     for name in (".", "bin", FOLDER):
         shutil.copymode(source / name, folder / name) if (source / name).is_dir() else None
     write_file(folder / RECORD_FILE, write_record_text(record))
@@ -120,5 +118,5 @@ def write_unpacked(record: Record, folder: Path) -> None:
     for name in (NOTE, MARK.format(record.packed.identity)):
         (folder / name).unlink(missing_ok=True)
     unpacked = replace(record, packed=None)
-    write_missing(unpacked, folder)
+    write_missing(describe_files(unpacked), unpacked, folder)
     write_file(folder / RECORD_FILE, write_record_text(unpacked))
