@@ -66,7 +66,7 @@ def test_without_ipykernel_it_is_refused_with_what_to_type(person: Person) -> No
     adopt(person, "bare", "Bundle/1")
     before = person.tree()
     done = person.stackenv("kernel", "add", "bare", status=1)
-    assert "there is no ipykernel in bare/1.0, nor in the modules" in done.stderr
+    assert "there is no ipykernel in bare/1.0, nor in its base modules" in done.stderr
     assert "hint: stackenv kernel add bare/1.0 --install" in done.stderr
     assert person.tree() == before
 

@@ -78,7 +78,7 @@ def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     if record is None:
         return
     lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
-    if not sources_shell_files(environment.modulefile):
+    if holds_shell_code(environment.modulefile):
         # `stale` says what to type.
         lost = [file for file in lost if not file.path.endswith((".sh", ".fish"))]
     if not lost:
@@ -101,9 +101,10 @@ def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     )
 
 
-def sources_shell_files(modulefile: Path) -> bool:
-    """Tell whether `modulefile` needs files of sh and fish; before they were files it held their code."""
-    return "run_in_shell(" in (read_text(modulefile) or "")
+def holds_shell_code(modulefile: Path) -> bool:
+    """Tell whether `modulefile` has the code for sh and fish in itself, as all had before it was in files."""
+    text = read_text(modulefile) or ""
+    return "deactivate" in text and "run_in_shell(" not in text
 
 
 def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
