@@ -13,6 +13,7 @@ from dialects import DIALECTS
 from session import Session, Snapshot
 
 from stackenv.conda.activation.capture import capture_activation
+from stackenv.conda.activation.changes import name_inputs
 from stackenv.conda.activation.sources import hash_activation
 from stackenv.errors import StackenvError
 
@@ -170,6 +171,14 @@ def test_the_same_environment_gives_the_same_whoever_captures(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     assert capture_activation(Path("e")) == first
     assert not any((tmp_path / "TMPDIR").iterdir())
+
+
+def test_a_host_name_that_is_a_part_of_a_temporary_folders_is_not_what_a_value_depends_on() -> None:
+    here = {"TMPDIR": "/tmp/stackenv-capture-xvmx/a", "HOSTNAME": "vm", "USER": "one", "LOGNAME": "one"}
+    there = {"TMPDIR": "/tmp/stackenv-capture-xvmx/b", "HOSTNAME": "stackenv-capture"}
+    there |= {"USER": "two", "LOGNAME": "two"}
+    assert name_inputs(here["TMPDIR"], there["TMPDIR"], here, there) == ["TMPDIR"]
+    assert name_inputs("one@vm", "two@stackenv-capture", here, there) == ["HOSTNAME", "USER", "LOGNAME"]
 
 
 @pytest.mark.parametrize("name", ["activate.d/a.sh", "deactivate.d/x.fish", "env_vars.d/v.json", "state"])

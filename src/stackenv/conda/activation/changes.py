@@ -191,8 +191,7 @@ def explain_difference(here: str | None, there: str | None, plain: Observation, 
     """Return why a variable is `here` in one run and `there` in the other."""
     if here is None or there is None:
         return "is not changed in every shell alike"
-    inputs, others = plain.inputs, other.inputs
-    named = [n for n in others if others[n] in there and (n not in inputs or inputs[n] in here)]
+    named = name_inputs(here, there, plain.inputs, other.inputs)
     if named:
         return f"depends on {', '.join(named)}"
     if re.search(rf"\b{plain.pid}\b", here) and re.search(rf"\b{other.pid}\b", there):
@@ -200,6 +199,22 @@ def explain_difference(here: str | None, there: str | None, plain: Observation, 
     if re.sub(r"\d+", "0", here) == re.sub(r"\d+", "0", there):
         return "holds a number that is another each time: the time, a process or a random number"
     return "is another each time"
+
+
+def name_inputs(here: str, there: str, inputs: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
+    """Return the names of the inputs that `here` holds in one run and `there` in the other.
+
+    The longest are looked for first: a short host name can be a part of a temporary folder's name.
+    """
+    found: set[str] = set()
+    for value in sorted(set(others.values()), key=len, reverse=True):
+        names = [n for n in others if others[n] == value and (n not in inputs or inputs[n] in here)]
+        if names and value in there:
+            found.update(names)
+            there = there.replace(value, "")
+            for name in names:
+                here = here.replace(inputs.get(name, "\0"), "")
+    return [name for name in others if name in found]
 
 
 def keep_common(change: Change, name: str, other: Observation) -> Change:
