@@ -20,8 +20,8 @@ if [ -n "${LOADEDMODULES-}" ]; then
     stackenv_code=$(stackenv_run_lmod --quiet purge) || stackenv_refuse "module purge failed" "$1"
     eval "$stackenv_code"
 fi
-# For a command that a server starts: what the server has active, and where its Python looks, is none of the business
-# of the command. Nothing is deactivated by conda: that would run the scripts of its packages. Sticky modules keep their
+# For a command that a server starts: what the server has active, and where its Python looks, must not reach the
+# command. Nothing is deactivated by conda: that would run the scripts of its packages. Sticky modules keep their
 # libraries. The recorded folders of modules come first, whatever order the server has them in.
 if [ "$stackenv_afresh" = yes ]; then
     stackenv_leave() {

@@ -1,4 +1,4 @@
-"""Removes what nobody needs any more, when that was agreed to."""
+"""Removes what is no longer needed, after the user has agreed."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def open_closed_streams() -> None:
     """Open those of the standard streams that the caller has closed (`<&-`), which Python sets to None.
 
     Their numbers are taken so that no file that is opened later gets one. The input is empty and no
-    terminal; output that nobody takes is an error, and messages vanish.
+    terminal; output that cannot be written is an error, and messages vanish.
     """
     for name, flags, mode in (
         ("stdin", os.O_RDONLY, "r"),
@@ -177,7 +177,7 @@ def run() -> int:
 
 
 def tell_failure(error: OSError) -> int:
-    """Tell of a file that the system refuses, or of the output that nobody takes; return the status."""
+    """Tell of a file that the system refuses, or of output that cannot be written; return the status."""
     refused = flush_output()
     if error.filename is not None:
         print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)

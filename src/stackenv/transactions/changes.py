@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import errno
 import glob
@@ -21,18 +22,18 @@ RANDOM = "[a-z0-9_]" * 8
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(abc.ABC):
     """One change; `path` is what it is about."""
 
     path: str
 
+    @abc.abstractmethod
     def carry_out(self, killed_s: float | None = None) -> None:
         """Carry it out. Of a command that was killed `killed_s` says when it was last alive."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def is_within(self, places: Places) -> bool:
         """Tell whether it touches nothing but `places`, or what it proves to be stackenv's."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

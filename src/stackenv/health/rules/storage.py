@@ -122,7 +122,7 @@ def find_storage_split(account: Account) -> Iterator[Finding]:
 FULL_SHARE, NEAR_SHARE = 0.005, 0.05
 FULL = {"bytes": 100 * 10**6, "files": 1000}
 NEAR = {"bytes": 10 * 10**9, "files": 100_000}
-QUOTA_HINT = "stackenv usage shows what takes it; stackenv clean removes what nobody needs any more"
+QUOTA_HINT = "stackenv usage shows what takes it; stackenv clean removes what is no longer needed"
 
 
 def find_quota(account: Account) -> Iterator[Finding]:
