@@ -181,6 +181,12 @@ def test_a_host_name_that_is_a_part_of_a_temporary_folders_is_not_what_a_value_d
     assert name_inputs("one@vm", "two@stackenv-capture", here, there) == ["HOSTNAME", "USER", "LOGNAME"]
 
 
+def test_a_process_number_that_holds_a_jobs_number_of_processors_is_not_what_a_value_depends_on() -> None:
+    there = {"SLURM_CPUS_PER_TASK": "1873"}
+    assert name_inputs("run-4711", "run-118730", {}, there) == []
+    assert name_inputs("-j1", "-j1873", {}, there) == ["SLURM_CPUS_PER_TASK"]
+
+
 @pytest.mark.parametrize("name", ["activate.d/a.sh", "deactivate.d/x.fish", "env_vars.d/v.json", "state"])
 def test_the_hash_tells_that_the_scripts_are_others(tmp_path: Path, name: str) -> None:
     prefix = write_environment(tmp_path / "e", {name: "{}"})

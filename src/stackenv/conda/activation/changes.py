@@ -191,10 +191,12 @@ def explain_difference(here: str | None, there: str | None, plain: Observation, 
     """Return why a variable is `here` in one run and `there` in the other."""
     if here is None or there is None:
         return "is not changed in every shell alike"
-    named = name_inputs(here, there, plain.inputs, other.inputs)
+    own, others = find_whole(str(plain.pid)), find_whole(str(other.pid))
+    has_process_number = own.search(here) is not None and others.search(there) is not None
+    named = name_inputs(own.sub("", here), others.sub("", there), plain.inputs, other.inputs)
     if named:
         return f"depends on {', '.join(named)}"
-    if re.search(rf"\b{plain.pid}\b", here) and re.search(rf"\b{other.pid}\b", there):
+    if has_process_number:
         return "depends on the shell's process number"
     if re.sub(r"\d+", "0", here) == re.sub(r"\d+", "0", there):
         return "holds a number that is another each time: the time, a process or a random number"
@@ -208,13 +210,19 @@ def name_inputs(here: str, there: str, inputs: Mapping[str, str], others: Mappin
     """
     found: set[str] = set()
     for value in sorted(set(others.values()), key=len, reverse=True):
-        names = [n for n in others if others[n] == value and (n not in inputs or inputs[n] in here)]
-        if names and value in there:
+        own = {n: find_whole(inputs.get(n, "")) for n in others if others[n] == value}
+        names = [name for name in own if own[name].search(here)]
+        if names and find_whole(value).search(there):
             found.update(names)
-            there = there.replace(value, "")
+            there = find_whole(value).sub("", there)
             for name in names:
-                here = here.replace(inputs.get(name, "\0"), "")
+                here = own[name].sub("", here)
     return [name for name in others if name in found]
+
+
+def find_whole(text: str) -> re.Pattern[str]:
+    """Return the pattern of `text` in a value; a number is no part of a longer one, as of a process's."""
+    return re.compile(rf"(?<!\d){text}(?!\d)" if text.isdigit() else re.escape(text))
 
 
 def keep_common(change: Change, name: str, other: Observation) -> Change:
