@@ -29,7 +29,7 @@ from stackenv.environments.stack import (
 )
 from stackenv.environments.venv import read_configuration
 from stackenv.errors import StackenvError
-from stackenv.lifecycle.conda_update import choose_channels
+from stackenv.lifecycle.conda_calls import choose_channels
 from stackenv.lifecycle.making import Making
 from stackenv.lifecycle.requirements import (
     Contents,

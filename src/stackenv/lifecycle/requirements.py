@@ -21,7 +21,7 @@ from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.stack import Stack
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION, install_packages
 from stackenv.errors import InstallError, UnreachableError
-from stackenv.lifecycle.conda_update import read_answer, run_conda
+from stackenv.lifecycle.conda_calls import read_answer, run_conda
 from stackenv.output import format_count, tell
 from stackenv.record import Package, Record
 

@@ -21,7 +21,7 @@ from stackenv.environments.own_packages import Owners, read_owners
 from stackenv.environments.run_plan import plan_access
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.lifecycle.conda_update import (
+from stackenv.lifecycle.conda_calls import (
     ask_conda,
     describe_request,
     list_replaced,

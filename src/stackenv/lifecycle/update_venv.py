@@ -21,7 +21,7 @@ from stackenv.environments.run_plan import plan_access
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
 from stackenv.errors import InstallError, StackenvError, quote_word
-from stackenv.lifecycle.pip_update import (
+from stackenv.lifecycle.pip_calls import (
     PipError,
     ask_pip,
     fetch_wheels,

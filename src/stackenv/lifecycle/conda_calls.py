@@ -1,4 +1,4 @@
-"""What conda would update in an environment, and the update itself."""
+"""Calls of conda for an update: what it would change, and the change itself."""
 
 from __future__ import annotations
 

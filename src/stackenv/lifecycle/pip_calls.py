@@ -1,4 +1,4 @@
-"""What pip would update in a venv, and the update: fetched first, then put in, then looked at."""
+"""Calls of pip for an update: what it would change, the wheels fetched, and their installation."""
 
 from __future__ import annotations
 
