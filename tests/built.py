@@ -19,7 +19,7 @@ SOURCES = ("src", "modulefiles", "hooks", "site-config", "tests/distribution", "
 BUILT = ("Anaconda3-2024.02-1", "Anaconda3-2023.09-0", "Miniconda3-24.7.1-0", "Miniforge3-24.7.1-2")
 CHANNEL = f"file://{WORK / 'distribution/channel'}"
 # The tests load them in every shell; what a build itself proves is the subject of tests/easybuild.
-POLICY = f"""\
+SITE_CONFIGURATION = f"""\
 version: 1
 conda:
   load_test: {{shells: [bash]}}
@@ -64,7 +64,7 @@ def build_modules() -> BuiltModules:
             if prefix.exists():
                 shutil.rmtree(prefix)
             (prefix / "home").mkdir(parents=True)
-            (prefix / "site.yaml").write_text(POLICY)
+            (prefix / "site.yaml").write_text(SITE_CONFIGURATION)
             run_easybuild(prefix)
             stamp.write_text(current)
     return BuiltModules(str(prefix / "modules/all"), str(prefix / "software"))

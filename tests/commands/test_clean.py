@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from leftovers import classes, show
 from people import COMMAND, INIT, Person
 
@@ -34,7 +34,7 @@ def hash_tree(folder: Path) -> dict[str, tuple[int, str]]:
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     """Return a person with the real module of Anaconda3."""
     configuration = person.home.parent / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     return person
 

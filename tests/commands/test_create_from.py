@@ -10,7 +10,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from people import Person, make_wheel
 
 
@@ -158,7 +158,7 @@ def test_what_the_file_says_already_is_refused(owner: Person) -> None:
 
 def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> None:
     configuration = person.home.parent / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     person.stackenv("create", "--conda", "it", "activating")
     file = export(person, "it")
@@ -172,7 +172,7 @@ def test_conda_packages_that_are_nowhere_are_asked_of_conda(
     person: Person, built_modules: BuiltModules
 ) -> None:
     configuration = person.home.parent / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     person.stackenv("create", "--conda", "it", "activating")
     file = export(person, "it")

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from made_again import make_again
 from people import COMMAND, INIT, Person, Site, make_person, make_site, make_wheel
 
@@ -174,7 +174,7 @@ def test_an_adopted_one_gets_one_of_stackenvs(person: Person) -> None:
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     """Return a person with the real module of Anaconda3."""
     configuration = person.home.parent / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     return person
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from built import CHECKOUT, POLICY, WORK, BuiltModules
+from built import CHECKOUT, SITE_CONFIGURATION, WORK, BuiltModules
 from people import Person, make_wheel, write_module
 
 sys.path.insert(0, str(CHECKOUT / "tests/distribution"))
@@ -234,7 +234,7 @@ def write_channel(folder: Path, *packages: tuple[str, str]) -> Path:
 def conda_person(person: Person, built_modules: BuiltModules) -> Person:
     """Return a person with the real module of Anaconda3."""
     configuration = person.home.parent / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     person.environ.update(
         MODULEPATH=built_modules.modulepath,
         STACKENV_SITE_CONFIG=str(configuration),

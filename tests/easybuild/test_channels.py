@@ -11,7 +11,7 @@ from built import WORK
 from runner import EasyBuild, make_easybuild
 
 CHANNEL = f"file://{WORK / 'distribution/channel'}"
-POLICY = f"""\
+SITE_CONFIGURATION = f"""\
 version: 1
 conda:
   load_test: {{shells: [bash]}}
@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> EasyBuild:
     folder = tmp_path_factory.mktemp("channels")
     easybuild = make_easybuild("eb5", folder)
     configuration = folder / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     easybuild.build(STACKENV_SITE_CONFIG=str(configuration))
     return easybuild
 

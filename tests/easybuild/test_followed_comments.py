@@ -15,7 +15,9 @@ from runner import CHECKOUT, EASYCONFIGS, HOOKS, LMOD, WORK
 SITE_CONFIG = CHECKOUT / "site-config"
 MODULE = "Anaconda3/2024.02-1"
 EASYCONFIG = EASYCONFIGS / "Anaconda3-2024.02-1.eb"
-POLICY = "version: 1\nconda:\n  load_test: {shells: [bash]}\n  condarc: {channel_priority: strict}\n"
+SITE_CONFIGURATION = (
+    "version: 1\nconda:\n  load_test: {shells: [bash]}\n  condarc: {channel_priority: strict}\n"
+)
 
 
 def list_commands(text: str) -> list[str]:
@@ -53,7 +55,7 @@ def test_the_command_in_the_condarc_brings_the_installation_up_to_date(built, tm
     before = module.read_bytes()
     (command,) = list_commands(condarc.read_text())
     (copy,) = (root / "easybuild").glob("*.eb")
-    (tmp_path / "site.yaml").write_text(POLICY)
+    (tmp_path / "site.yaml").write_text(SITE_CONFIGURATION)
     words = command.replace("EASYCONFIG", str(copy))
     done = in_shell(built, words, STACKENV_SITE_CONFIG=str(tmp_path / "site.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr

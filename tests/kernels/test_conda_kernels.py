@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from jupyters import CHANNEL, Jupyter
 from stacked import Stack
 from users import User, make_user
@@ -30,7 +30,7 @@ def biologist(tmp_path_factory: pytest.TempPathFactory, stack: Stack, built_modu
     """Return a user with the conda environments genes and tools, which has no Python, and their modules."""
     folder = tmp_path_factory.mktemp("conda")
     user = make_user(folder, stack)
-    (folder / "site.yaml").write_text(POLICY)
+    (folder / "site.yaml").write_text(SITE_CONFIGURATION)
     modulepath = f"{built_modules.modulepath}:{stack.modulepath}"
     user.environ.update(MODULEPATH=modulepath, STACKENV_SITE_CONFIG=str(folder / "site.yaml"))
     # The channel that has ipykernel, behind the site's.

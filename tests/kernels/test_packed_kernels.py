@@ -51,13 +51,13 @@ def test_of_a_venv(packer: User, tmp_path: Path) -> None:
 
 def test_of_a_conda_environment(tmp_path: Path) -> None:
     require_fuse()
-    from built import POLICY, build_modules
+    from built import SITE_CONFIGURATION, build_modules
 
     built = build_modules()
     with unmounting(tmp_path):
         user = make_packing_user(tmp_path, open_stack("eb5-pythonpath"))
         configuration = Path(user.environ["STACKENV_SITE_CONFIG"])
-        configuration.write_text(f"{POLICY}pack:\n  mounts: {tmp_path}/node\n")
+        configuration.write_text(f"{SITE_CONFIGURATION}pack:\n  mounts: {tmp_path}/node\n")
         (user.home / ".condarc").write_text(f"channels: [{CHANNEL}]\n")
         user.environ["MODULEPATH"] = built.modulepath
         for arguments in (

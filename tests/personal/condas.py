@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from environments import make_environment
 from stacked import Stack
 from users import User, make_user
@@ -33,7 +33,7 @@ def make_conda_user(folder: Path, stack: Stack, built: BuiltModules) -> User:
     """
     user = make_user(folder, stack)
     configuration = folder / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     user.environ.update(MODULEPATH=built.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     environments = user.home / "conda/envs"
     for name in ("one", "two", "other", "third"):

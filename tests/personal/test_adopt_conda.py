@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from built import POLICY as CONDA_POLICY
+from built import SITE_CONFIGURATION as CONDA_POLICY
 from built import BuiltModules
 from trees import describe_tree, list_files
 from users import User
 
-POLICY = """\
+SITE_CONFIGURATION = """\
 version: 1
 conda:
   storage:
@@ -54,7 +54,7 @@ def test_an_environment_is_found_by_what_conda_calls_it(user: User, tmp_path: Pa
     if way == "register":
         (user.home / ".conda").mkdir()
         (user.home / ".conda/environments.txt").write_text(f"/gone/stats\n{prefix}\n")
-    (tmp_path / "site.yaml").write_text(POLICY)
+    (tmp_path / "site.yaml").write_text(SITE_CONFIGURATION)
     named = str(prefix) if way == "path" else "stats"
     adopted = user.stackenv("adopt", named, STACKENV_SITE_CONFIG=str(tmp_path / "site.yaml"), **environ)
     assert adopted.returncode == 0, adopted.stderr

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from condas import CONDA
 from stacked import open_stack
 from users import User, make_once, make_user
@@ -184,7 +184,7 @@ def test_what_a_setup_py_asks_for_is_not_held(owner: User, tmp_path: Path) -> No
 def test_conda_env_create_with_a_section_for_pip(
     owner: User, tmp_path: Path, built_modules: BuiltModules
 ) -> None:
-    (tmp_path / "site.yaml").write_text(POLICY)
+    (tmp_path / "site.yaml").write_text(SITE_CONFIGURATION)
     (tmp_path / "env.yml").write_text("dependencies: [python, pip, {pip: [packaging==24.2]}]\n")
     show = "import packaging, sys; print(packaging.__version__, packaging.__file__)"
     done = in_environment(

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from built import CHANNEL, POLICY, BuiltModules
+from built import CHANNEL, SITE_CONFIGURATION, BuiltModules
 from condas import CONDA
 from environments import make_environment
 from session import Result, Session
@@ -34,7 +34,7 @@ def owner(
 
     def place(folder: Path) -> User:
         user = make_user(folder, stack)
-        (folder / "site.yaml").write_text(POLICY)
+        (folder / "site.yaml").write_text(SITE_CONFIGURATION)
         user.environ.update(
             MODULEPATH=f"{built_modules.modulepath}:{stack.modulepath}",
             STACKENV_SITE_CONFIG=str(folder / "site.yaml"),
@@ -502,7 +502,7 @@ def test_a_venv_always_sees_its_modules(with_venv: User) -> None:
 @pytest.mark.any_value("owner")
 def test_a_site_can_have_environments_see_the_modules(owner: User, tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
-    configuration.write_text(POLICY.replace("conda:\n", "conda:\n  hide_modules: false\n"))
+    configuration.write_text(SITE_CONFIGURATION.replace("conda:\n", "conda:\n  hide_modules: false\n"))
     done = owner.stackenv("adopt", "plain", "seeing", STACKENV_SITE_CONFIG=str(configuration))
     assert done.returncode == 0, done.stderr
     load = f"module use ~/modules; module load {owner.stack.bundle_module} seeing"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from condas import CONDA, make_conda_user
 from open_ways import open_way_to
 from packing import list_mounts, list_squashfuses, require_fuse, unmounting
@@ -28,7 +28,7 @@ def owner(
     with unmounting(folder):
         user = make_conda_user(folder, one_stack, built_modules)
         (folder / "node").mkdir()
-        (folder / "site.yaml").write_text(f"{POLICY}\npack:\n  mounts: {folder}/node\n")
+        (folder / "site.yaml").write_text(f"{SITE_CONFIGURATION}\npack:\n  mounts: {folder}/node\n")
         made = user.stackenv("create", "real", "--conda", "activating", "python")
         assert made.returncode == 0, made.stderr
         site = next((user.home / "conda/envs/real-1.0/lib").glob("python3*/site-packages"))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from stacked import Stack
 from users import User, make_user
 
@@ -27,7 +27,7 @@ def user(tmp_path: Path, one_stack: Stack, built_modules: BuiltModules) -> User:
     """Return a user with the conda environment it/1.0."""
     user = make_user(tmp_path, one_stack)
     configuration = tmp_path / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     made = user.stackenv("create", "it", "--conda", "activating", "python", "pip", "pandas")
     assert made.returncode == 0, made.stderr

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from killing import kill_at, stop_at
 from stacked import Stack
 from trees import describe_tree
@@ -56,7 +56,7 @@ def conda_owner(
     """Return a user with the conda environment it/1.0."""
     owner = make_user(tmp_path_factory.mktemp("rebuild-interrupted-conda"), one_stack)
     configuration = owner.home.parent / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     owner.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     made = owner.stackenv("create", "it", "--conda", "activating")
     assert made.returncode == 0, made.stderr

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from built import CHECKOUT, POLICY, BuiltModules
+from built import CHECKOUT, SITE_CONFIGURATION, BuiltModules
 from stacked import open_stack
 from trees import describe_tree
 from users import User, make_user
@@ -61,7 +61,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules
     folder = tmp_path_factory.mktemp("update-conda")
     user = make_user(folder, open_stack("eb5-pythonpath"))
     configuration = folder / "site.yaml"
-    configuration.write_text(POLICY)
+    configuration.write_text(SITE_CONFIGURATION)
     user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
     channel = write_packages(folder)
     made = user.stackenv("create", "--conda", "genes", "-c", channel, "tool=1.0", "activating")

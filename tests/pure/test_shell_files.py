@@ -21,8 +21,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPLATES = CHECKOUT / "modulefiles"
 ROOT = "/software/Anaconda3/2024.02-1"
 INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT)
-POLICY = load_configuration(CHECKOUT / "site-config/default.yaml").conda
-COMMAND = describe_conda_module(INSTALLATION, POLICY).blocks["commands"][0]
+SITE_CONFIGURATION = load_configuration(CHECKOUT / "site-config/default.yaml").conda
+COMMAND = describe_conda_module(INSTALLATION, SITE_CONFIGURATION).blocks["commands"][0]
 
 # Those of libexec/packed, which is not of the installation, but of an environment.
 PACKED = {
@@ -178,7 +178,7 @@ def test_no_line_of_code_is_taken_for_a_comment(name: str) -> None:
 
 
 def installed() -> tuple[InstalledFile, ...]:
-    return describe_installed_files(INSTALLATION, POLICY)
+    return describe_installed_files(INSTALLATION, SITE_CONFIGURATION)
 
 
 @pytest.mark.parametrize("file", [f for f in installed() if f.executable], ids=lambda f: Path(f.path).name)
@@ -193,7 +193,7 @@ def test_the_python_files_compile(file: InstalledFile) -> None:
 
 def test_the_modulefile_says_nothing_in_csh_that_needs_two_lines() -> None:
     # An `execute` is one line to csh, and an alias loses its quotes there.
-    text = render_module(describe_conda_module(INSTALLATION, POLICY))
+    text = render_module(describe_conda_module(INSTALLATION, SITE_CONFIGURATION))
     csh = re.findall(r"\bcsh = (?!true)(.*)", text)
     assert len([code for code in csh if ".csh" in code]) == 2
     assert all(code.startswith('"') and "\\n" not in code for code in csh)

@@ -9,7 +9,7 @@ from checking import find, find_one, fix
 from people import Person
 
 RULE = "condarc-policy"
-POLICY = """\
+SITE_CONFIGURATION = """\
 version: 1
 conda:
   storage:
@@ -26,7 +26,7 @@ def person(person: Person, tmp_path: Path) -> Person:
     for name in ("workspace", "scratch"):
         (tmp_path / name).mkdir()
         person.environ[name.upper()] = str(tmp_path / name)
-    (tmp_path / "site.yaml").write_text(POLICY)
+    (tmp_path / "site.yaml").write_text(SITE_CONFIGURATION)
     person.environ["STACKENV_SITE_CONFIG"] = str(tmp_path / "site.yaml")
     return person
 

@@ -85,7 +85,7 @@ def test_a_file_system_that_is_away_is_told_apart(biologist: Person) -> None:
 def test_a_record_that_cannot_be_read(biologist: Person) -> None:
     record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
     record.write_text("{")
-    found = find_one(biologist, "own-files")
+    found = find_one(biologist, "managed-files")
     assert found["where"] == str(record) and found["hint"] == "stackenv edit biopy/1.0 --refresh"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from findings import read_findings
 from made_again import make_again
 from stacked import open_stack
@@ -60,7 +60,7 @@ def user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
         configuration = folder / "site.yaml"
-        configuration.write_text(POLICY)
+        configuration.write_text(SITE_CONFIGURATION)
         user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
         user.environ["PIP_FIND_LINKS"] = str(wheels_of(user))
         made = user.stackenv("create", "it", "--conda", "activating", "python", "pip", "pandas")

@@ -37,7 +37,7 @@ ENVIRONMENT_RULES: Mapping[str, EnvironmentRule] = {
     "environment-gone": managed_files.find_environment_gone,
     "modules-gone": modules.find_modules_gone,
     "python-changed": python.find_python_changed,
-    "own-files": managed_files.find_own_files,
+    "managed-files": managed_files.find_managed_files,
     "platform": python.find_platform,
     "open-to-others": permissions.find_open_to_others,
     "missing-files": packages.find_missing_files,

@@ -59,14 +59,14 @@ def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
         )
 
 
-def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
+def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding with the files that are gone or empty, the record among them."""
     record, prefix = environment.record, environment.prefix
     if not prefix.is_dir():
         return
     if environment.record_lost:
         yield Finding(
-            "own-files",
+            "managed-files",
             "broken",
             environment.problem,
             str(prefix / RECORD_FILE),
@@ -86,7 +86,7 @@ def find_own_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     names = [file.path[len(record.path) + 1 :] for file in lost]
     count = format_count(len(lost), "file")
     yield Finding(
-        "own-files",
+        "managed-files",
         "broken",
         f"{count} of stackenv in the environment {'is' if len(lost) == 1 else 'are'} missing or empty: "
         f"{', '.join(names)}",
@@ -151,7 +151,7 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
 def list_changed_files(record: Record) -> Iterator[str]:
     """Yield a sentence for each of stackenv's files in the environment that is changed.
 
-    The rule `own-files` reports those that are gone or empty.
+    The rule `managed-files` reports those that are gone or empty.
     """
     for file in describe_files(record):
         path = Path(file.path)

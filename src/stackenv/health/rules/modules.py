@@ -109,8 +109,8 @@ def find_stack_over_conda(account: Account) -> Iterator[Finding]:
     """
     environ = account.environ
     prefix, root = environ.get("CONDA_PREFIX", ""), environ.get("STACKENV_CONDA_ROOT", "")
-    # Another conda hides nothing, and the rule `own-files` reports a personal module's environment that has
-    # lost its files.
+    # Another conda hides nothing, and the rule `managed-files` reports a personal module's environment that
+    # has lost its files.
     if not prefix or not root or prefix in (root, environ.get("STACKENV_CONDA_ENV")):
         return
     if not account.configuration.conda.hide_modules or hides_modules(Path(prefix)):

@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
-from built import POLICY, BuiltModules
+from built import SITE_CONFIGURATION, BuiltModules
 from findings import read_findings
 from homes import bring_back, keep_home
 from made_again import make_again
@@ -68,7 +68,7 @@ def look(record: Record) -> list[Finding]:
         loader=StackLoader({}),
         thorough=False,
     )
-    return list(apply_rules({"own-files": ENVIRONMENT_RULES["own-files"]}, subject))
+    return list(apply_rules({"managed-files": ENVIRONMENT_RULES["managed-files"]}, subject))
 
 
 def describe_tree(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -165,7 +165,7 @@ def test_a_purge_of_all_of_them_is_one_finding_and_one_command(person: Person, n
     for file in files:
         file.unlink()
     (found,) = check(person, name)
-    assert (found["rule"], found["hint"]) == ("own-files", f"stackenv edit {name}/1.0 --refresh")
+    assert (found["rule"], found["hint"]) == ("managed-files", f"stackenv edit {name}/1.0 --refresh")
     for file in files:
         assert str(file.relative_to(prefix)) in found["what"]
     fix(person, name)
@@ -186,7 +186,7 @@ def lose_record(prefix: Path, way: str) -> None:
 
 def restore_by_check(person: Person, name: str) -> None:
     (found,) = check(person, name)
-    assert (found["rule"], found["level"]) == ("own-files", "broken")
+    assert (found["rule"], found["level"]) == ("managed-files", "broken")
     assert found["hint"] == f"stackenv edit {name}/1.0 --refresh"
     fix(person, name)
 
@@ -453,10 +453,10 @@ def test_what_is_only_the_effect_of_a_lost_file_is_not_found_beside_it(person: P
     metadata.write_text(f"{metadata.read_text()}Requires-Dist: absent\n")
     assert {found["rule"] for found in check(person, "made")} == {"inconsistent", "missing-files"}
     (packages / "_stackenv_layers.py").unlink()
-    assert {found["rule"] for found in check(person, "made")} == {"own-files", "missing-files"}
+    assert {found["rule"] for found in check(person, "made")} == {"managed-files", "missing-files"}
     (prefix / "bin/python").unlink()
     rules = [found["rule"] for found in check(person, "made")]
-    assert rules == ["python-changed", "own-files", "missing-files"]
+    assert rules == ["python-changed", "managed-files", "missing-files"]
 
 
 def test_in_a_project_the_command_names_it(person: Person) -> None:
@@ -467,7 +467,7 @@ def test_in_a_project_the_command_names_it(person: Person) -> None:
     text = lost.read_text()
     lost.unlink()
     done = person.stackenv("check", "team", "--shared", str(project), "--json", status=1)
-    found = next(found for found in json.loads(done.stdout) if found["rule"] == "own-files")
+    found = next(found for found in json.loads(done.stdout) if found["rule"] == "managed-files")
     assert found["hint"] == f"stackenv edit team/1.0 --refresh --shared {project}"
     person.stackenv("check", "team", "--shared", str(project), "--fix", "--yes", status=None)
     assert lost.read_text() == text
@@ -506,7 +506,7 @@ def test_the_environments_own_package_is_found_again(tmp_path_factory: pytest.Te
         path.unlink()
     assert user.stackenv(*ask).stdout == "23.1\n"
     (found,) = check(user, "own")
-    assert found["rule"] == "own-files" and "before those of the environment" in found["why"]
+    assert found["rule"] == "managed-files" and "before those of the environment" in found["why"]
     fix(user, "own")
     assert user.stackenv(*ask).stdout == "24.2\n"
 
@@ -518,7 +518,7 @@ def conda_user(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltMod
     def make(folder: Path) -> User:
         user = make_user(folder, open_stack("eb5-pythonpath"))
         configuration = folder / "site.yaml"
-        configuration.write_text(POLICY)
+        configuration.write_text(SITE_CONFIGURATION)
         user.environ.update(MODULEPATH=built_modules.modulepath, STACKENV_SITE_CONFIG=str(configuration))
         made = user.stackenv("create", "it", "--conda", "activating", "--user-site", "--description", "Mine")
         assert made.returncode == 0, made.stderr
@@ -535,7 +535,7 @@ def lose_and_fix(user: User, name: str, prefix: Path, lost: Sequence[Path]) -> N
     for path in lost:
         path.unlink()
     (found,) = check(user, name)
-    assert (found["rule"], found["hint"]) == ("own-files", f"stackenv edit {name}/1.0 --refresh")
+    assert (found["rule"], found["hint"]) == ("managed-files", f"stackenv edit {name}/1.0 --refresh")
     fix(user, name)
     assert describe_environment(prefix) == before
     assert (user.modules / f"{name}/1.0.lua").read_text() == modulefile
@@ -564,7 +564,7 @@ def test_a_python_of_condas_that_is_gone_is_condas_to_bring_back(conda_user: Use
     record.write_text(json.dumps(data))
     # Where there is a Python, stackenv has files too.
     found = {found["rule"]: found for found in check(conda_user, "it")}
-    assert set(found) == {"own-files", "missing-files"}
+    assert set(found) == {"managed-files", "missing-files"}
     assert "conda install" in found["missing-files"]["hint"]
 
 
