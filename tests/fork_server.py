@@ -47,7 +47,7 @@ def import_all() -> ModuleType:
             importlib.import_module(module.name)
     for name in LATER:
         importlib.import_module(name)
-    return importlib.import_module("stackenv.cli.main")
+    return importlib.import_module("stackenv.cli.start")
 
 
 def receive(connection: socket.socket) -> tuple[dict, list[int]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
-from pathlib import Path
+import sys
+
+# As `typing` has it, whose import takes as long as the whole of `--version`.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class StackenvError(Exception):
@@ -96,7 +99,9 @@ def explain(error: BaseException) -> str:
         # Without "[Errno 13]"; the name may be bytes.
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return f"{place}{error.strerror}"
-    if isinstance(error, subprocess.TimeoutExpired):
+    # Imported by who has raised it, and slow: each start of the command comes by here.
+    subprocess = sys.modules.get("subprocess")
+    if subprocess and isinstance(error, subprocess.TimeoutExpired):
         return f"no answer within {error.timeout:g} s"
     if isinstance(error, KeyError):
         return f"`{error.args[0]}` is missing"
@@ -107,4 +112,6 @@ def explain(error: BaseException) -> str:
 
 def quote_word(path: str | Path) -> str:
     """Return `path` as one word of sh: a hint is copied, and others choose the names in shared folders."""
+    import shlex
+
     return shlex.quote(str(path))

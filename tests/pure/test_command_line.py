@@ -92,8 +92,9 @@ def test_help_is_data_with_status_0() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_version_is_the_packages() -> None:
-    assert run("--version").stdout == f"stackenv, version {__version__}\n"
+@pytest.mark.parametrize("words", [["--version"], ["--version", "list"]], ids=" ".join)
+def test_the_version_is_the_packages(words: list[str]) -> None:
+    assert run(*words).stdout == f"stackenv, version {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,8 @@ def test_render_refuses_a_program_that_cannot_be_executed(name: str, root: Path)
 # As root, who may read everything: the interpreter has read all it needs before it becomes nobody.
 AS_NOBODY = """\
 import os, sys
-from stackenv.cli import main as cli
+from stackenv.cli import start as cli
+import stackenv.cli.main
 import stackenv.cli.site
 from stackenv.site import render as site
 policy = site.load_configuration(site.find_configuration_file({}))
@@ -242,7 +244,7 @@ def test_render_refuses_a_name_that_no_module_has(name: str, root: Path) -> None
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["site", "hooks"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["site", "hooks"]], ids=" ".join)
 def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -295,14 +297,12 @@ def test_pythonpath_is_not_obeyed(poison: Path, root: Path) -> None:
 
 
 def test_the_current_folder_is_not_obeyed(poison: Path) -> None:
-    done = subprocess.run(
-        [str(COMMAND), "--version"], cwd=poison, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(COMMAND), "--help"], cwd=poison, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_pythonstartup_and_warnings_settings_are_not_obeyed() -> None:
-    done = run("--version", PYTHONWARNINGS="error", PYTHONINSPECT="1", PYTHONVERBOSE="")
+    done = run("--help", PYTHONWARNINGS="error", PYTHONINSPECT="1", PYTHONVERBOSE="")
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -311,7 +311,8 @@ def test_pythonhome_is_not_obeyed() -> None:
     assert run("--version", PYTHONHOME="/nonexistent").returncode == 0
 
 
-def test_the_user_site_is_not_obeyed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["by PYTHONUSERBASE", "in the home"])
+def test_the_user_site_is_not_obeyed(tmp_path: Path, named: bool) -> None:
     (tmp_path / "click.py").write_text("raise SystemExit('click of the poison')\n")
     # Only an interpreter that sees the system's packages has a user site.
     place = tmp_path / "venv"
@@ -324,12 +325,13 @@ def test_the_user_site_is_not_obeyed(tmp_path: Path) -> None:
     command = place / "bin/stackenv"
     command.write_text(script)
     command.chmod(0o755)
-    base = tmp_path / "local"
+    base = tmp_path / ("local" if named else ".local")
+    environ = {"PYTHONUSERBASE": str(base)} if named else {"HOME": str(tmp_path)}
     user = {"userbase": str(base), "installed_base": str(base)}
     user_site = Path(sysconfig.get_path("purelib", "posix_user", vars=user))
     user_site.mkdir(parents=True)
     (user_site / "poison.pth").write_text(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n")
-    reached = run("-c", "import click", command=place / "bin/python", PYTHONUSERBASE=str(base))
+    reached = run("-c", "import click", command=place / "bin/python", **environ)
     assert "click of the poison" in reached.stderr
-    done = run("--version", command=command, PYTHONUSERBASE=str(base))
+    done = run("--help", command=command, **environ)
     assert (done.returncode, done.stderr) == (0, "")

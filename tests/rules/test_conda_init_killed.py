@@ -24,7 +24,7 @@ def hook(event, arguments):
         left -= 1
         if not left:
             os.kill(os.getpid(), 9)
-from stackenv.cli.main import main
+from stackenv.cli.start import main
 sys.argv = ["stackenv", "check", "--fix", "--yes"]
 sys.addaudithook(hook)
 sys.exit(main())

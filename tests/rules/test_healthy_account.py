@@ -30,7 +30,7 @@ import os, sys
 def hook(event, arguments):
     if event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system"):
         os.write(2, f"started: {event} {arguments!r}\\n".encode())
-from stackenv.cli.main import main
+from stackenv.cli.start import main
 sys.argv = ["stackenv", "check", "--json"]
 sys.addaudithook(hook)
 sys.exit(main())

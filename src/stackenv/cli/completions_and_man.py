@@ -51,7 +51,7 @@ kept = os.environ.pop("STACKENV_LD_LIBRARY_PATH", None)
 if kept is not None:
     os.environ["LD_LIBRARY_PATH"] = kept
 
-from stackenv.cli.main import main
+from stackenv.cli.start import main
 
 sys.exit(main())
 """

@@ -1,19 +1,17 @@
-"""The commands' table, and the boundary at which errors become a message and an exit status."""
+"""The table of the commands, and the command line as click reads it."""
 
 from __future__ import annotations
 
 import importlib
-import os
 import shlex
 import signal
-import sys
 from collections.abc import Iterator, MutableMapping
 
 import click
 
 from stackenv import __version__
 from stackenv.cli.options import EXIT_STATUS, CommandGroup
-from stackenv.errors import StackenvError, UsageError, explain
+from stackenv.errors import UsageError
 
 # Each command's name, and where it is. They are many, and what they import is slow.
 COMMANDS = {
@@ -50,7 +48,6 @@ NO_COMMANDS = {
     ),
 }
 LONGEST_SENTENCE = 200
-INTERRUPTED = 128 + signal.SIGINT
 
 
 class CommandTable(MutableMapping[str, click.Command]):
@@ -123,77 +120,25 @@ def stackenv() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def main() -> int:
-    """Run the command line; return its exit status, as the epilog of --help lists them.
+def run(words: list[str]) -> int:
+    """Run the command line of `words`; return the exit status.
 
-    What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
+    Ctrl-C does behind it what it did before.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C, also at a question.
     """
     before = signal.getsignal(signal.SIGINT)
-    open_closed_streams()
     try:
-        return run()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def open_closed_streams() -> None:
-    """Open those of the standard streams that the caller has closed (`<&-`), which Python sets to None.
-
-    Their numbers are taken so that no file that is opened later gets one. The input is empty and no
-    terminal; output that cannot be written is an error, and messages vanish.
-    """
-    for name, flags, mode in (
-        ("stdin", os.O_RDONLY, "r"),
-        ("stdout", os.O_RDONLY, "w"),
-        ("stderr", os.O_WRONLY, "w"),
-    ):
-        if getattr(sys, name) is None:
-            number = os.open(os.devnull, flags)
-            # Programs that stackenv starts inherit it as they would any other.
-            os.set_inheritable(number, True)
-            setattr(sys, name, os.fdopen(number, mode, errors="surrogateescape"))
-
-
-def run() -> int:
-    """Run the command line, and tell of what it raises; return the exit status."""
-    try:
-        status = stackenv.main(prog_name="stackenv", standalone_mode=False)
-        sys.stdout.flush()
+        status = stackenv.main(words, prog_name="stackenv", standalone_mode=False)
         # click returns the status of its Exit, or what the command has returned.
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except click.Abort:
-        # Who types Ctrl-C knows it.
-        return INTERRUPTED
-    except StackenvError as error:
-        print(f"stackenv: {error}", file=sys.stderr)
-        return error.status
-    except OSError as error:
-        return tell_failure(error)
-
-
-def tell_failure(error: OSError) -> int:
-    """Tell of a file that the system refuses, or of output that cannot be written; return the status."""
-    refused = flush_output()
-    if error.filename is not None:
-        print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
-    elif not refused and not isinstance(error, BrokenPipeError):
-        print(f"stackenv: the system refuses: {explain(error)}", file=sys.stderr)
-    elif not isinstance(error, BrokenPipeError):
-        print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
-    return 1
-
-
-def flush_output() -> bool:
-    """Write what is left of the output; return whether that is refused, and is not tried again at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # Nobody reads any more, or the disk is full.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    except click.Abort as abort:
+        raise KeyboardInterrupt from abort
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -21,7 +21,7 @@ from stackenv.transactions.files import write_new_file
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.postponing import postponing_stop
 
-START = "import sys; from stackenv.cli.main import main; sys.exit(main())"
+START = "import sys; from stackenv.cli.start import main; sys.exit(main())"
 
 
 def carry_out_action(action: Action, environ: Mapping[str, str]) -> None:

@@ -1,0 +1,84 @@
+"""Where the command begins: `--version` is answered before more is imported, errors become a message."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stackenv import __version__
+from stackenv.errors import StackenvError, explain
+
+# 128 and the number of SIGINT, as shells have it; `signal` is slow to import.
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command line; return its exit status, as the epilog of --help lists them.
+
+    What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
+    """
+    open_closed_streams()
+    try:
+        status = answer(sys.argv[1:])
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        # Who types Ctrl-C knows it.
+        return INTERRUPTED
+    except StackenvError as error:
+        print(f"stackenv: {error}", file=sys.stderr)
+        return error.status
+    except OSError as error:
+        return tell_failure(error)
+
+
+def answer(words: list[str]) -> int:
+    """Do what the `words` behind the command say; return the exit status."""
+    if words == ["--version"]:
+        # As click writes it for the option at any other place.
+        print(f"stackenv, version {__version__}")
+        return 0
+    from stackenv.cli.main import run
+
+    return run(words)
+
+
+def open_closed_streams() -> None:
+    """Open those of the standard streams that the caller has closed (`<&-`), which Python sets to None.
+
+    Their numbers are taken so that no file that is opened later gets one. The input is empty and no
+    terminal; output that cannot be written is an error, and messages vanish.
+    """
+    for name, flags, mode in (
+        ("stdin", os.O_RDONLY, "r"),
+        ("stdout", os.O_RDONLY, "w"),
+        ("stderr", os.O_WRONLY, "w"),
+    ):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, flags)
+            # Programs that stackenv starts inherit it as they would any other.
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, errors="surrogateescape"))
+
+
+def tell_failure(error: OSError) -> int:
+    """Tell of a file that the system refuses, or of output that cannot be written; return the status."""
+    refused = flush_output()
+    if error.filename is not None:
+        print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
+    elif not refused and not isinstance(error, BrokenPipeError):
+        print(f"stackenv: the system refuses: {explain(error)}", file=sys.stderr)
+    elif not isinstance(error, BrokenPipeError):
+        print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+def flush_output() -> bool:
+    """Write what is left of the output; return whether that is refused, and is not tried again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads any more, or the disk is full.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
