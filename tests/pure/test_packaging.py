@@ -34,11 +34,13 @@ DATA = """
     templates/libexec/activation.py
     templates/libexec/conda
     templates/libexec/conda-init
+    templates/libexec/condarc.py
     templates/libexec/enter_namespace.py
     templates/libexec/hide_modules.py
     templates/libexec/launch
     templates/libexec/layers.py
     templates/libexec/mount_image
+    templates/libexec/native_activation.py
     templates/libexec/packed
     templates/libexec/pip
     templates/libexec/pip_guard.py

@@ -148,7 +148,9 @@ def describe_installed_files(
         InstalledFile(f"{here}/conda.csh", "shell/conda.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
+        InstalledFile(f"{here}/stackenv_condarc.py", "libexec/condarc.py"),
         InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
+        InstalledFile(f"{here}/stackenv_native_activation.py", "libexec/native_activation.py"),
         InstalledFile(f"{here}/stackenv_pip_guard.py", "libexec/pip_guard.py"),
         InstalledFile(f"{here}/stackenv_put_aside.py", "libexec/put_aside.py"),
         InstalledFile(

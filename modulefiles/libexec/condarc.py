@@ -1,0 +1,370 @@
+"""What conda's configuration says about activation, read without conda and without a YAML parser.
+
+A file is read line by line and counts only when it certainly means what is read here: keys with plain or
+quoted values, lists, and mappings of one level. Anything else is for conda itself to judge
+(`UncertainError`): a file that is no YAML has to make conda fail.
+
+The order of the places and how they are combined are conda's own: SEARCH_PATH in conda/base/constants.py,
+`_expand_search_path` and `merge` in conda/common/configuration.py (24.7.1).
+"""
+
+import errno
+import os
+import sys
+
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+LARGEST = 65536
+
+# The keys that matter here, with their aliases; conda refuses two names of one key in the same place.
+SWITCHES = ("changeps1", "envvars_force_uppercase")
+LISTS = ("envs_dirs", "envs_path")
+KNOWN = SWITCHES + LISTS + ("auto_stack", "env_prompt")
+# These move the base or make conda run from its sources.
+NEVER = ("root_prefix", "root_dir", "_root_prefix", "_envs_dirs", "dev")
+TRUE = ("true", "yes", "on", "1")
+FALSE = ("false", "no", "off", "0")
+# `key: value #!final`, and the like: a value that wins over later ones.
+FLAGS = ("final", "top", "bottom", "important")
+
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+DIGITS = frozenset("0123456789")
+KEY = LETTERS | DIGITS | frozenset("_-.")
+FIRST = LETTERS | DIGITS | frozenset("/~$(._")
+
+
+class UncertainError(Exception):
+    """It is not certain what conda would make of this."""
+
+
+class Settings:
+    """What the configuration says: `values` by key, and the folders of environments, the first one first."""
+
+    def __init__(self):
+        self.values = {}
+        self.folders = []
+
+    def add(self, found):
+        """Take in what one place says; what is read later wins, and its folders come first."""
+        if "envs_dirs" in found and "envs_path" in found:
+            raise UncertainError("two names of one key")
+        for key, value in found.items():
+            if key in LISTS:
+                self.folders = value + [folder for folder in self.folders if folder not in value]
+            else:
+                self.values[key] = value
+
+
+def read_settings(environ, root):
+    """Return the Settings of the conda at `root` in the environment `environ`.
+
+    Raises
+    ------
+    UncertainError
+        When a place cannot be read, or means something that is not certain.
+    """
+    settings = Settings()
+    for path in list_places(environ, root):
+        for text in read_place(path):
+            settings.add(read_lines(text))
+    settings.add(read_variables(environ))
+    return settings
+
+
+def list_places(environ, root):
+    """Return the paths of the files and folders of configuration, the last one wins."""
+    prefix = environ.get("CONDA_PREFIX", "")
+    if not prefix:
+        # conda looks for the environment of that name then.
+        if environ.get("CONDA_DEFAULT_ENV", "base") not in ("base", "root"):
+            raise UncertainError("CONDA_DEFAULT_ENV without CONDA_PREFIX")
+        prefix = root
+    folders = ["/etc/conda", "/var/lib/conda", root]
+    if "XDG_CONFIG_HOME" in environ:
+        folders.append(environ["XDG_CONFIG_HOME"] + "/conda")
+    folders += ["~/.config/conda", "~/.conda"]
+    places = []
+    for folder in folders:
+        places += [folder + "/.condarc", folder + "/condarc", folder + "/condarc.d"]
+    places += ["~/.condarc", prefix + "/.condarc", prefix + "/condarc", prefix + "/condarc.d"]
+    if "CONDARC" in environ:
+        places.append(environ["CONDARC"])
+    return list(dict.fromkeys(clean_path(expand_user(place, environ)) for place in places))
+
+
+def clean_path(path):
+    """Return `path` as pathlib writes it, by which conda knows that it has read a file already."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    slashes = "//" if path.startswith("//") and not path.startswith("///") else "/" * path.startswith("/")
+    return slashes + "/".join(parts) or "."
+
+
+def has_suffix(name):
+    """Tell whether conda reads a file of this name wherever it is."""
+    return name.rfind(".") > 0 and name.endswith((".yml", ".yaml"))
+
+
+def read_place(path):
+    """Return the texts of what is at `path`: one of a file, those of a folder, none when it is not there.
+
+    A place costs one open or one listing: what is not there is noticed by that.
+    """
+    name = path.rpartition("/")[2]
+    if name in (".condarc", "condarc") or has_suffix(name):
+        try:
+            text = read_file(path)
+        except IsADirectoryError:
+            pass
+        else:
+            return [] if text is None else [text]
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            return []
+        raise UncertainError(path) from None
+    texts = []
+    for name in filter(has_suffix, names):
+        try:
+            text = read_file(path + "/" + name)
+        except IsADirectoryError:
+            continue
+        texts += [] if text is None else [text]
+    return texts
+
+
+def read_file(path):
+    """Return the text of the file `path`, None when it is not there."""
+    try:
+        # It may be a pipe, which conda passes over and at which a read would wait.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            content = os.read(number, LARGEST)
+        finally:
+            os.close(number)
+    except IsADirectoryError:
+        raise
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            return None
+        raise UncertainError(path) from None
+    if len(content) == LARGEST:
+        raise UncertainError(path)
+    try:
+        text = content.decode("ascii")
+    except UnicodeDecodeError:
+        # conda reads it in the encoding of the locale.
+        if sys.getfilesystemencoding().lower() != "utf-8":
+            raise UncertainError(path) from None
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise UncertainError(path) from None
+    if not text.replace("\n", "").isprintable():
+        raise UncertainError(path)
+    return text
+
+
+def read_variables(environ):
+    """Return what the variables CONDA_... say."""
+    found = {}
+    for name, value in environ.items():
+        if not name.startswith("CONDA_"):
+            continue
+        key = name[len("CONDA_") :].lower()
+        if key in NEVER or (key in KNOWN and (not name.isupper() or "!important" in value)):
+            raise UncertainError(name)
+        if key in LISTS:
+            found[key] = list(dict.fromkeys(filter(None, (part.strip() for part in value.split(":")))))
+        elif key in KNOWN:
+            found[key] = read_value(key, value.strip(), True)
+    return found
+
+
+def read_value(key, value, is_text):
+    """Return the value of one of KNOWN that is no list; `is_text` says that it certainly is a text."""
+    if key == "env_prompt":
+        # A plain one is certainly no number, no date and no null only when it cannot look like one.
+        if not is_text and not value.startswith("("):
+            raise UncertainError(key)
+        return value
+    if key == "auto_stack":
+        if not value or not DIGITS.issuperset(value) or (value[0] == "0" and value != "0"):
+            raise UncertainError(key)
+        return int(value)
+    if value.lower() not in TRUE + FALSE:
+        raise UncertainError(key)
+    return value.lower() in TRUE
+
+
+def read_lines(text):
+    """Return what a file of configuration says about KNOWN: values by key.
+
+    Raises
+    ------
+    UncertainError
+        When a line is none of those that certainly are what they look like.
+    """
+    found, seen, comments = {}, set(), []
+    # The key whose block is being read, how far its lines are indented, whether they are a list.
+    key, indent, is_list, nested = "", None, False, set()
+    for number, line in enumerate(text.split("\n")):
+        content = line.strip(" ")
+        if not content or content.startswith("#") or (content == "---" and not number and line[:1] == "-"):
+            comments.append(content)
+            continue
+        depth = len(line) - len(line.lstrip(" "))
+        is_item = content.startswith("- ")
+        if depth == 0 and not is_item:
+            key, value, is_text, comment = split_pair(content)
+            if key in seen or key in NEVER:
+                raise UncertainError(key)
+            seen.add(key)
+            comments.append(comment)
+            indent, nested = None, set()
+            if value is not None:
+                if key in LISTS and value != []:
+                    raise UncertainError(key)
+                if key in KNOWN:
+                    found[key] = value if key in LISTS else read_value(key, check_text(value), is_text)
+                key = ""
+            elif key in KNOWN and key not in LISTS:
+                raise UncertainError(key)
+            continue
+        if not key or (indent is not None and (depth != indent or is_item != is_list)):
+            raise UncertainError(line)
+        indent, is_list = depth, is_item
+        if is_item:
+            value, is_text, comment = split_scalar(content[2:].lstrip(" "))
+            if key in LISTS:
+                found.setdefault(key, []).append(check_folder(check_text(value), is_text))
+        else:
+            name, value, is_text, comment = split_pair(content)
+            if value is None or key in LISTS or name in nested:
+                raise UncertainError(line)
+            nested.add(name)
+        comments.append(comment)
+    if any(name in seen for name in LISTS) and not any(name in found for name in LISTS):
+        # A key without a value.
+        raise UncertainError("envs_dirs")
+    if found and any(flag in comment for comment in comments for flag in FLAGS):
+        raise UncertainError("a flag")
+    return found
+
+
+def check_text(value):
+    """Return `value`, that of one line."""
+    if not isinstance(value, str):
+        raise UncertainError(value)
+    return value
+
+
+def check_folder(value, is_text):
+    """Return `value`, the path of a folder, which is certainly a text."""
+    if not value or not (is_text or "/" in value):
+        raise UncertainError(value)
+    return value
+
+
+def split_pair(content):
+    """Return of a line `key: value` the key, the value (None for none), whether it is quoted, the comment."""
+    key, colon, rest = content.partition(":")
+    if not colon or not key or not KEY.issuperset(key) or key[0] not in LETTERS | {"_"}:
+        raise UncertainError(content)
+    if rest and not rest.startswith(" "):
+        raise UncertainError(content)
+    rest = rest.lstrip(" ")
+    if not rest or rest.startswith("#"):
+        return key, None, False, rest
+    return (key, *split_scalar(rest))
+
+
+def split_scalar(text):
+    """Return the value that `text` begins with, whether it is quoted, and the comment behind it.
+
+    A value is a text, a list of what is between `[` and `]`, or the empty mapping `{}`.
+    """
+    if text[:1] in ("'", '"'):
+        end = text.find(text[0], 1)
+        value, rest = text[1:end], text[end + 1 :]
+        if end < 0 or ("\\" in value and text[0] == '"'):
+            raise UncertainError(text)
+        return value, True, check_comment(rest)
+    value, mark, comment = text.partition(" #")
+    value = value.rstrip(" ")
+    if value[:1] in ("[", "{"):
+        return split_flow(value), False, mark + comment
+    if not is_plain(value) or ": " in value or value.endswith(":"):
+        raise UncertainError(text)
+    return value, False, mark + comment
+
+
+def split_flow(text):
+    """Return the list that `text`, in brackets, is; its values are plain."""
+    if text == "{}":
+        return {}
+    if not (text.startswith("[") and text.endswith("]")):
+        raise UncertainError(text)
+    inner = text[1:-1].strip(" ")
+    values = [value.strip(" ") for value in inner.split(",")] if inner else []
+    for value in values:
+        if not is_plain(value) or any(sign in value for sign in ":[]{}'\"#&*!|>%@`?"):
+            raise UncertainError(text)
+    return values
+
+
+def is_plain(value):
+    """Tell whether `value` without quotes is one value to YAML, and to conda none that it cannot hold.
+
+    Of a date conda makes an error; of what begins as a number it may be one.
+    """
+    if not value or value[0] not in FIRST:
+        return False
+    return value[0] not in DIGITS or not ("-" in value or ":" in value)
+
+
+def check_comment(rest):
+    """Return what follows a value that is quoted: nothing, or a comment."""
+    if rest.strip(" ") and not rest.startswith(" #"):
+        raise UncertainError(rest)
+    return rest
+
+
+def expand_user(path, environ):
+    """Return `path` with the user's home for a leading `~`, as os.path.expanduser does.
+
+    Raises
+    ------
+    UncertainError
+        When it is another user's home, or when there is none.
+    """
+    if not path.startswith("~"):
+        return path
+    if path[1:2] not in ("", "/"):
+        raise UncertainError(path)
+    home = environ.get("HOME")
+    if home is None:
+        import pwd
+
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            raise UncertainError(path) from None
+    if not home.startswith("/"):
+        raise UncertainError(path)
+    return (home.rstrip("/") + path[1:]) or "/"
+
+
+def expand_variables(text, environ):
+    """Return `text` with the values of $NAME and ${NAME} that are set, as os.path.expandvars does."""
+    parts = text.split("$")
+    expanded = parts[0]
+    for part in parts[1:]:
+        if part.startswith("{"):
+            name, brace, rest = part[1:].partition("}")
+            known = brace and name in environ
+        else:
+            rest = part.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+            name = part[: len(part) - len(rest)]
+            known = name in environ
+        expanded += environ[name] + rest if known else "$" + part
+    return expanded
