@@ -16,6 +16,7 @@ from trees_of_modules import Tree, compared, load_in_bash, quote_lua, write_stac
 from stackenv.errors import ModuleError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule
+from stackenv.lmod.modulefiles import list_modulefiles
 
 HOSTILE = 'a\'b "c" \\d\\n é$HOME `id` ;x\t\x01' + "7%s"
 PASTED = 'first\n_mlstatus = False\nos.environ["EVIL"] = "1";\nimport os\n'
@@ -200,12 +201,31 @@ def test_available_are_full_names_in_the_order_of_versions(tree, tmp_path) -> No
     assert lmod.available("nothing-like-it") == ()
 
 
-def test_available_is_by_the_whole_name_and_hidden_ones_too(tree) -> None:
+def test_what_is_not_available_by_its_whole_name_is_replaced_and_hidden_ones_are_available(tree) -> None:
     for name in ("Python/3.11.3", "Python/.3.12", "lib+x/1.0-a++"):
         tree.write(name, "")
     lmod = tree.lmod()
-    assert all(map(lmod.is_available, ("Python/3.11.3", "Python/.3.12", "lib+x/1.0-a++")))
-    assert not any(map(lmod.is_available, ("Python/3.11", "Python", "ython/3.11.3", "Perl/5")))
+    there = ["Python/3.11.3", "Python/.3.12", "lib+x/1.0-a++"]
+    assert lmod.replace_missing(there) == there
+    assert lmod.replace_missing(["Python/3.11", "ython/3.11.3", "Perl/5"]) == ["Python/3.11.3"]
+    assert lmod.replace_missing([]) == []
+
+
+def test_the_modulefiles_of_a_name_are_those_that_lmod_offers(tree) -> None:
+    for name in ("It/1.0", "It/1.10", "It/1.9", "It/.2.0", "It/deep/1", "Another/It/1", "It-er/1", "Single"):
+        tree.write(name, "")
+    folder = tree.folder / "It"
+    (folder / "tcl").write_text("#%Module1.0\n")
+    (folder / "README").write_text("no module\n")
+    (folder / "left.lua~").write_text("")
+    (folder / "gone.lua").symlink_to("nowhere.lua")
+    (folder / "1.11.lua").symlink_to("1.10.lua")
+    (folder / "default").symlink_to("1.9.lua")
+    lmod = tree.lmod()
+    for name in ("It", "Single", "Another", "Missing"):
+        offered = [m for m in lmod.available(name) if (m.rpartition("/")[0] or m) == name]
+        assert list(list_modulefiles(name, ["", "/nonexistent", str(tree.folder)])) == offered
+    assert len(list_modulefiles("It", [str(tree.folder)])) == 5
 
 
 def test_a_broken_module_does_not_spoil_the_lists(tree, tmp_path) -> None:

@@ -19,6 +19,7 @@ from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, describe_origin, load_stack, require_no_personal
 from stackenv.errors import InstallError, ModuleError, StackenvError
 from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.modulefiles import list_modulefiles
 from stackenv.output import tell
 from stackenv.record import Python, Record
 
@@ -33,10 +34,11 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
     for module in (*modules, *loaded):
         if module.split("/")[0] in names:
             return module
-    for name in names:
-        if any(module.startswith(f"{name}/") for module in lmod.available(name)):
-            return name
-    return ""
+    folders = lmod.environ.get("MODULEPATH", "").split(":")
+    present = [name for name in names if list_modulefiles(name, folders)]
+    # A site may hide one that it does not want to be used any more: that only Lmod knows.
+    offered = {module.split("/")[0] for module in (lmod.available(*present) if present else ())}
+    return next((name for name in present if name in offered), "")
 
 
 def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> Stack:

@@ -20,6 +20,7 @@ from stackenv.environments.store import ModuleStore, StoredModule, read_former_r
 from stackenv.errors import StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
+from stackenv.lmod.modulefiles import list_modulefiles
 from stackenv.output import tell
 from stackenv.record import Package, Python, Record, read_command_words
 
@@ -368,18 +369,11 @@ def require_own_name(record: Record) -> None:
 
 
 def tell_of_same_name(record: Record, context: Context) -> None:
-    """Tell when another module that is available has the name of `record`."""
+    """Tell when another folder of MODULEPATH has a module of the name of `record`."""
     own = os.path.realpath(context.store.root)
     folders = context.environ.get("MODULEPATH", "").split(":")
-    others = ":".join(f for f in folders if f and os.path.realpath(f) != own)
-    if not others:
-        return
-    try:
-        lmod = Lmod.find({**context.environ, "MODULEPATH": others})
-        same = [name for name in lmod.available(record.name) if name_of(name) == record.name]
-    except StackenvError:
-        # What cannot be asked is no reason to refuse the environment.
-        return
+    # A look at one folder of each: Lmod would walk through all of them, which takes seconds at a large site.
+    same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
     exact = "" if record.full_name in same else f"; {record.full_name} is exact"
     if same:
         tell(

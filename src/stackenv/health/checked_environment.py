@@ -37,7 +37,7 @@ class StackLoader:
     @cached_property
     def modules(self) -> dict[str, str]:
         """The newest version of each module that there is, by full name, by its name."""
-        return {name.split("/")[0]: name for name in Lmod.find(self.environ).available("")}
+        return {name.split("/")[0]: name for name in Lmod.find(self.environ).available()}
 
 
 @dataclass

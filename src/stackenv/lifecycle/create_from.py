@@ -151,7 +151,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
         new, report = remaking.making, remaking.report
 
         def look() -> None:
-            for fault in list_new_faults(remaking.old, new.record, new.modulefile, context):
+            for fault in list_new_faults(remaking.old, new.record, new.modulefile, context, new.stack):
                 tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
 
         steps = (*remaking.plan_environment(), Step("look whether all of it works", look))

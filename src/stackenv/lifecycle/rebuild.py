@@ -165,7 +165,7 @@ class Rebuilding:
     def _require_sound(self) -> None:
         """Raise VerificationError when the new environment has a fault that the old one had not."""
         new = self.remaking.making
-        faults = list_new_faults(self.remaking.old, new.record, self.module.path, new.context)
+        faults = list_new_faults(self.remaking.old, new.record, self.module.path, new.context, new.stack)
         for fault in faults:
             tell(f"{fault.level}: {fault.what}")
         if faults and not self.force:

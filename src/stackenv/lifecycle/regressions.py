@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackenv.environments.context import Context
+from stackenv.environments.stack import Stack
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import GRAVE, Finding
 from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
@@ -15,13 +16,17 @@ from stackenv.record import Record
 SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "inconsistent")
 
 
-def list_new_faults(old: Record, new: Record, modulefile: Path, context: Context) -> list[Finding]:
+def list_new_faults(
+    old: Record, new: Record, modulefile: Path, context: Context, stack: Stack
+) -> list[Finding]:
     """Return what `stackenv check` finds gravely wrong with the environment `new`, and not with `old`.
 
+    `stack` are the modules of `new`, as they were loaded for it.
     What packages need of each other cannot be compared where the modules of the old one are gone: it is
     said, and is no reason against the new one.
     """
-    loader = StackLoader(context.environ)
+    loaded = {(stack.modulepath, stack.modules, new.kind == "venv"): stack}
+    loader = StackLoader(context.environ, loaded)
     found = list_faults(look_at(new, modulefile, context, loader, believed=True))
     if not found:
         return []

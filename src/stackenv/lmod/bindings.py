@@ -163,20 +163,13 @@ class Lmod:
             return self
         return replace(self, environ=self._change("--force", "purge")[0])
 
-    def available(self, pattern: str = "") -> tuple[str, ...]:
-        """Return the full names of the modules that can be loaded now and match `pattern`.
+    def available(self, *patterns: str) -> tuple[str, ...]:
+        """Return the full names of the modules that can be loaded now and match one of `patterns`, if any.
 
         They are sorted by name, then by version; aliases and hidden modules are left out, and where
         Lmod keeps a cache, what was written after it.
         """
-        return self._list_available(pattern)
-
-    def is_available(self, full_name: str) -> bool:
-        """Return whether a module of just this name can be loaded now; it may be hidden.
-
-        The modulefiles themselves are looked at, for a cache does not know the one just written.
-        """
-        return full_name in self._list_available(full_name, "--show_hidden", "--ignore_cache")
+        return self._list_available(patterns)
 
     def knows(self, name: str) -> bool:
         """Return whether `module load NAME` can work: now, or when others of a hierarchy are loaded before.
@@ -188,17 +181,19 @@ class Lmod:
         return found or self._ask("-t", "spider", name)[0]
 
     def replace_missing(self, full_names: Sequence[str]) -> list[str]:
-        """Return `full_names`, with the newest other version, if any, for each that is not available."""
-        found = []
-        for full_name in full_names:
-            name = full_name.split("/")[0]
-            if self.is_available(full_name):
-                found.append(full_name)
-            else:
-                # A cache may still have the one that is gone.
-                others = [m for m in self.available(name) if m.split("/")[0] == name and m != full_name]
-                found += others[-1:]
-        return found
+        """Return `full_names`, with the newest other version, if any, for each that is not available.
+
+        A hidden one is available. The modulefiles themselves are looked at, for a cache does not know the one
+        just written.
+        """
+        names = dict.fromkeys(full_name.split("/")[0] for full_name in full_names)
+        there = self._list_available(tuple(names), "--show_hidden", "--ignore_cache") if names else ()
+        missing = [full_name for full_name in full_names if full_name not in there]
+        # A cache may still have the one that is gone.
+        others = [m for m in self.available(*names) if m not in missing] if missing else []
+        newest = {m.split("/")[0]: m for m in others}
+        found = [m if m in there else newest.get(m.split("/")[0], "") for m in full_names]
+        return list(filter(None, found))
 
     def spider_reverse_map(self) -> Mapping[str, tuple[str, ...]]:
         """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
@@ -229,9 +224,8 @@ class Lmod:
                 return str(folder / "spider")
         raise refuse(f"Lmod's spider was not found beside {self.command}", "", "export LMOD_DIR")
 
-    def _list_available(self, pattern: str, *options: str) -> tuple[str, ...]:
-        arguments = [check_argument(pattern)] if pattern else []
-        _, words = self._change("-t", *options, "avail", *arguments)
+    def _list_available(self, patterns: Sequence[str], *options: str) -> tuple[str, ...]:
+        _, words = self._change("-t", *options, "avail", *map(check_argument, patterns))
         marked = (AVAILABLE.fullmatch(line.strip()) for line in words.splitlines())
         return tuple(sorted({match.group(1) for match in marked if match}, key=order_module))
 
