@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
 import shutil
-import struct
-import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from runner import CHECKOUT, LMOD
 from stackenv_sources import find_bash_completion
+from terminals import COMPINIT, SHELLS, Terminal
 from test_stackenv_module import MODULE, environ, tree
 
 sys.path.insert(0, str(CHECKOUT / "tests/shells"))
@@ -25,51 +18,12 @@ sys.path.insert(0, str(CHECKOUT / "tests/shells"))
 from dialects import DIALECTS, spare_manual_pages
 
 __all__ = ["environ", "tree"]
-SHELLS = {
-    "bash": ("bash", "--norc", "--noprofile", "-i"),
-    "zsh": ("zsh", "-f", "-i"),
-    "fish": ("fish", "--private", "-i"),
-}
-COMPINIT = "autoload -Uz compinit; compinit -D -u"
 # What a load and an unload may not change.
 STATE = {
     "bash": "declare -F; compgen -v; complete -p",
     "zsh": "print -l ${(ok)functions} ${(ok)parameters} $fpath ${(kv)_comps}",
     "fish": "functions -a -n; set -n; complete",
 }
-
-
-class Terminal:
-    """A shell on a terminal, and what it writes there."""
-
-    def __init__(self, command: tuple[str, ...], environ: dict[str, str], folder: Path) -> None:
-        self.leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
-        self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command],
-            **{"stdin": follower, "stdout": follower, "stderr": follower},
-            env=environ,
-            cwd=folder,
-        )
-        os.close(follower)
-        self.marks = 0
-
-    def type(self, keys: str, timeout_s: float = 30) -> str:
-        """Type `keys` and a line that prints a mark; return what the terminal shows until then."""
-        self.marks += 1
-        # The mark is not in what is typed, which the terminal shows too.
-        os.write(self.leader, f"{keys}\nprintf 'ma%s\\n' rk{self.marks}.\n".encode())
-        seen, until = b"", time.monotonic() + timeout_s
-        while f"mark{self.marks}.".encode() not in seen:
-            ready, _, _ = select.select([self.leader], [], [], max(0, until - time.monotonic()))
-            assert ready, f"no answer to {keys!r}: {seen.decode(errors='replace')}"
-            seen += os.read(self.leader, 65536)
-        return seen.decode(errors="replace")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.leader)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ sys.meta_path.insert(0, Finder())
 WORDS = {
     "version": (["--version"], {}),
     "list": (["list", "--json"], {}),
-    "TAB": ([], {"_STACKENV_COMPLETE": "bash_complete", "COMP_WORDS": "stackenv cr", "COMP_CWORD": "1"}),
+    "TAB": ([], {"_STACKENV_COMPLETE": "stackenv cr"}),
 }
 
 

@@ -27,6 +27,9 @@ DATA = """
     site-config/pip.conf
     site-config/ubelix.yaml
     templates/capture/capture.bash
+    templates/completion/stackenv.bash
+    templates/completion/stackenv.fish
+    templates/completion/stackenv.zsh
     templates/conda.lua.j2
     templates/kernel/logo-32x32.png
     templates/kernel/logo-64x64.png

@@ -133,21 +133,24 @@ def test_csh_ends_its_commands_with_a_newline(name: str) -> None:
     assert fill(f"shell/{name}.csh", "csh").endswith("\n")
 
 
-# What stackenv itself runs: the load test of a modulefile, and the capture of a conda activation.
-RUN_BY_STACKENV = {
+# The load test of a modulefile, the capture of a conda activation, and what completes the command.
+OF_STACKENV = {
     "load_test/load_test.sh": shellcheck("sh", "SC2157"),
     "capture/capture.bash": shellcheck("bash"),
     "load_test/load_test.fish": ["fish", "--no-config", "--no-execute"],
     "load_test/load_test.csh": ["tcsh", "-f", "-n"],
+    "completion/stackenv.bash": shellcheck("bash"),
+    "completion/stackenv.fish": ["fish", "--no-config", "--no-execute"],
+    "completion/stackenv.zsh": ["zsh", "-n"],
 }
 
 
-@pytest.mark.parametrize("name", RUN_BY_STACKENV)
-def test_what_stackenv_runs_is_right_to_its_shell(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", OF_STACKENV)
+def test_a_file_of_stackenv_itself_is_right_to_its_shell(name: str, tmp_path: Path) -> None:
     values = {"LMOD": "/lmod", "SHELL": "bash", "MODULE": "a/1", "PYTHON": "/p", "ENV": "/env", "BIN": "/b"}
-    dialect = {"bash": "sh"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
+    dialect = {"bash": "sh", "zsh": "sh"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
     text = fill_placeholders((TEMPLATES / name).read_text(encoding="utf-8"), values, dialect)
-    assert complaints(RUN_BY_STACKENV[name], text, tmp_path) == ""
+    assert complaints(OF_STACKENV[name], text, tmp_path) == ""
 
 
 BROKEN = {

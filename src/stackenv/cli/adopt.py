@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.completers import complete_folders
 from stackenv.cli.create import print_made
 from stackenv.cli.options import (
     allow_shadow_option,
@@ -19,7 +20,7 @@ from stackenv.cli.options import (
 
 
 @click.command()
-@click.argument("environment", metavar="PATH-or-NAME")
+@click.argument("environment", metavar="PATH-or-NAME", shell_complete=complete_folders)
 @click.argument("name", required=False)
 @module_option("the module of its Python, and the loaded modules")
 @click.option("--version", help="Module version (default: 1.0, or that of the module before it was moved).")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import UsageError
 from stackenv.output import confirm, format_count, print_json, print_line, tell
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="[NAME[/VERSION]]", required=False)
+@click.argument("name", metavar="[NAME[/VERSION]]", required=False, shell_complete=complete_names)
 @click.option("--fix", is_flag=True, help="Fix what can be fixed automatically; show each fix and ask first.")
 @yes_option
 @shared_option

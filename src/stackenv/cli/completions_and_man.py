@@ -13,13 +13,12 @@ import sys
 from pathlib import Path
 
 import click
-from click.shell_completion import get_completion_class
 
 from stackenv import __version__
 from stackenv.cli.main import stackenv
 from stackenv.cli.options import EXIT_STATUS
-from stackenv.errors import StackenvError
 from stackenv.modulefile.dialect import quote_sh
+from stackenv.modulefile.spec import SHIPPED
 
 COMMAND = """\
 #!/bin/sh
@@ -55,41 +54,13 @@ from stackenv.cli.start import main
 
 sys.exit(main())
 """
-# zsh autoloads a function from the file of its name; under the name of click's function, the file's
-# body is replaced by that function at the first use (under another, each second TAB would be lost).
+# Where the module has the files of templates/completion. zsh loads a function from the file of its name.
 COMPLETIONS = {
-    "bash": "bash/stackenv",
-    "zsh": "zsh/_stackenv_completion",
-    "fish": "fish/stackenv.fish",
+    "bash/stackenv": "stackenv.bash",
+    "zsh/_stackenv_completion": "stackenv.zsh",
+    "fish/stackenv.fish": "stackenv.fish",
 }
-# click's functions for bash and zsh loop over these without declaring them.
-LOOP_VARIABLES = {"bash": "completion type value", "zsh": "type key descr"}
-
-
 REFERENCE = re.compile(r"(?<=See \\fB)[a-z -]+(?=\(1\))")
-
-
-def render_completion(shell: str) -> str:
-    """Return the script that completes `stackenv` in `shell`: click's, with its variables kept inside.
-
-    Raises
-    ------
-    StackenvError
-        When click knows no such shell, or its script has no function to keep them in.
-    """
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise StackenvError(f"click has no completion for {shell}", "install click 8.1 or later")
-    script = kind(stackenv, {}, "stackenv", "_STACKENV_COMPLETE").source()
-    if shell not in LOOP_VARIABLES:
-        return script
-    opening = "_stackenv_completion() {\n"
-    if opening not in script:
-        raise StackenvError(
-            f"click {click.__version__} writes its completion for {shell} in another way",
-            "install click 8.5 or older beside stackenv, and build its module again",
-        )
-    return script.replace(opening, f"{opening}    local {LOOP_VARIABLES[shell]}\n", 1)
 
 
 def escape_roff(text: str) -> str:
@@ -144,7 +115,10 @@ def write_own_module(root: Path) -> None:
             python=quote_sh(str(root / "venv/bin/python")), launcher=quote_sh(str(launcher))
         ),
         launcher: LAUNCHER,
-        **{root / "completions" / place: render_completion(shell) for shell, place in COMPLETIONS.items()},
+        **{
+            root / "completions" / place: (SHIPPED / "completion" / name).read_text(encoding="utf-8")
+            for place, name in COMPLETIONS.items()
+        },
     }
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)

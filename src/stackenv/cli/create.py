@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stackenv.cli.completers import complete_folders
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 @click.option(
     "--python", "python_version", default="", metavar="VERSION", help="Require this Python, such as 3.12."
 )
-@click.option("--path", type=click.Path(path_type=Path), help="Make the environment in this folder.")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path),
+    shell_complete=complete_folders,
+    help="Make the environment in this folder.",
+)
 @click.option("--version", default="1.0", show_default=True, help="Module version.")
 @click.option("--conda", is_flag=True, help="Make a conda environment instead of a venv.")
 @click.option("-c", "--channel", "channels", multiple=True, help="Use this conda channel (with --conda).")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.completers import complete_names
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
@@ -17,7 +18,7 @@ from stackenv.errors import UsageError
 
 
 @click.command()
-@click.argument("name", metavar="NAME[/VERSION]", required=False)
+@click.argument("name", metavar="NAME[/VERSION]", required=False, shell_complete=complete_names)
 @module_option("the same as before")
 @allow_shadow_option
 @click.option(

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Callable
 
 import click
 
+from stackenv.cli.completers import complete_files, complete_partitions
 from stackenv.cli.options import Command, name_argument, shared_option
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 
 if TYPE_CHECKING:
+    from stackenv.cli.completers import Completer
     from stackenv.slurm.submit import Submitted
 
 
@@ -26,10 +28,10 @@ def check_value(_context: click.Context, option: click.Parameter, value: str | N
     return value
 
 
-def sbatch_option(*names: str, text: str) -> Callable[[Command], Command]:
-    """Return an option that sbatch has too, with a value as sbatch takes it."""
+def sbatch_option(*names: str, text: str, completer: Completer | None = None) -> Callable[[Command], Command]:
+    """Return an option that sbatch has too, with a value as sbatch takes it; `completer` lists values."""
     metavar = names[0].strip("-").upper()
-    return click.option(*names, metavar=metavar, callback=check_value, help=text)
+    return click.option(*names, metavar=metavar, callback=check_value, shell_complete=completer, help=text)
 
 
 class JobCommand(click.Command):
@@ -62,8 +64,16 @@ class JobCommand(click.Command):
 
 @click.command(cls=JobCommand)
 @name_argument
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
-@sbatch_option("--partition", "-p", text="Slurm partitions, separated by commas.")
+@click.argument(
+    "command",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="-- COMMAND...",
+    shell_complete=complete_files,
+)
+@sbatch_option(
+    "--partition", "-p", text="Slurm partitions, separated by commas.", completer=complete_partitions
+)
 @sbatch_option("--account", "-A", text="Slurm account to charge.")
 @sbatch_option("--nodes", "-N", text="Number of nodes; on several, srun starts the command.")
 @click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.completers import complete_kernels
 from stackenv.cli.options import (
     CommandGroup,
     dry_run_option,
@@ -102,7 +103,7 @@ def listing(as_json: bool) -> None:
 
 
 @kernel.command()
-@name_argument
+@click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_kernels)
 @shared_option
 @dry_run_option
 def remove(name: str, shared: Path | None, dry_run: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Callable, TypeVar
 
 import click
 
+from stackenv.cli.completers import complete_modules, complete_names
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_STATUS = (
@@ -51,7 +53,7 @@ user_site_option = click.option(
 no_build_isolation_option = click.option(
     "--no-build-isolation", is_flag=True, help="Let builds from source see the packages of the modules."
 )
-name_argument = click.argument("name", metavar="NAME[/VERSION]")
+name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
 
 def module_option(default: str) -> Callable[[Command], Command]:
@@ -62,6 +64,7 @@ def module_option(default: str) -> Callable[[Command], Command]:
         "modules",
         multiple=True,
         metavar="MODULE",
+        shell_complete=complete_modules,
         help=f"Base the environment on this module (default: {default}).",
     )
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, shared_option
 from stackenv.output import print_steps
 
 
 @click.command()
-@click.argument("old", metavar="OLD[/VERSION]")
+@click.argument("old", metavar="OLD[/VERSION]", shell_complete=complete_names)
 @click.argument("new", metavar="NEW[/VERSION]")
 @shared_option
 @dry_run_option

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.completers import complete_files
 from stackenv.cli.options import name_argument, shared_option
 from stackenv.errors import UsageError
 
@@ -15,7 +16,13 @@ from stackenv.errors import UsageError
 )
 @shared_option
 @name_argument
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND...")
+@click.argument(
+    "command",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[--] COMMAND...",
+    shell_complete=complete_files,
+)
 def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
     """Run a command in an environment.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stackenv.cli.completers import complete_modules
 from stackenv.cli.options import CommandGroup, json_option
 from stackenv.errors import UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, print_text, tell
@@ -96,7 +97,7 @@ def hooks() -> None:
 
 
 @site.command()
-@click.argument("modules", nargs=-1, required=True, metavar="MODULE...")
+@click.argument("modules", nargs=-1, required=True, metavar="MODULE...", shell_complete=complete_modules)
 @click.option(
     "--root",
     "roots",

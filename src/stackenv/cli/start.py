@@ -10,6 +10,8 @@ from stackenv.errors import StackenvError, explain
 
 # 128 and the number of SIGINT, as shells have it; `signal` is slow to import.
 INTERRUPTED = 130
+# The functions in modulefiles/completion set it: what is typed so far.
+COMPLETE_VARIABLE = "_STACKENV_COMPLETE"
 
 
 def main() -> int:
@@ -38,6 +40,10 @@ def answer(words: list[str]) -> int:
         # As click writes it for the option at any other place.
         print(f"stackenv, version {__version__}")
         return 0
+    if COMPLETE_VARIABLE in os.environ:
+        from stackenv.cli.completion import complete
+
+        complete(os.environ[COMPLETE_VARIABLE])
     from stackenv.cli.main import run
 
     return run(words)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.completers import complete_folders
 from stackenv.cli.options import dry_run_option, name_argument, shared_option
 from stackenv.output import print_steps
 
@@ -16,6 +17,7 @@ from stackenv.output import print_steps
     "--to",
     "folder",
     type=click.Path(path_type=Path),
+    shell_complete=complete_folders,
     metavar="DIRECTORY",
     help="Keep it packed, and unpack its files into this directory: $TMPDIR, where the module looks first.",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import StackenvError
 from stackenv.output import confirm, print_json, print_table, shorten_list, tell
@@ -24,7 +25,12 @@ UNKNOWN, SAME = "unknown", "-"
 @click.command()
 @click.argument("package")
 @click.option(
-    "--env", "names", multiple=True, metavar="NAME", help="Update this environment only; repeat for several."
+    "--env",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_names,
+    help="Update this environment only; repeat for several.",
 )
 @click.option("--all", "everywhere", is_flag=True, help="Update each environment that has the package.")
 @yes_option

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from stackenv.configuration.loader import find_configuration_file, load_configuration
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.environments.modules_folder import check_project, open_store
 from stackenv.environments.store import ModuleStore
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError
 from stackenv.output import tell
 from stackenv.record import FOLDER, RECORD_FILE, TOOLS_MARKS
 from stackenv.transactions.access import Access
@@ -54,34 +55,8 @@ def open_context(shared: Path | None = None) -> Context:
     """
     environ = dict(os.environ)
     configuration = load_configuration(find_configuration_file(environ))
-    if shared:
-        project = check_project(shared.absolute())
-        return Context(configuration, environ, ModuleStore(project / "modules"), project)
-    root = configuration.personal.modules.expand(environ)
-    if not root or not root.startswith("/"):
-        raise StackenvError(
-            f"the folder of personal modules, {configuration.personal.modules.text}, is unknown: a variable "
-            "in it is not set",
-            "set it, or have the site name another folder in the site configuration (personal.modules)",
-        )
-    return Context(configuration, environ, ModuleStore(Path(root)), None)
-
-
-def check_project(root: Path) -> Path:
-    """Return `root`, the folder of a project.
-
-    Raises
-    ------
-    UsageError
-        When there is none.
-    """
-    if not root.is_dir():
-        raise UsageError(
-            f"the project's folder {root} does not exist",
-            f"its group must be that of the project: mkdir {shlex.quote(str(root))}; chgrp GROUP "
-            f"{shlex.quote(str(root))}; chmod g+rwxs {shlex.quote(str(root))}",
-        )
-    return root
+    project = check_project(shared.absolute()) if shared else None
+    return Context(configuration, environ, open_store(configuration, environ, project), project)
 
 
 def recover(context: Context) -> None:

@@ -188,13 +188,18 @@ class ModuleStore:
                 f"point it elsewhere: ln -sfn VERSION.lua {path.with_name('default')}; or remove it first",
             )
 
-    def list_modules(self) -> Iterator[StoredModule]:
-        """Yield the modules that stackenv wrote, by name and version; nothing without the folder."""
+    def list_modules(self, begin: str = "") -> Iterator[StoredModule]:
+        """Yield the modules that stackenv wrote, by name and version; nothing without the folder.
+
+        Only those whose names begin with `begin`.
+        """
         try:
-            names = sorted(entry.name for entry in os.scandir(self.root) if not entry.name.startswith("."))
+            names = sorted(entry.name for entry in os.scandir(self.root))
         except (FileNotFoundError, NotADirectoryError):
             return
         for name in names:
+            if name.startswith(".") or not name.startswith(begin):
+                continue
             folder = self.root / name
             files = [file for file in folder.glob("*.lua") if file.name[0] != "."] if folder.is_dir() else []
             if len(files) > 1:

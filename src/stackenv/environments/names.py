@@ -1,0 +1,33 @@
+"""The names of environments, as they are typed: in time for who types TAB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.environments.modules_folder import open_store
+from stackenv.environments.store import NAME
+
+
+def list_names(begin: str, environ: Mapping[str, str], project: Path | None = None) -> list[str]:
+    """Return the environments whose names begin with `begin`.
+
+    NAME where it has one version, else each NAME/VERSION; nothing that no command takes for a name.
+
+    Parameters
+    ----------
+    project
+        Whose environments; without it the user's own.
+    """
+    store = open_store(load_configuration(find_configuration_file(environ)), environ, project)
+    versions: dict[str, list[str]] = {}
+    for module in store.list_modules(begin.partition("/")[0]):
+        if NAME.fullmatch(module.name) and NAME.fullmatch(module.version):
+            versions.setdefault(module.name, []).append(module.full_name)
+    found = [
+        full_name
+        for name, full_names in versions.items()
+        for full_name in ([name] if len(full_names) == 1 and "/" not in begin else full_names)
+    ]
+    return [name for name in found if name.startswith(begin)]

@@ -1,0 +1,58 @@
+"""Names of modules by the files on MODULEPATH, without Lmod: in time for who types TAB."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from stackenv.lmod.versions import order_module
+
+# How a modulefile in Tcl begins (Environment Modules' documentation, "modulefile").
+TCL = b"#%Module"
+# Deeper than this no site's scheme of names is, but a folder with a link to itself.
+LEVELS = 5
+
+
+def list_module_names(modulepath: str, begin: str) -> list[str]:
+    """Return the modules whose names begin with `begin`, without their versions; of a single one those too.
+
+    Lmod's caches would have to be read as a whole, and few sites have them; here one folder is listed for
+    each of MODULEPATH, and those of the single name.
+    """
+    roots = [folder for folder in modulepath.split(":") if folder.startswith("/")]
+    names = dict(list_level(roots, begin))
+    if len(names) == 1 and begin.count("/") < LEVELS:
+        ((name, is_folder),) = names.items()
+        return [name, *(list_module_names(modulepath, f"{name}/") if is_folder else ())]
+    return sorted(names, key=order_module)
+
+
+def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
+    """Yield what `begin` can become down to the next slash, and whether it is a folder there."""
+    parent, slash, last = begin.rpartition("/")
+    if slash and any(part in ("", ".", "..") for part in parent.split("/")):
+        return
+    for root in roots:
+        try:
+            entries = list(os.scandir(f"{root}/{parent}"))
+        except OSError:
+            continue
+        for entry in entries:
+            # Before a file is opened or a link followed: most are not meant.
+            if not entry.name.startswith(last) or entry.name.startswith(".") or entry.name.endswith("~"):
+                continue
+            if entry.is_dir():
+                yield f"{parent}{slash}{entry.name}", True
+            elif is_modulefile(entry.path):
+                yield f"{parent}{slash}{entry.name.removesuffix('.lua')}", False
+
+
+def is_modulefile(path: str) -> bool:
+    """Tell whether Lmod takes the file `path` for a module, by its name or its beginning."""
+    if path.endswith(".lua"):
+        return True
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            return stream.read(len(TCL)) == TCL
+    except OSError:
+        return False

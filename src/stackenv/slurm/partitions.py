@@ -1,0 +1,86 @@
+"""The partitions of Slurm, from a list that is kept: Slurm is seldom asked, and hardly waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stackenv.errors import StackenvError
+from stackenv.transactions.files import write_file
+from stackenv.user_paths import find_user_folder
+
+LIST_FILE = "stackenv/partitions.json"
+# Sites add partitions less often than once a day, and ask users not to poll Slurm.
+AGE_S = 600
+# It is asked while somebody waits for TAB; busy, it can take minutes.
+WAIT_S = 1.0
+
+
+def list_partitions(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of Slurm's partitions as they were not long ago; none without Slurm.
+
+    When it does not answer they stay what they were, and it is not asked again for a while.
+    """
+    sinfo = shutil.which("sinfo", path=environ.get("PATH", ""))
+    if not sinfo:
+        return []
+    cluster, now = environ.get("SLURM_CONF", ""), time.time()
+    cache = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
+    kept = read_list(cache / LIST_FILE) if cache else {}
+    if kept.get("cluster") != cluster:
+        kept = {"cluster": cluster, "asked": 0, "names": []}
+    if not 0 <= now - kept["asked"] < AGE_S:
+        kept = {**kept, "asked": now, "names": ask_partitions(sinfo, environ) or kept["names"]}
+        # A home that is full or read-only: asked again each time.
+        with contextlib.suppress(StackenvError):
+            if cache:
+                write_file(cache / LIST_FILE, json.dumps(kept))
+    return list(kept["names"])
+
+
+def read_list(path: Path) -> dict[str, Any]:
+    """Return what `list_partitions` has written to `path`; nothing where others can write."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            status = os.fstat(stream.fileno())
+            if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return {}
+            kept = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    is_whole = (
+        isinstance(kept, dict)
+        and isinstance(kept.get("asked"), (int, float))
+        and isinstance(kept.get("names"), list)
+        and all(isinstance(name, str) for name in kept["names"])
+    )
+    return kept if is_whole else {}
+
+
+def ask_partitions(sinfo: str, environ: Mapping[str, str]) -> list[str]:
+    """Return what `sinfo` lists; nothing when it does not answer at once."""
+    # Of its variables some choose partitions (sinfo(1), "ENVIRONMENT VARIABLES").
+    plain = {name: value for name, value in environ.items() if not name.startswith("SINFO_")}
+    try:
+        done = subprocess.run(
+            [sinfo, "--noheader", "--format=%R"],
+            env=plain,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=WAIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    # With several clusters a line names each.
+    return [] if done.returncode else [line for line in done.stdout.split("\n") if line and " " not in line]

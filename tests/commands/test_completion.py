@@ -1,0 +1,368 @@
+"""What TAB offers: the answer to the line that was typed, and TAB itself in real shells."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from people import CHECKOUT, COMMAND, Person
+from terminals import COMPINIT, SHELLS, Terminal
+
+sys.path.insert(0, str(CHECKOUT / "tests/shells"))
+
+from dialects import spare_manual_pages
+
+from stackenv import STACKENV_UUID
+from stackenv.cli import completion, main
+from stackenv.cli.click_completion import Completion
+from stackenv.cli.completers import complete_names
+
+VARIABLE = "_STACKENV_COMPLETE"
+COMPLETION = CHECKOUT / "modulefiles/completion"
+# What would be more than a word on a command line, as names of files on MODULEPATH.
+ODD = (
+    "a b",
+    "$(touch ran)",
+    "`touch ran`",
+    "x;touch ran;",
+    "q'uote",
+    'q"uote',
+    "tab\tbed",
+    "new\nline",
+    "é",
+    "*",
+)
+SLOW_SINFO = "#!/bin/sh\necho asked >> '{log}'\nsleep 30\n"
+
+
+def write_modulefile(person: Person, full_name: str) -> None:
+    """Write a modulefile that begins as those of stackenv do; names are listed by that alone."""
+    path = person.modules / f"{full_name}.lua"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"-- {STACKENV_UUID} stackenv\n-- record: /nowhere/{full_name}/stackenv/record.json\n")
+
+
+@pytest.fixture(scope="module")
+def typist(new_person) -> Person:
+    """Return a person with environments of one version and of two, beside modulefiles of others."""
+    typist = new_person()
+    typist.create("biopy")
+    for full_name in ("geo/2.0", "geo/10.0", "genes/1.0", *(f"{name}/1.0" for name in ODD)):
+        write_modulefile(typist, full_name)
+    (typist.modules / "foreign").mkdir()
+    (typist.modules / "foreign/1.0.lua").write_text("help([[another's]])\n")
+    return typist
+
+
+def offer(person: Person, typed: str, **changes: str) -> list[str]:
+    """Return what is offered behind `typed`; of files and folders, which the shell lists, the word."""
+    done = person.stackenv(**{VARIABLE: typed}, **changes)
+    assert done.stderr == ""
+    lines = [line.split("\t") for line in done.stdout.split("\n")[:-1]]
+    return [value if kind == "plain" else kind for kind, value, _ in lines]
+
+
+ONE_WORD = ("info", "check", "run", "job", "edit", "export", "pack", "unpack", "rebuild", "remove", "rename")
+
+
+@pytest.mark.parametrize("command", [*ONE_WORD, "kernel add", "update numpy --env"])
+def test_names_of_environments_are_offered_where_a_command_takes_one(typist, command) -> None:
+    assert offer(typist, f"stackenv {command} ") == ["biopy", "genes", "geo/2.0", "geo/10.0"]
+    assert offer(typist, f"stackenv {command} g") == ["genes", "geo/2.0", "geo/10.0"]
+
+
+def test_what_is_answered_before_click_is_what_click_answers(typist, monkeypatch) -> None:
+    for name, value in typist.environ.items():
+        monkeypatch.setenv(name, value)
+    named = {
+        name
+        for name, command in main.stackenv.commands.items()
+        if not command.hidden
+        and not isinstance(command, click.Group)
+        and [p.name for p in command.params if isinstance(p, click.Argument)][:1]
+        and next(p for p in command.params if isinstance(p, click.Argument))._custom_shell_complete
+        is complete_names
+    }
+    assert named == completion.NAMING
+    for command in sorted(named):
+        for begin in ("", "b", "geo/1", "nothing"):
+            line = f"stackenv {command} {begin}"
+            by_click = Completion(line).complete()
+            assert completion.answer(line).rstrip("\n") == by_click, line
+
+
+def test_names_are_answered_without_click(typist) -> None:
+    code = (
+        "import os, sys, stackenv.cli.completion as c; c.answer('stackenv info g'); "
+        "print({'click', 'rich', 'jinja2'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], env=typist.environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("biopy/", ["biopy/1.0"]),
+        ("geo/1", ["geo/10.0"]),
+        ("'ge", ["genes", "geo/2.0", "geo/10.0"]),
+        ("nothing", []),
+        ("biopy ", []),
+        ("/", ["dir"]),
+        ("~/ve", ["dir"]),
+        ("./", ["dir"]),
+        ("--shared /nowhere ", []),
+    ],
+)
+def test_a_name_can_become_what_begins_so(typist, typed, offered) -> None:
+    assert offer(typist, f"stackenv info {typed}") == offered
+
+
+def test_the_names_of_a_project_are_offered_behind_the_option(typist, tmp_path) -> None:
+    shutil.copytree(typist.modules / "genes", tmp_path / "modules/shared")
+    assert offer(typist, f"stackenv info --shared {tmp_path} ") == ["shared"]
+
+
+def test_commands_and_options_are_offered_with_what_they_do(typist) -> None:
+    assert offer(typist, "stackenv re") == ["rebuild", "remove", "rename"]
+    assert offer(typist, "stackenv kernel ") == ["add", "list", "remove"]
+    assert offer(typist, "stackenv info --j") == ["--json"]
+    shown = typist.stackenv(**{VARIABLE: "stackenv info --j"}).stdout
+    assert shown == "plain\t--json\tPrint the result as JSON.\n"
+
+
+@pytest.mark.parametrize(
+    "typed", ["run biopy -- ", "job biopy -- ", "create x --from ", "create x -r ", "site check "]
+)
+def test_files_are_left_to_the_shell(typist, typed) -> None:
+    assert offer(typist, f"stackenv {typed}") == ["file"]
+
+
+@pytest.mark.parametrize("typed", ["create x --path ", "unpack x --to ", "adopt ", "info --shared "])
+def test_folders_are_left_to_the_shell(typist, typed) -> None:
+    assert offer(typist, f"stackenv {typed}") == ["dir"]
+
+
+@pytest.fixture
+def module_tree(tmp_path: Path) -> Path:
+    """Return a folder with modulefiles in Lua and Tcl, of two levels and of three, and others' files."""
+    root = tmp_path / "tree"
+    for name in ("zlib/1.2.9.lua", "zlib/1.2.13.lua", "lib/hwloc/2.lua", *(f"{odd}/1.lua" for odd in ODD)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "tool").mkdir()
+    (root / "tool/1").write_text("#%Module1.0\n")
+    (root / "tool/README").write_text("Read me.\n")
+    for hidden in (".version", ".hidden.lua", "1~"):
+        (root / "tool" / hidden).write_text("#%Module1.0\n")
+    (root / "round").mkdir()
+    (root / "round/round").symlink_to(root / "round")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("", ["Bundle", "lib", "round", "tool", "zlib"]),
+        ("zl", ["zlib", "zlib/1.2.9", "zlib/1.2.13"]),
+        ("zlib/1.2.1", ["zlib/1.2.13"]),
+        ("to", ["tool", "tool/1"]),
+        ("lib", ["lib", "lib/hwloc", "lib/hwloc/2"]),
+        ("nothing", []),
+        ("../", []),
+    ],
+)
+def test_modules_are_those_of_the_folders_on_modulepath(
+    typist, module_tree, tmp_path, typed, offered
+) -> None:
+    (tmp_path / "second/Bundle").mkdir(parents=True)
+    path = f"{module_tree}:/nowhere:relative:{tmp_path}/second"
+    # Were it started, there would be no answer.
+    environ = {"MODULEPATH": path, "LMOD_CMD": "/bin/false"}
+    for option in ("-m ", "--module ", "-m zlib -m "):
+        assert offer(typist, f"stackenv create x {option}{typed}", **environ) == offered
+    joined = offer(typist, f"stackenv rebuild biopy --module={typed}", **environ)
+    assert joined == [f"--module={name}" for name in offered]
+
+
+def test_a_link_to_a_folder_above_it_ends(typist, module_tree) -> None:
+    found = offer(typist, "stackenv create x -m rou", MODULEPATH=str(module_tree))
+    assert found[:2] == ["round", "round/round"] and len(found) < 10
+
+
+def test_kernels_are_offered_by_their_names_or_their_modules(new_person) -> None:
+    person = new_person()
+    folder = person.home / ".local/share/jupyter/kernels"
+    for name, by in (("stackenv-lab-1.0", STACKENV_UUID), ("other", "another")):
+        (folder / name).mkdir(parents=True)
+        known = {"stackenv": by, "module": "lab/1.0", "module_folder": "/m", "environment": "/e"}
+        contents = {"display_name": "lab (Bundle)", "argv": [], "metadata": {"stackenv": known}}
+        (folder / name / "kernel.json").write_text(json.dumps(contents))
+    assert offer(person, "stackenv kernel remove ") == ["stackenv-lab-1.0"]
+    assert offer(person, "stackenv kernel remove la") == ["lab/1.0"]
+    assert offer(person, "stackenv kernel remove ot") == []
+
+
+@pytest.fixture
+def sinfo(person: Person, tmp_path: Path) -> Iterator[Path]:
+    """Return the file to which a program `sinfo` writes each time that it is asked; it lists two partitions.
+
+    A program in its place: a partition that is gone, and a Slurm that hangs, are not to be had of a real one.
+    """
+    log, program = tmp_path / "asked", tmp_path / "slurm/sinfo"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{log}"\nprintf "%s\\n" epyc2 bdw "CLUSTER: other"\n')
+    program.chmod(0o755)
+    person.environ["PATH"] = f"{program.parent}:{person.environ['PATH']}"
+    return log
+
+
+def count_lines(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_partitions_are_asked_of_slurm_once_and_kept(person, sinfo) -> None:
+    assert offer(person, "stackenv job x --partition ") == ["epyc2", "bdw"]
+    assert offer(person, "stackenv job x -p ep") == ["epyc2"]
+    assert offer(person, "stackenv job x -p bdw,") == ["bdw,epyc2"]
+    assert sinfo.read_text() == "--noheader --format=%R\n"
+    kept = person.home / ".cache/stackenv/partitions.json"
+    old = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**old, "asked": old["asked"] - 3600}))
+    offer(person, "stackenv job x -p ")
+    offer(person, "stackenv job x -p ", SLURM_CONF="/another")
+    assert count_lines(sinfo) == 3
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"asked": "x"}', '{"asked": 9e99, "names": [1]}', "\0\xff"])
+def test_a_list_of_partitions_that_is_damaged_is_made_again(person, sinfo, kept) -> None:
+    path = person.home / ".cache/stackenv/partitions.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(kept)
+    assert offer(person, "stackenv job x -p ") == ["epyc2", "bdw"]
+    assert json.loads(path.read_text())["names"] == ["epyc2", "bdw"]
+
+
+def test_a_slurm_that_hangs_is_waited_for_once_for_a_moment(person, sinfo, tmp_path) -> None:
+    offer(person, "stackenv job x -p ")
+    kept = person.home / ".cache/stackenv/partitions.json"
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "asked": 0}))
+    (tmp_path / "slurm/sinfo").write_text(SLOW_SINFO.format(log=sinfo))
+    # What was known stays known.
+    assert offer(person, "stackenv job x -p e") == ["epyc2"]
+    assert offer(person, "stackenv job x -p b") == ["bdw"]
+    assert count_lines(sinfo) == 2
+
+
+def test_without_a_home_that_can_be_written_partitions_are_offered_all_the_same(person, sinfo) -> None:
+    assert offer(person, "stackenv job x -p ", HOME="/proc/nowhere") == ["epyc2", "bdw"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "stackenv",
+        "stackenv info 'unclosed ",
+        "stackenv nothing ",
+        "stackenv info --nothing x ",
+        "stackenv job x --time never --part",
+        "stackenv -",
+        "\udcff \udcfe",
+    ],
+)
+def test_whatever_is_typed_there_is_no_error(typist, typed) -> None:
+    offer(typist, typed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"HOME": "/nonexistent"},
+        {"HOME": ""},
+        {"STACKENV_SITE_CONFIG": "/nonexistent"},
+        {"STACKENV_SITE_CONFIG": "/bin/sh"},
+        {"JUPYTER_DATA_DIR": "relative"},
+    ],
+    ids=lambda changes: "=".join(*changes.items()),
+)
+def test_nothing_is_said_where_nothing_can_be_found(typist, changes) -> None:
+    assert offer(typist, "stackenv info ", **changes) in ([], ["biopy", "genes", "geo/2.0", "geo/10.0"])
+    assert offer(typist, "stackenv kernel remove ", **changes) == []
+
+
+def test_a_file_that_does_not_answer_is_given_up(typist, tmp_path) -> None:
+    # To open a pipe waits for whoever writes into it, as a file of a server that is gone does.
+    (tmp_path / "modules/stuck").mkdir(parents=True)
+    os.mkfifo(tmp_path / "modules/stuck/1.0.lua")
+    begun = time.monotonic()
+    assert offer(typist, f"stackenv info --shared {tmp_path} ") == []
+    assert time.monotonic() - begun < 20
+
+
+@pytest.fixture
+def terminal(request, typist, module_tree, tmp_path) -> Iterator[Terminal]:
+    """Return a shell in which `stackenv` completes; it prints each of its words on a line when it is run."""
+    shell = request.param
+    if not shutil.which(shell) or not shutil.which("setsid"):
+        pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+    program = tmp_path / "bin/stackenv"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n[ -z "${{{VARIABLE}+set}}" ] || exec {COMMAND}\nprintf "<%s>" "$@"; echo\n'
+    )
+    program.chmod(0o755)
+    spare_manual_pages(typist.environ)
+    environ = {
+        **typist.environ,
+        "PATH": f"{program.parent}:{typist.environ['PATH']}",
+        "MODULEPATH": f"{module_tree}",
+        "TERM": "dumb",
+    }
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/fi le.txt").touch()
+    (tmp_path / "here/fol der").mkdir()
+    opened = Terminal(SHELLS[shell], environ, tmp_path / "here")
+    if shell == "zsh":
+        functions = tmp_path / "functions"
+        functions.mkdir()
+        shutil.copy(COMPLETION / "stackenv.zsh", functions / "_stackenv_completion")
+        opened.type(f"fpath=({functions} $fpath); {COMPINIT}")
+    else:
+        opened.type(f"source {COMPLETION}/stackenv.{shell}")
+    yield opened
+    opened.close()
+
+
+TYPED = {
+    "stackenv inf\tbi\t": "<info><biopy>",
+    "stackenv info geo/1\t": "<info><geo/10.0>",
+    "stackenv info 'bi\t": "<info><biopy>",
+    "stackenv create x -m zlib/1.2.1\t": "<create><x><-m><zlib/1.2.13>",
+    "stackenv create x --module=zlib/1.2.1\t": "<create><x><--module=zlib/1.2.13>",
+    "stackenv create x --module=\b=tool/\t": "<create><x><--module=tool/1>",
+    "stackenv create x --descr\tword": "<create><x><--description><word>",
+    "stackenv create x -m '$(t\t'": "<create><x><-m><$(t>",
+    "stackenv create x -m q\t": "<create><x><-m><q>",
+    "stackenv create x --from fi\t": "<create><x><--from><fi le.txt>",
+    "stackenv create x --path fo\t": "<create><x><--path><fol der",
+    "true; stackenv kernel rem\tx": "<kernel><remove><x>",
+}
+
+
+@pytest.mark.parametrize("terminal", list(SHELLS), indirect=True)
+def test_tab_in_a_shell(terminal, tmp_path) -> None:
+    for typed, meant in TYPED.items():
+        seen = terminal.type(typed)
+        assert meant in seen, (typed, seen)
+    assert not (tmp_path / "here/ran").exists()
