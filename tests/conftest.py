@@ -27,3 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def built_modules() -> BuiltModules:
     """Return the modules of Anaconda3 (two versions), Miniconda3 and Miniforge3, built by EasyBuild."""
     return build_modules()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded as `said`: a number that is to be seen, also where many run at once."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "said":
+                terminalreporter.write_line(str(text))

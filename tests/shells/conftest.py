@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from activation_world import World
 from dialects import DIALECTS
 from environments import Stack, make_environment
 from session import Session
@@ -26,6 +28,15 @@ def stack(built_modules, tmp_path: Path) -> Stack:
         make_environment(environments / name, f"STACKENV_TEST_{name.upper()}")
     make_environment(environments / "unset-reader", script=': "$NOT_SET_AT_ALL"; false')
     return Stack(built_modules.modulepath, built_modules.software, home, built_modules.miniconda)
+
+
+@pytest.fixture(scope="session")
+def activation_world(built_modules, tmp_path_factory) -> Iterator[World]:
+    """Return an installation of the tests' own, with conda and our answer ready to be asked."""
+    installation = Path(built_modules.software, built_modules.miniconda)
+    world = World(installation, tmp_path_factory.mktemp("activation"))
+    yield world
+    world.stop()
 
 
 @pytest.fixture(params=list(DIALECTS))

@@ -1,0 +1,109 @@
+"""What our code answers without conda is what conda answers, value by value and in conda's order.
+
+The questions are in activation_cases.py and activation_odd_cases.py; conda is the installation's own. Those
+that handed_over.txt names are for conda to answer, and only they.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from activation_cases import EVERYDAY
+from activation_odd_cases import CASES, OTHERS, PRODUCTS
+from activation_world import Case, World
+
+HANDED_OVER = frozenset(Path(__file__).with_name("handed_over.txt").read_text().splitlines())
+SAVED = "__CONDA_SHLVL_"
+# Right and wrong answers, words on standard error, each way to read a file: the server is as a start.
+STARTED = (
+    "by name",
+    "deactivate down to a stacked one",
+    "a condarc of a year",
+    "changeps1 in condarc.d/a.yml of /etc/conda",
+    "in both, the installation read-only",
+    "state set before, left",
+    "state: a slash, set before",
+    "a name that is no UTF-8",
+    "changeps1: never",
+    "no YAML: a tab",
+    "a name that is not there",
+    "usage: activate one two",
+)
+
+
+def sort_saved(answer: dict[str, Any] | None) -> str:
+    """Return the text of an answer; the values it saves are sorted, which conda has in a set."""
+    if answer is None:
+        return "null"
+    exports = answer["vars"]["export"]
+    saved = iter(sorted(name for name in exports if name.startswith(SAVED)))
+    names = [next(saved) if name.startswith(SAVED) else name for name in exports]
+    exports = {name: exports[name] for name in names}
+    return json.dumps({**answer, "vars": {**answer["vars"], "export": exports}}, indent=1)
+
+
+def is_answered(world: World, case: Case) -> bool:
+    """Tell whether a question is answered without conda; see that it gets conda's answer, words and all."""
+    found = world.evaluate(case)
+    if found is None:
+        return False
+    condas, ours = found
+    assert condas.answer is not None, f"conda fails here: {condas.stderr}"
+    if case.dialect == "csh":
+        # The prompt is not: conda would need csh's in the environment, and ours comes with the program.
+        assert condas.answer["vars"]["set"].keys() <= {"prompt"}
+        condas.answer["vars"]["set"] = {}
+    assert sort_saved(ours.answer) == sort_saved(condas.answer)
+    assert ours.stderr == condas.stderr
+    return True
+
+
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_everyday_questions_are_answered_as_conda_does(activation_world: World, name: str) -> None:
+    assert is_answered(activation_world, EVERYDAY[name])
+    assert name not in HANDED_OVER
+
+
+@pytest.mark.any_value("name", of=2)
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_answered_is_what_conda_answers(activation_world: World, name: str) -> None:
+    assert is_answered(activation_world, OTHERS[name]) == (name not in HANDED_OVER)
+
+
+@pytest.mark.any_value("name", of=5)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_so_it_is_in_each_place_and_for_each_command(activation_world: World, name: str) -> None:
+    assert is_answered(activation_world, PRODUCTS[name]) == (name not in HANDED_OVER)
+
+
+@pytest.mark.any_value("name", of=6)
+@pytest.mark.parametrize("dialect", ["csh", "fish"])
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_the_scripts_are_those_of_the_shell(activation_world: World, name: str, dialect: str) -> None:
+    assert is_answered(activation_world, dataclasses.replace(EVERYDAY[name], dialect=dialect))
+
+
+@pytest.mark.parametrize("name", STARTED)
+def test_a_fork_of_conda_answers_as_a_start_of_it(activation_world: World, name: str) -> None:
+    """All other tests ask a fork."""
+    forked = activation_world.ask_forked_conda(CASES[name])
+    started = activation_world.ask_started_conda(CASES[name])
+    assert sort_saved(started.answer) == sort_saved(forked.answer)
+    assert started.status == forked.status
+    assert started.stderr == forked.stderr
+
+
+def test_how_many_are_handed_over(record_property: Callable[[str, object], None]) -> None:
+    assert CASES.keys() - EVERYDAY.keys() >= HANDED_OVER
+    subjects = Counter(name.partition(":")[0] if ":" in name else "others" for name in HANDED_OVER)
+    record_property(
+        "said",
+        f"activation: of {len(CASES)} questions {len(HANDED_OVER)} are handed over to conda,"
+        f" none of the {len(EVERYDAY)} everyday ones; by subject {dict(subjects.most_common())}",
+    )
