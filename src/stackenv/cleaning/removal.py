@@ -12,14 +12,13 @@ from typing import Callable
 from stackenv.cleaning.finders import judge_environments, measure_item
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
 from stackenv.environments.context import Context
-from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, explain
 from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
 from stackenv.output import tell
 from stackenv.transactions.interruption import InterruptedCommandError
-from stackenv.transactions.transaction import Switch, Transaction
+from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
@@ -88,4 +87,4 @@ def delete_environment(action: DeleteEnvironment, context: Context) -> None:
     stored = StoredModule(name, version, context.store.path_of(name, version), action.prefix)
     kept = (context.store.root, Path(context.environ.get("HOME", "/")))
     sentence, changes = plan_deletion(stored, kept)
-    carry_out(Transaction.of(action.full_name, Switch((sentence,), changes)), context)
+    carry_out(Transaction.of(action.full_name, Switch((sentence,), changes)), context.journal)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.configuration.loader import find_configuration_file, load_configuration
@@ -16,9 +17,10 @@ from stackenv.errors import StackenvError
 from stackenv.output import tell
 from stackenv.record import FOLDER, RECORD_FILE, TOOLS_MARKS
 from stackenv.transactions.access import Access
+from stackenv.transactions.interruption import stopping_at_signals
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.places import Marks
-from stackenv.transactions.scratch import sweep_scratch
+from stackenv.transactions.scratch import Scratch, sweep_scratch
 
 # By these files a folder is an environment: stackenv's, and those of venv and conda.
 MARKS = Marks((RECORD_FILE, f"{FOLDER}/unfinished-*"), TOOLS_MARKS)
@@ -57,6 +59,20 @@ def open_context(shared: Path | None = None) -> Context:
     configuration = load_configuration(find_configuration_file(environ))
     project = check_project(shared.absolute()) if shared else None
     return Context(configuration, environ, open_store(configuration, environ, project), project)
+
+
+@contextlib.contextmanager
+def working_in(context: Context) -> Iterator[Context]:
+    """Within the block all that is started has its temporary files in a folder that goes with the block.
+
+    A signal to stop ends the block by an exception, after what was started.
+    """
+    with stopping_at_signals(), context.access.applied():
+        scratch = Scratch.make()
+        try:
+            yield replace(context, environ={**context.environ, "TMPDIR": str(scratch.folder)})
+        finally:
+            scratch.drop()
 
 
 def recover(context: Context) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.environments.context import Context
-from stackenv.environments.store import ENVIRONMENT_MARKS, check_name
+from stackenv.environments.store import ENVIRONMENT_MARKS
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.output import tell
 from stackenv.record import FOLDER, RECORD_FILE, Record
@@ -47,12 +47,8 @@ def check_place(path: Path, context: Context, conda: bool = False) -> Path:
     return path
 
 
-def choose_places(
-    name: str, version: str, path: Path | None, context: Context, conda: bool = False
-) -> tuple[Path, Path]:
-    """Return the modulefile of the new environment NAME/VERSION, and its folder.
-
-    That is `path`, or without it the first usable place.
+def choose_path(name: str, version: str, path: Path | None, context: Context, conda: bool = False) -> Path:
+    """Return the folder of the new environment NAME/VERSION: `path`, or without it the first usable place.
 
     Raises
     ------
@@ -65,10 +61,9 @@ def choose_places(
     StackenvError
         When there is no usable place.
     """
-    full_name = f"{check_name(name)}/{check_name(version, 'version')}"
+    full_name = context.store.require_free(name, version)
     context.journal.require_unchanged(full_name)
-    modulefile = context.store.require_free(name, version)
-    return modulefile, check_place(path or choose_place(name, version, context, conda), context, conda)
+    return check_place(path or choose_place(name, version, context, conda), context, conda)
 
 
 def choose_place(name: str, version: str, context: Context, conda: bool = False) -> Path:
@@ -257,3 +252,11 @@ def make_folder(path: Path, mark: Path) -> None:
             f"{path} could not be made: {error.strerror}",
             f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
         ) from error
+
+
+def plan_access(path: Path, context: Context, whose: str = "") -> tuple[Step, ...]:
+    """Return the step that gives a project's group access to the environment at `path`; none without one."""
+    if context.access.group is None:
+        return ()
+    sentence = f"{whose and f'{whose}: '}give the group of {context.shared} access"
+    return (Step(sentence, lambda: context.access.give_tree(path)),)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from stackenv.environments.store import ModuleStore, StoredModule, read_former_r
 from stackenv.errors import StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
-from stackenv.lmod.modulefiles import list_modulefiles
 from stackenv.output import tell
 from stackenv.record import Package, Python, Record, read_command_words
 
@@ -53,7 +51,7 @@ class Stack:
     modulepath
         MODULEPATH before the load.
     python
-        The modules' Python; None when they bring none.
+        The modules' Python, or that of the operating system where it was asked for; None without one.
     packages
         What that Python finds in the modules, by their own names.
     """
@@ -162,10 +160,8 @@ def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> s
     return ""
 
 
-def choose_base(
-    modules: Sequence[str], version: str, os_python: bool, name: str, context: Context
-) -> tuple[Stack, Python]:
-    """Return what a new venv is based on: the stack of `modules`, or of those loaded now, and a Python.
+def choose_base(modules: Sequence[str], version: str, os_python: bool, context: Context) -> Stack:
+    """Return what a new venv is based on: the stack of `modules`, or of those loaded now, with its Python.
 
     Parameters
     ----------
@@ -173,8 +169,6 @@ def choose_base(
         With what that of the Python is to begin; empty for any.
     os_python
         Whether the Python is to be the operating system's.
-    name
-        Of the environment, for the hints.
 
     Raises
     ------
@@ -188,7 +182,7 @@ def choose_base(
     if os_python:
         python = choose_os_python(stack)
     elif version and (not stack.python or not fits(stack.python.version, version)):
-        raise refuse_version(stack, version, name, lmod)
+        raise refuse_version(stack, version, lmod)
     else:
         python = require_python(stack, lmod)
     if not fits(python.version, version):
@@ -201,7 +195,7 @@ def choose_base(
             f"{python.executable} has no venv with pip (the standard modules venv and ensurepip)",
             "load another Python module",
         )
-    return stack, python
+    return replace(stack, python=python)
 
 
 def choose_os_python(stack: Stack) -> Python:
@@ -217,7 +211,7 @@ def choose_os_python(stack: Stack) -> Python:
     return python
 
 
-def refuse_version(stack: Stack, version: str, name: str, lmod: Lmod) -> StackenvError:
+def refuse_version(stack: Stack, version: str, lmod: Lmod) -> StackenvError:
     """Return the error for modules that bring no Python `version`; its hint names those that do."""
     pythons = [module for module in lmod.available("Python") if module.startswith("Python/")]
     offered = [module for module in pythons if fits(module.split("/")[1], version)]
@@ -226,7 +220,7 @@ def refuse_version(stack: Stack, version: str, name: str, lmod: Lmod) -> Stacken
         f"Python {version} is asked for, and {have}",
         f"modules that match: {', '.join(offered)}; type: module load {offered[-1]}"
         if offered
-        else f"no Python module matches; conda has others: stackenv create {name} --conda python={version}",
+        else "no Python module matches; conda has other versions: the same command with --conda",
     )
 
 
@@ -350,45 +344,3 @@ def require_no_personal(stack: Stack) -> Stack:
                 f"name those that it is based on: {base}" if base else "name a module of the site's",
             )
     return stack
-
-
-def name_of(full_name: str) -> str:
-    """Return the name of a module without its version."""
-    return full_name.rpartition("/")[0] or full_name
-
-
-def require_own_name(record: Record) -> None:
-    """Raise UsageError when a base module of `record` has its name: Lmod loads one module of a name."""
-    for module in record.stack:
-        if name_of(module) == record.name:
-            raise UsageError(
-                f"{record.name} is the name of {module}, which the environment is based on: Lmod loads one "
-                "module of a name, so that it could never be loaded; nothing was changed",
-                f"take another name, for example my-{record.name}",
-            )
-
-
-def tell_of_same_name(record: Record, context: Context) -> None:
-    """Tell when another folder of MODULEPATH has a module of the name of `record`."""
-    own = os.path.realpath(context.store.root)
-    folders = context.environ.get("MODULEPATH", "").split(":")
-    # A look at one folder of each: Lmod would walk through all of them, which takes seconds at a large site.
-    same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
-    exact = "" if record.full_name in same else f"; {record.full_name} is exact"
-    if same:
-        tell(
-            f"WARNING: there is a module of this name already, {', '.join(same)}: which one `module load "
-            f"{record.name}` gives depends on the order of `module use`{exact}"
-        )
-
-
-def require_loadable_name(record: Record, context: Context) -> None:
-    """Refuse a name that a base module of `record` has; tell of any other module that has it.
-
-    Raises
-    ------
-    UsageError
-        When the module of the environment could never be loaded.
-    """
-    require_own_name(record)
-    tell_of_same_name(record, context)

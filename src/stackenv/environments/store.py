@@ -255,17 +255,19 @@ class ModuleStore:
             raise TakenError(f"{self.path_of(name, version)} was not written by stackenv: it is left alone")
         raise StackenvError(f"there is no module {text} in {self.root}", "stackenv list shows what there is")
 
-    def require_free(self, name: str, version: str) -> Path:
-        """Return the path of a new modulefile.
+    def require_free(self, name: str, version: str) -> str:
+        """Return the full name of a new module.
 
         Raises
         ------
+        UsageError
+            When it cannot be called so.
         TakenError
             When there is a file, whoever wrote it.
         """
-        path = self.path_of(name, version)
+        path = self.path_of(check_name(name), check_name(version, "version"))
         if not path.exists() and not path.is_symlink():
-            return path
+            return f"{name}/{version}"
         module = self.read(path)
         if module:
             raise TakenError(

@@ -13,12 +13,11 @@ from stackenv.conda.storage import find_named_environment
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Context, open_context, recover
+from stackenv.environments.context import Context, open_context, recover, working_in
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
 from stackenv.environments.places import require_finished, require_on_path, resolve_dots, tell_unfit
-from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule, check_name, expand_home, read_former_record
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.lifecycle.adopted_name import suggest_name
@@ -35,7 +34,7 @@ from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
-from stackenv.transactions.transaction import read_text
+from stackenv.transactions.transaction import carry_out, read_text
 
 
 def adopt_environment(
@@ -83,7 +82,7 @@ def adopt_environment(
 def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dry_run: bool) -> Made:
     """Give the environment of `request` a module; `former` is the record of one that it had."""
     require_adoptable(request.prefix)
-    modulefile, replaced = take_modulefile(request, context)
+    replaced = read_replaced(request, context)
     lmod = Lmod.find(context.environ)
     if (request.prefix / "conda-meta").is_dir():
         record, stack = draft_adopted_conda(request, context, lmod, former)
@@ -93,7 +92,7 @@ def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dr
     else:
         record, stack = draft_adopted_venv(request, context, lmod, former)
         tell_unheld(request, record)
-    adopted = Making(record, stack, context, modulefile, replaced=replaced)
+    adopted = Making(record, stack, context, replaced=replaced)
     return adopted.carry_out(adopted.plan_files(), dry_run)
 
 
@@ -105,7 +104,7 @@ def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry
         edit = plan_edit(refresh, lost, context, dry_run, links, request)
         if dry_run:
             return Made(edit.sentences)
-        carry_out(edit, context)
+        carry_out(edit, context.journal)
     return describe_made(lost.path, context)
 
 
@@ -219,8 +218,8 @@ def require_not_adopted(context: Context, prefix: Path, former: Record | None) -
         )
 
 
-def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, str | None]:
-    """Return where the modulefile goes, and what one holds that is there and whose environment is gone.
+def read_replaced(request: AdoptRequest, context: Context) -> str | None:
+    """Return what the modulefile of this name holds whose environment is gone; None where there is none.
 
     Raises
     ------
@@ -230,9 +229,10 @@ def take_modulefile(request: AdoptRequest, context: Context) -> tuple[Path, str 
     path = context.store.path_of(request.name, request.version)
     module = context.store.read(path)
     if module is None or os.path.lexists(module.prefix):
-        return context.store.require_free(request.name, request.version), None
+        context.store.require_free(request.name, request.version)
+        return None
     tell(f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment")
-    return path, read_text(path)
+    return read_text(path)
 
 
 def tell_unheld(request: AdoptRequest, record: Record) -> None:

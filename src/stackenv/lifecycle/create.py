@@ -18,10 +18,9 @@ from stackenv.environments.conda_environment import (
     load_conda_stack,
     tell_python_modules,
 )
-from stackenv.environments.context import Context, open_context
+from stackenv.environments.context import Context, open_context, working_in
 from stackenv.environments.module_update import open_store
-from stackenv.environments.places import choose_places
-from stackenv.environments.run_plan import working_in
+from stackenv.environments.places import choose_path
 from stackenv.environments.stack import choose_base, describe_origin
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
 from stackenv.errors import UsageError, quote_word
@@ -187,23 +186,21 @@ def create_new(request: CreateRequest, dry_run: bool) -> Made:
 
 def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
     """Return the making of a venv, and the steps that install packages."""
-    modulefile, path = choose_places(request.name, request.version, request.path, context)
-    stack, python = choose_base(
-        request.modules, request.python_version, request.os_python, request.name, context
-    )
+    path = choose_path(request.name, request.version, request.path, context)
+    stack = choose_base(request.modules, request.python_version, request.os_python, context)
     record = Record(
         name=request.name,
         version=request.version,
         kind="venv",
         path=str(path),
-        python=python,
+        python=stack.python,
         pinned=stack.pinned(request.allow_shadow, request.system_site_packages),
         allow_shadow=request.allow_shadow,
         user_site=request.user_site,
         description=request.description,
         **describe_origin(stack, context),
     )
-    new = Making(record, stack, context, modulefile, request.system_site_packages)
+    new = Making(record, stack, context, request.system_site_packages)
     calls = request.pip_calls()
     sentence = f"install with pip: {'; '.join(' '.join(words) for words in calls)}"
     return new, [Step(sentence, lambda: new.install_with_pip(calls))] if calls else []
@@ -211,7 +208,7 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
 
 def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
     """Return the making of a conda environment, and the step that has conda fill it."""
-    modulefile, prefix = choose_places(request.name, request.version, request.path, context, conda=True)
+    prefix = choose_path(request.name, request.version, request.path, context, conda=True)
     lmod = Lmod.find(context.environ)
     stack = load_conda_stack(request.modules, context, lmod)
     conda = find_conda(stack)
@@ -229,4 +226,4 @@ def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[S
     install = Step(
         f"conda {' '.join(arguments)}", lambda: install_with_conda(conda, arguments, stack.environ)
     )
-    return Making(record, stack, context, modulefile), [install]
+    return Making(record, stack, context), [install]

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv.environments.context import Context
 from stackenv.environments.module import require_kind
-from stackenv.environments.places import choose_places
+from stackenv.environments.places import choose_path
 from stackenv.errors import ModuleError, StackenvError, UsageError, explain
 from stackenv.lifecycle.create import CreateRequest, opened
 from stackenv.lifecycle.making import Made, Making
@@ -173,9 +173,7 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
         allow_shadow=(*exported.record.allow_shadow, *request.allow_shadow),
         user_site=exported.record.user_site or request.user_site,
     )
-    modulefile, path = choose_places(
-        request.name, request.version, request.path, context, conda=old.kind == "conda"
-    )
+    path = choose_path(request.name, request.version, request.path, context, conda=old.kind == "conda")
     modules = request.modules or old.modules
     try:
         stack = load_modules(old, modules, context)
@@ -183,5 +181,5 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
         again = f"stackenv create {request.name} --from {shlex.quote(str(file))}"
         raise ModuleError(error.message, advise(again, modules, context)) from error
     record = draft_remade(old, path, stack, context)
-    new = Making(record, stack, context, modulefile, sees_base(old))
+    new = Making(record, stack, context, sees_base(old))
     return Remaking(new, old, choose_channels(exported.contents, request, context))

@@ -18,7 +18,6 @@ from stackenv.environments.module_update import (
     require_writable,
     see,
 )
-from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv import find_lost_links, links_made
 from stackenv.errors import LostRecordError, StackenvError, quote_word
@@ -30,7 +29,7 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_count, print_steps, tell
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
-from stackenv.transactions.transaction import Switch, Transaction
+from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 
 class Part(NamedTuple):
@@ -99,7 +98,7 @@ def edit_module(request: EditRequest, module: StoredModule, context: Context, dr
         if dry_run:
             print_steps(edit.sentences)
             return
-        carry_out(edit, context)
+        carry_out(edit, context.journal)
     leave = describe_use(module, context.environ)
     if leave:
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")

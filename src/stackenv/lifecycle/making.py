@@ -16,9 +16,14 @@ from stackenv.environments.context import Context
 from stackenv.environments.managed_files import plan_kept_files
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_users_files
-from stackenv.environments.places import name_mark, plan_folder, require_empty, require_finished
-from stackenv.environments.run_plan import carry_out, plan_access
-from stackenv.environments.stack import Stack, require_loadable_name
+from stackenv.environments.places import (
+    name_mark,
+    plan_access,
+    plan_folder,
+    require_empty,
+    require_finished,
+)
+from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import (
     complete_record,
@@ -28,6 +33,8 @@ from stackenv.environments.venv_install import (
     read_reports,
     write_files,
 )
+from stackenv.errors import UsageError
+from stackenv.lmod.modulefiles import list_modulefiles
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
@@ -41,7 +48,7 @@ from stackenv.transactions.changes import (
     carry_out_change,
 )
 from stackenv.transactions.files import write_file
-from stackenv.transactions.transaction import Step, Switch, Transaction, read_text
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, read_text
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,6 @@ class Making:
         The modules that it is based on.
     context
         That of the command, with the folder for temporary files in TMPDIR.
-    modulefile
-        Where its modulefile is to be.
     sees_base
         Whether a venv sees the packages of its base Python.
     replaced
@@ -104,13 +109,17 @@ class Making:
     record: Record
     stack: Stack
     context: Context
-    modulefile: Path
     sees_base: bool = True
     replaced: str | None = None
     mark: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.mark = name_mark(self.record.path)
+
+    @property
+    def modulefile(self) -> Path:
+        """Where its modulefile is, or is going to be."""
+        return self.context.store.path_of(self.record.name, self.record.version)
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -280,8 +289,45 @@ class Making:
         )
         planned = Transaction(self.record.full_name, switch, (look, *steps, *self.plan_access()))
         with keeping_empty_folder(Path(self.record.path), self.context):
-            carry_out(planned, self.context)
+            carry_out(planned, self.context.journal)
         return describe_made(self.modulefile, self.context, sentences)
+
+
+def require_own_name(record: Record) -> None:
+    """Raise UsageError when a base module of `record` has its name: Lmod loads one module of a name."""
+    for module in record.stack:
+        if (module.rpartition("/")[0] or module) == record.name:
+            raise UsageError(
+                f"{record.name} is the name of {module}, which the environment is based on: Lmod loads one "
+                "module of a name, so that it could never be loaded; nothing was changed",
+                f"take another name, for example my-{record.name}",
+            )
+
+
+def tell_of_same_name(record: Record, context: Context) -> None:
+    """Tell when another folder of MODULEPATH has a module of the name of `record`."""
+    own = os.path.realpath(context.store.root)
+    folders = context.environ.get("MODULEPATH", "").split(":")
+    # A look at one folder of each: Lmod would walk through all of them, which takes seconds at a large site.
+    same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
+    exact = "" if record.full_name in same else f"; {record.full_name} is exact"
+    if same:
+        tell(
+            f"WARNING: there is a module of this name already, {', '.join(same)}: which one `module load "
+            f"{record.name}` gives depends on the order of `module use`{exact}"
+        )
+
+
+def require_loadable_name(record: Record, context: Context) -> None:
+    """Refuse a name that a base module of `record` has; tell of any other module that has it.
+
+    Raises
+    ------
+    UsageError
+        When the module of the environment could never be loaded.
+    """
+    require_own_name(record)
+    tell_of_same_name(record, context)
 
 
 @contextlib.contextmanager

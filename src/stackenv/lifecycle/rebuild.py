@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackenv.environments.context import Context, open_context
+from stackenv.environments.context import Context, open_context, working_in
 from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import (
@@ -19,7 +19,6 @@ from stackenv.environments.module_update import (
     see,
 )
 from stackenv.environments.places import choose_next_place
-from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import plan_kernel_renaming
@@ -33,7 +32,7 @@ from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import Record
 from stackenv.transactions.changes import RemoveFile, WriteFile
-from stackenv.transactions.transaction import Step, Switch, Transaction, require_as_seen
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, require_as_seen
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ class Rebuilding:
 
     def carry_out(self) -> None:
         """Make the new environment and switch to it, whole or not at all."""
-        carry_out(self.plan(), self.remaking.making.context)
+        carry_out(self.plan(), self.remaking.making.context.journal)
 
     def _look(self) -> None:
         """Look again, now that nobody else can change it; make the folder for whom it is meant."""
@@ -209,7 +208,7 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
     tell(f"{record.full_name} again on {', '.join(stack.modules) or 'no module'}, in {record.path}")
     if old.packed:
         tell(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
-    new = Making(record, stack, context, module.path, sees_base(old))
+    new = Making(record, stack, context, sees_base(old))
     report = InstallReport(left_behind=[*list_foreign(old), *list_settings(old)])
     remaking = Remaking(new, old, read_contents(old), report, not request.no_build_isolation)
     return Rebuilding(remaking, module, seen, request.force)

@@ -22,7 +22,6 @@ from stackenv.environments.module_update import (
     require_unused,
     see,
 )
-from stackenv.environments.run_plan import carry_out
 from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError
 from stackenv.jupyter.kernels import plan_kernel_removal
@@ -31,7 +30,7 @@ from stackenv.output import format_bytes, format_count, shorten_list, tell
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree
 from stackenv.transactions.journal import JournalFullError
-from stackenv.transactions.transaction import Switch, Transaction
+from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Removal:
     def carry_out(self) -> None:
         """Remove the module, and tell which collections of `module save` have it."""
         try:
-            carry_out(self.changes, self.context)
+            carry_out(self.changes, self.context.journal)
         except JournalFullError as error:
             remove_without_journal(self.changes, self.context, error.message)
         tell(f"{self.module.full_name} is gone")

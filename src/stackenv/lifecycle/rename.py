@@ -15,16 +15,15 @@ from stackenv.environments.module_update import (
     require_unused,
     see,
 )
-from stackenv.environments.run_plan import carry_out
-from stackenv.environments.stack import require_loadable_name
 from stackenv.environments.store import ModuleStore, StoredModule, parse_full_name
 from stackenv.errors import UsageError
 from stackenv.jupyter.kernels import plan_kernel_renaming
+from stackenv.lifecycle.making import require_loadable_name
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import tell
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
-from stackenv.transactions.transaction import Switch, Transaction
+from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Renaming:
 
     def carry_out(self) -> None:
         """Rename the module, and tell which collections of `module save` have it by the old name."""
-        carry_out(self.changes, self.context)
+        carry_out(self.changes, self.context.journal)
         tell(f"{self.record.full_name} is ready; its environment stays in {self.module.prefix}")
         tell_collections(self.module, self.record, self.context)
 

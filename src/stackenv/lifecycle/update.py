@@ -10,9 +10,8 @@ from typing import Union
 
 from packaging.requirements import Requirement
 
-from stackenv.environments.context import Context
+from stackenv.environments.context import Context, working_in
 from stackenv.environments.module_update import open_store
-from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
@@ -20,6 +19,7 @@ from stackenv.lifecycle.update_targets import StackShelf, Target, find_targets, 
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
 from stackenv.output import showing_progress, tell
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
+from stackenv.transactions.transaction import carry_out
 
 Update = Union[VenvUpdate, CondaUpdate]
 
@@ -142,7 +142,7 @@ def carry_out_updates(
             try:
                 # Once for each: what fails is undone with the signals ignored.
                 with stopping_at_signals():
-                    carry_out(update.plan(), context)
+                    carry_out(update.plan(), context.journal)
                 prospect = replace(prospect, state="updated")
                 tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
             except InterruptedCommandError:

@@ -18,7 +18,7 @@ from stackenv.environments.conda_environment import capture_record, find_conda, 
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
 from stackenv.environments.own_packages import Owners, read_owners
-from stackenv.environments.run_plan import plan_access
+from stackenv.environments.places import plan_access
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.lifecycle.conda_calls import (

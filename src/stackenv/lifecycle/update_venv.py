@@ -16,8 +16,8 @@ from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
+from stackenv.environments.places import plan_access
 from stackenv.environments.platform import list_needed_features
-from stackenv.environments.run_plan import plan_access
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
 from stackenv.errors import InstallError, StackenvError, quote_word

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context
+from stackenv.environments.context import Context, working_in
 from stackenv.environments.exported_files import render_environment, render_requirements
 from stackenv.environments.launch import describe_launch
 from stackenv.environments.module_update import (
@@ -18,7 +18,6 @@ from stackenv.environments.module_update import (
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
 from stackenv.environments.processes import list_processes_using
-from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.environments.store import StoredModule
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
@@ -39,7 +38,7 @@ from stackenv.packing.way import choose_way
 from stackenv.record import PackedImage, Record
 from stackenv.transactions.changes import RemoveFile
 from stackenv.transactions.interruption import stopping_at_signals
-from stackenv.transactions.transaction import Step, Switch, Transaction
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 
 def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
@@ -139,7 +138,7 @@ class Packing(Exchange):
     def carry_out(self) -> PackedImage:
         """Pack the environment, whole or not at all; return the image."""
         with working_in(self.context):
-            carry_out(self.plan(), self.context)
+            carry_out(self.plan(), self.context.journal)
         assert self.packed and self.packed.packed
         return self.packed.packed
 

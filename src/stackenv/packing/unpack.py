@@ -8,10 +8,9 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context
+from stackenv.environments.context import Context, working_in
 from stackenv.environments.module_update import open_store, read_own_record, require_unused
 from stackenv.environments.packed import IMAGE
-from stackenv.environments.run_plan import carry_out, working_in
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import showing_progress, tell
 from stackenv.packing.beside_image import list_strangers, write_unpacked
@@ -21,7 +20,7 @@ from stackenv.packing.squashfs import extract_image
 from stackenv.packing.tree import hash_tree, read_tree
 from stackenv.transactions.interruption import stopping_at_signals
 from stackenv.transactions.scratch import make_folder, sweep_scratch
-from stackenv.transactions.transaction import Step, Switch, Transaction
+from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out
 
 
 def plan_unpacking(name: str, in_place: bool, context: Context, dry_run: bool) -> Unpacking:
@@ -105,7 +104,7 @@ class Unpacking(Exchange):
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
         with working_in(self.context):
-            carry_out(self.plan(), self.context)
+            carry_out(self.plan(), self.context.journal)
         tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
 
     def extract_to(self, folder: Path) -> None:

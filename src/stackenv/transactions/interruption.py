@@ -101,6 +101,18 @@ def ignore_stopping() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+@contextlib.contextmanager
+def ignoring_stopping() -> Iterator[None]:
+    """Within the block no signal stops this process: what it does is short, and must end."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    ignore_stopping()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def stop(number: int) -> NoReturn:
     """End what was started, then raise Interruption for the signal `number`."""
     ignore_stopping()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
 from stackenv.errors import BusyError, StackenvError, TakenError, explain
+from stackenv.output import tell
+from stackenv.record import read_command_words
 from stackenv.transactions.changes import Change
-from stackenv.transactions.interruption import leaving_rest
+from stackenv.transactions.interruption import ignoring_stopping, leaving_rest
 from stackenv.transactions.journal import Journal, OpenJournal
 
 
@@ -92,15 +95,20 @@ class Transaction:
 def carry_out(
     transaction: Transaction,
     journal: Journal,
-    command: str,
-    tell: Callable[[str], None],
-    before_undo: Callable[[], None] = lambda: None,
+    command: str = "",
+    tell: Callable[[str], None] = tell,
 ) -> None:
-    """Carry out `transaction` under `journal`.
+    """Carry out `transaction` under `journal`, for whom its modules are.
 
-    When a step fails or is interrupted all are undone, `before_undo` being called first; from the moment
-    on at which the changes of the switch are noted they are finished instead, by the next command if need
-    be. `tell` hears each sentence before what it says is done.
+    When a step fails or is interrupted all are undone, and nothing interrupts that; from the moment on at
+    which the changes of the switch are noted they are finished instead, by the next command if need be.
+
+    Parameters
+    ----------
+    command
+        As it was typed, for those who find the journal; empty: that of this process.
+    tell
+        Hears each sentence before what it says is done.
 
     Raises
     ------
@@ -110,7 +118,9 @@ def carry_out(
         What the failing step raised, after the undo; when the disk refuses the switch, of which the rest
         stays noted.
     """
+    command = command or shlex.join(read_command_words())
     with contextlib.ExitStack() as stack:
+        stack.enter_context(journal.access.applied())
         for subject in transaction.also:
             stack.enter_context(journal.changing(subject, command))
         held = stack.enter_context(journal.changing(transaction.subject, command))
@@ -120,13 +130,13 @@ def carry_out(
             with leaving_rest():
                 if held.said.finish:
                     raise
-                undo(held, tell, before_undo)
+                undo(held, tell)
             raise
         with leaving_rest():
             try:
                 finish(held, switch, tell)
             except TakenError:
-                undo(held, tell, before_undo)
+                undo(held, tell)
                 raise
 
 
@@ -144,13 +154,11 @@ def carry_out_steps(transaction: Transaction, held: OpenJournal, tell: Callable[
     return switch
 
 
-def undo(held: OpenJournal, tell: Callable[[str], None], before_undo: Callable[[], None]) -> None:
+def undo(held: OpenJournal, tell: Callable[[str], None]) -> None:
     """Undo what `held` has noted; of what cannot be, tell why: the user must know what went wrong first."""
-    if not held.said.undo:
-        return
-    before_undo()
     try:
-        held.undo()
+        with ignoring_stopping() if held.said.undo else contextlib.nullcontext():
+            held.undo()
     except (StackenvError, OSError) as error:
         tell(f"not all could be undone; the next stackenv tries again: {explain(error)}")
 
