@@ -15,8 +15,8 @@ from trees_of_modules import Tree, compared, load_in_bash, quote_lua, write_stac
 
 from stackenv.errors import ModuleError
 from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.module_files import list_modulefiles
 from stackenv.lmod.module_table import LoadedModule
-from stackenv.lmod.modulefiles import list_modulefiles
 
 HOSTILE = 'a\'b "c" \\d\\n é$HOME `id` ;x\t\x01' + "7%s"
 PASTED = 'first\n_mlstatus = False\nos.environ["EVIL"] = "1";\nimport os\n'

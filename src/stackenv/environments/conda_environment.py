@@ -19,7 +19,7 @@ from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, describe_origin, load_stack, require_no_personal
 from stackenv.errors import InstallError, ModuleError, StackenvError
 from stackenv.lmod.bindings import Lmod
-from stackenv.lmod.modulefiles import list_modulefiles
+from stackenv.lmod.module_files import list_modulefiles
 from stackenv.output import tell
 from stackenv.record import Python, Record
 

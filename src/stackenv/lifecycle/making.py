@@ -34,7 +34,7 @@ from stackenv.environments.venv_install import (
     write_files,
 )
 from stackenv.errors import UsageError
-from stackenv.lmod.modulefiles import list_modulefiles
+from stackenv.lmod.module_files import list_modulefiles
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text

@@ -1,4 +1,4 @@
-"""Names of modules by the files on MODULEPATH, without Lmod: in time for who types TAB."""
+"""Names of modules by the files on MODULEPATH, without Lmod: in time for who types TAB, or a new name."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ def list_module_names(modulepath: str, begin: str) -> list[str]:
     return sorted(names, key=order_module)
 
 
+def list_modulefiles(name: str, modulepath: Sequence[str]) -> tuple[str, ...]:
+    """Return the full names, NAME/VERSION or NAME alone, of the modulefiles of NAME, by version.
+
+    Where there is none there is no such module. Where there is one Lmod may still not offer it: a
+    .modulerc can hide it.
+    """
+    roots = [folder for folder in modulepath if folder.startswith("/")]
+    versions = {module for module, is_folder in list_level(roots, f"{name}/") if not is_folder}
+    single = {name} if (name, False) in list_level(roots, name) else set()
+    return tuple(sorted(versions | single, key=order_module))
+
+
 def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
     """Yield what `begin` can become down to the next slash, and whether it is a folder there."""
     parent, slash, last = begin.rpartition("/")
@@ -39,12 +51,17 @@ def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
             continue
         for entry in entries:
             # Before a file is opened or a link followed: most are not meant.
-            if not entry.name.startswith(last) or entry.name.startswith(".") or entry.name.endswith("~"):
+            if not entry.name.startswith(last) or is_left_out(entry.name):
                 continue
             if entry.is_dir():
                 yield f"{parent}{slash}{entry.name}", True
-            elif is_modulefile(entry.path):
+            elif entry.is_file() and is_modulefile(entry.path):
                 yield f"{parent}{slash}{entry.name.removesuffix('.lua')}", False
+
+
+def is_left_out(name: str) -> bool:
+    """Tell whether Lmod lists no file `name` (libexec/DirTree.lua, 8.6 to 9.2); `default` is a link."""
+    return name.startswith((".", "#")) or name.endswith(("~", "#")) or name == "default"
 
 
 def is_modulefile(path: str) -> bool:
