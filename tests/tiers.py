@@ -29,6 +29,8 @@ import pytest
 ALWAYS = ("bash", "tcsh", "fish")
 IN_TURN = ("zsh", "ksh", "mksh", "dash")
 PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
+# Whether `conda activate` is answered natively, or conda is asked (`conda.native_activation: false`).
+ACTIVATIONS = ("native", "asked")
 SELECTING = ("each_value", "each_pair", "any_value")
 # Folders whose tests need nothing but the package and the shells of this machine.
 QUICK = ("configuration", "pure")
@@ -55,6 +57,7 @@ def sort_into_tiers(items: list[pytest.Item]) -> None:
     mark_any_values(items)
     mark_shells(items)
     mark_stacks(items)
+    mark_activations(items)
     sort_longest_first(items)
 
 
@@ -192,6 +195,26 @@ def mark_stacks(items: list[pytest.Item]) -> None:
         for item in files[file]:
             if parameters_of(item, ["stack"])[0] not in PAIRS_OF_STACKS[turn_of(file) % 2]:
                 item.add_marker("matrix")
+
+
+def mark_activations(items: list[pytest.Item]) -> None:
+    """Mark for the matrix one of the two kinds of modules, for each case of a test with `both_activations`.
+
+    Of a test's cases in the normal run one is with the modules that ask conda, the others are not; where
+    there is one case alone, it is with both. It comes last, for it chooses among what the others leave.
+    """
+    functions: dict[str, dict[Values, dict[str, pytest.Item]]] = defaultdict(lambda: defaultdict(dict))
+    for item in items:
+        if has_parameters(item, "built_modules") and not item.get_closest_marker("matrix"):
+            others = sorted(item.callspec.params.keys() - {"built_modules"})  # type: ignore[attr-defined]
+            kind = parameters_of(item, ["built_modules"])[0]
+            functions[function_of(item)][parameters_of(item, others)][str(kind)] = item
+    for name, cases in functions.items():
+        asked = list(cases)[turn_of(name) % len(cases)]
+        for case, kinds in cases.items():
+            for kind, item in kinds.items():
+                if len(cases) > 1 and (kind == "asked") != (case == asked):
+                    item.add_marker("matrix")
 
 
 def mark_quick(items: list[pytest.Item]) -> None:

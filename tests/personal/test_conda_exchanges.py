@@ -12,7 +12,7 @@ from shell_sessions import Dialect, changed, open_session
 from stacked import Stack
 from users import User
 
-pytestmark = pytest.mark.some_shells
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 
 @pytest.fixture(scope="module")

@@ -109,3 +109,22 @@ def test_a_test_whose_own_marker_chooses_its_shells_keeps_them(tmp_path: Path) -
     left, chosen = (re.findall(rf"test_{name}\[(.*)\]", said) for name in ("left", "chosen"))
     assert {*ALWAYS} < {*left} and len(left) == len(ALWAYS) + 1
     assert {*chosen} == {*SHELLS}
+
+
+def test_one_case_of_each_test_is_with_modules_that_ask_conda(tmp_path: Path) -> None:
+    kinds = "@pytest.mark.parametrize('built_modules', ['native', 'asked'])"
+    said = collect(
+        tmp_path,
+        "pytestmark = pytest.mark.some_shells",
+        *(
+            f"@pytest.mark.parametrize('dialect', {SHELLS})",
+            "@pytest.mark.parametrize('count', '012')",
+            kinds,
+        ),
+        "def test_many(built_modules, dialect, count): pass",
+        *(kinds, "def test_single(built_modules): pass"),
+    )
+    found = re.findall(r"test_many\[(\w+)-(\d)-(\w+)\]", said)
+    assert len(found) == len({case[1:] for case in found}) == 3 * (len(ALWAYS) + 1), said
+    assert [kind for kind, *_ in found].count("asked") == 1
+    assert sorted(re.findall(r"test_single\[(\w+)\]", said)) == ["asked", "native"]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from copied_installations import copy_installation
 from environments import make_environment
 
 SERVER = Path(__file__).with_name("activation_server.py")
@@ -118,22 +119,6 @@ class Server:
         self.questions.close()
         self.process.wait()
         self.answers.close()
-
-
-def copy_installation(source: Path, root: Path) -> None:
-    """Make an installation at `root` that shares its packages with the one at `source`."""
-    root.mkdir(parents=True)
-    for entry in source.iterdir():
-        if entry.name in ("lib", "lib64", "pkgs", "share", "include", "easybuild"):
-            (root / entry.name).symlink_to(entry)
-        elif entry.is_dir():
-            shutil.copytree(entry, root / entry.name, symlinks=True)
-        else:
-            shutil.copy2(entry, root / entry.name)
-    for command in (root / "bin").iterdir():
-        text = command.read_bytes()[:100_000] if not command.is_symlink() else b""
-        if text.startswith(b"#!"):
-            command.write_bytes(text.replace(os.fsencode(source), os.fsencode(root)))
 
 
 class World:

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from session import differences
 
-pytestmark = pytest.mark.some_shells
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 LOAD = "module load Anaconda3/2024.02-1"
 MESSAGE = "this shell has no conda function; put `module load Anaconda3/2024.02-1` in this script\n"

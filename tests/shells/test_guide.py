@@ -6,7 +6,7 @@ import pytest
 from built import CHANNEL
 from session import differences
 
-pytestmark = pytest.mark.some_shells
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 LOAD = "module load Anaconda3"
 UNLOAD = "module unload Anaconda3"

@@ -8,7 +8,7 @@ import pytest
 from environments import make_environment
 from session import differences
 
-pytestmark = pytest.mark.some_shells
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"

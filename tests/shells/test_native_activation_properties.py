@@ -155,7 +155,7 @@ def draw_case(draw: st.DrawFn) -> Case:
         may_fail=True,
         then=spoiled,
         then_environ=draw(st.just({}) | LOSSES),
-        folder=draw(st.sampled_from(["@HOME@", "@HOME@/work", "/"])),
+        folder=draw(st.sampled_from(["@HOME@", "/"])),
     )
 
 

@@ -10,7 +10,7 @@ from environments import make_environment
 from guarded import make_guard
 from session import differences
 
-pytestmark = pytest.mark.some_shells
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
 
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"
