@@ -11,8 +11,6 @@ import termios
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
-import click
-
 from stackenv.errors import UsageError
 
 REFRESH_S = 0.1
@@ -86,6 +84,9 @@ def confirm(question: str, without: str) -> bool:
         raise UsageError(
             "confirmation is required, and the input is not a terminal; nothing was changed", without
         )
+    # Who prints does not wait for it.
+    import click
+
     # A terminal that has hung up is met by the question itself.
     with contextlib.suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)

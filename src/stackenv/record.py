@@ -32,6 +32,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from stackenv import STACKENV_UUID
@@ -265,8 +266,7 @@ def parse_choices(text: str, known: Mapping[str, Any]) -> Record | None:
 
 def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
-    known = {field.name for field in fields(Record)}
-    values = {name: value for name, value in data.items() if name in known}
+    values = {name: data[name] for name, _ in list_types(Record) if name in data}
     lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
     for name in (*lists, *(["module_roots"] if "module_roots" in data else [])):
         if not isinstance(data[name], list):
@@ -291,18 +291,31 @@ def require_types(value: Any) -> None:
 
     Others can have written the record: what is a number where a text is meant must not surprise later.
     """
-    for field in fields(value):
-        found = getattr(value, field.name)
-        wanted = TYPES.get(str(field.type))
-        if wanted and (type(found) is not wanted or "\0" in str(found)):
-            raise ValueError(f"`{field.name}` is {json.dumps(found, default=str)}")
-        for item in found if isinstance(found, tuple) else (found,):
-            if is_dataclass(item):
-                require_types(item)
-            elif isinstance(found, tuple):
-                texts = item if isinstance(item, tuple) else (item,)
-                if not all(isinstance(text, str) and "\0" not in text for text in texts):
-                    raise ValueError(f"`{field.name}` has {json.dumps(item, default=str)}")
+    for name, wanted in list_types(value.__class__):
+        found = getattr(value, name)
+        if wanted:
+            if type(found) is not wanted or (isinstance(found, str) and "\0" in found):
+                raise ValueError(f"`{name}` is {json.dumps(found, default=str)}")
+        elif isinstance(found, tuple):
+            for item in found:
+                require_texts(name, item)
+        elif is_dataclass(found):
+            require_types(found)
+
+
+@cache
+def list_types(kind: Any) -> tuple[tuple[str, type | None], ...]:
+    """Return the fields of `kind`, each with the type that it must have; None where it is none of `TYPES`."""
+    return tuple((field.name, TYPES.get(str(field.type))) for field in fields(kind))
+
+
+def require_texts(name: str, item: Any) -> None:
+    """Raise ValueError when `item`, of the field `name`, is no text, nor made of texts."""
+    texts = item if isinstance(item, tuple) else (item,)
+    if is_dataclass(item):
+        require_types(item)
+    elif not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise ValueError(f"`{name}` has {json.dumps(item, default=str)}")
 
 
 def read_command_words() -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from copied_ensurepip import CHOSEN_PIP, make_ensurepip_copy, make_image
 from filelock import FileLock
 from forked import run_stackenv
 from stacked import WORK
+from without_cache import list_below
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
@@ -85,9 +86,9 @@ class Person:
         )
 
     def tree(self) -> dict[str, str]:
-        """Return each file and folder of the home, with a hash of its contents."""
+        """Return each file and folder of the home but stackenv's cache, with a hash of its contents."""
         found = {}
-        for path in sorted(self.home.rglob("*")):
+        for path in list_below(self.home):
             if path.is_symlink():
                 text = f"link {path.readlink()}"
             else:

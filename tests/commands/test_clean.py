@@ -12,6 +12,7 @@ import pytest
 from built import SITE_CONFIGURATION, BuiltModules
 from leftovers import classes, show
 from people import COMMAND, INIT, Person
+from without_cache import list_below
 
 ITEM = ["class", "what", "places", "bytes", "inodes", "kept", "does"]
 
@@ -26,7 +27,7 @@ def hash_tree(folder: Path) -> dict[str, tuple[int, str]]:
             if path.is_file()
             else "",
         )
-        for path in sorted(folder.rglob("*"))
+        for path in list_below(folder)
     }
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackenv.configuration.condarc import describe_condarc
-from stackenv.configuration.faults import SHIPPED_FILE
 from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.site_file import SHIPPED_FILE
 
 
 def body(text: str) -> str:

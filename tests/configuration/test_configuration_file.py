@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.configuration import loader
-from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration import site_file
+from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.site_file import find_configuration_file
 from stackenv.errors import ConfigurationError
 
 
 @pytest.fixture
 def system_file(tmp_path, monkeypatch):
     path = tmp_path / "etc" / "site.yaml"
-    monkeypatch.setattr(loader, "SYSTEM_FILE", path)
+    monkeypatch.setattr(site_file, "SYSTEM_FILE", path)
     return path
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration.faults import SHIPPED_FILE
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.settings import JobSettings
+from stackenv.configuration.site_file import SHIPPED_FILE
 
 BREAK = "contains a line break; allowed: one line of printable text"
 NAME = "a partition's name: letters, digits and _ . + -"

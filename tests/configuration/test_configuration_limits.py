@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stackenv.configuration.faults import SHIPPED_FILE
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.settings import LimitSettings
+from stackenv.configuration.site_file import SHIPPED_FILE
 
 BYTES = 'null, or a number with a unit: "1 TB" (1000 GB), "500 GiB"'
 FILES = 'null, or a number, also with a unit: 1000000, "1 M"'

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from stackenv.configuration.faults import SHIPPED_FILE
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.schema import KEYS_OF_SECTION, RESERVED_SECTIONS
+from stackenv.configuration.site_file import SHIPPED_FILE
 
 FOLDER = SHIPPED_FILE.parent
 

@@ -6,6 +6,8 @@ import hashlib
 import stat
 from pathlib import Path
 
+from without_cache import list_below
+
 
 def describe_entry(path: Path) -> tuple[str, str]:
     """Return mode and contents of `path`: of a file a hash, of a link its target."""
@@ -17,13 +19,13 @@ def describe_entry(path: Path) -> tuple[str, str]:
 
 
 def describe_tree(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return all that is below `folder`: path, mode and contents."""
-    return {str(path.relative_to(folder)): describe_entry(path) for path in sorted(folder.rglob("*"))}
+    """Return all that is below `folder`, but for stackenv's cache: path, mode and contents."""
+    return {str(path.relative_to(folder)): describe_entry(path) for path in list_below(folder)}
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return all below `folder` that is no folder."""
-    return [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_symlink() or not p.is_dir()]
+    """Return all below `folder` that is no folder, nor of stackenv's cache."""
+    return [str(p.relative_to(folder)) for p in list_below(folder) if p.is_symlink() or not p.is_dir()]
 
 
 def mode_of(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.environments.context import MARKS
+from stackenv.environments.marks import MARKS
 from stackenv.transactions.changes import Change
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.journal_file import Note

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stackenv.conda.storage import find_named_environment, list_conda_prefixes, list_environments
-from stackenv.configuration.faults import SHIPPED_FILE
 from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.lmod.versions import order_version
 
 pytestmark = pytest.mark.quick

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sysconfig
@@ -66,7 +67,11 @@ def start(
     arguments, environ = WORDS[words]
     return subprocess.run(
         [*command, *arguments],
-        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home), **environ, **more},
+        env={
+            **{"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)},
+            # Each run imports what the first does, which finds nothing that was kept.
+            **{"XDG_CACHE_HOME": os.devnull, **environ, **more},
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.environments.context import MARKS
+from stackenv.environments.marks import MARKS
 from stackenv.errors import BusyError, StackenvError
 from stackenv.transactions.changes import ExchangeFolder, RemoveFile, RemoveTree, WriteFile
 from stackenv.transactions.journal import Journal

@@ -43,7 +43,8 @@ def check(file: Path | None) -> None:
     Example:
       stackenv site check /etc/stackenv/site.yaml
     """
-    from stackenv.configuration.loader import find_configuration_file, load_configuration
+    from stackenv.configuration.loader import load_configuration
+    from stackenv.configuration.site_file import find_configuration_file
 
     configuration = load_configuration(file or find_configuration_file(os.environ))
     for warning in configuration.warnings:

@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-from stackenv.configuration.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, file_error, shown
+from stackenv.configuration.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, shown
+from stackenv.configuration.site_file import file_error
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 # YAML's characters (PyYAML, Reader.NON_PRINTABLE), less those that PyYAML takes for the end of a

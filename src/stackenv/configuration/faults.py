@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
+from stackenv.configuration.site_file import file_error
 from stackenv.errors import ConfigurationError
-
-# Package data; in a checkout the folder is a link to the one at its top.
-SHIPPED_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
 
 # The keys and list positions that lead to a value: ("conda", "storage", 0, "parent").
 KeyPath = tuple[Union[str, int], ...]
@@ -44,11 +42,6 @@ def configuration_error(faults: Iterable[Fault]) -> ConfigurationError:
     """Return one error with a line for each of `faults`, in the order of the file."""
     ordered = sorted(faults, key=lambda fault: (fault.place, key_text(fault.key)))
     return file_error("\n".join(str(fault) for fault in ordered))
-
-
-def file_error(message: str) -> ConfigurationError:
-    """Return the error of `message`, which begins with a place, with the hint that all of them share."""
-    return ConfigurationError(message, f"every key is explained in {SHIPPED_FILE}")
 
 
 def key_text(key: KeyPath) -> str:

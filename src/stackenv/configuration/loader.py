@@ -1,8 +1,8 @@
-"""Which site configuration holds, and the file as settings or as one error with every fault."""
+"""A site configuration as settings, or as one error with every fault."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,11 @@ from voluptuous import MultipleInvalid, RequiredFieldInvalid
 from stackenv.configuration.condarc import CONDARC_KEYS, suggest_key
 from stackenv.configuration.document import Document, read_document, refuse_final_comments
 from stackenv.configuration.faults import (
-    SHIPPED_FILE,
     Fault,
     KeyPath,
     Place,
     configuration_error,
     did_you_mean,
-    file_error,
     nearest,
 )
 from stackenv.configuration.rules import find_contradictions
@@ -30,33 +28,7 @@ from stackenv.configuration.schema import (
     UnknownKey,
 )
 from stackenv.configuration.settings import SiteConfiguration
-
-CONFIGURATION_VARIABLE = "STACKENV_SITE_CONFIG"
-SYSTEM_FILE = Path("/etc/stackenv/site.yaml")
-
-
-def find_configuration_file(environ: Mapping[str, str]) -> Path:
-    """Return the absolute path of the site configuration that holds for this run.
-
-    The file that STACKENV_SITE_CONFIG names, else /etc/stackenv/site.yaml if there is one, else the
-    shipped default.
-
-    Raises
-    ------
-    ConfigurationError
-        STACKENV_SITE_CONFIG names a file that does not exist.
-    """
-    named = environ.get(CONFIGURATION_VARIABLE, "")
-    if named:
-        # EasyBuild changes its working folder between the steps of a build.
-        path = Path(named).absolute()
-        if not _is_there(path):
-            raise file_error(
-                f"{path}: no such file; {CONFIGURATION_VARIABLE} names it; "
-                "allowed: the path of a site configuration, or the variable unset"
-            )
-        return path
-    return SYSTEM_FILE if _is_there(SYSTEM_FILE) else SHIPPED_FILE
+from stackenv.configuration.site_file import SHIPPED_FILE
 
 
 def load_configuration(path: Path) -> SiteConfiguration:
@@ -89,18 +61,6 @@ def load_configuration(path: Path) -> SiteConfiguration:
         **{section: values[section] for section in ("conda", "personal", "pack", "jobs", "limits")},
         warnings=tuple(str(fault) for fault in _unknown_condarc_keys(merged)),
     )
-
-
-def _is_there(path: Path) -> bool:
-    # A dangling link and a folder that may not be entered count: a site configuration that someone put there
-    # and that cannot be read must not be passed over for the default.
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _require_version(document: Document) -> None:

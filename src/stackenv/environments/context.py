@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.cache import read_configuration
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.modules_folder import check_project, open_store
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError
 from stackenv.output import tell
-from stackenv.record import FOLDER, RECORD_FILE, TOOLS_MARKS
-from stackenv.transactions.access import Access
-from stackenv.transactions.interruption import stopping_at_signals
-from stackenv.transactions.journal import Journal
-from stackenv.transactions.places import Marks
-from stackenv.transactions.scratch import Scratch, sweep_scratch
+from stackenv.transactions.leftovers import may_have_journals, may_have_scratch
 
-# By these files a folder is an environment: stackenv's, and those of venv and conda.
-MARKS = Marks((RECORD_FILE, f"{FOLDER}/unfinished-*"), TOOLS_MARKS)
+if TYPE_CHECKING:
+    from stackenv.transactions.access import Access
+    from stackenv.transactions.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,18 @@ class Context:
 
     @property
     def journal(self) -> Journal:
+        """Who changes a module now, and what is left to do when that is interrupted."""
+        # Nobody who only looks at modules needs it, and it is slow to import.
+        from stackenv.environments.marks import MARKS
+        from stackenv.transactions.journal import Journal
+
         return Journal(self.store.root, MARKS, self.access)
 
     @property
     def access(self) -> Access:
         """Who may use what is made here."""
+        from stackenv.transactions.access import Access
+
         return Access.of_project(self.shared) if self.shared else Access()
 
 
@@ -56,23 +59,9 @@ def open_context(shared: Path | None = None) -> Context:
         When the folder of modules depends on a variable that is not set.
     """
     environ = dict(os.environ)
-    configuration = load_configuration(find_configuration_file(environ))
+    configuration = read_configuration(environ)
     project = check_project(shared.absolute()) if shared else None
     return Context(configuration, environ, open_store(configuration, environ, project), project)
-
-
-@contextlib.contextmanager
-def working_in(context: Context) -> Iterator[Context]:
-    """Within the block all that is started has its temporary files in a folder that goes with the block.
-
-    A signal to stop ends the block by an exception, after what was started.
-    """
-    with stopping_at_signals(), context.access.applied():
-        scratch = Scratch.make()
-        try:
-            yield replace(context, environ={**context.environ, "TMPDIR": str(scratch.folder)})
-        finally:
-            scratch.drop()
 
 
 def recover(context: Context) -> None:
@@ -84,9 +73,10 @@ def recover(context: Context) -> None:
         When the folder of modules cannot be read.
     """
     try:
-        with context.access.applied():
-            for sentence in context.journal.recover():
-                tell(sentence)
+        if may_have_journals(context.store.root):
+            with context.access.applied():
+                for sentence in context.journal.recover():
+                    tell(sentence)
     except StackenvError as error:
         tell(f"what an interrupted command has left is not undone: {error}")
     except OSError as error:
@@ -95,4 +85,7 @@ def recover(context: Context) -> None:
             f"{error.strerror}; nothing was changed",
             f"ls -ld {shlex.quote(str(context.store.root))}",
         ) from error
-    sweep_scratch()
+    if may_have_scratch(context.environ):
+        from stackenv.transactions.scratch import sweep_scratch
+
+        sweep_scratch()

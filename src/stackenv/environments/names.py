@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.cache import read_configuration
 from stackenv.environments.modules_folder import open_store
 from stackenv.environments.store import NAME
 
@@ -20,7 +20,7 @@ def list_names(begin: str, environ: Mapping[str, str], project: Path | None = No
     project
         Whose environments; without it the user's own.
     """
-    store = open_store(load_configuration(find_configuration_file(environ)), environ, project)
+    store = open_store(read_configuration(environ), environ, project)
     versions: dict[str, list[str]] = {}
     for module in store.list_modules(begin.partition("/")[0]):
         if NAME.fullmatch(module.name) and NAME.fullmatch(module.version):

@@ -20,6 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 PATH = re.compile(r"[/~]|\.\.?(/|$)")
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
+HEAD_BYTES = 8192
 RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
 # The modules that a modulefile depends on.
 DEPENDS_ON = re.compile(r'^ *depends_on\("([^"\\]+)"\)$', re.MULTILINE)
@@ -136,6 +137,15 @@ def read_former_record(prefix: Path) -> Record | None:
     return record if not os.path.lexists(record.path) or prefix.samefile(record.path) else None
 
 
+def list_modulefiles(folder: Path) -> list[Path]:
+    """Return what Lmod takes for modulefiles of Lua in `folder`; nothing where it cannot be listed."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (names alone)
+    except OSError:
+        return []
+    return [folder / name for name in names if name.endswith(".lua") and name[0] != "."]
+
+
 class ModuleStore:
     """The modulefiles below the folder `root`."""
 
@@ -148,8 +158,10 @@ class ModuleStore:
     def read(self, path: Path) -> StoredModule | None:
         """Return the module of the file `path`; None when stackenv did not write it."""
         try:
-            with path.open(encoding="utf-8") as stream:
-                return self.parse(path, stream.readline() + stream.readline())
+            # Unbuffered, one call reads the two lines: the second has a path, at most 4096 bytes (limits.h).
+            with path.open("rb", buffering=0) as stream:
+                head = stream.read(HEAD_BYTES) or b""
+            return self.parse(path, b"\n".join(head.split(b"\n", 2)[:2]).decode())
         except (OSError, ValueError):
             return None
 
@@ -194,14 +206,13 @@ class ModuleStore:
         Only those whose names begin with `begin`.
         """
         try:
-            names = sorted(entry.name for entry in os.scandir(self.root))
+            with os.scandir(self.root) as entries:
+                begun = [e for e in entries if e.name.startswith(begin) and not e.name.startswith(".")]
+            names = sorted(entry.name for entry in begun if entry.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return
         for name in names:
-            if name.startswith(".") or not name.startswith(begin):
-                continue
-            folder = self.root / name
-            files = [file for file in folder.glob("*.lua") if file.name[0] != "."] if folder.is_dir() else []
+            files = list_modulefiles(self.root / name)
             if len(files) > 1:
                 files.sort(key=lambda path: order_version(path.stem))
             yield from filter(None, map(self.read, files))

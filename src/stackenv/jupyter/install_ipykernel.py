@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from stackenv.environments.context import Context, working_in
+from stackenv.environments.context import Context
+from stackenv.environments.working import working_in
 from stackenv.environments.own_packages import read_owners
 from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
 from stackenv.errors import InstallError, StackenvError

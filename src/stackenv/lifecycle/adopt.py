@@ -13,7 +13,8 @@ from stackenv.conda.storage import find_named_environment
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
-from stackenv.environments.context import Context, open_context, recover, working_in
+from stackenv.environments.context import Context, open_context, recover
+from stackenv.environments.working import working_in
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages

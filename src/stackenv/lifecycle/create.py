@@ -18,7 +18,8 @@ from stackenv.environments.conda_environment import (
     load_conda_stack,
     tell_python_modules,
 )
-from stackenv.environments.context import Context, open_context, working_in
+from stackenv.environments.context import Context, open_context
+from stackenv.environments.working import working_in
 from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_path
 from stackenv.environments.stack import choose_base, describe_origin

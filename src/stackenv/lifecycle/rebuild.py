@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackenv.environments.context import Context, open_context, working_in
+from stackenv.environments.context import Context, open_context
+from stackenv.environments.working import working_in
 from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import (

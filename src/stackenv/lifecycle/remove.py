@@ -10,9 +10,10 @@ from pathlib import Path
 
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.added_files import describe_files
-from stackenv.environments.context import MARKS, Context
+from stackenv.environments.context import Context
 from stackenv.environments.foreign_files import list_foreign
 from stackenv.environments.managed_files import plan_file_removal, plan_kept_files
+from stackenv.environments.marks import MARKS
 from stackenv.environments.module_update import (
     open_store,
     plan_kept_modulefile,

@@ -10,7 +10,8 @@ from typing import Union
 
 from packaging.requirements import Requirement
 
-from stackenv.environments.context import Context, working_in
+from stackenv.environments.context import Context
+from stackenv.environments.working import working_in
 from stackenv.environments.module_update import open_store
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect

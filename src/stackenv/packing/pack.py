@@ -7,7 +7,8 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context, working_in
+from stackenv.environments.context import Context
+from stackenv.environments.working import working_in
 from stackenv.environments.exported_files import render_environment, render_requirements
 from stackenv.environments.launch import describe_launch
 from stackenv.environments.module_update import (

@@ -8,7 +8,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stackenv.environments.context import Context, working_in
+from stackenv.environments.context import Context
+from stackenv.environments.working import working_in
 from stackenv.environments.module_update import open_store, read_own_record, require_unused
 from stackenv.environments.packed import IMAGE
 from stackenv.errors import StackenvError, TakenError

@@ -30,8 +30,9 @@ from stackenv.conda.install import (
 from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
 from stackenv.conda.load_test import run_load_test
 from stackenv.conda.module import describe_conda_module, describe_installed_files
-from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.settings import CondaSettings, SiteConfiguration
+from stackenv.configuration.site_file import find_configuration_file
 from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError
 from stackenv.modulefile.text import OURS_BEGINS, render_module

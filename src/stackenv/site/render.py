@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stackenv.conda.installation import probe_installation
 from stackenv.conda.module import LIBEXEC, describe_conda_module
-from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.site_file import find_configuration_file
 from stackenv.modulefile.text import render_module
 
 HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.configuration.loader import find_configuration_file, load_configuration
+from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.path_template import Literal, PathTemplate, Variable
+from stackenv.configuration.site_file import find_configuration_file
 from stackenv.errors import StackenvError
 from stackenv.output import showing_progress
 from stackenv.site.dependents import DependentModule, Survey

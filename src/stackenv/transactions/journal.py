@@ -19,6 +19,7 @@ from stackenv.transactions.access import Access
 from stackenv.transactions.changes import Change, carry_out_change
 from stackenv.transactions.files import current_umask, write_file, write_new_file
 from stackenv.transactions.journal_file import BROKEN, Note, look_at, read_note
+from stackenv.transactions.leftovers import JOURNALS
 from stackenv.transactions.lock_errors import (
     DRAFT,
     is_interrupted,
@@ -62,7 +63,7 @@ class Journal:
     """
 
     def __init__(self, modules: Path, marks: Marks = NO_MARKS, access: Access = PRIVATE) -> None:
-        self.folder = modules / ".stackenv"
+        self.folder = modules / JOURNALS
         self.places = Places(modules, marks)
         self.access = access
 

@@ -1,0 +1,172 @@
+"""What a site configuration became when it was last read, kept in the user's cache folder.
+
+YAML and the schema take longer than all else that `stackenv list` does. Kept is the text of the file too:
+the same text, read by the same stackenv, gives the same configuration on each node, whatever inodes and times
+say there. Without a home, on a read-only or a full disk nothing is kept, and nothing is said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from stackenv import __version__
+from stackenv.configuration import path_template, settings
+from stackenv.configuration.settings import SiteConfiguration
+from stackenv.configuration.site_file import SHIPPED_FILE, find_configuration_file
+from stackenv.user_paths import find_user_folder
+
+CACHE_FILE = "stackenv/configuration.json"
+# Twice what a site configuration may hold, and what it becomes.
+LARGEST_BYTES = 4 * 1024 * 1024
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+# The kinds of values of settings that JSON does not have, by the names that they have in the cache.
+KINDS: Mapping[str, Any] = {
+    "tuple": tuple,
+    "mapping": MappingProxyType,
+    "path": Path,
+    **{
+        name: kind
+        for module in (settings, path_template)
+        for name, kind in vars(module).items()
+        if hasattr(kind, "__dataclass_fields__")
+    },
+}
+
+
+def read_configuration(environ: Mapping[str, str]) -> SiteConfiguration:
+    """Return the site configuration that holds by `environ`: from the cache, or from the file.
+
+    Raises
+    ------
+    ConfigurationError
+        As `find_configuration_file` and `load_configuration` do.
+    """
+    path = find_configuration_file(environ)
+    caches = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
+    key = describe_source(path) if caches else None
+    if caches is None or key is None:
+        return load(path)
+    cache = caches / CACHE_FILE
+    known = read_cache(cache, key)
+    if known is None:
+        known = load(path)
+        # What was read may be another text by now.
+        if key == describe_source(path):
+            write_cache(cache, key, known)
+    return known
+
+
+def load(path: Path) -> SiteConfiguration:
+    """Return the site configuration in the file `path`, as the schema has it."""
+    # Slow to import.
+    from stackenv.configuration.loader import load_configuration
+
+    return load_configuration(path)
+
+
+def describe_source(path: Path) -> list[Any] | None:
+    """Return all that the site configuration in `path` depends on; None where that cannot be read."""
+    try:
+        text = read_file(path)[0]
+        # A stackenv that is installed over this one may say that it is of the same version.
+        sources = [place.stat() for place in (Path(__file__).parent, SHIPPED_FILE)]
+    except (OSError, ValueError):
+        return None
+    return [__version__, [[s.st_size, s.st_mtime_ns] for s in sources], str(path), text]
+
+
+def read_file(path: Path, flags: int = 0) -> tuple[str, os.stat_result]:
+    """Return text and status of the regular file `path`, opened with `flags`; raise ValueError else."""
+    # A named pipe would block.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+            raise ValueError("no file that stackenv writes")
+        return os.read(handle, LARGEST_BYTES).decode(), status
+    finally:
+        os.close(handle)
+
+
+def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
+    """Return what the cache in the file `path` has for `key`; None when it has not, or is not to be trusted.
+
+    Only this user may have written it: neither the file nor its folder is another's, or writable by others.
+    """
+    try:
+        text, status = read_file(path, os.O_NOFOLLOW)
+        if not is_private(status) or not is_private(path.parent.stat()):
+            return None
+        found = json.loads(text)
+        configuration = unpack(found["configuration"]) if found["key"] == key else None
+    # What a full disk or another program has left there: it is made again.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if not isinstance(configuration, SiteConfiguration):
+        return None
+    # The schema asks whether this folder is there, and so does each run.
+    templates = configuration.conda.templates
+    return configuration if templates is None or templates.is_dir() else None
+
+
+def is_private(status: os.stat_result) -> bool:
+    """Tell whether a file or folder is this user's, and others cannot write it."""
+    return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
+
+
+def write_cache(path: Path, key: list[Any], configuration: SiteConfiguration) -> None:
+    """Keep `configuration` for `key` in `path`, whole or not at all; not in another user's folder."""
+    text = json.dumps({"key": key, "configuration": pack(configuration)})
+    draft = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        caches, me = path.parent.parent, os.geteuid()
+        # With another user's HOME, as by sudo, the files would be in that user's way.
+        if not caches.is_dir() and caches.parent.stat().st_uid == me:
+            caches.mkdir(0o700)
+        if caches.stat().st_uid == me:
+            path.parent.mkdir(0o700, exist_ok=True)
+        if not is_private(path.parent.stat()):
+            return
+        # Not synced: what a crash cuts short is no JSON, and is made again.
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123
+                stream.write(text)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def pack(value: Any) -> Any:
+    """Return `value`, a part of a configuration, as JSON has it: each kind that JSON has not by its name."""
+    if isinstance(value, tuple):
+        return {"tuple": [pack(item) for item in value]}
+    if isinstance(value, Path):
+        return {"path": str(value)}
+    if isinstance(value, Mapping):
+        # What is in it is YAML's own, and JSON has that too.
+        return {"mapping": dict(value)}
+    if hasattr(value, "__dataclass_fields__"):
+        return {
+            type(value).__name__: {name: pack(getattr(value, name)) for name in value.__dataclass_fields__}
+        }
+    return value
+
+
+def unpack(value: Any) -> Any:
+    """Return the part of a configuration that `pack` has described; raise as Python does when it is none."""
+    if not isinstance(value, dict):
+        return value
+    ((name, content),) = value.items()
+    if name == "tuple":
+        return tuple(map(unpack, content))
+    if name in ("mapping", "path"):
+        return KINDS[name](content)
+    return KINDS[name](**{field: unpack(part) for field, part in content.items()})

@@ -1,0 +1,54 @@
+"""Which file is the site configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stackenv.errors import ConfigurationError
+
+CONFIGURATION_VARIABLE = "STACKENV_SITE_CONFIG"
+SYSTEM_FILE = Path("/etc/stackenv/site.yaml")
+# Package data; in a checkout the folder is a link to the one at its top.
+SHIPPED_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
+
+
+def find_configuration_file(environ: Mapping[str, str]) -> Path:
+    """Return the absolute path of the site configuration that holds for this run.
+
+    The file that STACKENV_SITE_CONFIG names, else /etc/stackenv/site.yaml if there is one, else the
+    shipped default.
+
+    Raises
+    ------
+    ConfigurationError
+        STACKENV_SITE_CONFIG names a file that does not exist.
+    """
+    named = environ.get(CONFIGURATION_VARIABLE, "")
+    if named:
+        # EasyBuild changes its working folder between the steps of a build.
+        path = Path(named).absolute()
+        if not _is_there(path):
+            raise file_error(
+                f"{path}: no such file; {CONFIGURATION_VARIABLE} names it; "
+                "allowed: the path of a site configuration, or the variable unset"
+            )
+        return path
+    return SYSTEM_FILE if _is_there(SYSTEM_FILE) else SHIPPED_FILE
+
+
+def file_error(message: str) -> ConfigurationError:
+    """Return the error of `message`, which begins with a place, with the hint that all of them share."""
+    return ConfigurationError(message, f"every key is explained in {SHIPPED_FILE}")
+
+
+def _is_there(path: Path) -> bool:
+    # A dangling link and a folder that may not be entered count: a site configuration that someone put there
+    # and that cannot be read must not be passed over for the default.
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,46 @@
+"""Whether killed commands can have left something: what undoes it is slow to import, and seldom needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+# In the folder of modules; Lmod does not look at names that begin with a dot.
+JOURNALS = ".stackenv"
+# With these the names of commands' temporary folders begin.
+SCRATCH = "stackenv-"
+
+
+def may_have_journals(modules: Path) -> bool:
+    """Tell whether there is something where the journals of the folder `modules` are."""
+    folder = modules / JOURNALS
+    try:
+        return folder.is_symlink() or bool(os.listdir(folder))  # noqa: PTH208 (names alone)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        # Who looks closer says what is wrong.
+        return True
+
+
+def may_have_scratch(environ: Mapping[str, str]) -> bool:
+    """Tell whether there is a temporary folder of this user's commands, also of those that run.
+
+    Looked for where this one would have its own (tempfile, `_candidate_tempdir_list`).
+    """
+    named = (environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for folder in filter(None, (*named, "/tmp", "/var/tmp", "/usr/tmp")):
+        if os.access(folder, os.W_OK | os.X_OK):
+            return has_own_scratch(folder)
+    return True
+
+
+def has_own_scratch(folder: str) -> bool:
+    """Tell whether something of this user is in `folder` by such a name; also where that cannot be seen."""
+    try:
+        with os.scandir(folder) as entries:
+            begun = (entry for entry in entries if entry.name.startswith(SCRATCH))
+            return any(entry.stat(follow_symlinks=False).st_uid == os.geteuid() for entry in begun)
+    except OSError:
+        return True
