@@ -6,13 +6,10 @@ the medians are of whole processes: a shell that starts, defines `module`, and l
 
 from __future__ import annotations
 
-import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -23,7 +20,6 @@ from stacked import open_stack
 
 STACKENV = WORK / "venv/bin/stackenv"
 STACK = "eb5-pythonpath"
-ENVIRONMENTS = 100
 
 
 def run(*command: str | Path, environ: dict[str, str]) -> str:
@@ -32,12 +28,6 @@ def run(*command: str | Path, environ: dict[str, str]) -> str:
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout}{done.stderr}")
     return done.stdout
-
-
-def time_command(command: list[str], environ: dict[str, str]) -> float:
-    begin = time.perf_counter()
-    subprocess.run(command, env=environ, check=True, capture_output=True)
-    return time.perf_counter() - begin
 
 
 def measure_venv(environ: dict[str, str]) -> tuple[float, float, float]:
@@ -76,34 +66,6 @@ def measure_conda(environ: dict[str, str]) -> list[tuple[float, float, float]]:
     ]
 
 
-def copy_environments(home: Path) -> None:
-    """Make ENVIRONMENTS personal modules of the one that is there: records and modulefiles."""
-    modulefile = (home / "modules/bench/1.0.lua").read_text()
-    record = json.loads((home / "venvs/bench-1.0/stackenv/record.json").read_text())
-    made = len(list((home / "venvs").iterdir())) + len(list((home / "conda/envs").iterdir()))
-    for number in range(ENVIRONMENTS - made):
-        prefix = home / f"venvs/copy-{number}"
-        (prefix / "stackenv").mkdir(parents=True)
-        copied = {**record, "name": f"copy{number}", "path": str(prefix)}
-        (prefix / "stackenv/record.json").write_text(json.dumps(copied))
-        path = home / f"modules/copy{number}/1.0.lua"
-        path.parent.mkdir()
-        path.write_text(modulefile.replace(record["path"], str(prefix)))
-
-
-def measure_list(environ: dict[str, str]) -> tuple[float, float, float]:
-    """Return `stackenv list` of ENVIRONMENTS environments, an empty Python, and the ratio."""
-    copy_environments(Path(environ["HOME"]))
-    python = run("readlink", "-f", WORK / "venv/bin/python", environ=environ).strip()
-    listing, nothing = [str(STACKENV), "list"], [python, "-c", "pass"]
-    found = len(run(*listing, environ=environ).splitlines())
-    if found != ENVIRONMENTS:
-        raise SystemExit(f"{found} environments are listed, not {ENVIRONMENTS}")
-    pairs = [(time_command(listing, environ), time_command(nothing, environ)) for _ in range(RUNS)]
-    first, second = (statistics.median(column) for column in zip(*pairs))
-    return first, second, statistics.median(a / b for a, b in pairs)
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environ = {
@@ -121,7 +83,6 @@ def main() -> None:
             ("  against an empty module: what can be had", "", *bound),
             ("  the conda module's `conda activate`, against it", "report", *ours),
             ("  that, each with the load of conda's module", "report", *whole),
-            (f"list of {ENVIRONMENTS}, against python3 -c pass", "<= 15", *measure_list(environ)),
         ]
     print(f"{os.cpu_count()} processors, {RUNS} pairs each, medians of whole processes")
     print(f"{'what':<56} {'wanted':>8} {'A ms':>8} {'B ms':>8} {'A/B':>6}")

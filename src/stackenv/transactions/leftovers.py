@@ -8,8 +8,8 @@ from pathlib import Path
 
 # In the folder of modules; Lmod does not look at names that begin with a dot.
 JOURNALS = ".stackenv"
-# With these the names of commands' temporary folders begin.
-SCRATCH = "stackenv-"
+# So the names of commands' temporary folders begin.
+SCRATCH = "stackenv-{host}-"
 
 
 def may_have_journals(modules: Path) -> bool:
@@ -40,7 +40,8 @@ def has_own_scratch(folder: str) -> bool:
     """Tell whether something of this user is in `folder` by such a name; also where that cannot be seen."""
     try:
         with os.scandir(folder) as entries:
-            begun = (entry for entry in entries if entry.name.startswith(SCRATCH))
+            begin = SCRATCH.format(host=os.uname().nodename)
+            begun = (entry for entry in entries if entry.name.startswith(begin))
             return any(entry.stat(follow_symlinks=False).st_uid == os.geteuid() for entry in begun)
     except OSError:
         return True
