@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.working import working_in
 from stackenv.environments.own_packages import read_owners
 from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
+from stackenv.environments.working import working_in
 from stackenv.errors import InstallError, StackenvError
 from stackenv.jupyter.ipykernel import IPyKernel, Start, probe_ipykernel
 from stackenv.record import Record

@@ -14,12 +14,12 @@ from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, open_context, recover
-from stackenv.environments.working import working_in
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
 from stackenv.environments.places import require_finished, require_on_path, resolve_dots, tell_unfit
 from stackenv.environments.store import StoredModule, check_name, expand_home, read_former_record
+from stackenv.environments.working import working_in
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError
 from stackenv.lifecycle.adopted_name import suggest_name
 from stackenv.lifecycle.adopted_record import (

@@ -19,11 +19,11 @@ from stackenv.environments.conda_environment import (
     tell_python_modules,
 )
 from stackenv.environments.context import Context, open_context
-from stackenv.environments.working import working_in
 from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_path
 from stackenv.environments.stack import choose_base, describe_origin
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
+from stackenv.environments.working import working_in
 from stackenv.errors import UsageError, quote_word
 from stackenv.lifecycle.making import Made, Making
 from stackenv.lmod.bindings import Lmod

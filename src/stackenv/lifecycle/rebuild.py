@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.environments.context import Context, open_context
-from stackenv.environments.working import working_in
 from stackenv.environments.foreign_files import list_foreign, list_settings
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import (
@@ -21,6 +20,7 @@ from stackenv.environments.module_update import (
 )
 from stackenv.environments.places import choose_next_place
 from stackenv.environments.store import StoredModule
+from stackenv.environments.working import working_in
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.making import Making

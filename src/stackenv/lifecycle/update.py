@@ -11,8 +11,8 @@ from typing import Union
 from packaging.requirements import Requirement
 
 from stackenv.environments.context import Context
-from stackenv.environments.working import working_in
 from stackenv.environments.module_update import open_store
+from stackenv.environments.working import working_in
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.working import working_in
 from stackenv.environments.exported_files import render_environment, render_requirements
 from stackenv.environments.launch import describe_launch
 from stackenv.environments.module_update import (
@@ -20,6 +19,7 @@ from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, IMAGE, REQUIREMENTS, describe_marks
 from stackenv.environments.processes import list_processes_using
 from stackenv.environments.store import StoredModule
+from stackenv.environments.working import working_in
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
 from stackenv.output import format_count, shorten_list, showing_progress, tell

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.working import working_in
 from stackenv.environments.module_update import open_store, read_own_record, require_unused
 from stackenv.environments.packed import IMAGE
+from stackenv.environments.working import working_in
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import showing_progress, tell
 from stackenv.packing.beside_image import list_strangers, write_unpacked
