@@ -2,7 +2,7 @@
 
 pip does not know conda's Pythons as virtual (pypa/pip #4367, closed), so that `require-virtualenv =
 true` would stop it in them too. Asked here is what pip would find in its own files, in its own order
-(pip/_internal/configuration.py); only where that stops it is anything set. Imported by activation.py;
+(pip/_internal/configuration.py); only where that stops it is anything set. Imported by activation_code.py;
 run as
 
     python -I stackenv_pip_guard.py OPTIONS CONDA [ARGUMENT...]
@@ -11,8 +11,6 @@ it starts `conda`, whose `run` and `env` have pip work in environments that are 
 what would reach into an active one (put_aside.py; OPTIONS are those of activation.py).
 """
 
-import configparser
-import functools
 import os
 import sys
 
@@ -21,6 +19,9 @@ NAME = "PIP_REQUIRE_VIRTUALENV"
 NAMES = (NAME, "PIP_REQUIRE_VENV")
 KEYS = frozenset(["require-virtualenv", "require-venv"])
 MARKER = "STACKENV_PIP_GUARD"
+# How the lines begin that are looked for: those of KEYS, and `user` (put_aside.py).
+SETTINGS = ("require", "user")
+FILES = {}
 TRUE = frozenset(["1", "true", "yes", "on", "t", "y"])
 
 
@@ -36,26 +37,36 @@ def list_shared_files(environ):
     return files
 
 
-@functools.lru_cache(maxsize=None)
 def read_file(path):
-    """Return the parsed file `path`; empty where it cannot be read: pip itself will say what is wrong."""
+    """Return what the file `path` sets of SETTINGS, as (section, key, value); read once.
+
+    Nothing where it cannot be read: pip itself will say what is wrong.
+    """
+    if path not in FILES:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                text = stream.read()
+        except (OSError, ValueError):
+            text = ""
+        named = any(line.strip().lower().startswith(SETTINGS) for line in text.split("\n"))
+        FILES[path] = parse(text) if named else []
+    return FILES[path]
+
+
+def parse(text):
+    """Return what `text`, that of a file of pip's, sets, as (section, key, value)."""
+    # Imported only for a file that may set something: it costs more than all else here.
+    import configparser
+
     parser = configparser.RawConfigParser()
     try:
-        with open(path, encoding="utf-8") as stream:
-            parser.read_file(stream)
-    except (OSError, ValueError, configparser.Error):
-        return configparser.RawConfigParser()
-    return parser
-
-
-def read_key(path, keys):
-    """Yield the section and the value of each line of the file `path` that sets one of `keys`."""
-    parser = read_file(path)
-    for section in ("global", "install"):
-        if parser.has_section(section):
-            for key, value in parser.items(section):
-                if key.replace("_", "-") in keys and value:
-                    yield section, value
+        parser.read_string(text)
+    except (ValueError, configparser.Error):
+        return []
+    found = []
+    for section in filter(parser.has_section, ("global", "install")):
+        found += [(section, key.replace("_", "-"), value) for key, value in parser.items(section) if value]
+    return found
 
 
 def read_setting(environ, prefix, keys):
@@ -67,8 +78,9 @@ def read_setting(environ, prefix, keys):
     nearer += [environ["PIP_CONFIG_FILE"]] if environ.get("PIP_CONFIG_FILE") else []
     found = {}
     for path in shared + nearer:
-        for section, value in read_key(path, keys):
-            found[section] = (value, path in shared)
+        for section, key, value in read_file(path):
+            if key in keys:
+                found[section] = (value, path in shared)
     # A command's own section wins over [global], whichever file it is in.
     return found.get("install", found.get("global", ("", False)))
 

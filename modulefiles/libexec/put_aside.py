@@ -5,8 +5,6 @@ after conda's own changes. `inside` says whether an environment is active that n
 aside is remembered in variables whose names begin with STACKENV_, one set for all levels.
 """
 
-import functools
-import json
 import os
 import sys
 
@@ -20,19 +18,28 @@ COUNTS = "__LMOD_REF_COUNT_"
 PRIORITIES = "__LMOD_Priority_PATH"
 # That of personal modules (ENVIRONMENT_PRIORITY of stackenv.modulefile.operations), as Lmod writes it.
 PRIORITY = "-100"
+# Of the environments that were looked at.
+HIDING = {}
 FALSE = frozenset(["0", "false", "no", "off", "n", "f"])
 
 
-@functools.lru_cache(maxsize=None)
 def hides_by_itself(prefix):
     """Tell whether the Python of `prefix` hides modules at its start, as one with a personal module does."""
-    try:
+    if prefix not in HIDING:
         # python -> python3.12, as conda links it.
-        minor = os.path.basename(os.path.realpath(os.path.join(prefix, "bin/python")))
-        pth = os.path.join(prefix, "lib", minor, "site-packages/00_stackenv.pth")
-        return os.path.exists(pth)
-    except OSError:
-        return False
+        minor = os.path.basename(follow_links(os.path.join(prefix, "bin/python")))
+        HIDING[prefix] = os.path.exists(os.path.join(prefix, "lib", minor, "site-packages/00_stackenv.pth"))
+    return HIDING[prefix]
+
+
+def follow_links(path):
+    """Return where the link `path` leads; os.path.realpath would look at every folder above, too."""
+    for _ in range(40):
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError:
+            break
+    return path
 
 
 def split(value):
@@ -66,8 +73,13 @@ def read_state(environ):
     `hidden` has the entries of each variable, `roots` those of EasyBuild's modules by variable, `owners`
     the other modules by entry, `modules` all that were loaded, `counts` Lmod's.
     """
+    if STATE not in environ:
+        return {}
+    # Imported only where there is something to read: it costs more than all else here.
+    import json
+
     try:
-        return json.loads(environ.get(STATE, "{}"))
+        return json.loads(environ[STATE])
     except ValueError:
         return {}
 
@@ -153,6 +165,8 @@ def hide_modules(environ, inside):
             if counts != read_table(environ.get(COUNTS + variable, "")):
                 operations += set_or_unset(COUNTS + variable, write_table(counts), environ)
     if found:
+        import json
+
         remember_owners(found, state, environ)
         operations.append(("export", STATE, json.dumps(state)))
     elif not inside and STATE in environ:

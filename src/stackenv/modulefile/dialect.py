@@ -1,24 +1,24 @@
 """One quoter and one renderer of operations for each shell dialect; the standard library only.
 
 This file is also installed beside a conda installation's `activation.py`, as stackenv_dialect.py,
-and runs there under the installation's own Python: it imports nothing of stackenv.
+and runs there under the installation's own Python: it imports nothing.
 
 An operation is a tuple: ("export", name, value), ("unset", name), ("source", path) or
 ("prompt", text).
 """
 
-import re
-import shlex
-
-VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Without `re` and `shlex`, which take longer to import than an activation otherwise.
+LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+OF_NAMES = LETTERS | frozenset("0123456789")
+# As in shlex.quote, less `=`: zsh expands =NAME to the path of the command NAME (EQUALS).
+SAFE = OF_NAMES | frozenset("@%+:,./-")
 
 
 def quote_sh(text: str) -> str:
-    """Return `text` as one word of bash, zsh, ksh, mksh and dash (POSIX shell, 2.2.2).
-
-    zsh expands =NAME to the path of the command NAME (EQUALS), which shlex leaves unquoted.
-    """
-    return "'" + text + "'" if "=" in text and shlex.quote(text) == text else shlex.quote(text)
+    """Return `text` as one word of bash, zsh, ksh, mksh and dash (POSIX shell, 2.2.2)."""
+    if text and SAFE.issuperset(text):
+        return text
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def quote_csh(text: str) -> str:
@@ -58,9 +58,14 @@ if functions -q __stackenv_prompt
 end"""
 
 
+def is_name(name: str) -> bool:
+    """Return whether `name` can be the name of a variable in every dialect."""
+    return name[:1] in LETTERS and OF_NAMES.issuperset(name)
+
+
 def check_name(name: str) -> str:
     """Return `name`; raise ValueError when it cannot be the name of a variable in every dialect."""
-    if not VARIABLE_NAME.match(name):
+    if not is_name(name):
         raise ValueError("not the name of a variable: " + repr(name))
     return name
 

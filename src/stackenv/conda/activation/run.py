@@ -21,7 +21,7 @@ from pathlib import Path
 
 from stackenv.errors import StackenvError, quote_word
 from stackenv.modulefile import SHIPPED
-from stackenv.modulefile.dialect import VARIABLE_NAME, quote_csh, quote_sh
+from stackenv.modulefile.dialect import is_name, quote_csh, quote_sh
 from stackenv.modulefile.templates import fill_placeholders
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -268,9 +268,7 @@ def read_moments(folder: Path) -> Iterator[Moment]:
     while (folder / f"{number}.done").exists():
         texts = {path.suffix[1:]: read_text(path) for path in folder.glob(f"{number}.*")}
         pairs = (entry.partition("=") for entry in texts["environment"].split("\0"))
-        environment = {
-            name: value for name, _, value in pairs if VARIABLE_NAME.match(name) and name not in SHELLS_OWN
-        }
+        environment = {name: value for name, _, value in pairs if is_name(name) and name not in SHELLS_OWN}
         yield Moment(environment, dict(read_state(texts)), texts["status"].strip(), texts.get("output", ""))
         number += 1
 

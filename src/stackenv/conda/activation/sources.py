@@ -16,7 +16,7 @@ from typing import Any
 
 from stackenv.conda.activation.captured import CaptureFinding
 from stackenv.errors import StackenvError
-from stackenv.modulefile.dialect import VARIABLE_NAME
+from stackenv.modulefile.dialect import is_name
 
 STATE_FILE = "conda-meta/state"
 VARIABLES_FOLDER = "etc/conda/env_vars.d"
@@ -93,7 +93,7 @@ def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, 
         for name, value in found.items():
             # `get_export_unset_vars` does so too, unless envvars_force_uppercase is false.
             name = name.upper()
-            if VARIABLE_NAME.match(name):
+            if is_name(name):
                 variables[name] = str(value)
             else:
                 findings.append(CaptureFinding("failed", subject, f"{name!r} is no name of a variable"))
