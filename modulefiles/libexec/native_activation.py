@@ -1,7 +1,7 @@
 """What `conda activate`, `deactivate` and `reactivate` answer, without importing conda.
 
 Only what is certain is answered here; of everything else `answer` returns None, and conda itself is
-asked. The rules are those of conda/activate.py, in the versions that FLAVOURS names.
+asked. The rules are those of conda/activate.py, in the versions of VERSIONS.
 """
 
 import os
@@ -9,12 +9,40 @@ import sys
 
 from stackenv_condarc import Settings, UncertainError, expand_user, expand_variables, read_settings
 
+# Those of which the answers were compared with conda's own (tests/shells/test_native_activation.py).
+VERSIONS = ("24.7.1",)
 EXTENSIONS = {"sh": ".sh", "csh": ".csh", "fish": ".fish"}
 UNSET = "***unset***"
 # What conda sets itself, in any case of letters, and the names of the parameters of its own functions.
 RESERVED = ("PATH", "SELF", "EXPORT_METAVARS", "CONDA_PREFIX", "CONDA_SHLVL")
 RESERVED_STARTS = ("CONDA_", "_CE_", "__CONDA_")
 PROMPT = "({default_env}) "
+
+
+def look_at(root, packages):
+    """Return what changes when conda is updated, or a package is installed beside it: two times.
+
+    Parameters
+    ----------
+    root : str
+        The prefix of the conda installation.
+    packages : str
+        The folder of its Python's packages, below `root`.
+    """
+    folders = (root + "/conda-meta/history", root + "/" + packages)
+    return tuple(os.stat(folder).st_mtime_ns for folder in folders)
+
+
+def is_as_built(built, root):
+    """Tell whether conda is one of VERSIONS, and what it was when the installation was completed.
+
+    `built` is conda's version, the folder of its packages, and what `look_at` returned then.
+    """
+    version, packages, seen = built
+    try:
+        return version in VERSIONS and look_at(root, packages) == seen
+    except OSError:
+        return False
 
 
 def answer(command, arguments, environ, root, dialect="sh"):
@@ -362,10 +390,11 @@ def read_level(environ):
 
 def read_json(path):
     """Return what the file `path` holds; conda reads it in the encoding of the locale."""
-    import json
-
     with open(path, "rb") as stream:
         content = stream.read()
+    # Imported only where there is a file: it costs more than all else here.
+    import json
+
     encoding = "utf-8" if sys.getfilesystemencoding().lower() == "utf-8" else "ascii"
     return json.loads(content.decode(encoding))
 

@@ -30,7 +30,7 @@ switch ( $argv[1]:q )
         endif
         if ( $?PYTHONPATH && $__se_prefix:q != "" && __OPTIONS__ =~ *hide-modules* ) then
             if ( $PYTHONPATH:q != "" && $PYTHONPATH:q != $__se_seen:q ) then
-                __PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ notice
+                __PYTHON__ __FLAGS__ __ACTIVATION__ csh __OPTIONS__ notice
             endif
         endif
         unset __se_seen __se_prefix
@@ -87,7 +87,7 @@ foreach __se_argument ( $__se_arguments:q )
     @ __se_number++
     setenv STACKENV_ARGUMENT_$__se_number $__se_argument:q
 end
-set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__`" )
+set __se_code = ( "`__PYTHON__ __FLAGS__ __ACTIVATION__ csh __OPTIONS__`" )
 set __se_status = $status
 unsetenv STACKENV_PROMPT
 unsetenv STACKENV_ARGUMENT_*

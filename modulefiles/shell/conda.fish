@@ -6,7 +6,7 @@ function conda
         case '*'
             if string match -q '*hide-modules*' -- __OPTIONS__; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
                 if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
-                    __PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ notice
+                    __PYTHON__ __FLAGS__ __ACTIVATION__ fish __OPTIONS__ notice
                 end
             end
     end
@@ -37,7 +37,7 @@ function conda
     end
     status is-interactive
     and set -lx STACKENV_PROMPT =
-    set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ $argv)
+    set -l __se_code (__PYTHON__ __FLAGS__ __ACTIVATION__ fish __OPTIONS__ $argv)
     or return
     string join \n -- $__se_code | source
     return 0

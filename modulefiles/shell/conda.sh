@@ -9,7 +9,7 @@ conda() {
                 *)
                     case ${STACKENV_CONDA_ENV-}:__OPTIONS__ in
                         "$CONDA_PREFIX":*) ;;
-                        *hide-modules*) __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ notice || : ;;
+                        *hide-modules*) __PYTHON__ __FLAGS__ __ACTIVATION__ sh __OPTIONS__ notice || : ;;
                     esac
                     ;;
             esac
@@ -42,7 +42,7 @@ conda() {
             return
             ;;
     esac
-    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ "$@") || {
+    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ __FLAGS__ __ACTIVATION__ sh __OPTIONS__ "$@") || {
         set -- "$?"
         unset __se_code
         return "$1"

@@ -20,7 +20,7 @@ while ( $?CONDA_SHLVL )
     if ( $?prompt ) then
         setenv STACKENV_PROMPT "=$prompt:q"
     endif
-    set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ $__se_command`" )
+    set __se_code = ( "`__PYTHON__ __FLAGS__ __ACTIVATION__ csh __OPTIONS__ $__se_command`" )
     set __se_status = $status
     unsetenv STACKENV_PROMPT
     if ( $__se_status == 0 ) eval "$__se_code:q"
@@ -34,7 +34,7 @@ while ( $?CONDA_SHLVL )
 end
 # Left by conda's own functions, which bring nothing back.
 if ( $?STACKENV_USER_SITE || $?STACKENV_PIP_GUARD || $?STACKENV_PIP_USER || $?STACKENV_HIDDEN_STATE || $?STACKENV_VENV_ASIDE ) then
-    set __se_code = ( "`__PYTHON__ -I __ACTIVATION__ csh __OPTIONS__ bring-back`" )
+    set __se_code = ( "`__PYTHON__ __FLAGS__ __ACTIVATION__ csh __OPTIONS__ bring-back`" )
     if ( $status == 0 ) eval "$__se_code:q"
 endif
 if ( "$__se_before" == clean ) then

@@ -20,7 +20,7 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
         set -l __se_was $CONDA_SHLVL
         set -lx STACKENV_PROMPT $__se_interactive
-        set -l __se_code (__PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ $__se_command)
+        set -l __se_code (__PYTHON__ __FLAGS__ __ACTIVATION__ fish __OPTIONS__ $__se_command)
         and string join \n -- $__se_code | source
         # conda failed, or did nothing: once more, without it.
         if test "$CONDA_SHLVL" = "$__se_was"
@@ -33,7 +33,7 @@ if test "$STACKENV_CONDA_ROOT" != __ROOT__
     # Left by conda's own functions, which bring nothing back.
     if set -q STACKENV_USER_SITE; or set -q STACKENV_PIP_GUARD; or set -q STACKENV_PIP_USER
         or set -q STACKENV_HIDDEN_STATE; or set -q STACKENV_VENV_ASIDE
-        __PYTHON__ -I __ACTIVATION__ fish __OPTIONS__ bring-back | source
+        __PYTHON__ __FLAGS__ __ACTIVATION__ fish __OPTIONS__ bring-back | source
     end
     if test "$__se_before" = clean
         # conda 25.7 and later leave some of them empty at a deactivation by their own functions.

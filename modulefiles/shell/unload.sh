@@ -7,7 +7,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     __se_command=deactivate
     while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
         __se_was=$CONDA_SHLVL
-        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ "$__se_command") ||
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" __PYTHON__ __FLAGS__ __ACTIVATION__ sh __OPTIONS__ "$__se_command") ||
             __se_code=
         __se_flags=$-
         set +eu
@@ -22,7 +22,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != __ROOT__ ]; then
     done
     # Left by conda's own functions, which bring nothing back.
     if [ -n "${STACKENV_USER_SITE-}${STACKENV_PIP_GUARD-}${STACKENV_PIP_USER-}${STACKENV_HIDDEN_STATE-}${STACKENV_VENV_ASIDE-}" ]; then
-        __se_code=$(__PYTHON__ -I __ACTIVATION__ sh __OPTIONS__ bring-back) || __se_code=
+        __se_code=$(__PYTHON__ __FLAGS__ __ACTIVATION__ sh __OPTIONS__ bring-back) || __se_code=
         eval "$__se_code" || :
     fi
     case $__se_before in

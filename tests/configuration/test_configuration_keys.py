@@ -6,8 +6,8 @@ import pytest
 
 CONDA_KEYS = (
     "names, base_on_path, storage, purged_storage, channels, condarc, final, init, user_site, "
-    "hide_modules, module_roots, pythonpath_notice, export_function, empty_package_cache, freeze_base, "
-    "load_test, templates"
+    "hide_modules, native_activation, module_roots, pythonpath_notice, export_function, "
+    "empty_package_cache, freeze_base, load_test, templates"
 )
 DISTRIBUTIONS = "Anaconda3, Miniconda3, Miniforge3, Mambaforge"
 SHELLS = "bash, zsh, ksh, mksh, dash, tcsh, fish"

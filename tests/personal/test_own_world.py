@@ -200,6 +200,8 @@ def test_a_module_of_a_folder_that_the_site_names_is_hidden_likewise(owner: User
     text = program.read_text()
     assert "SITE_ROOTS = ''" in text
     (site / program.name).write_text(text.replace("SITE_ROOTS = ''", "SITE_ROOTS = '/spack'"))
+    # The file as it was.
+    (site / "activation.compiled").unlink()
     python = program.parents[2] / "bin/python"
     call = f'eval "$({python} -I {site}/activation.py sh hide-modules bring-back)"'
     done = owner.run(

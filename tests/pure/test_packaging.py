@@ -35,6 +35,8 @@ DATA = """
     templates/kernel/logo-64x64.png
     templates/kernel/logo-svg.svg
     templates/libexec/activation.py
+    templates/libexec/activation_code.py
+    templates/libexec/compile_activation.py
     templates/libexec/conda
     templates/libexec/conda-init
     templates/libexec/condarc.py

@@ -62,6 +62,7 @@ POLICIES_OF_ANY_KIND = st.builds(
     init=st.sampled_from(["refuse", "warn", "allow"]),
     user_site=st.sampled_from(["hide", "show"]),
     hide_modules=st.booleans(),
+    native_activation=st.booleans(),
     module_roots=st.lists(HOSTILE, max_size=2).map(tuple),
     pythonpath_notice=st.booleans(),
     export_function=st.booleans(),

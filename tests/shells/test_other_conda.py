@@ -80,7 +80,7 @@ def doomed(stack, session):
     text = Path(stack.modulepath, "Anaconda3/2024.02-1.lua").read_text()
     modulefile.write_text(text.replace(stack.root("2024.02-1"), str(root)))
     for path in (root / "libexec/stackenv").rglob("*"):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and path.suffix not in (".pyc", ".compiled"):
             path.write_text(path.read_text().replace(stack.root("2024.02-1"), str(root)))
     modulepath = f"{modulefile.parents[1]}:{session.environ['MODULEPATH']}"
     session.environ = {**session.environ, "MODULEPATH": modulepath}

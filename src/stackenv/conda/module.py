@@ -77,6 +77,8 @@ def describe_values(installation: CondaInstallation, settings: CondaSettings) ->
         "CONDA_RUN": f"{root}/{LIBEXEC}/condabin/conda",
         "BASE_BIN": f"{root}/bin",
         "ACTIVATION": f"{root}/{LIBEXEC}/activation.py",
+        # Without the packages of `site`, which conda is one of: it finds them when it must be asked.
+        "FLAGS": "-ISB" if settings.native_activation else "-I",
         "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
         "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
@@ -148,6 +150,7 @@ def describe_installed_files(
         InstalledFile(f"{here}/conda.csh", "shell/conda.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
+        InstalledFile(f"{here}/stackenv_activation_code.py", "libexec/activation_code.py"),
         InstalledFile(f"{here}/stackenv_condarc.py", "libexec/condarc.py"),
         InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
         InstalledFile(f"{here}/stackenv_native_activation.py", "libexec/native_activation.py"),

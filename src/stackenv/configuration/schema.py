@@ -135,6 +135,7 @@ CONDA_FIELDS: dict[Any, Any] = {
     "init": word(("refuse", "warn", "allow")),
     "user_site": word(("hide", "show")),
     "hide_modules": check_boolean,
+    "native_activation": check_boolean,
     "module_roots": list_of(check_module_root, "folders"),
     "pythonpath_notice": check_boolean,
     "export_function": check_boolean,

@@ -65,6 +65,7 @@ class CondaSettings:
     init: InitAnswer
     user_site: UserSite
     hide_modules: bool
+    native_activation: bool
     module_roots: tuple[str, ...]
     pythonpath_notice: bool
     export_function: bool

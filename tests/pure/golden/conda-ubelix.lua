@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:9451be0bae92fc4565b8685d83303ee7c960d469a9c051119b6670a9335e9823
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7889621caf929c0a09d41f550205c700dc32d47f28e762c48863d60799c43876
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -55,7 +55,7 @@ eval 'conda() {
                 *)
                     case ${STACKENV_CONDA_ENV-}:base,hide,hide-modules in
                         "$CONDA_PREFIX":*) ;;
-                        *hide-modules*) /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || : ;;
+                        *hide-modules*) /software/Anaconda3/2024.02-1/bin/python -ISB /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules notice || : ;;
                     esac
                     ;;
             esac
@@ -86,7 +86,7 @@ eval 'conda() {
             return
             ;;
     esac
-    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$@") || {
+    __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -ISB /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$@") || {
         set -- "$?"
         unset __se_code
         return "$1"
@@ -113,7 +113,7 @@ eval 'function conda
         case \'*\'
             if string match -q \'*hide-modules*\' -- \'base,hide,hide-modules\'; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
                 if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
-                    \'/software/Anaconda3/2024.02-1/bin/python\' -I \'/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py\' fish \'base,hide,hide-modules\' notice
+                    \'/software/Anaconda3/2024.02-1/bin/python\' \'-ISB\' \'/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py\' fish \'base,hide,hide-modules\' notice
                 end
             end
     end
@@ -142,7 +142,7 @@ eval 'function conda
     end
     status is-interactive
     and set -lx STACKENV_PROMPT =
-    set -l __se_code (\'/software/Anaconda3/2024.02-1/bin/python\' -I \'/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py\' fish \'base,hide,hide-modules\' $argv)
+    set -l __se_code (\'/software/Anaconda3/2024.02-1/bin/python\' \'-ISB\' \'/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py\' fish \'base,hide,hide-modules\' $argv)
     or return
     string join \\n -- $__se_code | source
     return 0
@@ -212,7 +212,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
     __se_command=deactivate
     while [ "${CONDA_SHLVL:-0}" -gt "${__se_level:-0}" ]; do
         __se_was=$CONDA_SHLVL
-        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$__se_command") ||
+        __se_code=$(STACKENV_PROMPT="${PS1+=$PS1}" /software/Anaconda3/2024.02-1/bin/python -ISB /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules "$__se_command") ||
             __se_code=
         __se_flags=$-
         set +eu
@@ -225,7 +225,7 @@ if [ "${STACKENV_CONDA_ROOT-}" != /software/Anaconda3/2024.02-1 ]; then
         fi
     done
     if [ -n "${STACKENV_USER_SITE-}${STACKENV_PIP_GUARD-}${STACKENV_PIP_USER-}${STACKENV_HIDDEN_STATE-}${STACKENV_VENV_ASIDE-}" ]; then
-        __se_code=$(/software/Anaconda3/2024.02-1/bin/python -I /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules bring-back) || __se_code=
+        __se_code=$(/software/Anaconda3/2024.02-1/bin/python -ISB /software/Anaconda3/2024.02-1/libexec/stackenv/activation.py sh base,hide,hide-modules bring-back) || __se_code=
         eval "$__se_code" || :
     fi
     case $__se_before in
@@ -297,7 +297,7 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     while test "$CONDA_SHLVL" -gt "$__se_level" 2>/dev/null
         set -l __se_was $CONDA_SHLVL
         set -lx STACKENV_PROMPT $__se_interactive
-        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $__se_command)
+        set -l __se_code ('/software/Anaconda3/2024.02-1/bin/python' '-ISB' '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' $__se_command)
         and string join \n -- $__se_code | source
         if test "$CONDA_SHLVL" = "$__se_was"
             if test $__se_command = leave
@@ -308,7 +308,7 @@ if test "$STACKENV_CONDA_ROOT" != '/software/Anaconda3/2024.02-1'
     end
     if set -q STACKENV_USER_SITE; or set -q STACKENV_PIP_GUARD; or set -q STACKENV_PIP_USER
         or set -q STACKENV_HIDDEN_STATE; or set -q STACKENV_VENV_ASIDE
-        '/software/Anaconda3/2024.02-1/bin/python' -I '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' bring-back | source
+        '/software/Anaconda3/2024.02-1/bin/python' '-ISB' '/software/Anaconda3/2024.02-1/libexec/stackenv/activation.py' fish 'base,hide,hide-modules' bring-back | source
     end
     if test "$__se_before" = clean
         if not set -q STACKENV_CONDA_ENV

@@ -1,0 +1,351 @@
+"""Print the shell code of `conda activate`, `deactivate` or `reactivate`; the program is activation.py.
+
+`notice` only says when modules come before an environment, `leave` is `deactivate` without conda, and
+`bring-back` what it does for all that was put aside.
+
+conda's own shell code is not used, for it does not quote: a path with a quote, a `$` or a backquote
+in it breaks the shell or runs in it (`export_var_tmpl = "export %s='%s'"`, conda/activate.py, 24.7.1).
+The same answer as JSON (`conda shell.posix+json`, conda 4.8 and later) is quoted here; where it is certain
+what conda would answer, conda is not imported.
+"""
+
+import os
+import sys
+
+from stackenv_dialect import DIALECTS
+from stackenv_hide_modules import VARIABLES, is_within
+from stackenv_native_activation import UNSET, find_answer, is_as_built
+from stackenv_pip_guard import lift
+from stackenv_put_aside import (
+    hide_modules,
+    hides_by_itself,
+    put_pip_user_aside,
+    put_venv_aside,
+    rank_environments,
+    tell_of_late_modules,
+)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# The module sets these, and unload unsets them; conda exports them again at each activation.
+SET_BY_THE_MODULE = frozenset(
+    ["CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_M", "_CE_CONDA", "_CONDA_ROOT", "_CONDA_EXE"]
+)
+CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
+
+
+def ask(dialect, command, arguments, built):
+    """Return conda's answer, a mapping of `path`, `vars` and `scripts`; exit as conda does on an error.
+
+    `built` is what was known of conda when the installation was completed (compile_activation.py).
+    """
+    found = None
+    if sys.flags.no_site and built and is_as_built(built, ROOT):
+        found = find_answer(command, arguments, os.environ, ROOT, dialect)
+    if found is None:
+        return ask_conda(dialect, [command, *arguments])
+    answer, words = found
+    sys.stderr.write("".join(word + "\n" for word in words))
+    return answer
+
+
+def ask_conda(dialect, arguments):
+    """Return what conda itself answers; exit as it does on an error."""
+    import contextlib
+    import io
+    import json
+
+    if sys.flags.no_site:
+        # conda and its plugins are where `site` leads; it costs less than another interpreter.
+        import site
+
+        site.main()
+    from conda.cli.main import main
+
+    sys.argv = ["conda", "shell." + CONDA_SHELL[dialect] + "+json"] + arguments
+    answer = io.StringIO()
+    with contextlib.redirect_stdout(answer):
+        status = main()
+    if status:
+        sys.stderr.write(answer.getvalue())
+        sys.exit(status)
+    try:
+        return json.loads(answer.getvalue())
+    except ValueError:
+        sys.exit(
+            "stackenv: " + ROOT + "/bin/conda gave no activation as JSON; conda 4.8 or later does. "
+            "Tell your site's support."
+        )
+
+
+def read_arguments():
+    """Return the command and its arguments; out of the environment, where csh has put them."""
+    arguments = sys.argv[3:]
+    if arguments:
+        return arguments
+    while "STACKENV_ARGUMENT_%d" % (len(arguments) + 1) in os.environ:
+        arguments.append(os.environ.pop("STACKENV_ARGUMENT_%d" % (len(arguments) + 1)))
+    return arguments
+
+
+def level_of(environ):
+    """Return how many environments are active (CONDA_SHLVL, 0 when unset or no number)."""
+    text = environ.get("CONDA_SHLVL", "")
+    return int(text) if text.isdigit() else 0
+
+
+def read_before(environ):
+    """Return the level and the name of the environment that was active before the load; 0 and "" for none."""
+    level, _, rest = environ.get("STACKENV_CONDA_BEFORE", "clean").partition(":")
+    return (int(level), rest.partition(":")[2]) if level.isdigit() else (0, "")
+
+
+def name_as_before(exports, environ):
+    """Give another conda's environment the name back that it had: to this conda it has only a path."""
+    level, name = read_before(environ)
+    if level and name and exports.get("CONDA_SHLVL") == str(level):
+        modifier = exports.get("CONDA_PROMPT_MODIFIER", "")
+        exports["CONDA_PROMPT_MODIFIER"] = modifier.replace(exports.get("CONDA_DEFAULT_ENV", name), name)
+        exports["CONDA_DEFAULT_ENV"] = name
+
+
+def describe_changes(command, answer, environ):
+    """Return conda's answer as two lists of operations: the changes, and the scripts that follow them.
+
+    The order is that of conda's own shell code (`_yield_commands`, conda/activate.py).
+    """
+    variables, scripts = answer["vars"], answer["scripts"]
+    path = [("export", "PATH", ":".join(answer["path"]["PATH"]))] if answer["path"].get("PATH") else []
+    exports = {
+        name: str(value) for name, value in variables["export"].items() if name not in SET_BY_THE_MODULE
+    }
+    unsets = [name for name in variables["unset"] if name not in SET_BY_THE_MODULE]
+    if command == "deactivate":
+        # conda sets an environment's own variables in capitals and unsets them as they are written
+        # (`build_deactivate`, 24.7.1): they would stay.
+        unsets = [name if name in environ else name.upper() for name in unsets]
+        # The environment below has none of these, and conda would set the mark that says so.
+        unsets += [name for name, value in exports.items() if value == UNSET]
+        exports = {name: value for name, value in exports.items() if value != UNSET}
+    # conda 25.7 and later exports an empty CONDA_PREFIX where earlier ones unset it.
+    emptied = [name for name in ("CONDA_PREFIX", "CONDA_DEFAULT_ENV") if exports.get(name) == ""]
+    if command == "deactivate":
+        name_as_before(exports, environ)
+        if exports.get("CONDA_PREFIX") == environ.get("STACKENV_CONDA_ENV", ""):
+            # Back to the environment of a personal module, which leaves the prompt alone.
+            exports.pop("CONDA_PROMPT_MODIFIER", None)
+            unsets.append("CONDA_PROMPT_MODIFIER")
+    if exports.get("CONDA_SHLVL") == "0" and environ.get("STACKENV_CONDA_BEFORE") == "clean":
+        emptied += ["CONDA_SHLVL", "CONDA_PROMPT_MODIFIER"]
+    unsets += emptied
+    saved = "__CONDA_SHLVL_%s_" % exports.get("CONDA_SHLVL", "")
+    if command == "deactivate":
+        unsets += [name for name in environ if name.startswith(saved)]
+    operations = path if command == "deactivate" else []
+    operations = operations + [("source", script) for script in scripts["deactivate"]]
+    operations += [("unset", name) for name in dict.fromkeys(unsets)]
+    # A name may be in both: a variable of the environment's own, and then the user's value again.
+    operations += [("export", name, exports[name]) for name in exports if name not in emptied]
+    operations += [] if command == "deactivate" else path
+    return operations, [("source", script) for script in scripts["activate"]]
+
+
+def carry_out(operations, environ):
+    """Return `environ` as it is after `operations` (a script's own changes are not known here)."""
+    after = dict(environ)
+    for operation in operations:
+        if operation[0] == "export":
+            after[operation[1]] = operation[2]
+        elif operation[0] == "unset":
+            after.pop(operation[1], None)
+    return after
+
+
+def without_base(path, root):
+    """Return the PATH `path` without the bin of the base at `root`."""
+    return ":".join(entry for entry in path.split(":") if entry != os.path.join(root, "bin"))
+
+
+def with_base(path, root):
+    """Return the PATH `path` with the base's bin where the load had put it: behind condabin."""
+    entries = without_base(path, root).split(":")
+    condabin = os.path.join(root, "condabin")
+    entries.insert(entries.index(condabin) + 1 if condabin in entries else 0, os.path.join(root, "bin"))
+    return ":".join(entries)
+
+
+def put_first(path, prefix):
+    """Return the PATH `path` with the environment `prefix` in front.
+
+    Of an environment that is active already conda leaves it where it is, though a Python module has been
+    loaded since (`build_activate`, conda/activate.py).
+    """
+    folder = os.path.join(prefix, "bin")
+    entries = path.split(":")
+    return ":".join([folder] + [e for e in entries if e != folder]) if folder in entries else path
+
+
+def arrange_path(environ, base_on_path):
+    """Return the PATH that fits `environ`: our `pip` right behind the environment, or the base back.
+
+    At a swap this is the old module's program, and the base that comes back is the new one's.
+    """
+    root, path = environ.get("STACKENV_CONDA_ROOT"), environ.get("PATH", "")
+    if not root:
+        return path
+    prefix = environ.get("CONDA_PREFIX", "")
+    if not level_of(environ) and base_on_path:
+        path = with_base(path, root)
+    our_pip = os.path.join(root, "libexec/stackenv/pip")
+    entries = [entry for entry in path.split(":") if entry != our_pip]
+    if len(entries) == len(path.split(":")):
+        return path
+    # The module of a personal environment has put it in front of all this, and keeps that order.
+    in_front = prefix if level_of(environ) and prefix != environ.get("STACKENV_CONDA_ENV") else root
+    places = [os.path.join(in_front, "bin"), os.path.join(root, "condabin")]
+    at = next((entries.index(place) + 1 for place in places if place in entries), 0)
+    return ":".join(entries[:at] + [our_pip] + entries[at:])
+
+
+def hide_user_site(environ):
+    """Return the operations that put ~/.local out of sight in an environment, and back outside."""
+    saved = environ.get("STACKENV_USER_SITE")
+    if level_of(environ) > read_before(environ)[0] and environ.get("CONDA_PREFIX") != ROOT:
+        if saved is not None or environ.get("PYTHONNOUSERSITE"):
+            return []
+        was = "unset" if "PYTHONNOUSERSITE" not in environ else "empty"
+        return [("export", "STACKENV_USER_SITE", was), ("export", "PYTHONNOUSERSITE", "1")]
+    if saved is None:
+        return []
+    restored = []
+    if environ.get("PYTHONNOUSERSITE") == "1":
+        name = "PYTHONNOUSERSITE"
+        restored = [("unset", name)] if saved == "unset" else [("export", name, "")]
+    return [("unset", "STACKENV_USER_SITE"), *restored]
+
+
+def needs_help(environ):
+    """Tell whether the active environment was activated: neither base nor that of a personal module."""
+    prefix = environ.get("CONDA_PREFIX", "")
+    above = level_of(environ) > read_before(environ)[0]
+    return above and prefix not in (environ.get("STACKENV_CONDA_ENV", ""), ROOT)
+
+
+def list_prefixes(environ):
+    """Return the environments that are active, from the first to the one in use."""
+    level = level_of(environ)
+    names = ["CONDA_PREFIX_%d" % number for number in range(1, level)] + ["CONDA_PREFIX"] * (level > 0)
+    return [environ[name] for name in names if environ.get(name)]
+
+
+def put_aside(environ, after, options):
+    """Return the operations that keep from the environment what would reach into it, or bring that back."""
+    prefix, inside = after.get("CONDA_PREFIX", ""), needs_help(after)
+    above = level_of(after) > read_before(after)[0]
+    operations = hide_user_site(after) if "hide" in options else []
+    # pip does not know base as virtual either.
+    operations += lift(after, prefix, inside or (above and prefix == ROOT))
+    operations += put_pip_user_aside(after, prefix, inside)
+    operations += put_venv_aside(after, above)
+    if "hide-modules" in options:
+        operations += hide_modules(after, inside and not hides_by_itself(prefix))
+    return operations + rank_environments(list_prefixes(environ) + list_prefixes(after), after)
+
+
+def drop_own_entries(after, prefix):
+    """Take what activate.d of `prefix` has put on PYTHONPATH out of `after`: its deactivate.d has run."""
+    for name in VARIABLES:
+        entries = after.get(name, "").split(":")
+        kept = [entry for entry in entries if not is_within(entry, prefix)]
+        if kept != entries:
+            after[name] = ":".join(kept)
+
+
+def notice(environ, options, result):
+    """Say it when a module that was loaded after the activation comes before the active environment."""
+    if "hide-modules" in options and needs_help(environ) and not hides_by_itself(environ["CONDA_PREFIX"]):
+        tell_of_late_modules(environ, result)
+
+
+def change_prompt(environ, after):
+    """Return the operation that puts the new environment's name in front of the prompt."""
+    passed = environ.get("STACKENV_PROMPT", "")
+    if not passed.startswith("=") or "POWERLINE_COMMAND" in passed:
+        return []
+    prompt, old = passed[1:], environ.get("CONDA_PROMPT_MODIFIER", "")
+    if old:
+        prompt = prompt.replace(old, "")
+    return [("prompt", after.get("CONDA_PROMPT_MODIFIER", "") + prompt)]
+
+
+def deactivate_missing_conda(environ):
+    """Return the operations that leave every environment of after the load without asking conda.
+
+    For an unload at which conda fails (a broken ~/.condarc) or does nothing (CONDA_PREFIX unset by
+    hand): PATH and conda's variables; the packages' own scripts do not run.
+    """
+    level = level_of(environ)
+    before, name = read_before(environ)
+    levels = ["CONDA_PREFIX_%d" % number for number in range(before + 1, level)] + ["CONDA_PREFIX"]
+    prefixes = [environ[variable] for variable in levels if environ.get(variable)]
+    if not environ.get("CONDA_PREFIX"):
+        # Then PATH alone tells: what has a conda-meta beside it is an environment.
+        entries = environ.get("PATH", "").split(":")
+        homes = [os.path.dirname(entry) for entry in entries if os.path.basename(entry) == "bin"]
+        prefixes += [home for home in homes if os.path.isdir(os.path.join(home, "conda-meta"))]
+    base = environ.get("CONDA_PREFIX_%d" % before, "")
+    gone = {os.path.join(prefix, "bin") for prefix in prefixes if prefix not in (ROOT, base)}
+    path = [entry for entry in environ.get("PATH", "").split(":") if entry not in gone]
+    stacked = ["CONDA_STACKED_%d" % number for number in range(before + 1, level + 1)]
+    unsets = [n for n in levels + stacked + ["CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER"] if n in environ]
+    restored = [("export", "CONDA_SHLVL", str(before))] if before else [("unset", "CONDA_SHLVL")]
+    if before:
+        restored += [("export", "CONDA_PREFIX", base), ("export", "CONDA_DEFAULT_ENV", name)]
+    sys.stderr.write("stackenv: conda did not leave its environment; it was left without its scripts\n")
+    return [("export", "PATH", ":".join(path))] + [("unset", n) for n in unsets] + restored
+
+
+def drop_newlines(operations):
+    """Return `operations` without values that csh cannot take through a command substitution; say which."""
+    for operation in operations:
+        if operation[0] == "export" and "\n" in operation[2]:
+            sys.stderr.write(
+                "stackenv: csh cannot hold a value of several lines: " + operation[1] + " was not set\n"
+            )
+    return [o for o in operations if not (o[0] == "export" and "\n" in o[2])]
+
+
+def main(built):
+    """Print what the words of the command line ask for; see `ask` for `built`."""
+    dialect, options = sys.argv[1], sys.argv[2].split(",")
+    command, *arguments = read_arguments()
+    environ = dict(os.environ)
+    if command == "notice":
+        notice(environ, options, "to put the environment first: conda activate %(name)s")
+        return
+    if not level_of(environ):
+        os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
+    if command == "leave":
+        operations, scripts = deactivate_missing_conda(environ), []
+    elif command == "bring-back":
+        operations, scripts = [], []
+    else:
+        answer = ask(dialect, command, arguments, built)
+        operations, scripts = describe_changes(command, answer, environ)
+    after = carry_out(operations, environ)
+    answered = after.get("PATH", "")
+    if needs_help(after):
+        notice(environ, options, "the environment is first now")
+        after["PATH"] = put_first(answered, after["CONDA_PREFIX"])
+    after["PATH"] = arrange_path(after, "base" in options)
+    operations += [("export", "PATH", after["PATH"])] if after["PATH"] != answered else []
+    if environ.get("CONDA_PREFIX") and any(operation[0] == "source" for operation in operations):
+        drop_own_entries(after, environ["CONDA_PREFIX"])
+    operations += put_aside(environ, after, options)
+    operations += change_prompt(environ, after)
+    if dialect == "csh":
+        operations = drop_newlines(operations)
+    code = "\n".join(map(DIALECTS[dialect], operations + scripts))
+    # A path may be of bytes that are no text.
+    sys.stdout.buffer.write(os.fsencode(code + "\n"))
+    sys.stdout.flush()
