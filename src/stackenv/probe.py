@@ -6,8 +6,9 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stackenv.errors import StackenvError
 
@@ -30,6 +31,94 @@ class ProbeError(StackenvError):
         self.process_status = process_status
 
 
+class RunningProbe:
+    """A Python that runs a script, and has not answered yet: `answer` waits for it, `close` ends it.
+
+    The first argument of the script is the file for its answer, the second the file with the question,
+    if there is one; both are JSON. It runs without input in an empty folder of its own and leaves no compiled
+    files, for the environment may be another user's.
+
+    Parameters
+    ----------
+    python
+        The path of a Python and its options.
+    start
+        Gives the command that runs the one it is given.
+
+    Raises
+    ------
+    ProbeError
+        When the Python cannot be started.
+    """
+
+    def __init__(
+        self,
+        python: Sequence[str],
+        script: Path,
+        environ: Mapping[str, str],
+        question: object = None,
+        start: Callable[[Sequence[str]], Sequence[str]] = tuple,
+    ) -> None:
+        self.python = python[0]
+        self.folder = tempfile.TemporaryDirectory(prefix="stackenv-probe-")
+        self.answered, asked = (Path(self.folder.name, f"{name}.json") for name in ("answer", "asked"))
+        command = [*python, str(script), str(self.answered)]
+        if question is not None:
+            asked.write_text(json.dumps(question), encoding="utf-8")
+            command.append(str(asked))
+        # Files, not pipes: nobody reads while other things are done, and it must not wait for that.
+        self.output, self.errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            self.process = subprocess.Popen(
+                start(command),
+                env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                cwd=self.folder.name,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=self.errors,
+            )
+        except OSError as error:
+            self.remove_files()
+            raise ProbeError(self.python, f"does not run: {error.strerror}") from error
+
+    def answer(self, timeout_s: float) -> Any:
+        """Return the answer.
+
+        Raises
+        ------
+        ProbeError
+            When it does not end in time, or ends without an answer; its own words are in the message.
+        """
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ProbeError(self.python, f"does not end: killed after {timeout_s} s") from None
+        try:
+            # Its status does not count: with some extensions a Python crashes at its very end.
+            return json.loads(self.answered.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            words = (read_words(self.errors) + read_words(self.output)).strip() or f"status {status}"
+            raise ProbeError(self.python, f"does not run: {words}", status) from None
+
+    def close(self) -> None:
+        """End the process, and remove its files."""
+        self.process.kill()
+        self.process.wait()
+        self.remove_files()
+
+    def remove_files(self) -> None:
+        """Remove the files of the question and the answer, and what it has said."""
+        self.output.close()
+        self.errors.close()
+        self.folder.cleanup()
+
+
+def read_words(stream: IO[bytes]) -> str:
+    """Return what a process has written to `stream`, from the beginning."""
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")
+
+
 def run_probe(
     python: Sequence[str],
     script: Path,
@@ -38,49 +127,12 @@ def run_probe(
     question: object = None,
     start: Callable[[Sequence[str]], Sequence[str]] = tuple,
 ) -> Any:
-    """Run `script` by the Python `python`, a path and options; return what it answers to `question`.
-
-    The first argument of the script is the file for its answer, the second the file with the question,
-    if there is one; both are JSON. It runs in an empty folder of its own and leaves no compiled files, for
-    the environment may be another user's. `start` gives the command that runs the one it is given.
+    """Run `script` by the Python `python` as `RunningProbe` does; return what it answers to `question`.
 
     Raises
     ------
     ProbeError
-        When the Python does not run, hangs, or writes no answer; its own words are in the message.
+        When the Python does not run, hangs, or writes no answer.
     """
-    with tempfile.TemporaryDirectory(prefix="stackenv-probe-") as folder:
-        answer, asked = Path(folder, "answer.json"), Path(folder, "asked.json")
-        command = [*python, str(script), str(answer)]
-        if question is not None:
-            asked.write_text(json.dumps(question), encoding="utf-8")
-            command.append(str(asked))
-        try:
-            done = run_in(folder, start(command), environ, timeout_s)
-        except OSError as error:
-            raise ProbeError(python[0], f"does not run: {error.strerror}") from error
-        except subprocess.TimeoutExpired:
-            raise ProbeError(python[0], f"does not end: killed after {timeout_s} s") from None
-        try:
-            # Its status does not count: with some extensions a Python crashes at its very end.
-            return json.loads(answer.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            words = (done.stderr + done.stdout).strip() or f"status {done.returncode}"
-            raise ProbeError(python[0], f"does not run: {words}", done.returncode) from None
-
-
-def run_in(
-    folder: str, command: Sequence[str], environ: Mapping[str, str], timeout_s: int
-) -> subprocess.CompletedProcess[str]:
-    """Run `command` to its end in `folder`, without input; it leaves no compiled files."""
-    return subprocess.run(
-        command,
-        env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=timeout_s,
-        check=False,
-    )
+    with closing(RunningProbe(python, script, environ, question, start)) as probe:
+        return probe.answer(timeout_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,18 @@ def find_after(made: Path, name: str, change: Callable[[bytes], bytes], stays: b
         script.write_bytes(before)
     assert list(list_faults(read_owners(made), made, stays, thorough=True)) == []
     return [fault.path.name for fault in faults]
+
+
+def test_a_file_that_is_gone_is_found_by_every_python(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in Python 3.12 and later, which list only the files that are there.
+    monkeypatch.setattr(Distribution, "files", [])
+    module = next(path for path in made.glob("lib/python3*/site-packages/tool*/*") if path.suffix == ".py")
+    away = module.rename(module.with_suffix(".away"))
+    try:
+        found = list(list_faults(read_owners(made), made, stays=True, thorough=False))
+    finally:
+        away.rename(module)
+    assert [(fault.path, fault.is_there) for fault in found] == [(module, False)]
 
 
 @pytest.mark.parametrize("stays", [True, False])

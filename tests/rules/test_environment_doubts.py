@@ -8,14 +8,13 @@ import shutil
 import stat
 import struct
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from homes import bring_back, keep_home
-from people import CHECKOUT, MINOR, VERSION, Person, Site, make_person, make_site, make_wheel
+from people import MINOR, VERSION, Person, Site, make_person, make_site, make_wheel
 
 
 def check(person: Person, *words: str) -> list[dict[str, str]]:
@@ -223,27 +222,6 @@ def test_a_packed_environment(biologist: Person) -> None:
     os.truncate(image, image.stat().st_size - 1)
     found = find_one(biologist, "missing-files")
     assert (found["level"], found["where"]) == ("broken", str(image))
-
-
-def test_an_import_that_hangs_and_one_that_ends_the_process(tmp_path: Path) -> None:
-    probes = str(CHECKOUT / "src/stackenv/health")
-    for name, text in {
-        "hangs": "import time; time.sleep(60)",
-        "ends": "import os; os._exit(3)",
-        "works": "",
-    }.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    script = (
-        f"import sys; sys.path[:0] = [{probes!r}, {str(tmp_path)!r}]; import probe_imports, json\n"
-        "probe_imports.HANGS_AFTER_S = 1\n"
-        "print(json.dumps(probe_imports.probe([['hangs', 'works', 'ends', 'works', 'absent']])))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    found = {name: (kind, words) for name, kind, words in json.loads(done.stdout)}
-    assert found["hangs"] == ("slow", "not imported within 1 s")
-    assert found["ends"] == ("exit", "it ends the program, with status 3")
-    assert found["absent"][0] == "ModuleNotFoundError"
-    assert "works" not in found
 
 
 def test_what_setup_py_install_has_left_is_no_fault(

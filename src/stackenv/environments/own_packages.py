@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import functools
 import hashlib
 import json
 import os
@@ -10,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
@@ -18,6 +20,9 @@ from packaging.utils import canonicalize_name
 from stackenv.conda.packages import describe_package, list_files, read_notes
 from stackenv.configuration.channels import name_channel
 from stackenv.record import Package, Record
+
+if TYPE_CHECKING:
+    from importlib.metadata import PackageMetadata
 
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
@@ -41,6 +46,11 @@ class InstalledDistribution(PathDistribution):
         except OSError:
             # "" is the metadata itself where that is a file: without it there is none, and nothing raised.
             return None if filename else ""
+
+    @functools.cached_property
+    def metadata(self) -> PackageMetadata:
+        """What METADATA or PKG-INFO says, read once: it holds the whole of a README."""
+        return super().metadata
 
     @property
     def is_named(self) -> bool:
@@ -123,6 +133,15 @@ def list_metadata(prefix: Path) -> list[Path]:
     kinds = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")
     found = (path for kind in kinds for path in prefix.glob(f"lib/python3*/site-packages/{kind}"))
     return sorted(path for path in found if "/site-packages/~" not in str(path))
+
+
+def read_record_rows(distribution: Distribution) -> list[list[str]]:
+    """Return the lines of RECORD (PEP 376): path, hash and size of each file; none without one.
+
+    Not by `Distribution.files`, which leaves out files that are gone, and looks for each (Python 3.12 and
+    later).
+    """
+    return list(csv.reader((distribution.read_text("RECORD") or "").splitlines()))
 
 
 def describe_requirement(distribution: Distribution) -> str:

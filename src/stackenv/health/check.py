@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from stackenv.account.account import Account
@@ -33,7 +34,9 @@ def look(name: str | None, context: Context) -> Found:
         advance(1)
         for module in modules:
             subject = describe_subject(module, context, loader, thorough=bool(name))
-            found.append((module.full_name, list(apply_rules(ENVIRONMENT_RULES, subject))))
+            with closing(subject):
+                subject.begin()
+                found.append((module.full_name, list(apply_rules(ENVIRONMENT_RULES, subject))))
             advance(1)
     return found
 

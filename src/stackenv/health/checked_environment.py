@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,8 +14,9 @@ from stackenv.environments.own_packages import Owners, read_own_packages, read_o
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError
+from stackenv.health.extensions import RunningImports, list_extensions
 from stackenv.health.finding import RunCommand
-from stackenv.health.installed_files import Fault, list_faults
+from stackenv.health.installed_files import Fault, Showing, list_faults, showing_nothing
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Record
 
@@ -70,6 +72,8 @@ class CheckedEnvironment:
         Whether to compare the contents of all files: one environment was asked for.
     record_lost
         Whether the record is gone or damaged, and can be written again.
+    showing
+        Shows how many files were compared.
     """
 
     full_name: str
@@ -85,6 +89,7 @@ class CheckedEnvironment:
     loader: StackLoader
     thorough: bool
     record_lost: bool = False
+    showing: Showing = showing_nothing
 
     @property
     def modulepath(self) -> str:
@@ -150,11 +155,50 @@ class CheckedEnvironment:
         return Owners((), ()) if packed else read_owners(self.prefix)
 
     @cached_property
+    def extensions(self) -> dict[Distribution, list[str]]:
+        """The compiled modules of each package that has some."""
+        found = {distribution: list_extensions(distribution) for distribution in self.distributions}
+        return {distribution: names for distribution, names in found.items() if names}
+
+    @cached_property
+    def imports(self) -> RunningImports | None:
+        """The imports of the compiled modules, which begin when this is asked for; None where none may.
+
+        An import runs what is in the environment: only where nobody else can have written the record.
+
+        Raises
+        ------
+        ProbeError
+            When the Python of the environment does not start.
+        """
+        record, python = self.record, self.prefix / "bin/python"
+        if record is None or record.packed or not (self.thorough and self.believed):
+            return None
+        stack = self.loaded_stack
+        if not self.extensions or not python.exists() or stack is None:
+            return None
+        environ = {**stack.environ, "STACKENV_TOLD": record.full_name}
+        environ.pop("PYTHONHOME", None)
+        return RunningImports(str(python), list(self.extensions.values()), environ)
+
+    def begin(self) -> None:
+        """Begin what goes on beside the rules."""
+        # The rule that needs them asks again, and reports why they cannot begin.
+        with contextlib.suppress(Exception):
+            _ = self.imports
+
+    def close(self) -> None:
+        """End the imports, if they have begun."""
+        imports = self.__dict__.get("imports")
+        if imports is not None:
+            imports.close()
+
+    @cached_property
     def faulty_files(self) -> tuple[Fault, ...]:
         """The files of packages that are gone, or not as they were installed."""
         # What was adopted may have been moved before.
         stays = self.record is not None and self.record.owned
-        return tuple(list_faults(self.owners, self.prefix, stays, self.thorough))
+        return tuple(list_faults(self.owners, self.prefix, stays, self.thorough, self.showing))
 
     @cached_property
     def packages(self) -> tuple[Package, ...]:

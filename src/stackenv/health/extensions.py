@@ -2,40 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import Distribution
 from pathlib import Path
+from typing import NamedTuple
 
-from stackenv.probe import run_probe
+from stackenv.environments.own_packages import read_record_rows
+from stackenv.probe import RunningProbe, run_probe
 
 PROBE = Path(__file__).with_name("probe_imports.py")
 TIMEOUT_S = 1200
+# Of other errors many are meant: an optional package that is not there, a test that wants its runner.
+SIGNS_OF_DAMAGE = (
+    "undefined symbol",
+    "cannot open shared object",
+    "version `",
+    "invalid ELF",
+    "file too short",
+    "size changed",
+    "multiarray",
+    "_ARRAY_API",
+    "compiled using NumPy",
+    "wrong ELF class",
+    "cannot enable executable stack",
+)
+# Libraries of drivers, which are on the nodes that have the hardware.
+DRIVERS = ("libcuda.so", "libnvidia-", "libnvcuvid", "libhsa-runtime", "libamdhip64", "libze_loader")
+
+
+class FailedImport(NamedTuple):
+    """A module that does not import: the kind of its error, or `crash`, `exit` or `slow`, and the words."""
+
+    name: str
+    kind: str
+    words: str
+
+    @property
+    def is_of_elsewhere(self) -> bool:
+        """Whether it may work on another node, in a job or in more time."""
+        return self.kind in ("slow", "exit") or any(driver in self.words for driver in DRIVERS)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the module cannot work here, whatever it was made for."""
+        damaged = self.kind == "crash" or any(sign in self.words for sign in SIGNS_OF_DAMAGE)
+        return damaged and not self.is_of_elsewhere
 
 
 def list_extensions(distribution: Distribution) -> list[str]:
     """Return the modules of `distribution` that are compiled: a/b.cpython-311-x86_64-linux-gnu.so is a.b."""
     names = []
-    for file in distribution.files or ():
-        stem, dot, rest = file.name.partition(".")
+    # Without a RECORD by the list that setup.py has left.
+    files = [row[0] for row in read_record_rows(distribution) if row] or map(str, distribution.files or ())
+    for file in files:
+        *folders, name = file.split("/")
+        stem, dot, rest = name.partition(".")
         # Others that end in .so are libraries which extensions load.
         extension = dot and rest.endswith("so") and (rest == "so" or rest.startswith(("cpython-", "abi3")))
-        parts = (*file.parts[:-1], stem)
+        parts = (*folders, stem)
         if extension and all(part.isidentifier() for part in parts):
             names.append(".".join(parts))
     return sorted(names)
 
 
-def probe_imports(
-    python: str, groups: Iterable[list[str]], environ: Mapping[str, str]
-) -> list[tuple[str, str, str]]:
-    """Return name, kind of error (`crash` for one that ends the process) and words of what does not import.
+class RunningImports:
+    """The imports of the modules of packages, in one process, which goes on while other things are done.
 
-    One process, and one more for each of `groups`.
+    Parameters
+    ----------
+    python
+        The path of the environment's Python.
+    groups
+        The modules of each package.
 
     Raises
     ------
-    StackenvError
-        When `python` does not run.
+    ProbeError
+        When `python` cannot be started.
     """
-    answer = run_probe((python, "-s"), PROBE, environ, TIMEOUT_S, list(groups))
-    return [(name, kind, words) for name, kind, words in answer]
+
+    def __init__(self, python: str, groups: Sequence[Sequence[str]], environ: Mapping[str, str]) -> None:
+        self.python, self.groups, self.environ = (python, "-s"), groups, environ
+        together = [name for group in groups for name in group]
+        self.probe = RunningProbe(self.python, PROBE, environ, [together])
+
+    def list_failed(self) -> list[FailedImport]:
+        """Return what does not import; wait for it.
+
+        What has failed beside the modules of other packages is tried again without those: they may have
+        loaded other libraries of the same names, and who uses one of them does not load the other.
+
+        Raises
+        ------
+        ProbeError
+            When the Python does not run.
+        """
+        failed = [FailedImport(*words) for words in self.probe.answer(TIMEOUT_S)]
+        doubtful = {f.name for f in failed if f.kind != "slow" and (f.is_broken or f.is_of_elsewhere)}
+        again = [[name for name in group if name in doubtful] for group in self.groups]
+        if not doubtful:
+            return failed
+        alone = run_probe(self.python, PROBE, self.environ, TIMEOUT_S, [names for names in again if names])
+        return [f for f in failed if f.name not in doubtful] + [FailedImport(*words) for words in alone]
+
+    def close(self) -> None:
+        """End it."""
+        self.probe.close()

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import base64
+import errno
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import Distribution, PackagePath
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.conda.packages import list_files
-from stackenv.environments.own_packages import Owners, describe_requirement, read_origin
+from stackenv.environments.own_packages import Owners, describe_requirement, read_origin, read_record_rows
 from stackenv.transactions.file_hash import hash_file
 
 # Python writes them again, whatever the installer has recorded.
 COMPILED = (".pyc", ".pyo")
 NOTES = ("METADATA", "RECORD")
+# As pathlib has it: with another error it is not known whether a file is there.
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
+# Enough to hide the time in which a file system on the network answers; on one's own disk more are no gain.
+THREADS = 4
+# So many files that to hand them to a thread costs little.
+AT_ONCE = 50
 # How a script begins that pip or uv has made: where `#!` cannot hold the interpreter's path, with three lines
 # (pip/_vendor/distlib/scripts.py).
 FIRST_LINE = re.compile(rb"#!([^\n]*)\n(?:'''exec' ([^\n]*)\n' '''\n)?")
 # Installers and those who move an environment write no other interpreter into a first line.
 PYTHON = re.compile(rb"(?:^|[/ ])(?:python|pypy|graalpy)w?[\d.]*t?(?: |$)")
+
+
+Showing = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@contextmanager
+def showing_nothing(_title: str, _total: int) -> Iterator[Callable[[int], None]]:
+    """Show nothing of what is done within the block."""
+    yield lambda _: None
 
 
 class Fault(NamedTuple):
@@ -33,7 +52,20 @@ class Fault(NamedTuple):
     is_there: bool
 
 
-def list_faults(owners: Owners, prefix: Path, stays: bool, thorough: bool) -> Iterator[Fault]:
+class Installed(NamedTuple):
+    """A file as it was installed: what installs it again; without a size or a SHA-256 that is unknown."""
+
+    requirement: str
+    # Of one as a Path each of many thousands would be taken apart.
+    path: str
+    size_bytes: int | None
+    sha256: str
+    by_conda: bool
+
+
+def list_faults(
+    owners: Owners, prefix: Path, stays: bool, thorough: bool, showing: Showing = showing_nothing
+) -> Iterator[Fault]:
     """Yield each file at `prefix` that is not right: of a package by the list of who has installed it.
 
     Parameters
@@ -43,30 +75,106 @@ def list_faults(owners: Owners, prefix: Path, stays: bool, thorough: bool) -> It
         otherwise they are asked.
     thorough
         Whether contents are compared too.
+    showing
+        Takes a title and the number of files; gives what is told of each number of them that is done.
     """
 
     @functools.cache
     def is_in_place() -> bool:
         return stays or any(has_original_script(d, prefix) for d in owners.distributions)
 
-    yield from list_conda_faults(owners, prefix, thorough)
+    def compare(files: Sequence[Installed]) -> list[Fault]:
+        found = (find_fault(file, prefix, is_in_place, thorough) for file in files)
+        return [fault for fault in found if fault]
+
     yield from list_lost_notes(path for path, _ in owners.by_pip)
-    for distribution in owners.distributions:
-        yield from list_pip_faults(distribution, prefix, is_in_place, thorough)
+    files = [*list_conda_files(owners, prefix), *list_pip_files(owners, prefix)]
+    parts = [files[begin : begin + AT_ONCE] for begin in range(0, len(files), AT_ONCE)]
+    # A file system on the network answers many at once; hashes are made beside each other too.
+    with showing("reading files", len(files)) as advance, ThreadPoolExecutor(THREADS) as pool:
+        try:
+            for part, faults in zip(parts, pool.map(compare, parts)):
+                advance(len(part))
+                yield from faults
+        finally:
+            # Of an interrupted check nobody waits for the rest.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def list_conda_faults(owners: Owners, prefix: Path, thorough: bool) -> Iterator[Fault]:
-    """Yield the files that conda has noted and that are gone or changed."""
+def list_conda_files(owners: Owners, prefix: Path) -> Iterator[Installed]:
+    """Yield the files that conda has noted."""
     for note in owners.by_conda:
         requirement = f"{note['name']}={note['version']}"
         for name, sha256 in list_files(note).items():
-            path = prefix / name
-            if path.suffix in COMPILED or path.is_symlink():
-                continue
-            if not path.exists():
-                yield Fault(requirement, path, False)
-            elif thorough and sha256 and path.is_file() and hash_file(path) != sha256:
-                yield Fault(requirement, path, True)
+            if not name.endswith(COMPILED):
+                yield Installed(requirement, f"{prefix}/{name}", None, sha256, True)
+
+
+def list_pip_files(owners: Owners, prefix: Path) -> Iterator[Installed]:
+    """Yield the files of what pip, or a tool like it, has installed (PEP 376, PEP 627)."""
+    for distribution in owners.distributions:
+        if not read_origin(distribution.read_text("direct_url.json")).get("dir_info", {}).get("editable"):
+            yield from list_recorded(distribution, prefix)
+
+
+def find_fault(
+    file: Installed, prefix: Path, is_in_place: Callable[[], bool], thorough: bool
+) -> Fault | None:
+    """Return what is wrong with `file`; None when it is as it was installed."""
+    # conda does not note the hash of what a link leads to, nor that of a link.
+    if file.by_conda and os.path.islink(file.path):  # noqa: PTH114
+        return None
+    try:
+        status = os.stat(file.path)  # noqa: PTH116
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            raise
+        return Fault(file.requirement, Path(file.path), False)
+    if not is_changed(file, status, thorough):
+        return None
+    if not file.by_conda and has_moved(Path(file.path), prefix, is_in_place):
+        return None
+    return Fault(file.requirement, Path(file.path), True)
+
+
+def list_recorded(distribution: Distribution, prefix: Path) -> Iterator[Installed]:
+    """Yield the files below `prefix` in the RECORD of `distribution`."""
+    requirement, site = describe_requirement(distribution), distribution.locate_file("")
+    # Without a RECORD there is at most a list of what the sources had.
+    for row in read_record_rows(distribution):
+        name, sha256, size = (*row, "", "", "")[:3]
+        # virtualenv puts the folders of compiled files into RECORD, and does not make them.
+        if not name or name.endswith((*COMPILED, "__pycache__", "__pycache__/")):
+            continue
+        path = os.path.normpath(name if name.startswith("/") else f"{site}/{name}")
+        # A RECORD can name any file: one outside is not the environment's, nor this command's to read.
+        if path.startswith(f"{prefix}/"):
+            size_bytes = int(size) if size.isdecimal() else None
+            yield Installed(requirement, path, size_bytes, decode_hash(sha256), False)
+
+
+def decode_hash(text: str) -> str:
+    """Return the SHA-256 that RECORD has as `text`, in hexadecimal; empty when it has none.
+
+    It is in base64 without padding (PEP 376).
+    """
+    kind, _, value = text.partition("=")
+    if kind != "sha256":
+        return ""
+    try:
+        return base64.urlsafe_b64decode(f"{value}{'=' * (-len(value) % 4)}").hex()
+    except ValueError:
+        # No file has it.
+        return value
+
+
+def is_changed(file: Installed, status: os.stat_result, thorough: bool) -> bool:
+    """Tell whether `file` has another size, or other contents; what is not known is not compared."""
+    if file.size_bytes is not None and status.st_size != file.size_bytes:
+        return True
+    return bool(
+        thorough and file.sha256 and stat.S_ISREG(status.st_mode) and hash_file(file.path) != file.sha256
+    )
 
 
 def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
@@ -81,51 +189,6 @@ def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
                 # A full disk leaves files without contents.
                 if not (folder / note).exists() or not (folder / note).stat().st_size:
                     yield Fault(f"{name.replace('_', '-')}=={version}", folder / note, False)
-
-
-def list_pip_faults(
-    distribution: Distribution, prefix: Path, is_in_place: Callable[[], bool], thorough: bool
-) -> Iterator[Fault]:
-    """Yield the files of `distribution` that are gone or changed, by its RECORD (PEP 376, PEP 627)."""
-    if read_origin(distribution.read_text("direct_url.json")).get("dir_info", {}).get("editable"):
-        return
-    requirement = describe_requirement(distribution)
-    for file, path in list_recorded(distribution, prefix):
-        expected = get_sha256(file) if thorough else ""
-        if not path.exists():
-            yield Fault(requirement, path, False)
-        elif is_changed(path, file.size, expected) and not has_moved(path, prefix, is_in_place):
-            yield Fault(requirement, path, True)
-
-
-def list_recorded(distribution: Distribution, prefix: Path) -> Iterator[tuple[PackagePath, Path]]:
-    """Yield the files below `prefix` in the RECORD of `distribution`, and where each is."""
-    # Without one there is at most a list of what the sources had.
-    if distribution.read_text("RECORD") is None:
-        return
-    for file in distribution.files or ():
-        # virtualenv puts the folders of compiled files into RECORD, and does not make them.
-        if file.suffix in COMPILED or file.name == "__pycache__":
-            continue
-        path = Path(os.path.normpath(str(distribution.locate_file(file))))
-        # A RECORD can name any file: one outside is not the environment's, nor this command's to read.
-        if str(path).startswith(f"{prefix}/"):
-            yield file, path
-
-
-def get_sha256(file: PackagePath) -> str:
-    """Return the SHA-256 that RECORD has of `file`; empty when it has none."""
-    return file.hash.value if file.hash and file.hash.mode == "sha256" else ""
-
-
-def is_changed(path: Path, size: int | None, sha256: str) -> bool:
-    """Tell whether the file `path` has another size, or other contents; what is not known is not compared."""
-    if size is not None and path.stat().st_size != size:
-        return True
-    if not sha256:
-        return False
-    # RECORD has it in base64 without padding (PEP 376).
-    return base64.urlsafe_b64encode(bytes.fromhex(hash_file(path))).rstrip(b"=").decode() != sha256
 
 
 def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool:
@@ -148,10 +211,11 @@ def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool
 
 def has_original_script(distribution: Distribution, prefix: Path) -> bool:
     """Tell whether a script of `distribution` is as it was installed, with an interpreter in `prefix`."""
-    for file, path in list_recorded(distribution, prefix):
-        if path.parent == prefix / "bin" and get_sha256(file) and path.is_file():
+    for file in list_recorded(distribution, prefix):
+        path = Path(file.path)
+        if path.parent == prefix / "bin" and file.sha256 and path.is_file():
             begin = FIRST_LINE.match(path.read_bytes())
-            if begin and names_prefix(begin, prefix) and not is_changed(path, file.size, get_sha256(file)):
+            if begin and names_prefix(begin, prefix) and not is_changed(file, path.stat(), thorough=True):
                 return True
     return False
 

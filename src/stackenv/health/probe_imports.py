@@ -1,14 +1,16 @@
 """Import the modules that the second argument's file lists, and write what failed to the first's.
 
-The list is JSON: groups of names, a group for each package. Each group is imported in a process of its
-own, so that one that crashes or hangs ends alone; the next name of its group goes on in another. Written
-as JSON: for each failed name the error, or how its process ended.
+The list is JSON: groups of names. Each group is imported in a process of its own; where a module ends that
+process, or hangs, the next name of its group goes on in another. Written as JSON: for each failed name the
+error, or how its process ended. A byte is written to the output for each name that is done.
 """
 
 import json
 import os
+import select
 import signal
 import sys
+import time
 
 HANGS_AFTER_S = 60
 
@@ -17,20 +19,30 @@ def import_group(names, report):
     """Import `names` one by one; write a line to the descriptor `report` before and after each."""
     import importlib
 
+    process, folder = os.getpid(), os.open(".", os.O_RDONLY)
     for name in names:
-        os.write(report, json.dumps(["begin", name]).encode() + b"\n")
-        signal.alarm(HANGS_AFTER_S)
+        tell(report, "begin", name)
         try:
             importlib.import_module(name)
         except BaseException as error:
-            kind = type(error).__name__
-            os.write(report, json.dumps(["failed", name, kind, str(error)]).encode() + b"\n")
-        signal.alarm(0)
-    os.write(report, b'["end", ""]\n')
+            tell(report, "failed", name, type(error).__name__, str(error))
+        if os.getpid() != process:
+            # A module has forked: what it has begun there goes on here.
+            os._exit(0)
+        # For paths from the folder in which the import of the next module expects to be.
+        os.fchdir(folder)
+    tell(report, "end", "")
 
 
-def run_group(names):
-    """Import `names` in a child; return its lines, and the status that it ended with."""
+def tell(report, *words):
+    """Write a line with `words` to the descriptor `report`, whole, however much text an error has."""
+    line = json.dumps(words).encode() + b"\n"
+    while line:
+        line = line[os.write(report, line) :]
+
+
+def start_group(names):
+    """Start a child that imports `names`; return its number, and the descriptor that it reports to."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -43,9 +55,62 @@ def run_group(names):
         finally:
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as stream:
-        lines = [json.loads(line) for line in stream if line.endswith("\n")]
-    return lines, os.waitpid(child, 0)[1]
+    return child, reading
+
+
+def read_lines(child, reading):
+    """Yield what the child reports, a line each; at the end kill what hangs.
+
+    By the clock of this process: a module can catch or block any signal that it could send to itself. What
+    an import has started may keep the pipe open when the child is gone.
+    """
+    rest, until = b"", time.monotonic() + HANGS_AFTER_S
+    while True:
+        if select.select([reading], [], [], 0.5)[0]:
+            more = os.read(reading, 65536)
+            lines = (rest + more).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                until = time.monotonic() + HANGS_AFTER_S
+                yield json.loads(line.decode())
+            if not more:
+                return
+        elif os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        elif time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+            yield ["slow"]
+            return
+
+
+def run_group(names):
+    """Import `names` in a child; return which failed, and which are left when one has ended it."""
+    child, reading = start_group(names)
+    failed, last, ended, slow = [], names[0], False, False
+    for kind, *words in read_lines(child, reading):
+        if kind == "begin":
+            last = words[0]
+            os.write(1, b".")
+        elif kind == "failed":
+            failed.append(words)
+        slow, ended = slow or kind == "slow", ended or kind == "end"
+        if ended:
+            break
+    os.close(reading)
+    status = os.waitpid(child, 0)[1]
+    if ended:
+        return failed, []
+    return [*failed, describe_end(last, status, slow)], names[names.index(last) + 1 :]
+
+
+def describe_end(name, status, slow):
+    """Return name, kind of error and words of the module whose import has ended its process."""
+    number = status & 0x7F
+    if slow:
+        return [name, "slow", "not imported within %d s" % HANGS_AFTER_S]
+    if number:
+        return [name, "crash", "killed by signal %d" % number]
+    return [name, "exit", "it ends the program, with status %d" % (status >> 8)]
 
 
 def probe(groups):
@@ -53,20 +118,8 @@ def probe(groups):
     failed = []
     for names in groups:
         while names:
-            lines, status = run_group(names)
-            failed += [line[1:] for line in lines if line[0] == "failed"]
-            if lines and lines[-1][0] == "end":
-                break
-            begun = [line[1] for line in lines if line[0] == "begin"]
-            last = begun[-1] if begun else names[0]
-            number = status & 0x7F
-            if number == signal.SIGALRM:
-                failed.append([last, "slow", "not imported within %d s" % HANGS_AFTER_S])
-            elif number:
-                failed.append([last, "crash", "killed by signal %d" % number])
-            else:
-                failed.append([last, "exit", "it ends the program, with status %d" % (status >> 8)])
-            names = names[names.index(last) + 1 :]
+            found, names = run_group(names)
+            failed += found
     return failed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from stackenv.environments.context import Context
@@ -71,4 +72,6 @@ def list_faults(environment: CheckedEnvironment) -> list[Finding]:
     if not environment.prefix.is_dir():
         return []
     rules = {name: ENVIRONMENT_RULES[name] for name in SOUND}
-    return [finding for finding in apply_rules(rules, environment, every=True) if finding.level in GRAVE]
+    with closing(environment):
+        environment.begin()
+        return [finding for finding in apply_rules(rules, environment, every=True) if finding.level in GRAVE]

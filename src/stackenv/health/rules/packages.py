@@ -15,7 +15,7 @@ from stackenv.environments.packed import IMAGE
 from stackenv.environments.python import probe_python
 from stackenv.errors import StackenvError
 from stackenv.health.checked_environment import CheckedEnvironment
-from stackenv.health.extensions import list_extensions, probe_imports
+from stackenv.health.extensions import FailedImport
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.health.installed_files import NOTES
 
@@ -116,51 +116,17 @@ def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
     )
 
 
-# Of other errors many are meant: an optional package that is not there, a test that wants its runner.
-SIGNS_OF_DAMAGE = (
-    "undefined symbol",
-    "cannot open shared object",
-    "version `",
-    "invalid ELF",
-    "file too short",
-    "size changed",
-    "multiarray",
-    "_ARRAY_API",
-    "compiled using NumPy",
-    "wrong ELF class",
-    "cannot enable executable stack",
-)
-# Libraries of drivers, which are on the nodes that have the hardware.
-DRIVERS = ("libcuda.so", "libnvidia-", "libnvcuvid", "libhsa-runtime", "libamdhip64", "libze_loader")
-
-
 def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield a finding for each own package with extensions that crash or that the loader refuses.
-
-    An import runs what is in the environment: only where nobody else can have written the record.
-    """
-    record = environment.record
-    if record is None or record.packed or not (environment.thorough and environment.believed):
+    """Yield a finding for each own package with extensions that crash or that the loader refuses."""
+    if environment.imports is None:
         return
-    of_package = {d: list_extensions(d) for d in environment.distributions}
-    compiled = {d: names for d, names in of_package.items() if names}
-    python = environment.prefix / "bin/python"
-    stack = environment.loaded_stack
-    if not compiled or not python.exists() or stack is None:
-        return
-    environ = {**stack.environ, "STACKENV_TOLD": record.full_name}
-    environ.pop("PYTHONHOME", None)
-    failed, elsewhere = {}, {}
-    for name, kind, words in probe_imports(str(python), compiled.values(), environ):
-        if kind in ("slow", "exit") or any(driver in words for driver in DRIVERS):
-            elsewhere[name] = words
-        elif kind == "crash" or any(sign in words for sign in SIGNS_OF_DAMAGE):
-            failed[name] = words
-    for distribution, names in compiled.items():
-        yield from report_elsewhere(distribution, [name for name in names if name in elsewhere], elsewhere)
-        broken = [name for name in names if name in failed]
+    failed = {found.name: found for found in environment.imports.list_failed()}
+    for distribution, names in environment.extensions.items():
+        elsewhere = [name for name in names if name in failed and failed[name].is_of_elsewhere]
+        yield from report_elsewhere(distribution, elsewhere, failed)
+        broken = [name for name in names if name in failed and failed[name].is_broken]
         if broken:
-            yield report_broken(environment, distribution, broken, failed[broken[0]])
+            yield report_broken(environment, distribution, broken, failed[broken[0]].words)
 
 
 def report_broken(
@@ -187,7 +153,7 @@ def report_broken(
 
 
 def report_elsewhere(
-    distribution: Distribution, names: Sequence[str], why: Mapping[str, str]
+    distribution: Distribution, names: Sequence[str], failed: Mapping[str, FailedImport]
 ) -> Iterator[Finding]:
     """Yield the finding that extensions cannot be tried here: without a GPU, outside of a job, in time."""
     if names:
@@ -195,7 +161,7 @@ def report_elsewhere(
             "extensions",
             "unchecked",
             f"{distribution.metadata['Name']} {distribution.version}: {names[0]} cannot be tried here: "
-            f"{why[names[0]]}" + (f" (and {len(names) - 1} more)" if len(names) > 1 else ""),
+            f"{failed[names[0]].words}" + (f" (and {len(names) - 1} more)" if len(names) > 1 else ""),
             str(distribution.locate_file("")),
             "it may work where it is meant to run: on a node with a GPU, or in a job",
             "the same again there: stackenv check NAME",
@@ -281,6 +247,7 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
         "extra": "",
     }
     for distribution in environment.owners.distributions:
+        owner = f"{distribution.metadata['Name']} {distribution.version}"
         for text in distribution.requires or ():
             try:
                 needed = Requirement(text)
@@ -288,7 +255,7 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
             except (InvalidRequirement, ValueError):
                 continue
             name = canonicalize_name(needed.name)
-            own = f"{distribution.metadata['Name']} {distribution.version} needs {needed.name}"
+            own = f"{owner} needs {needed.name}"
             if applies and name not in versions:
                 yield name, f"{own}{needed.specifier}, which is not there"
             elif applies and not is_met(needed.specifier, versions[name]):
