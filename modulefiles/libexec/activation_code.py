@@ -348,4 +348,3 @@ def main(built):
     code = "\n".join(map(DIALECTS[dialect], operations + scripts))
     # A path may be of bytes that are no text.
     sys.stdout.buffer.write(os.fsencode(code + "\n"))
-    sys.stdout.flush()

@@ -204,51 +204,61 @@ def read_lines(text):
     UncertainError
         When a line is none of those that certainly are what they look like.
     """
-    found, seen, comments = {}, set(), []
-    # The key whose block is being read, how far its lines are indented, whether they are a list.
-    key, indent, is_list, nested = "", None, False, set()
-    for number, line in enumerate(text.split("\n")):
-        content = line.strip(" ")
-        if not content or content.startswith("#") or (content == "---" and not number and line[:1] == "-"):
-            comments.append(content)
-            continue
-        depth = len(line) - len(line.lstrip(" "))
-        is_item = content.startswith("- ")
-        if depth == 0 and not is_item:
-            key, value, is_text, comment = split_pair(content)
-            if key in seen or key in NEVER:
-                raise UncertainError(key)
-            seen.add(key)
-            comments.append(comment)
-            indent, nested = None, set()
-            if value is not None:
-                if key in LISTS and value != []:
-                    raise UncertainError(key)
-                if key in KNOWN:
-                    found[key] = value if key in LISTS else read_value(key, check_text(value), is_text)
-                key = ""
-            elif key in KNOWN and key not in LISTS:
-                raise UncertainError(key)
-            continue
-        if not key or (indent is not None and (depth != indent or is_item != is_list)):
-            raise UncertainError(line)
-        indent, is_list = depth, is_item
-        if is_item:
-            value, is_text, comment = split_scalar(content[2:].lstrip(" "))
-            if key in LISTS:
-                found.setdefault(key, []).append(check_folder(check_text(value), is_text))
-        else:
-            name, value, is_text, comment = split_pair(content)
-            if value is None or key in LISTS or name in nested:
-                raise UncertainError(line)
-            nested.add(name)
-        comments.append(comment)
-    if any(name in seen for name in LISTS) and not any(name in found for name in LISTS):
-        # A key without a value.
-        raise UncertainError("envs_dirs")
+    found, seen = {}, set()
+    blocks, comments = split_blocks(text)
+    for head, block in blocks:
+        key, value, is_text, comment = split_pair(head)
+        if key in seen or key in NEVER or (block and value is not None):
+            raise UncertainError(key)
+        seen.add(key)
+        entries = read_block(block)
+        comments += [comment] + [entry[2] for entry in entries]
+        if key in LISTS:
+            found[key] = value if value == [] else read_folders(block, entries)
+        elif key in KNOWN:
+            found[key] = read_value(key, check_text(value), is_text)
     if found and any(flag in comment for comment in comments for flag in FLAGS):
         raise UncertainError("a flag")
     return found
+
+
+def split_blocks(text):
+    """Return the lines at the margin, each with those below that belong to it, and the comments.
+
+    A line of a block is how far it is indented, and the rest.
+    """
+    blocks, comments = [], []
+    for number, line in enumerate(text.split("\n")):
+        content = line.strip(" ")
+        depth = len(line) - len(line.lstrip(" "))
+        if not content or content.startswith("#"):
+            comments.append(content)
+        elif depth or content.startswith("- "):
+            if not blocks:
+                raise UncertainError(line)
+            blocks[-1][1].append((depth, content))
+        elif content != "---" or number:
+            blocks.append((content, []))
+    return blocks, comments
+
+
+def read_block(block):
+    """Return the values of a list or a mapping, each as `split_scalar` does."""
+    if len({(depth, content.startswith("- ")) for depth, content in block}) > 1:
+        raise UncertainError("indentation")
+    if not block or block[0][1].startswith("- "):
+        return [split_scalar(content[2:].lstrip(" ")) for _, content in block]
+    pairs = [split_pair(content) for _, content in block]
+    if len({pair[0] for pair in pairs}) < len(pairs) or any(pair[1] is None for pair in pairs):
+        raise UncertainError("a key twice, or a level more")
+    return [pair[1:] for pair in pairs]
+
+
+def read_folders(block, entries):
+    """Return the list of paths that a block is."""
+    if not block or not block[0][1].startswith("- "):
+        raise UncertainError("no list")
+    return [check_folder(check_text(value), is_text) for value, is_text, _ in entries]
 
 
 def check_text(value):
