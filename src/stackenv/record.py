@@ -53,10 +53,10 @@ CHOICES = (
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
 # A URL's user and password are all before the last @ in front of its path (RFC 3986, 3.2).
-URL_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+URL_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
 # How conda has the token in a channel's URL.
-URL_TOKEN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*?/t/)[^/?#\s]+")
-URL_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*")
+URL_TOKEN = r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*?/t/)[^/?#\s]+"
+URL_QUERY = r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*"
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,10 @@ def write_record_text(record: Record) -> str:
     return json.dumps(describe_record(record), indent=1, ensure_ascii=False) + "\n"
 
 
-def parse_record(text: str, origin: str) -> Record:
+def parse_record(text: str, origin: str, contents: bool = True) -> Record:
     """Return the record in `text`, which came from `origin`.
+
+    Without `contents` its packages and pins are left out: there can be hundreds.
 
     Raises
     ------
@@ -242,7 +244,7 @@ def parse_record(text: str, origin: str) -> Record:
             )
         if version != RECORD_VERSION:
             raise ValueError(f"of version {json.dumps(version)}")
-        return build_record(data)
+        return build_record(data if contents else {**data, "packages": [], "pinned": []})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LostRecordError(f"{says}{explain(error)}", hint) from error
 
@@ -325,4 +327,6 @@ def read_command_words() -> tuple[str, ...]:
 
 def hide_credentials(text: str) -> str:
     """Return `text` with `***` for user and password, token and query of each URL in it."""
-    return URL_QUERY.sub(r"\1?***", URL_TOKEN.sub(r"\1***", URL_USER.sub(r"\1***@", text)))
+    for secret, instead in ((URL_USER, r"\1***@"), (URL_TOKEN, r"\1***"), (URL_QUERY, r"\1?***")):
+        text = re.sub(secret, instead, text)
+    return text

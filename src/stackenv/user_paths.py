@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import string
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +28,9 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     """Return `text` with the home and the variables in it, as conda and pip read paths."""
     if text == "~" or text.startswith("~/"):
         text = environ.get("HOME", "") + text[1:]
+    # Slow to import for all others.
+    import string
+
     return string.Template(text).safe_substitute(environ)
 
 

@@ -50,9 +50,9 @@ kept = os.environ.pop("STACKENV_LD_LIBRARY_PATH", None)
 if kept is not None:
     os.environ["LD_LIBRARY_PATH"] = kept
 
-from stackenv.cli.start import main
+from stackenv.cli.start import end, main
 
-sys.exit(main())
+end(main())
 """
 # Where the module has the files of templates/completion. zsh loads a function from the file of its name.
 COMPLETIONS = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 _ALLOWED_VARIABLE = "allowed: variables written as ${NAME}, of letters, digits and _"
 
 
@@ -107,7 +107,7 @@ def parse_relative_folder(text: str, separators: str) -> str:
 
 
 def _refuse_bad_variables(text: str) -> None:
-    rest = _VARIABLE.sub("", text)
+    rest = re.sub(_VARIABLE, "", text)
     # Each good variable is gone: any dollar that is left begins a bad one.
     if "$" not in rest:
         return
@@ -148,6 +148,6 @@ def _components(text: str) -> list[str]:
 
 def _split(text: str) -> tuple[Literal | Variable, ...]:
     # re.split with one group alternates: text, name, text, name, ..., text.
-    pieces = _VARIABLE.split(text)
+    pieces = re.split(_VARIABLE, text)
     parts = [Variable(p) if i % 2 else Literal(p) for i, p in enumerate(pieces)]
     return tuple(part for part in parts if part != Literal(""))

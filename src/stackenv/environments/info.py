@@ -84,7 +84,7 @@ def describe_modulefile(module: StoredModule, context: Context, problem: Stacken
         str(module.path),
         module.prefix,
         context.store.read_default(module.name) == module.version,
-        modules=tuple(DEPENDS_ON.findall(text)),
+        modules=tuple(re.findall(DEPENDS_ON, text)),
         description=description.group(1) if description else "",
         problem=problem.message,
         hint=problem.hint,

@@ -44,7 +44,7 @@ def list_modules(context: Context) -> list[StoredModule]:
 def describe_listed(module: StoredModule) -> ListedModule:
     """Return what `list` shows of `module`."""
     try:
-        record = module.read_record()
+        record = module.read_record(contents=False)
     except StackenvError as error:
         return ListedModule(module.full_name, module.prefix, str(module.path), problem=error.message)
     return ListedModule(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackenv.configuration.cache import read_configuration
 from stackenv.environments.modules_folder import open_store
-from stackenv.environments.store import NAME
+from stackenv.environments.store import is_name
 
 
 def list_names(begin: str, environ: Mapping[str, str], project: Path | None = None) -> list[str]:
@@ -23,7 +23,7 @@ def list_names(begin: str, environ: Mapping[str, str], project: Path | None = No
     store = open_store(read_configuration(environ), environ, project)
     versions: dict[str, list[str]] = {}
     for module in store.list_modules(begin.partition("/")[0]):
-        if NAME.fullmatch(module.name) and NAME.fullmatch(module.version):
+        if is_name(module.name) and is_name(module.version):
             versions.setdefault(module.name, []).append(module.full_name)
     found = [
         full_name

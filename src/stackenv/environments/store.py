@@ -15,21 +15,21 @@ from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageErr
 from stackenv.lmod.versions import order_version
 from stackenv.record import RECORD_FILE, Record, parse_record
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+# Compiled where they are used: few commands need them, and it takes as long as reading ten modulefiles.
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}"
 # What is no name, and must be a path.
-PATH = re.compile(r"[/~]|\.\.?(/|$)")
+PATH = r"[/~]|\.\.?(/|$)"
 # Words that Lmod takes for itself behind a name (Lmod documentation, "Module names").
 RESERVED_VERSIONS = frozenset({"default", "latest"})
 HEAD_BYTES = 8192
-RECORD_LINE = re.compile(rf"-- record: (/.*)/{re.escape(RECORD_FILE)}")
+# Around the prefix of the environment, an absolute path.
+RECORD_LINE = ("-- record: ", f"/{RECORD_FILE}")
 # The modules that a modulefile depends on.
-DEPENDS_ON = re.compile(r'^ *depends_on\("([^"\\]+)"\)$', re.MULTILINE)
+DEPENDS_ON = r'(?m)^ *depends_on\("([^"\\]+)"\)$'
 # By these a folder is a venv, a conda environment, or what is left of one: it is still in the way of another,
 # even without the files by which it may be deleted or is counted (TOOLS_MARKS).
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
-DEFAULT_MARK = re.compile(
-    rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME.pattern})", "default"\)\n'
-)
+DEFAULT_MARK = rf'-- {STACKENV_UUID} stackenv default\nmodule_version\("[^"/]+/({NAME})", "default"\)\n'
 
 
 def expand_home(text: str) -> Path:
@@ -37,6 +37,11 @@ def expand_home(text: str) -> Path:
     with contextlib.suppress(RuntimeError):
         return Path(text).expanduser()
     return Path(text)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` is one word for files, shells and Lmod."""
+    return bool(re.fullmatch(NAME, text))
 
 
 def check_name(text: str, what: str = "name") -> str:
@@ -47,7 +52,7 @@ def check_name(text: str, what: str = "name") -> str:
     UsageError
         When a file, a shell or Lmod would not take it as it is.
     """
-    if NAME.fullmatch(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua"):
+    if is_name(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua"):
         return text
     raise UsageError(
         f"{text!r} cannot be the {what} of a module: nothing was changed",
@@ -94,8 +99,8 @@ class StoredModule:
         others = stat.S_IWGRP | stat.S_IWOTH
         return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & others
 
-    def read_record(self) -> Record:
-        """Return the record of the environment.
+    def read_record(self, contents: bool = True) -> Record:
+        """Return the record of the environment, with its `contents` as `parse_record` has it.
 
         Raises
         ------
@@ -118,7 +123,7 @@ class StoredModule:
                 f"stackenv remove {self.full_name}",
             ) from error
         try:
-            return parse_record(text, str(self.record_path))
+            return parse_record(text, str(self.record_path), contents)
         except LostRecordError as error:
             if self.has_environment:
                 raise LostRecordError(error.message, again) from error
@@ -169,10 +174,12 @@ class ModuleStore:
     def parse(path: Path, text: str) -> StoredModule | None:
         """Return the module whose file, `path`, begins with `text`; None when stackenv did not write it."""
         first, second, *_ = (*text.split("\n", 2), "", "")
-        found = RECORD_LINE.fullmatch(second)
-        if not first.startswith(f"-- {STACKENV_UUID} ") or not found:
+        begin, end = RECORD_LINE
+        prefix = second[len(begin) : -len(end)]
+        named = second == f"{begin}{prefix}{end}" and prefix.startswith("/")
+        if not named or not first.startswith(f"-- {STACKENV_UUID} "):
             return None
-        return StoredModule(path.parent.name, path.name[: -len(".lua")], path, found.group(1))
+        return StoredModule(path.parent.name, path.name[: -len(".lua")], path, prefix)
 
     def default_path(self, name: str) -> Path:
         """Return the file that says which version `module load NAME` gives."""
@@ -181,7 +188,7 @@ class ModuleStore:
     def read_default(self, name: str) -> str:
         """Return the version of `name` that stackenv has made the default; empty when it has not."""
         try:
-            found = DEFAULT_MARK.fullmatch(self.default_path(name).read_text(encoding="utf-8"))
+            found = re.fullmatch(DEFAULT_MARK, self.default_path(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return ""
         return found.group(1) if found else ""
@@ -228,7 +235,7 @@ class ModuleStore:
             When there is none, when there are several, when stackenv did not write it.
         """
         path = expand_home(text)
-        if not PATH.match(text):
+        if not re.match(PATH, text):
             try:
                 return self.find_by_name(text, default)
             except StackenvError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -129,7 +130,7 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
     has_layers = any(prefix.glob(f"lib/python3*/site-packages/{LAYERS}.py"))
     return {
         "kind": "conda" if (prefix / "conda-meta").is_dir() else "venv",
-        "modules": DEPENDS_ON.findall(text),
+        "modules": re.findall(DEPENDS_ON, text),
         "modulepath": context.environ.get("MODULEPATH", ""),
         "allow_shadow": [],
         "user_site": False,

@@ -21,7 +21,7 @@ from stackenv.errors import StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Record
 
-PLAIN_MODULE = re.compile(rf"{NAME.pattern}(/{NAME.pattern})*")
+PLAIN_MODULE = re.compile(rf"{NAME}(/{NAME})*")
 
 
 @dataclass(frozen=True)
