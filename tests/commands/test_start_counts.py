@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sysconfig
 from pathlib import Path
+
+import pytest
+from people import Person
 
 COMMAND = sysconfig.get_path("scripts") + "/stackenv"
 PYTHON = sysconfig.get_path("scripts") + "/python"
@@ -62,3 +66,49 @@ def test_wrong_usage_is_answered_from_the_table_of_commands(tmp_path: Path) -> N
 
 def test_a_variable_of_python_takes_a_second_interpreter_which_ignores_it(tmp_path: Path) -> None:
     assert count_starts(trace([COMMAND, "--version"], tmp_path, PYTHONPATH="/nonexistent")) == 2
+
+
+@pytest.fixture(scope="module")
+def lister(owner: Person) -> Person:
+    """Return the person with biopy/1.0, twenty more of it, and the configuration read before."""
+    record = json.loads((owner.home / "venvs/biopy-1.0/stackenv/record.json").read_text())
+    modulefile = (owner.modules / "biopy/1.0.lua").read_text()
+    for number in range(20):
+        prefix = owner.home / f"venvs/copy-{number}"
+        (prefix / "stackenv").mkdir(parents=True)
+        (prefix / "stackenv/record.json").write_text(json.dumps({**record, "path": str(prefix)}))
+        (owner.modules / f"copy{number}").mkdir()
+        text = modulefile.replace(record["path"], str(prefix))
+        (owner.modules / f"copy{number}/1.0.lua").write_text(text)
+    assert owner.stackenv("list").returncode == 0
+    return owner
+
+
+def test_list_starts_nothing_and_opens_two_files_an_environment(lister: Person) -> None:
+    lines = trace([COMMAND, "list"], lister.home, **lister.environ)
+    assert count_starts(lines) == 1
+    opened = [
+        match.group(1) for line in lines for match in [re.search(r'AT_FDCWD, "([^"]+)"', line)] if match
+    ]
+    below = [path for path in opened if path.startswith(f"{lister.home}/") and Path(path).is_file()]
+    written = lister.home / ".cache/stackenv/configuration.json"
+    prefixes = (lister.home / "venvs/biopy-1.0", *(lister.home / f"venvs/copy-{n}" for n in range(20)))
+    files = {written, *lister.modules.glob("*/*.lua"), *(p / "stackenv/record.json" for p in prefixes)}
+    assert sorted(below) == sorted(map(str, files))
+
+
+@pytest.mark.parametrize(
+    ("words", "environ"),
+    [(["list"], {}), (["list", "--json"], {}), ([], {"_STACKENV_COMPLETE": "stackenv info co"})],
+    ids=["list", "list --json", "TAB"],
+)
+def test_what_prints_names_imports_no_more_than_it_needs(
+    lister: Person, words: list[str], environ: dict[str, str]
+) -> None:
+    lines = trace([COMMAND, *words], lister.home, **{**lister.environ, **environ})
+    names = {re.sub(r"^.*/(site-packages|src)/", "", path) for path in find_modules(lines)}
+    tops = {name.partition("/")[0] for name in names} - {"_distutils_hack"}
+    assert tops <= ({"stackenv"} if environ else {"stackenv", "click"})
+    slow = {"loader", "schema", "journal", "scratch", "process", "files"}
+    assert not {name for name in names if name.startswith("stackenv/") and Path(name).name in slow}
+    assert len([name for name in names if name.startswith("stackenv/")]) <= (24 if environ else 32)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import StackenvError, explain, quote_word
 from stackenv.modulefile import SHIPPED
 from stackenv.transactions.files import write_file
 
@@ -25,7 +25,9 @@ def remove_compiled_activation(installation: CondaInstallation) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StackenvError(f"{path} cannot be deleted: {explain(error)}", f"rm {path}") from error
+        raise StackenvError(
+            f"{path} cannot be deleted: {explain(error)}", f"rm {quote_word(path)}"
+        ) from error
 
 
 def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
