@@ -9,11 +9,42 @@ import os
 import sys
 import termios
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from stackenv.errors import UsageError
 
+if TYPE_CHECKING:
+    from rich.live import Live
+
 REFRESH_S = 0.1
+
+
+@dataclasses.dataclass
+class Screen:
+    """What this process shows on the terminal besides messages.
+
+    Parameters
+    ----------
+    verbose
+        Whether the words of pip and conda are shown as they come.
+    has_status
+        Whether a line may say what is being done now.
+    status
+        That line; empty when nothing is said.
+    live
+        What shows it; None while it is not there.
+    shown_s
+        When it was last written, by the monotonic clock.
+    """
+
+    verbose: bool = False
+    has_status: bool = False
+    status: str = ""
+    live: Live | None = None
+    shown_s: float = 0.0
+
+
+SCREEN = Screen()
 
 
 def print_json(data: Any) -> None:
@@ -49,11 +80,78 @@ def print_text(text: str) -> None:
 
 def tell(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
+    write_aside(f"stackenv: {sentence}\n")
+
+
+def write_aside(text: str) -> None:
+    """Write `text` to stderr, above the line that says what is being done."""
+    hide_status()
     # That nobody listens any more is no reason to leave work half-done.
     with contextlib.suppress(OSError):
         # So that a log of both has them in the order of printing.
         sys.stdout.flush()
-        print(f"stackenv: {sentence}", file=sys.stderr, flush=True)
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    if SCREEN.status:
+        show_status(SCREEN.status)
+
+
+@contextlib.contextmanager
+def having_status() -> Iterator[None]:
+    """Within the block `show_status` shows on a terminal what is being done, unless all is shown anyway."""
+    before = SCREEN.has_status
+    dumb = os.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
+    SCREEN.has_status = sys.stderr.isatty() and not dumb and not SCREEN.verbose
+    try:
+        yield
+    finally:
+        clear_status()
+        SCREEN.has_status = before
+
+
+def show_status(text: str, at_once: bool = True) -> bool:
+    """Have the terminal's last line say that `text` is being done; return whether there is such a line.
+
+    Without `at_once` not more often than people can read.
+    """
+    if not SCREEN.has_status:
+        return False
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    SCREEN.status = text
+    if not at_once and time.monotonic() - SCREEN.shown_s < REFRESH_S:
+        return True
+    if SCREEN.live is None:
+        console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+        # No thread of its own: who shows it starts processes.
+        SCREEN.live = Live(
+            console=console,
+            transient=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        SCREEN.live.start()
+    SCREEN.live.update(Text(f"{text} ...", no_wrap=True, overflow="ellipsis"), refresh=True)
+    SCREEN.shown_s = time.monotonic()
+    return True
+
+
+def hide_status() -> None:
+    """Take the line that says what is being done off the terminal, until it is shown again."""
+    if SCREEN.live is not None:
+        SCREEN.live.stop()
+        SCREEN.live = None
+
+
+def clear_status() -> None:
+    """Say no more that something is being done."""
+    SCREEN.status = ""
+    hide_status()
 
 
 def can_ask() -> bool:

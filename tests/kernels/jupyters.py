@@ -77,6 +77,7 @@ def make_kernel_user(folder: Path, stack: Stack) -> User:
     for arguments in (("create", "biopy", "biopython"), ("kernel", "add", "biopy", "--install")):
         done = user.stackenv(*arguments, load=[stack.bundle_module])
         assert done.returncode == 0, done.stderr
+        assert "Successfully installed" not in done.stderr
     return user
 
 

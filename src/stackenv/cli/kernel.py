@@ -13,6 +13,7 @@ from stackenv.cli.options import (
     json_option,
     name_argument,
     shared_option,
+    verbose_option,
 )
 from stackenv.output import print_json, print_line, print_steps, print_table, tell
 
@@ -35,6 +36,7 @@ def kernel() -> None:
 @name_argument
 @click.option("--display-name", help="Show this name in Jupyter (default: the module and its base modules).")
 @click.option("--install", is_flag=True, help="Install ipykernel into the environment if it has none.")
+@verbose_option
 @shared_option
 @dry_run_option
 @json_option

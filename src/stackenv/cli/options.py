@@ -31,9 +31,25 @@ class CommandGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
+def set_verbose(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:
+    """Have the words of pip and conda shown as they come, or not."""
+    # Not for --help.
+    from stackenv.output import SCREEN
+
+    SCREEN.verbose = verbose
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
+verbose_option = click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    callback=set_verbose,
+    help="Show all output of pip and conda.",
+)
 shared_option = click.option(
     "--shared",
     type=click.Path(path_type=Path, file_okay=False),

@@ -13,6 +13,7 @@ from stackenv.cli.options import (
     name_argument,
     no_build_isolation_option,
     shared_option,
+    verbose_option,
 )
 from stackenv.output import print_json, print_line, print_steps
 
@@ -23,6 +24,7 @@ from stackenv.output import print_json, print_line, print_steps
 @no_build_isolation_option
 @click.option("--force", is_flag=True, help="Switch to the new environment even if its check fails.")
 @shared_option
+@verbose_option
 @dry_run_option
 @json_option
 def rebuild(

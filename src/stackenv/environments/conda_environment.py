@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from stackenv.conda.activation.capture import capture_activation
 from stackenv.conda.command import describe_command
 from stackenv.conda.packages import read_packages
 from stackenv.conda.storage import list_environment_folders
 from stackenv.environments.context import Context
+from stackenv.environments.installer import run_installer
 from stackenv.environments.module import list_untold
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, describe_origin, load_stack, require_no_personal
@@ -90,21 +88,17 @@ def describe_conda_call(
 
 
 def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Run conda; its words go to stderr.
+    """Run conda.
 
     Raises
     ------
     InstallError
         When it fails.
     """
-    sys.stderr.flush()
-    command = describe_command(conda, *arguments)
-    done = subprocess.run(
-        command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
-    )
-    if done.returncode:
+    status, _ = run_installer(describe_command(conda, *arguments), environ)
+    if status:
         raise InstallError(
-            f"conda could not make the environment (status {done.returncode}); its output is above",
+            f"conda could not make the environment (status {status}); its output is above",
             "correct that and type the same command again; nothing is left of this attempt",
         )
 
@@ -146,6 +140,9 @@ def name_environment(prefix: Path, context: Context) -> str:
 
 def capture_record(record: Record, context: Context) -> Record:
     """Return `record` with its packages, and what the activation does; tell what no module can do."""
+    # A twelfth of all imports of `create`, which venvs do not need.
+    from stackenv.conda.activation.capture import capture_activation
+
     prefix = Path(record.path)
     captured = capture_activation(prefix)
     for finding in captured.findings:

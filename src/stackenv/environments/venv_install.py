@@ -7,19 +7,18 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import distributions
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.constraints import constraints_url
+from stackenv.environments.installer import run_installer
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.platform import list_needed_features
 from stackenv.errors import InstallError, StackenvError, UnreachableError, quote_word
@@ -109,7 +108,7 @@ def install_packages(
 ) -> None:
     """Have the environment's pip install the arguments of each of `calls`, one after the other.
 
-    Its words go to stderr, and what it reports of each call to a file in the folder `reports`.
+    What it reports of each call goes to a file in the folder `reports`.
 
     Raises
     ------
@@ -127,39 +126,10 @@ def install_packages(
             *(("--report", str(report)) if can_report(record) else ()),
             *arguments,
         ]
-        status, words = run_aloud(command, {**within, "PIP_USER": "0"})
+        status, words = run_installer(command, {**within, "PIP_USER": "0"})
         if status:
             report.unlink(missing_ok=True)
             raise explain_failure(record, arguments, words, status)
-
-
-def run_aloud(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    """Run `command`, with its words on stderr as they come; return its status and the words.
-
-    By a pipe, not by pip's --log: with that pip keeps from the terminal what a failed build has said.
-    """
-    words = []
-    sys.stderr.flush()
-    with subprocess.Popen(
-        command,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                words.append(line)
-                sys.stderr.write(line)
-                sys.stderr.flush()
-        except BaseException:
-            # What is undone must have nobody at work in it.
-            process.kill()
-            raise
-    return process.returncode, "".join(words)
 
 
 def can_report(record: Record) -> bool:
@@ -199,6 +169,9 @@ def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
 
 def find_pinned(record: Record, arguments: Sequence[str], log: str) -> list[tuple[str, str, str]]:
     """Return which of the pinned packages the failure in pip's words, `log`, is about."""
+    # Slow to import, and needed only when pip fails.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     named = {canonicalize_name(name) for name in CONSTRAINT_IN_CONFLICT.findall(log)}
     for argument in arguments:
         try:

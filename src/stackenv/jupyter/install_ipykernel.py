@@ -6,11 +6,13 @@ import shlex
 from pathlib import Path
 
 from stackenv.environments.context import Context
+from stackenv.environments.installer import run_installer
 from stackenv.environments.own_packages import read_owners
-from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure, run_aloud
+from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure
 from stackenv.environments.working import working_in
 from stackenv.errors import InstallError, StackenvError
 from stackenv.jupyter.ipykernel import IPyKernel, Start, probe_ipykernel
+from stackenv.output import show_status
 from stackenv.record import Record
 
 
@@ -46,6 +48,7 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
         When that fails; pip or conda have printed why.
     """
     with working_in(context) as place:
+        show_status(f"Installing ipykernel into {record.full_name}")
         if record.kind == "conda":
             install_with_conda(record, start, place)
         else:
@@ -66,7 +69,7 @@ def install_with_pip(record: Record, start: Start, context: Context) -> None:
     python = f"{record.path}/bin/python"
     words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
     within = {name: value for name, value in context.environ.items() if name not in ELSEWHERE}
-    status, said = run_aloud(start(words), {**constrained(record, within), "PIP_USER": "0"})
+    status, said = run_installer(start(words), {**constrained(record, within), "PIP_USER": "0"})
     if status and "No module named pip" in said:
         raise InstallError(
             f"{record.full_name} has no pip; no kernel was made",
@@ -82,7 +85,7 @@ def install_with_conda(record: Record, start: Start, context: Context) -> None:
     conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")
     copy = ("--copy",) if context.shared else ()
     words = (*conda, "install", "--yes", "--freeze-installed", "--prefix", record.path)
-    status, _ = run_aloud(start((*words, *copy, "ipykernel")), context.environ)
+    status, _ = run_installer(start((*words, *copy, "ipykernel")), context.environ)
     if status:
         raise InstallError(
             f"conda could not install ipykernel into {record.path} and leave the rest as it is "

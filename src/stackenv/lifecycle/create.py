@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from stackenv.environments.conda_environment import (
     describe_conda_call,
     draft_conda_record,
@@ -27,6 +25,7 @@ from stackenv.environments.working import working_in
 from stackenv.errors import UsageError, quote_word
 from stackenv.lifecycle.making import Made, Making
 from stackenv.lmod.bindings import Lmod
+from stackenv.output import format_count, show_status
 from stackenv.record import Record
 from stackenv.transactions.transaction import Step
 
@@ -122,6 +121,13 @@ class CreateRequest:
         each = (*((package,) for package in self.packages), *files)
         return (BUILD_TOOLS, *((NO_BUILD_ISOLATION, "--no-cache-dir", *words) for words in each))
 
+    def describe_installing(self) -> str:
+        """Return what is being done while pip or conda installs, for people."""
+        files = ", ".join(file.name for file in self.requirements)
+        packages = format_count(len(self.packages), "package") if self.packages else ""
+        what = " and ".join(filter(None, (packages, files and f"what {files} lists")))
+        return f"Installing {what or 'nothing but what conda needs'}"
+
     def conda_packages(self) -> tuple[str, ...]:
         """Return what conda is to install, as it wants it."""
         files = [word for file in self.requirements for word in ("--file", str(file.absolute()))]
@@ -142,6 +148,9 @@ def check_package(text: str) -> None:
     except OSError:
         # Too long for a file's name, or behind a folder that cannot be read: then no path is meant.
         pass
+    # Slow to import, and most environments begin without packages.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         Requirement(text)
     except InvalidRequirement as error:
@@ -163,6 +172,7 @@ def opened(request: CreateRequest, dry_run: bool) -> Iterator[Context]:
     context = open_context(request.shared)
     open_store(context, dry_run)
     with working_in(context) as within:
+        show_status(f"Creating {request.name}/{request.version}")
         yield within
 
 
@@ -204,7 +214,8 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
     new = Making(record, stack, context, request.system_site_packages)
     calls = request.pip_calls()
     sentence = f"install with pip: {'; '.join(' '.join(words) for words in calls)}"
-    return new, [Step(sentence, lambda: new.install_with_pip(calls))] if calls else []
+    install = Step(sentence, lambda: new.install_with_pip(calls), doing=request.describe_installing())
+    return new, [install] if calls else []
 
 
 def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
@@ -225,6 +236,8 @@ def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[S
     )
     arguments = describe_conda_call("create", record, context, request.channels, request.conda_packages())
     install = Step(
-        f"conda {' '.join(arguments)}", lambda: install_with_conda(conda, arguments, stack.environ)
+        f"conda {' '.join(arguments)}",
+        lambda: install_with_conda(conda, arguments, stack.environ),
+        doing=request.describe_installing(),
     )
     return Making(record, stack, context), [install]

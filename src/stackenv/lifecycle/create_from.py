@@ -154,7 +154,10 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
             for fault in list_new_faults(remaking.old, new.record, new.modulefile, context, new.stack):
                 tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
 
-        steps = (*remaking.plan_environment(), Step("look whether all of it works", look))
+        steps = (
+            *remaking.plan_environment(),
+            Step("look whether all of it works", look, doing="Checking all of it"),
+        )
         made = new.carry_out(steps, dry_run, complete=False)
         return replace(made, differences=tuple(report.sentences()), details=report.describe())
 

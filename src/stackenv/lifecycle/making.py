@@ -286,6 +286,7 @@ class Making:
             f"see whether {self.record.full_name} is still free",
             self._require_free,
             (RemoveFolder(str(self.modulefile.parent)), *self.undo_folders()),
+            f"Creating {describe_based(self.record)}",
         )
         planned = Transaction(self.record.full_name, switch, (look, *steps, *self.plan_access()))
         with keeping_empty_folder(Path(self.record.path), self.context):
@@ -356,6 +357,11 @@ def describe_folder(context: Context) -> str:
     home, root = context.environ.get("HOME", ""), str(context.store.root)
     below = root[len(home) :] if home and root.startswith(f"{home}/") else ""
     return f"~{below}" if below and shlex.quote(below) == below else shlex.quote(root)
+
+
+def describe_based(record: Record) -> str:
+    """Return the name of `record` and its base modules, for people."""
+    return f"{record.full_name} on {', '.join(record.modules)}" if record.modules else record.full_name
 
 
 def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, ...]:

@@ -23,14 +23,14 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.working import working_in
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import plan_kernel_renaming
-from stackenv.lifecycle.making import Making
+from stackenv.lifecycle.making import Making, describe_based
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import InstallReport, read_contents
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
-from stackenv.output import format_count, tell
+from stackenv.output import format_count, show_status, tell
 from stackenv.record import Record
 from stackenv.transactions.changes import RemoveFile, WriteFile
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, require_as_seen
@@ -94,6 +94,7 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
     open_store(context, dry_run)
     module = context.store.find(request.name)
     with working_in(context) as within:
+        show_status(f"Rebuilding {module.full_name}")
         rebuilding = begin(request, module, within)
         if dry_run:
             return Rebuilt(rebuilding.sentences)
@@ -148,8 +149,13 @@ class Rebuilding:
     def plan(self) -> Transaction:
         """Return the steps that make the new environment; the module is not touched."""
         new = self.remaking.making
-        look = Step(f"see whether {self.module.full_name} is as it was", self._look, new.undo_folders())
-        sound = Step("look whether all of it works", self._require_sound)
+        look = Step(
+            f"see whether {self.module.full_name} is as it was",
+            self._look,
+            new.undo_folders(),
+            f"Rebuilding {describe_based(new.record)}",
+        )
+        sound = Step("look whether all of it works", self._require_sound, doing="Checking all of it")
         steps = (look, *self.remaking.plan_environment(), *new.plan_access(), sound)
         return Transaction(self.module.full_name, self.switch, steps)
 

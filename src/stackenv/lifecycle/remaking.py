@@ -41,6 +41,7 @@ from stackenv.lifecycle.requirements import (
     split_off_stack,
 )
 from stackenv.lmod.bindings import Lmod
+from stackenv.output import format_count
 from stackenv.record import Package, Record
 from stackenv.transactions.transaction import Step
 
@@ -79,10 +80,16 @@ class Remaking:
     def plan_environment(self) -> tuple[Step, ...]:
         """Return the steps that make the environment with its packages, and write the record."""
         possible = " ".join(wanted.name for wanted in self.wanted if not wanted.why)
-        installs = [Step(f"install with pip: {possible}", self._install_with_pip)] if self.wanted else []
+        doing = f"Installing {format_count(len(self.wanted), 'package')}"
+        by_pip = Step(f"install with pip: {possible}", self._install_with_pip, doing=doing)
+        installs = [by_pip] if self.wanted else []
         if self.making.record.kind == "conda":
             names = " ".join(wanted.name for wanted in self.contents.conda) or "nothing"
-            installs = [Step(f"install with conda: {names}", self._install_with_conda), *installs]
+            doing = f"Installing {format_count(len(self.contents.conda), 'package')} of conda"
+            installs = [
+                Step(f"install with conda: {names}", self._install_with_conda, doing=doing),
+                *installs,
+            ]
         record = Step(f"write the record in {self.making.record.path}", self._complete)
         return (*self.making.plan_environment(installs), record)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from stackenv.errors import BusyError, StackenvError, TakenError, explain
-from stackenv.output import tell
+from stackenv.output import clear_status, show_status, tell
 from stackenv.record import read_command_words
 from stackenv.transactions.changes import Change
 from stackenv.transactions.interruption import ignoring_stopping, leaving_rest
@@ -21,13 +21,14 @@ from stackenv.transactions.journal import Journal, OpenJournal
 class Step:
     """One step that makes something beside what is there, or changes that in place after it was copied.
 
-    `sentence` is what a dry run prints; `undo` takes the step back, in the order given, also when
-    it was interrupted.
+    `sentence` is what a dry run prints, and `doing` what a terminal shows meanwhile, if that is something
+    else; `undo` takes the step back, in the order given, also when it was interrupted.
     """
 
     sentence: str
     carry_out: Callable[[], None]
     undo: tuple[Change, ...] = ()
+    doing: str = ""
 
 
 def find_nothing() -> str:
@@ -108,7 +109,7 @@ def carry_out(
     command
         As it was typed, for those who find the journal; empty: that of this process.
     tell
-        Hears each sentence before what it says is done.
+        Hears each sentence before what it says is done, but for steps where a terminal shows them.
 
     Raises
     ------
@@ -143,10 +144,12 @@ def carry_out(
 def carry_out_steps(transaction: Transaction, held: OpenJournal, tell: Callable[[str], None]) -> Switch:
     """Carry out the steps of `transaction`, note in `held` that the switch is to be finished; return it."""
     for step in transaction.steps:
-        tell(step.sentence)
+        if not show_status(step.doing or step.sentence):
+            tell(step.sentence)
         held.note((*step.undo, *held.said.undo))
         step.carry_out()
     switch = transaction.switch()
+    clear_status()
     require_as_seen(switch.seen)
     for sentence in switch.sentences:
         tell(sentence)

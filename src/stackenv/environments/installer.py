@@ -1,0 +1,43 @@
+"""The programs that install packages, pip and conda: what of their words is shown, and when."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from stackenv.output import SCREEN, show_status, write_aside
+
+
+def run_installer(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
+    """Run `command`, pip or conda; return its status and its words.
+
+    They are shown when it fails, and with --verbose as they come; a terminal always shows the last of them.
+    By a pipe, not by pip's --log: with that pip keeps from the terminal what a failed build has said.
+    """
+    words = []
+    doing = SCREEN.status
+    with subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                words.append(line)
+                if SCREEN.verbose:
+                    write_aside(line)
+                elif line.strip():
+                    show_status(f"{doing}: {line.strip()}", at_once=False)
+        except BaseException:
+            # What is undone must have nobody at work in it.
+            process.kill()
+            raise
+    show_status(doing)
+    if process.returncode and not SCREEN.verbose:
+        write_aside("".join(words))
+    return process.returncode, "".join(words)

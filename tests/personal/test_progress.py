@@ -1,0 +1,129 @@
+"""What is shown while pip installs: a line on a terminal, its words when it fails or they are asked for."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from test_interrupted import SLOW, require_nothing_left, wait_until
+from users import STACKENV, User, make_user
+
+# What pip says of any package that it installs.
+PIPS = ("Collecting", "Processing", "Installing collected packages", "Successfully installed")
+ERASED = "\x1b[2K"
+
+
+def says_pip(text: str) -> bool:
+    return any(line.startswith(PIPS) for line in text.splitlines())
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack) -> User:
+    """A user with an environment of two packages, and what create said in a pipe."""
+    user = make_user(tmp_path_factory.mktemp("progress"), one_stack)
+    (user.home / "list.txt").write_text("six\n")
+    made = create(user, "quiet", "biopython", "-r", "list.txt")
+    assert made.returncode == 0, made.stderr
+    (user.home / "said").write_text(made.stderr)
+    return user
+
+
+def create(user: User, *words: str) -> subprocess.CompletedProcess[str]:
+    return user.stackenv("create", *words, load=[user.stack.bundle_module])
+
+
+def test_the_words_of_pip_are_not_shown(owner: User) -> None:
+    assert not says_pip((owner.home / "said").read_text())
+    rebuilt = owner.stackenv("rebuild", "quiet")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert not says_pip(rebuilt.stderr + rebuilt.stdout)
+
+
+@pytest.mark.parametrize("option", ["-v", "--verbose"])
+def test_they_are_shown_when_they_are_asked_for(user: User, option: str) -> None:
+    made = create(user, "loud", "six", option)
+    assert made.returncode == 0, made.stderr
+    assert says_pip(made.stderr) and "Successfully installed six" in made.stderr
+    assert says_pip(user.stackenv("rebuild", "loud", option).stderr)
+
+
+def test_they_are_shown_whole_before_the_error_when_it_fails(user: User) -> None:
+    failed = create(user, "it", "six", "biopython==0.0.1")
+    assert failed.returncode == 10
+    reason = "No matching distribution found for biopython==0.0.1"
+    places = [failed.stderr.index(text) for text in ("Processing", reason, "stackenv: pip could")]
+    assert places == sorted(places)
+    require_nothing_left(user)
+
+
+class AtTerminal:
+    """`stackenv WORDS` on a terminal of its own, with modules loaded; `shown` is what it wrote there."""
+
+    def __init__(self, user: User, *words: str) -> None:
+        loaded = user.run(f"module load {user.stack.bundle_module}; env -0")
+        environ = dict(entry.split("=", 1) for entry in loaded.stdout.split("\0") if "=" in entry)
+        self.leader, follower = pty.openpty()
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", STACKENV, *words],
+            **dict.fromkeys(("stdin", "stdout", "stderr"), follower),
+            env={**environ, "TERM": "xterm"},
+            cwd=user.home,
+        )
+        os.close(follower)
+        self.shown = ""
+
+    def read(self, until: str = "\0") -> str:
+        """Read what is shown, to its end or as far as `until`; return all of it."""
+        deadline = time.monotonic() + 120
+        while until not in self.shown and time.monotonic() < deadline:
+            try:
+                self.shown += os.read(self.leader, 65536).decode(errors="replace")
+            except OSError:  # the other end is closed
+                break
+        return self.shown
+
+    def end(self) -> int:
+        """Return the status of the command."""
+        self.read()
+        os.close(self.leader)
+        return self.process.wait(60)
+
+
+def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
+    (user.home / "list.txt").write_text("six\n")
+    running = AtTerminal(user, "create", "it", "biopython", "-r", "list.txt")
+    assert running.end() == 0, running.shown
+    based, installing = f"Creating it/1.0 on {user.stack.bundle_module} ...", "Installing 1 package and what"
+    assert 0 < running.shown.index(based) < running.shown.index(f"{installing} list.txt lists ...")
+    # pip's own words are nowhere but in that line.
+    assert not says_pip(running.shown.replace("\r", "\n"))
+    # It is erased before what stays, in which there is no step.
+    stays = running.shown[running.shown.rindex(ERASED) :]
+    assert "it/1.0 is ready" in stays and "ml use ~/modules; ml it" in stays
+    assert "see whether it/1.0 is still free" not in running.shown
+    # The cursor is back.
+    assert running.shown.count("\x1b[?25l") == running.shown.count("\x1b[?25h") > 0
+
+
+def test_control_c_at_the_terminal_undoes_and_leaves_a_clean_line(user: User, tmp_path: Path) -> None:
+    package = tmp_path / "slow"
+    package.mkdir()
+    (package / "setup.py").write_text(SLOW.format(marker=str(package / "started")))
+    running = AtTerminal(user, "create", "it", "--no-build-isolation", str(package))
+    wait_until(lambda: (package / "started").exists() or running.process.poll() is not None)
+    os.write(running.leader, b"\x03")
+    assert running.end() == 130, running.shown
+    assert running.shown.count("\x1b[?25l") == running.shown.count("\x1b[?25h") > 0
+    last = running.shown[running.shown.rindex(ERASED) :]
+    assert "stackenv: interrupted by SIGINT; what was begun is undone" in last
+    require_nothing_left(user)
+
+
+def test_a_terminal_without_escape_sequences_gets_lines(user: User) -> None:
+    made = user.run(f"module load {user.stack.bundle_module}; TERM=dumb script -qec 'stackenv create it' log")
+    assert made.returncode == 0, made.stderr
+    assert "stackenv: make the folder" in made.stdout and "\x1b" not in made.stdout
