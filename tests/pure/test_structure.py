@@ -113,3 +113,12 @@ def test_a_command_imports_its_subject_when_it_runs(command: Path) -> None:
     # Only the build of stackenv's own module runs it.
     also = {"modulefile"} if command.stem == "completions_and_man" else set()
     assert imported <= {"", "cli", "errors", "output"} | also
+
+
+def test_a_venv_is_made_without_what_checks_an_activation_or_a_terminal_needs() -> None:
+    code = "import sys, stackenv.cli.create, stackenv.lifecycle.create; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    imported = done.stdout.split()
+    assert "stackenv.lifecycle.making" in imported
+    unneeded = ("stackenv.health", "stackenv.conda.activation", "packaging.requirements", "rich")
+    assert [name for name in imported if name.startswith(unneeded)] == []

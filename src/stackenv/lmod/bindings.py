@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fcntl import F_SETFL, fcntl
@@ -283,18 +284,31 @@ def run(
         except OSError as error:
             hint = "" if error.errno == errno.E2BIG else NAME_LMOD
             raise refuse(f"{command[0]} cannot be started: {error.strerror}", "", hint) from error
+        # Not wait(timeout): that sleeps for up to 0.05 s beyond the end, which is as long as Lmod takes.
+        late = threading.Event()
+        clock = threading.Timer(timeout_s, end_late, (process, late))
+        clock.daemon = True
+        clock.start()
         try:
-            status = process.wait(timeout_s)
-        except subprocess.TimeoutExpired as error:
-            what = f"{' '.join(command)} did not end within {timeout_s} s and was killed"
-            said = os.fsdecode(read_memory(words)).strip()
-            raise refuse(what, said, "look for a modulefile that waits for something") from error
+            status = process.wait()
         finally:
+            clock.cancel()
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        if late.is_set():
+            what = f"{' '.join(command)} did not end within {timeout_s} s and was killed"
+            said = os.fsdecode(read_memory(words)).strip()
+            raise refuse(what, said, "look for a modulefile that waits for something")
         said = os.fsdecode(read_memory(words)).strip()
         return subprocess.CompletedProcess(command, status, read_memory(output).decode("latin-1"), said)
+
+
+def end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    """Kill `process`, with all that it started, and say by `late` that it is so."""
+    if process.returncode is None:
+        late.set()
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def open_memory() -> BinaryIO:
