@@ -254,6 +254,26 @@ def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+ENDING = """\
+import atexit, sys, threading, time
+from stackenv.cli.start import end
+atexit.register(print, "called")
+threading.Thread(target=lambda: (time.sleep(0.2), print("waited"))).start()
+end(int(sys.argv[1]))
+"""
+
+
+def test_who_wants_to_be_called_at_the_end_is_and_threads_are_waited_for() -> None:
+    done = run("-c", ENDING, "3", command=Path(sys.executable))
+    assert (done.returncode, done.stdout.split(), done.stderr) == (3, ["waited", "called"], "")
+
+
+def test_last_words_that_cannot_be_written_are_a_failure_as_everywhere_in_python() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", ENDING, "0"], stdout=full, check=False)
+    assert done.returncode == 120
+
+
 def test_a_reader_that_leaves_early_sees_no_traceback(root: Path) -> None:
     # The pipe has no reader when the text is written.
     read, write = os.pipe()
