@@ -214,41 +214,40 @@ def shorten_list(items: Sequence[str], shown: int = 5) -> str:
     return ", ".join(items[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
-@contextlib.contextmanager
-def showing_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Within the block show on a terminal how much of `total` is done; the function given adds to it."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda more: progress.advance(task, more)
-
-
-@contextlib.contextmanager
-def showing_count(title: str, what: str) -> Iterator[Callable[[int], None]]:
+def showing_count(title: str, what: str) -> contextlib.AbstractContextManager[Callable[[int], None]]:
     """Within the block show on a terminal how many of `what` were seen; the function given adds to it."""
+    return showing_progress(title, None, what)
+
+
+@contextlib.contextmanager
+def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[Callable[[int], None]]:
+    """Within the block show on a terminal how much of `total` is done; the function given adds to it.
+
+    Where the total is not known, None, how many of `what` are.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
     import time
 
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        TextColumn,
+    )
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn(f"{{task.completed:,.0f}} {what}"),
-    )
+    name = TextColumn("{task.description}", markup=False)
+    columns: tuple[ProgressColumn, ...] = (name, BarColumn(), MofNCompleteColumn())
+    if total is None:
+        columns = (SpinnerColumn(), name, TextColumn(f"{{task.completed:,.0f}} {what}"))
     # No thread of its own: who is in the block may start processes by fork(2).
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(title, total=None)
+        task = progress.add_task(title, total=total)
         shown = 0.0
 
         def advance(more: int) -> None:

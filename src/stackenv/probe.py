@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
 from stackenv.errors import StackenvError
+
+# How often people see how far it has come.
+HEAR_S = 0.2
 
 
 class ProbeError(StackenvError):
@@ -81,18 +86,24 @@ class RunningProbe:
             self.remove_files()
             raise ProbeError(self.python, f"does not run: {error.strerror}") from error
 
-    def answer(self, timeout_s: float) -> Any:
-        """Return the answer.
+    def answer(self, timeout_s: float, on_output: Callable[[int], object] = id) -> Any:
+        """Return the answer; `on_output` hears now and then how many bytes the script has written.
 
         Raises
         ------
         ProbeError
             When it does not end in time, or ends without an answer; its own words are in the message.
         """
-        try:
-            status = self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise ProbeError(self.python, f"does not end: killed after {timeout_s} s") from None
+        until = time.monotonic() + timeout_s
+        while True:
+            left = until - time.monotonic()
+            try:
+                status = self.process.wait(max(0, min(left, HEAR_S)))
+                break
+            except subprocess.TimeoutExpired:
+                if left <= 0:
+                    raise ProbeError(self.python, f"does not end: killed after {timeout_s} s") from None
+                on_output(os.fstat(self.output.fileno()).st_size)
         try:
             # Its status does not count: with some extensions a Python crashes at its very end.
             return json.loads(self.answered.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from stackenv.environments.store import StoredModule
 from stackenv.errors import LostRecordError, StackenvError
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import Finding
+from stackenv.health.installed_files import showing_nothing
 from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
+from stackenv.health.side_by_side import count_processes, look_side_by_side
 from stackenv.output import showing_progress
 
 # The subject of what is found in the account.
@@ -23,22 +26,36 @@ Found = list[tuple[str, list[Finding]]]
 
 def look(name: str | None, context: Context) -> Found:
     """Return what is found in the environment `name`, or in the account and all environments."""
-    store = context.store
-    modules = [store.find(name, default=True)] if name else list(store.list_modules())
-    loader, found = StackLoader(context.environ), []
-    with showing_progress("looking", len(modules) + 1) as advance:
-        # First, for what is wrong there is often the cause of what is wrong in an environment.
-        if not name and not context.shared:
-            account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.configuration)
-            found.append((ACCOUNT, list(apply_rules(ACCOUNT_RULES, account))))
-        advance(1)
-        for module in modules:
-            subject = describe_subject(module, context, loader, thorough=bool(name))
-            with closing(subject):
-                subject.begin()
-                found.append((module.full_name, list(apply_rules(ENVIRONMENT_RULES, subject))))
-            advance(1)
-    return found
+    loader = StackLoader(context.environ)
+    if name:
+        module = context.store.find(name, default=True)
+        environment = describe_subject(module, context, loader, thorough=True)
+        return [(module.full_name, look_at(environment))]
+    modules = list(context.store.list_modules())
+    environments = [describe_subject(module, context, loader, thorough=False) for module in modules]
+    subjects = [environment.full_name for environment in environments]
+    looks = [functools.partial(look_at, environment) for environment in environments]
+    # First, for what is wrong there is often the cause of what is wrong in an environment.
+    if not context.shared:
+        subjects.insert(0, ACCOUNT)
+        looks.insert(0, functools.partial(look_at_account, context))
+    with showing_progress("looking", len(looks)) as advance:
+        # Before the processes begin, which would each load the same ones.
+        loader.load_all(e.stack_key for e in environments if e.record is not None and e.record.modules)
+        return list(zip(subjects, look_side_by_side(looks, advance, count_processes(len(looks)))))
+
+
+def look_at(environment: CheckedEnvironment) -> list[Finding]:
+    """Return what is found in `environment`."""
+    with closing(environment):
+        environment.begin()
+        return list(apply_rules(ENVIRONMENT_RULES, environment))
+
+
+def look_at_account(context: Context) -> list[Finding]:
+    """Return what is found in the user's account."""
+    account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.configuration)
+    return list(apply_rules(ACCOUNT_RULES, account))
 
 
 def describe_subject(
@@ -64,4 +81,5 @@ def describe_subject(
         configuration=context.configuration,
         loader=loader,
         thorough=thorough,
+        showing=showing_progress if thorough else showing_nothing,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import Distribution
@@ -16,9 +17,12 @@ from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError
 from stackenv.health.extensions import RunningImports, list_extensions
 from stackenv.health.finding import RunCommand
-from stackenv.health.installed_files import Fault, Showing, list_faults, showing_nothing
+from stackenv.health.installed_files import THREADS, Fault, Showing, list_faults, showing_nothing
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Record
+
+# MODULEPATH, modules, and whether their Python and its packages are asked for.
+StackKey = tuple[str, tuple[str, ...], bool]
 
 
 @dataclass
@@ -26,15 +30,32 @@ class StackLoader:
     """Loads modules, each set of them once: environments often have the same base modules."""
 
     environ: Mapping[str, str]
-    loaded: dict[tuple[str, tuple[str, ...], bool], Stack] = field(default_factory=dict)
+    loaded: dict[StackKey, Stack | StackenvError] = field(default_factory=dict)
 
-    def load(self, modulepath: str, modules: tuple[str, ...], with_python: bool) -> Stack:
-        """Return the stack of `modules`; raise as `load_stack` does."""
-        key = (modulepath, modules, with_python)
+    def load(self, key: StackKey) -> Stack:
+        """Return the stack of `key`; raise as `load_stack` does."""
         if key not in self.loaded:
-            environ = {**self.environ, "MODULEPATH": modulepath}
-            self.loaded[key] = load_stack(Lmod.find(environ).purged(), modules, with_python)
-        return self.loaded[key]
+            self.loaded[key] = self.try_load(key)
+        loaded = self.loaded[key]
+        if isinstance(loaded, StackenvError):
+            raise loaded
+        return loaded
+
+    def load_all(self, keys: Iterable[StackKey]) -> None:
+        """Load the stacks of `keys`, several at a time: most of it is waiting for Lmod."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self.loaded]
+        if len(missing) > 1:
+            with ThreadPoolExecutor(THREADS) as pool:
+                self.loaded.update(zip(missing, pool.map(self.try_load, missing)))
+
+    def try_load(self, key: StackKey) -> Stack | StackenvError:
+        """Return the stack of `key`, or why there is none."""
+        modulepath, modules, with_python = key
+        environ = {**self.environ, "MODULEPATH": modulepath}
+        try:
+            return load_stack(Lmod.find(environ).purged(), modules, with_python)
+        except StackenvError as error:
+            return error
 
     @cached_property
     def modules(self) -> dict[str, str]:
@@ -103,6 +124,12 @@ class CheckedEnvironment:
         project = ("--shared", str(self.shared)) if self.shared else ()
         return RunCommand(("stackenv", "edit", self.full_name, "--refresh", *project))
 
+    @property
+    def stack_key(self) -> StackKey:
+        """What the loader takes for its stack."""
+        assert self.record is not None
+        return self.modulepath, self.record.modules, self.record.kind == "venv"
+
     @cached_property
     def stack(self) -> Stack:
         """The modules of the record, loaded now.
@@ -114,8 +141,7 @@ class CheckedEnvironment:
         StackenvError
             When their Python does not run.
         """
-        assert self.record is not None
-        return self.loader.load(self.modulepath, self.record.modules, self.record.kind == "venv")
+        return self.loader.load(self.stack_key)
 
     @property
     def loaded_stack(self) -> Stack | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.environments.own_packages import read_record_rows
+from stackenv.health.installed_files import Showing, showing_nothing
 from stackenv.probe import RunningProbe, run_probe
 
 PROBE = Path(__file__).with_name("probe_imports.py")
@@ -86,8 +87,8 @@ class RunningImports:
         together = [name for group in groups for name in group]
         self.probe = RunningProbe(self.python, PROBE, environ, [together])
 
-    def list_failed(self) -> list[FailedImport]:
-        """Return what does not import; wait for it.
+    def list_failed(self, showing: Showing = showing_nothing) -> list[FailedImport]:
+        """Return what does not import; wait for it, and show how far it has come.
 
         What has failed beside the modules of other packages is tried again without those: they may have
         loaded other libraries of the same names, and who uses one of them does not load the other.
@@ -97,7 +98,15 @@ class RunningImports:
         ProbeError
             When the Python does not run.
         """
-        failed = [FailedImport(*words) for words in self.probe.answer(TIMEOUT_S)]
+        done = 0
+        with showing("importing", sum(map(len, self.groups))) as advance:
+
+            def hear(written: int) -> None:
+                nonlocal done
+                advance(written - done)
+                done = written
+
+            failed = [FailedImport(*words) for words in self.probe.answer(TIMEOUT_S, hear)]
         doubtful = {f.name for f in failed if f.kind != "slow" and (f.is_broken or f.is_of_elsewhere)}
         again = [[name for name in group if name in doubtful] for group in self.groups]
         if not doubtful:

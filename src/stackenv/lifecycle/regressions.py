@@ -26,8 +26,7 @@ def list_new_faults(
     What packages need of each other cannot be compared where the modules of the old one are gone: it is
     said, and is no reason against the new one.
     """
-    loaded = {(stack.modulepath, stack.modules, new.kind == "venv"): stack}
-    loader = StackLoader(context.environ, loaded)
+    loader = StackLoader(context.environ, {(stack.modulepath, stack.modules, new.kind == "venv"): stack})
     found = list_faults(look_at(new, modulefile, context, loader, believed=True))
     if not found:
         return []

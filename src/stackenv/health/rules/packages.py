@@ -120,7 +120,7 @@ def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding for each own package with extensions that crash or that the loader refuses."""
     if environment.imports is None:
         return
-    failed = {found.name: found for found in environment.imports.list_failed()}
+    failed = {found.name: found for found in environment.imports.list_failed(environment.showing)}
     for distribution, names in environment.extensions.items():
         elsewhere = [name for name in names if name in failed and failed[name].is_of_elsewhere]
         yield from report_elsewhere(distribution, elsewhere, failed)

@@ -1,0 +1,96 @@
+"""Looks in processes of their own: their order, how many at once, and what becomes of one that is killed."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from stackenv.health import side_by_side
+from stackenv.health.side_by_side import count_processes, look_side_by_side
+
+pytestmark = pytest.mark.quick
+
+
+def run(looks: list, processes: int) -> tuple[list, int]:
+    """Return what `looks` find, and how many were told of."""
+    done = []
+    return look_side_by_side(looks, done.append, processes), sum(done)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 9])
+def test_what_is_found_comes_in_the_order_of_the_looks(processes: int) -> None:
+    def look(number: int) -> int:
+        time.sleep((5 - number) / 100)
+        return number
+
+    assert run([functools.partial(look, number) for number in range(5)], processes) == ([0, 1, 2, 3, 4], 5)
+    assert run([], processes) == ([], 0)
+
+
+def test_not_more_than_allowed_are_at_work_and_none_stays(tmp_path: Path) -> None:
+    def look(number: int) -> tuple[int, int]:
+        mark = tmp_path / str(number)
+        mark.touch()
+        time.sleep(0.05)
+        seen = len(list(tmp_path.iterdir()))
+        mark.unlink()
+        return os.getpid(), seen
+
+    found, _ = run([functools.partial(look, number) for number in range(7)], 3)
+    assert len({number for number, _ in found}) == 3
+    assert 1 < max(seen for _, seen in found) <= 3
+    for number, _ in found:
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+
+
+def test_one_that_is_killed_or_fails_is_tried_here() -> None:
+    here = os.getpid()
+
+    def look(kind: str) -> str:
+        if kind == "killed" and os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        # What cannot be sent: a function of a function.
+        return (lambda: None) if kind == "odd" and os.getpid() != here else kind
+
+    looks = [functools.partial(look, kind) for kind in ("killed", "odd", "well")]
+    assert run(looks, 2) == (["killed", "odd", "well"], 3)
+
+
+def test_where_no_process_can_start_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A fork that the system refuses, in its place: to fill up a node is no test.
+    monkeypatch.setattr(side_by_side, "start_workers", lambda looks, number: {})
+    assert run([os.getpid] * 3, 2) == ([os.getpid()] * 3, 3)
+
+
+def test_an_error_of_a_look_ends_those_at_work() -> None:
+    here = os.getpid()
+
+    def look(kind: str) -> None:
+        if kind == "slow":
+            time.sleep(60)
+        if os.getpid() == here:
+            raise RuntimeError(kind)
+        os._exit(1)
+
+    begun = time.monotonic()
+    with pytest.raises(RuntimeError, match="wrong"):
+        run([functools.partial(look, kind) for kind in ("slow", "wrong")], 2)
+    assert time.monotonic() - begun < 30
+
+
+def test_as_many_processes_as_processors_and_memory_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In place of this machine's: others have more, or less.
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
+    for free, number in ((10**12, 8), (10**9, 3), (10**6, 1), (0, 1)):
+        monkeypatch.setattr(side_by_side, "read_free_bytes", lambda free=free: free)
+        assert (count_processes(20), count_processes(2)) == (number, min(number, 2))
+
+
+def test_the_free_memory_is_known() -> None:
+    assert side_by_side.read_free_bytes() > 10**6
