@@ -270,7 +270,7 @@ def test_who_wants_to_be_called_at_the_end_is_and_threads_are_waited_for() -> No
 
 def test_last_words_that_cannot_be_written_are_a_failure_as_everywhere_in_python() -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-c", ENDING, "0"], stdout=full, check=False)
+        done = subprocess.run([sys.executable, "-I", "-c", ENDING, "0"], stdout=full, check=False)
     assert done.returncode == 120
 
 
