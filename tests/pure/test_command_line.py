@@ -254,6 +254,11 @@ def test_a_full_disk_is_said_in_a_sentence(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_command_collects_its_garbage() -> None:
+    code = "import gc, sys; from stackenv.cli.start import main; main(); print(gc.isenabled())"
+    assert run("-c", code, "site", "hooks", command=Path(sys.executable)).stdout.endswith("\nTrue\n")
+
+
 ENDING = """\
 import atexit, sys, threading, time
 from stackenv.cli.start import end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import shlex
 import signal
@@ -115,6 +116,7 @@ def stackenv() -> None:
       module load SciPy-bundle
       stackenv create biopy biopython
     """
+    gc.enable()
     # click calls this when the command is imported, and runs it next: it may have something to put away.
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)

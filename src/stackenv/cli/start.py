@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 
@@ -67,6 +68,9 @@ def answer(words: list[str]) -> int:
         from stackenv.cli.completion import complete
 
         complete(os.environ[COMPLETE_VARIABLE])
+    # What is imported stays, and to look for garbage in it takes a tenth of the start. The command itself
+    # has it looked for again.
+    gc.disable()
     from stackenv.cli.main import run
 
     return run(words)
