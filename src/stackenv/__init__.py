@@ -16,3 +16,6 @@ __version__ = "0.1.0"
 
 # In everything that stackenv writes, so that it knows its own.
 STACKENV_UUID = "5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94"
+# Below the prefix of an environment: the folder of what stackenv puts there, and the record in it.
+FOLDER = "stackenv"
+RECORD_FILE = f"{FOLDER}/record.json"

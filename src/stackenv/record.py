@@ -35,13 +35,12 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from stackenv import FOLDER as FOLDER
+from stackenv import RECORD_FILE as RECORD_FILE
 from stackenv import STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, explain
 
 RECORD_VERSION = 1
-# Where it is, below the environment's prefix.
-FOLDER = "stackenv"
-RECORD_FILE = f"{FOLDER}/record.json"
 # By these files, which venv and conda write, a folder is an environment.
 TOOLS_MARKS = ("pyvenv.cfg", "conda-meta/history")
 # Before what the modulefile repeats.

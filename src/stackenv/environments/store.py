@@ -7,13 +7,15 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from stackenv import STACKENV_UUID
+from stackenv import RECORD_FILE, STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.lmod.versions import order_version
-from stackenv.record import RECORD_FILE, Record, parse_record
+
+if TYPE_CHECKING:
+    from stackenv.record import Record
 
 # Compiled where they are used: few commands need them, and it takes as long as reading ten modulefiles.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}"
@@ -67,8 +69,7 @@ def parse_full_name(text: str) -> tuple[str, str]:
     return check_name(name), check_name(version, "version") if slash else ""
 
 
-@dataclass(frozen=True)
-class StoredModule:
+class StoredModule(NamedTuple):
     """A modulefile that stackenv wrote; `prefix` is its environment's folder."""
 
     name: str
@@ -122,6 +123,8 @@ class StoredModule:
                 f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if nobody needs it: "
                 f"stackenv remove {self.full_name}",
             ) from error
+        from stackenv.record import parse_record
+
         try:
             return parse_record(text, str(self.record_path), contents)
         except LostRecordError as error:
@@ -135,6 +138,8 @@ def read_former_record(prefix: Path) -> Record | None:
 
     That of a copy is the original's, as long as that is there.
     """
+    from stackenv.record import parse_record
+
     try:
         record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
     except (OSError, ValueError, StackenvError):
