@@ -158,6 +158,21 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.parametrize("name", POLICIES)
+def test_conda_is_asked_by_another_start_alone(name: str) -> None:
+    """As with `native_activation: false`: tests/copied_installations.py counts on it."""
+    native = load_configuration(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
+    asking = native._replace(native_activation=False)
+    texts = []
+    for settings_of_site in (native, asking):
+        module = render_module(describe_conda_module(INSTALLATION, settings_of_site))
+        files = describe_installed_files(INSTALLATION, settings_of_site)
+        texts.append([module.partition("\n")[2], *map(render_installed_file, files)])
+    assert any("-ISB" in text for text in texts[0])
+    assert [text.replace("-ISB", "-I") for text in texts[0]] == [t.replace("-ISB", "-I") for t in texts[1]]
+    assert "-ISB" not in texts[1][0]
+
+
 def test_each_placeholder_of_a_rendered_file_is_replaced() -> None:
     files = describe_installed_files(INSTALLATION, default_policy())
     text = "".join(render_installed_file(file) for file in files if not file.path.endswith(".py"))

@@ -236,20 +236,25 @@ class World:
 
     def ask_started_conda(self, case: Case) -> Outcome:
         """Return what a conda answers that is started for this one question."""
+        conda = ("-I", f"{self.root}/bin/conda", "shell.posix+json")
+        done = self.start(case, *conda)
+        answer = None if done.returncode else json.loads(done.stdout)
+        return Outcome(answer, done.returncode, done.stderr)
+
+    def start(self, case: Case, *program: str) -> subprocess.CompletedProcess[str]:
+        """Run the installation's Python with the words of `program`, and those of the case behind them."""
         with self.arranged(case) as environ:
-            conda = [self.root / "bin/python", "-I", self.root / "bin/conda", "shell.posix+json"]
-            done = subprocess.run(
-                [*self.inside(), "env", "-i", *(f"{name}={value}" for name, value in environ.items()), *conda]
-                + [self.fill(word) for word in case.command],
-                cwd=self.fill(case.folder),
+            words, _, folder, _ = self.question(case, environ)
+            variables = [f"{name}={value}" for name, value in environ.items()]
+            return subprocess.run(
+                [*self.inside(), "env", "-i", *variables, self.root / "bin/python", *program, *words],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 errors="surrogateescape",
                 check=False,
             )
-        answer = None if done.returncode else json.loads(done.stdout)
-        return Outcome(answer, done.returncode, done.stderr)
 
 
 def make_home(home: Path) -> None:

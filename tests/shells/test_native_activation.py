@@ -36,6 +36,25 @@ STARTED = (
     "usage: activate one two",
 )
 
+# Odd bytes, values of the environment's own, levels, and what is handed over.
+PRINTED = (
+    "stacked, the flag last",
+    "deactivate down to a stacked one",
+    "state reactivated",
+    "state set before, left",
+    "state: in UTF-8",
+    "state: a surrogate",
+    "state: quotes and newlines",
+    "a name that is no UTF-8",
+    "a name with an umlaut",
+    "a name with quotes",
+    "PATH with odd characters",
+    "scripts with odd names",
+    "a condarc in UTF-8",
+    "a name that is not there",
+    "no YAML: a tab",
+)
+
 
 def sort_saved(answer: dict[str, Any] | None) -> str:
     """Return the text of an answer; the values it saves are sorted, which conda has in a set."""
@@ -97,6 +116,24 @@ def test_a_fork_of_conda_answers_as_a_start_of_it(activation_world: World, name:
     assert sort_saved(started.answer) == sort_saved(forked.answer)
     assert started.status == forked.status
     assert started.stderr == forked.stderr
+
+
+@pytest.mark.each_value("name", "dialect", "language")
+@pytest.mark.parametrize("language", ["C.UTF-8", "C", "de_DE.UTF-8"])
+@pytest.mark.parametrize("dialect", ["sh", "csh", "fish"])
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_program_prints_what_it_prints_when_conda_is_asked(
+    activation_world: World, name: str, dialect: str, language: str
+) -> None:
+    """Byte by byte, in each language; as a start without -S always asks conda."""
+    case = CASES[name]
+    shell = {"LANG": language, "STACKENV_CONDA_ROOT": "@ROOT@", "STACKENV_PROMPT": "=$ "}
+    case = dataclasses.replace(case, environ={**shell, "STACKENV_CONDA_BEFORE": "clean", **case.environ})
+    program = (f"{activation_world.root}/libexec/stackenv/activation.py", dialect, "base,hide,hide-modules")
+    native, asked = (activation_world.start(case, flags, *program) for flags in ("-ISB", "-I"))
+    assert (native.returncode, native.stdout) == (asked.returncode, asked.stdout)
+    assert native.stderr == asked.stderr
+    assert native.stdout or native.returncode
 
 
 def test_how_many_are_handed_over(record_property: Callable[[str, object], None]) -> None:

@@ -180,7 +180,7 @@ def test_any_question_gets_condas_answer_or_none(activation_world: World, case: 
 
 
 @pytest.mark.matrix
-@limit(3000)
+@limit(1500)
 @given(case=draw_case())
 def test_any_of_many_questions_gets_condas_answer_or_none(activation_world: World, case: Case) -> None:
     see_that_it_is_condas(activation_world, case)

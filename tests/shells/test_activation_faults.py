@@ -1,0 +1,151 @@
+"""What goes wrong in an activation is said in conda's own words, with its status, and changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from session import Result, Session, differences
+
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
+
+LOAD = "module load Anaconda3/2024.02-1"
+# For root everything can be read, unless it gives that up.
+AS_USERS_ARE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+# The last line of each traceback in a report of conda's.
+EXCEPTION = re.compile(r"^ *((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", re.MULTILINE)
+
+
+def break_condarc(home: Path) -> None:
+    (home / ".condarc").write_text("channels: [a\n")
+
+
+def break_state(home: Path) -> None:
+    (home / "conda/envs/one/conda-meta/state").write_text('{"env_vars": ')
+
+
+def close_prefix(home: Path) -> None:
+    (home / "conda/envs/one").chmod(0)
+
+
+def close_state(home: Path) -> None:
+    state = home / "conda/envs/one/conda-meta/state"
+    state.write_text('{"env_vars": {"A": "1"}}')
+    state.chmod(0)
+
+
+def remove_environment(home: Path) -> None:
+    shutil.rmtree(home / "conda/envs/one")
+
+
+def leave_as_it_is(home: Path) -> None:
+    pass
+
+
+FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a condarc that is no YAML": (break_condarc, "activate one"),
+    "a state that is no JSON": (break_state, "activate one"),
+    "a state that cannot be read": (close_state, "activate one"),
+    "an environment that has vanished": (remove_environment, "activate one"),
+    "a path that has vanished": (remove_environment, "activate conda/envs/one"),
+    "a name that does not exist": (leave_as_it_is, "activate nothing"),
+    "a name too many": (leave_as_it_is, "activate one two"),
+    "two flags": (leave_as_it_is, "activate --stack --no-stack one"),
+    "a name to leave": (leave_as_it_is, "deactivate one"),
+    "a flag that there is not": (leave_as_it_is, "activate --sideways"),
+}
+
+
+def words_of(stderr: str) -> list[str]:
+    """Return what of conda's words does not depend on the time, the folder and the program that called it."""
+    if "ERROR REPORT" in stderr:
+        return EXCEPTION.findall(stderr)
+    return [line.rstrip() for line in stderr.splitlines() if line.strip()]
+
+
+def ask_conda(root: str, result: Result, command: str) -> subprocess.CompletedProcess[str]:
+    """Return what conda itself says to `command` in the shell as it was before."""
+    conda = [f"{root}/bin/python", "-I", f"{root}/bin/conda", "shell.posix", *command.split()]
+    environ = result.snapshots["before"].environment
+    return subprocess.run(
+        [*AS_USERS_ARE, *conda],
+        env=dict(environ),
+        cwd=environ["HOME"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def session(session: Session) -> Session:
+    session.dialect = dataclasses.replace(session.dialect, command=(*AS_USERS_ARE, *session.dialect.command))
+    return session
+
+
+@pytest.mark.each_value("fault", "dialect")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_it_is_said_in_condas_words_and_changes_nothing(session: Session, stack, fault: str) -> None:
+    spoil, command = FAULTS[fault]
+    spoil(stack.home)
+    result = (
+        session.do(f"cd {stack.home}")
+        .check(LOAD)
+        .snapshot("before")
+        .check(f"conda {command}")
+        .snapshot("after")
+        .run()
+    )
+    condas = ask_conda(stack.root("2024.02-1"), result, command)
+    assert condas.returncode and words_of(condas.stderr)
+    assert result.statuses[-1] == condas.returncode
+    assert words_of(result.stderr) == words_of(condas.stderr)
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_an_environment_is_not_left_with_a_condarc_that_is_no_yaml(session: Session, stack) -> None:
+    result = (
+        session.check(LOAD, "conda activate one")
+        .do(f"echo 'channels: [a' > {stack.home}/.condarc")
+        .snapshot("before")
+        .check("conda deactivate")
+        .snapshot("after")
+        .run()
+    )
+    condas = ask_conda(stack.root("2024.02-1"), result, "deactivate")
+    assert result.statuses[-1] == condas.returncode != 0
+    assert words_of(result.stderr) == words_of(condas.stderr) != []
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+def test_an_unreadable_prefix_is_what_it_is_to_conda(session: Session, stack) -> None:
+    """Its scripts and its variables cannot be seen: it is on PATH, and nothing else of it."""
+    close_prefix(stack.home)
+    result = session.check(LOAD).snapshot("before").check("conda activate one").snapshot("after").run()
+    condas = ask_conda(stack.root("2024.02-1"), result, "activate one")
+    assert (result.statuses[-1] == 0) == (condas.returncode == 0)
+    assert words_of(result.stderr) == words_of(condas.stderr)
+    active = result.snapshots["after"].environment.get("CONDA_PREFIX")
+    assert (active is not None) == (f"CONDA_PREFIX='{active}'" in condas.stdout)
+
+
+def test_an_environment_that_vanishes_is_left_all_the_same(session: Session, stack) -> None:
+    """What its scripts have set stays: those that take it away have vanished with it."""
+    result = (
+        session.check(LOAD, "conda activate two")
+        .snapshot("two")
+        .check("conda activate three")
+        .do(f"rm -r {stack.environments}/three")
+        .check("conda deactivate")
+        .snapshot("back")
+        .run()
+    )
+    assert result.statuses == [0] * 4, result.stderr
+    left = differences(result.snapshots["two"], result.snapshots["back"]).keys()
+    assert left - {"variables"} == {"STACKENV_TEST_THREE"}

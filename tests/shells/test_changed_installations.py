@@ -1,0 +1,271 @@
+"""An installation that has changed since its module was made: conda is asked, and the answer is the same.
+
+The program is started as the shells' function `conda` starts it, for `conda activate one` in sh.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from built import CHECKOUT, BuiltModules
+from copied_installations import copy_installation
+from environments import make_environment
+
+COMPILED = "libexec/stackenv/activation.compiled"
+HISTORY = "conda-meta/history"
+PLUGIN = "[conda]\nlate = late_plugin\n"
+WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
+# What an activation may open for writing: nothing that is on a disk.
+DEVICES = ("/dev/null", "/dev/tty")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An installation of this test's own, and a home with the environment one."""
+
+    root: Path
+    home: Path
+
+    @property
+    def packages(self) -> Path:
+        return next(self.root.glob("lib/python3*/site-packages"))
+
+    def command(self, *words: str) -> list[str]:
+        """Return what the function `conda WORDS` of sh starts."""
+        program = self.root / "libexec/stackenv/activation.py"
+        return [f"{self.root}/bin/python", "-ISB", str(program), "sh", "base,hide,hide-modules", *words]
+
+    def environ(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.home),
+            "PATH": f"{self.root}/condabin:{self.root}/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "CONDA_ENVS_PATH": f"{self.home}/conda/envs",
+            "STACKENV_CONDA_ROOT": str(self.root),
+            "STACKENV_CONDA_BEFORE": "clean",
+            "STACKENV_PROMPT": "=$ ",
+        }
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env=self.environ(), capture_output=True, text=True, check=False)
+
+    def activate(self) -> str:
+        """Return the code of an activation."""
+        done = self.run(self.command("activate", "one"))
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def trace(self, calls: str, *before: str) -> str:
+        """Return the calls of this kind that an activation makes, in all its processes."""
+        trace = self.home.parent / "trace"
+        strace = ["strace", "-f", "-qq", "-e", f"trace={calls}", "-o", str(trace)]
+        done = self.run([*before, *strace, *self.command("activate", "one")])
+        assert done.returncode == 0, done.stderr
+        return trace.read_text(errors="replace")
+
+    def asks_conda(self, *before: str) -> bool:
+        return "/site-packages/conda/" in self.trace("openat", *before)
+
+    def compile(self) -> str:
+        """Compile what an activation runs, as the hook does; return why conda will be asked, if it will."""
+        program = CHECKOUT / "modulefiles/libexec/compile_activation.py"
+        folder = self.root / "libexec/stackenv"
+        done = subprocess.run(
+            [f"{self.root}/bin/python", "-IB", str(program), str(folder)], capture_output=True, check=True
+        )
+        (self.root / COMPILED).write_bytes(done.stdout)
+        return done.stderr.decode()
+
+
+def own_folder(path: Path) -> None:
+    """Make of the link `path` a folder with links to all that is there."""
+    entries = list(path.resolve().iterdir())
+    if path.is_symlink():
+        path.unlink()
+    path.mkdir()
+    for entry in entries:
+        (path / entry.name).symlink_to(entry)
+
+
+@pytest.fixture
+def installation(built_modules: BuiltModules, tmp_path: Path) -> Installation:
+    made = Installation(tmp_path / "root", tmp_path / "home")
+    copy_installation(Path(built_modules.software, built_modules.miniconda), made.root)
+    make_environment(made.home / "conda/envs/one", "ONE")
+    return made
+
+
+@pytest.fixture
+def own_packages(installation: Installation) -> Installation:
+    """Return an installation into which packages can be installed."""
+    own_folder(installation.root / "lib")
+    for python in installation.root.glob("lib/python3*"):
+        if python.is_dir():
+            own_folder(python)
+            own_folder(python / "site-packages")
+    assert installation.asks_conda(), "its folder of packages is another one"
+    assert installation.compile() == ""
+    assert not installation.asks_conda()
+    return installation
+
+
+def append(path: Path) -> None:
+    with path.open("a") as stream:
+        stream.write("==> 2026-01-01 00:00:00 <==\n# cmd: conda update conda\n")
+
+
+def touch(path: Path) -> None:
+    os.utime(path)
+
+
+def cut(share: float) -> Callable[[Path], None]:
+    """Return what leaves so much of a file."""
+
+    def cut_file(path: Path) -> None:
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+
+    return cut_file
+
+
+def put(content: bytes) -> Callable[[Path], None]:
+    def put_content(path: Path) -> None:
+        path.write_bytes(content)
+
+    return put_content
+
+
+def compiled_by_another(path: Path) -> None:
+    """Leave what another Python has compiled: the first line says which one it was."""
+    _, newline, code = path.read_bytes().partition(b"\n")
+    path.write_bytes(b"cpython-39 30911f0" + newline + code)
+
+
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+CHANGES: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "conda was updated": (HISTORY, append),
+    "the history is another file": (HISTORY, touch),
+    "the history is gone": (HISTORY, Path.unlink),
+    "never compiled": (COMPILED, Path.unlink),
+    "compiled by another Python": (COMPILED, compiled_by_another),
+    "compiled to a folder": (COMPILED, make_folder),
+    "empty": (COMPILED, cut(0)),
+    "cut in the first line": (COMPILED, cut(0.0001)),
+    "cut in the middle": (COMPILED, cut(0.5)),
+    "cut at the end": (COMPILED, cut(0.9999)),
+    "garbage": (COMPILED, put(b"garbage\n" * 100)),
+    "zeros, after a crash": (COMPILED, put(bytes(40000))),
+}
+
+
+def test_an_installation_as_it_was_built_is_not_asked(installation: Installation) -> None:
+    assert not installation.asks_conda()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_conda_is_asked_after_a_change(installation: Installation, name: str) -> None:
+    known = installation.activate()
+    file, change = CHANGES[name]
+    change(installation.root / file)
+    assert installation.asks_conda()
+    assert installation.activate() == known
+
+
+def test_conda_is_asked_where_what_was_compiled_cannot_be_read(installation: Installation) -> None:
+    (installation.root / COMPILED).chmod(0)
+    # For root everything can be read, unless it gives that up.
+    without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    assert installation.asks_conda(*without)
+
+
+def test_a_copy_with_other_times_asks_conda_until_the_hook_runs_again(
+    installation: Installation, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copy"
+    shutil.copytree(installation.root, copied, symlinks=True, copy_function=shutil.copyfile)
+    for folder in ("bin", "libexec/stackenv/condabin"):
+        for path in (copied / folder).iterdir():
+            path.chmod(0o755)
+    moved = Installation(copied, installation.home)
+    assert moved.asks_conda()
+    known = moved.activate()
+    assert moved.compile() == ""
+    assert not moved.asks_conda()
+    assert moved.activate() == known
+    assert str(copied) in known and f"{installation.root}/" not in known
+
+
+def test_conda_is_asked_once_a_plugin_is_installed(own_packages: Installation) -> None:
+    known = own_packages.activate()
+    metadata = own_packages.packages / "late_plugin-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "entry_points.txt").write_text(PLUGIN)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: late-plugin\nVersion: 1.0\n")
+    (own_packages.packages / "late_plugin.py").write_text("")
+    assert own_packages.asks_conda()
+    assert own_packages.activate() == known
+
+
+def test_conda_is_asked_in_a_version_that_nobody_has_tried(own_packages: Installation) -> None:
+    known = own_packages.activate()
+    package = own_packages.packages / "conda"
+    own_folder(package)
+    version = package / "_version.py"
+    text = version.read_text()
+    version.unlink()
+    version.write_text(text.replace("24.7.1", "24.7.2"))
+    said = own_packages.compile()
+    assert "24.7.2" in said and "24.7.1" in said
+    assert own_packages.asks_conda()
+    assert own_packages.activate() == known
+
+
+def describe_files(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Return the files and folders below `folder`: when each was changed, its size, its number."""
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        status = path.lstat()
+        found[str(path)] = status.st_mtime_ns, status.st_size, status.st_ino
+    return found
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.matrix)])
+def test_many_activations_at_once_write_nothing(installation: Installation, count: int) -> None:
+    folders = (installation.root, installation.home)
+    before = [describe_files(folder) for folder in folders]
+    processes = [
+        subprocess.Popen(
+            installation.command("activate", "one"),
+            env=installation.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        said = set(pool.map(subprocess.Popen.communicate, processes))
+    assert said == {(installation.activate(), "")}
+    assert {process.returncode for process in processes} == {0}
+    assert [describe_files(folder) for folder in folders] == before
+
+
+def test_an_activation_opens_nothing_for_writing_and_takes_no_lock(installation: Installation) -> None:
+    calls = installation.trace("%file,flock,fcntl,ftruncate")
+    opened = [line for line in calls.splitlines() if WRITING.search(line)]
+    assert not [line for line in opened if not any(f'"{device}"' in line for device in DEVICES)]
+    for call in ("flock(", "F_SETLK", "mkdir", "rename", "unlink", "link(", "ftruncate(", "chmod", "utime"):
+        assert not [line for line in calls.splitlines() if call in line and "readlink(" not in line]
+    assert "activation.compiled" in calls
