@@ -8,6 +8,8 @@ import pytest
 from findings import read_findings
 from people import COMMAND, Person, make_person, make_site
 
+from stackenv import STACKENV_UUID
+
 FINDING = ["subject", "rule", "level", "what", "where", "why", "hint", "fix"]
 
 
@@ -20,6 +22,20 @@ def test_says_that_nothing_is_wrong(person: Person) -> None:
     done = person.stackenv("check", "biopy")
     assert done.stdout == "nothing is wrong: 1 environment\n"
     assert person.stackenv("doctor", "biopy").stdout == done.stdout
+
+
+def test_environments_come_in_their_order_however_long_each_takes(person: Person) -> None:
+    # Looked at side by side; each leads to nothing.
+    names = [f"{name}/1.0" for name in "abcdefg"]
+    for number, name in enumerate(names):
+        path = person.modules / f"{name}.lua"
+        path.parent.mkdir(parents=True)
+        record = person.home / f"gone{number}/stackenv/record.json"
+        path.write_text(f"-- {STACKENV_UUID} stackenv\n-- record: {record}\n")
+    (person.home / ".condarc").write_text("channels: [")
+    found = check(person, status=1)
+    assert list(dict.fromkeys(finding["subject"] for finding in found)) == ["your account", *names]
+    assert found == check(person, status=1)
 
 
 def test_changes_nothing(person: Person) -> None:

@@ -15,6 +15,7 @@ from stackenv.configuration.cache import CACHE_FILE, pack, read_configuration, u
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.errors import ConfigurationError
+from stackenv.private_cache import LARGEST_BYTES
 
 EVERYTHING = """\
 version: 1
@@ -158,7 +159,7 @@ BREAKS = {
     "written by the group": lambda path: path.chmod(0o620),
     "in a folder of everybody": lambda path: path.parent.chmod(0o777),
     "unreadable": lambda path: path.chmod(0),
-    "large": lambda path: os.truncate(path, cache.LARGEST_BYTES + 1),
+    "large": lambda path: os.truncate(path, LARGEST_BYTES + 1),
 }
 
 

@@ -43,6 +43,16 @@ def submit(cluster: Cluster, typed: str) -> Job:
     return cluster.wait(answer.stdout.strip())
 
 
+def test_tab_offers_the_partitions_of_slurm_and_the_environments(cluster: Cluster) -> None:
+    for line, offered in (
+        ("stackenv job biopy --partition ", ["epyc2", "bdw"]),
+        ("stackenv job biopy -p epyc2,b", ["epyc2,bdw"]),
+        ("stackenv job p", ["pandas"]),
+    ):
+        answer = cluster.log_in(f"_STACKENV_COMPLETE={shlex.quote(line)} stackenv")
+        assert [part.split("\t")[1] for part in answer.stdout.splitlines()] == offered, answer.stderr
+
+
 @pytest.mark.each_value("name", "options")
 @pytest.mark.parametrize(
     "options",

@@ -7,10 +7,7 @@ say there. Without a home, on a read-only or a full disk nothing is kept, and no
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +17,9 @@ from stackenv import __version__
 from stackenv.configuration import path_template, settings
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.configuration.site_file import SHIPPED_FILE, find_configuration_file
-from stackenv.user_paths import find_user_folder
+from stackenv.private_cache import find_cache, read_file, read_private, write_private
 
 CACHE_FILE = "stackenv/configuration.json"
-# Twice what a site configuration may hold, and what it becomes.
-LARGEST_BYTES = 4 * 1024 * 1024
-WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 # The kinds of values of settings that JSON does not have, by the names that they have in the cache.
 KINDS: Mapping[str, Any] = {
     "tuple": tuple,
@@ -49,11 +43,10 @@ def read_configuration(environ: Mapping[str, str]) -> SiteConfiguration:
         As `find_configuration_file` and `load_configuration` do.
     """
     path = find_configuration_file(environ)
-    caches = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
-    key = describe_source(path) if caches else None
-    if caches is None or key is None:
+    cache = find_cache(environ, CACHE_FILE)
+    key = describe_source(path) if cache else None
+    if cache is None or key is None:
         return load(path)
-    cache = caches / CACHE_FILE
     known = read_cache(cache, key)
     if known is None:
         known = load(path)
@@ -82,29 +75,13 @@ def describe_source(path: Path) -> list[Any] | None:
     return [__version__, [[s.st_size, s.st_mtime_ns] for s in sources], str(path), text]
 
 
-def read_file(path: Path, flags: int = 0) -> tuple[str, os.stat_result]:
-    """Return text and status of the regular file `path`, opened with `flags`; raise ValueError else."""
-    # A named pipe would block.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
-            raise ValueError("no file that stackenv writes")
-        return os.read(handle, LARGEST_BYTES).decode(), status
-    finally:
-        os.close(handle)
-
-
 def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
     """Return what the cache in the file `path` has for `key`; None when it has not, or is not to be trusted.
 
-    Only this user may have written it: neither the file nor its folder is another's, or writable by others.
+    Only this user may have written it.
     """
     try:
-        text, status = read_file(path, os.O_NOFOLLOW)
-        if not is_private(status) or not is_private(path.parent.stat()):
-            return None
-        found = json.loads(text)
+        found = json.loads(read_private(path))
         configuration = unpack(found["configuration"]) if found["key"] == key else None
     # What a full disk or another program has left there: it is made again.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -116,32 +93,9 @@ def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
     return configuration if templates is None or templates.is_dir() else None
 
 
-def is_private(status: os.stat_result) -> bool:
-    """Tell whether a file or folder is this user's, and others cannot write it."""
-    return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
-
-
 def write_cache(path: Path, key: list[Any], configuration: SiteConfiguration) -> None:
-    """Keep `configuration` for `key` in `path`, whole or not at all; not in another user's folder."""
-    text = json.dumps({"key": key, "configuration": pack(configuration)})
-    draft = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        caches, me = path.parent.parent, os.geteuid()
-        # With another user's HOME, as by sudo, the files would be in that user's way.
-        if not caches.is_dir() and caches.parent.stat().st_uid == me:
-            caches.mkdir(0o700)
-        if caches.stat().st_uid == me:
-            path.parent.mkdir(0o700, exist_ok=True)
-        if not is_private(path.parent.stat()):
-            return
-        # Not synced: what a crash cuts short is no JSON, and is made again.
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123
-                stream.write(text)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+    """Keep `configuration` for `key` in `path`."""
+    write_private(path, json.dumps({"key": key, "configuration": pack(configuration)}))
 
 
 def pack(value: Any) -> Any:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
-import stat
 import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stackenv.errors import StackenvError
-from stackenv.transactions.files import write_file
-from stackenv.user_paths import find_user_folder
+from stackenv.private_cache import find_cache, read_private, write_private
 
 LIST_FILE = "stackenv/partitions.json"
 # Sites add partitions less often than once a day, and ask users not to poll Slurm.
@@ -33,28 +28,22 @@ def list_partitions(environ: Mapping[str, str]) -> list[str]:
     if not sinfo:
         return []
     cluster, now = environ.get("SLURM_CONF", ""), time.time()
-    cache = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
-    kept = read_list(cache / LIST_FILE) if cache else {}
+    cache = find_cache(environ, LIST_FILE)
+    kept = read_list(cache) if cache else {}
     if kept.get("cluster") != cluster:
         kept = {"cluster": cluster, "asked": 0, "names": []}
     if not 0 <= now - kept["asked"] < AGE_S:
         kept = {**kept, "asked": now, "names": ask_partitions(sinfo, environ) or kept["names"]}
-        # A home that is full or read-only: asked again each time.
-        with contextlib.suppress(StackenvError):
-            if cache:
-                write_file(cache / LIST_FILE, json.dumps(kept))
+        if cache:
+            write_private(cache, json.dumps(kept))
     return list(kept["names"])
 
 
 def read_list(path: Path) -> dict[str, Any]:
-    """Return what `list_partitions` has written to `path`; nothing where others can write."""
+    """Return what `list_partitions` has written to `path`; nothing where others can have written it."""
     try:
-        with path.open(encoding="utf-8") as stream:
-            status = os.fstat(stream.fileno())
-            if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return {}
-            kept = json.load(stream)
-    except (OSError, ValueError):
+        kept = json.loads(read_private(path))
+    except (OSError, ValueError, RecursionError):
         return {}
     is_whole = (
         isinstance(kept, dict)
