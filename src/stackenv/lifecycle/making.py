@@ -181,7 +181,8 @@ class Making:
         step = Step(f"write into {record.path}: {', '.join((f'the folder {FOLDER}', *listed))}", write, undo)
         if record.kind == "venv":
             return (step,)
-        return (step, Step("capture what its activation does", self._capture))
+        sentence = "capture what its activation does"
+        return (step, Step(sentence, self._capture, doing="Capturing its activation"))
 
     def _capture(self) -> None:
         self.record = capture_record(self.record, self.context)
@@ -286,7 +287,7 @@ class Making:
             f"see whether {self.record.full_name} is still free",
             self._require_free,
             (RemoveFolder(str(self.modulefile.parent)), *self.undo_folders()),
-            f"Creating {describe_based(self.record)}",
+            f"{'Creating' if self.record.owned else 'Adopting'} {describe_based(self.record)}",
         )
         planned = Transaction(self.record.full_name, switch, (look, *steps, *self.plan_access()))
         with keeping_empty_folder(Path(self.record.path), self.context):

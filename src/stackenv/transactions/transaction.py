@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from stackenv.errors import BusyError, StackenvError, TakenError, explain
-from stackenv.output import clear_status, show_status, tell
+from stackenv.output import SCREEN, clear_status, show_status, tell
 from stackenv.record import read_command_words
 from stackenv.transactions.changes import Change
 from stackenv.transactions.interruption import ignoring_stopping, leaving_rest
@@ -21,8 +21,9 @@ from stackenv.transactions.journal import Journal, OpenJournal
 class Step:
     """One step that makes something beside what is there, or changes that in place after it was copied.
 
-    `sentence` is what a dry run prints, and `doing` what a terminal shows meanwhile, if that is something
-    else; `undo` takes the step back, in the order given, also when it was interrupted.
+    `sentence` is what a dry run prints, and `doing` what a terminal shows meanwhile; without it the terminal
+    goes on to show what it did, or, where that is nothing, the sentence. `undo` takes the step back, in the
+    order given, also when it was interrupted.
     """
 
     sentence: str
@@ -144,7 +145,7 @@ def carry_out(
 def carry_out_steps(transaction: Transaction, held: OpenJournal, tell: Callable[[str], None]) -> Switch:
     """Carry out the steps of `transaction`, note in `held` that the switch is to be finished; return it."""
     for step in transaction.steps:
-        if not show_status(step.doing or step.sentence):
+        if not (show_status(step.doing) if step.doing else SCREEN.status):
             tell(step.sentence)
         held.note((*step.undo, *held.said.undo))
         step.carry_out()
