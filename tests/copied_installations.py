@@ -40,7 +40,7 @@ def copy_modules_that_ask_conda(built: BuiltModules, folder: Path) -> BuiltModul
     They differ in how the installation's Python is started, and in nothing else
     (test_conda_is_asked_by_another_start_alone in tests/pure/test_render.py).
     """
-    software, modules = folder / "software", folder / "modules"
+    software, modules = folder / "software", folder / "modules/all"
 
     def ask_conda(text: bytes) -> bytes:
         return text.replace(b"-ISB", b"-I")

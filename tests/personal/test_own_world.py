@@ -19,6 +19,8 @@ from shell_sessions import Dialect, changed, open_session, which
 from stacked import open_stack
 from users import User, make_once, make_user
 
+pytestmark = pytest.mark.both_activations
+
 NUMPY = "python -c 'import numpy; print(numpy.OF)'"
 MINE = "python -c 'import mine'"
 BOOKS = [f"__LMOD_REF_COUNT_{name}" for name in ("PYTHONPATH", "EBPYTHONPREFIXES")]
