@@ -41,7 +41,7 @@ def ask(dialect, command, arguments, built):
     """
     found = None
     if sys.flags.no_site and built and is_as_built(built, ROOT):
-        found = find_answer(command, arguments, os.environ, ROOT, dialect)
+        found = find_answer(command, arguments, os.environ, ROOT, dialect, built[0])
     if found is None:
         return ask_conda(dialect, [command, *arguments])
     answer, words = found

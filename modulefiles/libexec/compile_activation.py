@@ -13,7 +13,6 @@ Why conda will be asked each time is said on stderr.
 import json
 import marshal
 import os
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -27,6 +26,21 @@ MODULES = (
     "stackenv_condarc",
     "stackenv_native_activation",
     "stackenv_activation_code",
+)
+# One after the other: each begins where the one before has led to.
+COMMANDS = (
+    ("activate", "one"),
+    ("activate", "two"),
+    ("reactivate",),
+    ("activate", "--stack", "three"),
+    ("deactivate",),
+    ("deactivate",),
+    ("activate", "one"),
+    ("deactivate",),
+    ("activate", "~/envs/two"),
+    ("deactivate",),
+    ("activate",),
+    ("deactivate",),
 )
 
 
@@ -53,20 +67,20 @@ def describe_conda(root):
         When it is not certain what it answers.
     """
     import conda
-    from stackenv_native_activation import VERSIONS, look_at
+    from stackenv_native_activation import NEWEST, OLDEST, is_known, look_at
 
     packages = sysconfig.get_path("purelib")
     if os.path.dirname(os.path.dirname(os.path.abspath(conda.__file__))) != packages:
         raise DoubtfulError("it is not where its Python keeps packages: " + conda.__file__)
-    if conda.__version__ not in VERSIONS:
-        known = ", ".join(VERSIONS)
-        raise DoubtfulError("its answers are known of %s, and this is %s" % (known, conda.__version__))
-    check_answers(root)
+    version = conda.__version__
+    if not is_known(version):
+        raise DoubtfulError("its answers are known from %s to %s, and this is %s" % (OLDEST, NEWEST, version))
+    check_answers(root, version)
     relative = os.path.relpath(packages, root)
-    return conda.__version__, relative, look_at(root, relative)
+    return version, relative, look_at(root, relative)
 
 
-def check_answers(root):
+def check_answers(root, version):
     """Compare what is answered without conda with what this very conda answers, where it is now.
 
     Raises
@@ -74,31 +88,82 @@ def check_answers(root):
     DoubtfulError
         When they differ, or when a file of the configuration here is beyond us.
     """
-    from stackenv_native_activation import answer
+    from stackenv_native_activation import find_answer
 
     with tempfile.TemporaryDirectory(prefix="stackenv-activation-") as home:
-        environ = {"HOME": home, "PATH": root + "/condabin:/usr/bin:/bin"}
-        active = {
-            "PATH": root + "/bin:" + environ["PATH"],
-            "CONDA_PREFIX": root,
-            "CONDA_SHLVL": "1",
-            "CONDA_DEFAULT_ENV": "base",
-            "CONDA_PROMPT_MODIFIER": "(base) ",
+        write_home(home)
+        environ = {
+            "HOME": home,
+            "PATH": root + "/condabin:/usr/bin:/bin",
+            "CONDA_ENVS_PATH": home + "/envs",
+            "PS1": "$ ",
         }
-        for command, more in (("activate", {}), ("deactivate", active)):
-            variables = dict(environ, **more)
-            ours = answer(command, [], variables, root)
-            if ours is None:
+        for words in COMMANDS:
+            command, arguments = words[0], [word.replace("~", home) for word in words[1:]]
+            found = find_answer(command, arguments, environ, root, "sh", version)
+            if found is None:
                 raise DoubtfulError("a configuration file of conda here is more than plain keys and values")
-            if ours != ask_conda(root, command, variables):
-                raise DoubtfulError("it answers `conda %s` in another way than known" % command)
+            if found[0] != ask_conda([command] + arguments, environ):
+                raise DoubtfulError("it answers `conda %s` in another way than known" % " ".join(words))
+            carry_out(found[0], environ)
 
 
-def ask_conda(root, command, environ):
-    """Return what conda itself answers to `command`; None when it fails."""
-    words = [sys.executable, "-IB", root + "/bin/conda", "shell.posix+json", command]
-    done = subprocess.run(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    return json.loads(done.stdout.decode()) if done.returncode == 0 else None
+def write_home(home):
+    """Write environments and a configuration into the folder `home`."""
+    for name in ("one", "two", "three"):
+        for folder in (
+            "conda-meta",
+            "etc/conda/env_vars.d",
+            "etc/conda/activate.d",
+            "etc/conda/deactivate.d",
+        ):
+            os.makedirs(os.path.join(home, "envs", name, folder))
+        for when in ("activate", "deactivate"):
+            write(os.path.join(home, "envs", name, "etc/conda", when + ".d/own.sh"), "")
+    write(os.path.join(home, "envs/one/conda-meta/state"), '{"env_vars": {"STACKENV_ONE": "1"}}')
+    write(os.path.join(home, "envs/two/etc/conda/env_vars.d/own.json"), '{"STACKENV_TWO": "2"}')
+    write(os.path.join(home, ".condarc"), "channels:\n  - conda-forge\nenv_prompt: '[{name}] '\n")
+
+
+def write(path, text):
+    """Write the file `path`."""
+    with open(path, "w") as stream:
+        stream.write(text)
+
+
+def carry_out(answer, environ):
+    """Change `environ` as a shell would that has been told `answer`."""
+    for name in answer["vars"]["unset"]:
+        environ.pop(name, None)
+    environ.update((name, str(value)) for name, value in answer["vars"]["export"].items())
+    environ.update(answer["vars"]["set"])
+    environ["PATH"] = ":".join(answer["path"]["PATH"])
+
+
+def ask_conda(words, environ):
+    """Return what conda itself answers to `words`, None when it fails; in a process that forks for it."""
+    from conda.cli.main import main
+
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.dup2(writing, 1)
+            os.close(reading)
+            os.environ.clear()
+            # As conda itself sets it when it is imported.
+            os.environ.update(environ, CONDA_ROOT=sys.prefix)
+            sys.argv = ["conda", "shell.posix+json"] + words
+            status = main()
+            sys.stdout.flush()
+        finally:
+            os._exit(status if isinstance(status, int) else 1)
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        text = stream.read()
+    status = os.waitpid(child, 0)[1]
+    return None if status else json.loads(text.decode())
 
 
 def main():
@@ -106,8 +171,10 @@ def main():
     sys.path.insert(0, folder)
     try:
         built = describe_conda(os.path.dirname(os.path.dirname(folder)))
-    except (DoubtfulError, ImportError, ValueError, OSError) as error:
-        sys.stderr.write(str(error))
+    except Exception as error:
+        # A conda that cannot be imported raises anything; it will say so itself when it is asked.
+        known = isinstance(error, DoubtfulError)
+        sys.stderr.write(str(error) if known else "%s: %s" % (type(error).__name__, error))
         # Known to be this Python's, and no version that is answered.
         built = ("", "", ())
     version = "%s %x\n" % (sys.implementation.cache_tag, sys.hexversion)

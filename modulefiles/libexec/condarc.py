@@ -19,8 +19,18 @@ LARGEST = 65536
 SWITCHES = ("changeps1", "envvars_force_uppercase")
 LISTS = ("envs_dirs", "envs_path")
 KNOWN = SWITCHES + LISTS + ("auto_stack", "env_prompt")
-# These move the base or make conda run from its sources.
-NEVER = ("root_prefix", "root_dir", "_root_prefix", "_envs_dirs", "dev")
+# These move the base, make conda run from its sources, or have it say more.
+NEVER = (
+    "root_prefix",
+    "root_dir",
+    "_root_prefix",
+    "_envs_dirs",
+    "dev",
+    "debug",
+    "trace",
+    "verbose",
+    "verbosity",
+)
 TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
 # `key: value #!final`, and the like: a value that wins over later ones.
@@ -99,8 +109,13 @@ def clean_path(path):
 
 
 def has_suffix(name):
-    """Tell whether conda reads a file of this name wherever it is."""
+    """Tell whether conda reads a file of this name in a folder of configuration."""
     return name.rfind(".") > 0 and name.endswith((".yml", ".yaml"))
+
+
+def is_file_name(name):
+    """Tell whether conda reads a file of this name as one of its places."""
+    return name in (".condarc", "condarc") or has_suffix(name)
 
 
 def read_place(path):
@@ -108,8 +123,7 @@ def read_place(path):
 
     A place costs one open or one listing: what is not there is noticed by that.
     """
-    name = path.rpartition("/")[2]
-    if name in (".condarc", "condarc") or has_suffix(name):
+    if is_file_name(path.rpartition("/")[2]):
         try:
             text = read_file(path)
         except IsADirectoryError:

@@ -1,16 +1,26 @@
 """What `conda activate`, `deactivate` and `reactivate` answer, without importing conda.
 
 Only what is certain is answered here; of everything else `answer` returns None, and conda itself is
-asked. The rules are those of conda/activate.py, in the versions of VERSIONS.
+asked. The rules are those of conda/activate.py, in the versions from OLDEST to NEWEST.
 """
 
 import os
 import sys
 
-from stackenv_condarc import Settings, UncertainError, expand_user, expand_variables, read_settings
+from stackenv_condarc import (
+    Settings,
+    UncertainError,
+    expand_user,
+    expand_variables,
+    is_file_name,
+    read_settings,
+)
 
-# Those of which the answers were compared with conda's own (tests/shells/test_native_activation.py).
-VERSIONS = ("24.7.1",)
+# The answers were compared with those of both (tests/shells/test_native_activation.py), and the hook compares
+# some with those of each installation's conda. They differ where a variable of an environment's own replaces
+# another, and by a $CONDARC that is no file of configuration: that is answered for NEWEST alone.
+OLDEST = "22.9.0"
+NEWEST = "24.7.1"
 EXTENSIONS = {"sh": ".sh", "csh": ".csh", "fish": ".fish"}
 UNSET = "***unset***"
 # What conda sets itself, in any case of letters, and the names of the parameters of its own functions.
@@ -33,14 +43,24 @@ def look_at(root, packages):
     return tuple(os.stat(folder).st_mtime_ns for folder in folders)
 
 
+def is_known(version):
+    """Tell whether the answers of this version of conda are known."""
+    try:
+        numbers = [int(part) for part in version.split(".")]
+    except ValueError:
+        return False
+    first, last = ([int(part) for part in end.split(".")] for end in (OLDEST, NEWEST))
+    return first <= numbers <= last
+
+
 def is_as_built(built, root):
-    """Tell whether conda is one of VERSIONS, and what it was when the installation was completed.
+    """Tell whether conda's answers are known, and it is what it was when the installation was completed.
 
     `built` is conda's version, the folder of its packages, and what `look_at` returned then.
     """
     version, packages, seen = built
     try:
-        return version in VERSIONS and look_at(root, packages) == seen
+        return is_known(version) and look_at(root, packages) == seen
     except OSError:
         return False
 
@@ -70,10 +90,13 @@ def answer(command, arguments, environ, root, dialect="sh"):
     return found and found[0]
 
 
-def find_answer(command, arguments, environ, root, dialect):
-    """Return the answer and the words that conda would write to stderr; None when they are not certain."""
+def find_answer(command, arguments, environ, root, dialect, version=NEWEST):
+    """Return the answer and the words that conda would write to stderr; None when they are not certain.
+
+    `version` is conda's, one that is known.
+    """
     try:
-        return Activation(environ, root, dialect).find(command, arguments)
+        return Activation(environ, root, dialect, version).find(command, arguments)
     except (UncertainError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
         # Of a template of the prompt that cannot be filled in, say: in conda's own words.
         return None
@@ -90,12 +113,15 @@ class Activation:
         The prefix of the conda installation.
     dialect : str
         sh, csh or fish.
+    version : str
+        That of conda.
     """
 
-    def __init__(self, environ, root, dialect):
+    def __init__(self, environ, root, dialect, version):
         self.environ = environ
         self.root = root
         self.dialect = dialect
+        self.version = version
         self.words = []
         self.level = read_level(environ)
         self.prefix = environ.get("CONDA_PREFIX")
@@ -106,6 +132,9 @@ class Activation:
         words = [word for word in arguments if word and word != command]
         if any(word in ("-h", "--help", "/?", "--dev") for word in arguments):
             raise UncertainError("help")
+        place = self.environ.get("CONDARC", ".condarc")
+        if self.version != NEWEST and not is_file_name(place.rpartition("/")[2]):
+            raise UncertainError("older ones read it, or fail")
         self.settings = read_settings(self.environ, self.root)
         if self.settings.values.get("envvars_force_uppercase") is False:
             raise UncertainError("envvars_force_uppercase")
@@ -231,6 +260,8 @@ class Activation:
         for name in state:
             unsets.append(name)
             saved = self.environ.get("__CONDA_SHLVL_%d_%s" % (below, name))
+            if saved == "" and self.version != NEWEST:
+                raise UncertainError("older ones bring an empty value back")
             if saved:
                 exports[name] = saved
         return describe(path, exports, unsets, self.change_prompt(modifier), following, scripts)
@@ -250,6 +281,8 @@ class Activation:
 
     def warn_of_overwritten(self, state):
         """Keep conda's words about variables of `state` that have another value now."""
+        if self.version != NEWEST and any(name in self.environ for name in state):
+            raise UncertainError("older ones have other words, and say them more often")
         names = [name for name in state if self.environ.get(name, state[name]) != state[name]]
         if names:
             self.words.append("WARNING: overwriting environment variables set in the machine")
