@@ -18,7 +18,7 @@ from stackenv.errors import UsageError
 
 
 @click.command()
-@click.argument("name", metavar="NAME[/VERSION]", required=False, shell_complete=complete_names)
+@click.argument("name", metavar="[NAME[/VERSION]]", required=False, shell_complete=complete_names)
 @module_option("the same as before")
 @allow_shadow_option
 @click.option(
