@@ -12,7 +12,7 @@ from dialects import DIALECTS
 from environments import Stack
 
 LOOKING = ("stat", "lstat", "fstat", "newfstatat", "statx", "readlink", "readlinkat", "access", "faccessat")
-CALL = re.compile(r'^(\w+)\((?:AT_FDCWD, |(\d+)(?:, )?)?(?:"([^"]*)")?.*\) += (-?\d+)')
+CALL = re.compile(r'^(\w+)\((?:AT_FDCWD, |(\d+)(?:, )?)?(?:"([^"]*)")?.*\) += (-?\d+)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,9 @@ def test_an_activation_opens_few_files(
     processes = trace(stack, commands)
     assert len(processes) == commands.count("conda "), "one process each"
     cost = count(processes[-1], folders)
-    assert cost.opens <= most.opens, f"{cost} of {most}"
-    assert cost.looks <= most.looks, f"{cost} of {most}"
+    # The program itself, what was compiled, and the installation's configuration.
+    assert 5 <= cost.opens <= most.opens, f"{cost} of {most}"
+    assert 10 <= cost.looks <= most.looks, f"{cost} of {most}"
 
 
 def test_an_unload_starts_one_process_of_the_installation(stack: Stack) -> None:
