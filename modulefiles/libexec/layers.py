@@ -320,6 +320,35 @@ def split_command(words):
     return "", []
 
 
+def attend_pip():
+    """See to what this environment's pip leaves behind: one that goes, or one that is not there."""
+    words = read_command()
+    if is_pip(words):
+        import atexit
+
+        atexit.register(restore_pip if "uninstall" in words else tell_no_pip)
+
+
+def restore_pip():
+    """After pip has taken itself away, have `pip` in bin be that of the modules again."""
+    import shutil
+
+    kept = os.path.join(sys.prefix, "stackenv", "bin")
+    for name in os.listdir(kept) if os.path.isdir(kept) else ():
+        program = os.path.join(sys.prefix, "bin", name)
+        if not os.path.lexists(program):
+            draft = "%s.%d" % (program, os.getpid())
+            shutil.copy(os.path.join(kept, name), draft)
+            os.rename(draft, program)
+    tell_no_pip()
+
+
+def tell_no_pip():
+    """Say what to type where there was no pip to run; Python says before that there is none."""
+    if "pip" not in sys.modules:
+        tell("there is no pip in " + NAME + ", nor in its modules; to install one: python -m ensurepip")
+
+
 def tell_what_differs():
     """Say on stderr, once for a process and its children, that the modules are not the recorded ones."""
     loaded = os.environ.get("LOADEDMODULES", "").split(":")
@@ -344,6 +373,7 @@ def start():
             hide_user_site()
         require_constraints()
         constrain_pip()
+        attend_pip()
         tell_what_differs()
     except Exception as error:
         complain(error)

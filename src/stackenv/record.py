@@ -18,6 +18,7 @@ replaces        the prefix of the environment that this one was rebuilt from; em
 layers          false after `adopt --no-pth`; when it is absent, made_by tells
 sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
 module_roots    folders of the site's software, from its configuration; empty, or absent, if none
+with_pip        true after `create --with-pip`; false, or absent, where the pip of the modules is enough
 
 The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
 from what is installed, a record that was lost is written again. Not `owned`: somebody else can have written
@@ -47,7 +48,7 @@ TOOLS_MARKS = ("pyvenv.cfg", "conda-meta/history")
 CHOICES_TITLE = "choices: "
 CHOICES = (
     *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
-    *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots"),
+    *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots", "with_pip"),
 )
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
@@ -175,6 +176,8 @@ class Record:
         Who has a conda environment's Python import what modules bring: `user` or `site`; empty: hidden.
     module_roots
         The folders of the site's software that its configuration names (a conda environment).
+    with_pip
+        Whether a copy of pip was asked for, beside that of the modules.
     """
 
     name: str
@@ -201,6 +204,7 @@ class Record:
     layers: bool = True
     sees_modules: str = ""
     module_roots: tuple[str, ...] = ()
+    with_pip: bool = False
 
     @property
     def full_name(self) -> str:

@@ -45,7 +45,7 @@ def left(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Person:
     def make(folder: Path) -> Person:
         person = make_person(folder, site)
         person.create("kept")
-        person.create("left", "tiny-own")
+        person.create("left", "tiny-own", "--with-pip")
         (person.modules / "left/1.0.lua").unlink()
         return person
 

@@ -159,7 +159,7 @@ def make_python(site: Site, version: str) -> None:
 
 
 def make_library(root: Path) -> None:
-    """Link to this interpreter's standard library, all but ensurepip, which is to be quick."""
+    """Link to this interpreter's standard library, with an ensurepip that is quick, and with pip."""
     original = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix}))
     library = root / "lib" / original.name
     library.mkdir()
@@ -167,7 +167,12 @@ def make_library(root: Path) -> None:
         if path.name != "ensurepip":
             (library / path.name).symlink_to(path)
     shutil.copytree(original / "ensurepip", library / "ensurepip")
-    make_ensurepip_copy(library, find_image(Path(sys.base_prefix, "bin", f"python{MINOR}")))
+    image = find_image(Path(sys.base_prefix, "bin", f"python{MINOR}"))
+    make_ensurepip_copy(library, image)
+    # The second is Debian's.
+    for name in ("site-packages", "dist-packages"):
+        if not (library / name).exists():
+            (library / name).symlink_to(image / "packages")
 
 
 def list_bundled() -> list[str]:

@@ -22,7 +22,7 @@ def test_module_and_environment_go(owner: Person) -> None:
 
 
 def test_what_it_will_delete_is_counted_as_usage_counts_it(owner: Person) -> None:
-    place = owner.create("counted")
+    place = owner.create("counted", "--with-pip")
     inside = [Path(folder, name) for folder, folders, names in os.walk(place) for name in (*folders, *names)]
     line = owner.stackenv("remove", "counted", "--dry-run").stdout.splitlines()[1]
     assert line.startswith(f"delete the environment {place}: {len(inside) + 1:,} files, ")

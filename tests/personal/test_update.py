@@ -20,7 +20,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
     """Return a user with four environments, whose home each test gets as it is now.
 
     `one` has tiny-lib 1.0, and a packaging other than its modules'; `two` has tiny-lib 1.0 with tiny-app,
-    which takes no newer one; `held` has nothing of its own; `bare` has tiny-lib, and no pip.
+    which takes no newer one; `held` has nothing of its own; `bare` has tiny-lib, no pip,
+    and cannot use that of its modules.
     """
     folder = tmp_path_factory.mktemp("update")
     user = make_user(folder, open_stack("eb5-pythonpath"))
@@ -36,9 +37,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> User:
     ):
         made = user.stackenv("create", *arguments, load=load)
         assert made.returncode == 0, made.stderr
-    python = user.home / "venvs/bare-1.0/bin/python"
-    gone = user.run(f"ml {load[0]}; {python} -m pip uninstall -q -y pip")
-    assert gone.returncode == 0, gone.stderr
+    # As of an adopted one: those of create see the pip of their modules.
+    settings = user.home / "venvs/bare-1.0/pyvenv.cfg"
+    settings.write_text(settings.read_text().replace("site-packages = true", "site-packages = false"))
     make_wheel(folder / "wheels", "tiny-lib", "2.0")
     make_wheel(folder / "wheels", "tiny-lib", "2.1", ["tiny-new"])
     make_wheel(folder / "wheels", "tiny-new", "0.5")
@@ -316,6 +317,7 @@ def test_a_change_of_the_environment_under_way_keeps_it_out_and_the_others_go_on
 
 
 def test_pip_itself_is_updated(user: User) -> None:
+    assert user.run("ml use ~/modules; ml one; pip install pip==23.2.1 --force-reinstall").returncode == 0
     done = user.stackenv("update", "pip", "--env", "one", "--yes")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "pip") == "25.2"

@@ -49,6 +49,7 @@ DATA = """
     templates/libexec/packed
     templates/libexec/pip
     templates/libexec/pip_guard.py
+    templates/libexec/pip_in_venv
     templates/libexec/put_aside.py
     templates/libexec/stackenv_dialect.py
     templates/libexec/uv

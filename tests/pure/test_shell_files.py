@@ -48,7 +48,7 @@ NAMES = {
     for dialect in ("sh", "csh", "fish")
 }
 POSIX_NAMES = [name for name in NAMES["sh"] if name != "conda_export"]
-PROGRAMS = ("conda", "conda-init", "launch", "mount_image", "packed", "pip")
+PROGRAMS = ("conda", "conda-init", "launch", "mount_image", "packed", "pip", "pip_in_venv")
 OWN_SCRIPTS = tuple(
     str(path.relative_to(CHECKOUT))
     for path in (*sorted((CHECKOUT / "tests").glob("*.sh")), CHECKOUT / ".ci/run")

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 )
 @user_site_option
 @no_build_isolation_option
+@click.option("--with-pip", is_flag=True, help="Copy pip into the environment (1,500 files).")
 @click.option("--os-python", is_flag=True, help="Use the operating system's Python.")
 @click.option(
     "--from",

@@ -36,6 +36,7 @@ finally:
 # What happens while one of the files is missing that put the packages in order.
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 HIDE_MODULES = "_stackenv_hide_modules"
+ANOTHER_PIP = "without a pip of the environment, another one runs and installs elsewhere"
 # A user's own pip.conf may say `user = true`, which no conda environment takes.
 PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
 SHELLS = {"sh": "bash, zsh, ksh, mksh and dash", "csh": "tcsh", "fish": "fish"}
@@ -110,6 +111,27 @@ def describe_layers(
     )
 
 
+def describe_pip(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the programs by which the venv of `record` has the pip of its modules, in bin and behind it.
+
+    In bin a pip that is installed puts its own in their place.
+    """
+    assert record.python is not None
+    values = {"NAME": record.full_name, "PREFIX": record.path}
+    return tuple(
+        InstalledFile(
+            f"{record.path}/{folder}/{name}",
+            "libexec/pip_in_venv",
+            values=values,
+            executable=True,
+            loss=ANOTHER_PIP,
+            stand_in=True,
+        )
+        for folder in ("bin", SHIM)
+        for name in ("pip", "pip3", f"pip{record.python.minor}")
+    )
+
+
 def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     """Return the files that stackenv adds to the venv of `record`, the record aside."""
     assert record.python is not None
@@ -125,6 +147,7 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
     return (
         *(describe_layers(record, site_packages, layers) if record.layers else ()),
         *describe_constraint_files(record),
+        *describe_pip(record),
         *describe_shell_files(record, "personal"),
         describe_launch_file(record),
     )
@@ -153,7 +176,7 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
             "libexec/pip",
             values={},
             executable=True,
-            loss="without a pip of the environment, another one runs and installs elsewhere",
+            loss=ANOTHER_PIP,
         )
         for pip in ("pip", "pip3")
     )

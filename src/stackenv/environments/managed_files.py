@@ -91,6 +91,15 @@ def has_contents(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
+def list_stand_ins(files: Iterable[InstalledFile], prefix: str) -> frozenset[Path]:
+    """Return which of `files` are now in the place of a package's program that does the same."""
+    return frozenset(
+        Path(file.path)
+        for file in files
+        if file.stand_in and has_contents(Path(file.path)) and not is_users(file, prefix)
+    )
+
+
 def plan_file_rewriting(files: Iterable[InstalledFile], prefix: str) -> tuple[Change, ...]:
     """Return the changes that rewrite `files`, but none over the user's own."""
     return tuple(

@@ -53,7 +53,7 @@ Use it, in a shell or in a job script:
 
 Leave it: deactivate, or module unload {name}. What it holds: stackenv info {full_name}
 """
-# Behind the environment's bin: `pip` for an environment that has none, instead of the base's.
+# Behind the environment's bin: `pip` for an environment that has none, instead of another Python's.
 SHIM = f"{FOLDER}/bin"
 REFUSED = (
     "{name} is not loaded over an environment that is active already: %s. Leave that first: conda "
@@ -190,7 +190,7 @@ def describe_venv_module(record: Record) -> ModuleSpec:
         PushEnv("PYTHONHOME", None),
         RemovePath(f"{prefix}/bin"),
         # A `module load Python` later in a job script must not take the environment's away.
-        PrependPath("PATH", f"{prefix}/bin", priority=ENVIRONMENT_PRIORITY),
+        PrependPath("PATH", f"{prefix}/bin:{prefix}/{SHIM}", priority=ENVIRONMENT_PRIORITY),
     )
     return describe_common(
         record,

@@ -120,6 +120,8 @@ def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Insta
     kept = []
     for file in files:
         if is_users(file, prefix):
+            if file.stand_in:
+                continue
             tell(f"{file.path} is your own and stays as it is{LOSSES.get(Path(file.path).name, '')}")
         else:
             kept.append(file)

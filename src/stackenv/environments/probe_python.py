@@ -1,6 +1,6 @@
 """Write what this Python is and which packages it finds to the file that the first argument names.
 
-As JSON: version, executable (real path), prefix, base_prefix, venv and ensurepip (can they be
+As JSON: version, executable (real path), prefix, base_prefix, venv, ensurepip and pip (can they be
 imported), packages (name, version, location), in the order in which imports look,
 those of one folder by name (a folder's own order is not the same on each file system).
 """
@@ -40,6 +40,12 @@ def list_packages():
     return found
 
 
+def is_found(name):
+    """Tell whether `name` can be imported: a folder without code that has the name is nothing to run."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin not in (None, "namespace")
+
+
 # This script's own folder is no place that anybody imports from; PYTHONSAFEPATH leaves it out already.
 own = os.path.dirname(os.path.abspath(__file__))
 sys.path = [entry for entry in sys.path if entry and os.path.abspath(entry) != own]
@@ -48,8 +54,9 @@ answer = {
     "executable": os.path.realpath(sys.executable),
     "prefix": os.path.realpath(sys.prefix),
     "base_prefix": os.path.realpath(sys.base_prefix),
-    "venv": importlib.util.find_spec("venv") is not None,
-    "ensurepip": importlib.util.find_spec("ensurepip") is not None,
+    "venv": is_found("venv"),
+    "ensurepip": is_found("ensurepip"),
+    "pip": is_found("pip"),
     "packages": list_packages(),
 }
 with open(sys.argv[1], "w", encoding="utf-8") as stream:

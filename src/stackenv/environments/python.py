@@ -22,6 +22,8 @@ class ProbedPython:
     prefix: str
     base_prefix: str
     has_venv: bool
+    has_ensurepip: bool
+    has_pip: bool
     packages: tuple[Package, ...]
 
 
@@ -43,6 +45,8 @@ def probe_python(executable: str, environ: Mapping[str, str]) -> ProbedPython:
         executable=data["executable"],
         prefix=data["prefix"],
         base_prefix=data["base_prefix"],
-        has_venv=data["venv"] and data["ensurepip"],
+        has_venv=data["venv"],
+        has_ensurepip=data["ensurepip"],
+        has_pip=data["pip"],
         packages=tuple(Package(p["name"], p["version"], p["location"]) for p in data["packages"]),
     )

@@ -54,6 +54,8 @@ class Stack:
         The modules' Python, or that of the operating system where it was asked for; None without one.
     packages
         What that Python finds in the modules, by their own names.
+    can_make_venv, can_copy_pip, has_pip
+        Whether that Python has the standard modules venv and ensurepip, and finds pip in the modules.
     """
 
     modules: tuple[str, ...]
@@ -63,6 +65,8 @@ class Stack:
     python: Python | None
     packages: tuple[Package, ...]
     can_make_venv: bool
+    can_copy_pip: bool
+    has_pip: bool
 
     def module_of(self, package: Package) -> str:
         """Return the full name of the module that brings `package`; `the base Python` where none is known."""
@@ -145,10 +149,13 @@ def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
     executable = find_module_python(clean.environ, after) if with_python else ""
     modulepath = clean.environ.get("MODULEPATH", "")
     if not executable:
-        return Stack(asked, names, after, modulepath, None, (), False)
+        return Stack(asked, names, after, modulepath, None, (), False, False, False)
     probed = probe_python(executable, after)
     python = Python(probed.version, probed.executable, find_module(probed.executable, names, after))
-    return Stack(asked, names, after, modulepath, python, probed.packages, probed.has_venv)
+    return Stack(
+        *(asked, names, after, modulepath, python, probed.packages),
+        *(probed.has_venv, probed.has_ensurepip, probed.has_pip),
+    )
 
 
 def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> str:
@@ -192,7 +199,7 @@ def choose_base(modules: Sequence[str], version: str, os_python: bool, context: 
         )
     if not stack.can_make_venv and not os_python:
         raise StackenvError(
-            f"{python.executable} has no venv with pip (the standard modules venv and ensurepip)",
+            f"{python.executable} has no standard module `venv`",
             "load another Python module",
         )
     return replace(stack, python=python)
@@ -261,7 +268,7 @@ def require_os_python(stack: Stack) -> Python:
     if not executable:
         raise StackenvError("the operating system has no /usr/bin/python3", "load a Python module")
     probed = probe_python(executable, {**stack.environ, "PYTHONPATH": ""})
-    if not probed.has_venv:
+    if not (probed.has_venv and probed.has_ensurepip):
         raise StackenvError(
             f"{executable} has no venv with pip (the standard modules venv and ensurepip)",
             "load a Python module",

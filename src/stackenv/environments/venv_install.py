@@ -9,18 +9,17 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import distributions
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
-from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.installer import run_installer
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.platform import list_needed_features
+from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, UnreachableError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
@@ -45,10 +44,42 @@ GENERAL = ("Could not find a version", "ResolutionImpossible", "subprocess-exite
 MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]([\w.]+)")
 
 
+def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
+    """Return why the venv of `record` gets a copy of pip; empty where it uses the pip of its modules.
+
+    Raises
+    ------
+    StackenvError
+        When it needs one, and its Python has none to copy.
+    """
+    if record.with_pip:
+        why = "--with-pip was given"
+    elif stack.python is None:
+        why = "it is based on the operating system's Python"
+    elif not sees_base:
+        why = "with --no-system-site-packages it cannot use that of its modules"
+    elif not stack.has_pip:
+        why = "its modules have no pip"
+    else:
+        return ""
+    if stack.python and not stack.can_copy_pip:
+        raise StackenvError(
+            f"{stack.python.executable} has no standard module `ensurepip`, and the environment needs a copy "
+            f"of pip: {why}",
+            "load another Python module",
+        )
+    return why
+
+
 def make_venv(
-    path: Path, python: Python, prompt: str, system_site_packages: bool, environ: Mapping[str, str]
+    path: Path,
+    python: Python,
+    prompt: str,
+    environ: Mapping[str, str],
+    system_site_packages: bool,
+    with_pip: bool,
 ) -> None:
-    """Make a venv of `python` in the folder `path`, with pip.
+    """Make a venv of `python` in the folder `path`; a copy of pip in it is 1,500 files, and most of the time.
 
     Raises
     ------
@@ -56,6 +87,7 @@ def make_venv(
         When the module `venv` fails; its own words are in the message.
     """
     options = ["--system-site-packages"] if system_site_packages else []
+    options += [] if with_pip else ["--without-pip"]
     # -I: a PYTHONPATH that breaks the standard library must not keep the hint from being made.
     command = [python.executable, "-I", "-m", "venv", *options, "--prompt", prompt, str(path)]
     done = subprocess.run(
@@ -118,12 +150,13 @@ def install_packages(
     reports.mkdir(exist_ok=True)
     # What the user has set for other installs must not lead this one out of the environment.
     within = {name: value for name, value in environ.items() if name not in ELSEWHERE}
+    reporting = can_report(read_pip_version(record, within))
     for arguments in calls:
         report = reports / f"{len(list(reports.iterdir())):06}.json"
         command = [
             *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
             "--disable-pip-version-check",
-            *(("--report", str(report)) if can_report(record) else ()),
+            *(("--report", str(report)) if reporting else ()),
             *arguments,
         ]
         status, words = run_installer(command, {**within, "PIP_USER": "0"})
@@ -132,11 +165,45 @@ def install_packages(
             raise explain_failure(record, arguments, words, status)
 
 
-def can_report(record: Record) -> bool:
-    """Tell whether the environment's pip has the option --report, as from 22.2 on."""
-    assert record.python is not None
-    folder = find_site_packages(record.path, record.python)
-    return any(Version(pip.version) >= Version("22.2") for pip in distributions(path=[folder], name="pip"))
+def refuse_python(record: Record, error: OSError) -> InstallError:
+    """Return the error to raise where the Python of the venv of `record` cannot be started."""
+    return InstallError(
+        f"its Python {record.path}/bin/python cannot be started: {error.strerror}",
+        f"stackenv rebuild {record.full_name}",
+    )
+
+
+def read_pip_version(record: Record, environ: Mapping[str, str]) -> str:
+    """Return the version of the pip that the venv of `record` runs under `environ`; empty without one.
+
+    Raises
+    ------
+    InstallError
+        When its Python cannot be started.
+    """
+    python = f"{record.path}/bin/python"
+    try:
+        done = subprocess.run(
+            [python, "-c", "import pip; print(pip.__version__)"],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise refuse_python(record, error) from error
+    return "" if done.returncode else done.stdout.strip()
+
+
+def can_report(version: str) -> bool:
+    """Tell whether pip of this version has the option --report, as from 22.2 on."""
+    try:
+        return Version(version) >= Version("22.2")
+    except InvalidVersion:
+        return False
 
 
 def complete_record(

@@ -11,6 +11,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.environments.added_files import describe_files
+from stackenv.environments.managed_files import list_stand_ins
 from stackenv.environments.own_packages import Owners, read_own_packages, read_owners, read_site_packages
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv import Venv, read_venv
@@ -224,7 +226,10 @@ class CheckedEnvironment:
         """The files of packages that are gone, or not as they were installed."""
         # What was adopted may have been moved before.
         stays = self.record is not None and self.record.owned
-        return tuple(list_faults(self.owners, self.prefix, stays, self.thorough, self.showing))
+        files = describe_files(self.record) if self.record and self.record.kind == "venv" else ()
+        right = list_stand_ins(files, str(self.prefix))
+        faults = list_faults(self.owners, self.prefix, stays, self.thorough, self.showing)
+        return tuple(fault for fault in faults if fault.path not in right)
 
     @cached_property
     def packages(self) -> tuple[Package, ...]:

@@ -155,6 +155,7 @@ def draft_adopted_venv(
         owned=False,
         description=request.description,
         layers=not request.no_pth,
+        with_pip=former is not None and former.with_pip,
         **describe_origin(stack, context),
     )
     return record, stack

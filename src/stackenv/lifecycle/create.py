@@ -47,6 +47,7 @@ class CreateRequest:
     system_site_packages: bool = True
     user_site: bool = False
     no_build_isolation: bool = False
+    with_pip: bool = False
     os_python: bool = False
     description: str = ""
     shared: Path | None = None
@@ -99,6 +100,7 @@ class CreateRequest:
             "--no-build-isolation": self.no_build_isolation,
             "--os-python": self.os_python,
             "--no-system-site-packages": not self.system_site_packages,
+            "--with-pip": self.with_pip,
         }
         for option, value in given.items():
             if value:
@@ -208,6 +210,7 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
         pinned=stack.pinned(request.allow_shadow, request.system_site_packages),
         allow_shadow=request.allow_shadow,
         user_site=request.user_site,
+        with_pip=request.with_pip,
         description=request.description,
         **describe_origin(stack, context),
     )

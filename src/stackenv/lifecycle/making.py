@@ -28,6 +28,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import (
     complete_record,
     environment_of,
+    explain_copied_pip,
     install_packages,
     make_venv,
     read_reports,
@@ -142,15 +143,22 @@ class Making:
         record, python = self.record, self.record.python
         assert python is not None
         whose = f" of the module {python.module}" if python.module else ""
+        copied = explain_copied_pip(record, self.stack, self.sees_base)
+        if copied and not record.with_pip:
+            tell(f"the environment gets its own copy of pip: {copied}")
+
+        def make() -> None:
+            path, environ = Path(record.path), self.stack.environ
+            make_venv(path, python, record.name, environ, self.sees_base, bool(copied))
+
+        pip = " and a copy of pip" if copied else ""
         return (
-            Step(
-                f"make a venv with Python {python.version}{whose}",
-                lambda: make_venv(Path(record.path), python, record.name, self.sees_base, self.stack.environ),
-            ),
+            Step(f"make a venv with Python {python.version}{whose}{pip}", make),
             Step(
                 f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the "
                 "stack",
-                lambda: write_files(describe_files(record)),
+                # A copy of pip has put its own programs there.
+                lambda: write_files(keep_users_files(describe_files(record), record.path)),
             ),
         )
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.added_files import find_site_packages
-from stackenv.environments.venv_install import ELSEWHERE
+from stackenv.environments.venv_install import ELSEWHERE, refuse_python
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
 from stackenv.record import Record
@@ -67,9 +67,7 @@ def run_pip(record: Record, arguments: Sequence[str], environ: Mapping[str, str]
             check=False,
         )
     except OSError as error:
-        raise InstallError(
-            f"its Python {python} cannot be started: {error.strerror}", f"stackenv rebuild {record.full_name}"
-        ) from error
+        raise refuse_python(record, error) from error
     if done.returncode:
         raise PipError(shorten(done.stdout) or f"status {done.returncode}", done.stdout)
     return done.stdout

@@ -19,7 +19,13 @@ from stackenv.environments.own_packages import read_origin, read_own_packages, r
 from stackenv.environments.places import plan_access
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.store import StoredModule
-from stackenv.environments.venv_install import can_report, constrained, environment_of, find_pinned
+from stackenv.environments.venv_install import (
+    can_report,
+    constrained,
+    environment_of,
+    find_pinned,
+    read_pip_version,
+)
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.lifecycle.pip_calls import (
     PipError,
@@ -58,6 +64,7 @@ def look_at_venv(
         refuse_venv(target, requirement)
         stack = shelf.load(module, record)
         environ = constrained(record, environment_of(record, stack.environ))
+        refuse_pip(record, environ)
         handle, report = tempfile.mkstemp(suffix=".json")
         os.close(handle)
         changes = ask_pip(record, str(requirement), environ, Path(report), own)
@@ -107,11 +114,16 @@ def refuse_venv(target: Target, requirement: Requirement) -> None:
             f"{name} was installed from {url}, and not from an index: that would replace it",
             f"if that is meant: ml {full_name}; pip install --upgrade {name}",
         )
-    if "pip" not in found:
+
+
+def refuse_pip(record: Record, environ: Mapping[str, str]) -> None:
+    """Raise StackenvError when the pip that the venv of `record` runs under `environ` cannot update it."""
+    full_name, version = record.full_name, read_pip_version(record, environ)
+    if not version:
         raise StackenvError(f"{full_name} has no pip", f"ml {full_name}; python -m ensurepip")
-    if not can_report(record):
+    if not can_report(version):
         raise StackenvError(
-            f"its pip, {found['pip'].version}, cannot tell what it would do: 22.2 can",
+            f"its pip, {version}, cannot tell what it would do: 22.2 can",
             f"ml {full_name}; pip install --upgrade pip",
         )
 

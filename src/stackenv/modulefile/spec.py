@@ -56,8 +56,9 @@ class InstalledFile:
 
     `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
     templates' folder with its placeholders replaced by `values`, quoted for `dialect`. Where it
-    `yields`, a file that stackenv did not write keeps its place. `loss` says in
-    a clause what goes wrong while a file of an environment is missing.
+    `yields`, a file that stackenv did not write keeps its place; where it is a `stand_in`, that is how it
+    should be, and nothing to say. `loss` says in a clause what goes wrong while a file of an environment is
+    missing.
     """
 
     path: str
@@ -67,4 +68,5 @@ class InstalledFile:
     values: Mapping[str, Value] | None = None
     executable: bool = False
     yields: bool = False
+    stand_in: bool = False
     loss: str = ""

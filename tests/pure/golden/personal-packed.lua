@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5626063aafa3969b91e2f0ba411f7ff07aee941665cd9e3d25f89f4843f0bc79
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7e406c8c2dd1abde09c040d85647ce2c90740258ae5cb7f3108e936117cf2c4e
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
--- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
+-- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
 local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
 local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
@@ -22,7 +22,7 @@ local function main() -- what the module does; the functions that Lmod does not 
   push_env("VIRTUAL_ENV_PROMPT", "(biopy) ")
   push_env("PYTHONHOME", false)
   remove_entry("load", "PATH", prefix .. "/bin")
-  prepend_path{"PATH", prefix .. "/bin", priority = 100}
+  prepend_path{"PATH", prefix .. "/bin:/home/user/venvs/biopy-1.0/stackenv/bin", priority = 100}
   forget_words("PIP_CONSTRAINT")
   forget_words("UV_CONSTRAINT")
   if loading and not exchanged or unloading and active == name then setenv("STACKENV_ENVIRONMENT", name) end

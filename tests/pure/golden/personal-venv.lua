@@ -1,6 +1,6 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d6132474f5cb9f6326e73a59a2bfe13dd90543724d6d87facf79a6cc1d27dc67
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:2f6492009d99fa29b758ef3802fbe1c21d897a61653ede8de8daf4799db5fbb2
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
--- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": []}
+-- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
 local loading, unloading, active = mode() == "load", mode() == "unload", os.getenv("STACKENV_ENVIRONMENT")
 local exchanged = loading and active and active ~= name and isloaded(active) -- of a family the first goes last
@@ -21,7 +21,7 @@ local function main() -- what the module does; the functions that Lmod does not 
   push_env("VIRTUAL_ENV_PROMPT", "(biopy) ")
   push_env("PYTHONHOME", false)
   remove_entry("load", "PATH", prefix .. "/bin")
-  prepend_path{"PATH", prefix .. "/bin", priority = 100}
+  prepend_path{"PATH", prefix .. "/bin:/home/user/venvs/biopy-1.0/stackenv/bin", priority = 100}
   forget_words("PIP_CONSTRAINT")
   forget_words("UV_CONSTRAINT")
   if loading and not exchanged or unloading and active == name then setenv("STACKENV_ENVIRONMENT", name) end

@@ -1,0 +1,255 @@
+"""Environments without a copy of pip: `pip` is that of their modules, until one is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from findings import read_findings
+from stacked import Stack
+from users import User, make_once, make_user
+
+MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
+LIMIT = 45
+COMMANDS = ("pip", "pip3", f"pip{MINOR}", "python -m pip", "stackenv run it -- pip")
+IT = "~/venvs/it-1.0"
+ML = "module use ~/modules; ml it || exit 99\n"
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> User:
+    """A user of each stack with an environment; only to be looked at, and installed into."""
+
+    def make(folder: Path) -> None:
+        made = make_user(folder, stack).stackenv("create", "it", load=[stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+        assert "pip" not in made.stderr, made.stderr
+
+    return make_user(make_once(tmp_path_factory, f"light-{stack.name}", make), stack)
+
+
+@pytest.fixture
+def user(tmp_path: Path, one_stack: Stack) -> User:
+    """A user with an environment of their own."""
+    user = make_user(tmp_path, one_stack)
+    made = user.stackenv("create", "it", load=[one_stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    return user
+
+
+def site_packages(user: User, name: str = "it") -> Path:
+    return user.home / f"venvs/{name}-1.0/lib/python{MINOR}/site-packages"
+
+
+def find_pip(user: User, script: str = "", start: str = ML) -> str:
+    """Return the folder of the package that `pip` is after `script`, in a shell with the module."""
+    done = user.run(f"{start}{script}\npip --version")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()[-1].split(" from ")[1].rpartition("/pip (")[0]
+
+
+def pip_of_modules(user: User) -> str:
+    return f"{user.stack.software}/{user.stack.python_module}/lib/python{MINOR}/site-packages"
+
+
+def check(user: User) -> list[dict[str, str]]:
+    done = user.stackenv("check", "it", "--json")
+    assert done.stdout, done.stderr
+    return read_findings(done.stdout)
+
+
+def test_it_has_few_files_and_no_pip(owner: User) -> None:
+    names = [
+        name for _, folders, files in os.walk(owner.home / "venvs/it-1.0") for name in (*folders, *files)
+    ]
+    assert 1 + len(names) <= LIMIT, names
+    assert not (site_packages(owner) / "pip").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.each_pair("stack", "command")
+def test_each_pip_installs_into_it(owner: User, command: str) -> None:
+    done = owner.run(f"{ML}{command} install six && {command} --version && {command} uninstall -y six")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Successfully installed six" in done.stdout
+    assert f" from {pip_of_modules(owner)}/pip (" in done.stdout
+    assert "Successfully uninstalled six" in done.stdout
+    assert not (owner.home / ".local").exists()
+
+
+@pytest.mark.each_value("stack", "command")
+@pytest.mark.parametrize("command", [*COMMANDS, "python -I -m pip", f"pip --python {IT}"])
+def test_each_pip_is_held_by_the_constraints(owner: User, command: str) -> None:
+    done = owner.run(f"{ML}{command} install packaging==24.2")
+    assert done.returncode == 1
+    assert "packaging" in done.stderr and "constraint" in done.stdout + done.stderr
+
+
+# How an environment is active: by its module, or by its own script where its modules are loaded.
+STARTS = {"module": ML, "script": "module load {bundle}; . {it}/bin/activate\n"}
+
+
+def start_of(user: User, how: str) -> str:
+    return STARTS[how].format(bundle=user.stack.bundle_module, it=IT)
+
+
+@pytest.mark.parametrize("how", STARTS)
+def test_an_upgraded_pip_is_its_own_and_one_that_is_uninstalled_leaves_that_of_the_modules(
+    user: User, how: str
+) -> None:
+    start = start_of(user, how)
+    assert find_pip(user, "pip install -q --upgrade pip", start) == str(site_packages(user))
+    for command in COMMANDS:
+        done = user.run(f"{ML}{command} --version")
+        assert f" from {site_packages(user)}/pip (" in done.stdout, command
+    assert check(user) == []
+    refreshed = user.stackenv("edit", "it", "--refresh")
+    assert refreshed.returncode == 0 and "/bin/pip" not in refreshed.stderr, refreshed.stderr
+    assert find_pip(user, start=start) == str(site_packages(user))
+    held = user.run(f"{ML}pip install packaging==24.2")
+    assert held.returncode == 1 and "constraint" in held.stdout + held.stderr
+    assert find_pip(user, "pip uninstall -q -y pip && hash -r", start) == pip_of_modules(user)
+    assert sorted(path.name for path in (user.home / "venvs/it-1.0/bin").glob("pip*")) == [
+        *("pip", "pip3", f"pip{MINOR}")
+    ]
+    assert check(user) == []
+    assert user.run(f"{start}pip install -q six && python -c 'import six'").returncode == 0
+    assert (site_packages(user) / "six.py").is_file()
+    assert not (user.home / ".local").exists()
+
+
+@pytest.mark.parametrize("kind", ["light", "--with-pip"])
+def test_what_a_purge_takes_is_missed_and_made_again_and_no_other_pip_runs(user: User, kind: str) -> None:
+    where = pip_of_modules(user)
+    if kind == "--with-pip":
+        user.stackenv("remove", "it", "--yes")
+        made = user.stackenv("create", "it", "--with-pip", load=[user.stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+        where = str(site_packages(user))
+    bin = user.home / "venvs/it-1.0/bin"
+    for program in bin.glob("pip*"):
+        program.unlink()
+    done = user.run(f"{ML}pip install six && pip3 --version")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (site_packages(user) / "six.py").is_file() and f" from {where}/pip (" in done.stdout
+    (finding,) = (f for f in check(user) if f["rule"] == "managed-files")
+    assert "bin/pip" in finding["what"]
+    assert user.stackenv("edit", "it", "--refresh").returncode == 0
+    assert sorted(path.name for path in bin.glob("pip*")) == ["pip", "pip3", f"pip{MINOR}"]
+    assert check(user) == []
+    assert find_pip(user) == where
+
+
+def test_without_its_python_no_other_pip_runs(user: User) -> None:
+    script = "rm ~/venvs/it-1.0/bin/python ~/venvs/it-1.0/bin/pip*; hash -r; pip install six"
+    done = user.run(f"{ML}{script}")
+    assert done.returncode == 127
+    assert "stackenv check it/1.0" in done.stderr
+    assert not (user.home / ".local").exists()
+
+
+def test_the_pip_of_a_moved_environment_works_in_that(user: User) -> None:
+    moved = f"pip install -q six; module purge; mv {IT} ~/venvs/'a new place'; ml {user.stack.bundle_module}"
+    done = user.run(f"{ML}{moved}; ~/venvs/'a new place'/bin/pip list -l")
+    assert done.returncode == 0 and "six" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("place", ["with a space and 'a quote'", "x" * 120])
+def test_pip_works_at_each_place(tmp_path: Path, one_stack: Stack, place: str) -> None:
+    user = make_user(tmp_path, one_stack)
+    prefix = tmp_path / place / "it"
+    made = user.stackenv("create", "it", "six", "--path", str(prefix), load=[one_stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    for name in ("bin", "stackenv/bin"):
+        done = user.run(f'{ML}"$VIRTUAL_ENV/{name}/pip" --version && readlink -f "$(command -v pip)"')
+        assert f" from {pip_of_modules(user)}/pip (" in done.stdout, done.stderr
+        assert done.stdout.splitlines()[-1] == f"{prefix}/bin/pip"
+    link = user.run(
+        f'mkdir bin; ln -s "{prefix}/bin/pip" bin/pip; module load {one_stack.bundle_module}; bin/pip list -l'
+    )
+    assert "six" in link.stdout, link.stderr
+
+
+def test_a_copy_that_is_asked_for_is_kept_by_a_rebuild_and_by_an_export(user: User) -> None:
+    made = user.stackenv("create", "own", "--with-pip", load=[user.stack.bundle_module])
+    assert made.returncode == 0 and "own copy of pip" not in made.stderr, made.stderr
+    assert (site_packages(user, "own") / "pip").is_dir()
+    rebuilt = user.stackenv("rebuild", "own")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert (user.home / f"venvs/own-1.0-2/lib/python{MINOR}/site-packages/pip").is_dir()
+    (user.home / "own.yaml").write_text(user.stackenv("export", "own").stdout)
+    again = user.stackenv("create", "again", "--from", "own.yaml")
+    assert again.returncode == 0, again.stderr
+    assert (site_packages(user, "again") / "pip").is_dir()
+
+
+def test_what_cannot_use_the_pip_of_its_modules_gets_a_copy_and_that_is_said_once(user: User) -> None:
+    made = user.stackenv("create", "plain", "--no-system-site-packages", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    assert made.stderr.count("own copy of pip") == 1 and "--no-system-site-packages" in made.stderr
+    start = ML.replace("ml it", "ml plain")
+    assert find_pip(user, start=start) == str(site_packages(user, "plain"))
+    gone = user.run(f"{start}pip uninstall -q -y pip; hash -r; pip list")
+    assert gone.returncode == 1
+    assert gone.stderr.count("to install one: python -m ensurepip") == 1, gone.stderr
+    again = user.run(f"{start}python -m ensurepip && hash -r && pip --version")
+    assert f" from {site_packages(user, 'plain')}/pip (" in again.stdout, again.stderr
+
+
+def make_python_without_pip(folder: Path, stack: Stack) -> str:
+    """Return the folder of the modulefile of a Python: the stack's own, on its standard library alone."""
+    original, root = Path(stack.software, stack.python_module), folder / "Bare"
+    (root / "bin").mkdir(parents=True)
+    shutil.copy2(original / f"bin/python{MINOR}", root / "bin")
+    (root / "bin/python3").symlink_to(f"python{MINOR}")
+    library = root / f"lib/python{MINOR}"
+    (library / "site-packages").mkdir(parents=True)
+    for path in (original / f"lib/python{MINOR}").iterdir():
+        if path.name != "site-packages":
+            (library / path.name).symlink_to(path)
+    (folder / "bare/Bare").mkdir(parents=True)
+    (folder / "bare/Bare/1.lua").write_text(f'prepend_path("PATH", "{root}/bin")\n')
+    return str(folder / "bare")
+
+
+def test_on_a_python_module_without_pip_it_gets_a_copy(user: User, tmp_path: Path) -> None:
+    user.environ["MODULEPATH"] += f":{make_python_without_pip(tmp_path, user.stack)}"
+    made = user.stackenv("create", "bare", load=["Bare/1"])
+    assert made.returncode == 0, made.stderr
+    assert "own copy of pip: its modules have no pip" in made.stderr
+    assert find_pip(user, start=ML.replace("ml it", "ml bare")) == str(site_packages(user, "bare"))
+
+
+def test_pip_does_not_say_that_there_is_a_newer_one(user: User) -> None:
+    done = user.run(
+        f"{ML}pip config list --site && pip install --upgrade pip==25.2 && pip config list --site"
+    )
+    assert done.stdout.count("global.disable-pip-version-check='true'") == 2, done.stdout + done.stderr
+
+
+def test_what_editors_ask_for_is_answered(user: User) -> None:
+    done = user.run(f"{ML}python -m pip --version && python -m ensurepip && python -m pip install -q -U six")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (site_packages(user) / "pip").exists()
+
+
+def test_a_rebuild_of_a_plain_one_copies_nothing(user: User) -> None:
+    assert user.run(f"{ML}pip install -q --upgrade pip six").returncode == 0
+    rebuilt = user.stackenv("rebuild", "it")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    packages = user.home / f"venvs/it-1.0-2/lib/python{MINOR}/site-packages"
+    assert (packages / "six.py").is_file() and not (packages / "pip").exists()
+
+
+def test_uv_works_in_it_and_puts_a_pip_in_the_place_of_ours(user: User) -> None:
+    (user.home / "uv.toml").write_text("no-index = true\n")
+    start = f"{ML}export UV_CONFIG_FILE=~/uv.toml\n"
+    done = user.run(
+        f"{start}uv pip install -q six && pip show -q six && uv pip install -q pip && pip --version"
+    )
+    assert f" from {site_packages(user)}/pip (" in done.stdout, done.stdout + done.stderr
+    assert check(user) == []
+    assert find_pip(user, "uv pip uninstall -q pip; hash -r", start) == pip_of_modules(user)
