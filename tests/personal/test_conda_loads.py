@@ -22,7 +22,9 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack, built_modu
     """Return a user with modules of stand-ins, of the package activating, and of one without Python."""
     user = make_conda_user(tmp_path_factory.mktemp("loads"), one_stack, built_modules)
     made = user.stackenv("create", "real", "--conda", "activating", "python")
-    bare = user.stackenv("create", "bare", "--conda", "plain")
+    bare = user.stackenv("create", "bare", "--conda", "plain", "--verbose")
+    # conda's own words are shown only where they are asked for.
+    assert "transaction" in bare.stderr.lower() and "transaction" not in made.stderr.lower()
     assert (made.returncode, bare.returncode) == (0, 0), made.stderr + bare.stderr
     (user.modules / "empty").mkdir()
     (user.modules / "empty/1.lua").write_text("-- Nothing.\n")

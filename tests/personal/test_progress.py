@@ -128,3 +128,14 @@ def test_a_terminal_without_escape_sequences_gets_lines(user: User) -> None:
     made = user.run(f"module load {user.stack.bundle_module}; TERM=dumb script -qec 'stackenv create it' log")
     assert made.returncode == 0, made.stderr
     assert "stackenv: make the folder" in made.stdout and "\x1b" not in made.stdout
+
+
+def test_an_update_at_the_terminal_says_which_environment_is_at_hand(user: User) -> None:
+    made = create(user, "it", "packaging==23.2", "--allow-shadow", "packaging")
+    assert made.returncode == 0, made.stderr
+    running = AtTerminal(user, "update", "packaging", "--env", "it", "--yes")
+    assert running.end() == 0, running.shown
+    assert "Updating it/1.0: packaging 23.2 -> 24.2 ..." in running.shown
+    for step in ("fetch", "keep what", "look whether"):
+        assert f"it/1.0: {step}" not in running.shown
+    assert "stackenv: it/1.0 is updated: packaging 23.2 -> 24.2" in running.shown.rpartition(ERASED)[2]

@@ -46,7 +46,7 @@ class StackLoader:
     def load_all(self, keys: Iterable[StackKey]) -> None:
         """Load the stacks of `keys`, several at a time: most of it is waiting for Lmod."""
         missing = [key for key in dict.fromkeys(keys) if key not in self.loaded]
-        if len(missing) > 1:
+        if missing:
             with ThreadPoolExecutor(THREADS) as pool:
                 self.loaded.update(zip(missing, pool.map(self.try_load, missing)))
 

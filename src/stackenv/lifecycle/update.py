@@ -18,7 +18,7 @@ from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_targets, list_targets, parse_package
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
-from stackenv.output import showing_progress, tell
+from stackenv.output import show_status, showing_progress, tell
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.transaction import carry_out
 
@@ -143,6 +143,7 @@ def carry_out_updates(
             try:
                 # Once for each: what fails is undone with the signals ignored.
                 with stopping_at_signals():
+                    show_status(f"Updating {prospect.name}: {prospect.changes[0].sentence}")
                     carry_out(update.plan(), context.journal)
                 prospect = replace(prospect, state="updated")
                 tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
