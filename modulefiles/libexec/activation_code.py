@@ -12,7 +12,7 @@ what conda would answer, conda is not imported.
 import os
 import sys
 
-from stackenv_dialect import DIALECTS
+from stackenv_dialect import DIALECTS, is_name
 from stackenv_hide_modules import VARIABLES, is_within
 from stackenv_native_activation import UNSET, find_answer, is_as_built
 from stackenv_pip_guard import lift
@@ -305,14 +305,23 @@ def deactivate_missing_conda(environ):
     return [("export", "PATH", ":".join(path))] + [("unset", n) for n in unsets] + restored
 
 
-def drop_newlines(operations):
-    """Return `operations` without values that csh cannot take through a command substitution; say which."""
+def drop_impossible(operations, dialect):
+    """Return `operations` without those that no shell, or not csh, can carry out; say which."""
+    kept = []
     for operation in operations:
-        if operation[0] == "export" and "\n" in operation[2]:
-            sys.stderr.write(
-                "stackenv: csh cannot hold a value of several lines: " + operation[1] + " was not set\n"
-            )
-    return [o for o in operations if not (o[0] == "export" and "\n" in o[2])]
+        verb, name = operation[:2]
+        if verb in ("export", "unset") and not is_name(name):
+            # An environment's own variables (`conda env config vars set`) may have any name.
+            why = "the name of a variable has letters, digits and _ only: " + name
+        elif dialect == "csh" and verb == "export" and "\n" in operation[2]:
+            # Such a value does not survive a command substitution.
+            why = "csh cannot hold a value of several lines: " + name
+        else:
+            kept.append(operation)
+            continue
+        if verb == "export":
+            sys.stderr.write("stackenv: " + why + " was not set\n")
+    return kept
 
 
 def main(built):
@@ -343,8 +352,7 @@ def main(built):
         drop_own_entries(after, environ["CONDA_PREFIX"])
     operations += put_aside(environ, after, options)
     operations += change_prompt(environ, after)
-    if dialect == "csh":
-        operations = drop_newlines(operations)
+    operations = drop_impossible(operations, dialect)
     code = "\n".join(map(DIALECTS[dialect], operations + scripts))
     # A path may be of bytes that are no text.
     sys.stdout.buffer.write(os.fsencode(code + "\n"))

@@ -45,3 +45,22 @@ def test_a_variable_that_the_environment_below_unsets_is_not_set_to_the_mark(ses
     )
     assert "OF_ONE" not in result.snapshots["back"].environment
     assert differences(result.snapshots["one"], result.snapshots["back"]) == {}
+
+
+def test_a_name_that_no_shell_takes_does_not_stop_an_activation(session: Session, stack) -> None:
+    set_variables(stack, "one", OF_ONE="1", **{"OF-ONE": "2"})
+    result = (
+        session.check(LOAD)
+        .snapshot("loaded")
+        .check("conda activate one")
+        .snapshot("one")
+        .check("conda deactivate")
+        .snapshot("left")
+        .run()
+    )
+    assert result.snapshots["one"].environment["OF_ONE"] == "1"
+    assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
+    assert result.statuses == [0, 0, 0]
+    assert result.stderr == (
+        "stackenv: the name of a variable has letters, digits and _ only: OF-ONE was not set\n"
+    )
