@@ -53,3 +53,23 @@ def copy_modules_that_ask_conda(built: BuiltModules, folder: Path) -> BuiltModul
         text = source.read_bytes().replace(os.fsencode(built.software), os.fsencode(software))
         (modules / name).write_bytes(ask_conda(text))
     return BuiltModules(str(modules), str(software))
+
+
+def separate_packages(root: Path) -> Path:
+    """Give an installation that `copy_installation` made its own folder of packages, of links; return it."""
+    separate_folder(root / "lib")
+    for python in root.glob("lib/python3*"):
+        if python.is_dir():
+            separate_folder(python)
+            separate_folder(python / "site-packages")
+            return python / "site-packages"
+    raise FileNotFoundError(f"{root}/lib holds no Python")
+
+
+def separate_folder(path: Path) -> None:
+    """Make of the link `path` a folder with links to all that is there."""
+    entries = list(path.resolve().iterdir())
+    path.unlink()
+    path.mkdir()
+    for entry in entries:
+        (path / entry.name).symlink_to(entry)

@@ -1,12 +1,12 @@
 """A process that has imported conda, or our answer to its activation, and forks for each question.
 
     ROOT/bin/python -I activation_server.py conda
-    ROOT/bin/python -I -S activation_server.py FILE
+    ROOT/bin/python -I -S activation_server.py FILE VERSION
 
 A question is a line of JSON on standard input: `arguments`, `environ`, `folder` and `dialect` (sh, csh or
 fish); the answer a line with `status`, `stdout` and `stderr`. conda is asked as `conda shell.posix+json
 ARGUMENTS` would be, and FILE is a module with the function `find_answer(command, arguments, environ, root,
-dialect)`: its mapping is printed as JSON, its words on standard error.
+dialect, version)`, which is told that conda is of VERSION: its mapping is printed as JSON, its words on standard error.
 """
 
 import importlib.util
@@ -35,7 +35,7 @@ def import_conda():
     return ask
 
 
-def import_ours(file):
+def import_ours(file, version):
     """Return what answers as the file does; it may read no more than an interpreter without site has."""
     sys.path.insert(0, str(Path(file).parent))
     spec = importlib.util.spec_from_file_location("native_activation", file)
@@ -43,7 +43,7 @@ def import_ours(file):
     spec.loader.exec_module(module)
 
     def ask(arguments, environ, dialect):
-        found = module.find_answer(arguments[0], arguments[1:], environ, ROOT, dialect)
+        found = module.find_answer(arguments[0], arguments[1:], environ, ROOT, dialect, version)
         answer, words = found or (None, [])
         print(json.dumps(answer))
         sys.stderr.write("".join(word + "\n" for word in words))
@@ -80,7 +80,7 @@ def read_back(file):
 
 
 def main():
-    ask = import_conda() if sys.argv[1] == "conda" else import_ours(sys.argv[1])
+    ask = import_conda() if sys.argv[1] == "conda" else import_ours(*sys.argv[1:])
     print("ready", flush=True)
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:

@@ -22,6 +22,8 @@ from environments import make_environment
 
 SERVER = Path(__file__).with_name("activation_server.py")
 OURS = "libexec/stackenv/stackenv_native_activation.py"
+# The conda of the tests' distributions, and of tests/shells/oldest_conda.py: the ends of what is answered.
+NEWEST, OLDEST = "24.7.1", "22.9.0"
 # What the user database and the loader need.
 OF_ETC = ("passwd", "group", "nsswitch.conf", "ld.so.cache")
 MOUNTING = """
@@ -124,7 +126,7 @@ class Server:
 class World:
     """The folders, and the two programs that are asked in them."""
 
-    def __init__(self, installation: Path, folder: Path) -> None:
+    def __init__(self, installation: Path, folder: Path, version: str = NEWEST) -> None:
         self.folder, self.root, self.home = folder, folder / "root", folder / "home"
         self.etc, self.lib = folder / "etc", folder / "lib"
         copy_installation(installation, self.root)
@@ -135,7 +137,7 @@ class World:
                 shutil.copy(Path("/etc", name), self.etc)
         python = self.root / "bin/python"
         self.conda = Server([*self.inside(), python, "-I", SERVER, "conda"])
-        self.ours = Server([*self.inside(), python, "-I", "-S", SERVER, self.root / OURS])
+        self.ours = Server([*self.inside(), python, "-I", "-S", SERVER, self.root / OURS, version])
 
     def inside(self) -> list[str | Path]:
         """Return the command that starts another one in this world, without root's way past permissions."""

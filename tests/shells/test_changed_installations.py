@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from built import CHECKOUT, BuiltModules
-from copied_installations import copy_installation
+from copied_installations import copy_installation, separate_folder, separate_packages
 from environments import make_environment
 
 COMPILED = "libexec/stackenv/activation.compiled"
@@ -85,16 +85,6 @@ class Installation:
         return done.stderr.decode()
 
 
-def own_folder(path: Path) -> None:
-    """Make of the link `path` a folder with links to all that is there."""
-    entries = list(path.resolve().iterdir())
-    if path.is_symlink():
-        path.unlink()
-    path.mkdir()
-    for entry in entries:
-        (path / entry.name).symlink_to(entry)
-
-
 @pytest.fixture
 def installation(built_modules: BuiltModules, tmp_path: Path) -> Installation:
     made = Installation(tmp_path / "root", tmp_path / "home")
@@ -106,11 +96,7 @@ def installation(built_modules: BuiltModules, tmp_path: Path) -> Installation:
 @pytest.fixture
 def own_packages(installation: Installation) -> Installation:
     """Return an installation into which packages can be installed."""
-    own_folder(installation.root / "lib")
-    for python in installation.root.glob("lib/python3*"):
-        if python.is_dir():
-            own_folder(python)
-            own_folder(python / "site-packages")
+    separate_packages(installation.root)
     assert installation.asks_conda(), "its folder of packages is another one"
     assert installation.compile() == ""
     assert not installation.asks_conda()
@@ -221,7 +207,7 @@ def test_conda_is_asked_once_a_plugin_is_installed(own_packages: Installation) -
 def test_conda_is_asked_in_a_version_that_nobody_has_tried(own_packages: Installation) -> None:
     known = own_packages.activate()
     package = own_packages.packages / "conda"
-    own_folder(package)
+    separate_folder(package)
     version = package / "_version.py"
     text = version.read_text()
     version.unlink()

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from activation_cases import EVERYDAY
 from activation_odd_cases import CASES, OTHERS, PRODUCTS
-from activation_world import Case, World
+from activation_world import OLDEST, Case, World
+from built import BuiltModules
+from oldest_conda import make_oldest_installation
 
 HANDED_OVER = frozenset(Path(__file__).with_name("handed_over.txt").read_text().splitlines())
 SAVED = "__CONDA_SHLVL_"
@@ -134,6 +136,20 @@ def test_the_program_prints_what_it_prints_when_conda_is_asked(
     assert (native.returncode, native.stdout) == (asked.returncode, asked.stdout)
     assert native.stderr == asked.stderr
     assert native.stdout or native.returncode
+
+
+@pytest.mark.matrix
+def test_the_oldest_conda_is_answered_for_likewise(built_modules: BuiltModules, tmp_path: Path) -> None:
+    installation = Path(built_modules.software, built_modules.miniconda)
+    world = World(make_oldest_installation(installation, tmp_path / "oldest"), tmp_path / "world", OLDEST)
+    try:
+        answered = {name for name, case in CASES.items() if is_answered(world, case)}
+    finally:
+        world.stop()
+    # What is not certain of the newest is not of this one; some more is not.
+    assert answered.isdisjoint(HANDED_OVER)
+    assert answered >= EVERYDAY.keys()
+    assert len(CASES) - len(HANDED_OVER) - len(answered) <= 20
 
 
 def test_how_many_are_handed_over(record_property: Callable[[str, object], None]) -> None:
