@@ -5,8 +5,9 @@
 
 A question is a line of JSON on standard input: `arguments`, `environ`, `folder` and `dialect` (sh, csh or
 fish); the answer a line with `status`, `stdout` and `stderr`. conda is asked as `conda shell.posix+json
-ARGUMENTS` would be, and FILE is a module with the function `find_answer(command, arguments, environ, root,
-dialect, version)`, which is told that conda is of VERSION: its mapping is printed as JSON, its words on standard error.
+ARGUMENTS` would be. FILE is a module with the function `find_answer(command, arguments, environ, root,
+dialect, version)`, which is told that conda is of VERSION: its mapping is printed as JSON, its words on
+standard error.
 """
 
 import importlib.util
