@@ -65,7 +65,8 @@ def test_own_packages_and_those_of_the_stack_are_found_as_before(owner: User) ->
 
 
 def test_scripts_of_its_bin_and_its_python_by_path_find_the_image(owner: User) -> None:
-    done = load(owner, 'pip --version; "$VIRTUAL_ENV/bin/python" -c "import sys; print(sys.prefix)"')
+    show = "pip show -f biopython | grep ^Location"
+    done = load(owner, f'{show}; "$VIRTUAL_ENV/bin/python" -c "import sys; print(sys.prefix)"')
     pip, prefix = done.stdout.splitlines()
     assert str(owner.home.parent / "node") in pip, done.stderr
     assert prefix.startswith(str(owner.home.parent / "node"))

@@ -117,7 +117,8 @@ def describe_pip(record: Record) -> tuple[InstalledFile, ...]:
     In bin a pip that is installed puts its own in their place.
     """
     assert record.python is not None
-    values = {"NAME": record.full_name, "PREFIX": record.path}
+    # No path but this: what holds that of the environment itself is packed in another way.
+    values = {"NAME": record.full_name, "PYTHON": f"{record.path}/bin/python"}
     return tuple(
         InstalledFile(
             f"{record.path}/{folder}/{name}",
