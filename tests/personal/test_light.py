@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from findings import read_findings
 from stacked import Stack
-from users import User, make_once, make_user
+from users import User, make_user
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 LIMIT = 45
@@ -21,14 +21,12 @@ ML = "module use ~/modules; ml it || exit 99\n"
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory, stack: Stack) -> User:
-    """A user of each stack with an environment; only to be looked at, and installed into."""
-
-    def make(folder: Path) -> None:
-        made = make_user(folder, stack).stackenv("create", "it", load=[stack.bundle_module])
-        assert made.returncode == 0, made.stderr
-        assert "pip" not in made.stderr, made.stderr
-
-    return make_user(make_once(tmp_path_factory, f"light-{stack.name}", make), stack)
+    """A user of each stack with an environment, which the tests of one process install into in turn."""
+    user = make_user(tmp_path_factory.mktemp("light"), stack)
+    made = user.stackenv("create", "it", load=[stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    assert "own copy of pip" not in made.stderr, made.stderr
+    return user
 
 
 @pytest.fixture
