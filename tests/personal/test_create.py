@@ -123,19 +123,46 @@ def test_a_python_that_matches_is_taken_and_one_that_does_not_is_offered_or_cond
     assert "the same command with --conda" in none.stderr
 
 
-def test_the_operating_systems_python_is_taken_with_a_warning_or_refused_over_a_module(user: User) -> None:
+def test_the_operating_systems_python_is_refused_over_a_module(user: User) -> None:
     refused = create(user, "it", "--os-python")
     assert refused.returncode == 1
     assert "module purge" in refused.stderr
-    made = user.stackenv("create", "it", "--os-python", load=[user.stack.other_module])
+
+
+# As on Debian without python3-venv.
+OS_MAKES_VENVS = not subprocess.run(
+    ["/usr/bin/python3", "-I", "-c", "import ensurepip, venv"], capture_output=True, check=False
+).returncode
+
+
+@pytest.mark.skipif(OS_MAKES_VENVS, reason="the operating system's Python makes venvs with pip")
+def test_an_operating_systems_python_without_pip_is_refused(user: User) -> None:
+    refused = user.stackenv("create", "it", "--os-python")
+    assert refused.returncode == 1
+    assert "has no venv with pip" in refused.stderr
+    assert not list((user.home / "venvs").iterdir())
+
+
+@pytest.mark.skipif(not OS_MAKES_VENVS, reason="the operating system's Python has no ensurepip or no venv")
+@pytest.mark.parametrize("load", [[], ["other"]])
+@pytest.mark.parametrize("options", [(), ("--with-pip",), ("--no-system-site-packages",)])
+@pytest.mark.each_value("load", "options")
+def test_an_os_python_is_taken_with_a_warning(user: User, load: list[str], options: tuple[str, ...]) -> None:
+    made = user.stackenv("create", "it", "--os-python", *options, load=[user.stack.other_module] * len(load))
+    assert made.returncode == 0, made.stderr
     assert "the operating system's Python" in made.stderr
-    if made.returncode:
-        # As on Debian without python3-venv: said, and nothing left.
-        assert "has no venv with pip" in made.stderr
-        assert not list((user.home / "venvs").iterdir())
-    else:
-        used = user.run("module use ~/modules; ml it; python -c 'import sys; print(sys.base_prefix)'")
-        assert used.stdout == "/usr\n"
+    # What was asked for needs no reason.
+    reason = "own copy of pip: it is based on the operating system's Python"
+    assert (reason in made.stderr) == ("--with-pip" not in options), made.stderr
+    used = user.run(
+        "module use ~/modules; ml it; python -c 'import sys; print(sys.base_prefix)'; pip --version"
+    )
+    prefix, version = used.stdout.splitlines()
+    assert prefix == "/usr"
+    assert f" from {user.home}/venvs/it-1.0/lib/" in version
+    again = user.stackenv("rebuild", "it")
+    assert again.returncode == 0, again.stderr
+    assert "own copy of pip" in again.stderr or "--with-pip" in options
 
 
 OPTIONS = ["--index-url=https://example.org", "-e.", "--target=/tmp", "-rfile"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.output import tell
 from stackenv.record import Package, Python, Record, read_command_words
 
+OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 # What builds packages is never constrained: pip before 25.3 reads the same constraints for the
 # isolated build of an sdist, which may need newer ones.
 BUILD_BACKENDS = frozenset(
@@ -88,10 +90,20 @@ class Stack:
             and (sees_base or not self.is_base(p))
         )
 
+    @property
+    def is_on_os_python(self) -> bool:
+        """Tell whether its Python is the operating system's."""
+        return self.python is not None and is_of_os(self.python.executable)
+
     def is_base(self, package: Package) -> bool:
         """Tell whether `package` is installed into the Python itself, not beside it."""
         prefix = Path(self.python.executable).parents[1] if self.python else None
         return prefix is not None and Path(package.location).is_relative_to(prefix)
+
+
+def is_of_os(executable: str) -> bool:
+    """Tell whether the Python at the real path `executable` is the operating system's."""
+    return os.path.dirname(executable) in OS_FOLDERS  # noqa: PTH120 (a string in, a string out)
 
 
 def describe_origin(stack: Stack, context: Context) -> dict[str, Any]:
@@ -187,35 +199,44 @@ def choose_base(modules: Sequence[str], version: str, os_python: bool, context: 
     lmod = Lmod.find(context.environ)
     stack = require_no_personal(load_stack(lmod, modules or list_loaded(lmod)))
     if os_python:
-        python = choose_os_python(stack)
+        stack = choose_os_python(stack)
     elif version and (not stack.python or not fits(stack.python.version, version)):
         raise refuse_version(stack, version, lmod)
-    else:
-        python = require_python(stack, lmod)
+    python = require_python(stack, lmod)
     if not fits(python.version, version):
         raise StackenvError(
             f"Python {version} is asked for, and {python.executable} is {python.version}",
             "leave out --python or --os-python",
         )
-    if not stack.can_make_venv and not os_python:
+    if not stack.can_make_venv:
         raise StackenvError(
             f"{python.executable} has no standard module `venv`",
             "load another Python module",
         )
-    return replace(stack, python=python)
+    return stack
 
 
-def choose_os_python(stack: Stack) -> Python:
-    """Return the operating system's Python; raise StackenvError when the modules bring another one."""
+def choose_os_python(stack: Stack) -> Stack:
+    """Return `stack` on the operating system's Python.
+
+    Raises
+    ------
+    StackenvError
+        When the modules bring another one, or that of the operating system makes no venv.
+    """
     if stack.python:
         raise StackenvError(
             f"--os-python, and {', '.join(stack.modules)} brings Python {stack.python.version}: packages "
             "for the one break the other",
             "leave --os-python out, or: module purge, and the same again",
         )
-    python = require_os_python(stack)
-    tell(f"{python.executable} is the operating system's Python {python.version}: no optimised stack")
-    return python
+    based = take_os_python(stack)
+    assert based.python is not None
+    tell(
+        f"{based.python.executable} is the operating system's Python {based.python.version}: "
+        "no optimised stack"
+    )
+    return based
 
 
 def refuse_version(stack: Stack, version: str, lmod: Lmod) -> StackenvError:
@@ -262,8 +283,16 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
     )
 
 
-def require_os_python(stack: Stack) -> Python:
-    """Return the operating system's Python; raise StackenvError when there is none or it has no venv."""
+def take_os_python(stack: Stack) -> Stack:
+    """Return `stack`, which brings no Python, on that of the operating system.
+
+    Its own packages are no part of a stack: nothing is held because of them.
+
+    Raises
+    ------
+    StackenvError
+        When there is none, or it makes no venv with pip.
+    """
     executable = shutil.which("python3", path="/usr/bin:/bin")
     if not executable:
         raise StackenvError("the operating system has no /usr/bin/python3", "load a Python module")
@@ -273,7 +302,13 @@ def require_os_python(stack: Stack) -> Python:
             f"{executable} has no venv with pip (the standard modules venv and ensurepip)",
             "load a Python module",
         )
-    return Python(probed.version, probed.executable)
+    return replace(
+        stack,
+        python=Python(probed.version, probed.executable),
+        can_make_venv=probed.has_venv,
+        can_copy_pip=probed.has_ensurepip,
+        has_pip=probed.has_pip,
+    )
 
 
 def read_personal(module: LoadedModule) -> StoredModule | None:

@@ -13,12 +13,10 @@ from pathlib import Path
 from stackenv.environments.module import IN_EVERY_VENV
 from stackenv.environments.own_packages import list_requirements
 from stackenv.environments.python import ProbedPython, probe_python
-from stackenv.environments.stack import find_module_python
+from stackenv.environments.stack import find_module_python, is_of_os
 from stackenv.errors import ModuleError, StackenvError, explain, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import order_module
-
-OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Venv:
     @property
     def is_on_os_python(self) -> bool:
         """True when the base Python is the operating system's."""
-        return os.path.dirname(self.executable) in OS_FOLDERS  # noqa: PTH120 (a string in, a string out)
+        return is_of_os(self.executable)
 
 
 def read_configuration(path: Path) -> dict[str, str]:

@@ -54,7 +54,7 @@ def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
     """
     if record.with_pip:
         why = "--with-pip was given"
-    elif stack.python is None:
+    elif stack.is_on_os_python:
         why = "it is based on the operating system's Python"
     elif not sees_base:
         why = "with --no-system-site-packages it cannot use that of its modules"
@@ -62,7 +62,8 @@ def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
         why = "its modules have no pip"
     else:
         return ""
-    if stack.python and not stack.can_copy_pip:
+    assert stack.python is not None
+    if not stack.can_copy_pip:
         raise StackenvError(
             f"{stack.python.executable} has no standard module `ensurepip`, and the environment needs a copy "
             f"of pip: {why}",

@@ -24,8 +24,8 @@ from stackenv.environments.stack import (
     load_stack,
     require_module_names,
     require_no_personal,
-    require_os_python,
     require_python,
+    take_os_python,
 )
 from stackenv.environments.venv import read_configuration
 from stackenv.errors import StackenvError
@@ -165,7 +165,7 @@ def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Sta
     ModuleError
         When one cannot be loaded.
     StackenvError
-        When one is no name of a module in MODULEPATH.
+        When one is no name of a module in MODULEPATH, or a venv has no Python on them.
     """
     require_module_names(
         modules, "module spider shows the names; then type the same with: --module NAME/VERSION"
@@ -173,7 +173,11 @@ def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Sta
     lmod = Lmod.find(context.environ)
     if old.kind == "conda":
         return load_conda_stack(modules, context, lmod)
-    return require_no_personal(load_stack(lmod, modules))
+    stack = require_no_personal(load_stack(lmod, modules))
+    if stack.python is None and old.python is not None and not old.python.module:
+        return take_os_python(stack)
+    require_python(stack, lmod)
+    return stack
 
 
 def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Record:
@@ -181,13 +185,10 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
     if old.kind == "conda":
         chosen = {"name": old.name, "version": old.version, "description": old.description}
         return replace(draft_conda_record(path, stack, context, **chosen), user_site=old.user_site)
-    on_os_python = old.python is not None and not old.python.module and stack.python is None
-    lmod = Lmod.find(context.environ)
-    python = require_os_python(stack) if on_os_python else require_python(stack, lmod)
     return replace(
         old,
         path=str(path),
-        python=python,
+        python=stack.python,
         packages=(),
         pinned=stack.pinned(old.allow_shadow, sees_base(old)),
         cpu_features=(),
