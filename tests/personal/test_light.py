@@ -149,6 +149,54 @@ def test_without_its_python_no_other_pip_runs(user: User) -> None:
     assert not (user.home / ".local").exists()
 
 
+# A folder in which somebody else has laid what would be run in the place of pip.
+TRAP = (
+    "mkdir -p trap/pip; cd trap; "
+    "echo 'print(\"TRAP\")' | tee pip.py compileall.py pip/__init__.py > pip/__main__.py; cd ..\n"
+)
+
+
+@pytest.mark.parametrize("command", ["pip", "pip3", f"{IT}/stackenv/bin/pip", "stackenv run it -- pip"])
+def test_no_pip_of_the_current_folder_runs(owner: User, command: str) -> None:
+    done = owner.run(f"{TRAP}{ML}cd trap; {command} --version && {command} install packaging==24.2")
+    assert done.returncode == 1
+    assert "TRAP" not in done.stdout
+    assert f" from {pip_of_modules(owner)}/pip (" in done.stdout
+    assert "constraint" in done.stdout + done.stderr
+
+
+def test_stackenv_runs_no_pip_of_the_current_folder_and_takes_packages_from_there(user: User) -> None:
+    project = user.home / "trap/mine"
+    project.mkdir(parents=True)
+    (project / "setup.py").write_text("from setuptools import setup; setup(name='mine', py_modules=['mine'])")
+    (project / "mine.py").touch()
+    start = f"{TRAP}module load {user.stack.bundle_module}; cd trap\n"
+    made = user.run(f"{start}stackenv create own ./mine six --no-build-isolation")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert (site_packages(user, "own") / "mine.py").exists()
+    updated = user.run(f"{start}stackenv update six --env own --yes")
+    assert updated.returncode == 0 and "TRAP" not in updated.stdout + updated.stderr, updated.stderr
+
+
+CALLS = {
+    "from its folder": "cd ~/copy && bin/pip",
+    "from its bin": "cd ~/copy/bin && ./pip",
+    "past its bin": "cd ~/copy/lib && ../bin/../bin/pip",
+    "by a relative entry of PATH": "cd ~/copy && PATH=bin:$PATH && pip",
+    "by an empty entry of PATH": "cd ~/copy/bin && PATH=:$PATH && pip",
+    "behind it": "cd ~/copy/stackenv && bin/pip",
+    "by sh": "cd ~/copy/bin && sh pip",
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_pip_of_a_copy_changes_the_copy_however_it_is_called(user: User, call: str) -> None:
+    done = user.run(f"cp -a {IT} copy; module load {user.stack.bundle_module}; {CALLS[call]} install six")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (user.home / f"copy/lib/python{MINOR}/site-packages/six.py").is_file()
+    assert not (site_packages(user) / "six.py").exists()
+
+
 def test_the_pip_of_a_moved_environment_works_in_that(user: User) -> None:
     moved = f"pip install -q six; module purge; mv {IT} ~/venvs/'a new place'; ml {user.stack.bundle_module}"
     done = user.run(f"{ML}{moved}; ~/venvs/'a new place'/bin/pip list -l")
@@ -232,6 +280,25 @@ def test_what_editors_ask_for_is_answered(user: User) -> None:
     done = user.run(f"{ML}python -m pip --version && python -m ensurepip && python -m pip install -q -U six")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (site_packages(user) / "pip").exists()
+
+
+def test_one_of_before_with_a_pip_of_its_own_is_out_of_date_and_not_broken(user: User) -> None:
+    user.stackenv("remove", "it", "--yes")
+    made = user.stackenv("create", "it", "--with-pip", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    prefix = user.home / "venvs/it-1.0"
+    for folder in ("stackenv/bin", "stackenv/pip"):
+        shutil.rmtree(prefix / folder)
+    (finding,) = check(user)
+    assert (finding["rule"], finding["level"]) == ("stale", "warning")
+    assert "stackenv/bin/pip" in finding["what"] and finding["hint"] == "stackenv edit it/1.0 --refresh"
+    for program in (prefix / "bin").glob("pip*"):
+        program.unlink()
+    (finding,) = (f for f in check(user) if f["rule"] == "managed-files")
+    assert finding["level"] == "broken"
+    assert "another one runs and installs elsewhere" in finding["why"]
+    assert user.stackenv("edit", "it", "--refresh").returncode == 0
+    assert check(user) == []
 
 
 def test_a_rebuild_of_a_plain_one_copies_nothing(user: User) -> None:

@@ -91,6 +91,7 @@ DATA = """
     templates/lua/usable_place.lua
     templates/lua/visible_prefixes.lua
     templates/personal.lua.j2
+    templates/pip/__main__.py
     templates/shell/conda.csh
     templates/shell/conda.fish
     templates/shell/conda.sh

@@ -8,6 +8,7 @@ from typing import Callable
 from stackenv import STACKENV_UUID
 from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
 from stackenv.environments.constraints import constraints_url, describe_constraint_files
+from stackenv.environments.installer import RUN_PIP
 from stackenv.environments.launch import describe_launch_file
 from stackenv.environments.module import SHIM, describe_load, require_kind
 from stackenv.environments.packed import describe_entrance, list_beside
@@ -37,6 +38,11 @@ finally:
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 HIDE_MODULES = "_stackenv_hide_modules"
 ANOTHER_PIP = "without a pip of the environment, another one runs and installs elsewhere"
+# In bin, and behind it on the PATH of the module alone.
+WITHOUT_PIP = {
+    "bin": "after `source bin/activate`, without the module, another pip runs and installs elsewhere",
+    SHIM: "without bin/pip, too, another one runs and installs elsewhere",
+}
 # A user's own pip.conf may say `user = true`, which no conda environment takes.
 PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
 SHELLS = {"sh": "bash, zsh, ksh, mksh and dash", "csh": "tcsh", "fish": "fish"}
@@ -117,19 +123,29 @@ def describe_pip(record: Record) -> tuple[InstalledFile, ...]:
     In bin a pip that is installed puts its own in their place.
     """
     assert record.python is not None
+    runner = f"{record.path}/{FOLDER}/{RUN_PIP}"
     # No path but this: what holds that of the environment itself is packed in another way.
     values = {"NAME": record.full_name, "PYTHON": f"{record.path}/bin/python"}
-    return tuple(
+    return (
         InstalledFile(
-            f"{record.path}/{folder}/{name}",
-            "libexec/pip_in_venv",
-            values=values,
-            executable=True,
-            loss=ANOTHER_PIP,
+            *(runner, RUN_PIP),
+            dialect="python",
+            values={},
+            loss="`pip` does nothing but say so",
             stand_in=True,
-        )
-        for folder in ("bin", SHIM)
-        for name in ("pip", "pip3", f"pip{record.python.minor}")
+        ),
+        *(
+            InstalledFile(
+                f"{record.path}/{folder}/{name}",
+                "libexec/pip_in_venv",
+                values=values,
+                executable=True,
+                loss=loss,
+                stand_in=True,
+            )
+            for folder, loss in WITHOUT_PIP.items()
+            for name in ("pip", "pip3", f"pip{record.python.minor}")
+        ),
     )
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from stackenv.modulefile.spec import SHIPPED
 from stackenv.output import SCREEN, show_status, write_aside
+
+# In the templates' folder, and in stackenv's of each venv, whose layers know it for pip. Not `-m pip`, which
+# runs a pip.py of the current folder; and a requirement may be a path in that.
+RUN_PIP = "pip/__main__.py"
+
+
+def describe_pip_call(python: str, *arguments: str) -> tuple[str, ...]:
+    """Return the words that run the pip of `python` with `arguments`, from whichever folder."""
+    return (python, str(SHIPPED / RUN_PIP), "--no-input", "--disable-pip-version-check", *arguments)
 
 
 def run_installer(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:

@@ -86,6 +86,16 @@ def list_lost_files(files: Iterable[InstalledFile], prefix: str) -> list[Install
     return [file for file in files if not is_users(file, prefix) and not has_contents(Path(file.path))]
 
 
+def list_unused_files(files: Iterable[InstalledFile], prefix: str) -> list[InstalledFile]:
+    """Return which of `files` nothing needs now: they are for the time when a package's own program is gone.
+
+    Environments that an older stackenv made have a pip of their own, and none of these.
+    """
+    stand_ins = [file for file in files if file.stand_in]
+    own = any(is_users(file, prefix) for file in stand_ins)
+    return [file for file in stand_ins if own and is_in_folder(file, prefix)]
+
+
 def has_contents(path: Path) -> bool:
     """Tell whether `path` is a file that is not empty."""
     return path.is_file() and path.stat().st_size > 0

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stackenv.environments.constraints import constraints_url
-from stackenv.environments.installer import run_installer
+from stackenv.environments.installer import describe_pip_call, run_installer
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.stack import Stack
@@ -154,12 +154,8 @@ def install_packages(
     reporting = can_report(read_pip_version(record, within))
     for arguments in calls:
         report = reports / f"{len(list(reports.iterdir())):06}.json"
-        command = [
-            *(f"{record.path}/bin/python", "-m", "pip", "install", "--no-input"),
-            "--disable-pip-version-check",
-            *(("--report", str(report)) if reporting else ()),
-            *arguments,
-        ]
+        options = ("--report", str(report)) if reporting else ()
+        command = describe_pip_call(f"{record.path}/bin/python", "install", *options, *arguments)
         status, words = run_installer(command, {**within, "PIP_USER": "0"})
         if status:
             report.unlink(missing_ok=True)
@@ -187,6 +183,8 @@ def read_pip_version(record: Record, environ: Mapping[str, str]) -> str:
         done = subprocess.run(
             [python, "-c", "import pip; print(pip.__version__)"],
             env=dict(environ),
+            # What lies in the current folder would be imported first.
+            cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

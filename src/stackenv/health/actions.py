@@ -154,6 +154,8 @@ def run_command(words: Sequence[str], environ: Mapping[str, str]) -> None:
         done = subprocess.run(
             command,
             env=dict(environ),
+            # `python -m pip` would run a pip.py of the user's folder.
+            cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             check=False,

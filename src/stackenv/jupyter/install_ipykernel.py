@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.installer import run_installer
+from stackenv.environments.installer import describe_pip_call, run_installer
 from stackenv.environments.own_packages import read_owners
 from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure
 from stackenv.environments.working import working_in
@@ -67,7 +67,7 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
 def install_with_pip(record: Record, start: Start, context: Context) -> None:
     """Have the environment's own pip install ipykernel, under its constraints."""
     python = f"{record.path}/bin/python"
-    words = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "ipykernel")
+    words = describe_pip_call(python, "install", "ipykernel")
     within = {name: value for name, value in context.environ.items() if name not in ELSEWHERE}
     status, said = run_installer(start(words), {**constrained(record, within), "PIP_USER": "0"})
     if status and "No module named pip" in said:

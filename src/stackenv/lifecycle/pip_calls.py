@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.added_files import find_site_packages
+from stackenv.environments.installer import describe_pip_call
 from stackenv.environments.venv_install import ELSEWHERE, refuse_python
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
@@ -54,7 +55,7 @@ def run_pip(record: Record, arguments: Sequence[str], environ: Mapping[str, str]
     python = f"{record.path}/bin/python"
     try:
         done = subprocess.run(
-            [python, "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments],
+            describe_pip_call(python, *arguments),
             # pip compiles what it installs by itself; what a look imports must not be compiled.
             env={**within, "PIP_USER": "0", "PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,

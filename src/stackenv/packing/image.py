@@ -31,7 +31,8 @@ def describe_compilation(record: Record) -> tuple[str, ...]:
 
 def compile_packages(words: Sequence[str]) -> None:
     """Run `words`; that some packages carry files for other Pythons, as data of tests, is no failure."""
-    subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    # Not in the user's folder, whose compileall.py `-m` would run.
+    subprocess.run(words, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def require_same(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry], what: str) -> None:

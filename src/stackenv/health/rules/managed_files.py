@@ -9,7 +9,12 @@ from packaging.utils import canonicalize_name
 
 from stackenv.conda.activation.sources import hash_activation
 from stackenv.environments.added_files import describe_files
-from stackenv.environments.managed_files import has_contents, is_users, list_lost_files
+from stackenv.environments.managed_files import (
+    has_contents,
+    is_users,
+    list_lost_files,
+    list_unused_files,
+)
 from stackenv.environments.module import describe_module
 from stackenv.environments.packed import describe_contents
 from stackenv.errors import quote_word
@@ -17,7 +22,7 @@ from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.health.rules.python import OF_PYTHON
 from stackenv.modulefile.text import is_as_written, render_installed_file, render_module
-from stackenv.output import format_count
+from stackenv.output import format_count, shorten_list
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.transaction import read_text
 
@@ -78,6 +83,9 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     if record is None:
         return
     lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
+    # `stale` has these.
+    unused = list_unused_files(describe_files(record), record.path)
+    lost = [file for file in lost if file not in unused]
     if holds_shell_code(environment.modulefile):
         # `stale` says what to type.
         lost = [file for file in lost if not file.path.endswith((".sh", ".fish"))]
@@ -151,9 +159,14 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
 def list_changed_files(record: Record) -> Iterator[str]:
     """Yield a sentence for each of stackenv's files in the environment that is changed.
 
-    The rule `managed-files` reports those that are gone or empty.
+    The rule `managed-files` reports those that are gone or empty, and needed.
     """
-    for file in describe_files(record):
+    files = describe_files(record)
+    lost = list_lost_files(list_unused_files(files, record.path), record.path)
+    if lost:
+        names = shorten_list([file.path[len(record.path) + 1 :] for file in lost])
+        yield f"{names}: not there, and written by this stackenv for the time when its own pip is uninstalled"
+    for file in files:
         path = Path(file.path)
         if not is_users(file, record.path) and has_contents(path):
             text = path.read_text(encoding="utf-8", errors="replace")
