@@ -225,7 +225,7 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
 
     Where the total is not known, None, how many of `what` are.
     """
-    if not sys.stderr.isatty():
+    if total == 0 or not sys.stderr.isatty():
         yield lambda _: None
         return
     import time

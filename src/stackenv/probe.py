@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -81,6 +83,8 @@ class RunningProbe:
                 stdin=subprocess.DEVNULL,
                 stdout=self.output,
                 stderr=self.errors,
+                # What it starts is ended with it, and a Ctrl-C is the business of this process.
+                start_new_session=True,
             )
         except OSError as error:
             self.remove_files()
@@ -112,8 +116,10 @@ class RunningProbe:
             raise ProbeError(self.python, f"does not run: {words}", status) from None
 
     def close(self) -> None:
-        """End the process, and remove its files."""
-        self.process.kill()
+        """End the process and what it has started, and remove its files."""
+        # While one of its group runs, no other process gets its number.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.remove_files()
 

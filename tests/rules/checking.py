@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from people import Person
+from people import MINOR, Person
+
+SITE = f"lib/python{MINOR}/site-packages"
 
 
-def find(person: Person, rule: str, **changes: str) -> list[dict[str, str]]:
-    """Return what `rule` finds in the account."""
-    found = json.loads(person.stackenv("check", "--json", status=None, **changes).stdout)
+def find(person: Person, rule: str, *names: str, **changes: str) -> list[dict[str, str]]:
+    """Return what `rule` finds in the account and all environments, or in the one that is named."""
+    found = json.loads(person.stackenv("check", *names, "--json", status=None, **changes).stdout)
     return [finding for finding in found if finding["rule"] == rule]
 
 
@@ -24,3 +27,13 @@ def fix(person: Person, status: int = 0, **changes: str) -> str:
     """Fix all that can be fixed; return what was said."""
     done = person.stackenv("check", "--fix", "--yes", status=status, **changes)
     return done.stdout + done.stderr
+
+
+def install(site: Path, name: str, version: str, *lines: str, files: str = "") -> None:
+    """Write the metadata of a package, as pip does."""
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    text = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines])
+    (info / "METADATA").write_text(f"{text}\n")
+    (info / "INSTALLER").write_text("pip\n")
+    (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{files}")

@@ -7,28 +7,17 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from people import MINOR, Person
+from checking import SITE, install
+from people import Person
 
 from stackenv.environments.own_packages import read_owners
-from stackenv.health.installed_files import list_conda_faults
-
-SITE = f"lib/python{MINOR}/site-packages"
+from stackenv.health.installed_files import list_faults
 
 
 def find_one(person: Person, rule: str) -> dict[str, str]:
     found = json.loads(person.stackenv("check", "biopy", "--json", status=None).stdout)
     (finding,) = (finding for finding in found if finding["rule"] == rule)
     return finding
-
-
-def install(site: Path, name: str, version: str, *lines: str, files: str = "") -> None:
-    """Write the metadata of a package, as pip does."""
-    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
-    info.mkdir(parents=True)
-    text = "\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines])
-    (info / "METADATA").write_text(f"{text}\n")
-    (info / "INSTALLER").write_text("pip\n")
-    (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{files}")
 
 
 def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
@@ -48,10 +37,10 @@ def test_what_pip_has_put_in_the_place_of_conda_s_is_no_fault(tmp_path: Path) ->
     note = tmp_path / "conda-meta/foo-1.0-0.json"
     note.parent.mkdir()
     note.write_text(json.dumps({"name": "foo", "version": "1.0", "files": files}))
-    assert len(list(list_conda_faults(read_owners(tmp_path), tmp_path, True))) == 4
+    assert len(list(list_faults(read_owners(tmp_path), tmp_path, True, True))) == 4
     install(tmp_path / SITE, "foo", "2.0")
     # What conda would install again takes the place of pip's.
-    assert list(list_conda_faults(read_owners(tmp_path), tmp_path, True)) == []
+    assert list(list_faults(read_owners(tmp_path), tmp_path, True, True)) == []
 
 
 def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, tmp_path: Path) -> None:
@@ -72,14 +61,15 @@ def test_what_needs_a_driver_is_not_broken_where_there_is_none(person: Person, t
 
 def test_one_odd_record_leaves_the_other_rules_their_say(person: Person) -> None:
     site = person.create("biopy") / SITE
-    install(site, "odd", "1.0", files="a,b,c,d\nodd.py,sha256=x,many\n")
+    # Longer than the name of a file can be.
+    install(site, "odd", "1.0", files=f"a,b,c,d\n{'a' * 300},,\n")
     install(site, "tiny-stack", "2.0")
     assert find_one(person, "shadows")["level"] == "warning"
     assert find_one(person, "missing-files")["level"] == "unchecked"
 
 
 def test_a_fix_that_fails_is_told_with_the_status(person: Person) -> None:
-    site = person.create("biopy") / SITE
+    site = person.create("biopy", "--with-pip") / SITE
     info = "tiny_stack-2.0.dist-info"
     install(site, "tiny-stack", "2.0", files=f"{info}/RECORD,,\n{info}/INSTALLER,,\n")
     main = site / "pip/__main__.py"

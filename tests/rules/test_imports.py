@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Callable
 
 import pytest
+from checking import SITE, find, install
+from people import COMMAND, Person
 
 from stackenv.health import extensions
 from stackenv.health.extensions import PROBE, RunningImports
@@ -24,14 +28,14 @@ ODD = {
         "import threading, time\nthreading.Thread(target=time.sleep, args=(300,)).start()\n",
         None,
     ),
-    "forks": ("import os\nos.fork()\n", None),
+    "forks": ("import os\nif not os.fork(): raise ImportError('undefined symbol: of the child')\n", None),
     "leaves": ("import subprocess; subprocess.Popen(['sleep', '20'], close_fds=False)", None),
     "masks": ("import os; os.umask(0); os.environ.clear()", None),
     "exits": ("import sys; sys.exit(4)", ("SystemExit", "4")),
     "interrupts": ("raise KeyboardInterrupt", ("KeyboardInterrupt", "")),
     "speaks": (
         "class Odd(Exception):\n    def __str__(self): raise ValueError\nraise Odd",
-        ("exit", "it ends the program, with status 0"),
+        ("Odd", ""),
     ),
     "long": ("raise RuntimeError('x' * 300000)", ("RuntimeError", "xxx")),
     "display": (
@@ -40,7 +44,10 @@ ODD = {
     ),
     "ends": ("import os; os._exit(3)", ("exit", "it ends the program, with status 3")),
     "crashes": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", ("crash", "killed by signal 11")),
-    "closes": ("import os; os.closerange(0, 200)", ("exit", "it ends the program, with status 0")),
+    "closes": (
+        "import os; os.closerange(0, 200)",
+        ("exit", "it closes the files of the program that imports it"),
+    ),
     "hangs": ("import time; time.sleep(300)", ("slow", "not imported within 2 s")),
     "deaf": (
         "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
@@ -111,6 +118,55 @@ def test_one_that_fails_only_beside_another_package_is_right(modules) -> None:
     assert found == {"damaged": ("ImportError", "undefined symbol: of its own")}
 
 
+@pytest.mark.parametrize(
+    "done",
+    [
+        "sys.path[:] = sys.path[1:]",
+        "sys.path = []",
+        "sys.meta_path.clear()",
+        "sys.path_hooks.clear(); sys.path_importer_cache.clear()",
+        "os.environ.pop('PYTHONPATH')",
+        "sys.path_importer_cache.update(dict.fromkeys(sys.path))",
+    ],
+)
+def test_what_a_package_changes_for_all_hides_no_other_that_is_broken(modules, done) -> None:
+    folder = Path(modules["PYTHONPATH"])
+    (folder / "changes.py").write_text(f"import os, sys\n{done}\n")
+    (folder / "part.py").write_text("")
+    damage = "import os\nos.environ['PYTHONPATH']\nimport part\nraise ImportError('undefined symbol: f')\n"
+    (folder / "damaged.py").write_text(damage)
+    found = import_all([["changes"], ["damaged"]], modules)
+    assert found == {"damaged": ("ImportError", "undefined symbol: f")}
+
+
+def test_what_a_package_finds_by_what_it_has_added_is_found(modules) -> None:
+    folder = Path(modules["PYTHONPATH"])
+    (folder / "vendored").mkdir()
+    (folder / "vendored/inner.py").write_text("")
+    (folder / "adds.py").write_text(f"import sys\nsys.path.append({str(folder / 'vendored')!r})\n")
+    (folder / "uses.py").write_text("import adds, inner\n")
+    assert import_all([["adds", "uses"], ["works"]], modules) == {}
+
+
+def test_a_bar_counts_what_is_done_in_both_tries(modules, soon) -> None:
+    bars: list[list[object]] = []
+
+    @contextmanager
+    def showing(title: str, total: int) -> Iterator[Callable[[int], None]]:
+        bars.append([title, total, 0])
+
+        def advance(more: int) -> None:
+            bars[-1][2] += more
+
+        yield advance
+
+    groups = [["works", "ends", "exits"], ["hangs"]]
+    with closing(RunningImports(sys.executable, groups, modules)) as imports:
+        imports.list_failed(showing)
+    # While the last one hangs it is not done; how far it came at the very end is not heard.
+    assert bars[0] == ["importing", 4, 3] and bars[1][:2] == ["importing", 1]
+
+
 def test_how_many_are_done_is_written(modules, tmp_path) -> None:
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     asked.write_text(json.dumps([["works", "exits"], ["moves"]]))
@@ -120,10 +176,103 @@ def test_how_many_are_done_is_written(modules, tmp_path) -> None:
     assert (done.stdout, done.stderr) == ("...", "")
 
 
-def test_imports_that_nobody_waits_for_end(modules) -> None:
-    begun = time.monotonic()
-    with closing(RunningImports(sys.executable, [["hangs"]], modules)) as imports:
+# What writes its process's number, blocks each signal that can be blocked, and stays for ever.
+STAYS = (
+    "import os, signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 60))\n"
+    "open(os.environ['COUNTED'], 'w').write(str(os.getpid()) + '\\n')\nwhile True: time.sleep(1)\n"
+)
+
+
+@pytest.fixture
+def stays(modules, tmp_path) -> tuple[dict[str, str], Path]:
+    """Write the module `stays`; return the environment variables, and the file to which it writes."""
+    (Path(modules["PYTHONPATH"]) / "stays.py").write_text(STAYS)
+    return {**modules, "COUNTED": str(tmp_path / "number")}, tmp_path / "number"
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    """Return whether `condition` holds within half a minute."""
+    until = time.monotonic() + 30
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return condition()
+
+
+def read_number(path: Path) -> int:
+    """Return the number of a process that is written to `path` soon."""
+    assert wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
+    return int(path.read_text())
+
+
+def is_running(number: int) -> bool:
+    """Tell whether the process `number` runs; one that has ended and is not waited for does not."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_imports_that_nobody_waits_for_end(stays) -> None:
+    environ, written = stays
+    with closing(RunningImports(sys.executable, [["stays"]], environ)) as imports:
         number = imports.probe.process.pid
-    assert time.monotonic() - begun < 100
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+        child = read_number(written)
+        assert child != number and is_running(child)
+    assert wait_for(lambda: not is_running(number) and not is_running(child))
+
+
+def test_imports_end_when_who_has_asked_for_them_is_killed(stays) -> None:
+    environ, written = stays
+    code = (
+        "import os, sys\nfrom stackenv.health.extensions import RunningImports\n"
+        "RunningImports(sys.executable, [['stays']], dict(os.environ)).list_failed()\n"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", code], env=environ)
+    child = read_number(written)
+    asking.kill()
+    asking.wait()
+    assert wait_for(lambda: not is_running(child))
+
+
+def install_stays(site: Path, written: Path) -> None:
+    """Install a package whose module is taken for a compiled one, and stays; it writes to `written`."""
+    extension = "stays.cpython-399-x.so"
+    (site / extension).touch()
+    (site / "stays.py").write_text(STAYS.replace("os.environ['COUNTED']", repr(str(written))))
+    install(site, "stays", "1.0", files=f"{extension},,\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_a_check_that_is_stopped_leaves_nothing_behind(person: Person, tmp_path, number) -> None:
+    written, temporary = tmp_path / "number", tmp_path / "temporary"
+    temporary.mkdir()
+    install_stays(person.create("biopy") / SITE, written)
+    checking = subprocess.Popen(
+        [COMMAND, "check", "biopy"],
+        env={**person.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    child = read_number(written)
+    assert list(temporary.iterdir()) != []
+    # One process alone, as by `kill`.
+    checking.send_signal(number)
+    out, said = checking.communicate(timeout=60)
+    assert (checking.returncode, out) == (128 + number, ""), said
+    assert said == f"stackenv: interrupted by {number.name}; nothing was changed\n"
+    assert not is_running(child) and list(temporary.iterdir()) == []
+
+
+def test_what_is_not_imported_for_its_record_is_said(person: Person, tmp_path) -> None:
+    prefix = person.create("biopy")
+    install_stays(prefix / SITE, tmp_path / "number")
+    record = prefix / "stackenv/record.json"
+    record.chmod(0o664)
+    (found,) = find(person, "extensions", "biopy")
+    assert (found["level"], found["where"]) == ("unchecked", str(record))
+    assert found["what"].startswith("1 compiled module was not imported: ")
+    assert f"chmod go-w {record}" in found["hint"]
+    assert not (tmp_path / "number").exists()
+    # Without NAME nothing is imported anyway.
+    assert find(person, "extensions") == []

@@ -32,9 +32,10 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
 
     Each finding says what it is, where, why it matters, and what to type. With NAME that environment alone is
     checked: each of its files is read and compared with what was installed, and its compiled modules are
-    imported; without NAME only the files' presence and size are checked. Nothing is changed without --fix;
-    --fix --dry-run shows what it would do. The exit status is 1 while something is broken or can be taken
-    over by others, and when a fix has failed.
+    imported, one after the other in one process: one that works only because of what another package has
+    loaded is not found; without NAME only the files' presence and size are checked. Nothing is changed
+    without --fix; --fix --dry-run shows what it would do. The exit status is 1 while something is broken or
+    can be taken over by others, and when a fix has failed.
 
     \b
     Example:

@@ -17,6 +17,7 @@ from stackenv.health.installed_files import showing_nothing
 from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
 from stackenv.health.side_by_side import count_processes, look_side_by_side
 from stackenv.output import showing_progress
+from stackenv.transactions.interruption import stopping_at_signals
 
 # The subject of what is found in the account.
 ACCOUNT = "your account"
@@ -24,8 +25,24 @@ ACCOUNT = "your account"
 Found = list[tuple[str, list[Finding]]]
 
 
+# What is being looked at has nothing to take back.
+GRACE_S = 1
+
+
 def look(name: str | None, context: Context) -> Found:
-    """Return what is found in the environment `name`, or in the account and all environments."""
+    """Return what is found in the environment `name`, or in the account and all environments.
+
+    Raises
+    ------
+    InterruptedCommandError
+        When a signal to stop came; what was started is ended.
+    """
+    with stopping_at_signals(GRACE_S, "nothing was changed"):
+        return look_at_all(name, context)
+
+
+def look_at_all(name: str | None, context: Context) -> Found:
+    """Return what `look` does."""
     loader = StackLoader(context.environ)
     if name:
         module = context.store.find(name, default=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.environments.own_packages import read_record_rows
 from stackenv.health.installed_files import Showing, showing_nothing
-from stackenv.probe import RunningProbe, run_probe
+from stackenv.probe import RunningProbe
 
 PROBE = Path(__file__).with_name("probe_imports.py")
 TIMEOUT_S = 1200
@@ -42,6 +43,13 @@ class FailedImport(NamedTuple):
     def is_of_elsewhere(self) -> bool:
         """Whether it may work on another node, in a job or in more time."""
         return self.kind in ("slow", "exit") or any(driver in self.words for driver in DRIVERS)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it may have failed for what another package has loaded or changed."""
+        # That something is not there is often meant, and hides what would be found behind it.
+        missing = self.kind in ("ImportError", "ModuleNotFoundError")
+        return self.kind != "slow" and (missing or self.is_broken or self.is_of_elsewhere)
 
     @property
     def is_broken(self) -> bool:
@@ -91,29 +99,36 @@ class RunningImports:
         """Return what does not import; wait for it, and show how far it has come.
 
         What has failed beside the modules of other packages is tried again without those: they may have
-        loaded other libraries of the same names, and who uses one of them does not load the other.
+        loaded other libraries of the same names, and who uses one of them does not load the other, or have
+        led Python away from what is there.
 
         Raises
         ------
         ProbeError
             When the Python does not run.
         """
-        done = 0
-        with showing("importing", sum(map(len, self.groups))) as advance:
-
-            def hear(written: int) -> None:
-                nonlocal done
-                advance(written - done)
-                done = written
-
-            failed = [FailedImport(*words) for words in self.probe.answer(TIMEOUT_S, hear)]
-        doubtful = {f.name for f in failed if f.kind != "slow" and (f.is_broken or f.is_of_elsewhere)}
+        failed = listen(self.probe, sum(map(len, self.groups)), showing)
+        doubtful = {f.name for f in failed if f.is_doubtful}
         again = [[name for name in group if name in doubtful] for group in self.groups]
         if not doubtful:
             return failed
-        alone = run_probe(self.python, PROBE, self.environ, TIMEOUT_S, [names for names in again if names])
-        return [f for f in failed if f.name not in doubtful] + [FailedImport(*words) for words in alone]
+        with closing(RunningProbe(self.python, PROBE, self.environ, list(filter(None, again)))) as probe:
+            alone = listen(probe, sum(map(len, again)), showing)
+        return [f for f in failed if f.name not in doubtful] + alone
 
     def close(self) -> None:
         """End it."""
         self.probe.close()
+
+
+def listen(probe: RunningProbe, modules: int, showing: Showing) -> list[FailedImport]:
+    """Return what the imports of so many `modules` answer; show how far they have come."""
+    done = 0
+    with showing("importing", modules) as advance:
+
+        def hear(written: int) -> None:
+            nonlocal done
+            advance(written - done)
+            done = written
+
+        return [FailedImport(*words) for words in probe.answer(TIMEOUT_S, hear)]

@@ -2,9 +2,11 @@
 
 The list is JSON: groups of names. Each group is imported in a process of its own; where a module ends that
 process, or hangs, the next name of its group goes on in another. Written as JSON: for each failed name the
-error, or how its process ended. A byte is written to the output for each name that is done.
+error, or how its process ended. A byte is written to the output for each name that is done. It ends, with
+what it has started, when the process is gone that has started it.
 """
 
+import importlib
 import json
 import os
 import select
@@ -13,28 +15,63 @@ import sys
 import time
 
 HANGS_AFTER_S = 60
+# Of a process whose module has closed what it reports to.
+CLOSED = 117
+STARTED_BY = os.getppid()
 
 
 def import_group(names, report):
-    """Import `names` one by one; write a line to the descriptor `report` before and after each."""
+    """Import `names` one by one; write a line to the descriptor `report` behind each."""
     import gc
-    import importlib
 
     # It looks again and again through what imports make, none of which is garbage: an eighth of the time.
     gc.disable()
-    process, folder = os.getpid(), os.open(".", os.O_RDONLY)
+    process, folder, before = os.getpid(), os.open(".", os.O_RDONLY), keep_shared()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for name in names:
-        tell(report, "begin", name)
+        # Where nobody is left who looks at the clock.
+        signal.alarm(HANGS_AFTER_S + 10)
+        failed = []
         try:
             importlib.import_module(name)
         except BaseException as error:
-            tell(report, "failed", name, type(error).__name__, str(error))
+            failed = [type(error).__name__, read_words(error)]
         if os.getpid() != process:
-            # A module has forked: what it has begun there goes on here.
+            # A module has forked: what it has begun there ends here, whatever came of it.
             os._exit(0)
         # For paths from the folder in which the import of the next module expects to be.
         os.fchdir(folder)
-    tell(report, "end", "")
+        put_back(before)
+        tell(report, "done", name, *failed)
+
+
+def keep_shared():
+    """Return what all modules of a process share: lists of `sys` by their names, and the variables."""
+    return {name: list(getattr(sys, name)) for name in ("path", "meta_path", "path_hooks")}, dict(os.environ)
+
+
+def put_back(before):
+    """Give back what a module has taken from what all share, as `keep_shared` has noted it.
+
+    What one has added stays: a package that is loaded finds more of its own by that, when it is asked to.
+    """
+    lists, variables = before
+    for name, held in lists.items():
+        now = list(getattr(sys, name))
+        if any(item not in now for item in held):
+            setattr(sys, name, [item for item in now if item not in held] + held)
+            # Of folders in which nothing could be looked for.
+            importlib.invalidate_caches()
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+
+
+def read_words(error):
+    """Return what `error` says; nothing where that fails."""
+    try:
+        return str(error)
+    except BaseException:
+        return ""
 
 
 def tell(report, *words):
@@ -55,6 +92,9 @@ def start_group(names):
             os.dup2(silence, descriptor)
         try:
             import_group(names, writing)
+        except OSError:
+            # Those of modules do not come so far.
+            os._exit(CLOSED)
         finally:
             os._exit(0)
     os.close(writing)
@@ -80,6 +120,10 @@ def read_lines(child, reading):
                 return
         elif os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
+        elif os.getppid() != STARTED_BY:
+            # It was killed, and could end nothing.
+            os.kill(child, signal.SIGKILL)
+            os.killpg(0, signal.SIGKILL)
         elif time.monotonic() > until:
             os.kill(child, signal.SIGKILL)
             yield ["slow"]
@@ -89,21 +133,22 @@ def read_lines(child, reading):
 def run_group(names):
     """Import `names` in a child; return which failed, and which are left when one has ended it."""
     child, reading = start_group(names)
-    failed, last, ended, slow = [], names[0], False, False
+    failed, done, slow = [], 0, False
     for kind, *words in read_lines(child, reading):
-        if kind == "begin":
-            last = words[0]
+        if kind == "done":
+            done += 1
             os.write(1, b".")
-        elif kind == "failed":
-            failed.append(words)
-        slow, ended = slow or kind == "slow", ended or kind == "end"
-        if ended:
+            # The name, and what it failed with.
+            failed += [words] if words[1:] else []
+        slow = kind == "slow"
+        if done == len(names):
             break
     os.close(reading)
     status = os.waitpid(child, 0)[1]
-    if ended:
+    if done == len(names):
         return failed, []
-    return [*failed, describe_end(last, status, slow)], names[names.index(last) + 1 :]
+    os.write(1, b".")
+    return [*failed, describe_end(names[done], status, slow)], names[done + 1 :]
 
 
 def describe_end(name, status, slow):
@@ -113,6 +158,8 @@ def describe_end(name, status, slow):
         return [name, "slow", "not imported within %d s" % HANGS_AFTER_S]
     if number:
         return [name, "crash", "killed by signal %d" % number]
+    if status >> 8 == CLOSED:
+        return [name, "exit", "it closes the files of the program that imports it"]
     return [name, "exit", "it ends the program, with status %d" % (status >> 8)]
 
 

@@ -113,8 +113,8 @@ def answer(connection: Connection, looks: Sequence[Look[Found]], others: Iterabl
     for other in others:
         other.close()
     # An interruption is the business of that one.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     # What fails is tried again by that process, which can say so.
     with contextlib.suppress(Exception):
         while True:

@@ -25,9 +25,9 @@ GRACE_S = 10
 class Interruption(BaseException):
     """A signal to stop has come. No error: nothing that catches errors must go on behind it."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, left: str) -> None:
         super().__init__(number)
-        self.number = number
+        self.number, self.left = number, left
         # Whether the journal still holds something for the next command.
         self.leaves_rest = False
 
@@ -42,7 +42,7 @@ class InterruptedCommandError(StackenvError):
                 f"interrupted by {name}; what is left to do is done by the next stackenv", "stackenv list"
             )
         else:
-            super().__init__(f"interrupted by {name}; what was begun is undone", "")
+            super().__init__(f"interrupted by {name}; {interruption.left}", "")
         self.status = 128 + interruption.number
 
 
@@ -113,29 +113,36 @@ def ignoring_stopping() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def stop(number: int) -> NoReturn:
+def stop(number: int, grace_s: float, left: str) -> NoReturn:
     """End what was started, then raise Interruption for the signal `number`."""
     ignore_stopping()
-    stop_descendants()
-    raise Interruption(number)
-
-
-def handle(number: int, _: FrameType | None) -> None:
-    """Stop for the signal `number`, behind what must not be torn."""
-    stop_now_or_later(functools.partial(stop, number))
+    stop_descendants(grace_s)
+    raise Interruption(number, left)
 
 
 @contextlib.contextmanager
-def stopping_at_signals() -> Iterator[None]:
+def stopping_at_signals(grace_s: float = GRACE_S, left: str = "what was begun is undone") -> Iterator[None]:
     """Within the block a signal to stop raises Interruption once; the block may undo what it did.
 
     What the caller ignores (nohup, a job in the background of sh) stays ignored.
+
+    Parameters
+    ----------
+    grace_s
+        How long what was started may take to end.
+    left
+        What the user is told of what the block did.
 
     Raises
     ------
     InterruptedCommandError
         When one came.
     """
+
+    def handle(number: int, _: FrameType | None) -> None:
+        # Behind what must not be torn.
+        stop_now_or_later(functools.partial(stop, number, grace_s, left))
+
     before = {number: signal.getsignal(number) for number in STOPPING}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:

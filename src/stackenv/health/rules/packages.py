@@ -11,13 +11,15 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from stackenv import RECORD_FILE
 from stackenv.environments.packed import IMAGE
 from stackenv.environments.python import probe_python
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.extensions import FailedImport
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.health.installed_files import NOTES
+from stackenv.output import format_count
 
 
 def find_missing_files(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -118,6 +120,9 @@ def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield a finding for each own package with extensions that crash or that the loader refuses."""
+    record = environment.record
+    if record and environment.thorough and not environment.believed and environment.extensions:
+        yield report_not_imported(environment)
     if environment.imports is None:
         return
     failed = {found.name: found for found in environment.imports.list_failed(environment.showing)}
@@ -127,6 +132,21 @@ def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
         broken = [name for name in names if name in failed and failed[name].is_broken]
         if broken:
             yield report_broken(environment, distribution, broken, failed[broken[0]].words)
+
+
+def report_not_imported(environment: CheckedEnvironment) -> Finding:
+    """Return the finding that nothing is imported, for that runs what others can have put there."""
+    number = sum(map(len, environment.extensions.values()))
+    modules = f"{format_count(number, 'compiled module')} {'was' if number == 1 else 'were'}"
+    return Finding(
+        "extensions",
+        "unchecked",
+        f"{modules} not imported: somebody else can have written the environment's record",
+        str(environment.prefix / RECORD_FILE),
+        "an import runs what is there; whether each can be imported is not known",
+        f"its owner types: stackenv check {environment.full_name}; if it is your own: chmod go-w "
+        f"{quote_word(str(environment.prefix / RECORD_FILE))}",
+    )
 
 
 def report_broken(
