@@ -110,6 +110,20 @@ def explain(error: BaseException) -> str:
     return str(error)
 
 
+# What a terminal obeys, or turns text round by: C0, C1, ends of lines, Unicode's bidi controls.
+CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# What texts of several lines are written with.
+WHITE = "\n\t"
+
+
+def escape_controls(text: str, kept: str = "") -> str:
+    """Return `text`, which packages may have said, with CONTROLS as Python writes them, but for `kept`."""
+    # Bytes that are no text are not printable, and stay what they are: those of a path.
+    if text.isprintable():
+        return text
+    return text.translate({n: ascii(chr(n))[1:-1] for n in CONTROLS if chr(n) not in kept})
+
+
 def quote_word(path: str | Path) -> str:
     """Return `path` as one word of sh: a hint is copied, and others choose the names in shared folders."""
     import shlex

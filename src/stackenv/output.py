@@ -11,7 +11,7 @@ import termios
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from stackenv.errors import UsageError
+from stackenv.errors import WHITE, UsageError, escape_controls
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -58,8 +58,8 @@ def describe_fields(data: Any) -> dict[str, Any]:
 
 
 def print_line(text: str) -> None:
-    """Print one line of data."""
-    print(text)
+    """Print one line of data: what would end it, or what a terminal obeys, is escaped."""
+    print(escape_controls(text))
 
 
 def print_steps(sentences: Sequence[str], as_json: bool = False) -> None:
@@ -80,7 +80,7 @@ def print_text(text: str) -> None:
 
 def tell(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
-    write_aside(f"stackenv: {sentence}\n")
+    write_aside(f"stackenv: {escape_controls(sentence, kept=WHITE)}\n")
 
 
 def write_aside(text: str) -> None:
@@ -267,7 +267,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
     if not sys.stdout.isatty():
         for row in rows:
-            print("\t".join(row))
+            print("\t".join(map(escape_controls, row)))
         return
     from rich.console import Console
     from rich.table import Table
@@ -278,5 +278,5 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     # What the row is about, and is typed elsewhere.
     table.columns[0].no_wrap = True
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape_controls, row))
     Console(no_color=plain, highlight=False).print(table, markup=False)

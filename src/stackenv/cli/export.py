@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import name_argument, shared_option
-from stackenv.output import print_line
+from stackenv.output import print_text
 
 
 @click.command()
@@ -35,4 +35,4 @@ def export(name: str, form: str, shared: Path | None) -> None:
 
     context = open_context(shared)
     recover(context)
-    print_line(export_environment(name, form, context).rstrip("\n"))
+    print_text(export_environment(name, form, context).rstrip("\n") + "\n")

@@ -60,7 +60,8 @@ def show(found: ModuleInfo, as_json: bool) -> None:
         ("held as the stack has them", [(p.name, p.version, p.module) for p in found.pinned]),
     ):
         if packages:
-            print_line(f"\n{title}:")
+            print_line("")
+            print_line(f"{title}:")
             print_table(("PACKAGE", "VERSION", ""), packages)
 
 

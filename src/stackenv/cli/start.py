@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import codecs
 import gc
+import io
 import os
 import sys
 
 from stackenv import __version__
-from stackenv.errors import StackenvError, explain
+from stackenv.errors import WHITE, StackenvError, escape_controls, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def main() -> int:
     What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
     """
     open_closed_streams()
+    write_any_text()
     try:
         status = answer(sys.argv[1:])
         sys.stdout.flush()
@@ -34,7 +37,7 @@ def main() -> int:
         # Who types Ctrl-C knows it.
         return INTERRUPTED
     except StackenvError as error:
-        print(f"stackenv: {error}", file=sys.stderr)
+        print(f"stackenv: {escape_controls(str(error), kept=WHITE)}", file=sys.stderr)
         return error.status
     except OSError as error:
         return tell_failure(error)
@@ -92,6 +95,24 @@ def open_closed_streams() -> None:
             # Programs that stackenv starts inherit it as they would any other.
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, mode, errors="surrogateescape"))
+
+
+def write_any_text() -> None:
+    """Have stdout take whatever text there is, in each locale: names of files can be of any bytes.
+
+    As they were where that is possible, as stderr has them anyway where it is not.
+    """
+    codecs.register_error("stackenv", replace)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="stackenv")
+
+
+def replace(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return what is written for what no encoding has: its bytes, or else its number."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
 
 
 def tell_failure(error: OSError) -> int:

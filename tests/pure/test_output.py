@@ -1,0 +1,89 @@
+"""What is printed: in each locale, whatever bytes a name has, and without what a terminal obeys."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stackenv import output
+from stackenv.configuration.site_file import SHIPPED_FILE
+
+# As in a locale of UTF-8 that is not C.UTF-8, and one of another encoding: there Python's stdout is strict.
+STRICT = """\
+import sys
+from stackenv.cli.start import main
+sys.stdout.reconfigure(encoding=sys.argv.pop(1), errors="strict")
+sys.exit(main())
+"""
+
+
+NAME = b"\xff \xe2\x86\x92"
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("utf-8", NAME), ("latin-1", b"\xff \\u2192")])
+def test_a_name_of_any_bytes_is_printed_in_each_locale(tmp_path: Path, encoding: str, printed: bytes) -> None:
+    path = tmp_path / os.fsdecode(NAME)
+    shutil.copy(SHIPPED_FILE, path)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", STRICT, encoding, "site", "check", path],
+        env={"LANG": "C.UTF-8", "HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == bytes(tmp_path) + b"/" + printed + b": the site configuration is right\n"
+
+
+ODD = "a\x1b[31mb\x07\x9b2J\nc\td\u202ee\udcfff\xa0\xfc"
+ONE_LINE = "a\\x1b[31mb\\x07\\x9b2J\\nc\\td\\u202ee\udcfff\xa0\xfc"
+
+
+class Stream(io.StringIO):
+    """What is written, by something that is a terminal, or none."""
+
+    def __init__(self, is_terminal: bool = False) -> None:
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+def test_what_a_terminal_obeys_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = Stream(), Stream()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    output.print_line(ODD)
+    output.print_steps([ODD])
+    output.print_table(("A", "B"), [(ODD, "b")])
+    output.tell(ODD)
+    assert out.getvalue() == f"{ONE_LINE}\n{ONE_LINE}\n{ONE_LINE}\tb\n"
+    # A message may be of several lines.
+    assert err.getvalue() == f"stackenv: {ONE_LINE}\n".replace("\\n", "\n").replace("\\t", "\t")
+
+
+def test_a_table_on_a_terminal_keeps_its_own_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Stream(is_terminal=True)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    output.print_table(("NAME",), [("\x1b[31mred",)])
+    assert "\\x1b[31mred" in out.getvalue() and "\x1b[31m" not in out.getvalue()
+    assert "\x1b[1mNAME" in out.getvalue()
+
+
+def test_nothing_is_shown_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = Stream(is_terminal=True)
+    monkeypatch.setattr(sys, "stderr", err)
+    with output.showing_progress("reading files", 0):
+        pass
+    assert err.getvalue() == ""
+    with output.showing_progress("reading files", 1) as advance:
+        advance(1)
+    assert "reading files" in err.getvalue()
