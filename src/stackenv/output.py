@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from stackenv.errors import WHITE, UsageError, escape_controls
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.live import Live
 
 REFRESH_S = 0.1
@@ -118,7 +119,6 @@ def show_status(text: str, at_once: bool = True) -> bool:
         return False
     import time
 
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
@@ -126,10 +126,9 @@ def show_status(text: str, at_once: bool = True) -> bool:
     if not at_once and time.monotonic() - SCREEN.shown_s < REFRESH_S:
         return True
     if SCREEN.live is None:
-        console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
         # No thread of its own: who shows it starts processes.
         SCREEN.live = Live(
-            console=console,
+            console=open_terminal(),
             transient=True,
             auto_refresh=False,
             redirect_stdout=False,
@@ -139,6 +138,19 @@ def show_status(text: str, at_once: bool = True) -> bool:
     SCREEN.live.update(Text(f"{text} ...", no_wrap=True, overflow="ellipsis"), refresh=True)
     SCREEN.shown_s = time.monotonic()
     return True
+
+
+def open_terminal() -> Console:
+    """Return rich's console for what is shown on stderr for a while."""
+    from rich.console import Console
+
+    class Terminal(Console):
+        """Leaves the cursor as it is: rich hides it, and who then stops the command by Ctrl-Z has none."""
+
+        def show_cursor(self, show: bool = True) -> bool:
+            return False
+
+    return Terminal(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
 
 
 def hide_status() -> None:
@@ -230,7 +242,6 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
         return
     import time
 
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -240,13 +251,12 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
         TextColumn,
     )
 
-    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
     name = TextColumn("{task.description}", markup=False)
     columns: tuple[ProgressColumn, ...] = (name, BarColumn(), MofNCompleteColumn())
     if total is None:
         columns = (SpinnerColumn(), name, TextColumn(f"{{task.completed:,.0f}} {what}"))
     # No thread of its own: who is in the block may start processes by fork(2).
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+    with Progress(*columns, console=open_terminal(), transient=True, auto_refresh=False) as progress:
         task = progress.add_task(title, total=total)
         shown = 0.0
 
