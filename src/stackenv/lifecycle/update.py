@@ -15,8 +15,16 @@ from stackenv.environments.module_update import open_store
 from stackenv.environments.working import working_in
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
 from stackenv.lifecycle.prospect import Prospect
+from stackenv.lifecycle.remaking import sees_base
 from stackenv.lifecycle.update_conda import CondaUpdate, look_at_conda
-from stackenv.lifecycle.update_targets import StackShelf, Target, find_targets, list_targets, parse_package
+from stackenv.lifecycle.update_targets import (
+    StackShelf,
+    Target,
+    find_targets,
+    is_same_package,
+    list_targets,
+    parse_package,
+)
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
 from stackenv.output import show_status, showing_progress, tell
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
@@ -97,7 +105,7 @@ def look_at(
                     target.prefix,
                     target.kind,
                     state="refused",
-                    problem=f"there is no {requirement.name} in {target.name}",
+                    problem=explain_absence(target, requirement, shelf),
                     hint=advise_install(target, requirement.name),
                 )
             if prospect:
@@ -106,6 +114,28 @@ def look_at(
                 updates[target.name] = update
             advance(1)
     return prospects, updates
+
+
+def explain_absence(target: Target, requirement: Requirement, shelf: StackShelf) -> str:
+    """Return why there is nothing to update: the package is not there, or only the modules have it.
+
+    What builds packages is not held, pip among it.
+    """
+    absent = f"there is no {requirement.name} in {target.name}"
+    record = target.record
+    if target.kind != "venv" or target.module is None or record is None:
+        return absent
+    try:
+        stack = shelf.load(target.module, record)
+    except StackenvError:
+        return absent
+    found = next((p for p in stack.packages if is_same_package(p.name, requirement)), None)
+    if found is None or (stack.is_base(found) and not sees_base(record)):
+        return absent
+    return (
+        f"{found.name} {found.version} comes from {stack.module_of(found)} in {target.name}, and is not "
+        "updated; the environment can have its own"
+    )
 
 
 def advise_install(target: Target, name: str) -> str:
