@@ -334,13 +334,34 @@ def restore_pip():
     import shutil
 
     kept = os.path.join(sys.prefix, "stackenv", "bin")
-    for name in os.listdir(kept) if os.path.isdir(kept) else ():
+    for name in list_programs(kept):
         program = os.path.join(sys.prefix, "bin", name)
-        if not os.path.lexists(program):
-            draft = "%s.%d" % (program, os.getpid())
+        if os.path.lexists(program):
+            continue
+        draft = "%s.%d" % (program, os.getpid())
+        try:
             shutil.copy(os.path.join(kept, name), draft)
             os.rename(draft, program)
+        except OSError:
+            # Another's environment, or a full disk: the one behind bin runs.
+            remove_draft(draft)
     tell_no_pip()
+
+
+def list_programs(folder):
+    """Return the names in `folder`; none where it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def remove_draft(draft):
+    """Remove the file `draft`, as far as it is there and can be removed."""
+    try:
+        os.unlink(draft)
+    except OSError:
+        pass
 
 
 def tell_no_pip():

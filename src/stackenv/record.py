@@ -65,7 +65,8 @@ class Package:
 
     `location` is the folder that it is imported from; `sha256` that of the wheel, where pip reports it
     it; `source` the file name of what was installed (a wheel, an sdist), where known; `installer` is
-    `pip` for what pip, or a tool like it, has put beside conda's packages, and empty for all others.
+    `pip` for what pip, or a tool like it, has put beside conda's packages, `ensurepip` for the pip that was
+    copied into a venv when it was made, and empty for all others.
     """
 
     name: str

@@ -261,6 +261,40 @@ def make_python_without_pip(folder: Path, stack: Stack) -> str:
     return str(folder / "bare")
 
 
+def test_with_the_users_site_no_pip_of_that_installs(user: User) -> None:
+    start = f"module load {user.stack.python_module}; pip install -q --user pip==25.2\n"
+    made = user.run(f"{start}module load {user.stack.bundle_module}; stackenv create own --user-site six")
+    assert made.returncode == 0, made.stderr
+    assert made.stderr.count("own copy of pip: with --user-site") == 1, made.stderr
+    assert (user.home / f".local/lib/python{MINOR}/site-packages/pip").is_dir()
+    assert find_pip(user, start=ML.replace("ml it", "ml own")) == str(site_packages(user, "own"))
+    assert (site_packages(user, "own") / "six.py").is_file()
+
+
+def test_an_update_of_the_modules_pip_says_whose_it_is_and_how_to_get_one(user: User) -> None:
+    refused = user.stackenv("update", "pip", "--env", "it", "--yes")
+    assert refused.returncode == 10
+    assert f" comes from {user.stack.python_module} in it/1.0" in refused.stderr
+    typed = next(part for part in refused.stderr.splitlines() if "pip install" in part)
+    assert "ml it/1.0; pip install --upgrade pip" in typed
+    assert find_pip(user, "pip install -q --upgrade pip") == str(site_packages(user))
+
+
+def test_what_cannot_be_put_back_is_no_fault_of_pip(user: User) -> None:
+    """As of a member in another's environment: root, too, without its right to write everywhere."""
+    bin = user.home / "venvs/it-1.0/bin"
+    assert user.run(f"{ML}pip install -q six").returncode == 0
+    (bin / "pip3").unlink()
+    bin.chmod(0o555)
+    member = "setpriv --bounding-set=-dac_override,-dac_read_search " if os.geteuid() == 0 else ""
+    done = user.run(f"{ML}{member}pip uninstall -q -y six; {member}sh -c 'echo >{bin}/x' || exit 7")
+    bin.chmod(0o755)
+    assert done.returncode == 7
+    assert "Traceback" not in done.stderr, done.stderr
+    assert not (site_packages(user) / "six.py").exists()
+    assert not list(bin.glob("pip3*.*[0-9][0-9][0-9]")) and not (bin / "pip3").exists()
+
+
 def test_on_a_python_module_without_pip_it_gets_a_copy(user: User, tmp_path: Path) -> None:
     user.environ["MODULEPATH"] += f":{make_python_without_pip(tmp_path, user.stack)}"
     made = user.stackenv("create", "bare", load=["Bare/1"])
@@ -301,12 +335,43 @@ def test_one_of_before_with_a_pip_of_its_own_is_out_of_date_and_not_broken(user:
     assert check(user) == []
 
 
-def test_a_rebuild_of_a_plain_one_copies_nothing(user: User) -> None:
-    assert user.run(f"{ML}pip install -q --upgrade pip six").returncode == 0
-    rebuilt = user.stackenv("rebuild", "it")
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    packages = user.home / f"venvs/it-1.0-2/lib/python{MINOR}/site-packages"
-    assert (packages / "six.py").is_file() and not (packages / "pip").exists()
+def test_a_rebuild_and_an_export_of_a_plain_one_copy_nothing(user: User) -> None:
+    assert user.run(f"{ML}pip install -q six").returncode == 0
+    (user.home / "it.yaml").write_text(user.stackenv("export", "it").stdout)
+    for command, name in ((("rebuild", "it"), "it-1.0-2"), (("create", "un", "--from", "it.yaml"), "un-1.0")):
+        made = user.stackenv(*command)
+        assert made.returncode == 0, made.stderr
+        packages = user.home / f"venvs/{name}/lib/python{MINOR}/site-packages"
+        assert (packages / "six.py").is_file() and not (packages / "pip").exists()
+
+
+OWN_PIPS = {
+    "upgraded": ("six", f"{ML}pip install -q --upgrade pip"),
+    "named": ("six pip==25.2", "true"),
+    "upgraded copy": ("six --no-system-site-packages", f"{ML}pip install -q --upgrade pip==25.2"),
+}
+
+
+@pytest.mark.parametrize("kind", OWN_PIPS)
+def test_a_pip_that_was_installed_is_kept_by_a_rebuild_and_by_an_export(user: User, kind: str) -> None:
+    words, script = OWN_PIPS[kind]
+    user.stackenv("remove", "it", "--yes")
+    made = user.stackenv("create", "it", *words.split(), load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    assert user.run(script).returncode == 0
+    (user.home / "it.yaml").write_text(user.stackenv("export", "it").stdout)
+    for command, name in ((("rebuild", "it"), "it-1.0-2"), (("create", "un", "--from", "it.yaml"), "un-1.0")):
+        done = user.stackenv(*command)
+        assert done.returncode == 0, done.stderr
+        assert (user.home / f"venvs/{name}/lib/python{MINOR}/site-packages/pip-25.2.dist-info").is_dir()
+
+
+def test_a_pip_that_cannot_be_had_again_is_said(user: User) -> None:
+    assert user.run(f"{ML}pip install -q --upgrade pip").returncode == 0
+    exported = user.stackenv("export", "it").stdout
+    (user.home / "it.yaml").write_text(exported.replace("25.2", "99.1"))
+    done = user.stackenv("create", "un", "--from", "it.yaml")
+    assert "pip 99.1: of Python" in done.stdout + done.stderr
 
 
 def test_uv_works_in_it_and_puts_a_pip_in_the_place_of_ours(user: User) -> None:

@@ -30,8 +30,9 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
     """
     url = constraints_url(record)
     held = "".join(f"[{command}]\nconstraint = {url}\n" for command in PIP_COMMANDS) if url else "[install]\n"
-    # What a user's own pip.conf may say would put packages where this environment does not look. Who did what
-    # pip's notice says would have a copy of pip in each environment, 1,500 files.
+    # `user = true` in a user's own pip.conf would put packages where this environment does not look. pip's
+    # notice of a new version is off: whoever did what it says would put a copy of pip, 1,500 files, into each
+    # environment.
     pip_conf = sign(f"[global]\ndisable-pip-version-check = true\n{held}user = false\n")
     return (
         InstalledFile(

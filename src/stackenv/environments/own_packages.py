@@ -19,11 +19,13 @@ from packaging.utils import canonicalize_name
 
 from stackenv.conda.packages import describe_package, list_files, read_notes
 from stackenv.configuration.channels import name_channel
-from stackenv.record import Package, Record
+from stackenv.record import Package, Python, Record
 
 if TYPE_CHECKING:
     from importlib.metadata import PackageMetadata
 
+# Who has installed the pip that is copied into a venv when it is made.
+ENSUREPIP = "ensurepip"
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
 # The name in the path of a distribution's metadata.
@@ -243,6 +245,23 @@ def read_own_packages(record: Record) -> tuple[Package, ...]:
         )
         for d in read_site_packages(prefix)
     )
+
+
+def has_installed_pip(packages: Sequence[Package], python: Python | None) -> bool:
+    """Tell whether one of `packages`, a venv's on `python`, is a pip that somebody has installed there.
+
+    The copy that venv makes is none: it is noted since stackenv 0.2, and before that known by its version.
+    """
+    pip = next((package for package in packages if package.name == "pip"), None)
+    if pip is None or pip.installer == ENSUREPIP:
+        return False
+    return python is None or not has_bundled_pip(Path(python.executable), pip.version)
+
+
+def has_bundled_pip(executable: Path, version: str) -> bool:
+    """Tell whether the ensurepip of the Python `executable` copies pip `version`: it has its wheel."""
+    wheels = executable.parents[1].glob(f"lib*/python3*/ensurepip/_bundled/pip-{version}-*.whl")
+    return any(wheels)
 
 
 def count_by_installer(packages: Sequence[Package]) -> str:

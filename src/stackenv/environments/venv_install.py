@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.installer import describe_pip_call, run_installer
-from stackenv.environments.own_packages import read_own_packages
+from stackenv.environments.own_packages import ENSUREPIP, read_own_packages
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, UnreachableError, quote_word
@@ -58,6 +58,8 @@ def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
         why = "it is based on the operating system's Python"
     elif not sees_base:
         why = "with --no-system-site-packages it cannot use that of its modules"
+    elif record.user_site:
+        why = "with --user-site a pip in ~/.local would run instead of that of its modules"
     elif not stack.has_pip:
         why = "its modules have no pip"
     else:
@@ -206,15 +208,24 @@ def can_report(version: str) -> bool:
 
 
 def complete_record(
-    record: Record, environ: Mapping[str, str], reported: Mapping[tuple[str, str], Package]
+    record: Record,
+    environ: Mapping[str, str],
+    reported: Mapping[tuple[str, str], Package],
+    copies_pip: bool = False,
 ) -> Record:
-    """Return `record` with the packages that are there now, and what pip has `reported` of them."""
-    packages = tuple(
-        replace(
-            reported.get((p.name.lower(), p.version), p), name=p.name, version=p.version, location=p.location
-        )
-        for p in read_own_packages(replace(record, packages=()))
-    )
+    """Return `record` with the packages that are there now, and what pip has `reported` of them.
+
+    With `copies_pip` the pip that was not installed by another is that of the Python's ensurepip.
+    """
+
+    def complete(package: Package) -> Package:
+        known = reported.get((package.name.lower(), package.version))
+        if known is None:
+            copied = copies_pip and package.name == "pip"
+            return replace(package, installer=ENSUREPIP) if copied else package
+        return replace(known, name=package.name, version=package.version, location=package.location)
+
+    packages = tuple(map(complete, read_own_packages(replace(record, packages=()))))
     features = list_needed_features(packages, Path(record.path), environ)
     return replace(record, packages=packages, cpu_features=features)
 

@@ -27,6 +27,7 @@ from stackenv.lifecycle.requirements import (
     leave_out_usual,
     list_recorded,
     list_recorded_of_conda,
+    list_recorded_pip,
     read_requirement,
 )
 from stackenv.output import tell
@@ -115,7 +116,7 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
     for wanted in listed:
         if not wanted.arguments and " that pip could be asked for" in wanted.why:
             raise ValueError(wanted.why)
-    return Contents(leave_out_usual((*listed, *special)))
+    return Contents((*leave_out_usual((*listed, *special)), *list_recorded_pip(record)))
 
 
 def choose_channels(contents: Contents, request: CreateRequest, context: Context) -> Contents:

@@ -113,6 +113,7 @@ class Making:
     sees_base: bool = True
     replaced: str | None = None
     mark: Path = field(init=False)
+    copies_pip: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.mark = name_mark(self.record.path)
@@ -144,12 +145,13 @@ class Making:
         assert python is not None
         whose = f" of the module {python.module}" if python.module else ""
         copied = explain_copied_pip(record, self.stack, self.sees_base)
+        self.copies_pip = bool(copied)
         if copied and not record.with_pip:
             tell(f"the environment gets its own copy of pip: {copied}")
 
         def make() -> None:
             path, environ = Path(record.path), self.stack.environ
-            make_venv(path, python, record.name, environ, self.sees_base, bool(copied))
+            make_venv(path, python, record.name, environ, self.sees_base, self.copies_pip)
 
         pip = " and a copy of pip" if copied else ""
         return (
@@ -245,7 +247,8 @@ class Making:
     def complete(self) -> None:
         """Complete the record, and write it."""
         if self.record.kind == "venv":
-            self.record = complete_record(self.record, self.stack.environ, read_reports(self.reports))
+            environ, reported = self.stack.environ, read_reports(self.reports)
+            self.record = complete_record(self.record, environ, reported, self.copies_pip)
         write_file(Path(self.record.path, RECORD_FILE), write_record_text(self.record))
 
     def switch(self) -> Switch:

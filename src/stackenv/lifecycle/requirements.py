@@ -16,7 +16,14 @@ from packaging.utils import canonicalize_name
 
 from stackenv.conda.packages import read_packages
 from stackenv.environments.module import IN_EVERY_VENV
-from stackenv.environments.own_packages import describe_requirement, list_channels, read_origin, read_owners
+from stackenv.environments.own_packages import (
+    describe_requirement,
+    has_installed_pip,
+    list_channels,
+    read_origin,
+    read_own_packages,
+    read_owners,
+)
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.stack import Stack
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION, install_packages
@@ -89,7 +96,9 @@ def read_contents(record: Record) -> Contents:
         return read_packed(record)
     if record.kind == "venv":
         installed = list_installed(prefix)
-        return Contents(pip=leave_out_usual([*installed, *list_lost(record, installed)]))
+        found = [*installed, *list_lost(record, installed)]
+        now = read_own_packages(record) or record.packages
+        return Contents(pip=leave_out_usual(found, has_installed_pip(now, record.python)))
     packages = tuple(requirement_of_conda(p.name, p.version) for p in read_packages(prefix))
     installed = list_installed(prefix)
     if not packages:
@@ -102,9 +111,19 @@ def requirement_of_conda(name: str, version: str) -> PackageRequirement:
     return PackageRequirement(name, version, (f"{name}={version}",))
 
 
-def leave_out_usual(found: Iterable[PackageRequirement]) -> tuple[PackageRequirement, ...]:
-    """Return `found` without what each venv gets by itself."""
-    return tuple(w for w in found if canonicalize_name(w.name) not in IN_EVERY_VENV)
+def leave_out_usual(
+    found: Iterable[PackageRequirement], has_pip: bool = False
+) -> tuple[PackageRequirement, ...]:
+    """Return `found` without what each venv gets by itself, and with pip where somebody installed that."""
+    usual = IN_EVERY_VENV - {"pip"} if has_pip else IN_EVERY_VENV
+    return tuple(w for w in found if canonicalize_name(w.name) not in usual)
+
+
+def list_recorded_pip(record: Record) -> list[PackageRequirement]:
+    """Return the pip that somebody has installed into the venv of `record`, if so."""
+    if not has_installed_pip(record.packages, record.python):
+        return []
+    return [wanted for wanted in list_recorded(record) if wanted.name == "pip"]
 
 
 def list_installed(prefix: Path) -> list[PackageRequirement]:
@@ -197,7 +216,8 @@ def read_packed(record: Record) -> Contents:
     try:
         if record.kind == "venv":
             lines = (prefix / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
-            return Contents(pip=leave_out_usual(map(read_requirement, filter(is_requirement, lines))))
+            listed = leave_out_usual(map(read_requirement, filter(is_requirement, lines)))
+            return Contents(pip=(*listed, *list_recorded_pip(record)))
         data = yaml.safe_load((prefix / ENVIRONMENT).read_text(encoding="utf-8"))
         pip = [line for entry in data["dependencies"] if isinstance(entry, dict) for line in entry["pip"]]
         return Contents(
@@ -207,7 +227,7 @@ def read_packed(record: Record) -> Contents:
         )
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         if record.kind == "venv":
-            return Contents(pip=leave_out_usual(list_recorded(record)))
+            return Contents(pip=(*leave_out_usual(list_recorded(record)), *list_recorded_pip(record)))
         return Contents(conda=list_recorded_of_conda(record))
 
 
@@ -372,8 +392,11 @@ def install_with_pip(
     if possible and not isolated:
         install_packages(record, (BUILD_TOOLS,), environ, pip_reports)
     try:
-        if possible:
-            install(*(word for package in possible for word in package.arguments))
+        # A pip that takes the place of the one that runs comes last, by itself.
+        for alone in (False, True):
+            words = [w for p in possible if (p.name == "pip") == alone for w in p.arguments]
+            if words:
+                install(*words)
         return
     except UnreachableError:
         raise
