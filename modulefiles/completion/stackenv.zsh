@@ -4,6 +4,8 @@
 local kind value meaning
 local -a plain described
 while IFS=$'\t' read -r kind value meaning; do
+    # Of --option=PATH the path.
+    [[ $kind = plain || $PREFIX != --*=* ]] || compset -P 1 '*='
     case $kind in
     dir) _path_files -/ ;;
     file) _path_files -f ;;

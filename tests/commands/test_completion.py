@@ -55,7 +55,8 @@ def typist(new_person) -> Person:
     """Return a person with environments of one version and of two, beside modulefiles of others."""
     typist = new_person()
     typist.create("biopy")
-    for full_name in ("geo/2.0", "geo/10.0", "genes/1.0", *(f"{name}/1.0" for name in ODD)):
+    refused = ("odd/latest", "odd/default", "odd/a.lua", "odd/a b", "latest/1.0", "b.lua/1.0")
+    for full_name in ("geo/2.0", "geo/10.0", "genes/1.0", *refused, *(f"{name}/1.0" for name in ODD)):
         write_modulefile(typist, full_name)
     (typist.modules / "foreign").mkdir()
     (typist.modules / "foreign/1.0.lua").write_text("help([[another's]])\n")
@@ -267,6 +268,23 @@ def test_a_slurm_that_hangs_is_waited_for_once_for_a_moment(person, sinfo, tmp_p
     assert count_lines(sinfo) == 2
 
 
+def test_a_slurm_that_was_busy_at_first_is_asked_again_soon(person, sinfo, tmp_path) -> None:
+    answering = (tmp_path / "slurm/sinfo").read_text()
+    (tmp_path / "slurm/sinfo").write_text(SLOW_SINFO.format(log=sinfo))
+    assert offer(person, "stackenv job x -p ") == []
+    (tmp_path / "slurm/sinfo").write_text(answering)
+    assert offer(person, "stackenv job x -p ") == []
+    kept = person.home / ".cache/stackenv/partitions.json"
+    asked = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**asked, "asked": asked["asked"] - 40}))
+    assert offer(person, "stackenv job x -p ") == ["epyc2", "bdw"]
+    # What is known is kept for longer.
+    known = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**known, "asked": known["asked"] - 40}))
+    assert offer(person, "stackenv job x -p ") == ["epyc2", "bdw"]
+    assert count_lines(sinfo) == 2
+
+
 def test_without_a_home_that_can_be_written_partitions_are_offered_all_the_same(person, sinfo) -> None:
     assert offer(person, "stackenv job x -p ", HOME="/proc/nowhere") == ["epyc2", "bdw"]
 
@@ -359,6 +377,8 @@ TYPED = {
     "stackenv create x -m q\t": "<create><x><-m><q>",
     "stackenv create x --from fi\t": "<create><x><--from><fi le.txt>",
     "stackenv create x --path fo\t": "<create><x><--path><fol der",
+    "stackenv create x --from=fi\t": "<create><x><--from=fi le.txt>",
+    "stackenv create x --path=fo\t": "<create><x><--path=fol der",
     "true; stackenv kernel rem\tx": "<kernel><remove><x>",
 }
 

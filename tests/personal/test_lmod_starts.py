@@ -72,9 +72,19 @@ def test_with_nothing_loaded_create_starts_lmod_once(owner: User) -> None:
     assert len(count_starts(owner, f"create alone -m {owner.stack.bundle_module} --dry-run")) == 1
 
 
-def test_completion_starts_no_lmod(owner: User) -> None:
-    complete = 'export _STACKENV_COMPLETE=bash_complete COMP_WORDS="stackenv check o" COMP_CWORD=2'
-    assert count_starts(owner, "", complete) == []
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("check o", "one"),
+        ("rebuild one -m {bundle}", "{bundle}"),
+        ("create x --module={bundle}", "--module={bundle}"),
+    ],
+)
+def test_completion_starts_no_lmod(owner: User, typed: str, offered: str) -> None:
+    bundle = owner.stack.bundle_module
+    line, answer = (f"stackenv {typed}".format(bundle=bundle), owner.home / "answer")
+    assert count_starts(owner, f"> {answer}", f"export _STACKENV_COMPLETE='{line}'") == []
+    assert f"plain\t{offered.format(bundle=bundle)}\t\n" in answer.read_text()
 
 
 def test_create_of_a_conda_environment_starts_lmod_three_times_and_less_with_conda_loaded(

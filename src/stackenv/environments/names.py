@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackenv.configuration.cache import read_configuration
 from stackenv.environments.modules_folder import open_store
-from stackenv.environments.store import is_name
+from stackenv.environments.store import can_be_named
 
 
 def list_names(begin: str, environ: Mapping[str, str], project: Path | None = None) -> list[str]:
@@ -23,7 +23,7 @@ def list_names(begin: str, environ: Mapping[str, str], project: Path | None = No
     store = open_store(read_configuration(environ), environ, project)
     versions: dict[str, list[str]] = {}
     for module in store.list_modules(begin.partition("/")[0]):
-        if is_name(module.name) and is_name(module.version):
+        if can_be_named(module.name) and can_be_named(module.version):
             versions.setdefault(module.name, []).append(module.full_name)
     found = [
         full_name

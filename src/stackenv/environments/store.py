@@ -46,6 +46,11 @@ def is_name(text: str) -> bool:
     return bool(re.fullmatch(NAME, text))
 
 
+def can_be_named(text: str) -> bool:
+    """Tell whether commands take `text` for the name, or the version, of a personal module."""
+    return is_name(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua")
+
+
 def check_name(text: str, what: str = "name") -> str:
     """Return `text`, the name or version of a personal module.
 
@@ -54,7 +59,7 @@ def check_name(text: str, what: str = "name") -> str:
     UsageError
         When a file, a shell or Lmod would not take it as it is.
     """
-    if is_name(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua"):
+    if can_be_named(text):
         return text
     raise UsageError(
         f"{text!r} cannot be the {what} of a module: nothing was changed",

@@ -15,6 +15,8 @@ from stackenv.private_cache import find_cache, read_private, write_private
 LIST_FILE = "stackenv/partitions.json"
 # Sites add partitions less often than once a day, and ask users not to poll Slurm.
 AGE_S = 600
+# When it knew of none: it was busy, or is only now being set up.
+AGE_WITHOUT_S = 30
 # It is asked while somebody waits for TAB; busy, it can take minutes.
 WAIT_S = 1.0
 
@@ -32,7 +34,7 @@ def list_partitions(environ: Mapping[str, str]) -> list[str]:
     kept = read_list(cache) if cache else {}
     if kept.get("cluster") != cluster:
         kept = {"cluster": cluster, "asked": 0, "names": []}
-    if not 0 <= now - kept["asked"] < AGE_S:
+    if not 0 <= now - kept["asked"] < (AGE_S if kept["names"] else AGE_WITHOUT_S):
         kept = {**kept, "asked": now, "names": ask_partitions(sinfo, environ) or kept["names"]}
         if cache:
             write_private(cache, json.dumps(kept))
