@@ -85,13 +85,17 @@ def compare(words: list[str], environ: dict[str, str]) -> tuple[float, float, fl
 
 
 def require_answers(command: Path, environ: dict[str, str]) -> None:
-    """End with a word when `command` does not list, or complete, what there is."""
+    """End with a word when `command` does not list, or complete, what there is, or fails."""
+    for words in (["--version"], ["--help"]):
+        done = subprocess.run([str(command), *words], env=environ, capture_output=True, text=True)
+        if done.returncode or "stackenv" not in done.stdout:
+            raise SystemExit(f"{command} {words}: {done.stdout}{done.stderr}")
     for words, more, wanted in (
         (["list"], {}, ENVIRONMENTS),
         ([], {"_STACKENV_COMPLETE": "stackenv info cop"}, ENVIRONMENTS - 1),
     ):
         done = subprocess.run([str(command), *words], env={**environ, **more}, capture_output=True, text=True)
-        if len(done.stdout.splitlines()) != wanted:
+        if done.returncode or len(done.stdout.splitlines()) != wanted:
             raise SystemExit(f"{command} {words} {more}: {done.stdout}{done.stderr}")
 
 

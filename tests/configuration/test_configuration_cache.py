@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import stat
+import subprocess
+from binascii import crc32
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -113,14 +118,28 @@ def test_the_same_text_at_another_place_is_another_configuration(environ, site, 
     assert read_configuration(environ).path == tmp_path / "other.yaml"
 
 
-@pytest.mark.parametrize("source", [0, 1], ids=["the package", "the shipped file"])
-def test_another_stackenv_reads_for_itself(environ, loads, source):
+def test_another_stackenv_reads_for_itself(environ, loads):
     read_configuration(environ)
     path = cache_of(environ)
-    said = json.loads(path.read_text())
-    assert said["key"][0] == __version__
-    said["key"][1][source][1] -= 1
-    path.write_text(json.dumps(said))
+    say(path, lambda said: said["key"].__setitem__(0, f"{__version__}.1"))
+    read_configuration(environ)
+    assert len(loads) == 2
+
+
+@pytest.mark.parametrize("source", ["default.yaml", "schema.py", "values.py"])
+def test_sources_that_are_edited_in_place_are_read(environ, loads, source, tmp_path, monkeypatch):
+    # As of a checkout: the folder stays as old as it was.
+    sources = tmp_path / "sources"
+    shutil.copytree(Path(cache.__file__).parent, sources)
+    shutil.copy(SHIPPED_FILE, sources)
+    monkeypatch.setattr(cache, "__file__", str(sources / "cache.py"))
+    monkeypatch.setattr(cache, "SHIPPED_FILE", sources / SHIPPED_FILE.name)
+    read_configuration(environ)
+    read_configuration(environ)
+    assert len(loads) == 1
+    with (sources / source).open("a") as stream:
+        stream.write("# a line\n")
+    read_configuration(environ)
     read_configuration(environ)
     assert len(loads) == 2
 
@@ -142,17 +161,34 @@ def say(path: Path, change) -> None:
     path.write_text(json.dumps(said))
 
 
+def keep(path: Path, value: object) -> None:
+    """Have the cache in `path` hold `value` for a configuration, whole."""
+    text = json.dumps(value)
+    say(path, lambda said: said.update(configuration=text, crc32=crc32(text.encode())))
+
+
+def damage(path: Path, old: str, new: str) -> None:
+    """Change the configuration that the cache in `path` holds."""
+    text = json.loads(path.read_text())["configuration"]
+    assert old in text
+    say(path, lambda said: said.update(configuration=text.replace(old, new, 1)))
+
+
 BREAKS = {
     "empty": lambda path: path.write_text(""),
     "half": lambda path: path.write_text(path.read_text()[:-9]),
     "no UTF-8": lambda path: path.write_bytes(b"\xff"),
     "a list": lambda path: path.write_text("[]"),
     "deep": lambda path: path.write_text("[" * 100_000),
-    "another kind": lambda path: say(path, lambda said: said.update(configuration={"path": "/a"})),
-    "an unknown kind": lambda path: say(path, lambda said: said.update(configuration={"Popen": {}})),
-    "a field less": lambda path: say(
-        path, lambda said: said["configuration"]["SiteConfiguration"].pop("limits")
+    "another kind": lambda path: keep(path, {"path": "/a"}),
+    "an unknown kind": lambda path: keep(path, {"Popen": {}}),
+    "a field less": lambda path: damage(path, '"limits"', '"limit"'),
+    "a number for a text": lambda path: damage(path, '"header": {"tuple": [', '"header": {"tuple": [5, '),
+    "a text for a list": lambda path: damage(
+        path, '"names": {"tuple": ["Anaconda3"', '"names": {"path": ["A"'
     ),
+    "no text": lambda path: say(path, lambda said: said.update(configuration={})),
+    "no sum": lambda path: say(path, lambda said: said.pop("crc32")),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
     "a link": lambda path: path.rename(path.with_name("b")) and path.symlink_to("b"),
@@ -210,13 +246,28 @@ def test_what_is_another_users_is_neither_read_nor_changed(environ, loads, place
         assert after == before and len(loads) == 2
 
 
-def test_the_file_system_that_is_full_or_read_only_is_no_matter(environ, loads):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    Path(environ["HOME"]).chmod(0o500)
-    read_configuration(environ)
-    read_configuration(environ)
+@pytest.fixture
+def mounted(request, environ) -> Iterator[Path]:
+    """Mount a file system with the options of the parameter over the home, which is returned."""
+    home = environ["HOME"]
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", home], capture_output=True, check=False
+    )
+    if done.returncode:
+        message = f"no tmpfs here: {done.stderr.decode()}"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    yield Path(home)
+    subprocess.run(["umount", home], check=True)
+
+
+@pytest.mark.parametrize("mounted", ["ro", "size=16k", "nr_inodes=3"], indirect=True)
+def test_a_file_system_that_is_read_only_or_full_is_no_matter(environ, site, loads, mounted):
+    with contextlib.suppress(OSError):
+        (mounted / "full").write_bytes(b"x" * 100_000)
+    assert read_configuration(environ) == read_configuration(environ) == load_configuration(site)
     assert len(loads) == 2
+    # No half of a file is left.
+    assert [path.name for path in mounted.rglob("*") if not path.is_dir()] in ([], ["full"])
 
 
 def test_whatever_a_part_holds_it_comes_back(site):

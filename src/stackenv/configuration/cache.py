@@ -8,6 +8,7 @@ say there. Without a home, on a read-only or a full disk nothing is kept, and no
 from __future__ import annotations
 
 import json
+from binascii import crc32
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -69,10 +70,11 @@ def describe_source(path: Path) -> list[Any] | None:
     try:
         text = read_file(path)[0]
         # A stackenv that is installed over this one may say that it is of the same version.
-        sources = [place.stat() for place in (Path(__file__).parent, SHIPPED_FILE)]
+        sources = [SHIPPED_FILE, *sorted(Path(__file__).parent.glob("*.py"))]
+        stats = [place.stat() for place in sources]
     except (OSError, ValueError):
         return None
-    return [__version__, [[s.st_size, s.st_mtime_ns] for s in sources], str(path), text]
+    return [__version__, [[s.st_size, s.st_mtime_ns] for s in stats], str(path), text]
 
 
 def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
@@ -82,7 +84,9 @@ def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
     """
     try:
         found = json.loads(read_private(path))
-        configuration = unpack(found["configuration"]) if found["key"] == key else None
+        if found["key"] != key or found["crc32"] != crc32(found["configuration"].encode()):
+            return None
+        configuration = unpack(json.loads(found["configuration"]))
     # What a full disk or another program has left there: it is made again.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -95,7 +99,9 @@ def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
 
 def write_cache(path: Path, key: list[Any], configuration: SiteConfiguration) -> None:
     """Keep `configuration` for `key` in `path`."""
-    write_private(path, json.dumps({"key": key, "configuration": pack(configuration)}))
+    text = json.dumps(pack(configuration))
+    # Whatever is damaged in it would be found by whoever uses it, far from here.
+    write_private(path, json.dumps({"key": key, "crc32": crc32(text.encode()), "configuration": text}))
 
 
 def pack(value: Any) -> Any:
