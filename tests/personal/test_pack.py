@@ -52,6 +52,8 @@ def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packe
     assert {"pip.conf", "pyvenv.cfg", "bin/activate", "stackenv/requirements.txt"} < names
     assert len(names) < 30
     image = json.loads((prefix / "stackenv/record.json").read_text())["packed"]
+    # No file that stackenv adds, its pip among them, holds the path of the environment.
+    assert image["way"] == "session" and "namespace" not in packed.told
     assert image["size_bytes"] == (prefix / "stackenv/environment.squashfs").stat().st_size
     assert f"{image['entries']} files, links and folders are one file" in packed.told
 

@@ -1,0 +1,42 @@
+"""What stackenv runs by `-m` and `-c` imports nothing of the folder that the user is in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_record import RECORD
+
+from stackenv.environments.venv_install import read_pip_version
+from stackenv.health.actions import run_command
+from stackenv.packing.image import compile_packages
+
+
+@pytest.fixture
+def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file that is there when a module of the current folder was run."""
+    for name in ("pip", "compileall", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "sprung"
+
+
+def test_no_fix_of_check_does(trap: Path) -> None:
+    run_command((sys.executable, "-m", "json.tool", "--help"), os.environ)
+    assert not trap.exists()
+
+
+def test_no_packing_does(trap: Path) -> None:
+    (trap.parent / "package").mkdir()
+    (trap.parent / "package/module.py").touch()
+    compile_packages((sys.executable, "-m", "compileall", "-q", str(trap.parent / "package")))
+    assert list((trap.parent / "package/__pycache__").iterdir())
+    assert not trap.exists()
+
+
+def test_no_look_at_the_version_of_pip_does(trap: Path) -> None:
+    assert read_pip_version(replace(RECORD, path=sys.prefix), os.environ)
+    assert not trap.exists()

@@ -1,0 +1,45 @@
+"""Which pip of a venv is one that somebody has installed, to be had again, and which is a mere copy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_record import RECORD
+
+from stackenv.lifecycle.requirements import read_contents
+from stackenv.record import Package, Python, Record
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    """A packed venv on a Python whose ensurepip has pip 23.2.1."""
+    wheels = tmp_path / "python/lib/python3.11/ensurepip/_bundled"
+    wheels.mkdir(parents=True)
+    (wheels / "pip-23.2.1-py3-none-any.whl").touch()
+    folder = tmp_path / "it/stackenv"
+    folder.mkdir(parents=True)
+    (folder / "requirements.txt").write_text("# pip's are left out\nsix==1.17.0\n")
+    python = Python("3.11.2", f"{tmp_path}/python/bin/python3.11", "Python/3.11.2")
+    return replace(RECORD, kind="venv", path=str(folder.parent), python=python)
+
+
+@pytest.mark.parametrize(
+    ("pip", "wanted"),
+    [
+        (Package("pip", "25.2"), ["six==1.17.0", "pip==25.2"]),
+        # As stackenv notes it, and before it did, as the Python has it.
+        (Package("pip", "25.2", installer="ensurepip"), ["six==1.17.0"]),
+        (Package("pip", "23.2.1"), ["six==1.17.0"]),
+    ],
+)
+@pytest.mark.parametrize("listed", ["as packed", "by the record alone"])
+def test_of_a_packed_one_an_installed_pip_is_wanted_again(
+    record: Record, pip: Package, wanted: list[str], listed: str
+) -> None:
+    if listed != "as packed":
+        Path(record.path, "stackenv/requirements.txt").unlink()
+    contents = read_contents(replace(record, packages=(Package("six", "1.17.0"), pip)))
+    assert [package.line for package in contents.pip] == wanted
+    assert not contents.conda
