@@ -14,6 +14,7 @@ import sys
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 LARGEST = 65536
+LONGEST_NUMBER = 100
 
 # The keys that matter here, with their aliases; conda refuses two names of one key in the same place.
 SWITCHES = ("changeps1", "envvars_force_uppercase")
@@ -74,8 +75,12 @@ def read_settings(environ, root):
     """
     settings = Settings()
     for path in list_places(environ, root):
-        for text in read_place(path):
-            settings.add(read_lines(text))
+        try:
+            for text in read_place(path):
+                settings.add(read_lines(text))
+        except UncertainError as error:
+            # Said when an installation is completed.
+            raise UncertainError("%s: %s" % (path, error)) from None
     settings.add(read_variables(environ))
     return settings
 
@@ -152,7 +157,7 @@ def read_file(path):
         # It may be a pipe, which conda passes over and at which a read would wait.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            content = os.read(number, LARGEST)
+            content = read_whole(number)
         finally:
             os.close(number)
     except IsADirectoryError:
@@ -176,6 +181,17 @@ def read_file(path):
     if not text.replace("\n", "").isprintable():
         raise UncertainError(path)
     return text
+
+
+def read_whole(number):
+    """Return what can be read from a descriptor, at most LARGEST bytes; one read may return less."""
+    content = b""
+    while len(content) < LARGEST:
+        part = os.read(number, LARGEST - len(content))
+        if not part:
+            break
+        content += part
+    return content
 
 
 def read_variables(environ):
@@ -339,11 +355,14 @@ def split_flow(text):
 def is_plain(value):
     """Tell whether `value` without quotes is one value to YAML, and to conda none that it cannot hold.
 
-    Of a date conda makes an error; of what begins as a number it may be one.
+    Of a date conda makes an error; of what begins as a number it may be one. At `0x_` and `._` its YAML
+    sees a number that Python does not, and Python reads no number of more than 4,300 digits.
     """
     if not value or value[0] not in FIRST:
         return False
-    return value[0] not in DIGITS or not ("-" in value or ":" in value)
+    if value[0] in DIGITS or (value[0] == "." and value[1:2] in DIGITS | {"_"}):
+        return len(value) < LONGEST_NUMBER and not any(sign in value for sign in "-:_")
+    return True
 
 
 def check_comment(rest):

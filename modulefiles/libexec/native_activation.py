@@ -97,8 +97,9 @@ def find_answer(command, arguments, environ, root, dialect, version=NEWEST):
     """
     try:
         return Activation(environ, root, dialect, version).find(command, arguments)
-    except (UncertainError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError):
-        # Of a template of the prompt that cannot be filled in, say: in conda's own words.
+    except Exception:
+        # Not certain, or of a template of the prompt that cannot be filled in, a state as deep as Python does
+        # not go, say: whatever it is, it is said in conda's own words.
         return None
 
 
@@ -177,6 +178,9 @@ class Activation:
         own, users = self.root + "/envs", "~/.conda/envs"
         writable = os.access(self.root + "/conda-meta/history", os.W_OK)
         for folder in self.settings.folders + ([own, users] if writable else [users, own]):
+            # conda puts in the values of variables as it reads the list, and once more as it goes through it.
+            if "$" in expand_variables(folder, self.environ):
+                raise UncertainError(folder)
             prefix = os.path.join(self.expand(folder), name)
             if os.path.isdir(prefix):
                 return os.path.abspath(prefix)

@@ -144,6 +144,11 @@ KEYS = {
     "a key that is null": ask("activate one", files=rc("null: 1\nchangeps1: false\n")),
     "a question mark": ask("activate one", files=rc("? changeps1\n: false\n")),
     "a list in a list": ask("activate one", files=rc("channels:\n  - - a\nchangeps1: false\n")),
+    "no number: 0x_": ask("activate one", files=rc("notes: 0x_\nchangeps1: no\n")),
+    "no number: ._": ask("activate one", files=rc("notes: ._\nchangeps1: no\n")),
+    "no number: 0b_, in a list": ask("activate one", files=rc("notes: [0b_]\nchangeps1: no\n")),
+    "no number: 5000 digits": ask("activate one", files=rc(f"notes: {'9' * 5000}\nchangeps1: no\n")),
+    "plain words": ask("activate one", files=rc("a: ./a_b\nb: ../a_b\nc: .a_b\nd: a_0\ne: 3.11\nf: .5\n")),
     "a date": ask("activate one", files=rc("notes: 2001-01-01\nchangeps1: false\n")),
     "a number in base 60": ask("activate one", files=rc("notes: 1:30\nchangeps1: false\n")),
     "an equals sign": ask("activate one", files=rc("notes: =\nchangeps1: false\n")),
@@ -205,6 +210,18 @@ KEYS = {
     "no YAML in condarc.d": ask("activate one", files={"@HOME@/.conda/condarc.d/a.yml": "a: [\n"}),
 }
 ENVS_DIRS = {
+    "envs_dirs: a variable in a variable": ask(
+        "activate place",
+        files=rc("envs_dirs:\n  - $A/other\n"),
+        environ={"A": "$B", "B": "@HOME@/work/.."},
+        then={"@HOME@/other/place/conda-meta/history": ""},
+    ),
+    "CONDA_ENVS_PATH with a variable in a variable": ask(
+        "activate one",
+        files={"@HOME@/work/one/conda-meta/history": "", "@HOME@/.conda/envs/one/conda-meta/history": ""},
+        environ={"A": "$B", "B": "@HOME@/work", "CONDA_ENVS_PATH": "$A"},
+    ),
+    "env_prompt wider than memory": ask("activate one", environ={"CONDA_ENV_PROMPT": "{name:9999999999999}"}),
     "envs_dirs before CONDA_ENVS_PATH": ask(
         "activate one",
         files={**rc("envs_dirs: ['@HOME@/work']\n"), "@HOME@/work/one/conda-meta/history": ""},
@@ -525,6 +542,7 @@ def odd_states() -> dict[str, Case]:
         "no JSON": "{",
         "empty": "",
         "a list": "[]",
+        "deep": "[" * 200000,
         "null": "null",
         "a number": "5",
         "env_vars a list": '{"env_vars": []}',

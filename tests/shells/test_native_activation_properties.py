@@ -32,9 +32,33 @@ STATES = st.dictionaries(VARIABLES, VALUES, max_size=3)
 SCALARS = st.sampled_from(
     [
         *("true", "false", "yes", "No", "on", "OFF", "y", "~", "", "0", "1", "2", "'1'", '"false"', "0.0"),
-        *("[]", "[a]", "{}", "''", "|", ">-", "&a x", "*a", "!!str 1", "2001-01-01", "1:30", "'it''s'"),
+        *(
+            "[]",
+            "[a]",
+            "{}",
+            "''",
+            "|",
+            ">-",
+            "&a x",
+            "*a",
+            "!!str 1",
+            "2001-01-01",
+            "1:30",
+            "0x_",
+            "._",
+            "9_",
+            "'it''s'",
+        ),
         *("'({name}) '", '"[{default_env}] "', "({stacked_env})", "'{prefix}'", "'{x}'", "'{'", '"\\t"'),
-        *("~/work", "$HOME/work", "['~/work', '~/a b/envs']", "[~/work,~/nowhere]", "~/work # mine", "a: b"),
+        *(
+            "~/work",
+            "$HOME/work",
+            "$A/work",
+            "['~/work', '~/a b/envs']",
+            "[~/work,~/nowhere]",
+            "~/work # mine",
+            "a: b",
+        ),
     ]
 )
 KEYS = st.sampled_from(
@@ -84,13 +108,16 @@ SETTINGS = st.fixed_dictionaries(
         "CONDA_CHANGEPS1": st.sampled_from(["true", "false", "0", "", "x"]),
         "CONDA_ENV_PROMPT": st.sampled_from(["({name}) ", "{stacked_env}", "", "{", "x"]),
         "CONDA_AUTO_STACK": st.sampled_from(["0", "1", "2", "", "true"]),
-        "CONDA_ENVS_PATH": st.sampled_from(["@HOME@/work", "~/conda/envs:$HOME/work", "", ":", "work", None]),
+        "CONDA_ENVS_PATH": st.sampled_from(
+            ["@HOME@/work", "~/conda/envs:$HOME/work", "$A/envs", "$B:${A}", "", ":", "work", None]
+        ),
         "CONDA_ENVS_DIRS": st.sampled_from(["@HOME@/work", None]),
         "CONDARC": st.sampled_from(["@HOME@/my.yml", "~/my.yml", "", "@HOME@/.condarc"]),
         "XDG_CONFIG_HOME": st.sampled_from(["@HOME@/xdg", "@HOME@/.config", ""]),
         "PS1": TEXTS.map(lambda text: text.replace("\0", "")) | st.just("(one) $ "),
         "HOME": st.sampled_from(["@HOME@", "@HOME@/", "/nowhere", None]),
-        "A": TEXTS,
+        "A": TEXTS | st.sampled_from(["$B", "${B}/work", "@HOME@", "~"]),
+        "B": st.sampled_from(["@HOME@", "@HOME@/work", "$A"]),
         "PATH": st.lists(
             st.sampled_from(
                 ["/usr/bin", "", ".", "/opt//x/", f"{ENVIRONMENTS}/one/bin", "@ROOT@/condabin", "/ü"]
