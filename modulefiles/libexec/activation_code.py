@@ -14,7 +14,7 @@ import sys
 
 from stackenv_dialect import DIALECTS, is_name
 from stackenv_hide_modules import VARIABLES, is_within
-from stackenv_native_activation import UNSET, find_answer, is_as_built
+from stackenv_native_activation import RESERVED, RESERVED_STARTS, UNSET, find_answer, is_as_built
 from stackenv_pip_guard import lift
 from stackenv_put_aside import (
     hide_modules,
@@ -45,8 +45,14 @@ def ask(dialect, command, arguments, built):
     if found is None:
         return ask_conda(dialect, [command, *arguments])
     answer, words = found
-    sys.stderr.write("".join(word + "\n" for word in words))
+    say("".join(word + "\n" for word in words))
     return answer
+
+
+def say(words):
+    """Write `words` to stderr; to none where it is closed (`2>&-`)."""
+    if words and sys.stderr:
+        sys.stderr.write(words)
 
 
 def ask_conda(dialect, arguments):
@@ -60,6 +66,9 @@ def ask_conda(dialect, arguments):
         import site
 
         site.main()
+    if sys.stderr is None:
+        # Closed (`2>&-`): conda would fail, and whatever it opens next would be its stderr.
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (until the end)
     from conda.cli.main import main
 
     sys.argv = ["conda", "shell." + CONDA_SHELL[dialect] + "+json"] + arguments
@@ -67,7 +76,7 @@ def ask_conda(dialect, arguments):
     with contextlib.redirect_stdout(answer):
         status = main()
     if status:
-        sys.stderr.write(answer.getvalue())
+        say(answer.getvalue())
         sys.exit(status)
     try:
         return json.loads(answer.getvalue())
@@ -109,6 +118,45 @@ def name_as_before(exports, environ):
         exports["CONDA_DEFAULT_ENV"] = name
 
 
+def is_own(name):
+    """Tell whether a variable is an environment's own, and not one that conda sets for itself."""
+    return name.upper() not in RESERVED and not name.upper().startswith(RESERVED_STARTS)
+
+
+def spell(name, environ):
+    """Return the variables of `environ` that are `name` in any case of letters, as they are written."""
+    return [known for known in environ if known.upper() == name.upper()]
+
+
+def mend_names(command, exports, unsets, environ):
+    """Change what conda answers of an environment's own variables, of which some have small letters.
+
+    Of my_token conda 24.7.1 sets MY_TOKEN when the environment is activated, saves the value that my_token
+    had as that of MY_TOKEN, sets my_token as well when it is activated again, and looks for a saved my_token
+    and unsets it alone in the end (`build_activate`, `build_reactivate`, `build_deactivate`). Here both
+    are saved as they were, one is set, and both go and come back.
+    """
+    level, current = exports.get("CONDA_SHLVL"), level_of(environ)
+    saved = "__CONDA_SHLVL_%d_" % (current - (command == "deactivate"))
+    if command == "deactivate":
+        for name in [name for name in unsets if is_own(name)]:
+            # A spelling that was the user's before the activation, the environment's, and none of the two.
+            for known in dict.fromkeys([name, name.upper()]):
+                unsets.append(known)
+                if saved + known in environ:
+                    exports[known] = environ[saved + known]
+    elif level == str(current + 1):
+        for name in filter(is_own, list(exports)):
+            exports.pop(saved + name, None)
+            exports.update(
+                (saved + known, environ[known]) for known in spell(name, environ) if is_name(known)
+            )
+    elif level == str(current):
+        for name in filter(is_own, list(exports)):
+            if name.upper() in environ and environ.get(name) != exports[name]:
+                exports[name.upper()] = exports.pop(name)
+
+
 def describe_changes(command, answer, environ):
     """Return conda's answer as two lists of operations: the changes, and the scripts that follow them.
 
@@ -120,10 +168,8 @@ def describe_changes(command, answer, environ):
         name: str(value) for name, value in variables["export"].items() if name not in SET_BY_THE_MODULE
     }
     unsets = [name for name in variables["unset"] if name not in SET_BY_THE_MODULE]
+    mend_names(command, exports, unsets, environ)
     if command == "deactivate":
-        # conda sets an environment's own variables in capitals and unsets them as they are written
-        # (`build_deactivate`, 24.7.1): they would stay.
-        unsets = [name if name in environ else name.upper() for name in unsets]
         # The environment below has none of these, and conda would set the mark that says so.
         unsets += [name for name, value in exports.items() if value == UNSET]
         exports = {name: value for name, value in exports.items() if value != UNSET}
@@ -301,7 +347,7 @@ def deactivate_missing_conda(environ):
     restored = [("export", "CONDA_SHLVL", str(before))] if before else [("unset", "CONDA_SHLVL")]
     if before:
         restored += [("export", "CONDA_PREFIX", base), ("export", "CONDA_DEFAULT_ENV", name)]
-    sys.stderr.write("stackenv: conda did not leave its environment; it was left without its scripts\n")
+    say("stackenv: conda did not leave its environment; it was left without its scripts\n")
     return [("export", "PATH", ":".join(path))] + [("unset", n) for n in unsets] + restored
 
 
@@ -320,7 +366,7 @@ def drop_impossible(operations, dialect):
             kept.append(operation)
             continue
         if verb == "export":
-            sys.stderr.write("stackenv: " + why + " was not set\n")
+            say("stackenv: " + why + " was not set\n")
     return kept
 
 
@@ -354,5 +400,6 @@ def main(built):
     operations += change_prompt(environ, after)
     operations = drop_impossible(operations, dialect)
     code = "\n".join(map(DIALECTS[dialect], operations + scripts))
-    # A path may be of bytes that are no text.
-    sys.stdout.buffer.write(os.fsencode(code + "\n"))
+    if sys.stdout:
+        # A path may be of bytes that are no text.
+        sys.stdout.buffer.write(os.fsencode(code + "\n"))

@@ -51,4 +51,5 @@ def hide():
         sys.path[:] = [entry for entry in sys.path if entry not in foreign]
     except Exception as error:
         # A fault here must not keep the interpreter from starting.
-        sys.stderr.write("stackenv: packages of modules are not hidden: " + repr(error) + "\n")
+        if sys.stderr:
+            sys.stderr.write("stackenv: packages of modules are not hidden: " + repr(error) + "\n")

@@ -214,7 +214,8 @@ def tell_of_late_modules(environ, result):
     """Say on stderr that modules were loaded into the active environment and come before it; `result` too."""
     entries = [entry for variable in VARIABLES for entry in split(environ.get(variable, ""))]
     late = [entry for entry in entries if is_foreign(entry, environ)]
-    if late:
+    # It is None where it is closed (`2>&-`).
+    if late and sys.stderr:
         # The last is what was asked for; the others came with it.
         module = (late[:1] + name_modules(late, split(environ.get("LOADEDMODULES", ""))))[-1]
         name = environ.get("CONDA_DEFAULT_ENV") or environ.get("CONDA_PREFIX", "")

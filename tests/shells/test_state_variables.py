@@ -64,3 +64,59 @@ def test_a_name_that_no_shell_takes_does_not_stop_an_activation(session: Session
     assert result.stderr == (
         "stackenv: the name of a variable has letters, digits and _ only: OF-ONE was not set\n"
     )
+
+
+@pytest.mark.both_activations
+def test_a_variable_in_small_letters_goes_after_packages_were_changed(session: Session, stack) -> None:
+    """`conda install` and its like end with what `conda activate` of the active environment does."""
+    set_variables(stack, "one", my_token="1")
+    result = (
+        session.check(LOAD)
+        .snapshot("loaded")
+        .check("conda activate one")
+        .snapshot("one")
+        .check("conda activate one")
+        .snapshot("again")
+        .check("conda deactivate")
+        .snapshot("left")
+        .run()
+    )
+    assert result.snapshots["one"].environment["MY_TOKEN"] == "1"
+    assert differences(result.snapshots["one"], result.snapshots["again"]) == {}
+    assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
+
+
+@pytest.mark.both_activations
+@pytest.mark.each_value("users", "again")
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    "users",
+    [("http_proxy",), ("HTTP_PROXY",), ("http_proxy", "HTTP_PROXY")],
+    ids=["small", "capitals", "both"],
+)
+def test_the_users_own_values_are_back(session: Session, stack, users: tuple[str, ...], again: bool) -> None:
+    set_variables(stack, "one", http_proxy="http://env")
+    set_variables(stack, "two", http_proxy="http://two")
+    for name in users:
+        session.export(name, f"http://site/{name}")
+    session.check(LOAD).snapshot("loaded").check("conda activate one").snapshot("one")
+    if again:
+        session.check("conda activate one").check("conda activate two", "conda deactivate")
+        session.snapshot("again")
+    result = session.check("conda deactivate").snapshot("left").run()
+    assert result.snapshots["one"].environment["HTTP_PROXY"] == "http://env"
+    if again:
+        assert differences(result.snapshots["one"], result.snapshots["again"]) == {}
+    assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
+
+
+def test_the_users_own_value_is_back_after_an_unload(session: Session, stack) -> None:
+    set_variables(stack, "one", http_proxy="http://env")
+    session.export("http_proxy", "http://site")
+    result = (
+        session.snapshot("before")
+        .check(LOAD, "conda activate one", "conda activate one", "module unload Anaconda3")
+        .snapshot("after")
+        .run()
+    )
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
