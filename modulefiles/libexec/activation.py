@@ -9,10 +9,14 @@ fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while 
 active), `hide` (~/.local is out of sight while one is) and `hide-modules` (so is what modules bring on
 PYTHONPATH), or `none`. Started without -S, it always asks conda.
 
-A change of a file beside this one counts when activation.compiled has been deleted.
+A change of a file beside this one counts when activation.compiled has been deleted. The hook writes this
+one after the others, and then replaces activation.compiled: until then users have the old one whole.
 """
 
 import sys
+
+# Changed when this file and what compile_activation.py writes no longer fit each other.
+FORM = "2"
 
 
 def load(folder):
@@ -21,20 +25,28 @@ def load(folder):
     Everything is in one file, for a thousand jobs may start at once on a parallel file system. Where it
     cannot be used the sources are imported, and conda is asked.
     """
+    names = []
     try:
+        import _imp
         import marshal
 
         with open(folder + "/activation.compiled", "rb") as stream:
-            version, _, content = stream.read().partition(b"\n")
-        if version != ("%s %x" % (sys.implementation.cache_tag, sys.hexversion)).encode():
+            first, _, content = stream.read().partition(b"\n")
+        # By what a .pyc is known to fit its source; marshal and the interpreter believe what they are given.
+        checksum = _imp.source_hash(0, content).hex()
+        line = "%s %s %x %s" % (FORM, sys.implementation.cache_tag, sys.hexversion, checksum)
+        if first != line.encode():
             return None
         built, modules = marshal.loads(content)
-    except (OSError, ValueError, EOFError, TypeError):
+        for name, code in modules:
+            names.append(name)
+            module = sys.modules[name] = type(sys)(name)
+            module.__file__ = folder + "/" + name + ".py"
+            exec(code, module.__dict__)
+    except Exception:
+        for name in names:
+            del sys.modules[name]
         return None
-    for name, code in modules:
-        module = sys.modules[name] = type(sys)(name)
-        module.__file__ = folder + "/" + name + ".py"
-        exec(code, module.__dict__)
     return built
 
 
@@ -51,6 +63,8 @@ if __name__ == "__main__":
         import os
 
         # To take the interpreter apart would take as long as the answer.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            # None where it is closed (`2>&-`).
+            if stream:
+                stream.flush()
         os._exit(0)

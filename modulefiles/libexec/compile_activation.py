@@ -1,15 +1,21 @@
-"""Print, as bytes, all that activation.py imports, compiled for this Python, and what conda is now.
+"""Compile all that activation.py imports for this Python, and note what conda is now.
 
 Run when an installation is completed, by its own Python, as
 
-    python -IB compile_activation.py FOLDER
+    python -IB compile_activation.py FOLDER OUTPUT
 
-FOLDER holds activation.py and the modules. The first line says for which Python this is; the rest is for
-marshal. There is no time and no hash of the sources in it, as in a .pyc: a copy of an installation has
-other times, the sources change only with this, and nobody may be able to write later what is out of date.
-Why conda will be asked each time is said on stderr.
+FOLDER holds activation.py and the modules. Into the folder OUTPUT come `compiled`, whose first line says for
+which Python this is and has a checksum of the rest, which is for marshal, and `reason`, why conda will be
+asked each time, empty when it is not. There is no time and no hash of the sources in it, as in a .pyc: a copy
+of an installation has other times, the sources change only with this, and nobody may be able to write later
+what is out of date. What a .pth or conda prints is neither.
+
+Whether plugins of conda are installed does not matter: the known versions load none to answer an activation,
+which is seen at each question here, with all that is installed. What is installed later changes the folder
+of packages, and conda is asked until this has run again.
 """
 
+import _imp
 import json
 import marshal
 import os
@@ -17,6 +23,14 @@ import sys
 import sysconfig
 import tempfile
 
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+import activation_questions
+
+# That of activation.py: which of these files it can use.
+FORM = "2"
+# The status of a fork that has found plugins loaded.
+LOADED = 71
+CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
 # Each before those that import it.
 MODULES = (
     "stackenv_dialect",
@@ -27,21 +41,8 @@ MODULES = (
     "stackenv_native_activation",
     "stackenv_activation_code",
 )
-# One after the other: each begins where the one before has led to.
-COMMANDS = (
-    ("activate", "one"),
-    ("activate", "two"),
-    ("reactivate",),
-    ("activate", "--stack", "three"),
-    ("deactivate",),
-    ("deactivate",),
-    ("activate", "one"),
-    ("deactivate",),
-    ("activate", "~/envs/two"),
-    ("deactivate",),
-    ("activate",),
-    ("deactivate",),
-)
+# A path of other signs means something to a list of paths, or to conda.
+SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 
 
 class DoubtfulError(Exception):
@@ -75,6 +76,10 @@ def describe_conda(root):
     version = conda.__version__
     if not is_known(version):
         raise DoubtfulError("its answers are known from %s to %s, and this is %s" % (OLDEST, NEWEST, version))
+    # Each fork has it then.
+    import conda.activate
+    import conda.cli.main
+
     check_answers(root, version)
     relative = os.path.relpath(packages, root)
     return version, relative, look_at(root, relative)
@@ -88,47 +93,51 @@ def check_answers(root, version):
     DoubtfulError
         When they differ, or when a file of the configuration here is beyond us.
     """
-    from stackenv_native_activation import find_answer
-
-    with tempfile.TemporaryDirectory(prefix="stackenv-activation-") as home:
-        write_home(home)
-        environ = {
-            "HOME": home,
-            "PATH": root + "/condabin:/usr/bin:/bin",
-            "CONDA_ENVS_PATH": home + "/envs",
-            "PS1": "$ ",
-        }
-        for words in COMMANDS:
-            command, arguments = words[0], [word.replace("~", home) for word in words[1:]]
-            found = find_answer(command, arguments, environ, root, "sh", version)
-            if found is None:
-                raise DoubtfulError("a configuration file of conda here is more than plain keys and values")
-            if found[0] != ask_conda([command] + arguments, environ):
-                raise DoubtfulError("it answers `conda %s` in another way than known" % " ".join(words))
-            carry_out(found[0], environ)
+    place = tempfile.gettempdir()
+    place = place if SAFE.issuperset(place) else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="stackenv-activation-", dir=place) as folder:
+        for number, session in enumerate(activation_questions.SESSIONS):
+            home = os.path.join(os.path.realpath(folder), str(number))
+            environ = activation_questions.begin(session, home, root)
+            dialect = session.get("dialect", "sh")
+            for command in session["commands"]:
+                words = command.replace("{}", home).split()
+                answer = compare(words, environ, root, dialect, version, not number)
+                if answer is None:
+                    break
+                carry_out(answer, environ)
 
 
-def write_home(home):
-    """Write environments and a configuration into the folder `home`."""
-    for name in ("one", "two", "three"):
-        for folder in (
-            "conda-meta",
-            "etc/conda/env_vars.d",
-            "etc/conda/activate.d",
-            "etc/conda/deactivate.d",
-        ):
-            os.makedirs(os.path.join(home, "envs", name, folder))
-        for when in ("activate", "deactivate"):
-            write(os.path.join(home, "envs", name, "etc/conda", when + ".d/own.sh"), "")
-    write(os.path.join(home, "envs/one/conda-meta/state"), '{"env_vars": {"STACKENV_ONE": "1"}}')
-    write(os.path.join(home, "envs/two/etc/conda/env_vars.d/own.json"), '{"STACKENV_TWO": "2"}')
-    write(os.path.join(home, ".condarc"), "channels:\n  - conda-forge\nenv_prompt: '[{name}] '\n")
+def compare(words, environ, root, dialect, version, must_answer):
+    """Return conda's answer to `words`, None when it fails, as it may unless it must answer.
 
+    Raises
+    ------
+    DoubtfulError
+        When it is not the one that is given without conda; that none is given must not be.
+    """
+    from stackenv_condarc import UncertainError
+    from stackenv_native_activation import Activation
 
-def write(path, text):
-    """Write the file `path`."""
-    with open(path, "w") as stream:
-        stream.write(text)
+    condas, said = ask_conda(words, environ, dialect)
+    asked = "`conda %s`" % " ".join(words)
+    if condas is None and must_answer:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        # conda's report of an exception is long, and says at its end that it is one.
+        named = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception"))]
+        raise DoubtfulError("%s fails here: %s" % (asked, (named or lines or ["without a word"])[-1]))
+    try:
+        ours, own_words = Activation(environ, root, dialect, version).find(words[0], words[1:])
+    except UncertainError as error:
+        if must_answer:
+            raise DoubtfulError("conda's configuration here is not certain without it: %s" % error) from None
+        return condas
+    if dialect != "sh" and condas:
+        # The prompt of csh comes with the program.
+        condas["vars"]["set"] = ours["vars"]["set"]
+    if ours != condas or said != "".join(word + "\n" for word in own_words):
+        raise DoubtfulError("it answers %s in another way than known" % asked)
+    return condas
 
 
 def carry_out(answer, environ):
@@ -137,49 +146,73 @@ def carry_out(answer, environ):
         environ.pop(name, None)
     environ.update((name, str(value)) for name, value in answer["vars"]["export"].items())
     environ.update(answer["vars"]["set"])
-    environ["PATH"] = ":".join(answer["path"]["PATH"])
+    if "PATH" in answer["path"]:
+        environ["PATH"] = ":".join(answer["path"]["PATH"])
 
 
-def ask_conda(words, environ):
-    """Return what conda itself answers to `words`, None when it fails; in a process that forks for it."""
-    from conda.cli.main import main
+def ask_conda(words, environ, dialect):
+    """Return what conda itself answers to `words`, None when it fails, and its words; from a fork of this.
 
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            os.dup2(writing, 1)
-            os.close(reading)
-            os.environ.clear()
-            # As conda itself sets it when it is imported.
-            os.environ.update(environ, CONDA_ROOT=sys.prefix)
-            sys.argv = ["conda", "shell.posix+json"] + words
-            status = main()
-            sys.stdout.flush()
-        finally:
-            os._exit(status if isinstance(status, int) else 1)
-    os.close(writing)
-    with open(reading, "rb") as stream:
-        text = stream.read()
-    status = os.waitpid(child, 0)[1]
-    return None if status else json.loads(text.decode())
+    Raises
+    ------
+    DoubtfulError
+        When it has loaded its plugins, which could answer in any way.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+        child = os.fork()
+        if not child:
+            answer_as_conda(words, environ, dialect, (out, error))
+        status = os.waitpid(child, 0)[1]
+        out.seek(0)
+        error.seek(0)
+        text, said = out.read().decode(), error.read().decode(errors="replace")
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == LOADED:
+        raise DoubtfulError("it loads plugins when an environment is activated")
+    return (None if status else json.loads(text)), said
+
+
+def answer_as_conda(words, environ, dialect, files):
+    """Answer as conda's program does, in a process that is this question's alone, and end it."""
+    status = 1
+    try:
+        for file, number in zip(files, (1, 2)):
+            os.dup2(file.fileno(), number)
+        os.environ.clear()
+        # As conda itself sets it when it is imported.
+        os.environ.update(environ, CONDA_ROOT=sys.prefix)
+        from conda.cli.main import main
+
+        sys.argv = ["conda", "shell." + CONDA_SHELL[dialect] + "+json"] + words
+        status = main()
+        manager = sys.modules.get("conda.plugins.manager")
+        # A failure is reported with what all plugins say.
+        if not status and manager and manager.get_plugin_manager.cache_info().currsize:
+            status = LOADED
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status if isinstance(status, int) else 1)
 
 
 def main():
-    folder = os.path.abspath(sys.argv[1])
+    folder, output = os.path.abspath(sys.argv[1]), sys.argv[2]
     sys.path.insert(0, folder)
+    reason = ""
     try:
         built = describe_conda(os.path.dirname(os.path.dirname(folder)))
     except Exception as error:
         # A conda that cannot be imported raises anything; it will say so itself when it is asked.
         known = isinstance(error, DoubtfulError)
-        sys.stderr.write(str(error) if known else "%s: %s" % (type(error).__name__, error))
+        reason = str(error) if known else "%s: %s" % (type(error).__name__, error)
         # Known to be this Python's, and no version that is answered.
         built = ("", "", ())
-    version = "%s %x\n" % (sys.implementation.cache_tag, sys.hexversion)
     content = marshal.dumps((built, compile_modules(folder)))
-    sys.stdout.buffer.write(version.encode() + content)
+    checksum = _imp.source_hash(0, content).hex()
+    line = "%s %s %x %s\n" % (FORM, sys.implementation.cache_tag, sys.hexversion, checksum)
+    with open(os.path.join(output, "compiled"), "wb") as stream:
+        stream.write(line.encode() + content)
+    with open(os.path.join(output, "reason"), "w", encoding="utf-8", errors="replace") as stream:
+        stream.write(reason)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ DATA = """
     templates/kernel/logo-svg.svg
     templates/libexec/activation.py
     templates/libexec/activation_code.py
+    templates/libexec/activation_questions.py
     templates/libexec/compile_activation.py
     templates/libexec/conda
     templates/libexec/conda-init

@@ -19,6 +19,11 @@ from built import CHECKOUT, BuiltModules
 from copied_installations import copy_installation, separate_folder, separate_packages
 from environments import make_environment
 
+from stackenv.conda.compiled_activation import compile_activation
+from stackenv.conda.installation import CondaInstallation
+from stackenv.conda.module import describe_installed_files
+from stackenv.configuration.loader import load_configuration
+
 COMPILED = "libexec/stackenv/activation.compiled"
 HISTORY = "conda-meta/history"
 PLUGIN = "[conda]\nlate = late_plugin\n"
@@ -76,13 +81,7 @@ class Installation:
 
     def compile(self) -> str:
         """Compile what an activation runs, as the hook does; return why conda will be asked, if it will."""
-        program = CHECKOUT / "modulefiles/libexec/compile_activation.py"
-        folder = self.root / "libexec/stackenv"
-        done = subprocess.run(
-            [f"{self.root}/bin/python", "-IB", str(program), str(folder)], capture_output=True, check=True
-        )
-        (self.root / COMPILED).write_bytes(done.stdout)
-        return done.stderr.decode()
+        return compile_activation(CondaInstallation("Conda", "Conda/1", str(self.root)), 60)
 
 
 @pytest.fixture
@@ -135,6 +134,17 @@ def compiled_by_another(path: Path) -> None:
     path.write_bytes(b"cpython-39 30911f0" + newline + code)
 
 
+def flip(share: float) -> Callable[[Path], None]:
+    """Return what changes one byte there."""
+
+    def flip_byte(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[int(len(content) * share)] ^= 0x5A
+        path.write_bytes(content)
+
+    return flip_byte
+
+
 def make_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -151,6 +161,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "cut in the first line": (COMPILED, cut(0.0001)),
     "cut in the middle": (COMPILED, cut(0.5)),
     "cut at the end": (COMPILED, cut(0.9999)),
+    **{f"a byte changed at {share}": (COMPILED, flip(share)) for share in (0.01, 0.3, 0.62, 0.999)},
     "garbage": (COMPILED, put(b"garbage\n" * 100)),
     "zeros, after a crash": (COMPILED, put(bytes(40000))),
 }
@@ -174,6 +185,68 @@ def test_conda_is_asked_where_what_was_compiled_cannot_be_read(installation: Ins
     # For root everything can be read, unless it gives that up.
     without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     assert installation.asks_conda(*without)
+
+
+def test_what_was_compiled_of_a_broken_file_is_not_used(installation: Installation) -> None:
+    known = installation.activate()
+    file = installation.root / "libexec/stackenv/stackenv_put_aside.py"
+    text = file.read_text()
+    file.write_text(text + "\nno_such_name\n")
+    assert installation.compile() == ""
+    file.write_text(text)
+    assert installation.asks_conda()
+    assert installation.activate() == known
+
+
+def test_users_have_what_was_compiled_while_the_files_beside_it_are_replaced(
+    installation: Installation, built_modules: BuiltModules
+) -> None:
+    """One after the other, in the hook's order, and nothing that they import is missed meanwhile."""
+    known = installation.activate()
+    conda = CondaInstallation("Conda", "Conda/1", str(installation.root))
+    settings = load_configuration(CHECKOUT / "site-config/default.yaml")
+    files = [Path(file.path) for file in describe_installed_files(conda, settings.conda)]
+    programs = [path for path in files if path.suffix == ".py"]
+    assert programs[-1].name == "activation.py"
+    for path in programs[:-1]:
+        path.write_text("raise ImportError('a later version, of which half is there')\n")
+        assert installation.activate() == known
+
+
+def test_nothing_old_is_left_where_nothing_can_be_compiled(installation: Installation) -> None:
+    (installation.root / "libexec/stackenv/stackenv_condarc.py").write_text("no Python\n")
+    assert installation.compile().startswith("it was not compiled: ")
+    assert not (installation.root / COMPILED).exists()
+
+
+@pytest.mark.parametrize("change", ["as built", "conda is asked"])
+def test_a_closed_stderr_or_stdout_is_no_fault(installation: Installation, change: str) -> None:
+    state = installation.home / "conda/envs/one/conda-meta/state"
+    state.write_text('{"env_vars": {"HOME": "/another"}}')
+    known = installation.run(installation.command("activate", "one"))
+    assert known.stdout and "overwriting" in known.stderr
+    if change == "conda is asked":
+        (installation.root / COMPILED).unlink()
+    closed = installation.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *installation.command("activate", "one")])
+    assert (closed.returncode, closed.stdout, closed.stderr) == (0, known.stdout, "")
+    closed = installation.run(["sh", "-c", 'exec "$@" >&-', "sh", *installation.command("activate", "one")])
+    assert (closed.stdout, closed.stderr) == ("", known.stderr)
+
+
+def test_a_file_of_which_a_mocked_read_returns_little_is_read_whole(installation: Installation) -> None:
+    """As on a network's file system; here no read of a file on a disk is short."""
+    condarc = installation.home / ".condarc"
+    condarc.write_text("channels:\n  - conda-forge\nchangeps1: false\n")
+    code = (
+        "import os, sys; read = os.read; os.read = lambda file, count: read(file, min(count, 7));"
+        "sys.path.insert(0, sys.argv[1]); from stackenv_condarc import read_file;"
+        "print(read_file(sys.argv[2]), end='')"
+    )
+    folder = installation.root / "libexec/stackenv"
+    done = installation.run(
+        [f"{installation.root}/bin/python", "-ISB", "-c", code, str(folder), str(condarc)]
+    )
+    assert (done.stdout, done.stderr) == (condarc.read_text(), "")
 
 
 def test_a_copy_with_other_times_asks_conda_until_the_hook_runs_again(

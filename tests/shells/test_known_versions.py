@@ -10,12 +10,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from copied_installations import copy_installation, separate_packages
 from environments import make_environment
 
 from stackenv.conda.compiled_activation import compile_activation
 from stackenv.conda.installation import CondaInstallation
 
 ASKED = "conda was asked"
+SAVED_EMPTY = "if (save_value := os.getenv(save_var)) is not None:"
 TAGGED = "channels: &these [conda-forge]\ndefault_channels: *these\n"
 
 
@@ -24,19 +26,21 @@ class Changed:
 
     def __init__(self, source: Path, folder: Path) -> None:
         self.root, self.home = folder / "root", folder / "home"
-        shutil.copytree(source, self.root, symlinks=True, ignore=shutil.ignore_patterns("pkgs", "easybuild"))
+        copy_installation(source, self.root)
+        self.packages = separate_packages(self.root)
+        self.conda = self.packages / "conda"
+        original = self.conda.resolve()
+        self.conda.unlink()
+        shutil.copytree(original, self.conda, ignore=shutil.ignore_patterns("__pycache__"))
         make_environment(self.home / "envs/one", "ONE")
         (self.home / "envs/one/conda-meta/state").write_text('{"env_vars": {"OF_ONE": "1"}}')
-        (self.conda,) = self.root.glob("lib/python3*/site-packages/conda")
 
     def replace(self, file: str, old: str, new: str) -> None:
-        """Change a file of conda's; compiled ones that are valid without looking at it are gone."""
+        """Change a file of conda's."""
         path = self.conda / file
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
-        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
-            compiled.unlink()
 
     def compile(self) -> str:
         """Compile what an activation runs; from now on, who asks conda is told so."""
@@ -107,13 +111,100 @@ def test_a_conda_that_cannot_be_imported_does_not_stop_the_build(changed: Change
     assert "RuntimeError: broken" in changed.activate().stderr
 
 
-def test_conda_is_asked_when_it_answers_in_another_way(changed: Changed) -> None:
-    changed.replace("activate.py", '            return "base"\n', '            return "the base"\n')
-    assert changed.compile() == "it answers `conda activate` in another way than known"
+# What a version could have in another way: file, text, what is there then. The last are of 24.7.1 alone.
+DIFFERENCES = {
+    "the name of base": ("activate.py", '            return "base"\n', '            return "the base"\n'),
+    "a variable that goes": ("activate.py", "vars.append(env_var)", "vars.append(env_var.upper())"),
+    "the mark of one that is unset": ("activate.py", "if value != CONDA_ENV_VARS_UNSET_VAR", "if value"),
+    "the mark, activated again": ("activate.py", "if v == CONDA_ENV_VARS_UNSET_VAR:", "if not v:"),
+    "auto_stack": (
+        "activate.py",
+        "context.shlvl <= context.auto_stack",
+        "context.shlvl < context.auto_stack",
+    ),
+    "what is stacked": ("activate.py", "stack[::-1])", "stack)"),
+    "env_prompt": ("activate.py", "name=basename(prefix)", "name=conda_default_env"),
+    "condarc.d": ("base/constants.py", '"~/.conda/condarc.d/"', '"~/.conda/rc.d/"'),
+    "CONDARC": ("base/constants.py", '"$CONDARC"', '"$CONDA_RC"'),
+    "the order of folders": (
+        "base/context.py",
+        "(*_envs_dirs, *fixed_dirs)",
+        "(*fixed_dirs, *_envs_dirs)",
+    ),
+    "scripts of csh": ("activate.py", 'script_extension = ".csh"', 'script_extension = ".tcsh"'),
+    "scripts of fish": ("activate.py", 'script_extension = ".fish"', 'script_extension = ".fi"'),
+    "an empty value that was": ("activate.py", "if save_value := os.getenv(save_var):", SAVED_EMPTY),
+    "words": ("activate.py", "WARNING: overwriting", "NOTE: overwriting"),
+}
+OF_NEWEST = ("an empty value that was", "words")
+
+
+@pytest.mark.any_value("name", of=5)
+@pytest.mark.parametrize("name", sorted(DIFFERENCES))
+def test_conda_is_asked_when_it_answers_one_question_in_another_way(changed: Changed, name: str) -> None:
+    if name not in OF_NEWEST:
+        changed.replace("_version.py", "'24.7.1'", "'23.7.4'")
+    changed.replace(*DIFFERENCES[name])
+    words = changed.compile()
+    assert words.startswith("it answers `conda ") and words.endswith("` in another way than known")
     assert changed.asks_conda()
 
 
 def test_conda_is_asked_when_its_own_configuration_is_beyond_us(changed: Changed) -> None:
     (changed.root / ".condarc").write_text(TAGGED)
-    assert changed.compile() == "a configuration file of conda here is more than plain keys and values"
+    assert changed.compile() == (
+        f"conda's configuration here is not certain without it: {changed.root}/.condarc: &these [conda-forge]"
+    )
+    assert changed.asks_conda()
+
+
+def test_a_conda_that_fails_is_not_one_that_answers_otherwise(changed: Changed) -> None:
+    changed.replace("activate.py", "    def build_activate(self", "    def build_activated(self")
+    words = changed.compile()
+    assert words.startswith("`conda activate one` fails here: AttributeError: ")
+    assert "build_activate" in words
+
+
+def test_what_packages_print_as_python_starts_is_no_reason(changed: Changed) -> None:
+    code = "import sys; sys.stderr.write('sitenote: hello\\n'); print('more'); sys.stdout.flush()\n"
+    (changed.packages / "note.pth").write_text(code)
+    assert changed.compile() == ""
+    assert not changed.asks_conda()
+
+
+def test_a_temporary_folder_may_have_any_name(changed: Changed, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = changed.home / "a:b $c.rv"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    assert changed.compile() == ""
+    assert not changed.asks_conda()
+
+
+def install_plugin(changed: Changed) -> Path:
+    """Install a plugin of conda; return the file that is there once it has been imported."""
+    imported = changed.home / "imported"
+    metadata = changed.packages / "early_plugin-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "entry_points.txt").write_text("[conda]\nearly = early_plugin\n")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: early-plugin\nVersion: 1.0\n")
+    (changed.packages / "early_plugin.py").write_text(f"open({str(imported)!r}, 'w').close()\n")
+    return imported
+
+
+def test_a_plugin_that_was_there_before_has_no_part_in_an_activation(changed: Changed) -> None:
+    imported = install_plugin(changed)
+    assert changed.compile() == ""
+    assert not changed.asks_conda()
+    assert not imported.exists()
+
+
+def test_conda_is_asked_when_it_loads_plugins_for_an_activation(changed: Changed) -> None:
+    imported = install_plugin(changed)
+    changed.replace(
+        "cli/main.py",
+        "    activator = activator_cls(args)\n",
+        "    context.plugin_manager.load_entrypoints('conda')\n    activator = activator_cls(args)\n",
+    )
+    assert changed.compile() == "it loads plugins when an environment is activated"
+    assert imported.exists()
     assert changed.asks_conda()

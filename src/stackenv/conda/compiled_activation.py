@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.errors import StackenvError, explain, quote_word
+from stackenv.errors import StackenvError, explain
 from stackenv.modulefile import SHIPPED
 from stackenv.transactions.files import write_file
 
 COMPILED = "libexec/stackenv/activation.compiled"
 
 
-def remove_compiled_activation(installation: CondaInstallation) -> None:
-    """Delete what an earlier run has compiled: it must not be used with files that are replaced now.
-
-    Raises
-    ------
-    StackenvError
-        When it cannot be deleted.
-    """
-    path = Path(installation.root, COMPILED)
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StackenvError(
-            f"{path} cannot be deleted: {explain(error)}", f"rm {quote_word(path)}"
-        ) from error
-
-
 def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
     """Compile what an activation runs; return why conda will be asked each time, empty when it is not.
 
     Everything works without, only slower: a failure is no error. It comes last, for conda is asked again
-    once its folder of packages has changed.
+    once its folder of packages has changed. What an earlier run has compiled holds all its code: it is what
+    users have while the files beside it are replaced, until this is renamed over it. Where nothing was
+    compiled it goes, for the files beside it say more by now.
     """
     path = Path(installation.root, COMPILED)
+    with tempfile.TemporaryDirectory(prefix="stackenv-compiled-") as output:
+        reason = run_compiler(installation, Path(output), timeout_s)
+        try:
+            if reason:
+                path.unlink(missing_ok=True)
+                return f"it was not compiled: {reason}"
+            write_file(path, Path(output, "compiled").read_bytes())
+            return Path(output, "reason").read_text(encoding="utf-8")
+        except OSError as error:
+            return f"{path} is out of date and cannot be deleted: {explain(error)}"
+        except StackenvError as error:
+            return f"it was not compiled: {error}"
+
+
+def run_compiler(installation: CondaInstallation, output: Path, timeout_s: int) -> str:
+    """Run compile_activation.py, which writes into `output`; return why it did not, empty when it did."""
     program = SHIPPED / "libexec/compile_activation.py"
-    command = [f"{installation.root}/bin/python", "-IB", str(program), str(path.parent)]
+    folder = Path(installation.root, COMPILED).parent
+    command = [f"{installation.root}/bin/python", "-IB", str(program), str(folder), str(output)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{command[0]} did not compile it: {explain(error)}"
+        return explain(error)
     words = done.stderr.decode(errors="replace").strip()
-    if done.returncode:
-        return f"it was not compiled: {words or f'exit status {done.returncode}'}"
-    try:
-        write_file(path, done.stdout)
-    except StackenvError as error:
-        return f"it was not compiled: {error}"
-    return words
+    return (words or f"exit status {done.returncode}") if done.returncode else ""

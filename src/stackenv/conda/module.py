@@ -149,7 +149,6 @@ def describe_installed_files(
         *(InstalledFile(p, s, values=values, executable=True) for p, s in programs.items()),
         InstalledFile(f"{here}/conda.csh", "shell/conda.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
-        InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
         InstalledFile(f"{here}/stackenv_activation_code.py", "libexec/activation_code.py"),
         InstalledFile(f"{here}/stackenv_condarc.py", "libexec/condarc.py"),
         InstalledFile(f"{here}/stackenv_dialect.py", "libexec/stackenv_dialect.py"),
@@ -162,6 +161,8 @@ def describe_installed_files(
             dialect="python",
             values=describe_hiding(settings.module_roots, settings.hide_modules),
         ),
+        # It imports those above, and may be started at any time while all this is written.
+        InstalledFile(f"{here}/activation.py", "libexec/activation.py"),
         InstalledFile(f"{installation.root}/pip.conf", text=NOT_GUARDED, yields=True),
         InstalledFile(
             f"{installation.root}/condarc.d/stackenv.yml",

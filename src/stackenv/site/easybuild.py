@@ -17,7 +17,7 @@ from easybuild.tools.config import get_module_syntax, install_path
 from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
-from stackenv.conda.compiled_activation import compile_activation, remove_compiled_activation
+from stackenv.conda.compiled_activation import compile_activation
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.install import (
     FROZEN_SINCE,
@@ -172,7 +172,6 @@ def complete_installation(block: Any) -> None:
     for warning in validate_condarc(installation, configuration(), os.environ):
         print_warning("stackenv: %s", warning, log=block.log)
     with opened_for_writing(installation):
-        remove_compiled_activation(installation)
         for path in install_files(describe_installed_files(installation, conda), conda.templates):
             print_warning(
                 "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf "
