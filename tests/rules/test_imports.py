@@ -167,6 +167,15 @@ def test_a_bar_counts_what_is_done_in_both_tries(modules, soon) -> None:
     assert bars[0] == ["importing", 4, 3] and bars[1][:2] == ["importing", 1]
 
 
+def test_a_cycle_of_a_package_s_own_is_not_tried_again(modules, tmp_path) -> None:
+    environ = {**modules, "COUNTED": str(tmp_path / "counted")}
+    folder = Path(modules["PYTHONPATH"])
+    (folder / "first.py").write_text(f"{COUNT}import second\n")
+    (folder / "second.py").write_text("from first import name\n")
+    assert import_all([["works"], ["first"]], environ)["first"][0] == "ImportError"
+    assert len((tmp_path / "counted").read_text().split()) == 1
+
+
 def test_how_many_are_done_is_written(modules, tmp_path) -> None:
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     asked.write_text(json.dumps([["works", "exits"], ["moves"]]))

@@ -28,6 +28,8 @@ SIGNS_OF_DAMAGE = (
     "wrong ELF class",
     "cannot enable executable stack",
 )
+# What Python says of modules of a package that import each other, whatever else is loaded; scipy has some.
+A_CYCLE = "partially initialized module"
 # Libraries of drivers, which are on the nodes that have the hardware.
 DRIVERS = ("libcuda.so", "libnvidia-", "libnvcuvid", "libhsa-runtime", "libamdhip64", "libze_loader")
 
@@ -48,7 +50,7 @@ class FailedImport(NamedTuple):
     def is_doubtful(self) -> bool:
         """Whether it may have failed for what another package has loaded or changed."""
         # That something is not there is often meant, and hides what would be found behind it.
-        missing = self.kind in ("ImportError", "ModuleNotFoundError")
+        missing = self.kind in ("ImportError", "ModuleNotFoundError") and A_CYCLE not in self.words
         return self.kind != "slow" and (missing or self.is_broken or self.is_of_elsewhere)
 
     @property
