@@ -115,7 +115,7 @@ def test_show_says_what_the_module_does_and_nothing_of_how(owner: User) -> None:
         f'depends_on("{owner.stack.bundle_module}")',
         f'pushenv("VIRTUAL_ENV","{prefix}")',
         'pushenv("VIRTUAL_ENV_PROMPT","(alpha)")',
-        f'prepend_path{{"PATH","{prefix}/bin",priority="100"}}',
+        f'prepend_path{{"PATH","{prefix}/bin:{prefix}/stackenv/bin",priority="100"}}',
     ]
     assert "STACKENV" not in see(owner, "show", "alpha", VIRTUAL_ENV="/opt/mine").stderr
     told = see(owner, "show", "one").stderr

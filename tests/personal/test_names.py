@@ -41,10 +41,12 @@ def test_a_path_with_spaces_quotes_and_other_letters_works_to_the_end(user: User
     made = user.stackenv("create", "it", "--path", path, load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     used = user.run(
-        f"{made.stdout.strip()} && python -c 'import numpy, sys; print(sys.prefix)' && pip --version"
+        f"{made.stdout.strip()} && python -c 'import numpy, sys; print(sys.prefix)' && command -v pip && "
+        "pip install -q six && python -c 'import six; print(six.__file__)'"
     )
     assert used.stdout.splitlines()[0] == str(user.home / path), used.stderr
-    assert str(user.home / path) in used.stdout.splitlines()[1], used.stderr
+    assert used.stdout.splitlines()[1] == str(user.home / path / "bin/pip"), used.stderr
+    assert used.stdout.splitlines()[2].startswith(str(user.home / path)), used.stderr
 
 
 @pytest.mark.parametrize("path", ["a:b", "a\nb", "a\x1bb", "/"])
