@@ -79,7 +79,9 @@ def test_each_pip_installs_into_it(owner: User, command: str) -> None:
 
 
 @pytest.mark.each_value("stack", "command")
-@pytest.mark.parametrize("command", [*COMMANDS, "python -I -m pip", f"pip --python {IT}"])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "python -I -m pip", f"pip --python {IT}", f"python {IT}/bin/pip"]
+)
 def test_each_pip_is_held_by_the_constraints(owner: User, command: str) -> None:
     done = owner.run(f"{ML}{command} install packaging==24.2")
     assert done.returncode == 1
@@ -188,6 +190,7 @@ CALLS = {
     "by an empty entry of PATH": "cd ~/copy/bin && PATH=:$PATH && pip",
     "behind it": "cd ~/copy/stackenv && bin/pip",
     "by sh": "cd ~/copy/bin && sh pip",
+    "by its Python": "~/copy/bin/python ~/copy/bin/pip",
 }
 
 
