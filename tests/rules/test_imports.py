@@ -262,6 +262,8 @@ def test_a_check_that_is_stopped_leaves_nothing_behind(person: Person, tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Under nohup the tests themselves ignore one of them.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     child = read_number(written)
     assert list(temporary.iterdir()) != []
