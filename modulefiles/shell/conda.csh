@@ -94,7 +94,9 @@ unsetenv STACKENV_ARGUMENT_*
 unset __se_arguments __se_argument __se_number
 if ( $__se_status != 0 ) then
     unset __se_code
-    eval "unset __se_status; exit $__se_status"
+    # Not `exit` in eval: tcsh 6.24 goes on behind it in a sourced file of over 4,096 bytes, as with a long prefix.
+    eval "unset __se_status; /bin/sh -c 'exit $__se_status'"
+    exit $status
 endif
 # The variables go first: a package's script may end the evaluation.
 eval "unset __se_code __se_status; $__se_code:q"
