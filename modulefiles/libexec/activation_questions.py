@@ -104,6 +104,7 @@ SESSIONS = (
     {"commands": ONCE, "state": {"OF_ONE": "1"}, "environ": {"OF_ONE": "1"}},
     {"commands": ONCE, "state": {"OF_ONE": "1"}, "environ": {"OF_ONE": ""}},
     {"commands": EACH_WAY, "state": {"OF_ONE": UNSET, "TOO": "1"}},
+    {"commands": ONCE, "state": {"OF_ONE": UNSET, "TOO": "1"}},
     {"commands": EACH_WAY, "state": {"STACKENV_TWO": "1"}},
     {"commands": STACKED, "state": {"OF_ONE": 'it\'s "$x" \\ /a//b'}},
     {
