@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +20,29 @@ def kill_at(user: User, sentence: str, arguments: tuple[str, ...], after_s: floa
     """
     _, words = signal_at(user, sentence, arguments, signal.SIGKILL, after_s)
     return words
+
+
+def kill_exactly_at(user: User, sentence: str, arguments: tuple[str, ...]) -> None:
+    """Have the kernel kill `stackenv ARGUMENTS` at its next write after `sentence`, however fast it is.
+
+    A first run, whose changes are put back, shows which of its writes that is. No program that it has started
+    may be running then.
+    """
+    trace, kept = user.home.parent / "writes", user.home.parent / "before"
+    command = f"strace -qq -s 999 -o {trace} -e trace=write"
+    typed = f"{STACKENV} {shlex.join(arguments)}"
+    shutil.copytree(user.home, kept, symlinks=True)
+    whole = user.run(f"{command} {typed}")
+    assert whole.returncode == 0, whole.stderr
+    shutil.rmtree(user.home)
+    kept.rename(user.home)
+    # Signals are lines too.
+    writes = [line for line in trace.read_text().splitlines() if line.startswith("write(")]
+    (number,) = (i for i, line in enumerate(writes, 1) if sentence in line and line.startswith("write(2,"))
+    killed = user.run(f"{command} -e inject=write:signal=KILL:when={number + 1} {typed}")
+    assert killed.returncode in (-9, 137), killed.stderr
+    said = [line for line in killed.stderr.splitlines() if line.startswith("stackenv: ")]
+    assert sentence in said[-1], killed.stderr
 
 
 def stop_at(user: User, sentence: str, arguments: tuple[str, ...]) -> tuple[int, str]:
