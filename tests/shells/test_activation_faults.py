@@ -149,3 +149,31 @@ def test_an_environment_that_vanishes_is_left_all_the_same(session: Session, sta
     assert result.statuses == [0] * 4, result.stderr
     left = differences(result.snapshots["two"], result.snapshots["back"]).keys()
     assert left - {"variables"} == {"STACKENV_TEST_THREE"}
+
+
+@pytest.mark.skipif(not shutil.which("tcsh"), reason="tcsh is not installed")
+@pytest.mark.parametrize("argument", ["activate nothing", "activate one two"])
+def test_a_refusal_ends_the_file_of_csh_however_long_it_is(stack, tmp_path: Path, argument: str) -> None:
+    # tcsh reads a file in blocks of 4,096 bytes; with a long prefix this one is in two.
+    root = Path(stack.root("2024.02-1"))
+    text = (root / "libexec/stackenv/conda.csh").read_text()
+    begin, marker, end = text.partition("# The variables go first")
+    assert marker
+    (tmp_path / "conda.csh").write_text(begin + "# The next block begins here.\n" * 200 + marker + end)
+    done = subprocess.run(
+        ["tcsh", "-f", "-c", f"source {tmp_path}/conda.csh {argument}; echo status $status; set"],
+        env={**os.environ, "HOME": str(stack.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    condas = subprocess.run(
+        [root / "bin/python", "-I", root / "bin/conda", "shell.csh", *argument.split()],
+        env={**os.environ, "HOME": str(stack.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[0] == f"status {condas.returncode}", done.stderr
+    assert words_of(done.stderr) == words_of(condas.stderr)
+    assert "__se_" not in "".join(line.split("\t")[0] for line in done.stdout.splitlines())
