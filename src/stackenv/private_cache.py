@@ -39,13 +39,12 @@ def read_file(path: Path, flags: int = 0) -> tuple[str, os.stat_result]:
     """Return text and status of the regular file `path`, opened with `flags`; raise ValueError else."""
     # A named pipe would block.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
-    try:
+    with open(handle, "rb") as stream:  # noqa: PTH123
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
-            raise ValueError("no file that stackenv writes")
-        return os.read(handle, LARGEST_BYTES).decode(), status
-    finally:
-        os.close(handle)
+            raise ValueError("not a file that stackenv writes")
+        # Buffered: on a file system of the network a single read may return less than there is.
+        return stream.read(LARGEST_BYTES).decode(), status
 
 
 def is_private(status: os.stat_result) -> bool:

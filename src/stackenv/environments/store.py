@@ -173,10 +173,10 @@ class ModuleStore:
     def read(self, path: Path) -> StoredModule | None:
         """Return the module of the file `path`; None when stackenv did not write it."""
         try:
-            # Unbuffered, one call reads the two lines: the second has a path, at most 4096 bytes (limits.h).
-            with path.open("rb", buffering=0) as stream:
-                head = stream.read(HEAD_BYTES) or b""
-            return self.parse(path, b"\n".join(head.split(b"\n", 2)[:2]).decode())
+            # The second line has a path, at most 4096 bytes (limits.h): the buffer takes both at once.
+            with path.open("rb", buffering=HEAD_BYTES) as stream:
+                head = stream.readline(HEAD_BYTES) + stream.readline(HEAD_BYTES)
+            return self.parse(path, head.decode())
         except (OSError, ValueError):
             return None
 

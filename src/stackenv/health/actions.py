@@ -133,8 +133,10 @@ def replace_contents(path: Path, contents: bytes) -> None:
 
 def write_in_place(path: Path, contents: bytes) -> None:
     """Write `contents` into the file `path`, whose inode has other names too."""
-    with path.open("r+b", buffering=0) as stream:
+    with path.open("r+b") as stream:
+        # Buffered: a single write to a disk that is nearly full may take less than all, without an error.
         stream.write(contents)
+        stream.flush()
         stream.truncate()
         os.fsync(stream.fileno())
 
