@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stackenv.configuration.cache import read_configuration
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.environments.modules_folder import check_project, open_store
+from stackenv.environments.modules_folder import check_project, find_store
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError
 from stackenv.output import tell
@@ -61,7 +61,7 @@ def open_context(shared: Path | None = None) -> Context:
     environ = dict(os.environ)
     configuration = read_configuration(environ)
     project = check_project(shared.absolute()) if shared else None
-    return Context(configuration, environ, open_store(configuration, environ, project), project)
+    return Context(configuration, environ, find_store(configuration, environ, project), project)
 
 
 def recover(context: Context) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stackenv.configuration.settings import SiteConfiguration
 
 
-def open_store(
+def find_store(
     configuration: SiteConfiguration, environ: Mapping[str, str], project: Path | None
 ) -> ModuleStore:
     """Return the modules of the folder `project`, or without one the user's own.

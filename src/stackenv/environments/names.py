@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stackenv.configuration.cache import read_configuration
-from stackenv.environments.modules_folder import open_store
+from stackenv.environments.modules_folder import find_store
 from stackenv.environments.store import can_be_named
 
 
@@ -20,7 +20,7 @@ def list_names(begin: str, environ: Mapping[str, str], project: Path | None = No
     project
         Whose environments; without it the user's own.
     """
-    store = open_store(read_configuration(environ), environ, project)
+    store = find_store(read_configuration(environ), environ, project)
     versions: dict[str, list[str]] = {}
     for module in store.list_modules(begin.partition("/")[0]):
         if can_be_named(module.name) and can_be_named(module.version):
