@@ -19,6 +19,18 @@ import sys
 FORM = "2"
 
 
+def describe(content):
+    """Return the first line of activation.compiled, which has `content` behind it.
+
+    It says for which form of these files and which Python that is, and has a checksum, the one of .pyc files:
+    marshal and the interpreter believe what they are given.
+    """
+    import _imp
+
+    checksum = _imp.source_hash(0, content).hex()
+    return ("%s %s %x %s" % (FORM, sys.implementation.cache_tag, sys.hexversion, checksum)).encode()
+
+
 def load(folder):
     """Import what compile_activation.py has compiled for this Python; return what it knew of conda, or None.
 
@@ -27,15 +39,11 @@ def load(folder):
     """
     names = []
     try:
-        import _imp
         import marshal
 
         with open(folder + "/activation.compiled", "rb") as stream:
             first, _, content = stream.read().partition(b"\n")
-        # By what a .pyc is known to fit its source; marshal and the interpreter believe what they are given.
-        checksum = _imp.source_hash(0, content).hex()
-        line = "%s %s %x %s" % (FORM, sys.implementation.cache_tag, sys.hexversion, checksum)
-        if first != line.encode():
+        if first != describe(content):
             return None
         built, modules = marshal.loads(content)
         for name, code in modules:

@@ -14,7 +14,14 @@ import sys
 
 from stackenv_dialect import DIALECTS, is_name
 from stackenv_hide_modules import VARIABLES, is_within
-from stackenv_native_activation import RESERVED, RESERVED_STARTS, UNSET, find_answer, is_as_built
+from stackenv_native_activation import (
+    CONDA_SHELL,
+    RESERVED,
+    RESERVED_STARTS,
+    UNSET,
+    find_answer,
+    is_as_built,
+)
 from stackenv_pip_guard import lift
 from stackenv_put_aside import (
     hide_modules,
@@ -31,7 +38,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SET_BY_THE_MODULE = frozenset(
     ["CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_M", "_CE_CONDA", "_CONDA_ROOT", "_CONDA_EXE"]
 )
-CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
 
 
 def ask(dialect, command, arguments, built):
@@ -128,7 +134,7 @@ def spell(name, environ):
     return [known for known in environ if known.upper() == name.upper()]
 
 
-def mend_names(command, exports, unsets, environ):
+def correct_names(command, exports, unsets, environ):
     """Change what conda answers of an environment's own variables, of which some have small letters.
 
     Of my_token conda 24.7.1 sets MY_TOKEN when the environment is activated, saves the value that my_token
@@ -168,7 +174,7 @@ def describe_changes(command, answer, environ):
         name: str(value) for name, value in variables["export"].items() if name not in SET_BY_THE_MODULE
     }
     unsets = [name for name in variables["unset"] if name not in SET_BY_THE_MODULE]
-    mend_names(command, exports, unsets, environ)
+    correct_names(command, exports, unsets, environ)
     if command == "deactivate":
         # The environment below has none of these, and conda would set the mark that says so.
         unsets += [name for name, value in exports.items() if value == UNSET]

@@ -6,16 +6,15 @@ Run when an installation is completed, by its own Python, as
 
 FOLDER holds activation.py and the modules. Into the folder OUTPUT come `compiled`, whose first line says for
 which Python this is and has a checksum of the rest, which is for marshal, and `reason`, why conda will be
-asked each time, empty when it is not. There is no time and no hash of the sources in it, as in a .pyc: a copy
-of an installation has other times, the sources change only with this, and nobody may be able to write later
-what is out of date. What a .pth or conda prints is neither.
+asked each time, empty when it is not. Unlike a .pyc it holds neither the time nor the hash of the sources: a
+copy of an installation has other times, the sources change only together with it, and the installation may be
+read-only by the time it is out of date. What a .pth file or conda prints goes into neither.
 
 Whether plugins of conda are installed does not matter: the known versions load none to answer an activation,
 which is seen at each question here, with all that is installed. What is installed later changes the folder
 of packages, and conda is asked until this has run again.
 """
 
-import _imp
 import json
 import marshal
 import os
@@ -26,11 +25,8 @@ import tempfile
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 import activation_questions
 
-# That of activation.py: which of these files it can use.
-FORM = "2"
 # The status of a fork that has found plugins loaded.
 LOADED = 71
-CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
 # Each before those that import it.
 MODULES = (
     "stackenv_dialect",
@@ -181,6 +177,7 @@ def answer_as_conda(words, environ, dialect, files):
         # As conda itself sets it when it is imported.
         os.environ.update(environ, CONDA_ROOT=sys.prefix)
         from conda.cli.main import main
+        from stackenv_native_activation import CONDA_SHELL
 
         sys.argv = ["conda", "shell." + CONDA_SHELL[dialect] + "+json"] + words
         status = main()
@@ -207,10 +204,10 @@ def main():
         # Known to be this Python's, and no version that is answered.
         built = ("", "", ())
     content = marshal.dumps((built, compile_modules(folder)))
-    checksum = _imp.source_hash(0, content).hex()
-    line = "%s %s %x %s\n" % (FORM, sys.implementation.cache_tag, sys.hexversion, checksum)
+    from activation import describe
+
     with open(os.path.join(output, "compiled"), "wb") as stream:
-        stream.write(line.encode() + content)
+        stream.write(describe(content) + b"\n" + content)
     with open(os.path.join(output, "reason"), "w", encoding="utf-8", errors="replace") as stream:
         stream.write(reason)
 

@@ -21,6 +21,8 @@ from stackenv_condarc import (
 # another, and by a $CONDARC that is no file of configuration: that is answered for NEWEST alone.
 OLDEST = "22.9.0"
 NEWEST = "24.7.1"
+# What conda calls the dialects, and what it looks for in the folders of scripts.
+CONDA_SHELL = {"sh": "posix", "csh": "csh", "fish": "fish"}
 EXTENSIONS = {"sh": ".sh", "csh": ".csh", "fish": ".fish"}
 UNSET = "***unset***"
 # What conda sets itself, in any case of letters, and the names of the parameters of its own functions.
