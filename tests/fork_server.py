@@ -9,7 +9,6 @@ environment, folder and streams, and runs isolated, as the installed command doe
 from __future__ import annotations
 
 import array
-import atexit
 import importlib
 import json
 import os
@@ -20,9 +19,10 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import traceback
 from types import ModuleType
+
+from stackenv.cli.start import end
 
 MESSAGE_BYTES = 1 << 20
 # Not of the command: what EasyBuild, a vendor's Python and other Pythons run.
@@ -90,15 +90,7 @@ def end_process(status: object) -> None:
     """End as an interpreter does that was started for this: threads, what is left to do, streams."""
     if isinstance(status, str):
         print(status, file=sys.stderr)
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            # The status of an interpreter that cannot write its last words.
-            status = 120
-    os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+    end(status if isinstance(status, int) else 0 if status is None else 1)
 
 
 def answer(cli: ModuleType, connection: socket.socket) -> None:
