@@ -364,15 +364,15 @@ def drop_impossible(operations, dialect):
         verb, name = operation[:2]
         if verb in ("export", "unset") and not is_name(name):
             # An environment's own variables (`conda env config vars set`) may have any name.
-            why = "the name of a variable has letters, digits and _ only: " + name
+            why = "names of variables have letters, digits and _ only"
         elif dialect == "csh" and verb == "export" and "\n" in operation[2]:
             # Such a value does not survive a command substitution.
-            why = "csh cannot hold a value of several lines: " + name
+            why = "csh cannot hold a value of several lines"
         else:
             kept.append(operation)
             continue
         if verb == "export":
-            say("stackenv: " + why + " was not set\n")
+            say("stackenv: the variable " + name + " was not set: " + why + "\n")
     return kept
 
 

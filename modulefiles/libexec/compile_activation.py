@@ -68,10 +68,10 @@ def describe_conda(root):
 
     packages = sysconfig.get_path("purelib")
     if os.path.dirname(os.path.dirname(os.path.abspath(conda.__file__))) != packages:
-        raise DoubtfulError("it is not where its Python keeps packages: " + conda.__file__)
+        raise DoubtfulError("it is not in the site-packages of its Python: " + conda.__file__)
     version = conda.__version__
     if not is_known(version):
-        raise DoubtfulError("its answers are known from %s to %s, and this is %s" % (OLDEST, NEWEST, version))
+        raise DoubtfulError("native activation supports conda %s to %s, and this is %s" % (OLDEST, NEWEST, version))
     # Each fork has it then.
     import conda.activate
     import conda.cli.main
@@ -126,13 +126,13 @@ def compare(words, environ, root, dialect, version, must_answer):
         ours, own_words = Activation(environ, root, dialect, version).find(words[0], words[1:])
     except UncertainError as error:
         if must_answer:
-            raise DoubtfulError("conda's configuration here is not certain without it: %s" % error) from None
+            raise DoubtfulError("only conda can read its configuration here: %s" % error) from None
         return condas
     if dialect != "sh" and condas:
         # The prompt of csh comes with the program.
         condas["vars"]["set"] = ours["vars"]["set"]
     if ours != condas or said != "".join(word + "\n" for word in own_words):
-        raise DoubtfulError("it answers %s in another way than known" % asked)
+        raise DoubtfulError("its answer to %s is not the expected one" % asked)
     return condas
 
 

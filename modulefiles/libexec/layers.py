@@ -367,7 +367,7 @@ def remove_draft(draft):
 def tell_no_pip():
     """Say what to type where there was no pip to run; Python says before that there is none."""
     if "pip" not in sys.modules:
-        tell("there is no pip in " + NAME + ", nor in its modules; to install one: python -m ensurepip")
+        tell("neither " + NAME + " nor its modules have a pip; to install one: python -m ensurepip")
 
 
 def tell_what_differs():

@@ -101,7 +101,7 @@ def test_that_a_variable_is_replaced_is_said_as_conda_says_it(changed: Changed) 
 @pytest.mark.parametrize("version", ["4.12.0", "22.8.1", "24.7.2", "25.1.0", "24.7.1.dev3+g1"])
 def test_conda_is_asked_when_it_is_another_one(changed: Changed, version: str) -> None:
     changed.replace("_version.py", "'24.7.1'", repr(version))
-    assert changed.compile() == f"its answers are known from 22.9.0 to 24.7.1, and this is {version}"
+    assert changed.compile() == f"native activation supports conda 22.9.0 to 24.7.1, and this is {version}"
     assert changed.asks_conda()
 
 
@@ -146,14 +146,14 @@ def test_conda_is_asked_when_it_answers_one_question_in_another_way(changed: Cha
         changed.replace("_version.py", "'24.7.1'", "'23.7.4'")
     changed.replace(*DIFFERENCES[name])
     words = changed.compile()
-    assert words.startswith("it answers `conda ") and words.endswith("` in another way than known")
+    assert words.startswith("its answer to `conda ") and words.endswith("` is not the expected one")
     assert changed.asks_conda()
 
 
 def test_conda_is_asked_when_its_own_configuration_is_beyond_us(changed: Changed) -> None:
     (changed.root / ".condarc").write_text(TAGGED)
     assert changed.compile() == (
-        f"conda's configuration here is not certain without it: {changed.root}/.condarc: &these [conda-forge]"
+        f"only conda can read its configuration here: {changed.root}/.condarc: &these [conda-forge]"
     )
     assert changed.asks_conda()
 

@@ -62,7 +62,7 @@ def test_a_name_that_no_shell_takes_does_not_stop_an_activation(session: Session
     assert differences(result.snapshots["loaded"], result.snapshots["left"]) == {}
     assert result.statuses == [0, 0, 0]
     assert result.stderr == (
-        "stackenv: the name of a variable has letters, digits and _ only: OF-ONE was not set\n"
+        "stackenv: the variable OF-ONE was not set: names of variables have letters, digits and _ only\n"
     )
 
 

@@ -37,11 +37,11 @@ finally:
 # What happens while one of the files is missing that put the packages in order.
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 HIDE_MODULES = "_stackenv_hide_modules"
-ANOTHER_PIP = "without a pip of the environment, another one runs and installs elsewhere"
+ANOTHER_PIP = "without it, `pip` is that of another Python and installs elsewhere"
 # In bin, and behind it on the PATH of the module alone.
 WITHOUT_PIP = {
-    "bin": "after `source bin/activate`, without the module, another pip runs and installs elsewhere",
-    SHIM: "without bin/pip, too, another one runs and installs elsewhere",
+    "bin": "after `source bin/activate`, `pip` is that of another Python and installs elsewhere",
+    SHIM: "once bin/pip is gone, too, `pip` is that of another Python and installs elsewhere",
 }
 # A user's own pip.conf may say `user = true`, which no conda environment takes.
 PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
@@ -131,7 +131,7 @@ def describe_pip(record: Record) -> tuple[InstalledFile, ...]:
             *(runner, RUN_PIP),
             dialect="python",
             values={},
-            loss="`pip` does nothing but say so",
+            loss="`pip` cannot run",
             stand_in=True,
         ),
         *(

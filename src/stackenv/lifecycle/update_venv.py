@@ -123,7 +123,7 @@ def refuse_pip(record: Record, environ: Mapping[str, str]) -> None:
         raise StackenvError(f"{full_name} has no pip", f"ml {full_name}; python -m ensurepip")
     if not can_report(version):
         raise StackenvError(
-            f"its pip, {version}, cannot tell what it would do: 22.2 can",
+            f"its pip {version} is too old for `stackenv update`, which requires pip 22.2 or later",
             f"ml {full_name}; pip install --upgrade pip",
         )
 

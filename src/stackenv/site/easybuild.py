@@ -184,7 +184,7 @@ def complete_installation(block: Any) -> None:
                 report(block, done)
         slow = compile_activation(installation, conda.load_test.timeout_s)
         if slow and conda.native_activation:
-            report(block, f"`conda activate` asks conda each time: {slow}")
+            report(block, f"`conda activate` runs conda each time: {slow}")
 
 
 def report(block: Any, what: str) -> None:
