@@ -71,7 +71,9 @@ def describe_conda(root):
         raise DoubtfulError("it is not in the site-packages of its Python: " + conda.__file__)
     version = conda.__version__
     if not is_known(version):
-        raise DoubtfulError("native activation supports conda %s to %s, and this is %s" % (OLDEST, NEWEST, version))
+        raise DoubtfulError(
+            "native activation supports conda %s to %s, and this is %s" % (OLDEST, NEWEST, version)
+        )
     # Each fork has it then.
     import conda.activate
     import conda.cli.main
