@@ -4,75 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from projects import GROUP, INIT_AND, MEMBER, OWNER, Project, making_project, shell_quote
 from stacked import open_stack
-from users import User, make_user
 
 from stackenv.transactions.process import Process
-
-# Numbers that no account of the machine has.
-GROUP, OWNER, MEMBER, STRANGER = 74001, 74011, 74012, 74013
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project's folder, and a user of each kind."""
-
-    root: Path
-    owner: User
-    member: User
-
-    def run(self, user: User, number: int, group: int, script: str) -> subprocess.CompletedProcess[str]:
-        """Run `script` as the user `number`, whose only other group is `group`."""
-        become = f"setpriv --reuid {number} --regid {number} --groups {group} --bounding-set=-all"
-        return user.run(f"exec {become} bash --norc -c {shell_quote(INIT_AND + script)}")
-
-    def as_owner(self, script: str) -> subprocess.CompletedProcess[str]:
-        return self.run(self.owner, OWNER, GROUP, script)
-
-    def as_member(self, script: str) -> subprocess.CompletedProcess[str]:
-        return self.run(self.member, MEMBER, GROUP, script)
-
-    def as_stranger(self, script: str) -> subprocess.CompletedProcess[str]:
-        return self.run(self.member, STRANGER, STRANGER, script)
-
-
-INIT_AND = ". /usr/share/lmod/lmod/init/bash; umask 077; "
-
-
-def shell_quote(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Project]:
     """A project's folder that its group may write, and two of its users."""
-    if os.geteuid() or not shutil.which("setpriv"):
-        pytest.skip("to become another user takes root and setpriv")
-    # pytest's own folders let no other user in.
-    top = Path(tempfile.mkdtemp(prefix="stackenv-test-shared-"))
-    top.chmod(0o755)
-    users = []
-    for name, number in (("owner", OWNER), ("member", MEMBER)):
-        user = make_user(top / name, open_stack("eb5-pythonpath"))
-        for folder in (top / name, *(top / name).rglob("*")):
-            os.chown(folder, number, number)
-        (user.home.parent / "tmp").chmod(0o1777)
-        users.append(user)
-    root = top / "project"
-    root.mkdir()
-    os.chown(root, OWNER, GROUP)
-    root.chmod(0o2770)
-    yield Project(root, *users)
-    shutil.rmtree(top)
+    with making_project(lambda folder: open_stack("eb5-pythonpath")) as project:
+        yield project
 
 
 @pytest.fixture(scope="module")
