@@ -16,6 +16,7 @@ prepare_work=$prepare_checkout/.work
 prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git python3 python3-venv python3-dev gcc make'
 prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3"
 prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
+prepare_packages="$prepare_packages cron at openssh-server openssh-client screen"
 prepare_python=''
 prepare_python_identity=''
 
@@ -55,6 +56,15 @@ prepare_has() {
     slurm-client)
         command -v sbatch >/dev/null 2>&1
         ;;
+    cron)
+        command -v crontab >/dev/null 2>&1
+        ;;
+    openssh-server)
+        [ -x /usr/sbin/sshd ]
+        ;;
+    openssh-client)
+        command -v ssh >/dev/null 2>&1
+        ;;
     lua-check)
         command -v luacheck >/dev/null 2>&1
         ;;
@@ -78,7 +88,8 @@ prepare: nothing was changed. As root, on Debian or Ubuntu:
   apt-get update && apt-get install -y --no-install-recommends $1
 or on RHEL and its kin (Lmod, fish, ShellCheck and Slurm are in EPEL: dnf install -y epel-release):
   dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make \\
-    squashfs-tools squashfuse fuse3 munge slurm slurm-slurmctld slurm-slurmd lua luarocks
+    squashfs-tools squashfuse fuse3 munge slurm slurm-slurmctld slurm-slurmd lua luarocks \\
+    cronie at openssh-server openssh-clients screen
   luarocks install luacheck
 EOF
     return 3
@@ -222,6 +233,12 @@ prepare_jupyter() {
         'making .work/jupyter: a Jupyter, and ipykernel as wheels and in a channel' prepare_make_jupyter
 }
 
+# Programs that start an environment's Python: basedpyright with its node, and Snakemake.
+prepare_programs() {
+    prepare_once "$prepare_work/programs/.stamp" "$(prepare_hash tests/requirements-programs.txt)" \
+        'making .work/programs: basedpyright and Snakemake' prepare_make_venv programs requirements-programs.txt
+}
+
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.
 prepare_built() {
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
@@ -238,6 +255,7 @@ prepare_piece() {
     stack-sources) prepare_stack_sources ;;
     eb4-pythonpath | eb4-prefixes | eb5-pythonpath | eb5-prefixes) prepare_stack_tree "$1" ;;
     jupyter) prepare_jupyter ;;
+    programs) prepare_programs ;;
     built) prepare_built ;;
     *)
         prepare_say "unknown: $1 (nothing, demo, quick, or a piece: see the top of tests/prepare.sh)"
@@ -262,7 +280,7 @@ prepare_pieces_of_demo() {
 
 # The longest first.
 prepare_all_pieces() {
-    prepare_side_by_side stack-sources distribution venv jupyter eb5 eb4 &&
+    prepare_side_by_side stack-sources distribution programs venv jupyter eb5 eb4 &&
         prepare_side_by_side eb5-pythonpath eb5-prefixes eb4-pythonpath eb4-prefixes built
 }
 
