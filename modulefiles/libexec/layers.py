@@ -17,6 +17,8 @@ HINT = __HINT__
 MODULES = __MODULES__
 CONSTRAINTS = __CONSTRAINTS__
 USER_SITE = __USER_SITE__
+CARRIES = __CARRIES__
+REFRESH = "stackenv edit " + NAME + " --refresh"
 
 # What has pip install somewhere else: each option by its shortest form (optparse), and the variable.
 ELSEWHERE = (
@@ -40,6 +42,10 @@ OUTER_PIP = "STACKENV_OUTER_PIP"
 FINDERS_BEFORE = list(sys.meta_path)
 # Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
 ADDED, BEHIND = [], []
+# What carry.py brings of modules that are not loaded: entries of those two variables.
+CARRIED = {"python_path": [], "prefixes": []}
+# Set where carry.py has started this Python again.
+RESTARTED = "STACKENV_RESTARTED"
 
 
 def order_packages():
@@ -48,9 +54,11 @@ def order_packages():
     if any(ISOLATED_BUILD in entry for entry in named):
         # pip has put there what the build asks for, and the build must see nothing else.
         return
+    brought = [] if sys.flags.ignore_environment else CARRIED["python_path"]
+    sys.path.extend(entry for entry in brought if entry not in sys.path)
     add_prefixes()
     named = [os.path.abspath(entry) for entry in named if entry]
-    BEHIND[:] = ADDED + [entry for entry in named if not is_users(entry)]
+    BEHIND[:] = ADDED + brought + [entry for entry in named if not is_users(entry)]
     moved = [entry for entry in sys.path if entry in BEHIND]
     if moved:
         sys.path[:] = [entry for entry in sys.path if entry not in BEHIND] + moved
@@ -62,8 +70,8 @@ def add_prefixes():
     EasyBuild's sitecustomize does this, but is not found in every environment: from 5.0 on it lies in
     the base Python's site-packages.
     """
-    prefixes = os.environ.get("EBPYTHONPREFIXES", "")
-    for prefix in filter(None, prefixes.split(os.pathsep)):
+    prefixes = os.environ.get("EBPYTHONPREFIXES", "").split(os.pathsep)
+    for prefix in filter(None, prefixes + CARRIED["prefixes"]):
         folder = os.path.join(prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         folder = os.path.abspath(folder)
         if folder not in sys.path and os.path.isdir(folder):
@@ -259,7 +267,7 @@ def require_constraints():
     if not os.path.isfile(file):
         tell(
             NAME + ": " + file + " is missing, and without it pip could replace packages of the modules: "
-            "nothing was done (pip); hint: stackenv edit " + NAME + " --refresh"
+            "nothing was done (pip); hint: " + REFRESH
         )
         os._exit(1)
 
@@ -370,32 +378,82 @@ def tell_no_pip():
         tell("neither " + NAME + " nor its modules have a pip; to install one: python -m ensurepip")
 
 
-def tell_what_differs():
-    """Say on stderr, once for a process and its children, that the modules are not the recorded ones."""
-    loaded = os.environ.get("LOADEDMODULES", "").split(":")
+def list_loaded():
+    """Return the full names of the loaded modules."""
+    return [module for module in os.environ.get("LOADEDMODULES", "").split(":") if module]
+
+
+def bring_modules():
+    """Bring to this process what recorded modules that are not loaded would; return why it is not brought.
+
+    Where a library of theirs needs it, this Python starts again. Empty where there is nothing to say.
+    """
+    loaded = list_loaded()
     missing = [module for module in MODULES.split() if module not in loaded]
-    if not missing or os.environ.get("STACKENV_TOLD") == NAME:
-        return
-    os.environ["STACKENV_TOLD"] = NAME
+    restarted = RESTARTED in os.environ
+    if not missing and not restarted:
+        return ""
+    if CARRIES != "yes" or (os.environ.get("STACKENV_CARRY") == "0" and not restarted):
+        return describe_missing(missing, loaded)
+    import _stackenv_carry as carry
+
+    if restarted:
+        carry.restore()
+    try:
+        carried = carry.read_carried(__file__, bool(HELD), loaded)
+    except carry.StaleError as error:
+        return describe_without(str(error), REFRESH)
+    except carry.NotCarriedError as error:
+        return describe_without(str(error), HINT) if str(error) else describe_missing(missing, loaded)
+    why = carry.restart(carried)
+    os.environ.update(carried["variables"])
+    CARRIED.update(carried)
+    return why and describe_without("their libraries are not found, since " + why, HINT)
+
+
+def describe_without(reason, hint):
+    """Return that the modules, or what they need, are not there, why, and what to type."""
+    return "the environment " + NAME + " runs without its modules: " + reason + "; type: " + hint
+
+
+def describe_missing(missing, loaded):
+    """Return that modules of the record are not the `loaded` ones; empty where none is missing."""
     found = []
     for module in missing:
         name = module.rpartition("/")[0]
         other = [m for m in loaded if name and m.rpartition("/")[0] == name]
         found.append(module + (" (loaded: " + other[0] + ")" if other else " (not loaded)"))
-    tell("the environment " + NAME + " was made on " + ", ".join(found) + "; type: " + HINT)
+    made_on = "the environment " + NAME + " was made on " + ", ".join(found)
+    return made_on + "; type: " + HINT if found else ""
+
+
+def tell_once(sentence):
+    """Say `sentence`, if any, on stderr, once for a process and its children."""
+    if sentence and os.environ.get("STACKENV_TOLD") != NAME:
+        os.environ["STACKENV_TOLD"] = NAME
+        tell(sentence)
+
+
+def try_bringing_modules():
+    """Do as `bring_modules`; a fault in it must not keep the packages from being put in order."""
+    try:
+        return bring_modules()
+    except Exception as error:
+        return describe_without(repr(error), REFRESH)
 
 
 def start():
     """Do what the first .pth file asks for; a fault here must not keep the interpreter from starting."""
     try:
         keep_image()
+        missing = try_bringing_modules()
         order_packages()
         if USER_SITE == "hide":
             hide_user_site()
         require_constraints()
         constrain_pip()
         attend_pip()
-        tell_what_differs()
+        tell_once(missing)
     except Exception as error:
         complain(error)
 

@@ -19,6 +19,9 @@ layers          false after `adopt --no-pth`; when it is absent, made_by tells
 sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
 module_roots    folders of the site's software, from its configuration; empty, or absent, if none
 with_pip        true after `create --with-pip`; false, or absent, where the pip of the modules is enough
+carried         what a venv's Python that is started without the modules brings of them by itself; null, or
+                absent, where it brings nothing
+carry_off       `user` after --no-carry, `site` where the configuration has it off; else empty, or absent
 
 The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
 from what is installed, a record that was lost is written again. Not `owned`: somebody else can have written
@@ -49,6 +52,7 @@ CHOICES_TITLE = "choices: "
 CHOICES = (
     *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
     *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots", "with_pip"),
+    "carry_off",
 )
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
@@ -101,6 +105,49 @@ class Python:
     @property
     def minor(self) -> str:
         return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True)
+class Modulefile:
+    """A modulefile as it was when it was loaded: by its size and time it is known, else by its contents."""
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a Python of a venv that is started without the modules brings of them, for itself alone.
+
+    Parameters
+    ----------
+    modulefiles
+        Of the modules that the user named: what was read.
+    python_path, prefixes
+        What they put into PYTHONPATH and EBPYTHONPREFIXES.
+    libraries, preload
+        What they put into LD_LIBRARY_PATH, if a library is found by that alone, and into LD_PRELOAD.
+    variables
+        Names and values of those that the site wants children to have (`personal.carry_variables`).
+    cpu
+        archspec's name of the CPU that the modules were loaded on.
+    cpu_features
+        What another CPU must have, by the names of /proc/cpuinfo; empty: the modules are for any.
+    starts_bare
+        Whether the Python starts without the modules' libraries: where not, nothing can be carried.
+    """
+
+    modulefiles: tuple[Modulefile, ...]
+    python_path: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    libraries: tuple[str, ...]
+    preload: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    cpu: str
+    cpu_features: tuple[str, ...]
+    starts_bare: bool = True
 
 
 @dataclass(frozen=True)
@@ -179,6 +226,10 @@ class Record:
         The folders of the site's software that its configuration names (a conda environment).
     with_pip
         Whether a copy of pip was asked for, beside that of the modules.
+    carried
+        What its Python brings of the modules where they are not loaded; None for nothing.
+    carry_off
+        Who wants that it brings nothing: `user` or `site`; empty: nobody.
     """
 
     name: str
@@ -206,6 +257,8 @@ class Record:
     sees_modules: str = ""
     module_roots: tuple[str, ...] = ()
     with_pip: bool = False
+    carried: Carried | None = None
+    carry_off: str = ""
 
     @property
     def full_name(self) -> str:
@@ -285,11 +338,27 @@ def build_record(data: Mapping[str, Any]) -> Record:
     if any(len(pin) != 3 for pin in values["pinned"]):
         raise ValueError("`pinned` is no list of names, versions and modules")
     values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
+    values["carried"] = None if data.get("carried") is None else build_carried(data["carried"])
     values["replaces"] = str(data.get("replaces") or "")
     values.setdefault("layers", "--no-pth" not in data["made_by"])
     record = Record(**values)
     require_types(record)
     return record
+
+
+def build_carried(data: Mapping[str, Any]) -> Carried:
+    """Return what `data` says is carried; raise as a mapping and its values do."""
+    values = {name: data[name] for name, _ in list_types(Carried)}
+    for name, wanted in list_types(Carried):
+        if wanted is None:
+            if not isinstance(values[name], list):
+                raise ValueError(f"`{name}` is no list")
+            values[name] = tuple(values[name])
+    values["modulefiles"] = tuple(Modulefile(**file) for file in values["modulefiles"])
+    values["variables"] = tuple(map(tuple, values["variables"]))
+    if any(len(variable) != 2 for variable in values["variables"]):
+        raise ValueError("`variables` is no list of names and values")
+    return Carried(**values)
 
 
 def require_types(value: Any) -> None:

@@ -37,6 +37,7 @@ DATA = """
     templates/libexec/activation.py
     templates/libexec/activation_code.py
     templates/libexec/activation_questions.py
+    templates/libexec/carry.py
     templates/libexec/compile_activation.py
     templates/libexec/conda
     templates/libexec/conda-init

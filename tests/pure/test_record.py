@@ -12,6 +12,8 @@ import pytest
 
 from stackenv.errors import StackenvError
 from stackenv.record import (
+    Carried,
+    Modulefile,
     Package,
     PackedImage,
     Platform,
@@ -40,6 +42,16 @@ RECORD = Record(
     made_by=("stackenv", "create", "bio"),
     packed=PackedImage("0a1b", 5, "0" * 64, 3, "0" * 64, "session", "/tmp"),
     replaces="/home/user/venvs/old",
+    carried=Carried(
+        (Modulefile("/modules/Bundle/1.lua", 5, 1, "0" * 64),),
+        ("/sw/Bundle/1/site-packages",),
+        ("/sw/Bundle/1",),
+        ("/sw/Bundle/1/lib",),
+        ("/sw/preloaded.so",),
+        (("PROJ_DATA", "/sw/proj"),),
+        "zen2",
+        ("avx2",),
+    ),
 )
 # What may hold anything, since nobody reads it as a text, or what is a text whatever it was.
 FREE = ("activation", "replaces")
@@ -71,8 +83,8 @@ def test_another_type_is_refused_wherever_it_is(place: tuple[Any, ...]) -> None:
         if type(other) is type(holder[place[-1]]) or other == holder[place[-1]]:
             continue
         holder[place[-1]] = other
-        # No Python, no image: that is null or left out.
-        if place in (("python",), ("packed",)) and not other:
+        # No Python, no image, nothing carried: that is null or left out.
+        if place in (("python",), ("packed",), ("carried",)) and not other:
             continue
         with pytest.raises(StackenvError) as raised:
             parse_record(json.dumps(data), "/the/record.json")

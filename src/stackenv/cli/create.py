@@ -54,6 +54,14 @@ if TYPE_CHECKING:
 @user_site_option
 @no_build_isolation_option
 @click.option("--with-pip", is_flag=True, help="Copy pip into the environment (1,500 files).")
+@click.option(
+    "--no-carry",
+    "carry",
+    flag_value=False,
+    is_flag=True,
+    default=True,
+    help="Do not bring the modules to the environment's Python where it is started without them.",
+)
 @click.option("--os-python", is_flag=True, help="Use the operating system's Python.")
 @click.option(
     "--from",

@@ -32,6 +32,11 @@ from stackenv.errors import UsageError
     default=None,
     help="Import packages of loaded modules (PYTHONPATH) in a conda environment, or hide them.",
 )
+@click.option(
+    "--carry/--no-carry",
+    default=None,
+    help="Bring the modules to a venv's Python that is started without them, or not.",
+)
 @click.option("--default", "make_default", is_flag=True, help="Load this version by `module load NAME`.")
 @description_option(None)
 @click.option(

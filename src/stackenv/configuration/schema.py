@@ -45,6 +45,17 @@ CONFIGURATION_VERSION = 1
 # easybuild-easyblocks, easybuild/easyblocks/a/anaconda.py: the block that installs these.
 CONDA_DISTRIBUTIONS = ("Anaconda3", "Miniconda3", "Miniforge3", "Mambaforge")
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
+# A child that had these of modules that are not loaded would mix them with what it loads.
+NEVER_CARRIED = (
+    "PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "EBPYTHONPREFIXES",
+    "LOADEDMODULES",
+    "MODULEPATH",
+    "_LMFILES_",
+)
+OF_THE_LOADER_AND_LMOD = ("LD_", "LMOD_", "_ModuleTable", "__LMOD", "STACKENV_")
 RESERVED_SECTIONS = ("python", "kernels")
 
 # Longer keys would be written in YAML's "? key" form, which has no line for #!final.
@@ -82,6 +93,13 @@ def _final_key(value: Any) -> Any:
     name = text("a key of the written condarc")(value)
     if name in NEVER_FINAL:
         raise Invalid(f"{name!r} is never final: {NEVER_FINAL[name]}; allowed: other keys")
+    return name
+
+
+def _carried_variable(value: Any) -> Any:
+    name = text("a variable's name, such as PROJ_DATA", r"[A-Za-z_][A-Za-z0-9_]*")(value)
+    if name in NEVER_CARRIED or name.startswith(OF_THE_LOADER_AND_LMOD):
+        raise Invalid(f"{name!r} is never carried: it is the loader's, Lmod's or Python's; allowed: others")
     return name
 
 
@@ -147,6 +165,9 @@ CONDA_FIELDS: dict[Any, Any] = {
 PERSONAL_FIELDS: dict[Any, Any] = {
     "modules": parsed(parse_path_template, "a folder such as ${HOME}/modules"),
     "environments": All(list_of(_parent, "folders"), _not_empty),
+    "carry": check_boolean,
+    "carry_variables": list_of(_carried_variable, "names"),
+    "carry_on_any_cpu": check_boolean,
 }
 PACK_FIELDS: dict[Any, Any] = {
     "mounts": check_node_folder,

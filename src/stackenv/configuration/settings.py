@@ -82,10 +82,19 @@ class PersonalSettings(typing.NamedTuple):
         The folder that users give to ``module use``.
     environments
         Folders for environments; the first whose variables are set and whose parent exists.
+    carry
+        Whether an environment's Python that is started without its modules brings them for itself.
+    carry_variables
+        Names of variables of the modules that it sets then, for its children too.
+    carry_on_any_cpu
+        Whether the modules are for all CPUs of the cluster, so that the CPU makes no difference then.
     """
 
     modules: PathTemplate
     environments: tuple[PathTemplate, ...]
+    carry: bool
+    carry_variables: tuple[str, ...]
+    carry_on_any_cpu: bool
 
 
 class PackSettings(typing.NamedTuple):

@@ -17,6 +17,7 @@ from stackenv.modulefile.lua import IN_MODULE
 from stackenv.record import FOLDER, Python, Record
 
 LAYERS = "_stackenv_layers"
+CARRY = "_stackenv_carry"
 # The first and the last of a folder's .pth files, which are read in the order of their names.
 FIRST_PTH, LAST_PTH = "00_stackenv.pth", "zz_stackenv.pth"
 # From this folder and no other, though PYTHONPATH, not yet moved, comes first: neither another
@@ -35,6 +36,7 @@ finally:
     sys.path.remove(sitedir)
 """
 # What happens while one of the files is missing that put the packages in order.
+UNCARRIED = "Python, started without the modules, does not find their packages"
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 HIDE_MODULES = "_stackenv_hide_modules"
 ANOTHER_PIP = "without it, `pip` is that of another Python and installs elsewhere"
@@ -109,9 +111,10 @@ def describe_layers(
 ) -> tuple[InstalledFile, ...]:
     """Return the files in `site_packages` that put the packages of the venv of `record` in order."""
     first, last = describe_pth(record)
-    module = f"{site_packages}/{LAYERS}.py"
+    module, carry = (f"{site_packages}/{name}.py" for name in (LAYERS, CARRY))
     return (
         InstalledFile(module, "libexec/layers.py", dialect="python", values=values, loss=UNORDERED),
+        *(() if record.carry_off else (InstalledFile(carry, "libexec/carry.py", values={}, loss=UNCARRIED),)),
         InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
         InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
     )
@@ -160,6 +163,7 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
         "MODULES": " ".join(dict.fromkeys(needed)),
         "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
+        "CARRIES": "no" if record.carry_off else "yes",
     }
     return (
         *(describe_layers(record, site_packages, layers) if record.layers else ()),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.environments.added_files import LAYERS
+from stackenv.environments.added_files import CARRY, LAYERS
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
 from stackenv.record import FOLDER, RECORD_FILE
@@ -25,7 +25,7 @@ WITHOUT_HASH = re.compile(
 
 def is_layer_file(file: InstalledFile) -> bool:
     """Tell whether `file` is one of those that put a venv's packages in order."""
-    return LAYERS in file.text or LAYERS in Path(file.path).name
+    return LAYERS in file.text or Path(file.path).stem in (LAYERS, CARRY)
 
 
 def is_in_folder(file: InstalledFile, prefix: str) -> bool:

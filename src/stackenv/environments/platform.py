@@ -77,6 +77,11 @@ def list_needed_features(
         for found in read_site_packages(prefix)
     ):
         return ()
+    return list_cpu_features()
+
+
+def list_cpu_features() -> tuple[str, ...]:
+    """Return the instruction sets of this machine's CPU, sorted, by the names of /proc/cpuinfo."""
     import archspec.cpu
 
     return tuple(sorted(set(archspec.cpu.host().features) & INSTRUCTION_SETS))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.environments.carried import choose_carry_off
 from stackenv.environments.conda_environment import (
     describe_conda_call,
     draft_conda_record,
@@ -48,6 +49,7 @@ class CreateRequest:
     user_site: bool = False
     no_build_isolation: bool = False
     with_pip: bool = False
+    carry: bool = True
     os_python: bool = False
     description: str = ""
     shared: Path | None = None
@@ -100,6 +102,7 @@ class CreateRequest:
             "--no-build-isolation": self.no_build_isolation,
             "--os-python": self.os_python,
             "--no-system-site-packages": not self.system_site_packages,
+            "--no-carry": not self.carry,
             "--with-pip": self.with_pip,
         }
         for option, value in given.items():
@@ -211,6 +214,7 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
         allow_shadow=request.allow_shadow,
         user_site=request.user_site,
         with_pip=request.with_pip,
+        carry_off=choose_carry_off(not request.carry, context.configuration.personal),
         description=request.description,
         **describe_origin(stack, context),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.environments.added_files import describe_files
+from stackenv.environments.carried import complete_carried
 from stackenv.environments.conda_environment import capture_record, find_python
 from stackenv.environments.context import Context
 from stackenv.environments.managed_files import plan_kept_files
@@ -35,6 +36,7 @@ from stackenv.environments.venv_install import (
     write_files,
 )
 from stackenv.errors import UsageError
+from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_files import list_modulefiles
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
@@ -248,7 +250,9 @@ class Making:
         """Complete the record, and write it."""
         if self.record.kind == "venv":
             environ, reported = self.stack.environ, read_reports(self.reports)
-            self.record = complete_record(self.record, environ, reported, self.copies_pip)
+            record = complete_record(self.record, environ, reported, self.copies_pip)
+            lmod, settings = Lmod.find(self.context.environ), self.context.configuration.personal
+            self.record = complete_carried(record, self.stack, lmod, settings)
         write_file(Path(self.record.path, RECORD_FILE), write_record_text(self.record))
 
     def switch(self) -> Switch:

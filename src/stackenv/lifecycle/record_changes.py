@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from stackenv.environments.carried import choose_carry_off, complete_carried
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
@@ -28,10 +29,12 @@ class EditRequest:
     description: str | None
     refresh: bool
     see_modules: bool | None = None
+    carry: bool | None = None
 
     @property
     def changes_environment(self) -> bool:
-        return bool(self.modules or self.allow_shadow or self.forbid_shadow or self.see_modules is not None)
+        chosen = self.see_modules is not None or self.carry is not None
+        return bool(self.modules or self.allow_shadow or self.forbid_shadow or chosen)
 
     @property
     def changes_record(self) -> bool:
@@ -70,6 +73,8 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
         record = replace(record, description=request.description)
     if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
         raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
+    if request.carry is not None:
+        record = choose_carrying(record, request.carry, context)
     if request.see_modules is not None:
         record = choose_modules_seen(record, request.see_modules, context)
     allowed = {canonicalize_name(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
@@ -79,10 +84,33 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:
         return base_on(record, load_conda(request.modules, context))
-    if request.modules or request.forbid_shadow:
+    if request.modules or request.forbid_shadow or request.carry is not None:
         return restack(record, request.modules or record.modules, context)
     held = tuple(entry for entry in record.pinned if canonicalize_name(entry[0]) not in allowed)
     return replace(record, pinned=held)
+
+
+def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
+    """Return the record of a venv whose Python brings its modules where they are not loaded, or does not.
+
+    Raises
+    ------
+    UsageError
+        For a conda environment, which has a Python of its own, and where the site wants none of it.
+    """
+    if record.kind != "venv":
+        raise UsageError(
+            f"{record.full_name} is a conda environment: its Python needs no modules, and carries none",
+            "--carry and --no-carry are for venvs",
+        )
+    settings = context.configuration.personal
+    if carry and not settings.carry:
+        raise UsageError(
+            f"{record.full_name} cannot carry its modules: the site's configuration turns that off "
+            f"(personal.carry in {context.configuration.path})",
+            f"load its module instead: module load {record.full_name}",
+        )
+    return replace(record, carry_off=choose_carry_off(not carry, settings))
 
 
 def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
@@ -134,14 +162,16 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
     a module runs it.
     """
     require_module_names(modules, f"stackenv edit {record.full_name} --module NAME/VERSION")
-    stack = require_no_personal(load_stack(Lmod.find(context.environ), modules))
+    lmod = Lmod.find(context.environ)
+    stack = require_no_personal(load_stack(lmod, modules))
     require_same_python(record, stack)
     python = record.python
     if python and stack.python:
         python = replace(python, module=stack.python.module, version=stack.python.version)
     sees_base = read_venv(Path(record.path)).sees_base_packages
     pinned = stack.pinned(record.allow_shadow, sees_base)
-    return base_on(replace(record, python=python, pinned=pinned), stack)
+    based = base_on(replace(record, python=python, pinned=pinned), stack)
+    return complete_carried(based, stack, lmod, context.configuration.personal)
 
 
 def require_same_python(record: Record, stack: Stack) -> None:
@@ -176,6 +206,10 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append(f"base it on {new} instead of {old}")
     if before.description != after.description:
         sentences.append(f"description: {after.description}")
+    if bool(before.carry_off) != bool(after.carry_off):
+        sentences.append("carry its modules no longer" if after.carry_off else "carry its modules")
+    elif before.carried != after.carried:
+        sentences.append("carry what its modules hold now")
     if before.sees_modules != after.sees_modules:
         sentences.append(
             "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"

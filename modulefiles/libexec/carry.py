@@ -1,0 +1,252 @@
+"""What the environment brings of its modules to a Python of its own that is started without them.
+
+Imported by _stackenv_layers.py at a start of the environment's Python by an editor, cron, ssh or a step of
+a job, and only then. The record, which stackenv wrote when it had loaded the modules, names their folders of
+packages, which the caller puts on sys.path, and of libraries. glibc reads LD_LIBRARY_PATH when a program
+starts: where a library is found by that alone this Python starts itself again, once, with it. Afterwards
+os.environ is what the caller gave: a child that got half a generation of modules would mix it with what it
+loads itself.
+"""
+
+import json
+import os
+import stat
+import sys
+
+# Of the record (stackenv.record).
+VERSION = 1
+LARGEST = 1 << 24
+LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+# Only from the second start's exec until it is read; the others hold what the caller had.
+RESTARTED = "STACKENV_RESTARTED"
+BEFORE = "STACKENV_BEFORE_"
+LISTS = ("python_path", "prefixes", "libraries", "preload", "cpu_features")
+
+
+class NotCarriedError(Exception):
+    """Why the modules are not brought; empty: they are not to be brought over those that are loaded."""
+
+
+class StaleError(NotCarriedError):
+    """The record is not, or no more, to be used: stackenv writes it again."""
+
+
+def read_carried(own_file, is_packed, loaded):
+    """Return what the record says is carried, where it may be: `loaded` are the modules that are loaded.
+
+    `own_file` is that of the code that asks: who can write that may have written the record.
+
+    Raises NotCarriedError where it may not.
+    """
+    try:
+        record = parse_record(read_record(find_record(is_packed), os.stat(own_file)))
+        carried = record.get("carried")
+        if not carried or is_in_the_way(record, loaded):
+            raise NotCarriedError
+        require_unchanged(carried["modulefiles"])
+        require_cpu(carried["cpu"], carried["cpu_features"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StaleError("its record cannot be used (%r)" % error) from error
+    except OSError as error:
+        raise StaleError("its record cannot be read (%s)" % error) from error
+    return carried
+
+
+def find_record(is_packed):
+    """Return the path of the record; the one beside the image of a packed environment is newer."""
+    prefix = sys.prefix
+    if is_packed:
+        with open(
+            os.path.join(prefix, "stackenv", "packed.txt"), encoding="utf-8", errors="surrogateescape"
+        ) as f:
+            prefix = f.readline().rstrip("\n").partition(", ")[2] or prefix
+    return os.path.join(prefix, "stackenv", "record.json")
+
+
+def read_record(path, own):
+    """Return the text of the record, unless more people can write it than the file of the status `own`."""
+    # What is no file must not be waited for.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(handle, "rb") as stream:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+            raise StaleError("%s is no record" % path)
+        if found.st_uid not in (os.geteuid(), 0, own.st_uid) or is_open_to_more(found, own):
+            raise StaleError("somebody else could have written %s" % path)
+        return stream.read()
+
+
+def is_open_to_more(found, own):
+    """Tell whether a file's status lets somebody write it whom that of `own` does not."""
+    more = found.st_mode & ~own.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return bool(more or (found.st_mode & stat.S_IWGRP and found.st_gid != own.st_gid))
+
+
+def parse_record(text):
+    """Return the record in `text`, as far as it is needed here; raise as a mapping and its values do."""
+    record = json.loads(text.decode("utf-8"))
+    if record["record_version"] != VERSION:
+        raise StaleError("its record is of another version of stackenv")
+    carried = record.get("carried")
+    if carried:
+        for texts in [record["stack"]] + [carried[name] for name in LISTS] + carried["variables"]:
+            require_texts(texts)
+    return record
+
+
+def require_texts(texts):
+    """Raise ValueError unless `texts` is a list of texts that the operating system takes."""
+    if not isinstance(texts, list) or not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise ValueError("no list of texts")
+
+
+def is_in_the_way(record, loaded):
+    """Tell whether one of the modules `loaded` is a Python, or another version of one of the record's."""
+    python = (record.get("python") or {}).get("module") or ""
+    pythons = {"python", name_of(python).lower()}
+    names = {name_of(module): module for module in record["stack"]}
+    for module in loaded:
+        name = name_of(module)
+        if name.rpartition("/")[2].lower() in pythons or name.lower() in pythons:
+            return True
+        if names.get(name, module) != module:
+            return True
+    return False
+
+
+def name_of(module):
+    """Return the name of `module` without its version."""
+    return module.rpartition("/")[0] or module
+
+
+def require_unchanged(modulefiles):
+    """Raise StaleError where one of `modulefiles` is not what it was: it may bring others now."""
+    for file in modulefiles:
+        path = file["path"]
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise StaleError("the modulefile %s is gone" % path) from error
+        if (found.st_size, found.st_mtime_ns) == (file["size_bytes"], file["modified_ns"]):
+            continue
+        if found.st_size != file["size_bytes"] or not has_hash(path, found, file["sha256"]):
+            raise StaleError("the modulefile %s has changed" % path)
+
+
+def has_hash(path, found, sha256):
+    """Tell whether the file `path`, with the status `found`, has this SHA-256: written again as it was."""
+    import hashlib
+
+    try:
+        with open(path, "rb") as stream:
+            return stat.S_ISREG(found.st_mode) and hashlib.sha256(stream.read()).hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def require_cpu(cpu, features):
+    """Raise NotCarriedError where this CPU lacks one of `features`: a program would end by SIGILL."""
+    if not features:
+        return
+    lacking = set(features).difference(read_cpu_features())
+    if lacking:
+        raise NotCarriedError(
+            "its modules were loaded on the CPU %s; this one lacks %s" % (cpu, ", ".join(sorted(lacking)))
+        )
+
+
+def read_cpu_features():
+    """Return the names of what the first CPU can, by /proc/cpuinfo."""
+    try:
+        with open("/proc/cpuinfo", "rb") as stream:
+            for line in stream:
+                name, _, words = line.partition(b":")
+                if name.strip() in (b"flags", b"Features"):
+                    return words.decode("ascii", "replace").split()
+    except OSError:
+        pass
+    return []
+
+
+def restart(carried):
+    """Start this Python again with the libraries of `carried`, where it needs any; return why that cannot be.
+
+    What returns goes on without them.
+    """
+    added = {"LD_LIBRARY_PATH": carried["libraries"], "LD_PRELOAD": carried["preload"]}
+    if not any(added.values()) or has_restarted():
+        return ""
+    why = find_hindrance()
+    if why:
+        return why
+    environ = dict(os.environb)
+    environ[RESTARTED.encode()] = b"%d" % os.getpid()
+    for name, entries in added.items():
+        before = os.environ.get(name)
+        if before is not None:
+            environ[os.fsencode(BEFORE + name)] = os.fsencode(before)
+        if entries:
+            environ[name.encode()] = os.fsencode(":".join(entries + ([before] if before else [])))
+    try:
+        with open("/proc/self/cmdline", "rb") as stream:
+            words = stream.read().split(b"\0")[:-1]
+        os.execve(os.fsencode(sys.executable), words, environ)
+    except (OSError, ValueError) as error:
+        return "it cannot be started again (%s)" % error
+
+
+def restore():
+    """Give back to os.environ what the caller of the first start had; nothing of it reaches a child."""
+    for name in LOADER:
+        before = os.environ.pop(BEFORE + name, None)
+        os.environ.pop(name, None) if before is None else os.environ.__setitem__(name, before)
+    del os.environ[RESTARTED]
+
+
+def has_restarted():
+    """Tell whether this process was started again already: /proc has the variables of its last exec."""
+    try:
+        with open("/proc/self/environ", "rb") as stream:
+            return any(entry.startswith(RESTARTED.encode() + b"=") for entry in stream.read().split(b"\0"))
+    except OSError:
+        return False
+
+
+def find_hindrance():
+    """Return why this process must not be started again; empty where it is the plain start of a Python."""
+    if not is_plain_start():
+        return "this is no start of its Python"
+    try:
+        # In a program with a Python inside, and below valgrind, it is another.
+        if not os.path.samefile("/proc/self/exe", sys.executable):
+            return "its Python runs in another program"
+        if len(os.listdir("/proc/self/task")) != 1:
+            return "its Python has threads already"
+    except OSError as error:
+        return "/proc cannot be read (%s)" % error.strerror
+    return "" if is_main_interpreter() else "this is a subinterpreter"
+
+
+def is_plain_start():
+    """Tell whether the import of the module site by the interpreter itself has led here.
+
+    Not so below `site.addsitedir` or `site.main` in a program that runs: it would begin again.
+    """
+    frame, callers = sys._getframe(), []
+    while frame:
+        callers.append((frame.f_globals.get("__name__"), frame.f_code.co_name))
+        frame = frame.f_back
+    return ("site", "main") in callers and callers[-1] == ("_frozen_importlib", "_find_and_load")
+
+
+def is_main_interpreter():
+    """Tell whether this is the first interpreter of the process; one without the module has no other."""
+    try:
+        # From Python 3.13 on.
+        import _interpreters as interpreters
+    except ImportError:
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            return True
+    return interpreters.get_current() == interpreters.get_main()
