@@ -56,10 +56,8 @@ def find_record(is_packed):
     """Return the path of the record; the one beside the image of a packed environment is newer."""
     prefix = sys.prefix
     if is_packed:
-        with open(
-            os.path.join(prefix, "stackenv", "packed.txt"), encoding="utf-8", errors="surrogateescape"
-        ) as f:
-            prefix = f.readline().rstrip("\n").partition(", ")[2] or prefix
+        with open(os.path.join(prefix, "stackenv", "packed.txt"), "rb") as stream:
+            prefix = os.fsdecode(stream.readline().rstrip(b"\n").partition(b", ")[2]) or prefix
     return os.path.join(prefix, "stackenv", "record.json")
 
 
