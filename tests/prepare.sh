@@ -17,6 +17,8 @@ prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git py
 prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3"
 prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
 prepare_packages="$prepare_packages cron at openssh-server openssh-client screen"
+# Slurm loads libpmix.so, which is the -dev package's.
+prepare_packages="$prepare_packages openmpi-bin python3-mpi4py libpmix-dev libpmi2-0"
 prepare_python=''
 prepare_python_identity=''
 
@@ -70,6 +72,10 @@ prepare_has() {
         ;;
     lmod)
         [ -x "${LMOD_CMD:-/usr/share/lmod/lmod/libexec/lmod}" ]
+        ;;
+    openmpi-bin | python3-mpi4py | libpmix-dev | libpmi2-0)
+        # Elsewhere they are laid out otherwise, and the tests of MPI are left out.
+        ! command -v dpkg-query >/dev/null 2>&1
         ;;
     *)
         command -v "$1" >/dev/null 2>&1

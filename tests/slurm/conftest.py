@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "carrying"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
+
 from built import WORK, BuiltModules
 from cluster import Cluster, find_hindrance, start_cluster
 from stacked import open_stack
