@@ -172,12 +172,15 @@ def restart(carried):
     What returns goes on without them.
     """
     added = {"LD_LIBRARY_PATH": carried["libraries"], "LD_PRELOAD": carried["preload"]}
-    if not any(added.values()) or has_restarted():
+    if not any(added.values()) or was_started_with(RESTARTED):
         return ""
     why = find_hindrance()
     if why:
         return why
     environ = dict(os.environb)
+    # Python sets it itself where the locale is C (PEP 538), and would not take the next start for one in C.
+    if not was_started_with("LC_CTYPE"):
+        environ.pop(b"LC_CTYPE", None)
     environ[RESTARTED.encode()] = b"%d" % os.getpid()
     for name, entries in added.items():
         before = os.environ.get(name)
@@ -201,11 +204,11 @@ def restore():
     del os.environ[RESTARTED]
 
 
-def has_restarted():
-    """Tell whether this process was started again already: /proc has the variables of its last exec."""
+def was_started_with(name):
+    """Tell whether the variable `name` was set at the last exec of this process: /proc has those."""
     try:
         with open("/proc/self/environ", "rb") as stream:
-            return any(entry.startswith(RESTARTED.encode() + b"=") for entry in stream.read().split(b"\0"))
+            return any(entry.startswith(name.encode() + b"=") for entry in stream.read().split(b"\0"))
     except OSError:
         return False
 
