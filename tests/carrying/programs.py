@@ -1,0 +1,94 @@
+"""What programs start that know nothing of modules, and how a test sees what it was started with."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from needy_stack import NeedleStack
+from stacked import WORK
+from users import User, make_user
+
+# Of .work: basedpyright and Snakemake.
+PROGRAMS = WORK / "programs/bin"
+# A kernel, and debugpy, as wheels.
+KERNEL_WHEELS = str(WORK / "jupyter/wheels")
+# Says where it finds packages, and what those inherit that it starts: another program, and itself.
+REPORT = """\
+import json, os, subprocess, sys
+import needle, numpy
+
+def read(*words):
+    return subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+found = {"needle": needle.find(), "numpy": numpy.__file__, "prefix": sys.prefix, "words": sys.argv}
+found["environ"] = dict(os.environ)
+found["inherited"] = dict(entry.split("=", 1) for entry in read("/usr/bin/env", "-0").split("\\0") if entry)
+found["again"] = json.loads(read(sys.executable, "-c", "import needle; print(needle.find())"))
+print(json.dumps(found))
+"""
+# What a shell that is asked to start a program sets for it.
+OF_SHELLS = {"_", "SHLVL", "PWD", "OLDPWD"}
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A user with the environment bio, and the script report.py in the home."""
+
+    user: User
+    stack: NeedleStack
+
+    @property
+    def home(self) -> Path:
+        return self.user.home
+
+    @property
+    def prefix(self) -> Path:
+        return self.home / "venvs/bio-1.0"
+
+    @property
+    def python(self) -> str:
+        return str(self.prefix / "bin/python")
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return the variables of a program that was started without modules."""
+        return {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+    def check(self, text: str, caller: dict[str, str]) -> dict[str, Any]:
+        """Check what report.py has printed, which was started with the variables `caller`; return it."""
+        found = json.loads(text)
+        assert (found["needle"], found["again"]) == (10, 10)
+        assert found["numpy"].startswith(f"{self.stack.software}/SciPy-bundle/")
+        assert found["prefix"] == str(self.prefix)
+        for environ in (found["environ"], found["inherited"]):
+            assert without_shells_own(environ) == without_shells_own(caller)
+        return found
+
+
+def without_shells_own(environ: dict[str, str]) -> dict[str, str]:
+    """Return the variables that do not change from one shell to what it starts."""
+    return {name: value for name, value in environ.items() if name not in OF_SHELLS}
+
+
+def make_carrier(folder: Path, stack: NeedleStack, *packages: str) -> Carrier:
+    """Return a user of `stack` with an environment that has `packages`."""
+    user = make_user(folder, stack)
+    user.environ["PIP_FIND_LINKS"] += f" {KERNEL_WHEELS}"
+    done = user.stackenv("create", "bio", *packages, load=[stack.bundle_module])
+    assert done.returncode == 0, done.stderr
+    (user.home / "report.py").write_text(REPORT)
+    return Carrier(user, stack)
+
+
+def have_or_skip(hindrance: str) -> None:
+    """Skip the test when something is in the way; in CI nothing may be."""
+    import pytest
+
+    if hindrance and os.environ.get("CI") == "true":
+        pytest.fail(f"CI must try it: {hindrance}")
+    if hindrance:
+        pytest.skip(hindrance)

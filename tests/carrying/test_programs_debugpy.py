@@ -1,0 +1,112 @@
+"""debugpy on the environment's Python, which no module was loaded for: as VS Code starts it, and by hand.
+
+VS Code starts the adapter that comes with its extension by the environment's Python, that starts the
+launcher, and that the program: three starts of the environment's Python, and one for each child.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debugging import ANSWER_S, Session, attend, connect
+from needy_stack import NeedleStack
+from programs import REPORT, Carrier, make_carrier
+from stacked import WORK
+
+# What an extension brings is not installed in the environment.
+(BUNDLED,) = (WORK / "jupyter").glob("lib/python*/site-packages/debugpy")
+# Otherwise debugpy warns of Python's frozen modules, and its children's too.
+NO_WARNING = ["-Xfrozen_modules=off"]
+QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+LAST_LINE = len(REPORT.splitlines())
+SEEN = ("needle.find()", "numpy.__file__", "sorted(found['inherited'])", "found['again']")
+OURS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "EBPYTHONPREFIXES", "EBROOT", "STACKENV", "LOADED")
+
+
+@pytest.fixture(scope="module")
+def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
+    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, "debugpy")
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """End the process with the context, also when the test has failed."""
+    try:
+        yield
+    finally:
+        process.kill()
+        # Which waits for it, and closes its pipes.
+        with process:
+            pass
+
+
+def check_stop(carrier: Carrier, session: Session) -> None:
+    """Check what the debugger sees at the last line of report.py, and let it end."""
+    attached = session.wait_for("debugpyAttach")
+    attend(attached)
+    find, numpy, inherited, again = session.evaluate_where_stopped(*SEEN)
+    assert (find, again) == ("10", "10")
+    assert numpy.strip("'").startswith(f"{carrier.stack.software}/SciPy-bundle/")
+    assert not [name for name in ast.literal_eval(inherited) if name.startswith(OURS)]
+    session.wait_for("terminated")
+
+
+def test_as_vs_code_starts_it(carrier: Carrier, tmp_path: Path) -> None:
+    program = carrier.home / "report.py"
+    with (tmp_path / "log").open("w") as log:
+        adapter = subprocess.Popen(
+            [carrier.python, str(BUNDLED / "adapter")],
+            env=carrier.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert adapter.stdin and adapter.stdout
+    with ended(adapter):
+        session = Session(adapter.stdout, adapter.stdin)  # type: ignore[arg-type]
+        configuration = {
+            "program": str(program),
+            "python": [carrier.python],
+            "cwd": str(carrier.home),
+            "console": "internalConsole",
+            "subProcess": True,
+            "pythonArgs": NO_WARNING,
+            "env": QUIET,
+        }
+        session.begin("launch", configuration, {program: LAST_LINE})
+        check_stop(carrier, session)
+        found = json.loads(session.read_output("stdout"))
+        assert (found["needle"], found["prefix"]) == (10, str(carrier.prefix))
+        assert session.read_output("stderr") == ""
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_by_hand_and_an_editor_attaches(carrier: Carrier, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    listening = ("--listen", str(port), "--wait-for-client")
+    # Not pipes: the adapter, which it starts, may outlive it.
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        program = subprocess.Popen(
+            [carrier.python, *NO_WARNING, "-m", "debugpy", *listening, "report.py"],
+            env={**carrier.environ, **QUIET},
+            cwd=carrier.home,
+            stdout=out,
+            stderr=err,
+        )
+    with ended(program):
+        with connect("127.0.0.1", port) as session:
+            session.begin("attach", {"subProcess": True}, {carrier.home / "report.py": LAST_LINE})
+            check_stop(carrier, session)
+        assert program.wait(ANSWER_S) == 0
+    assert (tmp_path / "err").read_text() == ""
+    assert json.loads((tmp_path / "out").read_text())["needle"] == 10
