@@ -14,8 +14,8 @@ from users import User, make_user
 
 # Of .work: basedpyright and Snakemake.
 PROGRAMS = WORK / "programs/bin"
-# A kernel, and debugpy, as wheels.
-KERNEL_WHEELS = str(WORK / "jupyter/wheels")
+# ipykernel, jedi and debugpy.
+(JUPYTERS_PACKAGES,) = (WORK / "jupyter").glob("lib/python*/site-packages")
 # Says where it finds packages, and what those inherit that it starts: another program, and itself.
 REPORT = """\
 import json, os, subprocess, sys
@@ -74,14 +74,20 @@ def without_shells_own(environ: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in OF_SHELLS}
 
 
-def make_carrier(folder: Path, stack: NeedleStack, *packages: str) -> Carrier:
-    """Return a user of `stack` with an environment that has `packages`."""
+def make_carrier(folder: Path, stack: NeedleStack, added: Path | None = None) -> Carrier:
+    """Return a user of `stack` with an environment, which has the packages of the folder `added`, too.
+
+    It is of the same version of Python; to install them takes longer than the tests.
+    """
     user = make_user(folder, stack)
-    user.environ["PIP_FIND_LINKS"] += f" {KERNEL_WHEELS}"
-    done = user.stackenv("create", "bio", *packages, load=[stack.bundle_module])
+    done = user.stackenv("create", "bio", load=[stack.bundle_module])
     assert done.returncode == 0, done.stderr
     (user.home / "report.py").write_text(REPORT)
-    return Carrier(user, stack)
+    carrier = Carrier(user, stack)
+    if added:
+        (packages,) = carrier.prefix.glob("lib/python*/site-packages")
+        (packages / "added.pth").write_text(f"{added}\n")
+    return carrier
 
 
 def have_or_skip(hindrance: str) -> None:

@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 from debugging import ANSWER_S, Session, attend, connect
 from needy_stack import NeedleStack
-from programs import REPORT, Carrier, make_carrier
-from stacked import WORK
+from programs import JUPYTERS_PACKAGES, REPORT, Carrier, make_carrier
 
-# What an extension brings is not installed in the environment.
-(BUNDLED,) = (WORK / "jupyter").glob("lib/python*/site-packages/debugpy")
+# An extension brings its own, and starts it by its path.
+BUNDLED = JUPYTERS_PACKAGES / "debugpy"
 # Otherwise debugpy warns of Python's frozen modules, and its children's too.
 NO_WARNING = ["-Xfrozen_modules=off"]
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -33,7 +32,7 @@ OURS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "EBPYTHONPREFIXES", "EBRO
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, "debugpy")
+    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, JUPYTERS_PACKAGES)
 
 
 @contextlib.contextmanager

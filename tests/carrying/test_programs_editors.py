@@ -1,0 +1,175 @@
+"""What editors start of the environment, for which no module is loaded: type checkers, probes, a debugger."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socketserver
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from needy_stack import NeedleStack
+from programs import JUPYTERS_PACKAGES, PROGRAMS, Carrier, make_carrier
+from stacked import WORK
+
+JUPYTER_PYTHON = str(WORK / "jupyter/bin/python")
+PYDEVD = JUPYTERS_PACKAGES / "debugpy/_vendored/pydevd/pydevd.py"
+SCRIPT = """\
+import numpy
+import numpy.linalg
+
+identity = numpy.linalg.inv(numpy.eye(2))
+"""
+# What python-environment-tools, which VS Code's Python extension comes with, asks each interpreter.
+IDENTIFY = (
+    "import json, sys; print(json.dumps({'version': list(sys.version_info), 'sys_prefix': sys.prefix, "
+    "'executable': sys.executable, 'is64_bit': sys.maxsize > 2**32}))"
+)
+# As that extension reads an answer among what else may be printed.
+MARKED = """\
+import runpy, sys
+
+print(">>>")
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print("<<<")
+"""
+# jedi, which completes in VS Code (`python.languageServer: Jedi`), vim and Emacs, asks the environment.
+COMPLETE = """\
+import json, sys
+import jedi
+
+environment = jedi.create_environment(sys.argv[1], safe=False)
+for code in ("import needle; needle.fi", "import numpy; numpy.zeros_l"):
+    print(*(found.name for found in jedi.Script(code, environment=environment).complete()))
+"""
+# What PyCharm asks of an interpreter that is chosen: its folders of packages, and the packages.
+LIST = """\
+import json, sys
+from importlib.metadata import distributions
+
+print(json.dumps([sys.path, {d.metadata["Name"]: d.version for d in distributions()}]))
+"""
+
+
+@pytest.fixture(scope="module")
+def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
+    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack)
+
+
+def run(carrier: Carrier, *words: str, folder: Path, **changes: str) -> str:
+    """Return what a program prints that was started without modules; it has nothing to complain about."""
+    done = subprocess.run(
+        words,
+        env={**carrier.environ, **changes},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "checker",
+    [
+        (str(PROGRAMS / "basedpyright"), "--level", "error", "--pythonpath"),
+        (str(WORK / "venv/bin/mypy"), "--follow-imports=skip", "--python-executable"),
+    ],
+    ids=["basedpyright", "mypy"],
+)
+@pytest.mark.any_value("needle_stack")
+def test_a_type_checker_finds_the_modules_packages(
+    carrier: Carrier, checker: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    # The one with the modules' packages is what was chosen, not what is first on PATH.
+    run(carrier, *checker, carrier.python, "script.py", folder=tmp_path)
+
+
+def test_vs_code_can_tell_what_it_is(carrier: Carrier, tmp_path: Path) -> None:
+    (tmp_path / "marked.py").write_text(MARKED)
+    (tmp_path / "identify.py").write_text(IDENTIFY)
+    plain = run(carrier, carrier.python, "-c", IDENTIFY, folder=tmp_path)
+    isolated = run(carrier, carrier.python, "-I", "marked.py", "identify.py", folder=tmp_path)
+    assert isolated == f">>>\n{plain}<<<\n"
+    found = json.loads(plain)
+    assert (found["executable"], found["sys_prefix"]) == (carrier.python, str(carrier.prefix))
+
+
+@pytest.mark.any_value("needle_stack")
+def test_jedi_completes_what_the_modules_bring(carrier: Carrier, tmp_path: Path) -> None:
+    found = run(carrier, JUPYTER_PYTHON, "-c", COMPLETE, str(carrier.prefix), folder=tmp_path)
+    assert found.splitlines() == ["find", "zeros_like"]
+
+
+def test_pycharm_lists_the_modules_packages(carrier: Carrier, tmp_path: Path) -> None:
+    (tmp_path / "list.py").write_text(LIST)
+    path, packages = json.loads(run(carrier, carrier.python, "list.py", folder=tmp_path))
+    assert carrier.stack.needle_packages in path
+    assert packages["needle"] == "1.0" and "numpy" in packages
+
+
+def test_pycharm_runs_a_script_of_a_project(carrier: Carrier, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("WHAT = 'of the project'\n")
+    # PyCharm puts the folders of a project there, and those of its own helpers.
+    variables = {"PYTHONPATH": str(tmp_path), "PYCHARM_HOSTED": "1", "PYTHONUNBUFFERED": "1"}
+    script = "import mine, needle, numpy; print(mine.WHAT, needle.find())"
+    assert (
+        run(carrier, carrier.python, "-c", script, folder=carrier.home, **variables) == "of the project 10\n"
+    )
+    report = run(carrier, carrier.python, "report.py", folder=carrier.home, **variables)
+    carrier.check(report, {**carrier.environ, **variables})
+
+
+class Debugger(socketserver.StreamRequestHandler):
+    """What PyCharm answers to a process that its debugger is in: go on."""
+
+    def handle(self) -> None:
+        """Say which protocol is spoken, and run; a line is a command, a number and what it needs."""
+        self.wfile.write(b"501\t1\t1.1\tUNIX\n101\t3\t\n")
+        for _ in self.rfile:
+            pass
+        assert isinstance(self.server, Debuggers)
+        self.server.ended += 1
+
+
+class Debuggers(socketserver.ThreadingTCPServer):
+    """Listens for the debugged process, and for those that it starts."""
+
+    daemon_threads = False
+    ended = 0
+
+
+@contextlib.contextmanager
+def listen() -> Iterator[Debuggers]:
+    with Debuggers(("127.0.0.1", 0), Debugger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_it_runs_below_pydevd_as_pycharm_debugs(carrier: Carrier) -> None:
+    # debugpy's own pydevd, which speaks PyCharm's protocol: that of PyCharm must be compiled first.
+    variables = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYCHARM_HOSTED": "1"}
+    with listen() as server:
+        words = ("--client", "127.0.0.1", "--port", str(server.server_address[1]), "--multiprocess")
+        done = subprocess.run(
+            [carrier.python, str(PYDEVD), *words, "--file", str(carrier.home / "report.py")],
+            env={**carrier.environ, **variables},
+            cwd=carrier.home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["needle"], found["again"]) == (10, 10)
+    # It, and the child that is a Python.
+    assert server.ended == 2

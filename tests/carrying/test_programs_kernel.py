@@ -1,0 +1,63 @@
+"""A kernel that `python -m ipykernel install` has made, of which stackenv knows nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
+
+from jupyters import Jupyter
+from needy_stack import NeedleStack
+from programs import JUPYTERS_PACKAGES, REPORT, Carrier, make_carrier
+
+
+@pytest.fixture(scope="module")
+def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
+    """Return a user who has made a kernel without any module."""
+    carrier = make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, JUPYTERS_PACKAGES)
+    words = [carrier.python, "-m", "ipykernel", "install", "--user", "--name", "plain"]
+    done = subprocess.run(words, env=carrier.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "stackenv" not in done.stderr, done.stderr
+    spec = json.loads((carrier.home / ".local/share/jupyter/kernels/plain/kernel.json").read_text())
+    assert spec["argv"][0] == carrier.python and "LD_LIBRARY_PATH" not in spec.get("env", {})
+    return carrier
+
+
+@pytest.fixture(scope="module")
+def jupyter(carrier: Carrier, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    """Return a Jupyter in which no module is loaded, with the kernel started."""
+    with Jupyter(tmp_path_factory.mktemp("jupyter"), carrier.environ) as jupyter:
+        jupyter.start("plain")
+        yield jupyter
+
+
+def test_a_cell_has_the_packages_of_the_modules_and_passes_nothing_on(
+    carrier: Carrier, jupyter: Jupyter
+) -> None:
+    answer = jupyter.ask("run", REPORT)
+    assert (answer["error"], answer["stderr"]) == ("", "")
+    found = json.loads(answer["stdout"])
+    assert (found["needle"], found["again"], found["prefix"]) == (10, 10, str(carrier.prefix))
+    ours = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "EB", "STACKENV")
+    assert not [name for name in found["inherited"] if name.startswith(ours)]
+    assert "stackenv" not in jupyter.log.read_text()
+
+
+def test_it_is_the_process_that_jupyter_has_started(jupyter: Jupyter) -> None:
+    answer = jupyter.ask("restart")
+    found = jupyter.run(
+        "import json, os, needle; print(json.dumps([os.getpid(), os.getppid(), needle.find()]))"
+    )
+    assert found == [answer["pid"], answer["server"], 10]
+
+
+def test_an_interrupt_ends_a_cell_and_not_the_kernel(jupyter: Jupyter) -> None:
+    answer = jupyter.ask("interrupt", "import time\nprint('begun', flush=True)\ntime.sleep(50)")
+    assert answer["error"] == "KeyboardInterrupt"
+    assert jupyter.run("import needle; print(needle.find())") == 10
