@@ -8,6 +8,7 @@ os.environ is what the caller gave: a child that got half a generation of module
 loads itself.
 """
 
+import _signal
 import json
 import os
 import stat
@@ -17,7 +18,7 @@ import sys
 VERSION = 1
 LARGEST = 1 << 24
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
-# Only from the second start's exec until it is read; the others hold what the caller had.
+# Only from the second start's exec until it is read: the name of the process, and what the caller had.
 RESTARTED = "STACKENV_RESTARTED"
 BEFORE = "STACKENV_BEFORE_"
 LISTS = ("python_path", "prefixes", "libraries", "preload", "cpu_features")
@@ -39,7 +40,8 @@ def read_carried(own_file, is_packed, loaded):
     Raises NotCarriedError where it may not.
     """
     try:
-        record = parse_record(read_record(find_record(is_packed), os.stat(own_file)))
+        path = find_record(find_prefix(own_file), is_packed)
+        record = parse_record(read_record(path, os.stat(own_file)))
         carried = record.get("carried")
         if not carried or is_in_the_way(record, loaded):
             raise NotCarriedError
@@ -52,9 +54,15 @@ def read_carried(own_file, is_packed, loaded):
     return carried
 
 
-def find_record(is_packed):
-    """Return the path of the record; the one beside the image of a packed environment is newer."""
-    prefix = sys.prefix
+def find_prefix(own_file):
+    """Return the environment whose packages `own_file` is among: another Python may have them on its path."""
+    for _ in range(4):
+        own_file = os.path.dirname(own_file)
+    return own_file
+
+
+def find_record(prefix, is_packed):
+    """Return the path of the record of `prefix`; the one beside the image of a packed one is newer."""
     if is_packed:
         with open(os.path.join(prefix, "stackenv", "packed.txt"), "rb") as stream:
             prefix = os.fsdecode(stream.readline().rstrip(b"\n").partition(b", ")[2]) or prefix
@@ -82,7 +90,8 @@ def is_open_to_more(found, own):
 
 def parse_record(text):
     """Return the record in `text`, as far as it is needed here; raise as a mapping and its values do."""
-    record = json.loads(text.decode("utf-8"))
+    # Paths in it are given to the system: in a locale that is not of UTF-8 they are the same bytes.
+    record = json.loads(os.fsdecode(text))
     if record["record_version"] != VERSION:
         raise StaleError("its record is of another version of stackenv")
     carried = record.get("carried")
@@ -166,66 +175,106 @@ def read_cpu_features():
     return []
 
 
-def restart(carried):
-    """Start this Python again with the libraries of `carried`, where it needs any; return why that cannot be.
+def restart(carried, prefix):
+    """Start this Python, that of `prefix`, again with the libraries of `carried`, where it needs any.
 
-    What returns goes on without them.
+    Returns
+    -------
+    str
+        Why that cannot be, empty where there is no need; who called goes on without them.
     """
     added = {"LD_LIBRARY_PATH": carried["libraries"], "LD_PRELOAD": carried["preload"]}
-    if not any(added.values()) or was_started_with(RESTARTED):
+    if not any(added.values()) or has_restarted():
         return ""
-    why = find_hindrance()
+    why = find_hindrance(prefix)
     if why:
         return why
-    environ = dict(os.environb)
-    # Python sets it itself where the locale is C (PEP 538), and would not take the next start for one in C.
-    if not was_started_with("LC_CTYPE"):
-        environ.pop(b"LC_CTYPE", None)
-    environ[RESTARTED.encode()] = b"%d" % os.getpid()
-    for name, entries in added.items():
-        before = os.environ.get(name)
-        if before is not None:
-            environ[os.fsencode(BEFORE + name)] = os.fsencode(before)
-        if entries:
-            environ[name.encode()] = os.fsencode(":".join(entries + ([before] if before else [])))
+    catches = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     try:
-        with open("/proc/self/cmdline", "rb") as stream:
-            words = stream.read().split(b"\0")[:-1]
+        words, environ = read_own("cmdline"), describe_environ(added)
+        # An interrupt sets a flag until Python comes to it, which the next start would not know of.
+        if catches:
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         os.execve(os.fsencode(sys.executable), words, environ)
     except (OSError, ValueError) as error:
+        if catches:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         return "it cannot be started again (%s)" % error
+
+
+def describe_environ(added):
+    """Return the variables of the second start: those of the first, with the entries `added` in front.
+
+    os.environ may have others by now, as LC_CTYPE, which Python sets where the locale is C (PEP 538).
+    """
+    environ = {}
+    for variable in read_own("environ"):
+        name, equals, value = variable.partition(b"=")
+        if name and equals:
+            environ.setdefault(name, value)
+    for name, entries in added.items():
+        before = environ.get(name.encode())
+        if before is not None:
+            environ[(BEFORE + name).encode()] = before
+        if entries:
+            own = os.fsencode(":".join(entries))
+            environ[name.encode()] = own + b":" + before if before else own
+    with open("/proc/self/comm", "rb") as stream:
+        environ[RESTARTED.encode()] = stream.read()[:-1]
+    return environ
 
 
 def restore():
     """Give back to os.environ what the caller of the first start had; nothing of it reaches a child."""
     for name in LOADER:
         before = os.environ.pop(BEFORE + name, None)
-        os.environ.pop(name, None) if before is None else os.environ.__setitem__(name, before)
-    del os.environ[RESTARTED]
-
-
-def was_started_with(name):
-    """Tell whether the variable `name` was set at the last exec of this process: /proc has those."""
+        if before is None:
+            os.environ.pop(name, None)
+        elif name in os.environ:
+            os.environ[name] = before
+    # That of a script which is started by its first line is the script's: `killall` knows it by that.
+    own = os.fsencode(os.environ.pop(RESTARTED))
     try:
-        with open("/proc/self/environ", "rb") as stream:
-            return any(entry.startswith(name.encode() + b"=") for entry in stream.read().split(b"\0"))
+        with open("/proc/self/comm", "wb") as stream:
+            stream.write(own)
+    except OSError:
+        pass
+
+
+def has_restarted():
+    """Tell whether this process was started again already."""
+    try:
+        return any(variable.startswith(RESTARTED.encode() + b"=") for variable in read_own("environ"))
     except OSError:
         return False
 
 
-def find_hindrance():
-    """Return why this process must not be started again; empty where it is the plain start of a Python."""
-    if not is_plain_start():
+def read_own(name):
+    """Return the list that /proc has of the last exec of this process: `environ` or `cmdline`."""
+    with open("/proc/self/" + name, "rb") as stream:
+        return stream.read().split(b"\0")[:-1]
+
+
+def find_hindrance(prefix):
+    """Return why this process must not be started again; empty at a plain start of the Python of `prefix`."""
+    if os.path.abspath(sys.prefix) != prefix or not is_plain_start():
         return "this is no start of its Python"
     try:
-        # In a program with a Python inside, and below valgrind, it is another.
-        if not os.path.samefile("/proc/self/exe", sys.executable):
-            return "its Python runs in another program"
         if len(os.listdir("/proc/self/task")) != 1:
             return "its Python has threads already"
     except OSError as error:
         return "/proc cannot be read (%s)" % error.strerror
+    if not is_own_program():
+        return "its Python runs in another program"
     return "" if is_main_interpreter() else "this is a subinterpreter"
+
+
+def is_own_program():
+    """Tell whether this process runs its Python's file; one with a Python inside, or valgrind, does not."""
+    try:
+        return os.path.samefile("/proc/self/exe", sys.executable or "")
+    except OSError:
+        return False
 
 
 def is_plain_start():
@@ -237,7 +286,9 @@ def is_plain_start():
     while frame:
         callers.append((frame.f_globals.get("__name__"), frame.f_code.co_name))
         frame = frame.f_back
-    return ("site", "main") in callers and callers[-1] == ("_frozen_importlib", "_find_and_load")
+    # The import of importlib gives the first of these names the second.
+    imports = [(name, "_find_and_load") for name in ("_frozen_importlib", "importlib._bootstrap")]
+    return ("site", "main") in callers and callers[-1] in imports
 
 
 def is_main_interpreter():

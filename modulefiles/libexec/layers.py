@@ -405,7 +405,7 @@ def bring_modules():
         return describe_without(str(error), REFRESH)
     except carry.NotCarriedError as error:
         return describe_without(str(error), HINT) if str(error) else describe_missing(missing, loaded)
-    why = carry.restart(carried)
+    why = carry.restart(carried, carry.find_prefix(__file__))
     os.environ.update(carried["variables"])
     CARRIED.update(carried)
     return why and describe_without("their libraries are not found, since " + why, HINT)
