@@ -9,7 +9,6 @@ loads itself.
 """
 
 import _signal
-import json
 import os
 import stat
 import sys
@@ -91,7 +90,7 @@ def is_open_to_more(found, own):
 def parse_record(text):
     """Return the record in `text`, as far as it is needed here; raise as a mapping and its values do."""
     # Paths in it are given to the system: in a locale that is not of UTF-8 they are the same bytes.
-    record = json.loads(os.fsdecode(text))
+    record = read_json(os.fsdecode(text))
     if record["record_version"] != VERSION:
         raise StaleError("its record is of another version of stackenv")
     carried = record.get("carried")
@@ -99,6 +98,34 @@ def parse_record(text):
         for texts in [record["stack"]] + [carried[name] for name in LISTS] + carried["variables"]:
             require_texts(texts)
     return record
+
+
+class AsJson:
+    """What the module json has its scanner do with what it finds."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+def read_json(text):
+    """Return what the JSON `text` says, by what the module json is made of, as far as that is enough.
+
+    The module itself imports re and enum, which take as long as a third of the start of a Python; what is
+    wrong with a text it knows better.
+    """
+    try:
+        from _json import make_scanner
+
+        value, end = make_scanner(AsJson)(text, 0)
+        if not text[end:].strip(" \t\r\n"):
+            return value
+    except Exception:
+        # Python 3.11 has a SystemError for a text that is no JSON, where json has not been imported.
+        pass
+    import json
+
+    return json.loads(text)
 
 
 def require_texts(texts):
