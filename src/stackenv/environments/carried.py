@@ -6,14 +6,14 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from stackenv.configuration.settings import PersonalSettings
-from stackenv.environments.found_libraries import needs_library_path, starts_without
-from stackenv.environments.platform import list_cpu_features
+from stackenv.environments.found_libraries import needs_library_path, starts_bare
+from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
+from stackenv.environments.platform import list_cpu_features, probe_platform
 from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, explain
 from stackenv.lmod.bindings import Lmod
@@ -21,20 +21,8 @@ from stackenv.lmod.module_table import read_loaded_modules
 from stackenv.output import tell
 from stackenv.record import Carried, Modulefile, Record
 
-# What a site sets for Lmod itself, and what of a session's it must not see.
-OF_LMOD = ("LMOD_", "MODULERCFILE")
-PROGRAMS = "/usr/bin:/bin"
-# What differs between two starts of one environment: a value with it is no property of the stack.
-ANOTHER_SESSION = {
-    "HOME": "/home/another",
-    "USER": "another",
-    "LOGNAME": "another",
-    "TMPDIR": "/tmp/another",
-    "HOSTNAME": "another",
-    "SLURM_JOB_ID": "1",
-    "SLURM_SUBMIT_DIR": "/home/another/work",
-    "XDG_RUNTIME_DIR": "/run/user/1",
-}
+# What separates the entries: ld.so(8) takes both marks in LD_LIBRARY_PATH, and blanks in LD_PRELOAD.
+SEPARATORS = {"PYTHONPATH": ":", "EBPYTHONPREFIXES": ":", "LD_LIBRARY_PATH": ":;", "LD_PRELOAD": ": "}
 
 
 def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: PersonalSettings) -> Record:
@@ -46,18 +34,17 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     if record.carry_off or not (record.layers and record.modules and record.python):
         return record
     try:
-        environs = load_twice(record.modules, stack.modulepath, lmod)
-        carried = describe_carried(record, environs, settings)
+        carried = describe_carried(record, stack, load_elsewhere(stack, lmod), settings)
     except (StackenvError, OSError, subprocess.SubprocessError) as error:
         tell(
-            f"the Python of {record.full_name} will find its modules' packages only while these are loaded, "
-            f"since from a clean environment they cannot be: {getattr(error, 'message', explain(error))}"
+            f"the Python of {record.full_name} finds the packages of its modules only while these are "
+            f"loaded: in a clean session they cannot be loaded: {getattr(error, 'message', explain(error))}"
         )
         return record
     if not carried.starts_bare:
         tell(
             f"the Python of {record.full_name} starts only while its modules are loaded, since it needs a "
-            "library of theirs"
+            "library or a variable of theirs"
         )
     return replace(record, carried=carried)
 
@@ -67,65 +54,86 @@ def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:
     return "user" if by_user else "" if settings.carry else "site"
 
 
-def load_twice(modules: Sequence[str], modulepath: str, lmod: Lmod) -> tuple[Mapping[str, str], ...]:
-    """Return what is set after a load of `modules` in two sessions in which nothing else is set."""
-    clean = {name: value for name, value in lmod.environ.items() if name.startswith(OF_LMOD)}
-    clean.update(PATH=PROGRAMS, MODULEPATH=modulepath)
-    own = {name: lmod.environ[name] for name in ANOTHER_SESSION if name in lmod.environ}
-    sessions = [Lmod(lmod.command, {**clean, **more}, lmod.timeout_s) for more in (own, ANOTHER_SESSION)]
-    with ThreadPoolExecutor() as threads:
-        return tuple(threads.map(lambda session: session.load(*modules).environ, sessions))
-
-
 def describe_carried(
-    record: Record, environs: Sequence[Mapping[str, str]], settings: PersonalSettings
+    record: Record, stack: Stack, elsewhere: Mapping[str, str], settings: PersonalSettings
 ) -> Carried:
-    """Return what the loads that gave `environs` have set alike, as far as a Python alone can use it."""
+    """Return what the modules of `stack` set here and `elsewhere`, as far as a Python alone can use it."""
     assert record.python is not None
-    first, second = environs
-
-    def list_entries(variable: str, separators: str = ":") -> tuple[str, ...]:
-        there = split_entries(second.get(variable, ""), separators)
-        return tuple(entry for entry in split_entries(first.get(variable, ""), separators) if entry in there)
-
-    python_path, prefixes = list_entries("PYTHONPATH"), list_entries("EBPYTHONPREFIXES")
-    preload, library_path = list_entries("LD_PRELOAD", ": "), list_entries("LD_LIBRARY_PATH")
+    entries = {variable: list_common(variable, elsewhere, stack.environ) for variable in SEPARATORS}
+    python_path, prefixes = entries["PYTHONPATH"], entries["EBPYTHONPREFIXES"]
+    preload, library_path = entries["LD_PRELOAD"], entries["LD_LIBRARY_PATH"]
+    # Of `venv --copies` it is a program of its own; a packed one is in its image.
+    own = Path(record.path, "bin/python")
+    program = str(own) if own.exists() else record.python.executable
     folders = list_package_folders(record, python_path, prefixes)
-    needed = preload or needs_library_path(record.python.executable, folders, library_path)
-    names = [n for n in settings.carry_variables if n in first and first[n] == second.get(n)]
+    needed = preload or needs_library_path(program, folders, library_path)
+    names = [n for n in settings.carry_variables if is_common(elsewhere.get(n), stack.environ.get(n))]
     return Carried(
-        modulefiles=tuple(describe_modulefile(path) for path in list_modulefiles(record, first)),
+        modulefiles=tuple(describe_modulefile(path) for path in list_modulefiles(record, elsewhere)),
         python_path=python_path,
         prefixes=prefixes,
         libraries=library_path if needed else (),
         preload=preload,
-        variables=tuple((name, first[name]) for name in names),
-        cpu=record.platform.cpu,
+        variables=tuple((name, elsewhere[name]) for name in names),
+        cpu=probe_platform().cpu,
         cpu_features=() if settings.carry_on_any_cpu else list_cpu_features(),
-        starts_bare=starts_without(record.python.executable, library_path),
+        starts_bare=starts_bare(program),
     )
 
 
-def split_entries(value: str, separators: str) -> list[str]:
-    """Return the entries of a variable's `value` that are not empty."""
-    return [entry for entry in re.split(f"[{separators}]", value) if entry]
+def is_common(one: str | None, other: str | None) -> bool:
+    """Tell whether a value is the same in two sessions, and would be later."""
+    return one is not None and one == other and not differs_by_the_time(one)
+
+
+def list_common(variable: str, first: Mapping[str, str], second: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the entries of `variable` in both, each once, in the order of `first`."""
+    there = set(split_entries(variable, second.get(variable, "")))
+    entries = dict.fromkeys(split_entries(variable, first.get(variable, "")))
+    return tuple(entry for entry in entries if entry in there and not differs_by_the_time(entry))
+
+
+def split_entries(variable: str, value: str) -> list[str]:
+    """Return the entries of a `variable` that mean the same wherever a program is started.
+
+    One that is empty, or relative, is the folder of the moment or below it: anybody's files. A library is
+    looked for by its name alone where LD_PRELOAD has no slash in it (ld.so(8)).
+    """
+    entries = re.split(f"[{SEPARATORS[variable]}]", value)
+    return [e for e in entries if e.startswith("/") or (variable == "LD_PRELOAD" and e and "/" not in e)]
 
 
 def list_package_folders(record: Record, python_path: Sequence[str], prefixes: Sequence[str]) -> list[Path]:
-    """Return the folders in which the Python of `record` finds extension modules."""
+    """Return the folders in which the Python of `record` finds extension modules, each once.
+
+    Those that .pth files add are among them: an editable package is built here.
+    """
     assert record.python is not None
-    library = f"lib/python{record.python.minor}"
     base = Path(record.python.executable).parents[1]
-    return [
-        base / library / "lib-dynload",
-        base / library / "site-packages",
-        *(Path(prefix, library, "site-packages") for prefix in prefixes),
-        *map(Path, python_path),
-        Path(record.path, library, "site-packages"),
-    ]
+    # As on Fedora and its like, whose own Python has its platform's in lib64.
+    libraries = [f"{lib}/python{record.python.minor}" for lib in ("lib", "lib64")]
+    standard = [base / library / "lib-dynload" for library in libraries]
+    packages = [base / library / "site-packages" for library in libraries]
+    packages += [Path(prefix, libraries[0], "site-packages") for prefix in prefixes]
+    packages += map(Path, python_path)
+    packages.append(Path(record.path, libraries[0], "site-packages"))
+    folders = [*standard, *(added for folder in packages for added in (folder, *list_added_folders(folder)))]
+    return list({os.path.realpath(folder): folder for folder in reversed(folders)}.values())[::-1]
 
 
-def list_modulefiles(record: Record, environ: Mapping[str, str]) -> list[str]:
+def list_added_folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders that the .pth files in `folder` add to sys.path (`addpackage` of site.py)."""
+    for file in sorted(folder.glob("*.pth")):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                yield folder / line.rstrip()
+
+
+def list_modulefiles(record: Record, environ: Mapping[str, str]) -> Iterable[str]:
     """Return the paths of the modulefiles of the modules that the user named."""
     return [module.path for module in read_loaded_modules(environ) if module.full_name in record.modules]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,42 +13,102 @@ from pathlib import Path
 TRACE = "LD_TRACE_LOADED_OBJECTS"
 LARGEST_BYTES = 100_000
 TIMEOUT_S = 60
-NOT_FOUND = "=> not found"
+# As glibc names it for x86-64, aarch64, ppc64le and riscv64; musl runs the program instead.
+GLIBC_LOADERS = ("ld-linux", "ld64.so")
+# elf(5): the header of a program of 64 bits, the lowest byte of a number first, and of one of its segments.
+ELF, ELF_HEADER = b"\x7fELF\2\1", struct.Struct("<6s26xQ14xHH6x")
+ELF_SEGMENT, PT_INTERP = struct.Struct("<I4xQ16xQ16x"), 3
+# What is below a home is more than a stack, and is not looked through.
+MOST_FOLDERS = 100_000
 
 
-def needs_library_path(executable: str, folders: Iterable[Path], library_path: Sequence[str]) -> bool:
+class TooManyFoldersError(Exception):
+    """There is more than anybody would wait for."""
+
+
+def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequence[str]) -> bool:
     """Tell whether `library_path` has the loader find other libraries than it would find without.
 
-    Asked of the program `executable` and of the extension modules below `folders`.
+    Asked of `program` and of the extension modules in `folders`, package by package: an earlier one with
+    an RPATH would find for a later one what that does not find alone. True, which takes one more start,
+    where the loader is none that can be asked, and where there is too much to look through.
     """
-    batches = [(Path("/"), "")]
-    batches += [(folder, names) for folder in folders for names in batch_names(list_extensions(folder))]
-    return any(
-        list_found(executable, folder, names, ()) != list_found(executable, folder, names, library_path)
-        for folder, names in batches
+    if not library_path:
+        return False
+    if not is_loaded_by_glibc(program):
+        return True
+    budget = iter(range(MOST_FOLDERS))
+    batches = (batch for folder in folders for batch in list_batches(folder, budget))
+    try:
+        return any(
+            list_found(program, folder, names, ()) != list_found(program, folder, names, library_path)
+            for folder, names in ((Path("/"), ""), *batches)
+        )
+    except TooManyFoldersError:
+        return True
+
+
+def starts_bare(program: str) -> bool:
+    """Tell whether the Python `program` starts where nothing is set."""
+    done = subprocess.run(
+        [program, "-I", "-S", "-c", ""],
+        env={},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+        check=False,
     )
+    return done.returncode == 0
 
 
-def starts_without(executable: str, library_path: Sequence[str]) -> bool:
-    """Tell whether the program `executable` has all its libraries without `library_path`, if with it."""
-    root = Path("/")
-    without, within = (list_found(executable, root, "", path) for path in ((), library_path))
-    return count_missing(without) <= count_missing(within)
+def is_loaded_by_glibc(program: str) -> bool:
+    """Tell whether `program` is started by glibc's loader; not so a script, and a static program."""
+    with Path(program).open("rb") as stream:
+        header = stream.read(ELF_HEADER.size)
+        if len(header) < ELF_HEADER.size or not header.startswith(ELF):
+            return False
+        _, place, size, number = ELF_HEADER.unpack(header)
+        stream.seek(place)
+        table = stream.read(size * number)
+        for at in range(0, len(table), size):
+            kind, start, length = ELF_SEGMENT.unpack_from(table, at)
+            if kind == PT_INTERP:
+                stream.seek(start)
+                loader = os.fsdecode(stream.read(length).rstrip(b"\0"))
+                return Path(loader).name.startswith(GLIBC_LOADERS)
+    return False
 
 
-def count_missing(found: Iterable[str]) -> int:
-    return sum(NOT_FOUND in line for line in found)
+def list_batches(folder: Path, budget: Iterator[int]) -> Iterator[tuple[Path, str]]:
+    """Yield the extension modules in `folder`, as the loader takes their names: of each package together."""
+    packages: dict[str, list[str]] = {}
+    for name in list_extensions(folder, budget):
+        package, slash, _ = name.removeprefix("./").partition("/")
+        packages.setdefault(package if slash else "", []).append(name)
+    for names in packages.values():
+        for batch in batch_names(names):
+            yield folder, batch
 
 
-def list_extensions(folder: Path) -> Iterator[str]:
-    """Yield the paths of the extension modules below `folder`, relative to it, in a fixed order."""
+def list_extensions(folder: Path, budget: Iterator[int]) -> Iterator[str]:
+    """Yield the paths of the extension modules that can be imported from `folder`, in a fixed order.
+
+    They are relative to it. A folder is a package by its name alone (PEP 420); the names of packages have
+    no blank and no colon, which the loader would take for the end of one.
+    """
     for parent, names, files in os.walk(folder):
-        names[:] = sorted(name for name in names if name != "__pycache__")
-        for name in sorted(files):
-            path = f"./{os.path.relpath(parent, folder)}/{name}"
-            # The loader would take a blank or a colon for the end of a name.
-            if name.endswith(".so") and not {" ", ":"} & set(path):
-                yield path
+        if next(budget, None) is None:
+            raise TooManyFoldersError
+        names[:] = sorted(filter(str.isidentifier, names))
+        for name in sorted(filter(is_extension, files)):
+            yield f"./{Path(parent, name).relative_to(folder)}"
+
+
+def is_extension(name: str) -> bool:
+    """Tell whether a file of this `name` can be an extension module that the loader can be asked about."""
+    return name.endswith(".so") and name.partition(".")[0].isidentifier() and not {" ", ":"} & set(name)
 
 
 def batch_names(names: Iterable[str]) -> Iterator[str]:
@@ -64,20 +125,24 @@ def batch_names(names: Iterable[str]) -> Iterator[str]:
         yield " ".join(batch)
 
 
-def list_found(executable: str, folder: Path, names: str, library_path: Sequence[str]) -> frozenset[str]:
-    """Return the loader's lines on `executable` with the extension modules `names` of `folder`."""
+def list_found(program: str, folder: Path, names: str, library_path: Sequence[str]) -> frozenset[bytes]:
+    """Return the loader's lines on `program` with the extension modules `names` of `folder`.
+
+    None for a folder that cannot be entered.
+    """
     environ = {TRACE: "1", "LD_PRELOAD": names, "LD_LIBRARY_PATH": ":".join(library_path)}
-    done = subprocess.run(
-        [executable],
-        env={name: value for name, value in environ.items() if value},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        errors="surrogateescape",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [program],
+            env={name: value for name, value in environ.items() if value},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except (PermissionError, FileNotFoundError):
+        return frozenset()
     # Without the addresses, which differ each time.
-    return frozenset(line.rpartition(" (0x")[0] or line for line in done.stdout.splitlines())
+    return frozenset(line.rpartition(b" (0x")[0] or line for line in done.stdout.splitlines())

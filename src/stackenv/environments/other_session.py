@@ -1,0 +1,94 @@
+"""The modules of a stack as another session loads them, where nothing of the user's own session is set."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+from stackenv.environments.stack import Stack
+from stackenv.errors import ModuleError
+from stackenv.lmod.bindings import Lmod
+
+# What a site sets for Lmod itself, and what of it belongs to modules that are loaded (`family` of Lmod).
+OF_LMOD = ("LMOD_", "MODULERCFILE")
+OF_LOADED_MODULES = "LMOD_FAMILY_"
+PROGRAMS = "/usr/bin:/bin"
+# What differs between two starts of one environment: a value with it is no property of the stack.
+ANOTHER_SESSION = {
+    "HOME": "/home/another",
+    "USER": "another",
+    "LOGNAME": "another",
+    "TMPDIR": "/tmp/another",
+    "HOSTNAME": "another",
+    "SLURM_JOB_ID": "987654321",
+    "SLURM_SUBMIT_DIR": "/home/another/work",
+    "XDG_RUNTIME_DIR": "/run/user/987654321",
+}
+# Of a terminal, a login, a job or Lmod, and none of the site's.
+OF_A_SESSION = re.compile(
+    "(SLURM|PBS|LSB|SGE|OAR|SSH|XDG|DBUS|PMI|PMIX|OMPI|TMUX|VSCODE|JUPYTER|STACKENV|GIT|__LMOD)_.*"
+    "|_ModuleTable.*|_LMFILES_|LOADEDMODULES|_|PWD|OLDPWD|SHLVL|TERM.*|DISPLAY|WAYLAND_DISPLAY|STY|TMUX|TTY|WINDOWID|MAIL|BASH_.*|TMP|TEMP"
+)
+# What the modules themselves are asked for.
+ANSWERS = ("PYTHONPATH", "EBPYTHONPREFIXES", "LD_LIBRARY_PATH", "LD_PRELOAD")
+# os.time() of a modulefile: two loads may fall into one second.
+SECONDS = re.compile(r"(?<!\d)\d{10}(?!\d)")
+RECENT_S = 3600
+
+
+def load_elsewhere(stack: Stack, lmod: Lmod) -> Mapping[str, str]:
+    """Return what a load of the modules of `stack` sets in another user's session.
+
+    Nothing else is set in it. Where that does not do, since modulefiles ask for what the site sets at a
+    login, such as the folder of a CPU's software, it has all of this session that is no user's, no
+    terminal's and no job's.
+
+    Raises
+    ------
+    ModuleError
+        When they cannot be loaded so.
+    """
+    clean = {name: value for name, value in lmod.environ.items() if is_of_lmod(name)}
+    clean |= {"PATH": PROGRAMS, "MODULEPATH": stack.modulepath, **ANOTHER_SESSION}
+    try:
+        found = Lmod(lmod.command, clean, lmod.timeout_s).load(*stack.modules).environ
+    except ModuleError as error:
+        found, refused = {}, error
+    else:
+        if not any(list_missing(variable, found, stack.environ) for variable in ANSWERS):
+            return found
+    own = lmod.purged().environ
+    at_login = {name: own[name] for name in own if not is_of_session(name, own)} | clean
+    try:
+        loaded = Lmod(lmod.command, at_login, lmod.timeout_s).load(*stack.modules).environ
+    except ModuleError:
+        if found:
+            return found
+        raise refused from None
+    return {name: loaded[name] for name in loaded if loaded[name] != at_login.get(name)}
+
+
+def is_of_lmod(name: str) -> bool:
+    """Tell whether the variable `name` is what a site sets for Lmod."""
+    return name.startswith(OF_LMOD) and not name.startswith(OF_LOADED_MODULES)
+
+
+def is_of_session(name: str, own: Mapping[str, str]) -> bool:
+    """Tell whether the variable `name` of `own` may have another value in another session of a user's."""
+    values = {own.get(variable, "") for variable in ANOTHER_SESSION} - {"", "/"}
+    return (
+        name in ANSWERS or bool(OF_A_SESSION.fullmatch(name)) or any(value in own[name] for value in values)
+    )
+
+
+def list_missing(variable: str, found: Mapping[str, str], here: Mapping[str, str]) -> set[str]:
+    """Return the entries of `variable` that are set `here`, and not in `found`."""
+    there, wanted = (set(environ.get(variable, "").split(":")) for environ in (found, here))
+    return wanted - there - {""}
+
+
+def differs_by_the_time(value: str) -> bool:
+    """Tell whether `value` holds the time of this hour, in seconds since 1970."""
+    now = time.time()
+    return any(abs(int(number) - now) < RECENT_S for number in SECONDS.findall(value))

@@ -1,0 +1,163 @@
+"""Whether libraries are found by LD_LIBRARY_PATH alone: what the loader is asked, and what it cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from needy_stack import LIBRARY, compile_shared
+
+from stackenv.environments import found_libraries
+from stackenv.environments.found_libraries import (
+    LARGEST_BYTES,
+    batch_names,
+    is_loaded_by_glibc,
+    needs_library_path,
+    starts_bare,
+)
+
+PYTHON = str(Path(sys.executable).resolve())
+CALLER = "int needle_find(void);\nint call(void) { return needle_find(); }\n"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of libraries, one of others by the same names, and extensions that find them or do not."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "caller.c").write_text(CALLER)
+    for value, name in enumerate(("lib", "other")):
+        (folder / name).mkdir()
+        source = folder / f"{name}.c"
+        source.write_text(LIBRARY.format(value=value))
+        compile_shared(source, folder / name / "libneedle.so", "-Wl,-soname,libneedle.so")
+    for name, option in (
+        ("plain", "-Wl,-z,relro"),
+        ("rpath", f"-Wl,--disable-new-dtags,-rpath,{folder}/lib"),
+        ("runpath", f"-Wl,--enable-new-dtags,-rpath,{folder}/lib"),
+    ):
+        compile_shared(folder / "caller.c", folder / f"{name}.so", f"-L{folder}/lib", "-lneedle", option)
+    return folder
+
+
+def install(packages: Path, built: Path, **kinds: str) -> Path:
+    """Put an extension of a kind into each of these packages below the folder `packages`."""
+    for name, kind in kinds.items():
+        place = packages / name / "deep"
+        place.mkdir(parents=True)
+        (place / "_ext.cpython-311-x86_64-linux-gnu.so").symlink_to(built / f"{kind}.so")
+    return packages
+
+
+def needs(packages: Path, *library_path: Path) -> bool:
+    return needs_library_path(PYTHON, [packages], [str(folder) for folder in library_path])
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "needed"),
+    [
+        *(("plain", "lib", True), ("rpath", "lib", False), ("runpath", "lib", False)),
+        # DT_RPATH comes before LD_LIBRARY_PATH, DT_RUNPATH behind it (ld.so(8)).
+        *(("rpath", "other", False), ("runpath", "other", True), ("plain", "missing", False)),
+    ],
+)
+def test_a_library_that_is_found_by_it_alone_or_elsewhere_counts(
+    built: Path, tmp_path: Path, kind: str, folder: str, needed: bool
+) -> None:
+    assert needs(install(tmp_path, built, one=kind), built / folder) is needed
+
+
+def test_one_package_does_not_hide_what_another_needs(built: Path, tmp_path: Path) -> None:
+    packages = install(tmp_path, built, a="rpath", b="plain", c="rpath")
+    assert needs(packages, built / "lib")
+
+
+def test_without_a_library_path_nothing_is_asked(tmp_path: Path) -> None:
+    assert not needs_library_path(str(tmp_path / "missing"), [tmp_path], [])
+
+
+def test_odd_folders_and_files_are_no_hindrance(built: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a folder: 'of' ü\udcff"
+    install(odd, built, good="rpath")
+    (odd / "good/_text.so").write_text("GROUP ( libneedle.so )\n")
+    (odd / "good/_with blank.so").symlink_to(built / "plain.so")
+    (odd / "good/_loop").symlink_to(odd / "good")
+    (odd / "file").write_text("")
+    missing = [tmp_path / "missing", odd / "file", Path("/proc/1/no/such")]
+    library_path = [str(built / "lib")]
+    assert not needs_library_path(PYTHON, [odd, *missing], library_path)
+    install(odd, built, needy="plain")
+    assert needs_library_path(PYTHON, [*missing, odd], library_path)
+
+
+def test_what_is_no_package_is_not_looked_through(built: Path, tmp_path: Path) -> None:
+    install(tmp_path, built, **{"node-modules": "plain", ".git": "plain", "pkg.libs": "plain"})
+    assert not needs(tmp_path, built / "lib")
+
+
+def test_more_folders_than_anybody_waits_for_are_taken_for_needy(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, built, **{f"package{number}": "rpath" for number in range(10)})
+    assert not needs(tmp_path, built / "lib")
+    monkeypatch.setattr(found_libraries, "MOST_FOLDERS", 20)
+    assert needs(tmp_path, built / "lib")
+
+
+def test_a_program_that_the_loader_cannot_be_asked_about_is_not_run_and_taken_for_needy(
+    built: Path, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    script = tmp_path / "python3"
+    script.write_text(f'#!/bin/sh\ntouch {ran}\nexec {PYTHON} "$@"\n')
+    script.chmod(0o755)
+    assert needs_library_path(str(script), [], [str(built / "lib")])
+    assert not ran.exists()
+    source = tmp_path / "main.c"
+    source.write_text('#include <stdio.h>\nint main(void) { return fclose(fopen("ran", "w")); }\n')
+    for option in ("-static", "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"):
+        program = tmp_path / "program"
+        subprocess.run(["gcc", option, "-o", program, source], cwd=tmp_path, check=True)
+        assert not is_loaded_by_glibc(str(program))
+        assert needs_library_path(str(program), [tmp_path], [str(built / "lib")])
+    assert not ran.exists()
+    assert is_loaded_by_glibc(PYTHON) and is_loaded_by_glibc("/usr/bin/env")
+    for empty in ("", "\x7fELF", "#"):
+        source.write_text(empty)
+        assert not is_loaded_by_glibc(str(source))
+
+
+def test_a_python_that_needs_a_library_or_a_variable_does_not_start_bare(tmp_path: Path, built: Path) -> None:
+    assert starts_bare(PYTHON)
+    script = tmp_path / "python3"
+    script.write_text(f'#!/bin/sh\n[ -n "$PYTHONHOME" ] && exec {PYTHON} "$@"\nexit 3\n')
+    script.chmod(0o755)
+    assert not starts_bare(str(script))
+    source = tmp_path / "main.c"
+    source.write_text("int needle_find(void);\nint main(void) { return needle_find(); }\n")
+    program = tmp_path / "program"
+    subprocess.run(["gcc", "-o", program, source, f"-L{built}/lib", "-lneedle"], check=True)
+    assert not starts_bare(str(program))
+    assert needs_library_path(str(program), [], [str(built / "lib")])
+    link = tmp_path / "link"
+    link.symlink_to(program)
+    assert needs_library_path(str(link), [], [str(built / "lib")])
+
+
+def test_what_the_main_programs_rpath_finds_is_not_needed(built: Path, tmp_path: Path) -> None:
+    source = tmp_path / "main.c"
+    source.write_text("int main(void) { return 0; }\n")
+    packages = install(tmp_path / "packages", built, one="plain")
+    for name, option in (("with", f"-Wl,--disable-new-dtags,-rpath,{built}/lib"), ("without", "-O1")):
+        program = tmp_path / name
+        subprocess.run(["gcc", option, "-o", program, source], check=True)
+        needed = needs_library_path(str(program), [packages], [str(built / "lib")])
+        assert needed is (name == "without")
+
+
+def test_names_are_joined_up_to_what_a_variable_holds() -> None:
+    names = [f"./package{number}/_extension.so" for number in range(8_000)]
+    batches = list(batch_names(names))
+    assert " ".join(batches).split() == names
+    assert len(batches) == 3 and all(len(batch) <= LARGEST_BYTES for batch in batches)
