@@ -8,7 +8,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -78,10 +78,20 @@ class Session:
         """Return what the next event of this name says."""
         return self.wait(type="event", event=event).get("body")
 
-    def begin(self, how: str, configuration: dict[str, Any], stops: dict[Path, int]) -> None:
-        """Do what an editor does first: `how` is launch or attach, `stops` the lines of its breakpoints."""
+    def begin(
+        self,
+        how: str,
+        configuration: dict[str, Any],
+        stops: dict[Path, int],
+        start: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Do what an editor does first: `how` is launch or attach, `stops` the lines of its breakpoints.
+
+        `start` starts the program where that connects itself to the adapter.
+        """
         self.ask("initialize", adapterID="debugpy", clientID="vscode", pathFormat="path")
         begun = self.send(how, **configuration)
+        start()
         self.wait_for("initialized")
         for path, line in stops.items():
             set_ = self.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])

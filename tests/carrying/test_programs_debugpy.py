@@ -47,6 +47,37 @@ def ended(process: subprocess.Popen[Any]) -> Iterator[None]:
             pass
 
 
+@contextlib.contextmanager
+def start_adapter(carrier: Carrier, folder: Path) -> Iterator[Session]:
+    """Start the adapter as an extension does; it has nothing to complain about."""
+    with (folder / "log").open("w") as log:
+        adapter = subprocess.Popen(
+            [carrier.python, str(BUNDLED / "adapter")],
+            env=carrier.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert adapter.stdin and adapter.stdout
+    with ended(adapter):
+        yield Session(adapter.stdout, adapter.stdin)  # type: ignore[arg-type]
+    assert (folder / "log").read_text() == ""
+
+
+def start_program(carrier: Carrier, folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start report.py by `python -m debugpy`, as one types it."""
+    # Not pipes: the adapter, which it may start, may outlive it.
+    with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
+        return subprocess.Popen(
+            [carrier.python, *NO_WARNING, "-m", "debugpy", *options, "report.py"],
+            env={**carrier.environ, **QUIET},
+            cwd=carrier.home,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+
+
 def check_stop(carrier: Carrier, session: Session) -> None:
     """Check what the debugger sees at the last line of report.py, and let it end."""
     attached = session.wait_for("debugpyAttach")
@@ -58,54 +89,57 @@ def check_stop(carrier: Carrier, session: Session) -> None:
     session.wait_for("terminated")
 
 
+def check_end(program: subprocess.Popen[bytes], folder: Path) -> None:
+    """Check how a program that `start_program` has started ends."""
+    assert program.wait(ANSWER_S) == 0
+    assert (folder / "err").read_text() == ""
+    assert json.loads((folder / "out").read_text())["needle"] == 10
+
+
 def test_as_vs_code_starts_it(carrier: Carrier, tmp_path: Path) -> None:
     program = carrier.home / "report.py"
-    with (tmp_path / "log").open("w") as log:
-        adapter = subprocess.Popen(
-            [carrier.python, str(BUNDLED / "adapter")],
-            env=carrier.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-    assert adapter.stdin and adapter.stdout
-    with ended(adapter):
-        session = Session(adapter.stdout, adapter.stdin)  # type: ignore[arg-type]
-        configuration = {
-            "program": str(program),
-            "python": [carrier.python],
-            "cwd": str(carrier.home),
-            "console": "internalConsole",
-            "subProcess": True,
-            "pythonArgs": NO_WARNING,
-            "env": QUIET,
-        }
+    configuration = {
+        "program": str(program),
+        "python": [carrier.python],
+        "cwd": str(carrier.home),
+        "console": "internalConsole",
+        "subProcess": True,
+        "pythonArgs": NO_WARNING,
+        "env": QUIET,
+    }
+    with start_adapter(carrier, tmp_path) as session:
         session.begin("launch", configuration, {program: LAST_LINE})
         check_stop(carrier, session)
         found = json.loads(session.read_output("stdout"))
         assert (found["needle"], found["prefix"]) == (10, str(carrier.prefix))
         assert session.read_output("stderr") == ""
-    assert (tmp_path / "log").read_text() == ""
 
 
+@pytest.mark.any_value("needle_stack")
 def test_by_hand_and_an_editor_attaches(carrier: Carrier, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    listening = ("--listen", str(port), "--wait-for-client")
-    # Not pipes: the adapter, which it starts, may outlive it.
-    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
-        program = subprocess.Popen(
-            [carrier.python, *NO_WARNING, "-m", "debugpy", *listening, "report.py"],
-            env={**carrier.environ, **QUIET},
-            cwd=carrier.home,
-            stdout=out,
-            stderr=err,
-        )
+    program = start_program(carrier, tmp_path, "--listen", str(port), "--wait-for-client")
     with ended(program):
         with connect("127.0.0.1", port) as session:
             session.begin("attach", {"subProcess": True}, {carrier.home / "report.py": LAST_LINE})
             check_stop(carrier, session)
-        assert program.wait(ANSWER_S) == 0
-    assert (tmp_path / "err").read_text() == ""
-    assert json.loads((tmp_path / "out").read_text())["needle"] == 10
+        check_end(program, tmp_path)
+
+
+@pytest.mark.any_value("needle_stack")
+def test_by_hand_where_an_editor_listens(carrier: Carrier, tmp_path: Path) -> None:
+    with start_adapter(carrier, tmp_path) as session, contextlib.ExitStack() as started:
+        programs = []
+
+        def start() -> None:
+            port = session.wait_for("debugpyWaitingForServer")["port"]
+            programs.append(start_program(carrier, tmp_path, "--connect", str(port), "--wait-for-client"))
+            started.enter_context(ended(programs[0]))
+
+        # Where to listen; 0 is any port that is free.
+        configuration = {"subProcess": True, "listen": {"host": "127.0.0.1", "port": 0}}
+        session.begin("attach", configuration, {carrier.home / "report.py": LAST_LINE}, start)
+        check_stop(carrier, session)
+        check_end(programs[0], tmp_path)
