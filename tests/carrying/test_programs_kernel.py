@@ -61,3 +61,18 @@ def test_an_interrupt_ends_a_cell_and_not_the_kernel(jupyter: Jupyter) -> None:
     answer = jupyter.ask("interrupt", "import time\nprint('begun', flush=True)\ntime.sleep(50)")
     assert answer["error"] == "KeyboardInterrupt"
     assert jupyter.run("import needle; print(needle.find())") == 10
+
+
+@pytest.mark.any_value("needle_stack")
+def test_in_a_jupyter_with_a_python_module_its_log_says_why_the_modules_are_not_there(
+    carrier: Carrier, tmp_path: Path
+) -> None:
+    environ = {**carrier.user.environ, "PATH": "/usr/bin:/bin"}
+    before = f"module load {carrier.stack.next_python_module} || exit 99"
+    with Jupyter(tmp_path, environ, before) as jupyter:
+        jupyter.start("plain")
+        assert jupyter.ask("run", "import needle")["error"] == "ModuleNotFoundError"
+        assert jupyter.run("import json, sys; print(json.dumps(sys.prefix))") == str(carrier.prefix)
+    said = [line for line in jupyter.log.read_text().splitlines() if line.startswith("stackenv: ")]
+    (line,) = said
+    assert f"Needle/1.0 (not loaded), {carrier.stack.python_module} (loaded: " in line
