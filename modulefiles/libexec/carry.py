@@ -17,7 +17,7 @@ import sys
 VERSION = 1
 LARGEST = 1 << 24
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
-# Only from the second start's exec until it is read: the name of the process, and what the caller had.
+# Only from the second start's exec until it is read: the process and its name, and what the caller had.
 RESTARTED = "STACKENV_RESTARTED"
 BEFORE = "STACKENV_BEFORE_"
 LISTS = ("python_path", "prefixes", "libraries", "preload", "cpu_features")
@@ -31,25 +31,28 @@ class StaleError(NotCarriedError):
     """The record is not, or no more, to be used: stackenv writes it again."""
 
 
-def read_carried(own_file, is_packed, loaded):
+def read_carried(own_file, is_packed, loaded, again=False):
     """Return what the record says is carried, where it may be: `loaded` are the modules that are loaded.
 
-    `own_file` is that of the code that asks: who can write that may have written the record.
+    `own_file` is that of the code that asks: who can write that may have written the record. `again` in
+    the second start of this process, by when the modulefiles and the CPU have been looked at.
 
     Raises NotCarriedError where it may not.
     """
+    path = find_record(find_prefix(own_file), is_packed)
     try:
-        path = find_record(find_prefix(own_file), is_packed)
         record = parse_record(read_record(path, os.stat(own_file)))
-        carried = record.get("carried")
-        if not carried or is_in_the_way(record, loaded):
-            raise NotCarriedError
+        in_the_way = is_in_the_way(record, loaded)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StaleError("its record, %s, is damaged" % path) from error
+    except OSError as error:
+        raise StaleError("its record, %s, cannot be read (%s)" % (path, error.strerror)) from error
+    carried = record.get("carried")
+    if not carried or in_the_way:
+        raise NotCarriedError
+    if not again:
         require_unchanged(carried["modulefiles"])
         require_cpu(carried["cpu"], carried["cpu_features"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StaleError("its record cannot be used (%r)" % error) from error
-    except OSError as error:
-        raise StaleError("its record cannot be read (%s)" % error) from error
     return carried
 
 
@@ -75,9 +78,9 @@ def read_record(path, own):
     with open(handle, "rb") as stream:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-            raise StaleError("%s is no record" % path)
+            raise StaleError("its record, %s, is damaged" % path)
         if found.st_uid not in (os.geteuid(), 0, own.st_uid) or is_open_to_more(found, own):
-            raise StaleError("somebody else could have written %s" % path)
+            raise StaleError("its record, %s, could have been written by somebody else" % path)
         return stream.read()
 
 
@@ -93,11 +96,29 @@ def parse_record(text):
     record = read_json(os.fsdecode(text))
     if record["record_version"] != VERSION:
         raise StaleError("its record is of another version of stackenv")
+    require_texts(record["stack"])
     carried = record.get("carried")
     if carried:
-        for texts in [record["stack"]] + [carried[name] for name in LISTS] + carried["variables"]:
+        for texts in [carried[name] for name in LISTS] + [[carried["cpu"]]]:
             require_texts(texts)
+        carried["modulefiles"] = list(map(read_modulefile, carried["modulefiles"]))
+        carried["variables"] = list(map(read_variable, carried["variables"]))
     return record
+
+
+def read_modulefile(file):
+    """Return path, size, time and hash of the modulefile that the mapping `file` describes."""
+    require_texts([file["path"]])
+    return file["path"], file["size_bytes"], file["modified_ns"], file["sha256"]
+
+
+def read_variable(texts):
+    """Return the name and the value in the list `texts`; raise ValueError where it has none."""
+    require_texts(texts)
+    name, value = texts
+    if not name or "=" in name:
+        raise ValueError("no name of a variable")
+    return name, value
 
 
 class AsJson:
@@ -123,15 +144,29 @@ def read_json(text):
     except Exception:
         # Python 3.11 has a SystemError for a text that is no JSON, where json has not been imported.
         pass
-    import json
+    return import_standard("json").loads(text)
 
-    return json.loads(text)
+
+def import_standard(name):
+    """Return the module `name` of the standard library.
+
+    While the environment's .pth file imports this one the environment's packages are in front: an enum.py
+    of theirs (enum34) would be that of the whole process.
+    """
+    own, before = os.path.dirname(__file__), list(sys.path)
+    sys.path[:] = [entry for entry in before if entry != own]
+    try:
+        return __import__(name)
+    finally:
+        sys.path[:] = before
 
 
 def require_texts(texts):
     """Raise ValueError unless `texts` is a list of texts that the operating system takes."""
     if not isinstance(texts, list) or not all(isinstance(text, str) and "\0" not in text for text in texts):
         raise ValueError("no list of texts")
+    # Half a character has no bytes.
+    os.fsencode("".join(texts))
 
 
 def is_in_the_way(record, loaded):
@@ -155,22 +190,20 @@ def name_of(module):
 
 def require_unchanged(modulefiles):
     """Raise StaleError where one of `modulefiles` is not what it was: it may bring others now."""
-    for file in modulefiles:
-        path = file["path"]
+    for path, size_bytes, modified_ns, sha256 in modulefiles:
         try:
             found = os.stat(path)
         except OSError as error:
             raise StaleError("the modulefile %s is gone" % path) from error
-        if (found.st_size, found.st_mtime_ns) == (file["size_bytes"], file["modified_ns"]):
+        if (found.st_size, found.st_mtime_ns) == (size_bytes, modified_ns):
             continue
-        if found.st_size != file["size_bytes"] or not has_hash(path, found, file["sha256"]):
+        if found.st_size != size_bytes or not has_hash(path, found, sha256):
             raise StaleError("the modulefile %s has changed" % path)
 
 
 def has_hash(path, found, sha256):
     """Tell whether the file `path`, with the status `found`, has this SHA-256: written again as it was."""
-    import hashlib
-
+    hashlib = import_standard("hashlib")
     try:
         with open(path, "rb") as stream:
             return stat.S_ISREG(found.st_mode) and hashlib.sha256(stream.read()).hexdigest() == sha256
@@ -247,7 +280,7 @@ def describe_environ(added):
             own = os.fsencode(":".join(entries))
             environ[name.encode()] = own + b":" + before if before else own
     with open("/proc/self/comm", "rb") as stream:
-        environ[RESTARTED.encode()] = stream.read()[:-1]
+        environ[RESTARTED.encode()] = mark_process() + stream.read()[:-1]
     return environ
 
 
@@ -260,7 +293,7 @@ def restore():
         elif name in os.environ:
             os.environ[name] = before
     # That of a script which is started by its first line is the script's: `killall` knows it by that.
-    own = os.fsencode(os.environ.pop(RESTARTED))
+    own = os.fsencode(os.environ.pop(RESTARTED))[len(mark_process()) :]
     try:
         with open("/proc/self/comm", "wb") as stream:
             stream.write(own)
@@ -268,10 +301,16 @@ def restore():
         pass
 
 
+def mark_process():
+    """Return what the variable RESTARTED begins with in this process, and in no child that inherits it."""
+    return b"%d " % os.getpid()
+
+
 def has_restarted():
     """Tell whether this process was started again already."""
+    mark = RESTARTED.encode() + b"=" + mark_process()
     try:
-        return any(variable.startswith(RESTARTED.encode() + b"=") for variable in read_own("environ"))
+        return any(variable.startswith(mark) for variable in read_own("environ"))
     except OSError:
         return False
 

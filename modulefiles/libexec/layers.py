@@ -390,7 +390,8 @@ def bring_modules():
     """
     loaded = list_loaded()
     missing = [module for module in MODULES.split() if module not in loaded]
-    restarted = RESTARTED in os.environ
+    # One that a child has inherited is of another process.
+    restarted = RESTARTED in os.environ and os.environ[RESTARTED].startswith("%d " % os.getpid())
     if not missing and not restarted:
         return ""
     if CARRIES != "yes" or (os.environ.get("STACKENV_CARRY") == "0" and not restarted):
@@ -400,7 +401,7 @@ def bring_modules():
     if restarted:
         carry.restore()
     try:
-        carried = carry.read_carried(__file__, bool(HELD), loaded)
+        carried = carry.read_carried(__file__, bool(HELD), loaded, restarted)
     except carry.StaleError as error:
         return describe_without(str(error), REFRESH)
     except carry.NotCarriedError as error:
