@@ -1,0 +1,183 @@
+"""When the environment's Python, started by its path, has its modules' packages, and what it says if not.
+
+Each case on a stack with RPATH and on one whose library only LD_LIBRARY_PATH finds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from needy_stack import KINDS, PYTHON_FOLDER
+from traced_starts import Start, bare, read_environment, start
+from worlds import NEXT, TWIN, World, kept, make_world
+
+STRANGER = 74013
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return a user and their stack, of each kind."""
+    return make_world(tmp_path_factory.mktemp(request.param), "eb5-pythonpath", request.param)
+
+
+@contextmanager
+def without_modulefile(world: World) -> Iterator[None]:
+    with kept(world.modulefile):
+        world.modulefile.unlink()
+        yield
+
+
+@contextmanager
+def changed_modulefile(world: World) -> Iterator[None]:
+    with kept(world.modulefile):
+        world.modulefile.write_text(world.modulefile.read_text() + 'setenv("NEW", "yes")\n')
+        yield
+
+
+@contextmanager
+def changed_within_its_size(world: World) -> Iterator[None]:
+    with kept(world.modulefile):
+        world.modulefile.write_text(world.modulefile.read_text().replace("NEEDLE", "PINPIN"))
+        yield
+
+
+@contextmanager
+def touched_modulefile(world: World) -> Iterator[None]:
+    with kept(world.modulefile):
+        os.utime(world.modulefile, (1_700_000_000, 1_700_000_000))
+        yield
+
+
+@contextmanager
+def record_of_a_stranger(world: World) -> Iterator[None]:
+    with kept(world.record):
+        os.chown(world.record, STRANGER, -1)
+        yield
+
+
+@contextmanager
+def record_that_all_may_write(world: World) -> Iterator[None]:
+    with kept(world.record):
+        world.record.chmod(0o646)
+        yield
+
+
+@contextmanager
+def record_that_the_group_may_write(world: World) -> Iterator[None]:
+    with kept(world.record):
+        world.record.chmod(0o664)
+        yield
+
+
+@dataclass(frozen=True)
+class Case:
+    """A start: what is loaded before, what is changed, and what comes of it.
+
+    `said` is what is in the one line on stderr, with {names} of the stack; `finds` what the package `needle`
+    gives, 0 where it is not there.
+    """
+
+    load: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    change: Callable[[World], AbstractContextManager[None]] = nullcontext
+    carried: bool = False
+    finds: int = 0
+    said: str = ""
+
+
+MADE_ON = "the environment bio/1.0 was made on "
+NOT_LOADED = MADE_ON + "{stack.bundle_module} (not loaded)"
+CARRIED = {
+    "nothing is loaded": Case(),
+    "a compiler that it shares": Case(load="module load {stack.compiler}"),
+    "a module with the same compiler": Case(load="module load {stack.sharing}"),
+    "the library that it shares": Case(load="module load {stack.library}"),
+    "an unrelated module": Case(load="module load {stack.other_module}"),
+    "the modulefile was only touched": Case(change=touched_modulefile),
+    "an own LD_LIBRARY_PATH": Case(variables=(("LD_LIBRARY_PATH", "/opt/mine:/opt/other:"),)),
+    "an empty LD_LIBRARY_PATH": Case(variables=(("LD_LIBRARY_PATH", ""),)),
+    "variables that hold no text": Case(variables=(("ODD", "\udcff\udc80=\n"), ("LD_PRELOAD", ""))),
+}
+NOT_CARRIED = {
+    "its modules": Case(load="module load {stack.bundle_module}", finds=10),
+    "itself": Case(load="module use ~/modules; module load bio", finds=10),
+    "another environment on its modules": Case(load=f"module use ~/modules; module load {TWIN}", finds=10),
+    "an environment on other modules": Case(
+        load=f"module use ~/modules; module load {NEXT}", said=NOT_LOADED
+    ),
+    "another version": Case(
+        load="module load {stack.other_version}",
+        finds=20,
+        said=MADE_ON + "{stack.bundle_module} (loaded: {stack.other_version})",
+    ),
+    "another version of a compiler": Case(load="module load {stack.other_compiler}", said=NOT_LOADED),
+    "another Python": Case(load="module load {stack.next_python_module}", said=NOT_LOADED),
+    "its Python alone": Case(load="module load {stack.python_module}", said=NOT_LOADED),
+    "another numpy": Case(load="module load {stack.next_bundle_module}", said=NOT_LOADED),
+    "it is switched off": Case(variables=(("STACKENV_CARRY", "0"),), said=NOT_LOADED),
+    "the modulefile is gone": Case(change=without_modulefile, said="{modulefile}"),
+    "the modulefile has changed": Case(change=changed_modulefile, said="changed"),
+    "the modulefile has changed, not its size": Case(change=changed_within_its_size, said="changed"),
+    "a stranger has written the record": Case(change=record_of_a_stranger, said="{record}"),
+    "all may write the record": Case(change=record_that_all_may_write, said="{record}"),
+    "its group may write the record": Case(change=record_that_the_group_may_write, said="{record}"),
+}
+
+
+def begin(world: World, case: Case, scratch: Path) -> Start:
+    """Start the environment's Python as `case` has it."""
+    names = {"stack": world.stack}
+    environ = read_environment(world.user, case.load.format(**names)) if case.load else bare(world.user)
+    with case.change(world):
+        return start(world.python, {**environ, **dict(case.variables)}, scratch)
+
+
+@pytest.mark.parametrize("case", CARRIED)
+def test_carried(world: World, case: str, tmp_path: Path) -> None:
+    seen = begin(world, CARRIED[case], tmp_path)
+    assert (seen.needle, seen.said) == (10, [])
+    assert str(seen.numpy).startswith(f"{world.stack.software}/{world.stack.numpy_module}/")
+    assert seen.child == seen.given
+    assert sorted(f"{name}={value}" for name, value in seen.environ.items()) == seen.given
+    assert seen.interpreters == (2 if world.stack.kind == "needy" else 1)
+
+
+@pytest.mark.parametrize("case", NOT_CARRIED)
+def test_not_carried(world: World, case: str, tmp_path: Path) -> None:
+    expected = NOT_CARRIED[case]
+    seen = begin(world, expected, tmp_path)
+    assert seen.needle == (expected.finds or "No module named 'needle'")
+    assert seen.interpreters == 1
+    told = ["STACKENV_TOLD=bio/1.0"] if expected.said else []
+    assert seen.child == sorted(seen.given + told)
+    if expected.said:
+        (line,) = seen.said
+        assert line.startswith("stackenv: "), line
+        assert (
+            expected.said.format(stack=world.stack, modulefile=world.modulefile, record=world.record) in line
+        )
+        assert "module load bio/1.0" in line or "stackenv edit bio/1.0 --refresh" in line, line
+    else:
+        assert seen.said == []
+
+
+def test_packages_with_names_of_the_standard_librarys_are_behind_it(world: World, tmp_path: Path) -> None:
+    """As enum34 is in many environments: what the modules are found by must not import it for all."""
+    folder = world.environment / f"lib/{PYTHON_FOLDER}/site-packages"
+    names = ("json", "enum", "re", "hashlib", "functools")
+    files = [folder / f"{name}.py" for name in names]
+    for file in files:
+        file.write_text("raise RuntimeError('of the environment')\n")
+    try:
+        with touched_modulefile(world):
+            seen = start(world.python, bare(world.user), tmp_path)
+        assert (seen.needle, seen.said) == (10, [])
+        assert not seen.opened(*files)
+    finally:
+        for file in files:
+            file.unlink()

@@ -1,0 +1,207 @@
+"""Which environments carry their stack: packed ones, adopted ones, those of a colleague; and not others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from needy_stack import KINDS, NeedleStack, describe_needle_stack, make_needle_stack, write_modules
+from packing import make_packing_user, require_fuse, unmounting
+from projects import GROUP, MEMBER, OWNER, Project, become_user, making_project
+from stacked import Stack, open_stack
+from traced_starts import Start, bare, start
+from users import User
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
+    return make_needle_stack(tmp_path_factory, "eb5-pythonpath", request.param)
+
+
+@pytest.fixture(scope="module")
+def user(stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """Return a user whose packed environments are mounted in a folder of their own."""
+    folder = tmp_path_factory.mktemp(stack.kind)
+    with unmounting(folder):
+        yield make_packing_user(folder, stack)
+
+
+def require_carried(seen: Start, stack: NeedleStack, *exported: str) -> None:
+    """See that the start has found all of the stack, said nothing and handed on what it was given.
+
+    `exported` are variables of a script by which Python was started.
+    """
+    assert (seen.needle, seen.said) == (10, [])
+    assert str(seen.numpy).startswith(f"{stack.software}/{stack.numpy_module}/")
+    assert [entry for entry in seen.child if entry.partition("=")[0] not in exported] == seen.given
+    assert seen.interpreters == (2 if stack.kind == "needy" else 1)
+
+
+def make(user: User, name: str, *options: str) -> Path:
+    """Make the environment `name` on Needle/1.0; return its Python."""
+    made = user.stackenv("create", name, *options, load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    return user.home / f"venvs/{name}-1.0/bin/python"
+
+
+def test_a_packed_one_and_again_after_it_was_unpacked(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+    require_fuse()
+    python = make(user, "box", "six")
+    packed = user.stackenv("pack", "box")
+    assert packed.returncode == 0, packed.stderr
+    seen = start(python, bare(user), tmp_path)
+    assert seen.prefix.startswith(str(user.home.parent / "node"))
+    # What mounts it is a script of sh.
+    require_carried(seen, stack, "PWD")
+    assert user.stackenv("unpack", "box").returncode == 0
+    require_carried(start(python, bare(user), tmp_path), stack)
+
+
+MAKERS = (
+    "uv venv -q -p python",
+    "virtualenv -q --no-download -p $(command -v python)",
+    "python -m venv",
+    "python -m venv --copies",
+)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_an_adopted_one(user: User, stack: NeedleStack, maker: str, tmp_path: Path) -> None:
+    name = maker.partition(" ")[0] + "-copies" * ("--copies" in maker)
+    load = f"module load {stack.bundle_module}"
+    made = user.run(f"{load}; {maker} ~/mine/{name} && stackenv adopt ~/mine/{name} {name}")
+    assert made.returncode == 0, made.stderr
+    require_carried(start(user.home / f"mine/{name}/bin/python", bare(user), tmp_path), stack)
+
+
+def test_an_adopted_one_without_our_files_in_it_does_not(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
+    load = f"module load {stack.bundle_module}"
+    made = user.run(f"{load}; uv venv -q -p python ~/mine/bare && stackenv adopt --no-pth ~/mine/bare bare")
+    assert made.returncode == 0, made.stderr
+    seen = start(user.home / "mine/bare/bin/python", bare(user), tmp_path)
+    assert (seen.needle, seen.said, seen.interpreters) == ("No module named 'needle'", [], 1)
+
+
+def test_one_that_sees_no_packages_of_its_python(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+    python = make(user, "plain", "--no-system-site-packages")
+    require_carried(start(python, bare(user), tmp_path), stack)
+
+
+def test_not_one_that_is_to_carry_nothing_until_it_is(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+    python = make(user, "none", "--no-carry")
+    for option in ("", "--carry", "--no-carry"):
+        if option:
+            done = user.stackenv("edit", "none", option, load=[stack.bundle_module])
+            assert done.returncode == 0, done.stderr
+        seen = start(python, bare(user), tmp_path)
+        if option == "--carry":
+            require_carried(seen, stack)
+        else:
+            (line,) = seen.said
+            assert f"was made on {stack.bundle_module} (not loaded)" in line
+            assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def project(request: pytest.FixtureRequest) -> Iterator[Project]:
+    """A project whose owner has made the environment tool/1.0, on a stack that all can read."""
+
+    def make_stack(folder: Path) -> Stack:
+        below = open_stack("eb5-pythonpath")
+        (folder / "stack").mkdir()
+        write_modules(folder / "stack", below, request.param)
+        return describe_needle_stack(folder / "stack", below, request.param)
+
+    with making_project(make_stack) as project:
+        load = f"module load {project.owner.stack.bundle_module}"
+        done = project.as_owner(f"{load}; stackenv create --shared {project.root} tool")
+        assert done.returncode == 0, done.stderr
+        yield project
+
+
+def start_in(project: Project, number: int, scratch: Path) -> Start:
+    """Start the project's environment, bare, as the user `number` of its group."""
+    scratch.mkdir(exist_ok=True)
+    os.chown(scratch, number, GROUP)
+    owner = project.owner if number == OWNER else project.member
+    python = project.root / "venvs/tool-1.0/bin/python"
+    return start(python, bare(owner), scratch, become_user(number, GROUP))
+
+
+def needle_stack_of(project: Project) -> NeedleStack:
+    assert isinstance(project.owner.stack, NeedleStack)
+    return project.owner.stack
+
+
+def test_that_of_a_colleague(project: Project) -> None:
+    for number in (OWNER, MEMBER):
+        scratch = project.root.parent / f"scratch-{number}"
+        require_carried(start_in(project, number, scratch), needle_stack_of(project))
+
+
+def test_that_of_a_colleague_after_another_has_refreshed_it(project: Project) -> None:
+    load = f"module load {project.member.stack.bundle_module}"
+    done = project.as_member(f"{load}; stackenv edit --shared {project.root} tool --refresh")
+    assert done.returncode == 0, done.stderr
+    for number in (OWNER, MEMBER):
+        scratch = project.root.parent / f"scratch-{number}"
+        require_carried(start_in(project, number, scratch), needle_stack_of(project))
+
+
+def run_elsewhere(python: Path, user: User, folder: Path, mount: str) -> Start:
+    """Start `python` bare on a machine that has been changed by the command `mount`."""
+    if os.geteuid():
+        pytest.skip("to change what a process sees takes root")
+    return start(python, bare(user), folder, ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh"])
+
+
+def test_on_a_machine_whose_processor_lacks_what_the_record_has_by_a_proc_cpuinfo_of_the_tests(
+    user: User, tmp_path: Path
+) -> None:
+    python = make(user, "fast")
+    lines = Path("/proc/cpuinfo").read_text().splitlines(keepends=True)
+    (tmp_path / "cpuinfo").write_text(
+        "".join("flags\t\t: fpu sse sse2\n" if line.startswith("flags") else line for line in lines)
+    )
+    seen = run_elsewhere(python, user, tmp_path, f"mount --bind {tmp_path}/cpuinfo /proc/cpuinfo")
+    assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
+    (line,) = seen.said
+    assert line.startswith("stackenv: ") and "module load fast/1.0" in line, line
+
+
+def test_in_a_container_without_the_modulefiles(user: User, stack: NeedleStack, tmp_path: Path) -> None:
+    python = make(user, "away")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    seen = run_elsewhere(python, user, tmp_path, f"mount --bind {empty} {stack.folder}")
+    assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
+    (line,) = seen.said
+    assert line.startswith("stackenv: ") and stack.bundle_module in line, line
+
+
+def test_in_a_container_that_has_the_modulefiles_and_not_the_software(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
+    python = make(user, "half")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    hidden = Path(stack.needle_packages)
+    seen = run_elsewhere(python, user, tmp_path, f"mount --bind {empty} {hidden}")
+    assert seen.needle == "No module named 'needle'"
+    # As with the module loaded: Lmod does not look for what it names, nor does Python.
+    assert seen.said == []
+
+
+def test_nothing_is_written_by_a_start(user: User, tmp_path: Path) -> None:
+    python = make(user, "quiet")
+    folder = python.parents[1]
+    start(python, bare(user), tmp_path)
+    before = {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
+    start(python, bare(user), tmp_path)
+    assert {path: path.lstat().st_mtime_ns for path in folder.rglob("*")} == before
+    subprocess.run([python, "-c", "pass"], env={}, check=True)
