@@ -1,0 +1,188 @@
+"""What an environment that carries its stack costs, as ratios within one run: python tests/bench/carried.py
+
+Run by the Python of .work/venv, on modules that the tests make: of one kind all is found by sys.path, of the
+other a library needs LD_LIBRARY_PATH, and so one exec more. `bare` is without any module. The medians are of
+whole processes run in turn, the ratio is that of the pairs. The last rows are of 100 tasks that one srun
+starts on the two nodes of a Slurm of its own, where one can be started; with --no-slurm they are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "carrying"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "personal"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "slurm"))
+
+from cluster import Cluster, find_hindrance, start_cluster
+from needy_stack import KINDS, describe_needle_stack, write_modules
+from stacked import open_stack
+from users import STACKENV, User, make_user
+
+BASE = "eb5-pythonpath"
+PAIRS = 41
+CREATIONS, STEPS = 7, 5
+TASKS = 100
+NUMPY, NEEDLE = "import numpy", "import needle"
+Timed = Callable[[], object]
+Row = tuple[str, str, float, float, float]
+
+
+def time_call(call: Timed) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def compare(what: str, wanted: str, first: Timed, second: Timed, pairs: int = PAIRS) -> Row:
+    """Return what two calls take: the medians of both, in turn, and of the pairs' ratios."""
+    times: list[tuple[float, float]] = []
+    first(), second()
+    for number in range(pairs):
+        if number % 2:
+            b, a = time_call(second), time_call(first)
+        else:
+            a, b = time_call(first), time_call(second)
+        times.append((a, b))
+    one, other = (statistics.median(column) for column in zip(*times))
+    return what, wanted, one, other, statistics.median(a / b for a, b in times)
+
+
+def run(words: list[str], environ: Mapping[str, str]) -> None:
+    """Run a command that must end well."""
+    done = subprocess.run(words, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{words}: {done.stdout}{done.stderr}")
+
+
+def start(python: str, code: str, environ: Mapping[str, str]) -> Timed:
+    """Return a call that runs `code` by `python`, and nothing else."""
+    return lambda: run([python, "-c", code], environ)
+
+
+def read_loaded(user: User, name: str) -> dict[str, str]:
+    """Return the environment of a shell that has loaded the environment `name`."""
+    loaded = user.run(f'module use ~/modules; module load {name}; env -0 > "$HOME/loaded"')
+    if loaded.returncode:
+        raise SystemExit(loaded.stderr)
+    pairs = (user.home / "loaded").read_text().split("\0")[:-1]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def make_kind(folder: Path, kind: str) -> User:
+    """Return a user of the modules of one kind, with one environment that carries and one that does not."""
+    below = open_stack(BASE)
+    write_modules(folder / "modules", below, kind)
+    stack = describe_needle_stack(folder / "modules", below, kind)
+    user = make_user(folder, stack)
+    for name, options in (("carrying", []), ("plain", ["--no-carry"])):
+        words = [STACKENV, "create", name, "-m", stack.bundle_module, *options]
+        run(words, user.environ)
+    return user
+
+
+def measure_starts(user: User, kind: str) -> Iterator[Row]:
+    """Yield the rows of a Python that is started."""
+    python, plain = (f"{user.home}/venvs/{name}-1.0/bin/python" for name in ("carrying", "plain"))
+    base = f"{user.stack.software}/{user.stack.python_module}/bin/python3"
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8"}
+    # Told already: no line is written, of which nothing is measured.
+    off = {**bare, "STACKENV_CARRY": "0", "STACKENV_TOLD": "carrying/1.0"}
+    loaded = read_loaded(user, "carrying")
+    run([python, "-c", f"{NUMPY}; {NEEDLE}"], bare)
+    one, exec_ = start(python, "pass", bare), "<= 2.5" if kind == "needy" else "<= 1.5"
+    yield compare(
+        f"{kind}: bare, against STACKENV_CARRY=0", exec_, one, start(python, "pass", {**bare, **off})
+    )
+    yield compare(f"{kind}: bare, against the base Python", "report", one, start(base, "pass", bare))
+    yield compare(
+        f"{kind}:   STACKENV_CARRY=0, against the base Python",
+        *("report", start(python, "pass", {**bare, **off}), start(base, "pass", bare)),
+    )
+    yield compare(
+        f"{kind}: bare, {NUMPY}, against the module loaded",
+        *("report", start(python, NUMPY, bare), start(python, NUMPY, loaded)),
+    )
+    yield compare(
+        f"{kind}: module loaded, against one made by --no-carry",
+        *("<= 1.02", start(python, "pass", loaded), start(plain, "pass", read_loaded(user, "plain"))),
+    )
+
+
+def measure_create(user: User, kind: str) -> Row:
+    """Return the row of `stackenv create`."""
+
+    def create(*options: str) -> Timed:
+        def call() -> None:
+            run([STACKENV, "create", "new", "-m", user.stack.bundle_module, *options], user.environ)
+
+        return call
+
+    def time_create(*options: str) -> float:
+        seconds = time_call(create(*options))
+        run([STACKENV, "remove", "new", "--yes"], user.environ)
+        return seconds
+
+    pairs = [(time_create(), time_create("--no-carry")) for _ in range(CREATIONS)]
+    one, other = (statistics.median(column) for column in zip(*pairs))
+    ratio = statistics.median(a / b for a, b in pairs)
+    return f"{kind}: create, against create --no-carry", "report", one, other, ratio
+
+
+def measure_steps(cluster: Cluster, user: User, kind: str) -> Iterator[Row]:
+    """Yield the rows of an srun of many tasks."""
+    python = f"{user.home}/venvs/carrying-1.0/bin/python"
+    srun = f"srun --quiet --overcommit --nodes=2 --ntasks={TASKS}"
+
+    def step(code: str, prelude: str = "") -> Timed:
+        def call() -> None:
+            done = cluster.log_in(f"{prelude}{srun} {python} -c '{code}'")
+            if done.returncode or done.stderr:
+                raise SystemExit(f"{srun}: {done.stdout}{done.stderr}")
+
+        return call
+
+    off = "export STACKENV_CARRY=0 STACKENV_TOLD=carrying/1.0; "
+    load = f"module use {user.home}/modules {user.stack.modulepath.replace(':', ' ')}; module load carrying; "
+    what = f"{kind}: srun of {TASKS}"
+    yield compare(f"{what}, against STACKENV_CARRY=0", "report", step("pass"), step("pass", off), STEPS)
+    yield compare(
+        f"{what}, {NUMPY}, against the module loaded", "report", step(NUMPY), step(NUMPY, load), STEPS
+    )
+
+
+def print_row(row: Row) -> None:
+    what, wanted, first, second, ratio = row
+    print(f"{what:<62} {wanted:>8} {first * 1e3:8.1f} {second * 1e3:8.1f} {ratio:6.2f}", flush=True)
+
+
+def main() -> None:
+    hindrance = "--no-slurm" if "--no-slurm" in sys.argv else find_hindrance()
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {PAIRS} pairs each, {STEPS} of srun")
+    print(f"{'what':<62} {'wanted':>8} {'A ms':>8} {'B ms':>8} {'A/B':>6}")
+    # Where jobs find it too.
+    with tempfile.TemporaryDirectory() as folder:
+        users = {kind: make_kind(Path(folder, kind), kind) for kind in KINDS}
+        for kind, user in users.items():
+            for row in measure_starts(user, kind):
+                print_row(row)
+            print_row(measure_create(user, kind))
+        if hindrance:
+            print(f"no srun: {hindrance}")
+            return
+        with start_cluster("", {}) as cluster:
+            for kind, user in users.items():
+                for row in measure_steps(cluster, user, kind):
+                    print_row(row)
+
+
+if __name__ == "__main__":
+    main()
