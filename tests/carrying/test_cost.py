@@ -57,11 +57,19 @@ def test_nothing_with_the_module_loaded(world: World, loaded: str, tmp_path: Pat
 
 
 def test_bare_the_record_is_read_and_each_module_of_the_users_looked_at(world: World, tmp_path: Path) -> None:
-    recorded = json.loads(world.record.read_text())["carried"]["modulefiles"]
-    start(world.python, bare(world.user), tmp_path)
-    seen = start(world.python, bare(world.user), tmp_path)
-    files = [file["path"] for file in recorded]
-    assert seen.needle == 10 and str(world.modulefile) in files
+    modules = [world.stack.bundle_module, world.stack.other_module]
+    made = world.user.stackenv("create", "two", load=modules)
+    assert made.returncode == 0, made.stderr
+    prefix = world.user.home / "venvs/two-1.0"
+    record = prefix / "stackenv/record.json"
+    files = [file["path"] for file in json.loads(record.read_text())["carried"]["modulefiles"]]
+    assert len(files) == len(modules) and str(world.modulefile) in files
+    start(prefix / "bin/python", bare(world.user), tmp_path)
+    seen = start(prefix / "bin/python", bare(world.user), tmp_path)
+    assert (seen.needle, seen.said) == (10, [])
     # After an exec the second interpreter looks into the record alone.
-    assert len(seen.looks(*files)) == len(files) and not seen.opened(*files)
-    assert len(seen.opened(world.record)) == len(seen.looks(world.record)) == seen.interpreters
+    assert sorted(seen.looks(*files)) == sorted(files) and not seen.opened(*files)
+    assert len(seen.opened(record)) == len(seen.looks(record)) == seen.interpreters
+    # No folder of modules is looked for, nor Lmod.
+    roots = world.stack.modulepath.split(":")
+    assert {path for _, path in seen.calls if path.startswith(tuple(roots))} == set(files)

@@ -12,17 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from needy_stack import KINDS, PYTHON_FOLDER
+from needy_stack import PYTHON_FOLDER
 from traced_starts import Start, bare, read_environment, start
 from worlds import NEXT, TWIN, World, kept, make_world
 
 STRANGER = 74013
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# What the packages come by makes no difference to whether they do: the normal run has each once.
+STACKS = (
+    *("rpath on eb5-pythonpath", "needy on eb4-prefixes"),
+    pytest.param("rpath on eb4-prefixes", marks=pytest.mark.matrix),
+    pytest.param("needy on eb5-pythonpath", marks=pytest.mark.matrix),
+)
+
+
+@pytest.fixture(scope="module", params=STACKS)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return a user and their stack, of each kind."""
-    return make_world(tmp_path_factory.mktemp(request.param), "eb5-pythonpath", request.param)
+    """Return a user and their stack, of each kind and by each way in which modules bring packages."""
+    kind, base = request.param.split(" on ")
+    return make_world(tmp_path_factory.mktemp(kind), base, kind)
 
 
 @contextmanager
@@ -164,6 +173,45 @@ def test_not_carried(world: World, case: str, tmp_path: Path) -> None:
         assert "module load bio/1.0" in line or "stackenv edit bio/1.0 --refresh" in line, line
     else:
         assert seen.said == []
+
+
+def test_the_search_path_is_that_with_the_modules_loaded(world: World, tmp_path: Path) -> None:
+    loaded = begin(world, NOT_CARRIED["its modules"], tmp_path)
+    itself = begin(world, NOT_CARRIED["itself"], tmp_path)
+    carried = begin(world, CARRIED["nothing is loaded"], tmp_path)
+    assert loaded.path == itself.path
+    assert sorted(carried.path) == sorted(loaded.path)
+    # The sitecustomize of EasyBuild 4 puts even the standard library behind all packages.
+    base = f"{world.stack.software}/{world.stack.python_module}/"
+    ours, theirs = ([entry for entry in s.path if not entry.startswith(base)] for s in (carried, loaded))
+    assert ours == theirs and world.stack.needle_packages in ours
+
+
+def test_what_the_modulefile_brings_now_is_carried_after_a_refresh(world: World, tmp_path: Path) -> None:
+    with kept(world.modulefile, world.record):
+        more = tmp_path / "more"
+        more.mkdir()
+        text = world.modulefile.read_text()
+        world.modulefile.write_text(f'{text}prepend_path("PYTHONPATH", "{more}")\n')
+        stale = start(world.python, bare(world.user), tmp_path)
+        assert (stale.needle, len(stale.said)) == ("No module named 'needle'", 1)
+        refreshed = world.user.stackenv("edit", "bio", "--refresh")
+        assert refreshed.returncode == 0, refreshed.stderr
+        seen = start(world.python, bare(world.user), tmp_path)
+        assert (seen.needle, seen.said) == (10, [])
+        assert str(more) in seen.path
+
+
+def test_the_variables_that_the_site_has_chosen_are_its_childrens_too(world: World, tmp_path: Path) -> None:
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\npersonal:\n  carry_variables: [EBROOTNEEDLE, HOME, UNSET]\n")
+    with kept(world.record):
+        refreshed = world.user.stackenv("edit", "bio", "--refresh", STACKENV_SITE_CONFIG=str(configuration))
+        assert refreshed.returncode == 0, refreshed.stderr
+        seen = start(world.python, bare(world.user), tmp_path)
+    assert (seen.needle, seen.said) == (10, [])
+    more = f"EBROOTNEEDLE={world.stack.folder}/{world.stack.bundle_module}"
+    assert seen.child == sorted([*seen.given, more])
 
 
 def test_packages_with_names_of_the_standard_librarys_are_behind_it(world: World, tmp_path: Path) -> None:
