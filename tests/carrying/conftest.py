@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
 from needy_stack import KINDS, NeedleStack, make_needle_stack
+from observing import Bare, make_bare
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,9 @@ def rpath_stack(tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
 def needle_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
     """Return each of the two."""
     return make_needle_stack(tmp_path_factory, "eb5-pythonpath", request.param)
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
+    """Return an environment of each kind, to be started without its modules and compared with itself."""
+    return make_bare(tmp_path_factory)
