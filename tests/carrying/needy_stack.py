@@ -177,7 +177,12 @@ def make_package(folder: Path, below: Stack, version: str, kind: str) -> None:
 
 def compile_shared(source: Path, output: Path, *options: str) -> None:
     """Compile `source`, in C, to the shared object `output`."""
-    command = ["gcc", "-shared", "-fPIC", "-o", output, source, *options]
+    compile_linked(source, output, "-shared", "-fPIC", *options)
+
+
+def compile_linked(source: Path, output: Path, *options: str) -> None:
+    """Compile `source`, in C, to the program `output`."""
+    command = ["gcc", "-o", output, source, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
