@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from needy_stack import NeedleStack
 from stacked import WORK
-from users import User, make_user
+from users import User, make_once, make_user
 
 # Of .work: basedpyright and Snakemake.
 PROGRAMS = WORK / "programs/bin"
@@ -79,21 +80,29 @@ def make_carrier(folder: Path, stack: NeedleStack, added: Path | None = None) ->
 
     It is of the same version of Python; to install them takes longer than the tests.
     """
-    user = make_user(folder, stack)
-    done = user.stackenv("create", "bio", load=[stack.bundle_module])
+    carrier = Carrier(make_user(folder, stack), stack)
+    done = carrier.user.stackenv("create", "bio", load=[stack.bundle_module])
     assert done.returncode == 0, done.stderr
-    (user.home / "report.py").write_text(REPORT)
-    carrier = Carrier(user, stack)
+    (carrier.home / "report.py").write_text(REPORT)
     if added:
         (packages,) = carrier.prefix.glob("lib/python*/site-packages")
         (packages / "added.pth").write_text(f"{added}\n")
     return carrier
 
 
+def share_carrier(factory: pytest.TempPathFactory, stack: NeedleStack, added: Path | None = None) -> Carrier:
+    """Return what `make_carrier` does, made once for all tests that do not change the environment."""
+    name = f"carrier-{stack.kind}" + (f"-{added.parents[2].name}" if added else "")
+
+    def make(path: Path) -> None:
+        make_carrier(path, stack, added)
+
+    folder = make_once(factory, name, make)
+    return Carrier(make_user(folder, stack), stack)
+
+
 def have_or_skip(hindrance: str) -> None:
     """Skip the test when something is in the way; in CI nothing may be."""
-    import pytest
-
     if hindrance and os.environ.get("CI") == "true":
         pytest.fail(f"CI must try it: {hindrance}")
     if hindrance:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from debugging import ANSWER_S, Session, attend, connect
 from needy_stack import NeedleStack
-from programs import JUPYTERS_PACKAGES, REPORT, Carrier, make_carrier
+from programs import JUPYTERS_PACKAGES, REPORT, Carrier, share_carrier
 
 # An extension brings its own, and starts it by its path.
 BUNDLED = JUPYTERS_PACKAGES / "debugpy"
@@ -32,7 +32,7 @@ OURS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "EBPYTHONPREFIXES", "EBRO
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, JUPYTERS_PACKAGES)
+    return share_carrier(tmp_path_factory, needle_stack, JUPYTERS_PACKAGES)
 
 
 @contextlib.contextmanager

@@ -14,13 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
 
 from jupyters import Jupyter
 from needy_stack import NeedleStack
-from programs import JUPYTERS_PACKAGES, REPORT, Carrier, make_carrier
+from programs import JUPYTERS_PACKAGES, REPORT, Carrier, share_carrier
 
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
     """Return a user who has made a kernel without any module."""
-    carrier = make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, JUPYTERS_PACKAGES)
+    carrier = share_carrier(tmp_path_factory, needle_stack, JUPYTERS_PACKAGES)
     words = [carrier.python, "-m", "ipykernel", "install", "--user", "--name", "plain"]
     done = subprocess.run(words, env=carrier.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "stackenv" not in done.stderr, done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from needy_stack import NeedleStack
-from programs import PROGRAMS, Carrier, make_carrier
+from programs import PROGRAMS, Carrier, share_carrier
 
 (SNAKEMAKES_PACKAGES,) = (PROGRAMS.parent).glob("lib/python*/site-packages")
 # env shows what a rule is started with.
@@ -32,7 +32,7 @@ SCRIPT = (
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack, SNAKEMAKES_PACKAGES)
+    return share_carrier(tmp_path_factory, needle_stack, SNAKEMAKES_PACKAGES)
 
 
 def run_rules(carrier: Carrier, folder: Path, how: str, *snakemake: str) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from needy_stack import NeedleStack
-from programs import Carrier, have_or_skip, make_carrier
+from programs import Carrier, have_or_skip, share_carrier
 from starts import DAEMONS, START, find_hindrance, start
 
 
 @pytest.fixture(scope="module")
 def carrier(needle_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> Carrier:
-    return make_carrier(tmp_path_factory.mktemp("carrier"), needle_stack)
+    return share_carrier(tmp_path_factory, needle_stack)
 
 
 @pytest.mark.parametrize("way", START)
