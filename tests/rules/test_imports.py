@@ -163,8 +163,8 @@ def test_a_bar_counts_what_is_done_in_both_tries(modules, soon) -> None:
     groups = [["works", "ends", "exits"], ["hangs"]]
     with closing(RunningImports(sys.executable, groups, modules)) as imports:
         imports.list_failed(showing)
-    # While the last one hangs it is not done; how far it came at the very end is not heard.
-    assert bars[0] == ["importing", 4, 3] and bars[1][:2] == ["importing", 1]
+    # While the last one hangs it is not done; how far it came at the very end may be heard or not.
+    assert bars[0][:2] == ["importing", 4] and bars[0][2] in (3, 4) and bars[1][:2] == ["importing", 1]
 
 
 def test_a_cycle_of_a_package_s_own_is_not_tried_again(modules, tmp_path) -> None:
