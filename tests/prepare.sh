@@ -14,7 +14,7 @@ prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
 prepare_checkout=$(dirname "$prepare_tests")
 prepare_work=$prepare_checkout/.work
 prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git python3 python3-venv python3-dev gcc make'
-prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3"
+prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3 acl"
 prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
 prepare_packages="$prepare_packages cron at openssh-server openssh-client screen"
 # Slurm loads libpmix.so, which is the -dev package's.
@@ -58,6 +58,9 @@ prepare_has() {
     slurm-client)
         command -v sbatch >/dev/null 2>&1
         ;;
+    acl)
+        command -v setfacl >/dev/null 2>&1
+        ;;
     cron)
         command -v crontab >/dev/null 2>&1
         ;;
@@ -94,7 +97,7 @@ prepare: nothing was changed. As root, on Debian or Ubuntu:
   apt-get update && apt-get install -y --no-install-recommends $1
 or on RHEL and its kin (Lmod, fish, ShellCheck and Slurm are in EPEL: dnf install -y epel-release):
   dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make \\
-    squashfs-tools squashfuse fuse3 munge slurm slurm-slurmctld slurm-slurmd lua luarocks \\
+    squashfs-tools squashfuse fuse3 acl munge slurm slurm-slurmctld slurm-slurmd lua luarocks \\
     cronie at openssh-server openssh-clients screen
   luarocks install luacheck
 EOF

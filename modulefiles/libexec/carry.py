@@ -73,8 +73,8 @@ def find_record(prefix, is_packed):
 
 def read_record(path, own):
     """Return the text of the record, unless more people can write it than the file of the status `own`."""
-    # What is no file must not be waited for.
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    # What is no file must not be waited for; a link leads to a file that was written for something else.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     with open(handle, "rb") as stream:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:

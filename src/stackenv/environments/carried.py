@@ -30,9 +30,10 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
 
     Its packages are installed already: what was built here may need the modules' libraries.
     """
-    record = replace(record, carried=None, carry_off=choose_carry_off(record.carry_off == "user", settings))
-    if record.carry_off or not (record.layers and record.modules and record.python):
-        return record
+    carry_off = choose_carry_off(record.carry_off == "user", settings)
+    nothing = replace(record, carried=None, carry_off=carry_off)
+    if carry_off or not (record.layers and record.modules and record.python):
+        return nothing
     try:
         carried = describe_carried(record, stack, load_elsewhere(stack, lmod), settings)
     except (StackenvError, OSError, subprocess.SubprocessError) as error:
@@ -40,13 +41,13 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
             f"the Python of {record.full_name} finds the packages of its modules only while these are "
             f"loaded: in a clean session they cannot be loaded: {getattr(error, 'message', explain(error))}"
         )
-        return record
+        return nothing
     if not carried.starts_bare:
         tell(
             f"the Python of {record.full_name} starts only while its modules are loaded, since it needs a "
             "library or a variable of theirs"
         )
-    return replace(record, carried=carried)
+    return replace(record, carried=carried, carry_off=carry_off)
 
 
 def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:
@@ -62,11 +63,11 @@ def describe_carried(
     entries = {variable: list_common(variable, elsewhere, stack.environ) for variable in SEPARATORS}
     python_path, prefixes = entries["PYTHONPATH"], entries["EBPYTHONPREFIXES"]
     preload, library_path = entries["LD_PRELOAD"], entries["LD_LIBRARY_PATH"]
-    # Of `venv --copies` it is a program of its own; a packed one is in its image.
-    own = Path(record.path, "bin/python")
-    program = str(own) if own.exists() else record.python.executable
+    program = find_program(record)
     folders = list_package_folders(record, python_path, prefixes)
-    needed = preload or needs_library_path(program, folders, library_path)
+    # What is in an image is as it was when this was asked before.
+    needed = preload or (record.packed and record.carried and record.carried.libraries)
+    needed = needed or needs_library_path(program, folders, library_path)
     names = [n for n in settings.carry_variables if is_common(elsewhere.get(n), stack.environ.get(n))]
     return Carried(
         modulefiles=tuple(describe_modulefile(path) for path in list_modulefiles(record, elsewhere)),
@@ -79,6 +80,14 @@ def describe_carried(
         cpu_features=() if settings.carry_on_any_cpu else list_cpu_features(),
         starts_bare=starts_bare(program),
     )
+
+
+def find_program(record: Record) -> str:
+    """Return the path of the Python that is started; that of a packed one is in its image, and a link."""
+    assert record.python is not None
+    # Of `venv --copies` it is a program of its own.
+    own = Path(record.path, "bin/python")
+    return record.python.executable if record.packed or not own.exists() else str(own)
 
 
 def is_common(one: str | None, other: str | None) -> bool:

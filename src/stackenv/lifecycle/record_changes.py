@@ -12,7 +12,7 @@ from stackenv.environments.conda_environment import capture_record, load_conda_s
 from stackenv.environments.context import Context
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.venv import read_venv
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
@@ -103,6 +103,13 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
             f"{record.full_name} is a conda environment: its Python needs no modules, and carries none",
             "--carry and --no-carry are for venvs",
         )
+    if carry and not record.layers:
+        raise UsageError(
+            f"{record.full_name} cannot carry its modules: it was adopted with --no-pth, and so has no file "
+            "that its Python reads at its start",
+            f"stackenv remove {record.full_name}, which keeps its files; then: stackenv adopt "
+            f"{quote_word(record.path)} {record.name} --version {record.version}",
+        )
     settings = context.configuration.personal
     if carry and not settings.carry:
         raise UsageError(
@@ -134,8 +141,7 @@ def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
 def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
     """Return `record` with what its modules hold now, or with what its conda activation does now."""
     if record.packed:
-        # Its Python is in the image, and nothing is installed into that.
-        return record
+        return refresh_packed(record, context)
     if record.kind == "venv":
         return restack(record, record.modules, context)
     if dry_run:
@@ -143,6 +149,26 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
         return record
     seen = choose_modules_seen(record, record.sees_modules == "user", context)
     return capture_record(seen, context)
+
+
+def refresh_packed(record: Record, context: Context) -> Record:
+    """Return the packed `record` with what its Python brings of its modules, which is read beside the image.
+
+    The rest is in the image: so is that nothing is to be brought.
+    """
+    if record.kind != "venv" or record.carry_off or not record.modules:
+        return record
+    require_module_names(record.modules, f"module spider {record.modules[0]}")
+    lmod = Lmod.find(context.environ)
+    stack = require_no_personal(load_stack(lmod, record.modules))
+    found = stack.python.executable if stack.python else ""
+    if record.python and record.python.module and found != record.python.executable:
+        raise StackenvError(
+            f"{record.full_name} is based on {record.python.executable}, and its modules bring "
+            f"{found or 'no Python'}; nothing was changed",
+            f"type first: stackenv unpack {record.full_name}; then: stackenv rebuild {record.full_name}",
+        )
+    return complete_carried(base_on(record, stack), stack, lmod, context.configuration.personal)
 
 
 def base_on(record: Record, stack: Stack) -> Record:

@@ -1,0 +1,120 @@
+"""Adopted venvs, by what made them, moved, copied or reached by a link, whose Python is started bare."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from needy_stack import FIND, NeedleStack
+from users import User, make_user
+
+LOADER = "import os; assert not [n for n in os.environ if n.startswith(('LD_', 'STACKENV_'))]"
+# By what makes it, with PYTHON and FOLDER; with pip or without makes no difference to it.
+MAKERS = {
+    "venv": "PYTHON -m venv --without-pip FOLDER",
+    "copies": "PYTHON -m venv --without-pip --copies FOLDER",
+    "virtualenv": "virtualenv -q --no-download -p PYTHON FOLDER",
+    "virtualenv-copies": "virtualenv -q --no-download --copies --no-pip -p PYTHON FOLDER",
+    "uv": "uv venv -q -p PYTHON FOLDER",
+    "on-a-venv": "PYTHON -m venv --without-pip first && first/bin/python -m venv --without-pip FOLDER",
+}
+
+
+@pytest.fixture
+def user(tmp_path: Path, needy_stack: NeedleStack) -> User:
+    return make_user(tmp_path, needy_stack)
+
+
+def make(user: User, maker: str = "venv", folder: str = "mine") -> Path:
+    """Return the folder, in the home, of a venv that was made with the modules loaded."""
+    python = f"{user.stack.software}/{user.stack.python_module}/bin/python3"
+    quoted = "'" + folder.replace("'", "'\\''") + "'"
+    command = MAKERS[maker].replace("PYTHON", python).replace("FOLDER", quoted)
+    made = user.run(f"module load {user.stack.bundle_module} && {command}")
+    assert made.returncode == 0, made.stderr
+    return user.home / folder
+
+
+def adopt(user: User, folder: Path, *options: str) -> None:
+    done = user.stackenv("adopt", str(folder), "mine", *options, load=[user.stack.bundle_module])
+    assert done.returncode == 0, done.stderr
+
+
+def start(folder: Path, code: str = f"{FIND}; {LOADER}") -> subprocess.CompletedProcess[str]:
+    """Start the Python in `folder` with nothing but a PATH."""
+    return subprocess.run(
+        [folder / "bin/python", "-c", code],
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def says_10(folder: Path) -> bool:
+    found = start(folder)
+    assert (found.stdout, found.stderr) == ("10\n", "")
+    return True
+
+
+@pytest.mark.parametrize("maker", list(MAKERS))
+def test_it_finds_its_modules_whatever_made_it(user: User, maker: str) -> None:
+    folder = make(user, maker)
+    adopt(user, folder)
+    assert says_10(folder)
+    found = start(folder, "import sys; print(sys.prefix, sys.executable)")
+    assert found.stdout == f"{folder} {folder}/bin/python\n"
+
+
+@pytest.mark.parametrize("name", ["two words", 'it\'s "quoted" $HOME', "Umgebung für ü 日本", "a;b&c", "-x"])
+def test_odd_names_of_folders(user: User, name: str) -> None:
+    folder = make(user, folder=f"odd/{name}")
+    adopt(user, folder)
+    assert says_10(folder)
+
+
+def test_with_no_pth_nothing_is_carried_and_carry_says_what_to_type(user: User) -> None:
+    folder = make(user)
+    adopt(user, folder, "--no-pth")
+    found = start(folder)
+    assert found.returncode == 1 and "No module named 'needle'" in found.stderr
+    assert "stackenv" not in found.stderr
+    refused = user.stackenv("edit", "mine", "--carry")
+    assert refused.returncode == 2, refused.stderr
+    assert "was adopted with --no-pth" in " ".join(refused.stderr.split())
+    remove, _, again = refused.stderr.rpartition("hint: ")[2].strip().partition("; then: ")
+    assert remove == "stackenv remove mine/1.0, which keeps its files"
+    for command in ("stackenv remove mine/1.0 --yes", again):
+        done = user.run(f"module load {user.stack.bundle_module}; {command}")
+        assert done.returncode == 0, done.stderr
+    assert says_10(folder)
+
+
+def test_a_home_that_is_a_link(user: User) -> None:
+    folder = make(user)
+    link = user.home.parent / "link"
+    link.symlink_to(user.home)
+    adopt(user, link / "mine")
+    assert says_10(folder) and says_10(link / "mine")
+
+
+def test_one_that_was_moved_goes_on_and_does_once_it_is_adopted_again(user: User) -> None:
+    folder = make(user)
+    adopt(user, folder)
+    moved = folder.rename(user.home / "moved")
+    assert says_10(moved)
+    adopt(user, moved)
+    assert says_10(moved)
+
+
+def test_a_copy_goes_on_until_the_modules_change(user: User) -> None:
+    folder, copy = make(user), user.home / "copy"
+    adopt(user, folder)
+    subprocess.run(["cp", "-a", folder, copy], check=True)
+    assert says_10(copy)
+    shutil.rmtree(folder)
+    assert says_10(copy)

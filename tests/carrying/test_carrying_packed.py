@@ -1,0 +1,154 @@
+"""A packed environment whose Python is started without modules, in both ways; the record beside the image."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from made_again import make_again
+from needy_stack import FIND, KINDS, NeedleStack, describe_needle_stack, write_modules
+from packing import make_packing_user, require_fuse, unmounting
+from stacked import open_stack
+from users import User
+
+CODE = f"import Bio, os; {FIND}; assert not [n for n in os.environ if n.startswith('LD_')]"
+
+
+def make_user_with(folder: Path, kind: str) -> User:
+    """Return a user of a stack of their own, whose modulefiles a test may change, with an environment."""
+    below = open_stack("eb5-pythonpath")
+    (folder / "needle").mkdir()
+    write_modules(folder / "needle", below, kind)
+    stack = describe_needle_stack(folder / "needle", below, kind)
+    user = make_packing_user(folder, stack)
+    made = user.stackenv("create", "bio", "biopython", load=[stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    return user
+
+
+@pytest.fixture(params=KINDS)
+def packer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    require_fuse()
+    folder = tmp_path_factory.getbasetemp() / f"packer-{request.param}"
+    with unmounting(folder):
+        yield make_again(folder, lambda place: make_user_with(place, request.param))
+
+
+def stack_of(user: User) -> NeedleStack:
+    assert isinstance(user.stack, NeedleStack)
+    return user.stack
+
+
+def stackenv(user: User, *words: str) -> str:
+    done = user.stackenv(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def start(user: User, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Start the environment's Python by its path with nothing but a home."""
+    return subprocess.run(
+        [user.home / "venvs/bio-1.0/bin/python", *(words or ("-c", CODE))],
+        env={"HOME": str(user.home), "PATH": "/usr/bin:/bin", **environ},
+        cwd=user.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def read_record(user: User) -> dict:
+    return json.loads((user.home / "venvs/bio-1.0/stackenv/record.json").read_text())
+
+
+def change_modulefile(user: User) -> None:
+    path = Path(stack_of(user).folder, "modules/Needle/1.0.lua")
+    path.write_text(f"{path.read_text()}-- built again\n")
+
+
+def test_packed_and_unpacked_it_brings_what_it_did_before(packer: User) -> None:
+    before = read_record(packer)["carried"]
+    prefix = packer.home / "venvs/bio-1.0"
+    for way in ("session", "namespace"):
+        if way == "namespace":
+            # At another path it would not find what it says.
+            next(prefix.glob("lib/python3*/site-packages")).joinpath("place.py").write_text(f"'{prefix}'\n")
+        stackenv(packer, "pack", "bio")
+        record = read_record(packer)
+        assert (record["packed"]["way"], record["carried"]) == (way, before)
+        found = start(packer)
+        assert (found.stdout, found.stderr) == ("10\n", ""), way
+        off = start(packer, STACKENV_CARRY="0")
+        assert off.returncode == 1 and "was made on Needle/1.0 (not loaded)" in off.stderr
+        stackenv(packer, "unpack", "bio")
+        found = start(packer)
+        assert (found.stdout, found.stderr) == ("10\n", "") and read_record(packer)["carried"] == before
+
+
+def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
+    stackenv(packer, "pack", "bio")
+    image = packer.home / "venvs/bio-1.0/stackenv/environment.squashfs"
+    before, inode = read_record(packer), image.stat().st_ino
+    change_modulefile(packer)
+    stale = start(packer)
+    modulefile = f"{stack_of(packer).folder}/modules/Needle/1.0.lua"
+    assert stale.returncode == 1 and stale.stderr.startswith(
+        "stackenv: the environment bio/1.0 runs without its modules: "
+        f"the modulefile {modulefile} has changed; type: stackenv edit bio/1.0 --refresh\n"
+    )
+    shown = stackenv(packer, "edit", "bio", "--refresh", "--dry-run")
+    assert read_record(packer) == before, shown
+    assert "carry what its modules hold now" in stackenv(packer, "edit", "bio", "--refresh")
+    found = start(packer)
+    assert (found.stdout, found.stderr) == ("10\n", "")
+    after = read_record(packer)
+    assert after["carried"].pop("modulefiles") != before["carried"].pop("modulefiles")
+    assert after == before and image.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("packer", ["needy"], indirect=True)
+def test_what_its_own_packages_needed_when_it_was_packed_they_still_need(packer: User) -> None:
+    # As if the library was needed by what is in the image alone, which is not looked into.
+    stackenv(packer, "pack", "bio")
+    libraries = read_record(packer)["carried"]["libraries"]
+    shutil.rmtree(Path(stack_of(packer).folder, "Needle/1.0/lib"))
+    stackenv(packer, "edit", "bio", "--refresh")
+    assert read_record(packer)["carried"]["libraries"] == libraries != []
+
+
+def test_what_is_in_the_image_is_not_changed_beside_it(packer: User) -> None:
+    stackenv(packer, "pack", "bio")
+    before = read_record(packer)
+    for words in (("--no-carry",), ("--carry",), ("-m", stack_of(packer).other_version)):
+        refused = packer.stackenv("edit", "bio", *words)
+        assert refused.returncode == 1 and "is packed and cannot be changed" in refused.stderr
+        assert "stackenv unpack bio/1.0" in refused.stderr
+    assert read_record(packer) == before
+    stackenv(packer, "unpack", "bio")
+    stackenv(packer, "edit", "bio", "--no-carry")
+    stackenv(packer, "pack", "bio")
+    stackenv(packer, "edit", "bio", "--refresh")
+    assert read_record(packer)["carried"] is None
+    off = start(packer)
+    assert off.returncode == 1 and "was made on Needle/1.0 (not loaded)" in off.stderr
+
+
+def test_a_refresh_where_the_modules_bring_another_python_changes_nothing(packer: User) -> None:
+    stackenv(packer, "pack", "bio")
+    before = read_record(packer)
+    path = Path(stack_of(packer).folder, "modules/Needle/1.0.lua")
+    text = path.read_text()
+    path.write_text(text.replace(stack_of(packer).numpy_module, stack_of(packer).next_bundle_module))
+    refused = packer.stackenv("edit", "bio", "--refresh")
+    assert refused.returncode == 1 and "nothing was changed" in refused.stderr, refused.stderr
+    assert "stackenv unpack bio/1.0; then: stackenv rebuild bio/1.0" in refused.stderr
+    assert read_record(packer) == before
+    path.unlink()
+    refused = packer.stackenv("edit", "bio", "--refresh")
+    assert refused.returncode == 7 and "module spider Needle/1.0" in refused.stderr
+    assert read_record(packer) == before

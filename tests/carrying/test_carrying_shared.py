@@ -1,0 +1,189 @@
+"""An environment of a project, started without its modules: by a colleague, a stranger, root; its record."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from needy_stack import FIND, NeedleStack, describe_needle_stack, write_modules
+from projects import GROUP, MEMBER, OWNER, STRANGER, Project, become_user, making_project
+from stacked import open_stack
+
+READ = f"{FIND}; import numpy, os; assert 'LD_LIBRARY_PATH' not in os.environ"
+
+
+def make_readable_stack(folder: Path) -> NeedleStack:
+    """Return a stack below `folder`, which other users may read, whose package needs LD_LIBRARY_PATH."""
+    below = open_stack("eb5-pythonpath")
+    (folder / "needle").mkdir()
+    write_modules(folder / "needle", below, "needy")
+    return describe_needle_stack(folder / "needle", below, "needy")
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Project]:
+    """A project that everybody may read, in which the owner has made an environment."""
+    with making_project(make_readable_stack) as project:
+        load = f"module load {project.owner.stack.bundle_module}"
+        done = project.as_owner(f"{load}; stackenv create --shared {project.root} tool")
+        assert done.returncode == 0, done.stderr
+        yield project
+
+
+@pytest.fixture
+def record(project: Project) -> Iterator[Path]:
+    """The record of the environment, which is put back when the test ends."""
+    path = project.root / "venvs/tool-1.0/stackenv/record.json"
+    text, found = path.read_bytes(), path.stat()
+    yield path
+    path.unlink()
+    path.write_bytes(text)
+    os.chown(path, found.st_uid, found.st_gid)
+    path.chmod(found.st_mode & 0o777)
+
+
+def start(project: Project, number: int, group: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """Start the environment's Python as a user, with nothing in its environment but a home."""
+    python = project.root / "venvs/tool-1.0/bin/python"
+    return subprocess.run(
+        [*become_user(number, group), python, *(words or ("-c", READ))],
+        env={"HOME": str(project.member.home), "PATH": "/usr/bin:/bin"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def open_to_all(project: Project) -> None:
+    """Let strangers read the project, as where software for a whole cluster is kept."""
+    subprocess.run(["chmod", "-R", "o+rX", project.root], check=True)
+
+
+def test_the_owner_and_a_colleague_start_it_without_modules(project: Project) -> None:
+    assert (project.root / "venvs/tool-1.0/stackenv/record.json").stat().st_mode & 0o777 == 0o660
+    for number in (OWNER, MEMBER):
+        found = start(project, number, GROUP)
+        assert (found.stdout, found.stderr) == ("10\n", "")
+
+
+def test_a_stranger_and_root_start_it_where_they_may_read_it(project: Project) -> None:
+    open_to_all(project)
+    found = start(project, STRANGER, STRANGER)
+    assert (found.stdout, found.stderr) == ("10\n", "")
+    found = start(project, 0, 0)
+    assert (found.stdout, found.stderr) == ("10\n", "")
+
+
+@pytest.mark.parametrize("who", ["owner", "member", "stranger", "root"])
+def test_a_record_of_a_strangers_is_not_obeyed_and_one_line_says_so(
+    project: Project, record: Path, who: str
+) -> None:
+    open_to_all(project)
+    os.chown(record, STRANGER + 1, GROUP)
+    number, group = {
+        "owner": (OWNER, GROUP),
+        "member": (MEMBER, GROUP),
+        "stranger": (STRANGER, STRANGER),
+        "root": (0, 0),
+    }[who]
+    found = start(project, number, group, "-c", "import sys; print(len(sys.path))")
+    assert found.returncode == 0 and found.stderr.count("\n") == 1
+    assert f"somebody else could have written {record}" in found.stderr
+    assert "type: stackenv edit tool/1.0 --refresh" in found.stderr
+
+
+@pytest.mark.parametrize("mode", [0o662, 0o666])
+def test_a_record_that_everybody_may_write_is_not_obeyed(project: Project, record: Path, mode: int) -> None:
+    record.chmod(mode)
+    found = start(project, MEMBER, GROUP, "-c", "")
+    assert "somebody else could have written" in found.stderr
+
+
+def test_a_record_of_another_group_is_not_obeyed_where_that_may_write_it(
+    project: Project, record: Path
+) -> None:
+    os.chown(record, OWNER, STRANGER)
+    record.chmod(0o664)
+    assert "somebody else could have written" in start(project, MEMBER, GROUP, "-c", "").stderr
+    record.chmod(0o644)
+    assert start(project, MEMBER, GROUP).stdout == "10\n"
+
+
+def test_a_link_a_folder_and_a_pipe_are_no_record(project: Project, record: Path) -> None:
+    text = record.read_bytes()
+    elsewhere = project.root / "elsewhere.json"
+    elsewhere.write_bytes(text)
+    os.chown(elsewhere, OWNER, GROUP)
+    for make in (lambda: record.symlink_to(elsewhere), record.mkdir, lambda: os.mkfifo(record)):
+        record.unlink()
+        make()
+        if not record.is_symlink():
+            os.chown(record, OWNER, GROUP)
+        found = start(project, MEMBER, GROUP, "-c", "print(1)")
+        assert found.stdout == "1\n" and found.stderr.count("\n") == 1
+        assert "the environment tool/1.0 runs without its modules: " in found.stderr
+        if record.is_dir() and not record.is_symlink():
+            record.rmdir()
+            record.write_text("")
+
+
+def test_a_record_that_is_replaced_while_python_starts_is_one_of_the_two(
+    project: Project, record: Path
+) -> None:
+    text = record.read_bytes()
+    other = json.loads(text)
+    other["carried"] = None
+    texts = [text, json.dumps(other).encode()]
+    draft = record.with_name("draft")
+    starts = [
+        subprocess.Popen(
+            [project.root / "venvs/tool-1.0/bin/python", "-c", READ],
+            env={"PATH": "/usr/bin:/bin"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(20)
+    ]
+    number = 0
+    while any(process.poll() is None for process in starts):
+        number += 1
+        draft.write_bytes(texts[number % 2])
+        os.chown(draft, OWNER, GROUP)
+        draft.rename(record)
+    for process in starts:
+        out, err = process.communicate()
+        carried = (out, err) == ("10\n", "")
+        assert carried or ("was made on" in err and "No module named 'needle'" in err), (out, err)
+        assert "somebody else" not in err
+
+
+def test_a_colleague_refreshes_it_and_all_go_on(project: Project) -> None:
+    modulefile = Path(project.owner.stack.modulepath.split(":")[0], "Needle/1.0.lua")
+    modulefile.write_text(f"{modulefile.read_text()}-- built again\n")
+    assert "has changed; type: stackenv edit tool/1.0 --refresh" in start(project, OWNER, GROUP).stderr
+    done = project.as_member(f"umask 002; stackenv edit tool --refresh --shared {project.root}")
+    assert done.returncode == 0, done.stderr
+    assert (project.root / "venvs/tool-1.0/stackenv/record.json").stat().st_uid == MEMBER
+    open_to_all(project)
+    for number, group in ((OWNER, GROUP), (MEMBER, GROUP), (STRANGER, STRANGER), (0, 0)):
+        found = start(project, number, group)
+        assert (found.stdout, found.stderr) == ("10\n", "")
+
+
+def test_an_access_list_that_lets_a_stranger_write_the_record_is_not_obeyed(
+    project: Project, record: Path
+) -> None:
+    layers = next((project.root / "venvs/tool-1.0").glob("lib/python3*/site-packages/_stackenv_layers.py"))
+    for path in (record, layers):
+        path.chmod(0o640)
+    done = subprocess.run(["setfacl", "-m", f"u:{STRANGER}:rw", record], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"there are no access lists here: {done.stderr!r}")
+    assert "somebody else could have written" in start(project, MEMBER, GROUP, "-c", "").stderr
