@@ -94,7 +94,7 @@ def test_a_record_of_a_strangers_is_not_obeyed_and_one_line_says_so(
     }[who]
     found = start(project, number, group, "-c", "import sys; print(len(sys.path))")
     assert found.returncode == 0 and found.stderr.count("\n") == 1
-    assert f"somebody else could have written {record}" in found.stderr
+    assert f"its record, {record}, could have been written by somebody else" in found.stderr
     assert "type: stackenv edit tool/1.0 --refresh" in found.stderr
 
 
@@ -102,7 +102,7 @@ def test_a_record_of_a_strangers_is_not_obeyed_and_one_line_says_so(
 def test_a_record_that_everybody_may_write_is_not_obeyed(project: Project, record: Path, mode: int) -> None:
     record.chmod(mode)
     found = start(project, MEMBER, GROUP, "-c", "")
-    assert "somebody else could have written" in found.stderr
+    assert "could have been written by somebody else" in found.stderr
 
 
 def test_a_record_of_another_group_is_not_obeyed_where_that_may_write_it(
@@ -110,7 +110,7 @@ def test_a_record_of_another_group_is_not_obeyed_where_that_may_write_it(
 ) -> None:
     os.chown(record, OWNER, STRANGER)
     record.chmod(0o664)
-    assert "somebody else could have written" in start(project, MEMBER, GROUP, "-c", "").stderr
+    assert "could have been written by somebody else" in start(project, MEMBER, GROUP, "-c", "").stderr
     record.chmod(0o644)
     assert start(project, MEMBER, GROUP).stdout == "10\n"
 
@@ -161,7 +161,7 @@ def test_a_record_that_is_replaced_while_python_starts_is_one_of_the_two(
         out, err = process.communicate()
         carried = (out, err) == ("10\n", "")
         assert carried or ("was made on" in err and "No module named 'needle'" in err), (out, err)
-        assert "somebody else" not in err
+        assert "written by" not in err
 
 
 def test_a_colleague_refreshes_it_and_all_go_on(project: Project) -> None:
@@ -186,4 +186,4 @@ def test_an_access_list_that_lets_a_stranger_write_the_record_is_not_obeyed(
     done = subprocess.run(["setfacl", "-m", f"u:{STRANGER}:rw", record], capture_output=True, check=False)
     if done.returncode:
         pytest.skip(f"there are no access lists here: {done.stderr!r}")
-    assert "somebody else could have written" in start(project, MEMBER, GROUP, "-c", "").stderr
+    assert "could have been written by somebody else" in start(project, MEMBER, GROUP, "-c", "").stderr

@@ -66,8 +66,8 @@ def describe_carried(
     program = find_program(record)
     folders = list_package_folders(record, python_path, prefixes)
     # What is in an image is as it was when this was asked before.
-    needed = preload or (record.packed and record.carried and record.carried.libraries)
-    needed = needed or needs_library_path(program, folders, library_path)
+    in_image = record.carried.libraries if record.packed and record.carried else ()
+    needed = preload or in_image or needs_library_path(program, folders, library_path)
     names = [n for n in settings.carry_variables if is_common(elsewhere.get(n), stack.environ.get(n))]
     return Carried(
         modulefiles=tuple(describe_modulefile(path) for path in list_modulefiles(record, elsewhere)),
