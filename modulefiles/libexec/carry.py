@@ -31,6 +31,10 @@ class StaleError(NotCarriedError):
     """The record is not, or no more, to be used: stackenv writes it again."""
 
 
+class GoneError(NotCarriedError):
+    """A module is not there, on this machine or for good: `stackenv check` tells which, and what to do."""
+
+
 def read_carried(own_file, is_packed, loaded, again=False):
     """Return what the record says is carried, where it may be: `loaded` are the modules that are loaded.
 
@@ -189,12 +193,15 @@ def name_of(module):
 
 
 def require_unchanged(modulefiles):
-    """Raise StaleError where one of `modulefiles` is not what it was: it may bring others now."""
+    """Raise StaleError where one of `modulefiles` is not what it was: it may bring others now.
+
+    Raises GoneError where it is not there.
+    """
     for path, size_bytes, modified_ns, sha256 in modulefiles:
         try:
             found = os.stat(path)
         except OSError as error:
-            raise StaleError("the modulefile %s is gone" % path) from error
+            raise GoneError("the modulefile %s is not there" % path) from error
         if (found.st_size, found.st_mtime_ns) == (size_bytes, modified_ns):
             continue
         if found.st_size != size_bytes or not has_hash(path, found, sha256):

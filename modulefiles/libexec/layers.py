@@ -404,6 +404,8 @@ def bring_modules():
         carried = carry.read_carried(__file__, bool(HELD), loaded, restarted)
     except carry.StaleError as error:
         return describe_without(str(error), REFRESH)
+    except carry.GoneError as error:
+        return describe_without(str(error), "stackenv check " + NAME)
     except carry.NotCarriedError as error:
         return describe_without(str(error), HINT) if str(error) else describe_missing(missing, loaded)
     why = carry.restart(carried, carry.find_prefix(__file__))

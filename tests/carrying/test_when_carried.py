@@ -129,7 +129,9 @@ NOT_CARRIED = {
     "its Python alone": Case(load="module load {stack.python_module}", said=NOT_LOADED),
     "another numpy": Case(load="module load {stack.next_bundle_module}", said=NOT_LOADED),
     "it is switched off": Case(variables=(("STACKENV_CARRY", "0"),), said=NOT_LOADED),
-    "the modulefile is gone": Case(change=without_modulefile, said="{modulefile}"),
+    "the modulefile is gone": Case(
+        change=without_modulefile, said="{modulefile} is not there; type: stackenv check bio/1.0"
+    ),
     "the modulefile has changed": Case(change=changed_modulefile, said="changed"),
     "the modulefile has changed, not its size": Case(change=changed_within_its_size, said="changed"),
     "a stranger has written the record": Case(change=record_of_a_stranger, said="{record}"),
@@ -170,7 +172,8 @@ def test_not_carried(world: World, case: str, tmp_path: Path) -> None:
         assert (
             expected.said.format(stack=world.stack, modulefile=world.modulefile, record=world.record) in line
         )
-        assert "module load bio/1.0" in line or "stackenv edit bio/1.0 --refresh" in line, line
+        hints = ("module load bio/1.0", "stackenv edit bio/1.0 --refresh", "stackenv check bio/1.0")
+        assert line.endswith(hints), line
     else:
         assert seen.said == []
 
