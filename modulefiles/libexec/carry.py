@@ -222,11 +222,11 @@ def require_cpu(cpu, features):
     """Raise NotCarriedError where this CPU lacks one of `features`: a program would end by SIGILL."""
     if not features:
         return
-    lacking = set(features).difference(read_cpu_features())
+    found = read_cpu_features()
+    lacking = ", ".join(sorted(set(features).difference(found)))
     if lacking:
-        raise NotCarriedError(
-            "its modules were loaded on the CPU %s; this one lacks %s" % (cpu, ", ".join(sorted(lacking)))
-        )
+        here = "this one lacks " + lacking if found else "this one is unknown: /proc/cpuinfo does not say"
+        raise NotCarriedError("its modules were loaded on the CPU %s; %s" % (cpu, here))
 
 
 def read_cpu_features():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ MAKERS = (
 )
 
 
+@pytest.mark.each_value("stack", "maker")
 @pytest.mark.parametrize("maker", MAKERS)
 def test_an_adopted_one(user: User, stack: NeedleStack, maker: str, tmp_path: Path) -> None:
     name = maker.partition(" ")[0] + "-copies" * ("--copies" in maker)
@@ -165,13 +167,17 @@ def test_on_a_machine_whose_processor_lacks_what_the_record_has_by_a_proc_cpuinf
 ) -> None:
     python = make(user, "fast")
     lines = Path("/proc/cpuinfo").read_text().splitlines(keepends=True)
-    (tmp_path / "cpuinfo").write_text(
-        "".join("flags\t\t: fpu sse sse2\n" if line.startswith("flags") else line for line in lines)
-    )
-    seen = run_elsewhere(python, user, tmp_path, f"mount --bind {tmp_path}/cpuinfo /proc/cpuinfo")
-    assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
-    (line,) = seen.said
-    assert line.startswith("stackenv: ") and "module load fast/1.0" in line, line
+    recorded = json.loads((python.parents[1] / "stackenv/record.json").read_text())["carried"]
+    first, *others = recorded["cpu_features"]
+    for flags, said in ((" ".join(others), f"this one lacks {first};"), ("", "this one is unknown: ")):
+        (tmp_path / "cpuinfo").write_text(
+            "".join(f"flags\t\t: {flags}\n" if line.startswith("flags") else line for line in lines)
+        )
+        seen = run_elsewhere(python, user, tmp_path, f"mount --bind {tmp_path}/cpuinfo /proc/cpuinfo")
+        assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
+        (line,) = seen.said
+        assert f"its modules were loaded on the CPU {recorded['cpu']}; {said}" in line, line
+        assert line.startswith("stackenv: ") and line.endswith("module load fast/1.0"), line
 
 
 def test_in_a_container_without_the_modulefiles(user: User, stack: NeedleStack, tmp_path: Path) -> None:
