@@ -44,8 +44,8 @@ def test_where_the_modules_are_not_there_its_own_packages_are(carrier: Carrier) 
     done = run_without(carrier, carrier.stack.folder, code=SCRIPT)
     assert (done.returncode, done.stdout) == (0, "of the environment\n"), done.stderr
     assert done.stderr == (
-        f"stackenv: the environment bio/1.0 runs without its modules: the modulefile {modulefile} is not there; "
-        "type: stackenv check bio/1.0\n"
+        "stackenv: the environment bio/1.0 runs without its modules: "
+        f"the modulefile {modulefile} is not there; type: stackenv check bio/1.0\n"
     )
 
 
