@@ -17,6 +17,7 @@ prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git py
 prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3 acl"
 prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
 prepare_packages="$prepare_packages cron at openssh-server openssh-client screen"
+prepare_packages="$prepare_packages gdb valgrind"
 # Slurm loads libpmix.so, which is the -dev package's.
 prepare_packages="$prepare_packages openmpi-bin python3-mpi4py libpmix-dev libpmi2-0"
 prepare_python=''
@@ -98,7 +99,7 @@ prepare: nothing was changed. As root, on Debian or Ubuntu:
 or on RHEL and its kin (Lmod, fish, ShellCheck and Slurm are in EPEL: dnf install -y epel-release):
   dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make \\
     squashfs-tools squashfuse fuse3 acl munge slurm slurm-slurmctld slurm-slurmd lua luarocks \\
-    cronie at openssh-server openssh-clients screen
+    cronie at openssh-server openssh-clients screen gdb valgrind
   luarocks install luacheck
 EOF
     return 3
@@ -242,10 +243,10 @@ prepare_jupyter() {
         'making .work/jupyter: a Jupyter, and ipykernel as wheels and in a channel' prepare_make_jupyter
 }
 
-# Programs that start an environment's Python: basedpyright with its node, and Snakemake.
+# Programs that start an environment's Python: basedpyright with its node, Snakemake, Dask and coverage.
 prepare_programs() {
     prepare_once "$prepare_work/programs/.stamp" "$(prepare_hash tests/requirements-programs.txt)" \
-        'making .work/programs: basedpyright and Snakemake' prepare_make_venv programs requirements-programs.txt
+        'making .work/programs: basedpyright, Snakemake, Dask and coverage' prepare_make_venv programs requirements-programs.txt
 }
 
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.

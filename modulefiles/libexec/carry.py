@@ -20,6 +20,8 @@ LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 # Only from the second start's exec until it is read: the process and its name, and what the caller had.
 RESTARTED = "STACKENV_RESTARTED"
 BEFORE = "STACKENV_BEFORE_"
+# What may follow `python` in the name of its file: a version, and how it was built (PEP 3149, PEP 703).
+OF_PYTHONS = "0123456789.dmut"
 LISTS = ("python_path", "prefixes", "libraries", "preload", "cpu_features")
 
 
@@ -251,7 +253,7 @@ def restart(carried, prefix):
         Why that cannot be, empty where there is no need; who called goes on without them.
     """
     added = {"LD_LIBRARY_PATH": carried["libraries"], "LD_PRELOAD": carried["preload"]}
-    if not any(added.values()) or has_restarted():
+    if has_libraries(added):
         return ""
     why = find_hindrance(prefix)
     if why:
@@ -313,13 +315,20 @@ def mark_process():
     return b"%d " % os.getpid()
 
 
-def has_restarted():
-    """Tell whether this process was started again already."""
-    mark = RESTARTED.encode() + b"=" + mark_process()
+def has_libraries(added):
+    """Tell whether the entries `added` were in front when the loader looked for this process' libraries.
+
+    So it is once this Python was started again, and in each copy of that process.
+    """
     try:
-        return any(variable.startswith(mark) for variable in read_own("environ"))
+        environ = read_own("environ")
     except OSError:
-        return False
+        return not any(added.values())
+    for name, entries in added.items():
+        begin = os.fsencode("%s=%s:" % (name, ":".join(entries)))
+        if entries and not any((variable + b":").startswith(begin) for variable in environ):
+            return False
+    return True
 
 
 def read_own(name):
@@ -343,11 +352,16 @@ def find_hindrance(prefix):
 
 
 def is_own_program():
-    """Tell whether this process runs its Python's file; one with a Python inside, or valgrind, does not."""
+    """Tell whether this process runs its Python's file; one with a Python inside, or valgrind, does not.
+
+    That of uWSGI, which pip installs into bin, is its own sys.executable.
+    """
     try:
-        return os.path.samefile("/proc/self/exe", sys.executable or "")
+        name = os.path.basename(os.readlink("/proc/self/exe"))
+        same = os.path.samefile("/proc/self/exe", sys.executable or "")
     except OSError:
         return False
+    return same and name.startswith("python") and not name[len("python") :].strip(OF_PYTHONS)
 
 
 def is_plain_start():
