@@ -152,7 +152,8 @@ def test_children_have_the_stack_and_the_variables_of_the_caller(bare: Bare, kin
     "enter",
     [
         "import site; site.addsitedir({packages!r})",
-        "import _thread, site, time; _thread.start_new_thread(site.addsitedir, ({packages!r},)); time.sleep(1)",
+        "import site, threading; thread = threading.Thread(target=site.addsitedir, args=[{packages!r}])\n"
+        "thread.start(); thread.join()",
         "exec(open({packages!r} + '/00_stackenv.pth').read(), {{'sitedir': {packages!r}}})",
     ],
 )
