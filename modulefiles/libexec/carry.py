@@ -40,14 +40,17 @@ class GoneError(NotCarriedError):
 def read_carried(own_file, is_packed, loaded, again=False):
     """Return what the record says is carried, where it may be: `loaded` are the modules that are loaded.
 
-    `own_file` is that of the code that asks: who can write that may have written the record. `again` in
-    the second start of this process, by when the modulefiles and the CPU have been looked at.
+    `own_file` is that of the code that asks: who can write that, or what leads into an image, may have
+    written the record. `again` in the second start of this process, by when the modulefiles and the CPU
+    have been looked at.
 
     Raises NotCarriedError where it may not.
     """
     path = find_record(find_prefix(own_file), is_packed)
+    # What leads into an image is beside its record, and written when that is: `own_file` is in the image.
+    code = os.path.join(os.path.dirname(path), "packed") if is_packed else own_file
     try:
-        record = parse_record(read_record(path, os.stat(own_file)))
+        record = parse_record(read_record(path, os.stat(code)))
         in_the_way = is_in_the_way(record, loaded)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StaleError("its record, %s, is damaged" % path) from error

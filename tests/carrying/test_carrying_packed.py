@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -109,6 +110,24 @@ def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
     after = read_record(packer)
     assert after["carried"].pop("modulefiles") != before["carried"].pop("modulefiles")
     assert after == before and image.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("packer", ["needy"], indirect=True)
+def test_a_refresh_under_another_umask_is_obeyed_and_a_strangers_record_is_not(packer: User) -> None:
+    stackenv(packer, "pack", "bio")
+    change_modulefile(packer)
+    done = packer.run("umask 002; stackenv edit bio --refresh")
+    record = packer.home / "venvs/bio-1.0/stackenv/record.json"
+    assert record.stat().st_mode & 0o777 == 0o664, done.stderr
+    found = start(packer)
+    assert (found.stdout, found.stderr) == ("10\n", "")
+    record.chmod(0o666)
+    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    record.chmod(0o664)
+    os.chown(record, 74011, -1)
+    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    os.chown(record.with_name("packed"), 74011, -1)
+    assert start(packer).stdout == "10\n"
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)
