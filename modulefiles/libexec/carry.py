@@ -47,10 +47,9 @@ def read_carried(own_file, is_packed, loaded, again=False):
     Raises NotCarriedError where it may not.
     """
     path = find_record(find_prefix(own_file), is_packed)
-    # What leads into an image is beside its record, and written when that is: `own_file` is in the image.
-    code = os.path.join(os.path.dirname(path), "packed") if is_packed else own_file
     try:
-        record = parse_record(read_record(path, os.stat(code)))
+        code = find_entrance(path) if is_packed else ""
+        record = parse_record(read_record(path, os.stat(code or own_file)))
         in_the_way = is_in_the_way(record, loaded)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StaleError("its record, %s, is damaged" % path) from error
@@ -78,6 +77,15 @@ def find_record(prefix, is_packed):
         with open(os.path.join(prefix, "stackenv", "packed.txt"), "rb") as stream:
             prefix = os.fsdecode(stream.readline().rstrip(b"\n").partition(b", ")[2]) or prefix
     return os.path.join(prefix, "stackenv", "record.json")
+
+
+def find_entrance(path):
+    """Return the path of what leads into an image, and is written when the record `path` beside it is.
+
+    Empty in a namespace in which the image is at its own path, and so hides both.
+    """
+    entrance = os.path.join(os.path.dirname(path), "packed")
+    return entrance if os.path.exists(entrance) else ""
 
 
 def read_record(path, own):

@@ -2,13 +2,15 @@
 
 Run by the Python of .work/venv, on modules that the tests make: of one kind all is found by sys.path, of the
 other a library needs LD_LIBRARY_PATH, and so one exec more. `bare` is without any module. The medians are of
-whole processes run in turn, the ratio is that of the pairs. The last rows are of 100 tasks that one srun
+whole processes run in turn, the ratio is that of the pairs. A large stack has 150 packages with 3000
+extension modules, each of which the loader is asked about. The last rows are of 100 tasks that one srun
 starts on the two nodes of a Slurm of its own, where one can be started; with --no-slurm they are left out.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,13 +25,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "personal"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "slurm"))
 
 from cluster import Cluster, find_hindrance, start_cluster
-from needy_stack import KINDS, describe_needle_stack, write_modules
+from copied_ensurepip import SWITCH
+from needy_stack import KINDS, NeedleStack, describe_needle_stack, write_module, write_modules
 from stacked import open_stack
 from users import STACKENV, User, make_user
 
 BASE = "eb5-pythonpath"
 PAIRS = 41
 CREATIONS, STEPS, STEPS_OF_NUMPY = 7, 7, 3
+LARGE_PACKAGES = 150
 TASKS = 100
 # An exec starts a Python twice.
 WANTED = {"rpath": "<= 1.25", "needy": "<= 2.25"}
@@ -130,6 +134,53 @@ def measure_create(user: User, kind: str) -> Row:
     return f"{kind}: create, against create --no-carry", "report", one, other, ratio
 
 
+def make_large(user: User) -> str:
+    """Make a module with many packages, whose extensions need no more than they find; return its name."""
+    stack = user.stack
+    assert isinstance(stack, NeedleStack)
+    extension = next(Path(stack.needle_packages).rglob("*.so"))
+    packages = Path(
+        stack.folder, "Large/1.0", Path(stack.needle_packages).relative_to(f"{stack.folder}/Needle/1.0")
+    )
+    for number in range(LARGE_PACKAGES):
+        described = packages / f"large{number}-1.0.dist-info/METADATA"
+        described.parent.mkdir(parents=True)
+        described.write_text(f"Metadata-Version: 2.1\nName: large{number}\nVersion: 1.0\n")
+        for part in range(5):
+            folder = packages / f"large{number}/part{part}"
+            folder.mkdir(parents=True)
+            for place in range(4):
+                shutil.copy(extension, folder / f"_extension{place}.so")
+            for place in range(40):
+                (folder / f"module{place}.py").touch()
+    line = f'prepend_path("PYTHONPATH", "{packages}")'
+    write_module(Path(stack.folder), "Large/1.0", stack.bundle_module, lines=(line,))
+    return "Large/1.0"
+
+
+def measure_large(user: User) -> Iterator[Row]:
+    """Yield the rows of a create on the large stack."""
+    module = make_large(user)
+    folder = user.home / "plain"
+    python = f"{user.stack.software}/{user.stack.python_module}/bin/python3"
+
+    def create(*options: str) -> float:
+        seconds = time_call(lambda: run([STACKENV, "create", "new", "-m", module, *options], user.environ))
+        run([STACKENV, "remove", "new", "--yes"], user.environ)
+        return seconds
+
+    def make_venv() -> float:
+        seconds = time_call(lambda: run([python, "-m", "venv", str(folder)], {**user.environ, SWITCH: "1"}))
+        shutil.rmtree(folder)
+        return seconds
+
+    times = [(create(), create("--no-carry"), make_venv()) for _ in range(CREATIONS)]
+    one, off, venv = (statistics.median(column) for column in zip(*times))
+    ratios = [statistics.median(row[0] / row[number] for row in times) for number in (1, 2)]
+    yield "large: create, against create --no-carry", "report", one, off, ratios[0]
+    yield "large: create, against python3 -m venv", "<= 0.35", one, venv, ratios[1]
+
+
 def measure_steps(cluster: Cluster, user: User, kind: str) -> Iterator[Row]:
     """Yield the rows of an srun of many tasks."""
     python = f"{user.home}/venvs/carrying-1.0/bin/python"
@@ -169,6 +220,8 @@ def main() -> None:
             for row in measure_starts(user, kind):
                 print_row(row)
             print_row(measure_create(user, kind))
+        for row in measure_large(users["rpath"]):
+            print_row(row)
         if hindrance:
             print(f"no srun: {hindrance}")
             return

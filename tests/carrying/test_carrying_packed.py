@@ -72,13 +72,17 @@ def change_modulefile(user: User) -> None:
     path.write_text(f"{path.read_text()}-- built again\n")
 
 
+def hold_own_path(user: User) -> None:
+    """Have the environment packed so that it is at its own path, which a file of it holds."""
+    prefix = user.home / "venvs/bio-1.0"
+    next(prefix.glob("lib/python3*/site-packages")).joinpath("place.py").write_text(f"'{prefix}'\n")
+
+
 def test_packed_and_unpacked_it_brings_what_it_did_before(packer: User) -> None:
     before = read_record(packer)["carried"]
-    prefix = packer.home / "venvs/bio-1.0"
     for way in ("session", "namespace"):
         if way == "namespace":
-            # At another path it would not find what it says.
-            next(prefix.glob("lib/python3*/site-packages")).joinpath("place.py").write_text(f"'{prefix}'\n")
+            hold_own_path(packer)
         stackenv(packer, "pack", "bio")
         record = read_record(packer)
         assert (record["packed"]["way"], record["carried"]) == (way, before)
@@ -110,6 +114,24 @@ def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
     after = read_record(packer)
     assert after["carried"].pop("modulefiles") != before["carried"].pop("modulefiles")
     assert after == before and image.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("packer", ["needy"], indirect=True)
+def test_where_the_image_hides_what_is_beside_it_a_refresh_says_what_to_type(packer: User) -> None:
+    hold_own_path(packer)
+    stackenv(packer, "pack", "bio")
+    before = read_record(packer)
+    assert "unpack" not in stackenv(packer, "edit", "bio", "--refresh")
+    change_modulefile(packer)
+    assert start(packer).stderr.partition("\n")[0].endswith("type: stackenv edit bio/1.0 --refresh")
+    said = " ".join(stackenv(packer, "edit", "bio", "--refresh").split())
+    assert read_record(packer) == before
+    commands = said.partition("to renew it: ")[2].partition(" stackenv: ")[0].split("; ")
+    assert len(commands) == 3
+    for command in commands:
+        stackenv(packer, *command.split()[1:])
+    found = start(packer)
+    assert (found.stdout, found.stderr) == ("10\n", "")
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_a_library_that_is_found_by_it_alone_or_elsewhere_counts(
 def test_one_package_does_not_hide_what_another_needs(built: Path, tmp_path: Path) -> None:
     packages = install(tmp_path, built, a="rpath", b="plain", c="rpath")
     assert needs(packages, built / "lib")
+
+
+def test_a_folder_of_some_cpus_is_looked_into_as_well(built: Path, tmp_path: Path) -> None:
+    library, version = platform.libc_ver()
+    if (library, platform.machine()) != ("glibc", "x86_64") or tuple(map(int, version.split("."))) < (2, 33):
+        pytest.skip(f"{library} {version} on {platform.machine()} has other such folders")
+    packages = install(tmp_path / "packages", built, one="runpath")
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "libneedle.so").symlink_to(built / "lib/libneedle.so")
+    assert not needs(packages, mixed)
+    special = mixed / "glibc-hwcaps/x86-64-v2"
+    special.mkdir(parents=True)
+    (special / "libneedle.so").symlink_to(built / "other/libneedle.so")
+    assert needs(packages, mixed)
 
 
 def test_without_a_library_path_nothing_is_asked(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 # ld.so(8): the program is not run, its libraries are listed. The kernel takes a variable of 128 KiB
@@ -18,6 +18,8 @@ GLIBC_LOADERS = ("ld-linux", "ld64.so")
 # elf(5): the header of a program of 64 bits, the lowest byte of a number first, and of one of its segments.
 ELF, ELF_HEADER = b"\x7fELF\2\1", struct.Struct("<6s26xQ14xHH6x")
 ELF_SEGMENT, PT_INTERP = struct.Struct("<I4xQ16xQ16x"), 3
+# Folders that the loader looks into before the one that they are in, up to glibc 2.36 by the CPU's name.
+FOR_SOME_CPUS = {b"glibc-hwcaps", b"tls", b"haswell", b"xeon_phi", b"avx512_1", b"x86_64", b"atomics"}
 # What is below a home is more than a stack, and is not looked through.
 MOST_FOLDERS = 100_000
 
@@ -39,13 +41,47 @@ def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequ
         return True
     budget = iter(range(MOST_FOLDERS))
     batches = (batch for folder in folders for batch in list_batches(folder, budget))
+    offered = list_offered(library_path)
+
+    def differs(folder: Path, names: str) -> bool:
+        without = list_found(program, folder, names, ())
+        if offered and all(is_found_there(line, offered) for line in without):
+            return False
+        return without != list_found(program, folder, names, library_path)
+
     try:
-        return any(
-            list_found(program, folder, names, ()) != list_found(program, folder, names, library_path)
-            for folder, names in ((Path("/"), ""), *batches)
-        )
+        return differs(Path("/"), "") or any(differs(*batch) for batch in batches)
     except TooManyFoldersError:
         return True
+
+
+def list_offered(library_path: Sequence[str]) -> dict[bytes, bytes]:
+    """Return the first path of each name in the folders of `library_path`; empty where the CPU decides, too.
+
+    It does where they have folders of their own for some CPUs (ld.so(8), "Hardware capabilities").
+    """
+    offered: dict[bytes, bytes] = {}
+    for folder in map(os.fsencode, library_path):
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    offered.setdefault(entry.name, entry.path)
+                    if entry.name in FOR_SOME_CPUS:
+                        return {}
+        except OSError:
+            continue
+    return offered
+
+
+def is_found_there(line: bytes, offered: Mapping[bytes, bytes]) -> bool:
+    """Tell whether the loader's `line` leads to what `offered` has of that name, if anything."""
+    name, _, path = line.strip().partition(b" => ")
+    other = offered.get(name)
+    try:
+        # Another way of writing the path may be in an RPATH.
+        return not other or path == other or os.path.samefile(path, other)  # noqa: PTH121 (they are bytes)
+    except OSError:
+        return False
 
 
 def starts_bare(program: str) -> bool:

@@ -154,7 +154,8 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
 def refresh_packed(record: Record, context: Context) -> Record:
     """Return the packed `record` with what its Python brings of its modules, which is read beside the image.
 
-    The rest is in the image: so is that nothing is to be brought.
+    The rest is in the image: so is that nothing is to be brought, and in a namespace, where the image hides
+    what is beside it, all of the record.
     """
     if record.kind != "venv" or record.carry_off or not record.modules:
         return record
@@ -168,7 +169,15 @@ def refresh_packed(record: Record, context: Context) -> Record:
             f"{found or 'no Python'}; nothing was changed",
             f"type first: stackenv unpack {record.full_name}; then: stackenv rebuild {record.full_name}",
         )
-    return complete_carried(base_on(record, stack), stack, lmod, context.configuration.personal)
+    after = complete_carried(base_on(record, stack), stack, lmod, context.configuration.personal)
+    if after == record or (record.packed and record.packed.way != "namespace"):
+        return after
+    steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
+    tell(
+        f"what {record.full_name} brings of its modules is as it was when it was packed; to renew it: "
+        + "; ".join(steps).format(record.full_name)
+    )
+    return record
 
 
 def base_on(record: Record, stack: Stack) -> Record:
