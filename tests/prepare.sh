@@ -243,10 +243,11 @@ prepare_jupyter() {
         'making .work/jupyter: a Jupyter, and ipykernel as wheels and in a channel' prepare_make_jupyter
 }
 
-# Programs that start an environment's Python: basedpyright with its node, Snakemake, Dask and coverage.
+# Programs that start an environment's Python: basedpyright with its node, Snakemake, Dask, coverage and a Jupyter server.
 prepare_programs() {
     prepare_once "$prepare_work/programs/.stamp" "$(prepare_hash tests/requirements-programs.txt)" \
-        'making .work/programs: basedpyright, Snakemake, Dask and coverage' prepare_make_venv programs requirements-programs.txt
+        'making .work/programs: basedpyright, Snakemake, Dask, coverage and a Jupyter server' \
+        prepare_make_venv programs requirements-programs.txt
 }
 
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.

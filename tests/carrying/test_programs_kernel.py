@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
 
 from jupyters import Jupyter
 from needy_stack import NeedleStack
-from programs import JUPYTERS_PACKAGES, REPORT, Carrier, share_carrier
+from programs import JUPYTERS_PACKAGES, PROGRAMS, REPORT, Carrier, share_carrier
+
+OURS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "EB", "STACKENV")
+TOKEN = "of-the-tests"
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +49,7 @@ def test_a_cell_has_the_packages_of_the_modules_and_passes_nothing_on(
     assert (answer["error"], answer["stderr"]) == ("", "")
     found = json.loads(answer["stdout"])
     assert (found["needle"], found["again"], found["prefix"]) == (10, 10, str(carrier.prefix))
-    ours = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "EB", "STACKENV")
-    assert not [name for name in found["inherited"] if name.startswith(ours)]
+    assert not [name for name in found["inherited"] if name.startswith(OURS)]
     assert "stackenv" not in jupyter.log.read_text()
 
 
@@ -76,3 +80,45 @@ def test_in_a_jupyter_with_a_python_module_its_log_says_why_the_modules_are_not_
     said = [line for line in jupyter.log.read_text().splitlines() if line.startswith("stackenv: ")]
     (line,) = said
     assert f"Needle/1.0 (not loaded), {carrier.stack.python_module} (loaded: " in line
+
+
+@contextlib.contextmanager
+def serve(carrier: Carrier, folder: Path) -> Iterator[str]:
+    """Start a Jupyter server, for which no module is loaded; return its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = (f"--port={port}", "--ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}", "--no-browser")
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [str(PROGRAMS / "jupyter-server"), *options, "--ServerApp.port_retries=0", "--allow-root"],
+            env=carrier.environ,
+            cwd=carrier.home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.any_value("needle_stack")
+def test_a_jupyter_server_has_it_among_its_kernels(carrier: Carrier, tmp_path: Path) -> None:
+    with serve(carrier, tmp_path) as address:
+        client = (str(PROGRAMS / "python"), "-I", str(Path(__file__).with_name("notebook.py")))
+        done = subprocess.run(
+            [*client, address, TOKEN, "plain", REPORT],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    log = (tmp_path / "server.log").read_text()
+    assert (done.returncode, done.stderr) == (0, ""), log
+    found = json.loads(done.stdout)
+    assert (found["needle"], found["again"], found["prefix"]) == (10, 10, str(carrier.prefix))
+    assert not [name for name in found["inherited"] if name.startswith(OURS)]
+    assert "stackenv" not in log
