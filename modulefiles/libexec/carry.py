@@ -279,7 +279,7 @@ def restart(carried, prefix):
     except (OSError, ValueError) as error:
         if catches:
             _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-        return "it cannot be started again (%s)" % error
+        return "Python could not be started again (%s)" % (getattr(error, "strerror", None) or error)
 
 
 def describe_environ(added):
@@ -350,15 +350,17 @@ def read_own(name):
 
 def find_hindrance(prefix):
     """Return why this process must not be started again; empty at a plain start of the Python of `prefix`."""
-    if os.path.abspath(sys.prefix) != prefix or not is_plain_start():
-        return "this is no start of its Python"
+    if os.path.abspath(sys.prefix) != prefix:
+        return "this Python is not the environment's"
+    if not is_plain_start():
+        return "Python was already running when it found the environment"
     try:
         if len(os.listdir("/proc/self/task")) != 1:
-            return "its Python has threads already"
+            return "Python already has threads"
     except OSError as error:
         return "/proc cannot be read (%s)" % error.strerror
     if not is_own_program():
-        return "its Python runs in another program"
+        return "Python runs inside another program"
     return "" if is_main_interpreter() else "this is a subinterpreter"
 
 

@@ -85,6 +85,7 @@ NOT_FOUND = (
     "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, since {why}; "
     "type: module use {home}/modules; module load bio/1.0\n"
 )
+NOT_ITS = "this Python is not the environment's"
 HOST = """\
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -168,7 +169,10 @@ def test_another_python_that_runs_gets_the_packages_and_goes_on(bare: Bare, kind
 def test_its_own_python_whose_program_calls_site_goes_on(bare: Bare, kind: str) -> None:
     carrier = bare.carriers[kind]
     code = GOES_ON.format(enter="import site; site.main()")
-    check_going_on(carrier, start(carrier, carrier.python, "-S", "-c", code))
+    check_going_on(
+        *(carrier, start(carrier, carrier.python, "-S", "-c", code)),
+        why="Python was already running when it found the environment",
+    )
     # It has everything already.
     again = start(carrier, carrier.python, "-c", code)
     assert (again.stdout, again.stderr) == ("True True False\n10\n", "")
@@ -186,13 +190,13 @@ def test_another_python_that_has_its_packages_from_the_start_is_not_started_agai
     )
 
 
-def check_going_on(carrier: Carrier, done: subprocess.CompletedProcess[str]) -> None:
-    """Check that a Python that was not started again has the packages, as far as these need no libraries."""
+def check_going_on(carrier: Carrier, done: subprocess.CompletedProcess[str], why: str = NOT_ITS) -> None:
+    """Check that a Python that was not started again, `why`, has the packages that need no libraries."""
     assert done.stdout.startswith("True True "), done.stderr
     if carrier.stack.kind == "rpath":
         assert (done.returncode, done.stderr, done.stdout) == (0, "", "True True False\n10\n")
         return
-    said = NOT_FOUND.format(why="this is no start of its Python", home=carrier.home)
+    said = NOT_FOUND.format(why=why, home=carrier.home)
     assert done.stderr.startswith(said + "Traceback"), done.stderr
     assert done.stderr.endswith(
         "ImportError: libneedle.so.1: cannot open shared object file: No such file or directory\n"
@@ -231,7 +235,7 @@ def test_a_program_with_its_python_inside_is_not_started_again(
     if kind == "rpath":
         assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{carrier.prefix} True False\n10\n")
         return
-    said = NOT_FOUND.format(why="its Python runs in another program", home=carrier.home)
+    said = NOT_FOUND.format(why="Python runs inside another program", home=carrier.home)
     assert done.stderr.startswith(said + "Traceback"), done.stderr
     # With the libraries there is nothing to say.
     libraries = ":".join(carrier.stack.library_folders)

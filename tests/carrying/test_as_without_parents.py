@@ -128,7 +128,7 @@ def test_under_valgrind_it_is_not_started_again(carrier: Carrier, options: list[
     assert (checked.returncode, checked.stdout) == (1, "True\n")
     said = (
         "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, since "
-        f"its Python runs in another program; type: module use {carrier.home}/modules; module load bio/1.0\n"
+        f"Python runs inside another program; type: module use {carrier.home}/modules; module load bio/1.0\n"
     )
     assert checked.stderr.startswith(said + "Traceback"), checked.stderr
     # As the line says.
