@@ -61,5 +61,6 @@ def test_a_rule_starts_the_environments_python(carrier: Carrier, tmp_path: Path)
     run_rules(carrier, tmp_path, how, str(PROGRAMS / "snakemake"))
 
 
+@pytest.mark.any_value("needle_stack")
 def test_a_script_of_one_that_is_installed_in_the_environment(carrier: Carrier, tmp_path: Path) -> None:
     run_rules(carrier, tmp_path, 'script: "script.py"', carrier.python, "-m", "snakemake")
