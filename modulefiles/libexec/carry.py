@@ -33,6 +33,10 @@ class StaleError(NotCarriedError):
     """The record is not, or no more, to be used: stackenv writes it again."""
 
 
+class MovedError(NotCarriedError):
+    """The record cannot be used any more and is of another place: stackenv writes one for this place."""
+
+
 class GoneError(NotCarriedError):
     """A module is not there, on this machine or for good: `stackenv check` tells which, and what to do."""
 
@@ -59,7 +63,13 @@ def read_carried(own_file, is_packed, loaded, again=False):
     if not carried or in_the_way:
         raise NotCarriedError
     if not again:
-        require_unchanged(carried["modulefiles"])
+        try:
+            require_unchanged(carried["modulefiles"])
+        except StaleError as error:
+            # The environment that has the name is another, if any.
+            if not is_packed and not is_same_folder(find_prefix(own_file), record["path"]):
+                raise MovedError("%s, and the environment was made in %s" % (error, record["path"])) from error
+            raise
         require_cpu(carried["cpu"], carried["cpu_features"])
     return carried
 
@@ -69,6 +79,14 @@ def find_prefix(own_file):
     for _ in range(4):
         own_file = os.path.dirname(own_file)
     return own_file
+
+
+def is_same_folder(one, other):
+    """Tell whether two paths lead to the same folder."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def find_record(prefix, is_packed):

@@ -404,6 +404,10 @@ def bring_modules():
         carried = carry.read_carried(__file__, bool(HELD), loaded, restarted)
     except carry.StaleError as error:
         return describe_without(str(error), REFRESH)
+    except carry.MovedError as error:
+        from shlex import quote
+
+        return describe_without(str(error), "stackenv adopt " + quote(carry.find_prefix(__file__)))
     except carry.GoneError as error:
         return describe_without(str(error), "stackenv check " + NAME)
     except carry.NotCarriedError as error:

@@ -111,10 +111,25 @@ def test_one_that_was_moved_goes_on_and_does_once_it_is_adopted_again(user: User
     assert says_10(moved)
 
 
-def test_a_copy_goes_on_until_the_modules_change(user: User) -> None:
-    folder, copy = make(user), user.home / "copy"
-    adopt(user, folder)
+def test_a_copy_goes_on_until_the_modules_change_and_is_then_to_be_adopted(user: User) -> None:
+    module = user.home / "own/Own/1.0.lua"
+    module.parent.mkdir(parents=True)
+    module.write_text(f'depends_on("{user.stack.bundle_module}")\n')
+    user.environ["MODULEPATH"] = f"{user.home}/own:{user.stack.modulepath}"
+    folder, copy = make(user), user.home / "a copy"
+    done = user.stackenv("adopt", str(folder), "mine", load=["Own/1.0"])
+    assert done.returncode == 0, done.stderr
     subprocess.run(["cp", "-a", folder, copy], check=True)
+    assert says_10(copy)
+    module.write_text(f"{module.read_text()}-- built again\n")
+    found = start(copy)
+    assert found.returncode == 1 and found.stderr.partition("\n")[0] == (
+        f"stackenv: the environment mine/1.0 runs without its modules: the modulefile {module} has changed, "
+        f"and the environment was made in {folder}; type: stackenv adopt '{copy}'"
+    )
+    assert start(folder).stderr.partition("\n")[0].endswith("type: stackenv edit mine/1.0 --refresh")
+    done = user.stackenv("adopt", str(copy), "copy", load=["Own/1.0"])
+    assert done.returncode == 0, done.stderr
     assert says_10(copy)
     shutil.rmtree(folder)
     assert says_10(copy)
