@@ -86,7 +86,7 @@ os.write(1, (json.dumps({**shown, "node": os.environ["SLURMD_NODENAME"]}) + "\\n
 """
 # Both nodes are this machine: for what is shared in /dev/shm or in /tmp they would use the same names.
 MPI = """\
-export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo
+export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo
 export SLURM_PMIX_TMPDIR={local}
 """
 # Not of the one process alone, but of the step or the shell around it.
@@ -284,7 +284,7 @@ def test_the_ranks_of_mpirun_on_two_nodes_find_their_packages(carrying: Carrying
     require_mpi()
     mpirun = f"mpirun.openmpi --allow-run-as-root {carrying.python(kind)} rank.py"
     script = f"#!/bin/bash\n{MPI.format(local=carrying.cluster.local)}{mpirun}\n"
-    job = carrying.run_job(f"mpirun-{kind}", script, "--nodes=2 --ntasks-per-node=2 --time=1")
+    job = carrying.run_job(f"mpirun-{kind}", script, "--nodes=2 --ntasks-per-node=2 --time=5")
     assert job.state == "COMPLETED", job.output
     require_ranks(carrying, read_shown(job.output))
 
@@ -292,7 +292,7 @@ def test_the_ranks_of_mpirun_on_two_nodes_find_their_packages(carrying: Carrying
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_ranks_of_srun_with_pmix_on_two_nodes_find_their_packages(carrying: Carrying, kind: str) -> None:
     require_mpi()
-    srun = f"srun --quiet --mpi=pmix --nodes=2 --ntasks-per-node=2 --time=1 {carrying.python(kind)} rank.py"
+    srun = f"srun --quiet --mpi=pmix --nodes=2 --ntasks-per-node=2 --time=5 {carrying.python(kind)} rank.py"
     shown = carrying.log_in(f"{MPI.format(local=carrying.cluster.local)}{srun}")
     require_ranks(carrying, read_shown(shown))
 
