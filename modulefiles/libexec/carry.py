@@ -68,7 +68,8 @@ def read_carried(own_file, is_packed, loaded, again=False):
         except StaleError as error:
             # The environment that has the name is another, if any.
             if not is_packed and not is_same_folder(find_prefix(own_file), record["path"]):
-                raise MovedError("%s, and the environment was made in %s" % (error, record["path"])) from error
+                moved = "%s, and the environment was made in %s" % (error, record["path"])
+                raise MovedError(moved) from error
             raise
         require_cpu(carried["cpu"], carried["cpu_features"])
     return carried
