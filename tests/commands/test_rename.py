@@ -27,7 +27,7 @@ def test_everything_that_is_loaded_has_the_new_name(owner: Person) -> None:
 def test_what_says_that_the_modules_are_missing_says_the_new_name(owner: Person) -> None:
     place = owner.create("before")
     owner.stackenv("rename", "before", "after")
-    done = owner.shell(f'"{place}/bin/python" -c pass')
+    done = owner.shell(f'STACKENV_CARRY=0 "{place}/bin/python" -c pass')
     assert "after/1.0" in done.stderr
     assert "before/1.0" not in done.stderr
 

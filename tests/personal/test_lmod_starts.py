@@ -36,13 +36,17 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
 
 
 STARTS = {
-    # What is loaded is unloaded first, in a process of its own: Lmod cannot do both at once.
-    "create new": 2,
+    # What is loaded is unloaded first, in a process of its own: Lmod cannot do both at once. Where what is
+    # carried is recorded the modules are loaded once more, as in another user's session.
+    "create new": 3,
+    "create bare --no-carry": 2,
     "create {other} --version 9 --dry-run": 2,
     "adopt venvs/mine --dry-run": 2,
-    "rebuild one": 2,
+    "rebuild one": 3,
     "rebuild one -m {bundle} --dry-run": 2,
-    "edit one --refresh": 2,
+    "edit one --refresh": 3,
+    "edit one --no-carry": 0,
+    "edit one --carry": 3,
     "check one": 2,
     # Both are on the same modules.
     "check": 2,

@@ -18,6 +18,7 @@ from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.site.kept_modulefiles import KeptModulefiles, RestoredModulefile
+from stackenv.transactions.access import Access
 from stackenv.transactions.files import current_umask, write_file
 
 
@@ -60,6 +61,72 @@ def test_an_old_files_mode_gives_way_to_the_umask(tmp_path, umask) -> None:
     write_file(tmp_path / "file", "old", executable=True)
     write_file(tmp_path / "file", "new")
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(
+    ("old", "executable", "mode"),
+    [
+        (0o644, False, 0o644),
+        (0o664, False, 0o664),
+        (0o600, False, 0o600),
+        (0o640, True, 0o750),
+        (0o755, True, 0o755),
+        (0o620, True, 0o720),
+        (0o755, False, 0o644),
+    ],
+)
+def test_a_file_that_is_written_again_gives_nobody_more_rights(
+    tmp_path, umask, old: int, executable: bool, mode: int
+) -> None:
+    """As where a module of the site has set a umask of 002 since."""
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(old)
+    os.umask(0o002)
+    write_file(path, "new", executable)
+    assert (path.read_text(), oct(stat.S_IMODE(path.stat().st_mode))) == ("new", oct(mode))
+
+
+@pytest.mark.parametrize(
+    ("above", "folder", "file"),
+    # Where the group cannot enter, the umask may say what it likes.
+    [(0o755, 0o755, 0o644), (0o775, 0o775, 0o664), (0o750, 0o755, 0o644), (0o700, 0o775, 0o664)],
+)
+def test_a_new_file_can_be_written_only_by_who_could_have_made_it(
+    tmp_path, umask, above: int, folder: int, file: int
+) -> None:
+    place = tmp_path / "above"
+    place.mkdir()
+    place.chmod(above)
+    os.umask(0o002)
+    write_file(place / "file", "text")
+    write_file(place / "folder/file", "text")
+    modes = [oct(stat.S_IMODE((place / name).stat().st_mode)) for name in ("file", "folder", "folder/file")]
+    assert modes == list(map(oct, (file, folder, file)))
+
+
+@pytest.mark.parametrize(("writable", "mode"), [(True, 0o660), (False, 0o640)])
+def test_the_group_of_a_project_gets_the_rights_that_it_is_to_have(
+    tmp_path, umask, writable: bool, mode: int
+) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(0o600)
+    os.umask(0o027)
+    with Access(os.getegid(), writable).applied():
+        write_file(path, "new")
+    assert oct(stat.S_IMODE(path.stat().st_mode)) == oct(mode)
+    path.chmod(0o600)
+    write_file(path, "again")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_admin_who_installs_again_corrects_the_modes(tmp_path, umask) -> None:
+    path = tmp_path / "libexec/stackenv/file"
+    for mask, mode in ((0o077, 0o600), (0o022, 0o644)):
+        os.umask(mask)
+        install_files((InstalledFile(str(path), text="text\n"),), None)
+        assert oct(stat.S_IMODE(path.stat().st_mode)) == oct(mode)
 
 
 @pytest.mark.parametrize("text", ["", "a\r\nb\n", "é\u2028\n", "\0"])

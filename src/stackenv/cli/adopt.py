@@ -14,6 +14,7 @@ from stackenv.cli.options import (
     dry_run_option,
     json_option,
     module_option,
+    no_carry_option,
     shared_option,
     user_site_option,
 )
@@ -27,6 +28,7 @@ from stackenv.cli.options import (
 @allow_shadow_option
 @click.option("--no-pth", is_flag=True, help="Write nothing into its site-packages.")
 @user_site_option
+@no_carry_option
 @description_option("")
 @shared_option
 @dry_run_option

@@ -15,6 +15,7 @@ from stackenv.cli.options import (
     json_option,
     module_option,
     no_build_isolation_option,
+    no_carry_option,
     shared_option,
     user_site_option,
     verbose_option,
@@ -54,14 +55,7 @@ if TYPE_CHECKING:
 @user_site_option
 @no_build_isolation_option
 @click.option("--with-pip", is_flag=True, help="Copy pip into the environment (1,500 files).")
-@click.option(
-    "--no-carry",
-    "carry",
-    flag_value=False,
-    is_flag=True,
-    default=True,
-    help="Do not bring the modules to the environment's Python where it is started without them.",
-)
+@no_carry_option
 @click.option("--os-python", is_flag=True, help="Use the operating system's Python.")
 @click.option(
     "--from",

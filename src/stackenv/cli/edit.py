@@ -49,17 +49,18 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
     """Change an environment's base modules, or its module.
 
     A venv keeps its Python: modules with another Python are refused; for those, stackenv rebuild biopy -m
-    MODULE. Files that stackenv did not write stay as they are. --refresh brings modulefile and constraints
-    in line with the modules, and with what a conda environment's activation does now; files of stackenv
-    that are missing in the environment are written again, the record and a venv's links to Python too.
-    After a record was written again `stackenv remove` leaves the environment, as one that was adopted.
-    After an update of stackenv, --refresh --all does this for all your environments; in a project it does
-    not write records again.
+    MODULE. Files that stackenv did not write stay as they are. --refresh brings modulefile, constraints and
+    what is carried in line with the modules, and with what a conda environment's activation does now; files
+    of stackenv that are missing in the environment are written again, the record and a venv's links to
+    Python too. After a record was written again `stackenv remove` leaves the environment, as one that was
+    adopted. After an update of stackenv, --refresh --all does this for all your environments; in a project
+    it does not write records again.
 
     \b
     Example:
       stackenv edit biopy -m SciPy-bundle/2023.07 -m matplotlib/3.7.2
       stackenv edit biopy --allow-shadow numpy
+      stackenv edit biopy --no-carry
       stackenv edit biopy/2.0 --default
       stackenv edit --refresh --all
     """

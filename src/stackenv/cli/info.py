@@ -65,6 +65,27 @@ def show(found: ModuleInfo, as_json: bool) -> None:
             print_table(("PACKAGE", "VERSION", ""), packages)
 
 
+# Why nothing is carried, by the reason in the record.
+NOT_CARRIED = {
+    "conda": "",
+    "user": "no: turned off; on again: stackenv edit {name} --carry",
+    "site": "no: the site configuration turns it off (personal.carry)",
+    "no-pth": "no: adopted with --no-pth",
+    "no-modules": "no: it is based on no module",
+    "no-record": "no: what its modules set is not recorded; stackenv edit {name} --refresh",
+    "python-needs-modules": "no: its Python starts only while its modules are loaded",
+}
+
+
+def describe_carried(found: ModuleInfo) -> str:
+    """Return whether its Python brings its modules where they are not loaded."""
+    carried = found.carried
+    if carried is None or not carried.carries:
+        return NOT_CARRIED[carried.reason].format(name=found.module) if carried else ""
+    where = "on any CPU" if carried.any_cpu else f"on {carried.cpu} and newer CPUs"
+    return f"its modules, {where}" + ("; starts twice, for their libraries" if carried.restarts else "")
+
+
 def describe_rows(found: ModuleInfo) -> dict[str, str]:
     """Return what is said of the module, but for the packages."""
     python, platform = found.python, found.platform
@@ -78,6 +99,7 @@ def describe_rows(found: ModuleInfo) -> dict[str, str]:
         "kind": found.kind,
         "python": f"{python.version} {python.executable}{of_module}" if python else "",
         "modules": ", ".join(found.modules),
+        "carries": describe_carried(found),
         "may shadow": ", ".join(found.allow_shadow),
         "made on": " ".join(filter(None, (platform.machine, platform.os, platform.cpu))) if platform else "",
         "made by": shlex.join(found.made_by),

@@ -69,6 +69,14 @@ user_site_option = click.option(
 no_build_isolation_option = click.option(
     "--no-build-isolation", is_flag=True, help="Let builds from source see the packages of the modules."
 )
+no_carry_option = click.option(
+    "--no-carry",
+    "carry",
+    flag_value=False,
+    is_flag=True,
+    default=True,
+    help="Do not bring the modules to the environment's Python where it is started without them.",
+)
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
 

@@ -29,7 +29,7 @@ def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
             if reason:
                 path.unlink(missing_ok=True)
                 return f"it was not compiled: {reason}"
-            write_file(path, Path(output, "compiled").read_bytes())
+            write_file(path, Path(output, "compiled").read_bytes(), by_umask=True)
             return Path(output, "reason").read_text(encoding="utf-8")
         except OSError as error:
             return f"{path} is out of date and cannot be deleted: {explain(error)}"

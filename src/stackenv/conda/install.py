@@ -70,7 +70,9 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
             )
     for file in files:
         if file not in foreign:
-            write_file(Path(file.path), render_installed_file(file, site_templates), file.executable)
+            text = render_installed_file(file, site_templates)
+            # Who installs again with the right umask corrects what another has left.
+            write_file(Path(file.path), text, file.executable, by_umask=True)
     return tuple(file.path for file in foreign)
 
 

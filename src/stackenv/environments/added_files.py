@@ -114,7 +114,7 @@ def describe_layers(
     module, carry = (f"{site_packages}/{name}.py" for name in (LAYERS, CARRY))
     return (
         InstalledFile(module, "libexec/layers.py", dialect="python", values=values, loss=UNORDERED),
-        *(() if record.carry_off else (InstalledFile(carry, "libexec/carry.py", values={}, loss=UNCARRIED),)),
+        InstalledFile(carry, "libexec/carry.py", values={}, loss=UNCARRIED),
         InstalledFile(f"{site_packages}/{FIRST_PTH}", text=first, loss=UNORDERED),
         InstalledFile(f"{site_packages}/{LAST_PTH}", text=last, loss=UNORDERED),
     )

@@ -25,6 +25,27 @@ from stackenv.record import Carried, Modulefile, Record
 SEPARATORS = {"PYTHONPATH": ":", "EBPYTHONPREFIXES": ":", "LD_LIBRARY_PATH": ":;", "LD_PRELOAD": ": "}
 
 
+# Why the Python of an environment brings nothing: in `stackenv info --json`, too.
+CONDA, BY_USER, BY_SITE, NO_PTH, NO_MODULES, NO_RECORD, PYTHON_NEEDS_MODULES = (
+    *("conda", "user", "site", "no-pth", "no-modules", "no-record", "python-needs-modules"),
+)
+
+
+def find_reason(record: Record) -> str:
+    """Return why the Python of `record` brings no modules where they are not loaded; empty where it does."""
+    reasons = {
+        CONDA: record.kind != "venv",
+        BY_USER: record.carry_off == "user",
+        BY_SITE: record.carry_off == "site",
+        NO_PTH: not record.layers,
+        NO_MODULES: not (record.modules and record.python),
+        # An older stackenv has made it, or its modules could not be loaded from a clean environment.
+        NO_RECORD: record.carried is None,
+        PYTHON_NEEDS_MODULES: record.carried is not None and not record.carried.starts_bare,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
+
+
 def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: PersonalSettings) -> Record:
     """Return `record`, a venv's, with what its Python is to bring of `stack` where that is not loaded.
 
@@ -32,7 +53,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     """
     carry_off = choose_carry_off(record.carry_off == "user", settings)
     nothing = replace(record, carried=None, carry_off=carry_off)
-    if carry_off or not (record.layers and record.modules and record.python):
+    if find_reason(nothing) != NO_RECORD:
         return nothing
     try:
         carried = describe_carried(record, stack, load_elsewhere(stack, lmod), settings)
@@ -53,6 +74,29 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
 def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:
     """Return who wants nothing to be brought: `user`, who comes first, or `site`; empty for nobody."""
     return "user" if by_user else "" if settings.carry else "site"
+
+
+def renew_libraries(record: Record, stack: Stack, lmod: Lmod, settings: PersonalSettings) -> Record:
+    """Return `record`, into whose venv packages were installed, with the libraries that they need."""
+    return complete_carried(record, stack, lmod, settings) if lacks_libraries(record, stack) else record
+
+
+def lacks_libraries(record: Record, stack: Stack) -> bool:
+    """Tell whether the environment's own packages need libraries of `stack`, and the record says none do."""
+    if record.carried is None or record.carried.libraries or not record.python or record.packed:
+        return False
+    folder = Path(record.path, f"lib/python{record.python.minor}/site-packages")
+    folders = [folder, *list_added_folders(folder)]
+    try:
+        return needs_library_path(find_program(record), folders, list_set_entries("LD_LIBRARY_PATH", stack))
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def list_set_entries(variable: str, stack: Stack) -> list[str]:
+    """Return the entries of `variable` that the load of `stack` has set, and not the user."""
+    before = split_entries(variable, stack.before.get(variable, ""))
+    return [e for e in split_entries(variable, stack.environ.get(variable, "")) if e not in before]
 
 
 def describe_carried(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from stackenv.environments.carried import find_reason
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import load_stack
@@ -49,11 +50,36 @@ class Shadow:
 
 
 @dataclass(frozen=True)
+class CarriedStack:
+    """Whether the environment's Python brings its modules where they are not loaded.
+
+    Parameters
+    ----------
+    carries
+        Whether it does.
+    reason
+        Why it does not, one of the words in stackenv.environments.carried; empty where it does.
+    cpu
+        archspec's name of the CPU that they were loaded on; it carries on that and newer ones of its kind.
+    any_cpu
+        Whether it carries on every CPU.
+    restarts
+        Whether the Python starts itself once more for that, since a library is found in no other way.
+    """
+
+    carries: bool
+    reason: str
+    cpu: str = ""
+    any_cpu: bool = False
+    restarts: bool = False
+
+
+@dataclass(frozen=True)
 class ModuleInfo:
     """What is known of a module: `stackenv info --json` prints these fields.
 
-    `owned` tells whether stackenv made the environment; without a record it is None, `kind` empty, and
-    `problem` and `hint` say why.
+    `owned` tells whether stackenv made the environment. Without a record it is None, as is `carried`, `kind`
+    is empty, and `problem` and `hint` say why.
     """
 
     module: str
@@ -69,6 +95,7 @@ class ModuleInfo:
     shadows: tuple[Shadow, ...] = ()
     allow_shadow: tuple[str, ...] = ()
     platform: Platform | None = None
+    carried: CarriedStack | None = None
     made_by: tuple[str, ...] = ()
     owned: bool | None = None
     problem: str = ""
@@ -111,9 +138,19 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
         shadows=list_shadows(record, packages, context, module.is_believed),
         allow_shadow=record.allow_shadow,
         platform=record.platform,
+        carried=describe_carrying(record),
         made_by=record.made_by,
         owned=record.owned,
     )
+
+
+def describe_carrying(record: Record) -> CarriedStack:
+    """Return whether, and how, the Python of `record` brings its modules."""
+    reason, carried = find_reason(record), record.carried
+    if reason or carried is None:
+        return CarriedStack(carries=False, reason=reason)
+    restarts = bool(carried.libraries or carried.preload)
+    return CarriedStack(True, "", carried.cpu, not carried.cpu_features, restarts)
 
 
 def list_shadows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Stack:
         What that Python finds in the modules, by their own names.
     can_make_venv, can_copy_pip, has_pip
         Whether that Python has the standard modules venv and ensurepip, and finds pip in the modules.
+    before
+        The environment before the load.
     """
 
     modules: tuple[str, ...]
@@ -69,6 +71,7 @@ class Stack:
     can_make_venv: bool
     can_copy_pip: bool
     has_pip: bool
+    before: Mapping[str, str] = field(default_factory=dict)
 
     def module_of(self, package: Package) -> str:
         """Return the full name of the module that brings `package`; `the base Python` where none is known."""
@@ -161,12 +164,12 @@ def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
     executable = find_module_python(clean.environ, after) if with_python else ""
     modulepath = clean.environ.get("MODULEPATH", "")
     if not executable:
-        return Stack(asked, names, after, modulepath, None, (), False, False, False)
+        return Stack(asked, names, after, modulepath, None, (), False, False, False, clean.environ)
     probed = probe_python(executable, after)
     python = Python(probed.version, probed.executable, find_module(probed.executable, names, after))
     return Stack(
         *(asked, names, after, modulepath, python, probed.packages),
-        *(probed.has_venv, probed.has_ensurepip, probed.has_pip),
+        *(probed.has_venv, probed.has_ensurepip, probed.has_pip, clean.environ),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stackenv.environments.carried import choose_carry_off
 from stackenv.environments.conda_environment import draft_conda_record, load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.python import ProbedPython
@@ -36,6 +37,7 @@ class AdoptRequest:
     allow_shadow: tuple[str, ...] = ()
     no_pth: bool = False
     user_site: bool = False
+    carry: bool = True
     description: str = ""
 
     def with_former(self, record: Record | None) -> AdoptRequest:
@@ -48,6 +50,7 @@ class AdoptRequest:
             description=self.description or record.description,
             user_site=self.user_site or record.user_site,
             no_pth=self.no_pth or not record.layers,
+            carry=self.carry and record.carry_off != "user",
         )
 
 
@@ -155,6 +158,7 @@ def draft_adopted_venv(
         owned=False,
         description=request.description,
         layers=not request.no_pth,
+        carry_off=choose_carry_off(not request.carry, context.configuration.personal),
         with_pip=former is not None and former.with_pip,
         **describe_origin(stack, context),
     )
@@ -165,6 +169,10 @@ def draft_adopted_conda(
     request: AdoptRequest, context: Context, lmod: Lmod, former: Record | None
 ) -> tuple[Record, Stack]:
     """Return the record of the conda environment as far as it is known, and the modules."""
+    if not request.carry:
+        raise UsageError(
+            "--no-carry is for a venv: the Python of a conda environment needs no modules", "leave it out"
+        )
     stack = load_conda_stack(request.modules or (former.modules if former else ()), context, lmod)
     record = draft_conda_record(
         request.prefix,

@@ -177,6 +177,7 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
         allow_shadow=(*exported.record.allow_shadow, *request.allow_shadow),
         user_site=exported.record.user_site or request.user_site,
         with_pip=exported.record.with_pip or request.with_pip,
+        carry_off=exported.record.carry_off if request.carry else "user",
     )
     path = choose_path(request.name, request.version, request.path, context, conda=old.kind == "conda")
     modules = request.modules or old.modules

@@ -40,7 +40,9 @@ def render_record(record: Record) -> str:
     That is `requirements`, what pip takes for packages that no index has and for those in a conda
     environment, and `channels`, those of conda's packages.
     """
-    current = replace(record, packages=read_own_packages(record))
+    # Of its modules as they are here, and of what this site wants, nothing is true elsewhere.
+    chosen = record.carry_off if record.carry_off == "user" else ""
+    current = replace(record, packages=read_own_packages(record), carried=None, carry_off=chosen)
     data = json.loads(write_record_text(current))
     contents = read_contents(record)
     lines = [wanted.line for wanted in contents.pip if not wanted.why]

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from stackenv.environments.carried import choose_carry_off, complete_carried
+from stackenv.environments.carried import (
+    BY_SITE,
+    NO_MODULES,
+    choose_carry_off,
+    complete_carried,
+    find_reason,
+)
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
@@ -16,6 +22,12 @@ from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
+
+# Why `edit --carry` is refused.
+CANNOT_CARRY = {
+    BY_SITE: "the site configuration turns that off (personal.carry)",
+    NO_MODULES: "it is based on no module",
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:
         return base_on(record, load_conda(request.modules, context))
-    if request.modules or request.forbid_shadow or request.carry is not None:
+    if request.modules or request.forbid_shadow or request.carry:
         return restack(record, request.modules or record.modules, context)
     held = tuple(entry for entry in record.pinned if canonicalize_name(entry[0]) not in allowed)
     return replace(record, pinned=held)
@@ -96,7 +108,8 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
     Raises
     ------
     UsageError
-        For a conda environment, which has a Python of its own, and where the site wants none of it.
+        For a conda environment, which has a Python of its own; where the site turns it off, and where there
+        is nothing to carry, or nothing that could.
     """
     if record.kind != "venv":
         raise UsageError(
@@ -111,13 +124,17 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
             f"{quote_word(record.path)} {record.name} --version {record.version}",
         )
     settings = context.configuration.personal
-    if carry and not settings.carry:
+    if not carry:
+        # Also where its modules are gone.
+        return replace(record, carried=None, carry_off=choose_carry_off(True, settings))
+    wanted = replace(record, carry_off=choose_carry_off(False, settings))
+    reason = CANNOT_CARRY.get(find_reason(wanted))
+    if reason:
         raise UsageError(
-            f"{record.full_name} cannot carry its modules: the site's configuration turns that off "
-            f"(personal.carry in {context.configuration.path})",
-            f"load its module instead: module load {record.full_name}",
+            f"{record.full_name} cannot carry its modules: {reason}",
+            f"to have them in a script or a job: module load {record.full_name}",
         )
-    return replace(record, carry_off=choose_carry_off(not carry, settings))
+    return wanted
 
 
 def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
@@ -241,8 +258,10 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append(f"base it on {new} instead of {old}")
     if before.description != after.description:
         sentences.append(f"description: {after.description}")
-    if bool(before.carry_off) != bool(after.carry_off):
-        sentences.append("carry its modules no longer" if after.carry_off else "carry its modules")
+    if bool(before.carried) != bool(after.carried):
+        by_site = after.carry_off == "site"
+        why = ", for the site configuration turns that off (personal.carry)" if by_site else ""
+        sentences.append("carry its modules" if after.carried else f"carry its modules no longer{why}")
     elif before.carried != after.carried:
         sentences.append("carry what its modules hold now")
     if before.sees_modules != after.sees_modules:

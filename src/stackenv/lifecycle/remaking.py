@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stackenv.conda.packages import read_packages
+from stackenv.environments.carried import choose_carry_off
 from stackenv.environments.conda_environment import (
     describe_conda_call,
     draft_conda_record,
@@ -195,6 +196,9 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
         owned=True,
         packed=None,
         replaces="",
+        # What it is on other modules, or at this site, is found when all is installed.
+        carried=None,
+        carry_off=choose_carry_off(old.carry_off == "user", context.configuration.personal),
         **describe_origin(stack, context),
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.environments.added_files import LAYERS
+from stackenv.environments.carried import complete_carried
 from stackenv.environments.conda_environment import capture_record
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
@@ -147,7 +148,8 @@ def restore_venv(request: AdoptRequest, context: Context, former: Record) -> Rec
     # What happens to be loaded now is none of the environment's.
     lmod = Lmod.find(context.environ).purged()
     record, stack = draft_adopted_venv(request, context, lmod, former, require_own_python)
-    return complete_record(record, stack.environ, {})
+    complete = complete_record(record, stack.environ, {})
+    return complete_carried(complete, stack, lmod, context.configuration.personal)
 
 
 def restore_conda(request: AdoptRequest, context: Context, former: Record) -> Record:

@@ -13,11 +13,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.added_files import find_site_packages
+from stackenv.environments.carried import renew_libraries
 from stackenv.environments.context import Context
 from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
 from stackenv.environments.places import plan_access
 from stackenv.environments.platform import list_needed_features
+from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.venv_install import (
     can_report,
@@ -37,6 +39,7 @@ from stackenv.lifecycle.pip_calls import (
 )
 from stackenv.lifecycle.prospect import Prospect
 from stackenv.lifecycle.update_targets import StackShelf, Target, find_unwritable, is_same_package
+from stackenv.lmod.bindings import Lmod
 from stackenv.output import format_count
 from stackenv.record import FOLDER, Package, Record, hide_credentials
 from stackenv.transactions.backup import RestoreTree, drop, keep, name_kept
@@ -77,7 +80,7 @@ def look_at_venv(
         return replace(prospect, then=now, state="current"), None
     ordered = (*first, *(c for c in changes if c not in first))
     prospect = replace(prospect, then=first[0].after, changes=ordered)
-    return prospect, VenvUpdate(module, record, prospect, environ, shelf.context)
+    return prospect, VenvUpdate(module, record, prospect, environ, stack, shelf.context)
 
 
 def hold(
@@ -159,6 +162,7 @@ class VenvUpdate:
     record: Record
     prospect: Prospect
     environ: Mapping[str, str]
+    stack: Stack
     context: Context
     kept: Path = field(init=False)
     wheels: Path = field(init=False)
@@ -218,6 +222,8 @@ class VenvUpdate:
         packages = read_own_packages(after)
         features = list_needed_features(packages, Path(after.path), self.environ)
         after = replace(after, packages=packages, cpu_features=features)
+        lmod, settings = Lmod.find(self.context.environ), self.context.configuration.personal
+        after = renew_libraries(after, self.stack, lmod, settings)
         told, hand_edited = plan_kept_modulefile(self.module, self.module.path)
         return Switch(
             (*told, f"{after.full_name}: write the record and the modulefile {self.module.path}"),

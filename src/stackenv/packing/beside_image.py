@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,11 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
     `texts` are the requirements and the environment.yml, by the names of their files.
     """
     source = Path(record.path)
+    # First, for what is written there is as open as they are.
+    folders = [name for name in (".", "bin", FOLDER) if (source / name).is_dir()]
+    for name in folders:
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name).chmod(stat.S_IMODE((source / name).stat().st_mode) | stat.S_IRWXU)
     own = [f"{FOLDER}/{p.name}" for p in (source / FOLDER).iterdir() if not is_mark(p.name)]
     for name in (*KEPT, *own):
         copy_present(source / name, folder / name)
@@ -69,8 +75,8 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
         else:
             (folder / "bin" / entry.name).symlink_to(f"../{ENTRANCE}")
     write_missing((*describe_files(record), describe_uv(record)), record, folder)
-    for name in (".", "bin", FOLDER):
-        shutil.copymode(source / name, folder / name) if (source / name).is_dir() else None
+    for name in folders:
+        shutil.copymode(source / name, folder / name)
     write_file(folder / RECORD_FILE, write_record_text(record))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import StackenvError, quote_word
-from stackenv.transactions.files import current_umask
+from stackenv.transactions.files import FOR_GROUP, current_umask
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,15 @@ class Access:
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """Make files within the block by this access: for a group the umask holds only for others."""
-        before = current_umask()
+        before, was_for_group = current_umask(), FOR_GROUP[0]
         if self.group is not None:
             os.umask(before & ~0o070 | (0 if self.writable else 0o020))
+            FOR_GROUP[0] = True
         try:
             yield
         finally:
             os.umask(before)
+            FOR_GROUP[0] = was_for_group
 
     def make_folder(self, path: Path) -> None:
         """Make the folder `path`, unless it is there: private, or the project's with the setgid bit.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,16 @@ def current_umask() -> int:
     return mask
 
 
-def write_file(path: Path, text: str | bytes, executable: bool = False) -> None:
+# Of this process, as the umask is: whether what is written is for the group of a project, which may get
+# more rights than it had.
+FOR_GROUP = [False]
+
+
+def write_file(path: Path, text: str | bytes, executable: bool = False, by_umask: bool = False) -> None:
     """Make the file `path` hold `text`, with the mode that the umask leaves of 0666 or 0777.
+
+    Nobody gets rights by that who had none, as by the umask of another shell than that in which the file
+    was first written (`limit_mode`), but with `by_umask` and the group of a project.
 
     Bytes that are no UTF-8, which `text` has as surrogateescape gives them, are written as they were.
 
@@ -32,8 +41,43 @@ def write_file(path: Path, text: str | bytes, executable: bool = False) -> None:
     StackenvError
         When the folder or the file cannot be written; what was there before is untouched.
     """
-    with written_beside(path, text, executable) as temporary:
+    with written_beside(path, text, executable, by_umask or FOR_GROUP[0]) as temporary:
         temporary.replace(path)
+
+
+def choose_mode(path: Path, executable: bool, by_umask: bool) -> int:
+    """Return the mode of the file that is going to be written to `path`."""
+    mode = (0o777 if executable else 0o666) & ~current_umask()
+    return mode if by_umask else limit_mode(path, mode)
+
+
+def make_folders(folder: Path) -> None:
+    """Make `folder`, and those above it, where they are missing, by the umask and `limit_mode`."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(0o777 if FOR_GROUP[0] else limit_mode(path, 0o777), exist_ok=True)
+
+
+def limit_mode(path: Path, mode: int) -> int:
+    """Return `mode` without what it gives to group and others beyond what they may do to `path` now.
+
+    What they may do to a file that is not there yet its folder says: who can enter it, and cannot write
+    there, cannot write the file either.
+    """
+    try:
+        found = path.lstat().st_mode
+    except OSError:
+        try:
+            folder = path.parent.stat().st_mode
+        except OSError:
+            return mode
+        entering = (folder & (stat.S_IXGRP | stat.S_IXOTH)) << 1
+        return mode & ~(entering & ~folder)
+    if not stat.S_ISREG(found):
+        return mode
+    lacking = ~found & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH)
+    # Nobody runs what they may not read.
+    return mode & ~lacking & ~((lacking & (stat.S_IRGRP | stat.S_IROTH)) >> 2)
 
 
 def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
@@ -46,7 +90,7 @@ def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
     StackenvError
         As `write_file` does.
     """
-    with written_beside(path, text, draft=draft) as temporary:
+    with written_beside(path, text, by_umask=FOR_GROUP[0], draft=draft) as temporary:
         try:
             # Refused where there is one, also on NFS: a rename would replace it.
             os.link(temporary, path, follow_symlinks=False)
@@ -59,13 +103,13 @@ def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
 
 @contextlib.contextmanager
 def written_beside(
-    path: Path, text: str | bytes, executable: bool = False, draft: str = ""
+    path: Path, text: str | bytes, executable: bool = False, by_umask: bool = False, draft: str = ""
 ) -> Iterator[Path]:
     """Yield a file beside `path` that holds `text`, synced; it is gone after the block, also at a signal."""
     with postponing_stop(), refusing_to_write(path):
         temporary = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             handle, temporary = tempfile.mkstemp(
                 dir=path.parent, prefix=f".{path.name}.{draft}{draft and '.'}"
             )
@@ -73,7 +117,7 @@ def written_beside(
                 stream.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
                 stream.flush()
                 # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
-                os.fchmod(handle, (0o777 if executable else 0o666) & ~current_umask())
+                os.fchmod(handle, choose_mode(path, executable, by_umask))
                 os.fsync(handle)
             yield Path(temporary)
         finally:

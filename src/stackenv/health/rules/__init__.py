@@ -15,6 +15,7 @@ from stackenv.errors import StackenvError, explain
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.health.rules import (
+    carrying,
     conda_configuration,
     kernels,
     managed_files,
@@ -48,6 +49,7 @@ ENVIRONMENT_RULES: Mapping[str, EnvironmentRule] = {
     "generic-packages": optimised_packages.find_generic_packages,
     "stale": managed_files.find_stale,
     "modulefile-changed": managed_files.find_modulefile_changed,
+    "carrying": carrying.find_carrying,
     "purged-storage": storage.find_purged_storage,
 }
 ACCOUNT_RULES: Mapping[str, AccountRule] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.activation.sources import hash_activation
-from stackenv.environments.added_files import describe_files
+from stackenv.environments.added_files import CARRY, describe_files
 from stackenv.environments.managed_files import (
     has_contents,
     is_users,
@@ -85,7 +85,9 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
     # `stale` has these.
     unused = list_unused_files(describe_files(record), record.path)
-    lost = [file for file in lost if file not in unused]
+    # What only a record of the modules needs: the rule `carrying` reports that there is none.
+    needless = set() if record.carried else {f"{CARRY}.py"}
+    lost = [file for file in lost if file not in unused and Path(file.path).name not in needless]
     if holds_shell_code(environment.modulefile):
         # `stale` says what to type.
         lost = [file for file in lost if not file.path.endswith((".sh", ".fish"))]

@@ -1,0 +1,249 @@
+"""What an environment's Python is to bring of its modules where they are not loaded, and whether it can."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from stackenv.configuration.settings import PersonalSettings
+from stackenv.environments.added_files import LAYERS, find_site_packages
+from stackenv.environments.carried import (
+    BY_SITE,
+    NO_RECORD,
+    PYTHON_NEEDS_MODULES,
+    describe_modulefile,
+    find_reason,
+    lacks_libraries,
+    list_set_entries,
+    split_entries,
+)
+from stackenv.environments.other_session import ANOTHER_SESSION
+from stackenv.environments.packed import ENTRANCE
+from stackenv.environments.stack import Stack
+from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.finding import Finding, RunCommand
+from stackenv.health.rules.permissions import who_writes
+from stackenv.health.rules.python import read_cpu_features
+from stackenv.output import shorten_list
+from stackenv.record import RECORD_FILE, Carried, Modulefile, Record
+from stackenv.transactions.writers import name_user
+
+WHY = "its Python, started without its modules (by an editor, cron, ssh, srun), does not find their packages"
+# Where the entries of each of these are recorded.
+VARIABLES = {
+    "PYTHONPATH": "python_path",
+    "EBPYTHONPREFIXES": "prefixes",
+    "LD_LIBRARY_PATH": "libraries",
+    "LD_PRELOAD": "preload",
+}
+
+
+def find_carrying(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield the findings by which the Python brings nothing of its modules, or not what they set now."""
+    record = environment.record
+    if record is None or not environment.prefix.is_dir():
+        return
+    reason, settings = find_reason(record), environment.configuration.personal
+    if reason == BY_SITE and settings.carry:
+        what = "it does not carry its modules, and the site configuration allows that now"
+        yield report_outdated(environment, what)
+    elif reason == NO_RECORD and settings.carry:
+        what = "what its modules set is not recorded: an older stackenv made it, or they could not be loaded"
+        off = f"; to turn this off: stackenv edit {record.full_name} --no-carry"
+        yield report_outdated(environment, what, off)
+    elif reason == PYTHON_NEEDS_MODULES:
+        yield report_python(environment)
+    elif not reason and record.carried and not settings.carry:
+        what = "it carries its modules, and the site configuration turns that off now (personal.carry)"
+        yield report_outdated(environment, what, why="its Python brings modules that the site wants loaded")
+    elif not reason and record.carried:
+        yield from look_at_carried(environment, record, record.carried)
+
+
+def list_gone(carried: Carried, stack: Stack) -> list[str]:
+    """Return the installations of modules that are recorded, and gone while their modulefiles are there.
+
+    Not each folder: some modules name one that has never been there.
+    """
+    entries = (*carried.python_path, *carried.prefixes, *carried.libraries)
+    roots = [path for name, path in stack.environ.items() if name.startswith("EBROOT") and len(path) > 1]
+    used = [root for root in roots if any(f"{entry}/".startswith(f"{root}/") for entry in entries)]
+    return sorted(root for root in used if not Path(root).is_dir())
+
+
+def look_at_carried(environment: CheckedEnvironment, record: Record, carried: Carried) -> Iterator[Finding]:
+    """Yield the findings about what is recorded."""
+    outdated = [*list_changed(environment, record, carried)]
+    if outdated:
+        yield report_outdated(environment, "; ".join(outdated))
+    gone = list_gone(carried, environment.stack) if environment.loaded_stack else []
+    if gone:
+        yield report_gone(environment, gone)
+    lacking = sorted(set(carried.cpu_features) - read_cpu_features()) if carried.cpu_features else []
+    if lacking:
+        yield report_cpu(environment, carried, lacking)
+    yield from look_at_writers(environment, record)
+
+
+def report_outdated(environment: CheckedEnvironment, what: str, more: str = "", why: str = WHY) -> Finding:
+    """Return the finding `what`, which a refresh corrects; `more` follows the hint."""
+    fix, name, record = environment.refresh, environment.full_name, environment.record
+    again = fix.sentence
+    # Whether it carries at all is decided by a file in the image; in a namespace that hides all beside it.
+    packed = record.packed if record else None
+    is_in_image = packed is not None and (packed.way == "namespace" or not (record and record.carried))
+    if is_in_image:
+        again = f"stackenv unpack {name}; {again}; stackenv pack {name}"
+    return Finding(
+        *("carrying", "warning", what, str(environment.prefix / RECORD_FILE), why, f"{again}{more}"),
+        () if is_in_image else (fix,),
+    )
+
+
+def report_gone(environment: CheckedEnvironment, gone: list[str]) -> Finding:
+    """Return the finding that installations of modules are gone."""
+    name = environment.full_name
+    return Finding(
+        "carrying",
+        "broken",
+        f"what its modules bring is gone: {shorten_list(gone)}",
+        gone[0],
+        f"the packages there cannot be imported, with `module load {name}` neither",
+        f"ask the site; to base it on other modules: stackenv rebuild {name} -m MODULE",
+    )
+
+
+def report_python(environment: CheckedEnvironment) -> Finding:
+    """Return the finding that the Python needs a library of the modules to start."""
+    name = environment.full_name
+    return Finding(
+        "carrying",
+        "warning",
+        "its Python starts only while its modules are loaded: it needs a library of theirs",
+        str(environment.prefix / "bin/python"),
+        "an editor, cron, ssh or srun cannot start it by its path",
+        f"stackenv run {name} -- python SCRIPT; to turn this message off: stackenv edit {name} --no-carry",
+    )
+
+
+def list_changed(environment: CheckedEnvironment, record: Record, carried: Carried) -> Iterator[str]:
+    """Yield a sentence for each thing that is not what was recorded.
+
+    Where the modules cannot be loaded nothing is said: the rule `modules-gone` reports that.
+    """
+    stack = environment.loaded_stack
+    if stack is None:
+        return
+    yield from (sentence for file in carried.modulefiles if (sentence := compare_modulefile(file)))
+    yield from compare_entries(carried, stack)
+    yield from compare_variables(carried, stack, environment.configuration.personal)
+    if lacks_libraries(record, stack):
+        yield "a package in it needs libraries of the modules, which it does not bring"
+
+
+def compare_modulefile(file: Modulefile) -> str:
+    """Return a sentence when the modulefile is gone, or holds something else than when it was recorded."""
+    try:
+        now = describe_modulefile(file.path)
+    except OSError:
+        return f"the modulefile {file.path} is gone"
+    return "" if now.sha256 == file.sha256 else f"the modulefile {file.path} has changed"
+
+
+def compare_entries(carried: Carried, stack: Stack) -> Iterator[str]:
+    """Yield a sentence for each variable of which the modules set other entries now than recorded."""
+    for variable, name in VARIABLES.items():
+        recorded = getattr(carried, name)
+        if name == "libraries" and not recorded:
+            # Not one is needed.
+            continue
+        there = list(dict.fromkeys(split_entries(variable, stack.environ.get(variable, ""))))
+        new = [e for e in list_set_entries(variable, stack) if e not in recorded and is_to_be_found(e, stack)]
+        if new or [entry for entry in there if entry in recorded] != list(recorded):
+            yield f"its modules set another {variable} now"
+
+
+def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings) -> Iterator[str]:
+    """Yield a sentence when the variables that the site wants carried are others, or have other values."""
+    recorded = dict(carried.variables)
+    now = {
+        name: stack.environ[name]
+        for name in settings.carry_variables
+        if name in stack.environ and (name in recorded or stack.environ[name] != stack.before.get(name))
+    }
+    now = {n: v for n, v in now.items() if n in recorded or not is_of_session(v, stack.before)}
+    if recorded != now:
+        names = sorted(n for n in {*recorded, *now} if recorded.get(n) != now.get(n))
+        yield f"the variables that it is to carry have changed: {', '.join(names)}"
+    if bool(carried.cpu_features) == settings.carry_on_any_cpu:
+        yield "the site configuration has changed for which CPUs it may carry (personal.carry_on_any_cpu)"
+
+
+def is_to_be_found(entry: str, stack: Stack) -> bool:
+    """Tell whether there is something at `entry`, wherever a program is started."""
+    return not is_of_session(entry, stack.before) and ("/" not in entry or Path(entry).exists())
+
+
+def is_of_session(value: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether `value` is one that depends on the session, which is not recorded."""
+    values = [environ.get(name, "") for name in ANOTHER_SESSION]
+    return any(
+        f"{value}/".startswith(f"{own.rstrip('/')}/") if own.startswith("/") else own in value.split("/")
+        for own in filter(None, values)
+    )
+
+
+def report_cpu(environment: CheckedEnvironment, carried: Carried, lacking: list[str]) -> Finding:
+    """Return the finding that this node's CPU lacks what that of the record has."""
+    refresh = environment.refresh.sentence
+    return Finding(
+        "carrying",
+        "warning",
+        f"its modules were recorded on the CPU {carried.cpu}, and this node's lacks {shorten_list(lacking)}",
+        f"{os.uname().nodename}; {environment.prefix / RECORD_FILE}",
+        f"{WHY} on such nodes: programs built for {carried.cpu} would crash there",
+        f"module load {environment.full_name}; to record what the modules set on such a node, for it "
+        f"and newer ones: {refresh}",
+    )
+
+
+def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
+    """Yield one finding when others can have written the record than the file that reads it.
+
+    The same conditions as at a start of the Python (read_record in modulefiles/libexec/carry.py).
+    """
+    assert record.python is not None
+    path = environment.prefix / RECORD_FILE
+    reader = Path(find_site_packages(str(environment.prefix), record.python), f"{LAYERS}.py")
+    if record.packed:
+        # The other is in the image.
+        reader = environment.prefix / ENTRANCE
+    try:
+        found, own = path.lstat(), reader.stat()
+    except OSError:
+        # The rule `managed-files` reports that.
+        return
+    if stat.S_ISLNK(found.st_mode):
+        yield report_outdated(environment, "the record is a link, which its Python does not follow")
+        return
+    is_foreign = found.st_uid not in (os.geteuid(), 0, own.st_uid)
+    more = found.st_mode & ~own.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not is_foreign and not more and not (found.st_mode & stat.S_IWGRP and found.st_gid != own.st_gid):
+        return
+    # Those are findings of the rule `open-to-others`.
+    if who_writes(path, environment) or (is_foreign and not environment.shared):
+        return
+    owner = name_user(found.st_uid)
+    mine = found.st_uid == os.geteuid() and not environment.shared
+    fix = RunCommand(("chmod", "go-w", str(path))) if mine else environment.refresh
+    yield Finding(
+        "carrying",
+        "warning",
+        f"the record belongs to {owner}" if is_foreign else "the record can be written by a group",
+        str(path),
+        f"{WHY}: it does not read a record that others could have written than {reader.name}",
+        fix.sentence,
+        (fix,),
+    )

@@ -1,0 +1,303 @@
+"""What is carried, and who has turned it off, through the life of an environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from people import CHECKOUT, MINOR, VERSION, Person, make_person, make_site
+
+DEFAULTS = CHECKOUT / "site-config/default.yaml"
+FIND = "import tiny_stack; print(tiny_stack.VERSION)"
+SITE_PACKAGES = f"lib/python{MINOR}/site-packages"
+
+
+@pytest.fixture
+def mover(tmp_path: Path) -> Person:
+    """Return a person at a site of their own, whose modules the test may change."""
+    return make_person(tmp_path, make_site(tmp_path / "site"))
+
+
+@pytest.fixture(scope="module")
+def off(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the configuration of a site that wants nothing carried."""
+    path = tmp_path_factory.mktemp("site") / "site.yaml"
+    text = DEFAULTS.read_text()
+    assert "\n  carry: true\n" in text
+    path.write_text(text.replace("\n  carry: true\n", "\n  carry: false\n"))
+    return str(path)
+
+
+def start(prefix: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Start the Python of the environment at `prefix` in a shell without modules."""
+    variables = {"HOME": str(prefix.parent), "PATH": "/usr/bin:/bin", **environ}
+    command = [prefix / "bin/python", *(words or ("-c", FIND))]
+    return subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, check=False)
+
+
+def record(prefix: Path) -> dict[str, Any]:
+    return json.loads((prefix / "stackenv/record.json").read_text())
+
+
+def require_carried(prefix: Path, version: str = "1.0") -> dict[str, Any]:
+    """See that the environment carries; return what is recorded of that."""
+    started = start(prefix)
+    assert (started.stdout, started.stderr) == (f"{version}\n", "")
+    return record(prefix)["carried"]
+
+
+def require_not_carried(prefix: Path, who: str) -> None:
+    """See that the environment does not carry, by the will of `who`, and that its modules are missed."""
+    assert (record(prefix)["carried"], record(prefix)["carry_off"]) == (None, who)
+    started = start(prefix)
+    assert started.returncode == 1 and "Bundle/1 (not loaded)" in started.stderr
+    assert "No module named 'tiny_stack'" in started.stderr and "_stackenv_carry" not in started.stderr
+
+
+def info(person: Person, name: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what info says of the carried stack: as JSON, and its lines for people."""
+    lines = person.stackenv("info", name).stdout.splitlines()
+    found = json.loads(person.stackenv("info", name, "--json").stdout)
+    return found["carried"], [line[13:] for line in lines if line.startswith("carries ")]
+
+
+def test_a_new_one_carries_and_info_shows_on_which_cpu(owner: Person) -> None:
+    prefix = owner.create("new")
+    carried = require_carried(prefix)
+    shown, lines = info(owner, "new")
+    assert shown == {
+        **{"carries": True, "reason": "", "cpu": carried["cpu"]},
+        **{"any_cpu": False, "restarts": False},
+    }
+    assert lines == [f"its modules, on {carried['cpu']} and newer CPUs"]
+
+
+def test_for_this_start_alone_it_is_turned_off_by_a_variable(owner: Person) -> None:
+    started = start(owner.home / "venvs/biopy-1.0", STACKENV_CARRY="0")
+    assert "Bundle/1 (not loaded)" in started.stderr and started.returncode == 1
+
+
+MAKERS: dict[str, Callable[[Person, str, str], Path]] = {
+    "create": lambda person, name, option: person.create(name, *option.split()),
+    "adopt": lambda person, name, option: person.adopt(name, *option.split()),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> None:
+    prefix = MAKERS[maker](owner, f"{maker}-off", "--no-carry")
+    name = f"{maker}-off"
+    require_not_carried(prefix, "user")
+    shown, lines = info(owner, name)
+    assert (shown["carries"], shown["reason"]) == (False, "user")
+    assert lines == [f"no: turned off; on again: stackenv edit {name}/1.0 --carry"]
+    before = owner.tree()
+    sentences = owner.stackenv("edit", name, "--carry", "--dry-run").stdout.splitlines()
+    assert "carry its modules" in sentences and owner.tree() == before
+    owner.stackenv("edit", name, "--refresh")
+    require_not_carried(prefix, "user")
+    owner.stackenv("edit", name, "--carry")
+    require_carried(prefix)
+    done = owner.stackenv("edit", name, "--no-carry")
+    assert "carry its modules no longer" in done.stderr.splitlines()[0]
+    require_not_carried(prefix, "user")
+    assert json.loads(owner.stackenv("check", name, "--json").stdout) == []
+    owner.stackenv("remove", name, "--yes")
+    assert not list(prefix.glob(f"{SITE_PACKAGES}/*stackenv*.p*"))
+
+
+def test_it_is_turned_off_where_the_modules_are_gone(mover: Person) -> None:
+    prefix = mover.create("lost")
+    Path(mover.site.modulepath, "Bundle/1.lua").unlink()
+    assert "is not there" in start(prefix).stderr
+    mover.stackenv("edit", "lost", "--no-carry")
+    assert record(prefix)["carry_off"] == "user"
+    assert "Bundle/1 (not loaded)" in start(prefix).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "said", "status"),
+    [
+        (("edit", "biopy", "--carry"), {"off": True}, "the site configuration turns that off", 2),
+        (("edit", "plain", "--carry"), {}, "it was adopted with --no-pth", 2),
+        (("edit", "extra", "--carry"), {}, "it is based on no module", 2),
+        (("edit", "--all", "--carry"), {}, "--all requires --refresh", 2),
+        (("edit", "--all", "--refresh", "--no-carry"), {}, "--all requires --refresh", 2),
+        (("create", "x", "--conda", "--no-carry"), {}, "--no-carry is a venv's", 2),
+        (("adopt", "of-conda", "--no-carry"), {}, "the Python of a conda environment needs no modules", 2),
+        (("edit", "packed", "--carry"), {}, "packed/1.0 is packed and cannot be changed", 1),
+        (("edit", "packed", "--no-carry"), {}, "packed/1.0 is packed and cannot be changed", 1),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_nothing_changed(
+    owner: Person, off: str, words: tuple[str, ...], changes: dict[str, bool], said: str, status: int
+) -> None:
+    if words[1] == "plain":
+        owner.adopt("plain", "--no-pth")
+    if words[1] == "extra":
+        owner.stackenv("create", "extra", "--os-python")
+    if words[1] == "of-conda":
+        (owner.home / "of-conda/conda-meta").mkdir(parents=True)
+    if words[1] == "packed" and not (owner.home / "venvs/packed-1.0").exists():
+        owner.create("packed")
+        owner.stackenv("pack", "packed")
+    before = owner.tree()
+    environ = {"STACKENV_SITE_CONFIG": off} if changes.get("off") else {}
+    done = owner.stackenv(*words, status=status, **environ)
+    assert said in done.stderr and owner.tree() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("plain-info", "no-pth"), ("os-info", "no-modules"), ("off-info", "site")]
+)
+def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, reason: str) -> None:
+    if reason == "no-pth":
+        owner.adopt(name, "--no-pth")
+    elif reason == "site":
+        owner.stackenv("create", name, "-m", "Bundle/1", STACKENV_SITE_CONFIG=off)
+    else:
+        owner.stackenv("create", name, "--os-python")
+    shown, (line,) = info(owner, name)
+    assert (shown["carries"], shown["reason"], line[:4]) == (False, reason, "no: ")
+
+
+def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
+    owner.create("again")
+    owner.stackenv("rebuild", "again", "-m", "Bundle/2")
+    carried = require_carried(owner.home / "venvs/again-1.0-2", "2.0")
+    (modulefile,) = carried["modulefiles"]
+    assert modulefile["path"].endswith("Bundle/2.lua")
+    # The one of before carries what it did.
+    require_carried(owner.home / "venvs/again-1.0")
+
+
+def test_an_edit_of_the_base_modules_carries_the_new_ones(owner: Person) -> None:
+    prefix = owner.create("edited")
+    owner.stackenv("edit", "edited", "-m", "Bundle/2", "-m", "Extra/1")
+    assert len(require_carried(prefix, "2.0")["modulefiles"]) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("edit", "kept", "--description", "x"),
+        ("rename", "kept", "other"),
+        ("update", "tiny-own", "--all", "--yes"),
+    ],
+)
+def test_what_changes_no_module_keeps_what_is_carried(person: Person, words: tuple[str, ...]) -> None:
+    prefix = person.create("kept", "tiny-own==1.0")
+    before = require_carried(prefix)
+    person.stackenv(*words)
+    assert require_carried(prefix) == before
+    person.create("never", "tiny-own==1.0", "--no-carry")
+    person.stackenv(*(word.replace("kept", "never").replace("other", "no") for word in words))
+    require_not_carried(person.home / "venvs/never-1.0", "user")
+
+
+def test_the_users_no_survives_a_rebuild_an_export_and_a_lost_record(owner: Person) -> None:
+    prefix = owner.create("no", "--no-carry")
+    (owner.home / "no.yaml").write_text(owner.stackenv("export", "no").stdout)
+    owner.stackenv("create", "no2", "--from", "no.yaml")
+    require_not_carried(owner.home / "venvs/no2-1.0", "user")
+    (prefix / "stackenv/record.json").unlink()
+    owner.stackenv("edit", "no", "--refresh")
+    require_not_carried(prefix, "user")
+    owner.stackenv("rebuild", "no")
+    require_not_carried(owner.home / "venvs/no-1.0-2", "user")
+
+
+def test_a_lost_record_is_written_again_with_what_is_carried(owner: Person) -> None:
+    prefix = owner.create("lost")
+    before = record(prefix)["carried"]
+    for words in (("edit", "lost", "--refresh"), ("adopt", str(prefix))):
+        (prefix / "stackenv/record.json").unlink()
+        assert "cannot be read" in start(prefix).stderr
+        owner.stackenv(*words)
+        assert require_carried(prefix) == before
+
+
+def test_an_adoption_again_keeps_the_users_no(owner: Person) -> None:
+    prefix = owner.adopt("twice", "--no-carry")
+    (owner.modules / "twice/1.0.lua").unlink()
+    owner.stackenv("adopt", str(prefix), "twice", "-m", "Bundle/1")
+    require_not_carried(prefix, "user")
+
+
+def test_what_is_carried_here_is_not_exported(owner: Person, off: str) -> None:
+    owner.create("told")
+    text = owner.stackenv("export", "told").stdout
+    assert owner.site.modulepath not in text.partition("carried")[2] and "Bundle/1.lua" not in text
+    owner.stackenv("create", "of-site", "-m", "Bundle/1", STACKENV_SITE_CONFIG=off)
+    require_not_carried(owner.home / "venvs/of-site-1.0", "site")
+    for name, *option in (("told",), ("of-site",), ("told", "--no-carry")):
+        (owner.home / "x.yaml").write_text(owner.stackenv("export", name).stdout)
+        made = f"{name}-{len(option)}"
+        owner.stackenv("create", made, "--from", "x.yaml", *option)
+        prefix = owner.home / f"venvs/{made}-1.0"
+        require_not_carried(prefix, "user") if option else require_carried(prefix)
+
+
+def test_one_from_another_cpu_is_recorded_for_this_one(owner: Person) -> None:
+    """The record is replaced, for this machine has one CPU."""
+    prefix = owner.create("from-zen9")
+    path, here = prefix / "stackenv/record.json", record(prefix)
+    there = {**here, "carried": {**here["carried"], "cpu": "zen9", "cpu_features": ["no_cpu_has_this"]}}
+    path.write_text(json.dumps({**there, "platform": {**here["platform"], "cpu": "zen9"}}))
+    assert "no_cpu_has_this" in start(prefix).stderr
+    owner.stackenv("edit", "from-zen9", "--refresh")
+    assert require_carried(prefix) == here["carried"]
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """As a module of the site may set it, for all that is typed since."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def list_open(home: Path) -> list[str]:
+    """Return the files and folders below `home` that the group or others can write."""
+    paths = [path for path in home.rglob("*") if not path.is_symlink()]
+    return [str(path) for path in paths if path.lstat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("edit", "mine", "--refresh"),
+        ("edit", "mine", "-m", "Bundle/1", "-m", "Extra/1"),
+        ("update", "tiny-own", "--all", "--yes"),
+        ("rename", "mine", "yours"),
+        ("pack", "mine"),
+    ],
+)
+def test_a_change_under_a_wider_umask_opens_nothing_and_carries_on(
+    person: Person, umask: None, words: tuple[str, ...]
+) -> None:
+    prefix = person.create("mine", "tiny-own==1.0")
+    (prefix / SITE_PACKAGES / "_stackenv_carry.py").unlink()
+    for path in (person.home / "venvs", prefix, person.modules):
+        path.chmod(0o755)
+    if words[0] != "edit":
+        person.stackenv("edit", "mine", "--refresh")
+    assert list_open(person.home) == []
+    os.umask(0o002)
+    person.stackenv(*words)
+    # What pip installs is as open as pip makes it.
+    assert [path for path in list_open(prefix) if "tiny_own" not in path] == []
+    assert list_open(person.modules / "mine") == list_open(person.modules / "yours") == []
+    require_carried(prefix)
+
+
+def test_a_module_of_the_site_that_is_loaded_is_not_brought_over(owner: Person) -> None:
+    """The Python of the site's modules is loaded: nothing is brought, as without what is recorded."""
+    started = start(owner.home / "venvs/biopy-1.0", LOADEDMODULES=f"Python/{VERSION}")
+    assert "Bundle/1 (not loaded)" in started.stderr

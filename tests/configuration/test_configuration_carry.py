@@ -1,0 +1,71 @@
+"""What a site can decide of the modules that an environment's Python brings for itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from stackenv.configuration.loader import load_configuration
+
+KEYS = "modules, environments, carry, carry_variables, carry_on_any_cpu"
+
+
+@pytest.fixture
+def load_personal(policy_file):
+    def load(text):
+        policy_file.write_text(f"version: 1\npersonal:\n  {text}\n")
+        return load_configuration(policy_file).personal
+
+    return load
+
+
+def test_it_is_on_by_default_carries_no_variable_and_heeds_the_cpu(load_personal):
+    found = load_personal("# nothing")
+    assert (found.carry, found.carry_variables, found.carry_on_any_cpu) == (True, (), False)
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ("carry: no", "carry", False),
+        ("carry_on_any_cpu: true", "carry_on_any_cpu", True),
+        ("carry_variables: [PROJ_DATA, GDAL_DATA]", "carry_variables", ("PROJ_DATA", "GDAL_DATA")),
+        # A name of the user's own is as good as another.
+        ("carry_variables: [PATHS, MY_PYTHONPATH]", "carry_variables", ("PATHS", "MY_PYTHONPATH")),
+    ],
+)
+def test_a_site_decides(load_personal, line, field, value):
+    assert getattr(load_personal(line), field) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("carry: maybe", "3: personal.carry: found the text 'maybe'; allowed: true or false"),
+        (
+            "carry_on_any_cpu: zen2",
+            "3: personal.carry_on_any_cpu: found the text 'zen2'; allowed: true or false",
+        ),
+        ("carry_variables: PROJ_DATA", "3: personal.carry_variables: found the text 'PROJ_DATA'; allowed: "),
+        ("carry_variables: [PROJ-DATA]", "3: personal.carry_variables[0]: found the text 'PROJ-DATA'; "),
+        ("carry_variables: [5]", "3: personal.carry_variables[0]: found the number 5; "),
+        ("carries: true", f'3: personal.carries: unknown key; allowed: {KEYS}; did you mean "carry"?'),
+        ("carry_variable: []", f"3: personal.carry_variable: unknown key; allowed: {KEYS}; did you mean "),
+        ("carry_any_cpu: true", f"3: personal.carry_any_cpu: unknown key; allowed: {KEYS}; did you mean "),
+    ],
+)
+def test_what_cannot_be_meant_has_its_line(faults, line, fault):
+    (found,) = faults(f"personal:\n  {line}\n")
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PATH", "PYTHONPATH", "PYTHONHOME", "EBPYTHONPREFIXES", "LOADEDMODULES", "MODULEPATH", "_LMFILES_"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "LMOD_CMD", "_ModuleTable001_", "__LMOD_REF_COUNT_PATH"),
+        "STACKENV_CARRY",
+    ],
+)
+def test_what_would_mix_generations_in_a_child_is_never_carried(faults, name):
+    (found,) = faults(f"personal:\n  carry_variables: [PROJ_DATA, {name}]\n")
+    assert found.startswith(f"3: personal.carry_variables[1]: '{name}' is never carried")

@@ -1,0 +1,284 @@
+"""What `stackenv check` knows of an environment that carries its modules, and that a refresh corrects it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from findings import read_findings
+from homes import bring_back, keep_home
+from people import CHECKOUT, MINOR, VERSION, Person, make_person, make_site
+
+DEFAULTS = CHECKOUT / "site-config/default.yaml"
+# Whether the package of the bundle is found, in a shell without modules.
+START = ("venvs/biopy-1.0/bin/python", "-c", "import tiny_stack; print(tiny_stack.VERSION)")
+REFRESH = "stackenv edit biopy/1.0 --refresh"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Path, Path]:
+    """Return a person with an environment that carries, a copy of the home and one of the site."""
+    folder = tmp_path_factory.mktemp("carrying")
+    person = make_person(folder, make_site(folder / "site"))
+    person.create("biopy", "tiny-own==1.0")
+    kept = folder / "site-kept"
+    shutil.copytree(folder / "site", kept, symlinks=True)
+    return person, keep_home(person.home), kept
+
+
+@pytest.fixture
+def carrier(origin: tuple[Person, Path, Path]) -> Iterator[Person]:
+    """Return the person, whose modules the test may change."""
+    person, home, site = origin
+    yield person
+    bring_back(person.home, home)
+    shutil.rmtree(person.home.parent / "site")
+    shutil.copytree(site, person.home.parent / "site", symlinks=True)
+
+
+def find(person: Person, **changes: str) -> list[dict[str, str]]:
+    done = person.stackenv("check", "biopy", "--json", status=None, **changes)
+    return [finding for finding in json.loads(done.stdout) if finding["rule"] == "carrying"]
+
+
+def find_one(person: Person, **changes: str) -> dict[str, str]:
+    (finding,) = find(person, **changes)
+    return finding
+
+
+def start_bare(person: Person) -> subprocess.CompletedProcess[str]:
+    environ = {"HOME": str(person.home), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(START, cwd=person.home, env=environ, capture_output=True, text=True, check=False)
+
+
+def change_record(person: Person, **changes: Any) -> Path:
+    """Change the record, or what is carried by it, in its place."""
+    path = person.home / "venvs/biopy-1.0/stackenv/record.json"
+    record = json.loads(path.read_text())
+    for name, value in changes.items():
+        (record["carried"] if name in record["carried"] else record)[name] = value
+    path.write_text(json.dumps(record))
+    return path
+
+
+def configure(person: Person, line: str) -> str:
+    """Return the site configuration with another `line` of the section personal."""
+    text = DEFAULTS.read_text()
+    name = line.partition(":")[0]
+    (old,) = (found for found in text.splitlines() if found.startswith(f"  {name}:"))
+    path = person.home / "site.yaml"
+    path.write_text(text.replace(f"{old}\n", f"  {line}\n"))
+    return str(path)
+
+
+def bundle(person: Person) -> Path:
+    return Path(person.site.modulepath, "Bundle/1.lua")
+
+
+def require_refreshed(person: Person, **changes: str) -> None:
+    """A fix corrects it: nothing is found any more, and the Python brings its modules."""
+    person.stackenv("check", "biopy", "--fix", "--yes", status=None, **changes)
+    assert find(person, **changes) == []
+    started = start_bare(person)
+    assert (started.stdout, started.stderr) == ("1.0\n", "")
+
+
+def test_one_that_carries_has_no_finding(carrier: Person) -> None:
+    assert find(carrier) == []
+    assert find(carrier, LD_LIBRARY_PATH="/opt/mine", PYTHONPATH=str(carrier.home)) == []
+    carrier.stackenv("check", "biopy", load="Bundle/1")
+    assert start_bare(carrier).stdout == "1.0\n"
+
+
+def test_a_modulefile_that_has_changed(carrier: Person) -> None:
+    bundle(carrier).write_text(bundle(carrier).read_text() + 'setenv("NEW", "1")\n')
+    assert "has changed" in start_bare(carrier).stderr
+    found = find_one(carrier)
+    assert (found["level"], found["what"]) == ("warning", f"the modulefile {bundle(carrier)} has changed")
+    assert found["hint"] == REFRESH
+    require_refreshed(carrier)
+
+
+def test_a_modulefile_that_was_written_again_as_it_was(carrier: Person) -> None:
+    os.utime(bundle(carrier))
+    assert start_bare(carrier).stderr == "" and find(carrier) == []
+
+
+def test_modules_that_have_moved(carrier: Person) -> None:
+    old, new = Path(carrier.site.modulepath), Path(carrier.site.modulepath).with_name("moved")
+    old.rename(new)
+    change_record(carrier, modulepath=str(new))
+    assert "is not there" in start_bare(carrier).stderr
+    assert find_one(carrier)["what"] == f"the modulefile {bundle(carrier)} is gone"
+    require_refreshed(carrier, MODULEPATH=str(new))
+
+
+def test_a_module_that_is_gone_is_reported_by_another_rule(carrier: Person) -> None:
+    bundle(carrier).unlink()
+    found = read_findings(carrier.stackenv("check", "biopy", "--json", status=1).stdout)
+    assert [f["rule"] for f in found] == ["modules-gone"]
+
+
+@pytest.mark.parametrize(
+    ("line", "variable"),
+    [
+        ('append_path("PYTHONPATH", "{software}/Bundle/2/lib")', "PYTHONPATH"),
+        ('prepend_path("EBPYTHONPREFIXES", "{software}/Bundle/2")', "EBPYTHONPREFIXES"),
+        ('prepend_path("LD_PRELOAD", "libm.so.6")', "LD_PRELOAD"),
+    ],
+)
+def test_what_a_module_below_sets_now(carrier: Person, line: str, variable: str) -> None:
+    """Of the modules that the user has not named the modulefiles are not recorded."""
+    python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
+    python.write_text(python.read_text() + line.format(software=carrier.site.software) + "\n")
+    assert find_one(carrier)["what"] == f"its modules set another {variable} now"
+    require_refreshed(carrier)
+
+
+@pytest.mark.parametrize(
+    "place", ['os.getenv("HOME") .. "/lib"', '"/tmp/" .. os.getenv("USER") .. "/lib"', '"/no/such/folder"']
+)
+def test_what_depends_on_the_session_or_is_not_there_is_no_difference(carrier: Person, place: str) -> None:
+    (carrier.home / "lib").mkdir()
+    python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
+    python.write_text(python.read_text() + f'append_path("PYTHONPATH", {place})\n')
+    assert find(carrier, USER="somebody") == []
+
+
+def test_the_software_of_a_module_that_is_gone(carrier: Person) -> None:
+    root = carrier.site.software / "Bundle/1"
+    bundle(carrier).write_text(f'{bundle(carrier).read_text()}append_path("PYTHONPATH", "{root}/never")\n')
+    require_refreshed(carrier)
+    shutil.rmtree(root)
+    found = find_one(carrier)
+    assert (found["level"], found["what"]) == ("broken", f"what its modules bring is gone: {root}")
+    assert found["hint"].endswith("stackenv rebuild biopy/1.0 -m MODULE") and found["fix"] == []
+
+
+def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
+    """The record is replaced, for this machine has one CPU."""
+    change_record(carrier, cpu="zen9", cpu_features=["no_cpu_has_this", "sse2"])
+    said = start_bare(carrier).stderr
+    assert "zen9" in said and "no_cpu_has_this" in said
+    found = find_one(carrier)
+    assert "recorded on the CPU zen9, and this node's lacks no_cpu_has_this" in found["what"]
+    assert "module load biopy/1.0" in found["hint"] and REFRESH in found["hint"]
+    # Whether the older nodes are to be served is the user's to decide.
+    assert found["fix"] == []
+    carrier.stackenv("edit", "biopy", "--refresh")
+    assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
+    carried = json.loads(carrier.stackenv("info", "biopy", "--json").stdout)["carried"]
+    assert carried["cpu"] != "zen9"
+
+
+def test_a_newer_cpu_of_the_same_kind_is_none(carrier: Person) -> None:
+    change_record(carrier, cpu="x86_64", cpu_features=["sse2"])
+    assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o620])
+def test_a_record_that_more_can_write_than_what_reads_it(carrier: Person, mode: int) -> None:
+    record = carrier.home / "venvs/biopy-1.0/stackenv/record.json"
+    record.chmod(mode)
+    assert "could have been written by somebody else" in start_bare(carrier).stderr
+    rules = [f["rule"] for f in json.loads(carrier.stackenv("check", "biopy", "--json", status=None).stdout)]
+    # That everybody can write it another rule reports, which closes it.
+    assert rules == ["open-to-others" if mode & 0o002 else "carrying"]
+    require_refreshed(carrier)
+    assert record.stat().st_mode & 0o022 == 0
+
+
+def test_a_record_that_is_a_link(carrier: Person) -> None:
+    record = carrier.home / "venvs/biopy-1.0/stackenv/record.json"
+    record.rename(carrier.home / "elsewhere")
+    record.symlink_to(carrier.home / "elsewhere")
+    assert "cannot be read" in start_bare(carrier).stderr
+    assert find_one(carrier)["what"] == "the record is a link, which its Python does not follow"
+    require_refreshed(carrier)
+    assert not record.is_symlink()
+
+
+def test_files_that_are_open_to_the_group_alike_are_carried(carrier: Person) -> None:
+    site = carrier.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
+    for path in (carrier.home / "venvs/biopy-1.0/stackenv/record.json", site / "_stackenv_layers.py"):
+        path.chmod(0o664)
+    assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
+
+
+def test_one_that_an_older_stackenv_made(carrier: Person) -> None:
+    path = change_record(carrier)
+    record = json.loads(path.read_text())
+    del record["carried"], record["carry_off"]
+    path.write_text(json.dumps(record))
+    site = carrier.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
+    (site / "_stackenv_carry.py").unlink()
+    found = find_one(carrier)
+    assert found["what"].startswith("what its modules set is not recorded: an older stackenv made it")
+    assert found["hint"] == f"{REFRESH}; to turn this off: stackenv edit biopy/1.0 --no-carry"
+    # Nothing is broken by that.
+    carrier.stackenv("check", "biopy")
+    require_refreshed(carrier)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "carried": None}))
+    carrier.stackenv("edit", "biopy", "--no-carry")
+    assert find(carrier) == []
+
+
+def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
+    bundle(carrier).write_text(
+        bundle(carrier).read_text() + 'if not os.getenv("SITE_TOKEN") then LmodError("no token") end\n'
+    )
+    done = carrier.stackenv("edit", "biopy", "--refresh", SITE_TOKEN=str(carrier.home))
+    assert "only while these are loaded" in done.stderr and "no token" in done.stderr
+    assert "carry its modules no longer" in done.stderr
+    assert "is not recorded" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
+
+
+def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:
+    """The record is replaced: the Pythons of these tests start without modules."""
+    change_record(carrier, starts_bare=False)
+    found = find_one(carrier)
+    assert found["what"].startswith("its Python starts only while its modules are loaded")
+    assert "stackenv run biopy/1.0 -- python" in found["hint"] and found["fix"] == []
+    carrier.stackenv("edit", "biopy", "--no-carry")
+    assert find(carrier) == []
+
+
+def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
+    carrier.create("never", "--no-carry")
+    off = configure(carrier, "carry: false")
+    found = find_one(carrier, STACKENV_SITE_CONFIG=off)
+    assert "the site configuration turns that off now (personal.carry)" in found["what"]
+    done = carrier.stackenv("edit", "--refresh", "--all", STACKENV_SITE_CONFIG=off)
+    assert done.stderr.count("for the site configuration turns that off (personal.carry)") == 1
+    assert "not loaded" in start_bare(carrier).stderr
+    assert find(carrier, STACKENV_SITE_CONFIG=off) == []
+    assert "allows that now" in find_one(carrier)["what"]
+    carrier.stackenv("edit", "--refresh", "--all")
+    assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
+    reasons = {
+        name: json.loads(carrier.stackenv("info", name, "--json").stdout)["carried"]["reason"]
+        for name in ("biopy", "never")
+    }
+    assert reasons == {"biopy": "", "never": "user"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("carry_on_any_cpu: true", "personal.carry_on_any_cpu"),
+        ("carry_variables: [EBROOTBUNDLE]", "have changed: EBROOTBUNDLE"),
+        ("carry_variables: [HOME]", ""),
+    ],
+)
+def test_a_site_that_wants_other_things_carried(carrier: Person, line: str, said: str) -> None:
+    configuration = configure(carrier, line)
+    found = find(carrier, STACKENV_SITE_CONFIG=configuration)
+    assert len(found) == bool(said) and all(said in f["what"] for f in found)
+    if said:
+        require_refreshed(carrier, STACKENV_SITE_CONFIG=configuration)
