@@ -64,7 +64,7 @@ class Bare:
             cwd=carrier.home,
             **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
-        stdout, stderr = process.communicate(b"a line\nanother\n" if process.stdin else None, timeout=120)
+        stdout, stderr = process.communicate(b"a line\nanother\n" if process.stdin else None, timeout=600)
         text = report.read_text() if report.exists() else "{}"
         return Observed(json.loads(text), stdout, stderr, process.returncode, process.pid)
 

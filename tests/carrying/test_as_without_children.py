@@ -81,6 +81,14 @@ print((id(before), os.getpid()) == kept, has_packages, "STACKENV" in str(os.envi
 import needle
 print(needle.find())
 """
+AGAIN = """\
+import needle, os, sys
+times = int(os.environ["TIMES"])
+print(os.getpid(), needle.find(), os.environ["LD_LIBRARY_PATH"], times, flush=True)
+os.environ["TIMES"] = str(times - 1)
+if times:
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+"""
 NOT_FOUND = (
     "stackenv: the environment bio/1.0 runs without its modules: their libraries are not found, since {why}; "
     "type: module use {home}/modules; module load bio/1.0\n"
@@ -126,7 +134,7 @@ def start(carrier: Carrier, *words: str, **environ: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -201,6 +209,17 @@ def check_going_on(carrier: Carrier, done: subprocess.CompletedProcess[str], why
     assert done.stderr.endswith(
         "ImportError: libneedle.so.1: cannot open shared object file: No such file or directory\n"
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_program_that_starts_itself_again_has_the_stack_each_time(bare: Bare, kind: str) -> None:
+    """As servers do that reload themselves: the same process, with the variables that it has by then."""
+    carrier = bare.carriers[kind]
+    (carrier.home / "again.py").write_text(AGAIN)
+    done = start(carrier, carrier.python, "again.py", TIMES="2", LD_LIBRARY_PATH="/own")
+    pid = done.stdout.split()[0]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "".join(f"{pid} 10 /own {times}\n" for times in (2, 1, 0))
 
 
 @pytest.fixture(scope="module")

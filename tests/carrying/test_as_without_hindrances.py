@@ -52,7 +52,7 @@ def start(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, limits),
     )
 

@@ -26,7 +26,7 @@ def watch(carrier: Carrier, *words: str, **environ: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 

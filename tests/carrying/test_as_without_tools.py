@@ -73,7 +73,7 @@ def run(carrier: Carrier, folder: Path, *words: str, **environ: str) -> subproce
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 
