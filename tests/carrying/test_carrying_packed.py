@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from needy_stack import FIND, KINDS, NeedleStack, describe_needle_stack, write_m
 from packing import make_packing_user, require_fuse, unmounting
 from stacked import open_stack
 from users import User
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
+
+from jupyters import Jupyter
+from programs import JUPYTERS_PACKAGES
 
 CODE = f"import Bio, os; {FIND}; assert not [n for n in os.environ if n.startswith('LD_')]"
 
@@ -196,3 +202,18 @@ def test_a_refresh_where_the_modules_bring_another_python_changes_nothing(packer
     refused = packer.stackenv("edit", "bio", "--refresh")
     assert refused.returncode == 7 and "module spider Needle/1.0" in refused.stderr
     assert read_record(packer) == before
+
+
+@pytest.mark.parametrize("packer", ["needy"], indirect=True)
+def test_a_kernel_of_ipykernels_that_was_there_before_it_was_packed(packer: User, tmp_path: Path) -> None:
+    (packages,) = (packer.home / "venvs/bio-1.0").glob("lib/python3*/site-packages")
+    (packages / "jupyters.pth").write_text(f"{JUPYTERS_PACKAGES}\n")
+    made = start(packer, "-m", "ipykernel", "install", "--user", "--name", "plain")
+    assert made.returncode == 0, made.stderr
+    stackenv(packer, "pack", "bio")
+    with Jupyter(tmp_path, {**packer.environ, "PATH": "/usr/bin:/bin"}) as jupyter:
+        jupyter.start("plain")
+        code = (
+            "import json, needle, os; print(json.dumps([needle.find(), os.environ.get('LD_LIBRARY_PATH')]))"
+        )
+        assert jupyter.run(code) == [10, None]
