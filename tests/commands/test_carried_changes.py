@@ -167,6 +167,40 @@ def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, re
     assert (shown["carries"], shown["reason"], line[:4]) == (False, reason, "no: ")
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason", "line"),
+    [
+        ({"carried": None}, "no-record", "not recorded; stackenv edit replaced/1.0 --refresh"),
+        ({"starts_bare": False}, "python-needs-modules", "starts only while its modules are loaded"),
+        ({"cpu_features": []}, "", "its modules, on any CPU"),
+        ({"libraries": ["/apps/lib"]}, "", "and newer CPUs; starts twice, for their libraries"),
+    ],
+)
+def test_info_shows_what_the_record_says(
+    owner: Person, changes: dict[str, Any], reason: str, line: str
+) -> None:
+    """The record is replaced: of an older stackenv, another Python, another site."""
+    prefix = owner.home / "venvs/replaced-1.0"
+    if not prefix.exists():
+        owner.create("replaced")
+    path, before = prefix / "stackenv/record.json", record(prefix)
+    within = {**before["carried"], **changes} if "carried" not in changes else None
+    path.write_text(json.dumps({**before, "carried": within}))
+    try:
+        shown, (said,) = info(owner, "replaced")
+    finally:
+        path.write_text(json.dumps(before))
+    assert (shown["reason"], shown["carries"]) == (reason, not reason) and said.endswith(line)
+
+
+def test_what_a_file_says_of_a_conda_environment_takes_no_no(owner: Person) -> None:
+    text = owner.stackenv("export", "biopy").stdout.replace("kind: venv", "kind: conda")
+    assert "kind: conda" in text
+    (owner.home / "conda.yaml").write_text(text)
+    done = owner.stackenv("create", "x", "--from", "conda.yaml", "--no-carry", status=2)
+    assert "describes a conda environment: its Python needs no modules" in done.stderr
+
+
 def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
     owner.create("again")
     owner.stackenv("rebuild", "again", "-m", "Bundle/2")

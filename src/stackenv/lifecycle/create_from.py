@@ -166,6 +166,11 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
 def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
     """Return the making of the environment that the exported `file` describes."""
     exported = read_exported(file)
+    if exported.record.kind == "conda" and not request.carry:
+        raise UsageError(
+            f"--no-carry is a venv's, and {file} describes a conda environment: its Python needs no modules",
+            "leave out --no-carry",
+        )
     old = replace(
         exported.record,
         name=request.name,

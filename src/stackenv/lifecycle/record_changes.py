@@ -258,12 +258,14 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append(f"base it on {new} instead of {old}")
     if before.description != after.description:
         sentences.append(f"description: {after.description}")
+    by_site = after.carry_off == "site"
+    why = ", for the site configuration turns that off (personal.carry)" if by_site else ""
     if bool(before.carried) != bool(after.carried):
-        by_site = after.carry_off == "site"
-        why = ", for the site configuration turns that off (personal.carry)" if by_site else ""
         sentences.append("carry its modules" if after.carried else f"carry its modules no longer{why}")
     elif before.carried != after.carried:
         sentences.append("carry what its modules hold now")
+    elif before.carry_off != after.carry_off:
+        sentences.append(f"carry no modules{why}")
     if before.sees_modules != after.sees_modules:
         sentences.append(
             "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"

@@ -21,6 +21,7 @@ from stackenv.environments.carried import (
 )
 from stackenv.environments.other_session import ANOTHER_SESSION
 from stackenv.environments.packed import ENTRANCE
+from stackenv.environments.platform import list_cpu_features
 from stackenv.environments.stack import Stack
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
@@ -177,7 +178,9 @@ def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings
     if recorded != now:
         names = sorted(n for n in {*recorded, *now} if recorded.get(n) != now.get(n))
         yield f"the variables that it is to carry have changed: {', '.join(names)}"
-    if bool(carried.cpu_features) == settings.carry_on_any_cpu:
+    # There are machines whose CPU has nothing that is compared.
+    missing = not (carried.cpu_features or settings.carry_on_any_cpu) and list_cpu_features()
+    if missing or (carried.cpu_features and settings.carry_on_any_cpu):
         yield "the site configuration has changed for which CPUs it may carry (personal.carry_on_any_cpu)"
 
 
