@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from needy_stack import NeedleStack
+from needy_stack import NeedleStack, compile_shared
 from users import make_user
 
 from stackenv.configuration.cache import read_configuration
@@ -181,6 +183,25 @@ def test_modules_that_need_what_the_site_sets_at_a_login_are_recorded_with_it(
     assert added_to(usual, carried) == ["/apps/zen4/packages"]
 
 
+def test_with_them_loaded_create_records_them_and_a_python_without_variables_has_their_packages(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/of_the_site.py").write_text("VALUE = 10\n")
+    recorder.write_module("Odd/1.0", NEEDS_PROFILE)
+    made = recorder.user.stackenv(
+        *("create", "profile"),
+        load=[recorder.user.stack.bundle_module, "Odd/1.0"],
+        MODULEPATH=f"{recorder.modulefiles}:{recorder.user.environ['MODULEPATH']}",
+        SITE_ARCH_ROOT=str(tmp_path),
+    )
+    assert made.returncode == 0 and "only while" not in made.stderr, made.stderr
+    python = recorder.user.home / "venvs/profile-1.0/bin/python"
+    code = "import needle, of_the_site; print(of_the_site.VALUE, needle.find())"
+    found = subprocess.run([python, "-c", code], env={}, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("10 10\n", "")
+
+
 def test_what_depends_on_the_users_own_part_of_the_profile_is_left_out(
     recorder: Recorder, usual: Carried
 ) -> None:
@@ -244,6 +265,31 @@ def test_a_default_an_alias_and_a_hidden_module_are_recorded_as_the_files_that_t
     carried = recorder.record("Hidden/.1.0", "Two", "Short")
     assert carried is not None and added_to(usual, carried) == ["/apps/real", "/apps/two", "/apps/hidden"]
     assert [file.path for file in carried.modulefiles][-3:] == [str(hidden), str(two), str(aliased)]
+
+
+@pytest.mark.parametrize("place", ["in it", "added", "editable"])
+def test_of_a_package_that_was_built_here_the_libraries_count(
+    recorder: Recorder, rpath_stack: NeedleStack, tmp_path: Path, place: str
+) -> None:
+    (packages,) = recorder.prefix.glob("lib/python3*/site-packages")
+    source = tmp_path / "source.c"
+    source.write_text("int needle_find(void);\nint call(void) { return needle_find(); }\n")
+    linked = [f"-L{folder}" for folder in rpath_stack.library_folders] + ["-lneedle"]
+    folder = (packages if place == "in it" else tmp_path) / "built_here"
+    folder.mkdir()
+    compile_shared(source, folder / "_built.so", *linked)
+    (packages / "__editable__.built.pth").write_text(f"{tmp_path}\n" if place == "added" else "\n")
+    if place == "editable":
+        described = packages / "built_here-1.0.dist-info/direct_url.json"
+        described.parent.mkdir()
+        described.write_text(json.dumps({"url": tmp_path.as_uri(), "dir_info": {"editable": True}}))
+    try:
+        carried = recorder.record()
+        assert carried is not None and list(carried.libraries) == rpath_stack.library_folders
+    finally:
+        shutil.rmtree(folder)
+    carried = recorder.record()
+    assert carried is not None and carried.libraries == ()
 
 
 def test_two_users_in_two_sessions_have_the_same_record_of_one_stack(

@@ -9,10 +9,12 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.found_libraries import needs_library_path, starts_bare
 from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
+from stackenv.environments.own_packages import read_origin
 from stackenv.environments.platform import list_cpu_features, probe_platform
 from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, explain
@@ -20,6 +22,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import read_loaded_modules
 from stackenv.output import tell
 from stackenv.record import Carried, Modulefile, Record
+from stackenv.transactions.transaction import read_text
 
 # What separates the entries: ld.so(8) takes both marks in LD_LIBRARY_PATH, and blanks in LD_PRELOAD.
 SEPARATORS = {"PYTHONPATH": ":", "EBPYTHONPREFIXES": ":", "LD_LIBRARY_PATH": ":;", "LD_PRELOAD": ": "}
@@ -159,7 +162,7 @@ def split_entries(variable: str, value: str) -> list[str]:
 def list_package_folders(record: Record, python_path: Sequence[str], prefixes: Sequence[str]) -> list[Path]:
     """Return the folders in which the Python of `record` finds extension modules, each once.
 
-    Those that .pth files add are among them: an editable package is built here.
+    Those that .pth files add, and the sources of editable packages, are among them.
     """
     assert record.python is not None
     base = Path(record.python.executable).parents[1]
@@ -175,15 +178,19 @@ def list_package_folders(record: Record, python_path: Sequence[str], prefixes: S
 
 
 def list_added_folders(folder: Path) -> Iterator[Path]:
-    """Yield the folders that the .pth files in `folder` add to sys.path (`addpackage` of site.py)."""
+    """Yield the folders that the .pth files in `folder` add to sys.path, and those of editable packages.
+
+    As `addpackage` of site.py does it, and by PEP 610.
+    """
     for file in sorted(folder.glob("*.pth")):
-        try:
-            lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        except OSError:
-            continue
-        for line in lines:
+        for line in (read_text(file) or "").splitlines():
             if line.strip() and not line.startswith(("#", "import ", "import\t")):
                 yield folder / line.rstrip()
+    # Of many of them a finder of setuptools' own knows the folder, not sys.path.
+    for file in sorted(folder.glob("*.dist-info/direct_url.json")):
+        origin = read_origin(read_text(file))
+        if origin.get("dir_info", {}).get("editable"):
+            yield Path(os.fsdecode(unquote_to_bytes(urlsplit(origin.get("url", "")).path)))
 
 
 def list_modulefiles(record: Record, environ: Mapping[str, str]) -> Iterable[str]:
