@@ -135,6 +135,8 @@ class Carried:
         archspec's name of the CPU that the modules were loaded on.
     cpu_features
         What another CPU must have, by the names of /proc/cpuinfo; empty: the modules are for any.
+    cpu_alias
+        What the kernel calls that CPU, all its features in one word; a CPU of the same word has them.
     starts_bare
         Whether the Python starts without the modules' libraries: where not, nothing can be carried.
     """
@@ -147,6 +149,7 @@ class Carried:
     variables: tuple[tuple[str, str], ...]
     cpu: str
     cpu_features: tuple[str, ...]
+    cpu_alias: str = ""
     starts_bare: bool = True
 
 

@@ -16,6 +16,9 @@ from stacked import Stack, open_stack
 from traced_starts import Start, bare, start
 from users import User
 
+# By what it can, and by one word for all of that.
+CPUINFO, CPU_ALIAS = "/proc/cpuinfo", "/sys/devices/system/cpu/modalias"
+
 
 @pytest.fixture(scope="module", params=KINDS)
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NeedleStack:
@@ -162,22 +165,39 @@ def run_elsewhere(python: Path, user: User, folder: Path, mount: str) -> Start:
     return start(python, bare(user), folder, ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh"])
 
 
+def put_over(path: str, text: str, folder: Path) -> str:
+    """Return the command that puts a file with `text`, in `folder`, over `path`."""
+    file = folder / Path(path).name
+    file.write_text(text)
+    return f"mount --bind {file} {path}"
+
+
 def test_on_a_machine_whose_processor_lacks_what_the_record_has_by_a_proc_cpuinfo_of_the_tests(
     user: User, tmp_path: Path
 ) -> None:
     python = make(user, "fast")
-    lines = Path("/proc/cpuinfo").read_text().splitlines(keepends=True)
+    lines = Path(CPUINFO).read_text().splitlines(keepends=True)
     recorded = json.loads((python.parents[1] / "stackenv/record.json").read_text())["carried"]
     first, *others = recorded["cpu_features"]
+    renamed = put_over(CPU_ALIAS, "cpu:another", tmp_path)
     for flags, said in ((" ".join(others), f"this one lacks {first};"), ("", "this one is unknown: ")):
-        (tmp_path / "cpuinfo").write_text(
-            "".join(f"flags\t\t: {flags}\n" if line.startswith("flags") else line for line in lines)
-        )
-        seen = run_elsewhere(python, user, tmp_path, f"mount --bind {tmp_path}/cpuinfo /proc/cpuinfo")
+        text = "".join(f"flags\t\t: {flags}\n" if line.startswith("flags") else line for line in lines)
+        mount = f"{renamed} && {put_over(CPUINFO, text, tmp_path)}"
+        seen = run_elsewhere(python, user, tmp_path, mount)
         assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
         (line,) = seen.said
         assert f"its modules were loaded on the CPU {recorded['cpu']}; {said}" in line, line
         assert line.startswith("stackenv: ") and line.endswith("module load fast/1.0"), line
+
+
+def test_what_the_processor_has_is_asked_where_the_kernel_calls_it_by_another_name_by_files_of_the_tests(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
+    python = make(user, "renamed")
+    for path, text in ((CPU_ALIAS, "cpu:another"), (CPUINFO, "flags : none\n")):
+        seen = run_elsewhere(python, user, tmp_path, put_over(path, text, tmp_path))
+        # The shell that mounts sets it.
+        require_carried(seen, stack, "PWD")
 
 
 def test_in_a_container_without_the_modulefiles(user: User, stack: NeedleStack, tmp_path: Path) -> None:

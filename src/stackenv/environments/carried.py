@@ -15,7 +15,7 @@ from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.found_libraries import needs_library_path, starts_bare
 from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
 from stackenv.environments.own_packages import read_origin
-from stackenv.environments.platform import list_cpu_features, probe_platform
+from stackenv.environments.platform import list_cpu_features, probe_platform, read_cpu_alias
 from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, explain
 from stackenv.lmod.bindings import Lmod
@@ -125,6 +125,7 @@ def describe_carried(
         variables=tuple((name, elsewhere[name]) for name in names),
         cpu=probe_platform().cpu,
         cpu_features=() if settings.carry_on_any_cpu else list_cpu_features(),
+        cpu_alias="" if settings.carry_on_any_cpu else read_cpu_alias(),
         starts_bare=starts_bare(program),
     )
 

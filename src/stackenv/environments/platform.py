@@ -80,6 +80,14 @@ def list_needed_features(
     return list_cpu_features()
 
 
+def read_cpu_alias(path: Path = Path("/sys/devices/system/cpu/modalias")) -> str:
+    """Return what the kernel calls this CPU, by its kind and features; empty where it has no word for it."""
+    try:
+        return path.read_text("ascii", "replace").strip()
+    except OSError:
+        return ""
+
+
 def list_cpu_features() -> tuple[str, ...]:
     """Return the instruction sets of this machine's CPU, sorted, by the names of /proc/cpuinfo."""
     import archspec.cpu
