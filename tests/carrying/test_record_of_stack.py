@@ -183,6 +183,25 @@ def test_modules_that_need_what_the_site_sets_at_a_login_are_recorded_with_it(
     assert added_to(usual, carried) == ["/apps/zen4/packages"]
 
 
+def test_a_users_name_that_is_part_of_the_sites_folder_and_a_program_on_path_are_no_hindrance(
+    recorder: Recorder, usual: Carried, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin/name-the-cpu"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho zen4\n")
+    program.chmod(0o755)
+    own = recorder.user.home / "bin"
+    carried = recorder.record_text(
+        'local cpu = capture("name-the-cpu"):gsub("%s", "")\n'
+        'prepend_path("PYTHONPATH", os.getenv("SITE_ARCH_ROOT") .. "/" .. cpu)\n'
+        f'if os.getenv("PATH"):find("{own}", 1, true) then prepend_path("PYTHONPATH", "/apps/own") end\n',
+        SITE_ARCH_ROOT="/apps/annotation",
+        USER="ann",
+        PATH=f"{own}:{tmp_path}/bin:{recorder.user.environ['PATH']}",
+    )
+    assert added_to(usual, carried) == ["/apps/annotation/zen4"]
+
+
 def test_with_them_loaded_create_records_them_and_a_python_without_variables_has_their_packages(
     recorder: Recorder, tmp_path: Path
 ) -> None:

@@ -58,8 +58,7 @@ def load_elsewhere(stack: Stack, lmod: Lmod) -> Mapping[str, str]:
     else:
         if not any(list_missing(variable, found, stack.environ) for variable in ANSWERS):
             return found
-    own = lmod.purged().environ
-    at_login = {name: own[name] for name in own if not is_of_session(name, own)} | clean
+    at_login = {**clean, **read_login(lmod.purged().environ), **ANOTHER_SESSION}
     try:
         loaded = Lmod(lmod.command, at_login, lmod.timeout_s).load(*stack.modules).environ
     except ModuleError:
@@ -74,12 +73,21 @@ def is_of_lmod(name: str) -> bool:
     return name.startswith(OF_LMOD) and not name.startswith(OF_LOADED_MODULES)
 
 
-def is_of_session(name: str, own: Mapping[str, str]) -> bool:
-    """Tell whether the variable `name` of `own` may have another value in another session of a user's."""
+def read_login(own: Mapping[str, str]) -> dict[str, str]:
+    """Return what of the session `own` the site may have set: what has the same value for another user.
+
+    Of PATH the folders that are so.
+    """
     values = {own.get(variable, "") for variable in ANOTHER_SESSION} - {"", "/"}
-    return (
-        name in ANSWERS or bool(OF_A_SESSION.fullmatch(name)) or any(value in own[name] for value in values)
-    )
+    # Whole words: `ann` is not in `/apps/annotation`.
+    personal = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in values) or "(?!)")
+    folders = [folder for folder in own.get("PATH", PROGRAMS).split(":") if not personal.search(folder)]
+    found = {
+        name: value
+        for name, value in own.items()
+        if name not in ANSWERS and not OF_A_SESSION.fullmatch(name) and not personal.search(value)
+    }
+    return {**found, "PATH": ":".join(filter(None, folders))}
 
 
 def list_missing(variable: str, found: Mapping[str, str], here: Mapping[str, str]) -> set[str]:
