@@ -32,10 +32,15 @@ def test_it_is_silent_when_all_is_right(owner: User) -> None:
     assert (used.returncode, used.stderr) == (0, "")
 
 
+def test_it_is_silent_where_it_brings_what_is_missing(owner: User) -> None:
+    used = owner.run("venvs/it-1.0/bin/python -c 'import numpy'; . venvs/it-1.0/bin/activate; pip --version")
+    assert (used.returncode, used.stderr) == (0, "")
+
+
 def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
     """In a whole tree of processes: Python, a shell that it starts, and Python again."""
     nested = 'import subprocess, sys; subprocess.run(["sh", "-c", f"{sys.executable} -c pass"])'
-    used = owner.run(f". venvs/it-1.0/bin/activate; python -c '{nested}'")
+    used = owner.run(f". venvs/it-1.0/bin/activate; python -c '{nested}'", STACKENV_CARRY="0")
     (line,) = notices(used.stderr)
     stack = owner.stack
     assert f"{stack.bundle_module} (not loaded), {stack.python_module} (not loaded)" in line
@@ -47,7 +52,7 @@ def test_it_says_once_what_is_missing_and_what_to_type(owner: User) -> None:
 
 
 def test_each_command_of_a_shell_says_it(owner: User) -> None:
-    used = owner.run(". venvs/it-1.0/bin/activate; python -c pass; python -c pass")
+    used = owner.run(". venvs/it-1.0/bin/activate; python -c pass; python -c pass", STACKENV_CARRY="0")
     assert len(notices(used.stderr)) == 2
 
 
