@@ -61,7 +61,7 @@ def test_pip_install_user_is_told_that_it_does_not_install_here(owner: User) -> 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
 def test_python_starts_where_stderr_cannot_be_written(owner: User, stderr: str) -> None:
     # Without the modules the environment has something to say.
-    result = owner.run(f"~/venvs/alpha-1.0/bin/python -c 'print(1)' {stderr}")
+    result = owner.run(f"~/venvs/alpha-1.0/bin/python -c 'print(1)' {stderr}", STACKENV_CARRY="0")
     assert (result.stdout, result.returncode) == ("1\n", 0)
 
 

@@ -99,10 +99,12 @@ def test_a_new_file_can_be_written_only_by_who_could_have_made_it(
     place.mkdir()
     place.chmod(above)
     os.umask(0o002)
-    write_file(place / "file", "text")
-    write_file(place / "folder/file", "text")
-    modes = [oct(stat.S_IMODE((place / name).stat().st_mode)) for name in ("file", "folder", "folder/file")]
-    assert modes == list(map(oct, (file, folder, file)))
+    (place / "link").symlink_to(tmp_path / "elsewhere")
+    names = ("file", "folder/file", "link")
+    for name in names:
+        write_file(place / name, "text")
+    modes = [oct(stat.S_IMODE((place / name).lstat().st_mode)) for name in ("folder", *names)]
+    assert modes == list(map(oct, (folder, file, file, file)))
 
 
 @pytest.mark.parametrize(("writable", "mode"), [(True, 0o660), (False, 0o640)])

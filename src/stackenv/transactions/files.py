@@ -61,23 +61,25 @@ def make_folders(folder: Path) -> None:
 def limit_mode(path: Path, mode: int) -> int:
     """Return `mode` without what it gives to group and others beyond what they may do to `path` now.
 
-    What they may do to a file that is not there yet its folder says: who can enter it, and cannot write
-    there, cannot write the file either.
+    What they may do to a file that is not there yet, or a link, its folder says: who can enter it, and
+    cannot write there, cannot write the file either.
     """
+    found = read_mode(path)
+    if stat.S_ISREG(found):
+        lacking = ~found & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH)
+        # Nobody runs what they may not read.
+        return mode & ~lacking & ~((lacking & (stat.S_IRGRP | stat.S_IROTH)) >> 2)
+    folder = read_mode(Path(os.path.realpath(path.parent)))
+    entering = (folder & (stat.S_IXGRP | stat.S_IXOTH)) << 1
+    return mode & ~(entering & ~folder)
+
+
+def read_mode(path: Path) -> int:
+    """Return type and mode of `path`, that of a link for itself; 0 where it is not there."""
     try:
-        found = path.lstat().st_mode
+        return path.lstat().st_mode
     except OSError:
-        try:
-            folder = path.parent.stat().st_mode
-        except OSError:
-            return mode
-        entering = (folder & (stat.S_IXGRP | stat.S_IXOTH)) << 1
-        return mode & ~(entering & ~folder)
-    if not stat.S_ISREG(found):
-        return mode
-    lacking = ~found & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH)
-    # Nobody runs what they may not read.
-    return mode & ~lacking & ~((lacking & (stat.S_IRGRP | stat.S_IROTH)) >> 2)
+        return 0
 
 
 def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
