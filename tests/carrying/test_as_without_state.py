@@ -56,7 +56,7 @@ BEFOREHAND = {
     "output full": "exec >/dev/full",
     "error full": "exec 2>/dev/full",
     "null": "exec </dev/null >/dev/null 2>/dev/null",
-    "nobody reads": "exec > >(exec <&-; sleep 0.1); sleep 0.2",
+    "nobody reads": "exec > >(:); wait $!",
 }
 PENDING = """\
 import os, signal, sys
