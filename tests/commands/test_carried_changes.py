@@ -282,7 +282,8 @@ def test_one_from_another_cpu_is_recorded_for_this_one(owner: Person) -> None:
     """The record is replaced, for this machine has one CPU."""
     prefix = owner.create("from-zen9")
     path, here = prefix / "stackenv/record.json", record(prefix)
-    there = {**here, "carried": {**here["carried"], "cpu": "zen9", "cpu_features": ["no_cpu_has_this"]}}
+    cpu = {"cpu": "zen9", "cpu_features": ["no_cpu_has_this"], "cpu_alias": "cpu:zen9"}
+    there = {**here, "carried": {**here["carried"], **cpu}}
     path.write_text(json.dumps({**there, "platform": {**here["platform"], "cpu": "zen9"}}))
     assert "no_cpu_has_this" in start(prefix).stderr
     owner.stackenv("edit", "from-zen9", "--refresh")
