@@ -17,7 +17,9 @@ import sys
 VERSION = 1
 LARGEST = 1 << 24
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD")
-# Only from the second start's exec until it is read: the process and its name, and what the caller had.
+# What else the script sets that is in the place of a Python (start_python): bash does.
+OF_BASH = ("SHLVL",)
+# Only from that start's exec until it is read: the process and its name, and what the caller had.
 RESTARTED = "STACKENV_RESTARTED"
 BEFORE = "STACKENV_BEFORE_"
 # What may follow `python` in the name of its file: a version, and how it was built (PEP 3149, PEP 703).
@@ -287,8 +289,10 @@ def read_cpu_features():
     return []
 
 
-def restart(carried, prefix):
+def restart(carried, prefix, again=False):
     """Start this Python, that of `prefix`, again with the libraries of `carried`, where it needs any.
+
+    Never a second time: `again` says that this process has been.
 
     Returns
     -------
@@ -299,8 +303,8 @@ def restart(carried, prefix):
     if has_libraries(added):
         return ""
     why = find_hindrance(prefix)
-    if why:
-        return why
+    if again or why:
+        return "it was started with others" if again else why
     catches = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     try:
         words, environ = read_own("cmdline"), describe_environ(added)
@@ -322,7 +326,8 @@ def describe_environ(added):
     environ = {}
     for variable in read_own("environ"):
         name, equals, value = variable.partition(b"=")
-        if name and equals:
+        # A Python with -S in front of it has left these.
+        if name and equals and not name.startswith(BEFORE.encode()):
             environ.setdefault(name, value)
     for name, entries in added.items():
         before = environ.get(name.encode())
@@ -336,16 +341,19 @@ def describe_environ(added):
     return environ
 
 
-def restore():
-    """Give back to os.environ what the caller of the first start had; nothing of it reaches a child."""
-    for name in LOADER:
-        before = os.environ.pop(BEFORE + name, None)
-        if before is None:
+def restore(mark):
+    """Give back to os.environ what the caller of the first start had; nothing of it reaches a child.
+
+    `mark` is the variable by which that start is known: who it was, and its name.
+    """
+    own = os.fsencode(os.environ.pop(mark))[len(mark_process()) :]
+    before = {n[len(BEFORE) :]: os.environ.pop(n) for n in list(os.environ) if n.startswith(BEFORE)}
+    for name in LOADER if mark == RESTARTED else LOADER + OF_BASH:
+        if name not in before:
             os.environ.pop(name, None)
-        elif name in os.environ:
-            os.environ[name] = before
+    # Those that are there keep their place among the others.
+    os.environ.update(before)
     # That of a script which is started by its first line is the script's: `killall` knows it by that.
-    own = os.fsencode(os.environ.pop(RESTARTED))[len(mark_process()) :]
     try:
         with open("/proc/self/comm", "wb") as stream:
             stream.write(own)
@@ -354,7 +362,7 @@ def restore():
 
 
 def mark_process():
-    """Return what the variable RESTARTED begins with in this process, and in no child that inherits it."""
+    """Return what such a mark begins with in this process, and in no child that inherits it."""
     return b"%d " % os.getpid()
 
 

@@ -44,8 +44,9 @@ FINDERS_BEFORE = list(sys.meta_path)
 ADDED, BEHIND = [], []
 # What carry.py brings of modules that are not loaded: entries of those two variables.
 CARRIED = {"python_path": [], "prefixes": []}
-# Set where carry.py has started this Python again.
-RESTARTED = "STACKENV_RESTARTED"
+# Set where carry.py has started this Python again, and by the script that is in the place of a Python which
+# does not start without modules: which process that is, and its name.
+RESTARTED, STARTED = "STACKENV_RESTARTED", "STACKENV_STARTED"
 
 
 def order_packages():
@@ -391,17 +392,20 @@ def bring_modules():
     loaded = list_loaded()
     missing = [module for module in MODULES.split() if module not in loaded]
     # One that a child has inherited is of another process.
-    restarted = RESTARTED in os.environ and os.environ[RESTARTED].startswith("%d " % os.getpid())
-    if not missing and not restarted:
+    own = "%d " % os.getpid()
+    marks = [name for name in (RESTARTED, STARTED) if os.environ.get(name, "").startswith(own)]
+    if marks:
+        import _stackenv_carry as carry
+
+        carry.restore(marks[0])
+    if not missing:
         return ""
-    if CARRIES != "yes" or (os.environ.get("STACKENV_CARRY") == "0" and not restarted):
+    if CARRIES != "yes" or os.environ.get("STACKENV_CARRY") == "0":
         return describe_missing(missing, loaded)
     import _stackenv_carry as carry
 
-    if restarted:
-        carry.restore()
     try:
-        carried = carry.read_carried(__file__, bool(HELD), loaded, restarted)
+        carried = carry.read_carried(__file__, bool(HELD), loaded, RESTARTED in marks)
     except carry.StaleError as error:
         return describe_without(str(error), REFRESH)
     except carry.MovedError as error:
@@ -412,7 +416,7 @@ def bring_modules():
         return describe_without(str(error), "stackenv check " + NAME)
     except carry.NotCarriedError as error:
         return describe_without(str(error), HINT) if str(error) else describe_missing(missing, loaded)
-    why = carry.restart(carried, carry.find_prefix(__file__))
+    why = carry.restart(carried, carry.find_prefix(__file__), bool(marks))
     os.environ.update(carried["variables"])
     CARRIED.update(carried)
     return why and describe_without("their libraries are not found, since " + why, HINT)

@@ -138,7 +138,10 @@ class Carried:
     cpu_alias
         What the kernel calls that CPU, all its features in one word; a CPU of the same word has them.
     starts_bare
-        Whether the Python starts without the modules' libraries: where not, nothing can be carried.
+        Whether the Python starts without the modules' libraries.
+    launchers
+        Where it does not: the names in bin at which a script starts it with them, each with what the link
+        that was there led to. Without any, nothing can be carried.
     """
 
     modulefiles: tuple[Modulefile, ...]
@@ -151,6 +154,12 @@ class Carried:
     cpu_features: tuple[str, ...]
     cpu_alias: str = ""
     starts_bare: bool = True
+    launchers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether the Python starts where the modules are not loaded."""
+        return self.starts_bare or bool(self.launchers)
 
 
 @dataclass(frozen=True)
@@ -358,9 +367,10 @@ def build_carried(data: Mapping[str, Any]) -> Carried:
                 raise ValueError(f"`{name}` is no list")
             values[name] = tuple(values[name])
     values["modulefiles"] = tuple(Modulefile(**file) for file in values["modulefiles"])
-    values["variables"] = tuple(map(tuple, values["variables"]))
-    if any(len(variable) != 2 for variable in values["variables"]):
-        raise ValueError("`variables` is no list of names and values")
+    for name in ("variables", "launchers"):
+        values[name] = tuple(map(tuple, values[name]))
+        if any(len(pair) != 2 for pair in values[name]):
+            raise ValueError(f"`{name}` is no list of pairs")
     return Carried(**values)
 
 

@@ -1,68 +1,255 @@
-"""A Python that does not even start without its modules: EasyBuild 4 links it to a library of its own."""
+"""A Python that does not start without its modules is started by a script in the place of the link to it."""
 
 from __future__ import annotations
 
+import ast
 import json
+import os
+import signal
 import subprocess
-import sysconfig
-from dataclasses import replace
+import sys
 from pathlib import Path
 
 import pytest
-from needy_stack import PYTHON_FOLDER, NeedleStack, compile_linked, write_module
-from traced_starts import bare
-from users import User, make_user
+from needy_python import BUNDLE, make_needy_user, run
+from needy_stack import FIND, PYTHON_FOLDER, NeedleStack
+from traced_starts import bare, read_environment, start
+from users import User
 
-# What it needs to start with: the library of the needy stack in the part of libpython.
-PROGRAM = """\
-#include <Python.h>
-
-int needle_find(void);
-
-int main(int count, char **words) {
-    return needle_find() > 0 ? Py_BytesMain(count, words) : 1;
+PRINT_ENVIRON = "import os, subprocess; print(sorted(os.environb.items())); print(sorted(subprocess.run("
+PRINT_ENVIRON += "['/usr/bin/env', '-0'], stdout=-1).stdout.split(bytes(1))[:-1]))"
+# bash changes, keeps for itself, or runs each of these.
+OF_BASH = {
+    b"SHLVL": b"007",
+    b"PWD": b"/nowhere",
+    b"OLDPWD": b"/gone",
+    b"_": b"/some/program",
+    b"IFS": b":",
+    b"UID": b"5",
+    b"RANDOM": b"6",
+    b"SECONDS": b"7",
+    b"GROUPS": b"8",
+    b"PPID": b"9",
+    b"SHELLOPTS": b"xtrace:noexec",
+    b"BASHOPTS": b"extdebug",
+    b"BASH_ENV": b"/dev/stdin",
+    b"BASH_ARGV0": b"other",
+    b"BASH_FUNC_mapfile%%": b"() { echo never; }",
+    b"BASH_FUNC_exec%%": b"() {  echo never; }",
+    b"POSIXLY_CORRECT": b"",
+    b"PS4": b"$(echo never)",
+    b"a.b": b"no name of bash",
+    b"ODD": b"\xff'\"$(x)\n\\ *\t",
+    b"\xc3\xa9t\xc3\xa9": b"\xe9",
+    b"EMPTY": b"",
+    b"LD_LIBRARY_PATH": b":/one:/two",
+    b"LD_PRELOAD": b"",
+    b"STACKENV_STARTED": b"1 older",
+    b"LC_ALL": b"C.UTF-8",
 }
-"""
-MODULE = "Python/3.11.2-needy"
 
 
 @pytest.fixture(scope="module")
 def user(needy_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> User:
     """Return a user who has the environment bio/1.0 on such a Python."""
-    folder = tmp_path_factory.mktemp("needy-python")
-    write_python(folder, needy_stack)
-    stack = replace(needy_stack, modulepath=f"{folder}/modules:{needy_stack.modulepath}")
-    return make_user(folder / "user", stack)
-
-
-def write_python(folder: Path, stack: NeedleStack) -> None:
-    """Write the module of a Python that is linked to libneedle, with the standard library of the stack's."""
-    root = folder / MODULE
-    (root / "bin").mkdir(parents=True)
-    (root / "lib").mkdir()
-    (root / f"lib/{PYTHON_FOLDER}").symlink_to(f"{stack.software}/{stack.python_module}/lib/{PYTHON_FOLDER}")
-    source = root / "python.c"
-    source.write_text(PROGRAM)
-    compile_linked(
-        *(source, root / f"bin/{PYTHON_FOLDER}", f"-I{sysconfig.get_path('include')}"),
-        *(f"-L{stack.folder}/{stack.library}/lib", "-lneedle", f"-l{PYTHON_FOLDER}"),
-    )
-    for name in ("python", "python3"):
-        (root / "bin" / name).symlink_to(PYTHON_FOLDER)
-    write_module(folder, MODULE, stack.library, lines=('prepend_path("PATH", root .. "/bin")',))
-
-
-def test_create_says_that_it_starts_only_with_its_modules_and_so_it_is(user: User) -> None:
-    made = user.stackenv("create", "bio", load=[MODULE])
+    user = make_needy_user(tmp_path_factory.mktemp("needy-python"), needy_stack)
+    made = user.stackenv("create", "bio", load=[BUNDLE])
     assert made.returncode == 0, made.stderr
-    (line,) = [line for line in made.stderr.splitlines() if "starts only" in line]
-    assert line.startswith("stackenv: the Python of bio/1.0 starts only while its modules are loaded")
-    record = json.loads((user.home / "venvs/bio-1.0/stackenv/record.json").read_text())
-    assert record["carried"]["starts_bare"] is False
-    loaded = user.run("module use ~/modules; module load bio && python -c 'print(1)'")
-    assert (loaded.stdout, loaded.stderr) == ("1\n", "")
-    python = user.home / "venvs/bio-1.0/bin/python"
-    started = subprocess.run([python, "-c", ""], env=bare(user), capture_output=True, text=True, check=False)
-    # The loader's own words: nothing of the environment has run.
-    assert started.returncode == 127
-    assert "libneedle.so.1: cannot open shared object file" in started.stderr
+    assert "starts only" not in made.stderr
+    return user
+
+
+@pytest.fixture(scope="module")
+def python(user: User) -> Path:
+    """Return the Python of that environment."""
+    return user.home / "venvs/bio-1.0/bin/python"
+
+
+def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python: Path) -> None:
+    record = json.loads((python.parents[1] / "stackenv/record.json").read_text())
+    carried = record["carried"]
+    assert (carried["starts_bare"], len(carried["launchers"])) == (False, 1)
+    (name, leads_to), *_ = carried["launchers"]
+    own = python.with_name(name)
+    assert not own.is_symlink() and os.access(own, os.X_OK)
+    assert Path(leads_to).resolve() == Path(record["python"]["executable"])
+    assert {path.resolve() for path in python.parent.glob("python*")} == {own.resolve()}
+    # It may be moved.
+    assert str(user.home) not in own.read_text().replace(record["python"]["executable"], "")
+
+
+def test_bare_it_starts_with_what_the_modules_bring_and_no_child_inherits_anything(
+    user: User, python: Path, tmp_path: Path
+) -> None:
+    started = start(python, bare(user), tmp_path)
+    assert (started.needle, started.said) == (10, [])
+    assert started.prefix == str(python.parents[1])
+    assert (started.child, sorted(f"{n}={v}" for n, v in started.environ.items())) == (started.given,) * 2
+    # The script, and the Python: no other process, and no second start.
+    execs = [path for name, path in started.calls if name == "execve" and path != "/usr/bin/env"]
+    assert [Path(path).name for path in execs] == ["python", PYTHON_FOLDER]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {b"SHLVL": b"3", b"PWD": b"/"}, OF_BASH, {**OF_BASH, b"STACKENV_CARRY": b"1"}],
+    ids=["nothing", "usual", "of bash", "more"],
+)
+def test_its_variables_are_the_callers_byte_for_byte(python: Path, given: dict[bytes, bytes]) -> None:
+    # Without it Python itself sets LC_CTYPE (PEP 538).
+    environ = {b"LC_ALL": b"C.UTF-8", **given}
+    done = run(python, "-c", PRINT_ENVIRON, env=environ, cwd="/")
+    assert (done.returncode, done.stderr) == (0, "")
+    own, childs = map(ast.literal_eval, done.stdout.splitlines())
+    assert own == sorted(environ.items())
+    assert childs == sorted(name + b"=" + value for name, value in environ.items())
+
+
+def test_with_the_modules_loaded_it_is_as_with_a_link(user: User, python: Path, tmp_path: Path) -> None:
+    environ = read_environment(user, f"module load {BUNDLE}")
+    started = start(python, environ, tmp_path)
+    assert (started.needle, started.said) == (10, [])
+    assert started.child == started.given
+    assert started.environ == environ
+    own = read_environment(user, "module use ~/modules; module load bio")
+    assert start(python, own, tmp_path).child == sorted(f"{n}={v}" for n, v in own.items())
+
+
+def test_with_the_libraries_elsewhere_on_the_path_and_no_module_it_brings_them(
+    user: User, python: Path, tmp_path: Path
+) -> None:
+    folders = read_environment(user, f"module load {BUNDLE}")["LD_LIBRARY_PATH"]
+    for library_path in (f"/other:{folders}", folders, f"{folders}:/other"):
+        started = start(python, {**bare(user), "LD_LIBRARY_PATH": library_path}, tmp_path)
+        assert (started.needle, started.said, started.child) == (10, [], started.given)
+
+
+def test_with_carrying_off_it_is_the_loader_that_speaks(user: User, python: Path) -> None:
+    done = run(python, "-c", "", env={**bare(user), "STACKENV_CARRY": "0"})
+    assert done.returncode == 127
+    assert "libneedle.so.1: cannot open shared object file" in done.stderr
+
+
+def test_another_module_of_the_stack_is_loaded(user: User, python: Path) -> None:
+    done = user.run(f"module load Python; {python} -c 'import sys; print(sys.prefix)'")
+    assert done.stdout == f"{python.parents[1]}\n", done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"stackenv: the environment bio/1.0 was made on {BUNDLE} (not loaded)")
+
+
+@pytest.mark.parametrize("how", ["python", "./python", "../bin/python", "python3", PYTHON_FOLDER])
+def test_its_name_is_that_by_which_it_is_started(user: User, python: Path, how: str) -> None:
+    code = "import sys; print(sys.executable, sys.prefix, sys.orig_argv[1:], open('/proc/self/comm').read())"
+    started = run(how, "-c", code, "a b", "", env={**bare(user), "PATH": ":/usr/bin"}, cwd=python.parent)
+    name = Path(how).name
+    expected = f"{python.with_name(name)} {python.parents[1]} {['-c', code, 'a b', '']} {name}\n\n"
+    assert (started.stdout.replace("/./", "/").replace("/../bin/", "/"), started.stderr) == (expected, "")
+
+
+def test_its_scripts_have_it_as_their_interpreter(user: User, python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "analysis"
+    code = "import sys, needle; print(needle.find(), sys.argv, open('/proc/self/comm').read().strip())"
+    script.write_text(f"#!{python} -s\n{code}; sys.exit(3)\n")
+    script.chmod(0o755)
+    done = run(script, "-v", "two words", env=bare(user))
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == f"10 {[str(script), '-v', 'two words']} analysis\n"
+
+
+def test_it_is_the_process_that_was_started(user: User, python: Path) -> None:
+    code = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+    with subprocess.Popen([python, "-c", code], env=bare(user), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) == process.pid
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == -signal.SIGTERM
+    ignored = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    assert run("nohup", python, "-c", ignored, env=bare(user)).stdout == "True\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_and_inherited_descriptors_are_as_they_were(
+    user: User, python: Path, tmp_path: Path, closed: str
+) -> None:
+    code = "import os; print(sorted(os.listdir('/proc/self/fd')), file=open('%s', 'w'))"
+    seen = []
+    for program in (sys.executable, python):
+        out = tmp_path / "out"
+        line = f'exec "$0" -c "$1" {closed} 5</dev/null 255</dev/null'
+        run("/bin/sh" if "255" not in line else "/bin/bash", "-c", line, program, code % out, env=bare(user))
+        seen.append(out.read_text())
+        out.unlink()
+    assert seen[0] == seen[1]
+
+
+def test_it_reads_its_input(user: User, python: Path) -> None:
+    piped = run(python, "-c", "print(input())", env=bare(user), stdin=None, input="a line\n")
+    assert (piped.stdout, piped.stderr) == ("a line\n", "")
+
+
+def test_its_children_start_too(user: User, python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "spawned.py"
+    script.write_text(
+        "import multiprocessing, subprocess, sys\n"
+        f"def find(_):\n    import needle\n    return needle.find()\n"
+        "if __name__ == '__main__':\n"
+        "    for way in ('spawn', 'forkserver', 'fork'):\n"
+        "        with multiprocessing.get_context(way).Pool(2) as pool:\n"
+        "            print(pool.map(find, range(2)))\n"
+        f"    subprocess.run([sys.executable, '-c', {FIND!r}])\n"
+    )
+    done = run(python, "-u", script, env=bare(user))
+    assert (done.stdout, done.stderr) == ("[10, 10]\n" * 3 + "10\n", "")
+
+
+def test_a_link_from_elsewhere_gets_nothing_that_nobody_would_take_back(
+    user: User, python: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(python)
+    assert run(link, "-c", "", env=bare(user)).returncode == 127
+    loaded = user.run(f"module load {BUNDLE}; env -0 >given; {link} -c '{PRINT_ENVIRON}'")
+    assert b"STACKENV" not in loaded.stdout.encode(), loaded.stderr
+
+
+def test_moved_and_copied_it_starts(user: User, python: Path, tmp_path: Path) -> None:
+    for place in (tmp_path / "with blank", tmp_path / "it's $HOME;"):
+        run("cp", "-a", python.parents[1], place)
+        done = run(place / "bin/python", "-c", f"import sys; print(sys.prefix); {FIND}", env=bare(user))
+        assert (done.stdout, done.stderr) == (f"{place}\n10\n", "")
+
+
+def test_a_record_that_is_refused_says_so_and_it_starts(user: User, python: Path) -> None:
+    record = python.parents[1] / "stackenv/record.json"
+    before = record.read_text()
+    try:
+        record.write_text(before[:-9])
+        done = run(python, "-c", PRINT_ENVIRON, env={"LC_ALL": "C.UTF-8"})
+    finally:
+        record.write_text(before)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stackenv: the environment bio/1.0 runs without its modules: its record,")
+    told = [(b"LC_ALL", b"C.UTF-8"), (b"STACKENV_TOLD", b"bio/1.0")]
+    assert ast.literal_eval(done.stdout.splitlines()[0]) == told
+
+
+def test_without_its_base_it_cannot_be_loaded(user: User, python: Path) -> None:
+    base = Path(json.loads((python.parents[1] / "stackenv/record.json").read_text())["python"]["executable"])
+    aside = base.with_name("aside")
+    base.rename(aside)
+    try:
+        loaded = user.run("module use ~/modules; module load bio")
+        checked = user.stackenv("check", "bio")
+        started = run(python, "-c", "", env=bare(user))
+    finally:
+        aside.rename(base)
+    assert f"bio/1.0: its Python, {base}, is missing" in " ".join(loaded.stderr.split())
+    assert checked.returncode == 1 and "is gone" in checked.stdout + checked.stderr
+    assert started.returncode == 127 and "No such file" in started.stderr
+
+
+def test_gdb_and_valgrind_have_it_behind_bash(user: User, python: Path) -> None:
+    debugged = run(
+        "gdb", "-q", "-batch", "-ex", "run", "--args", "bash", "-p", python, "-c", FIND, env=bare(user)
+    )
+    assert "10\n" in debugged.stdout and "exited normally" in debugged.stdout

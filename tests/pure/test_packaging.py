@@ -54,6 +54,7 @@ DATA = """
     templates/libexec/pip_in_venv
     templates/libexec/put_aside.py
     templates/libexec/stackenv_dialect.py
+    templates/libexec/start_python
     templates/libexec/uv
     templates/load_test/load_test.csh
     templates/load_test/load_test.fish

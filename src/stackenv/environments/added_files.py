@@ -10,6 +10,7 @@ from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
 from stackenv.environments.constraints import constraints_url, describe_constraint_files
 from stackenv.environments.installer import RUN_PIP
 from stackenv.environments.launch import describe_launch_file
+from stackenv.environments.launchers import describe_launchers
 from stackenv.environments.module import SHIM, describe_load, require_kind
 from stackenv.environments.packed import describe_entrance, list_beside
 from stackenv.modulefile import InstalledFile, Source
@@ -171,6 +172,7 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
         *describe_pip(record),
         *describe_shell_files(record, "personal"),
         describe_launch_file(record),
+        *describe_launchers(record),
     )
 
 

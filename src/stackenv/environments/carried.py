@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.found_libraries import needs_library_path, starts_bare
+from stackenv.environments.launchers import is_launcher, with_launchers
 from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
 from stackenv.environments.own_packages import read_origin
 from stackenv.environments.platform import list_cpu_features, probe_platform, read_cpu_alias
@@ -44,7 +45,7 @@ def find_reason(record: Record) -> str:
         NO_MODULES: not (record.modules and record.python),
         # An older stackenv has made it, or its modules could not be loaded from a clean environment.
         NO_RECORD: record.carried is None,
-        PYTHON_NEEDS_MODULES: record.carried is not None and not record.carried.starts_bare,
+        PYTHON_NEEDS_MODULES: record.carried is not None and not record.carried.is_startable,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 
@@ -66,7 +67,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
             f"loaded: in a clean session they cannot be loaded: {getattr(error, 'message', explain(error))}"
         )
         return nothing
-    if not carried.starts_bare:
+    if not carried.is_startable:
         tell(
             f"the Python of {record.full_name} starts only while its modules are loaded, since it needs a "
             "library or a variable of theirs"
@@ -116,7 +117,7 @@ def describe_carried(
     in_image = record.carried.libraries if record.packed and record.carried else ()
     needed = preload or in_image or needs_library_path(program, folders, library_path)
     names = [n for n in settings.carry_variables if is_common(elsewhere.get(n), stack.environ.get(n))]
-    return Carried(
+    carried = Carried(
         modulefiles=tuple(describe_modulefile(path) for path in list_modulefiles(record, elsewhere)),
         python_path=python_path,
         prefixes=prefixes,
@@ -128,6 +129,7 @@ def describe_carried(
         cpu_alias="" if settings.carry_on_any_cpu else read_cpu_alias(),
         starts_bare=starts_bare(program),
     )
+    return carried if carried.starts_bare else with_launchers(record, carried)
 
 
 def find_program(record: Record) -> str:
@@ -135,7 +137,9 @@ def find_program(record: Record) -> str:
     assert record.python is not None
     # Of `venv --copies` it is a program of its own.
     own = Path(record.path, "bin/python")
-    return record.python.executable if record.packed or not own.exists() else str(own)
+    if record.packed or not own.exists() or is_launcher(own):
+        return record.python.executable
+    return str(own)
 
 
 def is_common(one: str | None, other: str | None) -> bool:

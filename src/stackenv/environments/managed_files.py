@@ -10,10 +10,11 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.added_files import CARRY, LAYERS
+from stackenv.environments.launchers import is_same_python
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
 from stackenv.record import FOLDER, RECORD_FILE
-from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteFile
+from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteFile, WriteLink
 from stackenv.transactions.transaction import read_text
 
 LARGEST = 1 << 16
@@ -40,6 +41,8 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
     """
     path = Path(file.path)
     if is_in_folder(file, prefix) or is_layer_file(file) or not os.path.lexists(path):
+        return False
+    if file.link and is_same_python(path, str(Path(path.parent, file.link))):
         return False
     if path.is_symlink() or not path.is_file():
         return True
@@ -125,6 +128,9 @@ def plan_file_removal(files: Iterable[InstalledFile], prefix: str) -> tuple[Chan
     for file in files:
         path = Path(file.path)
         if is_in_folder(file, prefix) or is_users(file, prefix) or not path.exists():
+            continue
+        if file.link:
+            changes.append(WriteLink(file.path, file.link))
             continue
         changes.append(RemoveFile(file.path))
         changes += [RemoveFile(str(c)) for c in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc")]

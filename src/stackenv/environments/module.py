@@ -177,13 +177,18 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     """Return the description of the personal module of the venv of `record`."""
     prefix, name = record.path, record.full_name
     python = f"{prefix}/bin/python"
+    # The script that starts one which needs that stays where it goes.
+    behind = record.python.executable if record.python and record.carried and record.carried.launchers else ""
     no_python = (
-        f"{name}: its Python, {python}, is missing or a broken link. stackenv check {name} says why; to make "
-        f"the environment again: stackenv rebuild {name}"
+        f"is missing or a broken link. stackenv check {name} says why; to make the environment again: "
+        f"stackenv rebuild {name}"
     )
     environment: tuple[Operation, ...] = (
         # When the modules are loaded: a Python that went with one of them is missed by its name.
-        RequirePath(python, no_python),
+        *(
+            RequirePath(path, f"{name}: its Python, {path}, {no_python}")
+            for path in filter(None, (python, behind))
+        ),
         SaveEnv("VIRTUAL_ENV", "STACKENV_VENV_BEFORE"),
         PushEnv("VIRTUAL_ENV", prefix),
         PushEnv("VIRTUAL_ENV_PROMPT", f"({record.name}) "),

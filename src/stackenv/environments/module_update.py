@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import Context, recover
+from stackenv.environments.launchers import plan_links
 from stackenv.environments.managed_files import find_free, is_users, plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import IN_CHARGE, describe_module
 from stackenv.environments.own_packages import read_own_packages
@@ -110,6 +111,7 @@ def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ..
     return (
         *kept,
         *plan_file_rewriting(files, record.path),
+        *plan_links(record),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.environments.launchers import is_launcher
 from stackenv.environments.module import IN_EVERY_VENV
 from stackenv.environments.own_packages import list_requirements
 from stackenv.environments.python import ProbedPython, probe_python
@@ -16,6 +16,7 @@ from stackenv.environments.stack import find_module_python, is_of_os
 from stackenv.errors import ModuleError, StackenvError, explain, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import order_module
+from stackenv.transactions.files import write_link
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,15 @@ def read_venv(prefix: Path) -> Venv:
         raise StackenvError(
             f"the Python that {prefix} is based on is gone: {target}", describe_remaking(prefix)
         )
+    executable = find_base_python(python, configuration)
+    if is_launcher(executable):
+        # The script is there, and the Python that it starts is not where the venv was made with it.
+        home = configuration.get("home", "?")
+        raise StackenvError(
+            f"the Python that {prefix} is based on is gone from {home}", describe_remaking(prefix)
+        )
     sees_base = configuration.get("include-system-site-packages", "false").lower() == "true"
-    return Venv(str(prefix), str(find_base_python(python, configuration)), sees_base)
+    return Venv(str(prefix), str(executable), sees_base)
 
 
 def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
@@ -127,18 +135,14 @@ def make_links(folder: Path, links: Mapping[str, str]) -> None:
         When the disk refuses.
     """
     for name, target in links.items():
-        draft = folder / f".{name}.{uuid.uuid4().hex}"
         try:
             folder.mkdir(exist_ok=True)
-            draft.symlink_to(target)
-            draft.replace(folder / name)
+            write_link(folder / name, target)
         except OSError as error:
             raise StackenvError(
                 f"{folder / name} could not be made: {error.strerror}",
                 f"ls -ld {quote_word(folder)}; df -h {quote_word(folder)}",
             ) from error
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def describe_remaking(prefix: Path) -> str:

@@ -14,7 +14,8 @@ from stackenv.environments.added_files import describe_files
 from stackenv.environments.carried import complete_carried
 from stackenv.environments.conda_environment import capture_record, find_python
 from stackenv.environments.context import Context
-from stackenv.environments.managed_files import plan_kept_files
+from stackenv.environments.launchers import describe_launchers
+from stackenv.environments.managed_files import plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_users_files
 from stackenv.environments.places import (
@@ -263,6 +264,7 @@ class Making:
             (self.switch_sentence,),
             (
                 MakeFile(path, text, self.own_line) if old is None else WriteFile(path, text),
+                *plan_file_rewriting(describe_launchers(self.record), self.record.path),
                 RemoveFile(str(self.mark)),
             ),
             {} if old is None else {path: old},

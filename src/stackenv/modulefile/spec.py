@@ -57,8 +57,8 @@ class InstalledFile:
     `path` is absolute. The contents are `text`, or, where `source` is given, that file of the
     templates' folder with its placeholders replaced by `values`, quoted for `dialect`. Where it
     `yields`, a file that stackenv did not write keeps its place; where it is a `stand_in`, that is how it
-    should be, and nothing to say. `loss` says in a clause what goes wrong while a file of an environment is
-    missing.
+    should be, and nothing to say. A `link` is what the link leads to that it replaces, and that is put back
+    when it goes. `loss` says in a clause what goes wrong while a file of an environment is missing.
     """
 
     path: str
@@ -69,4 +69,5 @@ class InstalledFile:
     executable: bool = False
     yields: bool = False
     stand_in: bool = False
+    link: str = ""
     loss: str = ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.constraints import describe_uv
+from stackenv.environments.launchers import is_launcher
 from stackenv.environments.packed import (
     ENTRANCE,
     ENVIRONMENT,
@@ -84,12 +85,13 @@ def is_text_for_others(entry: Path, record: Record) -> bool:
     """Tell whether `entry` of bin is read by a shell or a Python, which need not find it in the image.
 
     Scripts with an interpreter of the environment, ours, and in a venv that runs from any place all others.
-    The program that reads them leads to the image; a link to our script would have to be run.
+    The program that reads them leads to the image, also where a script of ours starts it; a link to our
+    script would have to be run.
     """
     assert record.packed is not None
     if SOURCED.fullmatch(entry.name) or not os.access(entry, os.X_OK):
         return True
-    if entry.is_symlink():
+    if entry.is_symlink() or is_launcher(entry):
         return False
     with entry.open("rb") as stream:
         head = stream.read(1024)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from stackenv.errors import StackenvError, TakenError
 from stackenv.transactions.file_hash import hash_file
-from stackenv.transactions.files import write_file, write_new_file
-from stackenv.transactions.places import Places, is_aside, is_staged
+from stackenv.transactions.files import write_file, write_link, write_new_file
+from stackenv.transactions.places import Places, is_aside, is_file, is_staged
 
 # What transactions.files adds to a dot and the name of the file that it writes (tempfile.mkstemp).
 RANDOM = "[a-z0-9_]" * 8
@@ -108,6 +108,20 @@ class RemoveFile(Change):
 
 
 @dataclass(frozen=True)
+class WriteLink(Change):
+    """Make `path` a link that `leads_to` what it says, in the place of a file of stackenv's, if any."""
+
+    leads_to: str
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        write_link(Path(self.path), self.leads_to)
+
+    def is_within(self, places: Places) -> bool:
+        path = Path(self.path)
+        return places.holds(path) and (places.is_own_file(path) or not is_file(path))
+
+
+@dataclass(frozen=True)
 class RemoveTree(Change):
     """Delete the folder `path`, if no file is in it or it holds the file `mark`: then it is stackenv's."""
 
@@ -184,7 +198,7 @@ def carry_out_change(change: Change, killed_s: float | None = None) -> None:
         When the disk refuses; the path is named. When there is work of a user that would be undone.
     """
     try:
-        if killed_s is not None and isinstance(change, (WriteFile, MakeFile, RemoveFile)):
+        if killed_s is not None and isinstance(change, (WriteFile, WriteLink, MakeFile, RemoveFile)):
             remove_drafts(Path(change.path))
         change.carry_out(killed_s)
     except OSError as error:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,24 @@ def read_mode(path: Path) -> int:
         return path.lstat().st_mode
     except OSError:
         return 0
+
+
+def write_link(path: Path, target: str) -> None:
+    """Make `path` a link to `target`, in the place of a file or link that is there, by one rename.
+
+    Raises
+    ------
+    OSError
+        When the disk refuses; what was there before is untouched.
+    """
+    # As tempfile names the drafts of files.
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    with postponing_stop():
+        try:
+            draft.symlink_to(target)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:

@@ -22,18 +22,19 @@ from stackenv.transactions.changes import (
     RemoveFolder,
     RemoveTree,
     WriteFile,
+    WriteLink,
 )
 from stackenv.transactions.process import Process
 
 KINDS: Mapping[str, Callable[..., Change]] = {
     kind.__name__: kind
     for kind in (
-        *(WriteFile, MakeFile, RemoveFile, RemoveTree, RemoveFolder),
+        *(WriteFile, WriteLink, MakeFile, RemoveFile, RemoveTree, RemoveFolder),
         *(MovePath, ExchangeFolder, RestoreTree),
     )
 }
 # These fields of changes hold something else than a path.
-CONTENTS = ("text", "own_line", "sha256")
+CONTENTS = ("text", "own_line", "sha256", "leads_to")
 # Behind the name of a journal that nobody could read, and that is out of the way.
 BROKEN = ".broken"
 # Larger than any that stackenv writes: nobody's file may fill the memory of another's command.

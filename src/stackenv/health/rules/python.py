@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from stackenv.environments.launchers import is_launcher
 from stackenv.environments.platform import read_os
 from stackenv.environments.venv import find_lost_links
 from stackenv.health.checked_environment import CheckedEnvironment
@@ -41,6 +42,8 @@ def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
     elif not program.exists():
         target = f", which leads to {os.path.realpath(program)}" if program.is_symlink() else ""
         yield report_python(program, f"its Python is gone: {program}{target}", rebuild)
+    elif is_launcher(program) and not Path(record.python.executable).exists():
+        yield report_python(program, f"its Python is gone: {record.python.executable}", rebuild)
     elif record.kind == "venv" and not configuration.is_file():
         what = "its pyvenv.cfg is gone: Python does not find the packages that are in it"
         yield report_python(configuration, what, rebuild)

@@ -1,0 +1,152 @@
+"""The scripts that start a venv's Python which does not start without its modules' libraries.
+
+EasyBuild 4 links Python to its libpython without RPATH: the dynamic loader finds that by LD_LIBRARY_PATH
+alone. In the bin of a venv on such a Python a script of ours is in the place of the link that leads out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from stackenv import STACKENV_UUID
+from stackenv.environments.found_libraries import ELF, TIMEOUT_S
+from stackenv.environments.store import read_former_record
+from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.text import render_installed_file
+from stackenv.record import Carried, Record
+from stackenv.transactions.changes import Change, WriteLink
+
+# What venv, virtualenv and uv call a Python in bin.
+PYTHONS = re.compile(r"python[\d.]*t?")
+SOURCE = "libexec/start_python"
+WITHOUT_START = "Python does not start without the modules"
+# More than the longest of ours has in front of the mark.
+HEAD = 128
+
+
+def is_launcher(path: Path) -> bool:
+    """Tell whether `path` is, or leads to, a script of ours that starts a Python."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD)
+    except OSError:
+        return False
+    return head.startswith(b"#!") and STACKENV_UUID.encode() in head and bool(PYTHONS.fullmatch(path.name))
+
+
+def list_pythons(prefix: str) -> Iterator[Path]:
+    """Yield what is in the bin of `prefix` under the name of a Python."""
+    folder = Path(prefix, "bin")
+    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 (names alone)
+    return (folder / name for name in sorted(names) if PYTHONS.fullmatch(name))
+
+
+def find_replaceable(record: Record) -> tuple[tuple[str, str], ...]:
+    """Return the names in bin at which the base Python of `record` is started, and what each is a link to.
+
+    Those with a link out of the environment, with a copy of the program (venv --copies), which is taken for a
+    link to it, and with a script of ours; others lead to one of these.
+    """
+    assert record.python is not None
+    program = record.python.executable
+    former = read_former_record(Path(record.path))
+    known = dict(former.carried.launchers) if former and former.carried else {}
+    found = []
+    for path in list_pythons(record.path):
+        if path.is_symlink():
+            leads_to = str(path.readlink())
+            if is_same_python(path, program) and Path(path.parent, leads_to).parent != path.parent:
+                found.append((path.name, leads_to))
+        elif is_launcher(path):
+            found.append((path.name, known.get(path.name, program)))
+        elif is_same_python(path, program):
+            found.append((path.name, program))
+    return tuple(found)
+
+
+def is_same_python(path: Path, program: str) -> bool:
+    """Tell whether `path` is a link to `program`, or a copy of it."""
+    if path.is_symlink():
+        return os.path.realpath(path) == os.path.realpath(program)
+    try:
+        with path.open("rb") as stream:
+            is_program = stream.read(len(ELF)) == ELF
+        return is_program and path.stat().st_size == Path(program).stat().st_size
+    except OSError:
+        return False
+
+
+def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the scripts that start the Python of the venv of `record`, where it needs them."""
+    carried, python = record.carried, record.python
+    if carried is None or python is None:
+        return ()
+    # No path of the environment, which may be moved.
+    values = {
+        "PYTHON": python.executable,
+        "MODULES": " ".join(dict.fromkeys([*record.modules, *filter(None, [python.module])])),
+        "LIBRARIES": ":".join(carried.libraries),
+        "PRELOAD": ":".join(carried.preload),
+        "CARRY": f"lib/python{python.minor}/site-packages/_stackenv_carry.py",
+    }
+    return tuple(
+        InstalledFile(
+            f"{record.path}/bin/{name}",
+            SOURCE,
+            values=values,
+            executable=True,
+            link=leads_to,
+            loss=WITHOUT_START,
+        )
+        for name, leads_to in carried.launchers
+    )
+
+
+def with_launchers(record: Record, carried: Carried) -> Carried:
+    """Return `carried` with the names at which scripts are to start the Python, once one of them has done so.
+
+    In an image they are as they were.
+    """
+    if record.packed:
+        return replace(carried, launchers=record.carried.launchers if record.carried else ())
+    able = replace(carried, launchers=find_replaceable(record))
+    files = describe_launchers(replace(record, carried=able))
+    return able if files and starts_python(files[0], record.path) else carried
+
+
+def starts_python(launcher: InstalledFile, prefix: str) -> bool:
+    """Tell whether the script `launcher` starts the Python of the venv at `prefix`, where nothing is set."""
+    # Its carry.py may not be there yet: any file that is.
+    text = render_installed_file(replace(launcher, values={**(launcher.values or {}), "CARRY": "pyvenv.cfg"}))
+    done = subprocess.run(
+        # As the kernel starts it, with the same $0, before it is there.
+        ["/bin/bash", "-p", "-c", text, launcher.path, "-Ic", "import sys; print(sys.prefix)"],
+        env={},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    found = os.fsdecode(done.stdout).strip()
+    return done.returncode == 0 and os.path.realpath(found) == os.path.realpath(prefix)
+
+
+def plan_links(record: Record) -> tuple[Change, ...]:
+    """Return the changes that put the links back in the place of scripts which `record` needs no more."""
+    if record.python is None or record.packed:
+        return ()
+    former = read_former_record(Path(record.path))
+    known = dict(former.carried.launchers) if former and former.carried else {}
+    needed = dict(record.carried.launchers) if record.carried else {}
+    return tuple(
+        WriteLink(str(path), known.get(path.name, record.python.executable))
+        for path in list_pythons(record.path)
+        if path.name not in needed and not path.is_symlink() and is_launcher(path)
+    )

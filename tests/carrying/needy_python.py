@@ -1,0 +1,64 @@
+"""A Python that does not even start without its modules, and users who have environments on it.
+
+EasyBuild 4 links a Python to its libpython without RPATH; here it is linked to the needy stack's library.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from dataclasses import replace
+from pathlib import Path
+
+from needy_stack import PYTHON_FOLDER, NeedleStack, compile_linked, write_module
+from users import User, make_user
+
+# What it needs to start with: the library of the needy stack in the part of libpython.
+PROGRAM = """\
+#include <Python.h>
+
+int needle_find(void);
+
+int main(int count, char **words) {
+    return needle_find() > 0 ? Py_BytesMain(count, words) : 1;
+}
+"""
+MODULE = "Python/3.11.2-needy"
+# It brings the package `needle`, which needs the same library.
+BUNDLE = "Bundle/1.0-needy"
+
+
+def make_needy_user(folder: Path, needy_stack: NeedleStack) -> User:
+    """Return a user whose modules have such a Python, `MODULE`, and a bundle on it; all is in `folder`."""
+    write_python(folder, needy_stack)
+    search = f'prepend_path("PYTHONPATH", "{needy_stack.needle_packages}")'
+    write_module(folder, BUNDLE, MODULE, lines=(search,))
+    stack = replace(needy_stack, modulepath=f"{folder}/modules:{needy_stack.modulepath}")
+    return make_user(folder / "user", stack)
+
+
+def write_python(folder: Path, stack: NeedleStack, *options: str) -> None:
+    """Write the module of a Python that is linked to libneedle, with the standard library of the stack's."""
+    root = folder / MODULE
+    if not root.exists():
+        (root / "bin").mkdir(parents=True)
+        (root / "lib").mkdir()
+        standard = f"{stack.software}/{stack.python_module}/lib/{PYTHON_FOLDER}"
+        (root / f"lib/{PYTHON_FOLDER}").symlink_to(standard)
+        for name in ("python", "python3"):
+            (root / "bin" / name).symlink_to(PYTHON_FOLDER)
+    source = root / "python.c"
+    source.write_text(PROGRAM)
+    compile_linked(
+        *(source, root / f"bin/{PYTHON_FOLDER}", f"-I{sysconfig.get_path('include')}"),
+        *(f"-L{stack.folder}/{stack.library}/lib", "-lneedle", f"-l{PYTHON_FOLDER}", *options),
+    )
+    write_module(folder, MODULE, stack.library, lines=('prepend_path("PATH", root .. "/bin")',))
+
+
+def run(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command `words`, and return what it says; nothing is on its stdin."""
+    return subprocess.run(
+        list(map(str, words)),
+        **{"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "check": False, **options},
+    )
