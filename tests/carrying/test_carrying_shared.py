@@ -187,3 +187,27 @@ def test_an_access_list_that_lets_a_stranger_write_the_record_is_not_obeyed(
     if done.returncode:
         pytest.skip(f"there are no access lists here: {done.stderr!r}")
     assert "could have been written by somebody else" in start(project, MEMBER, GROUP, "-c", "").stderr
+
+
+@pytest.mark.parametrize("owner", [MEMBER, STRANGER])
+def test_check_says_whose_a_record_is_that_is_not_obeyed_and_a_refresh_corrects_it(
+    project: Project, owner: int
+) -> None:
+    """As after a colleague has put a copy in its place, or somebody else."""
+    done = project.as_owner(f"stackenv edit tool --refresh --shared {project.root}")
+    assert done.returncode == 0, done.stderr
+    check = f"stackenv check tool --shared {project.root}"
+    os.chown(project.root / "venvs/tool-1.0/stackenv/record.json", owner, GROUP)
+    started = start(project, OWNER, GROUP)
+    found = json.loads(project.as_owner(f"{check} --json").stdout)
+    carrying = [finding for finding in found if finding["rule"] == "carrying"]
+    assert [finding["what"] for finding in carrying] == [f"the record belongs to {owner}"]
+    assert "could have been written by somebody else" in started.stderr
+    assert carrying[0]["hint"] == f"stackenv edit tool/1.0 --refresh --shared {project.root}"
+    fixed = project.as_owner(f"{check} --fix --yes")
+    assert f"stackenv edit tool/1.0 --refresh --shared {project.root}" in fixed.stderr + fixed.stdout
+    again = json.loads(project.as_owner(f"{check} --json").stdout)
+    assert [finding for finding in again if finding["rule"] == "carrying"] == []
+    for number in (OWNER, MEMBER):
+        found_now = start(project, number, GROUP)
+        assert (found_now.stdout, found_now.stderr) == ("10\n", "")
