@@ -28,13 +28,17 @@ MODULE = "Python/3.11.2-needy"
 BUNDLE = "Bundle/1.0-needy"
 
 
-def make_needy_user(folder: Path, needy_stack: NeedleStack) -> User:
-    """Return a user whose modules have such a Python, `MODULE`, and a bundle on it; all is in `folder`."""
+def make_needy_modules(folder: Path, needy_stack: NeedleStack) -> NeedleStack:
+    """Return the stack with such a Python, `MODULE`, and a bundle on it, which are in `folder`."""
     write_python(folder, needy_stack)
     search = f'prepend_path("PYTHONPATH", "{needy_stack.needle_packages}")'
     write_module(folder, BUNDLE, MODULE, lines=(search,))
-    stack = replace(needy_stack, modulepath=f"{folder}/modules:{needy_stack.modulepath}")
-    return make_user(folder / "user", stack)
+    return replace(needy_stack, modulepath=f"{folder}/modules:{needy_stack.modulepath}")
+
+
+def make_needy_user(folder: Path, needy_stack: NeedleStack) -> User:
+    """Return a user of such modules; all is in `folder`."""
+    return make_user(folder / "user", make_needy_modules(folder, needy_stack))
 
 
 def write_python(folder: Path, stack: NeedleStack, *options: str) -> None:

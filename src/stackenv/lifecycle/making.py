@@ -254,17 +254,21 @@ class Making:
             record = complete_record(self.record, environ, reported, self.copies_pip)
             lmod, settings = Lmod.find(self.context.environ), self.context.configuration.personal
             self.record = complete_carried(record, self.stack, lmod, settings)
+            if self.record.owned:
+                write_files(describe_launchers(self.record))
         write_file(Path(self.record.path, RECORD_FILE), write_record_text(self.record))
 
     def switch(self) -> Switch:
         """Return the changes by which the environment is complete: its modulefile appears."""
         path, text = str(self.modulefile), render_module(describe_module(self.record))
         old = self.replaced
+        launchers = () if self.record.owned else describe_launchers(self.record)
         return Switch(
             (self.switch_sentence,),
             (
                 MakeFile(path, text, self.own_line) if old is None else WriteFile(path, text),
-                *plan_file_rewriting(describe_launchers(self.record), self.record.path),
+                # What stackenv made has them, and goes as a whole; the link of another stays till now.
+                *plan_file_rewriting(launchers, self.record.path),
                 RemoveFile(str(self.mark)),
             ),
             {} if old is None else {path: old},

@@ -1,0 +1,184 @@
+"""What becomes of the link, and the script in its place, when an environment on a needy Python is changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from needy_python import BUNDLE, MODULE, make_needy_user, run, write_python
+from needy_stack import FIND, PYTHON_FOLDER, NeedleStack
+from traced_starts import bare
+from users import User
+
+UUID = "5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94"
+# By what makes it, with PYTHON and FOLDER, and how many of its names lead out of it.
+MAKERS = {
+    "venv": ("PYTHON -m venv --without-pip FOLDER", 1),
+    "copies": ("PYTHON -m venv --without-pip --copies FOLDER", 3),
+    "virtualenv": ("virtualenv -q --no-download -p PYTHON FOLDER", 1),
+    "uv": ("uv venv -q -p PYTHON FOLDER", 1),
+    "relative": ("PYTHON -m venv --without-pip FOLDER && ln -sfr PYTHON FOLDER/bin/OWN", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def user(needy_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> User:
+    """Return a user of such modules; each test has an environment of its own."""
+    return make_needy_user(tmp_path_factory.mktemp("needy-changed"), needy_stack)
+
+
+def find_base(user: User) -> Path:
+    return Path(user.stack.modulepath.partition(":")[0]).parent / MODULE / "bin" / PYTHON_FOLDER
+
+
+def make(user: User, maker: str, folder: Path) -> None:
+    """Make a venv in `folder` with the modules loaded."""
+    base = find_base(user)
+    command = MAKERS[maker][0].replace("PYTHON", str(base)).replace("FOLDER", str(folder))
+    made = user.run(f"module load {BUNDLE} && {command.replace('OWN', base.name)}")
+    assert made.returncode == 0, made.stderr
+
+
+def stackenv(user: User, *words: str) -> str:
+    done = user.stackenv(*words, load=[BUNDLE])
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def look(folder: Path) -> dict[str, str]:
+    """Return what each Python in bin is: where its link leads, `ours`, or of others."""
+    found = {}
+    for path in (folder / "bin").glob("python*"):
+        if path.is_symlink():
+            found[path.name] = str(path.readlink())
+        else:
+            found[path.name] = "ours" if UUID.encode() in path.read_bytes() else "other"
+    return found
+
+
+def starts(user: User, folder: Path) -> bool:
+    """Tell whether its Python starts bare; then it has what the modules bring."""
+    code = f"import sys; print(sys.prefix); {FIND}"
+    done = run(folder / "bin/python", "-c", code, env=bare(user))
+    assert done.returncode == 127 or (done.stdout, done.stderr) == (f"{folder}\n10\n", "")
+    return done.returncode == 0
+
+
+def checks(user: User, name: str) -> bool:
+    done = user.stackenv("check", name)
+    assert done.returncode == 0, done.stdout
+    return True
+
+
+@pytest.mark.parametrize("maker", list(MAKERS))
+def test_adopted_whatever_made_it_and_given_back_as_it_was(user: User, maker: str) -> None:
+    folder = user.home / f"adopted {maker}"
+    make(user, maker, Path(f"'{folder}'"))
+    before = look(folder)
+    assert not starts(user, folder)
+    stackenv(user, "adopt", str(folder), maker)
+    assert list(look(folder).values()).count("ours") == MAKERS[maker][1]
+    assert starts(user, folder) and checks(user, maker)
+    stackenv(user, "remove", maker, "--yes")
+    as_links = {name: str(find_base(user)) if was == "other" else was for name, was in before.items()}
+    assert look(folder) == as_links
+
+
+def test_an_adopt_that_fails_leaves_the_link(user: User) -> None:
+    folder = user.home / "failing"
+    make(user, "venv", folder)
+    before = look(folder)
+    # In the place of the folder of stackenv.
+    (folder / "stackenv").write_text("mine\n")
+    assert user.stackenv("adopt", str(folder), "failing", load=[BUNDLE]).returncode == 1
+    assert look(folder) == before
+
+
+def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
+    folder = user.home / "venvs/edited-1.0"
+    stackenv(user, "create", "edited", "--no-carry")
+    before = look(folder)
+    assert "ours" not in before.values()
+    stackenv(user, "edit", "edited", "--carry")
+    assert starts(user, folder) and checks(user, "edited")
+    stackenv(user, "edit", "edited", "--no-carry")
+    assert look(folder) == before and not starts(user, folder) and checks(user, "edited")
+
+
+def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
+    folder = user.home / "venvs/lost-1.0"
+    stackenv(user, "create", "lost")
+    (name,) = [name for name, is_now in look(folder).items() if is_now == "ours"]
+    script = folder / "bin" / name
+    script.unlink()
+    found = user.stackenv("check", "lost")
+    assert found.returncode == 1 and f"bin/{name}" in found.stdout
+    stackenv(user, "edit", "lost", "--refresh")
+    assert starts(user, folder) and checks(user, "lost")
+    # As `uv venv` and `python -m venv --upgrade` do.
+    script.unlink()
+    script.symlink_to(find_base(user))
+    assert "is not as stackenv writes it" in user.stackenv("check", "lost").stdout
+    stackenv(user, "edit", "lost", "--refresh")
+    assert starts(user, folder) and checks(user, "lost")
+    # A script of the user's own stays.
+    script.write_text(f'#!/bin/sh\nexec {find_base(user)} "$@"\n')
+    script.chmod(0o755)
+    assert "is your own and stays as it is" in stackenv(user, "edit", "lost", "--description", "mine")
+    assert look(folder)[name] == "other"
+
+
+def test_a_lost_record_is_written_again(user: User) -> None:
+    folder = user.home / "venvs/forgotten-1.0"
+    stackenv(user, "create", "forgotten")
+    record = folder / "stackenv/record.json"
+    before = json.loads(record.read_text())["carried"]["launchers"]
+    record.unlink()
+    stackenv(user, "edit", "forgotten", "--refresh")
+    (name, leads_to), *more = json.loads(record.read_text())["carried"]["launchers"]
+    assert [name, str(Path(leads_to).resolve())] == [before[0][0], str(find_base(user))] and not more
+    assert starts(user, folder) and checks(user, "forgotten")
+
+
+def test_renamed_and_rebuilt(user: User) -> None:
+    stackenv(user, "create", "first")
+    stackenv(user, "rename", "first", "second")
+    assert starts(user, user.home / "venvs/first-1.0") and checks(user, "second")
+    stackenv(user, "rebuild", "second")
+    found = json.loads(user.stackenv("info", "second", "--json").stdout)
+    assert found["carried"]["reason"] == ""
+    assert starts(user, Path(found["environment"])) and checks(user, "second")
+
+
+def test_its_pip_and_uv_and_a_venv_from_it(user: User) -> None:
+    folder = user.home / "venvs/tools-1.0"
+    stackenv(user, "create", "tools", "--with-pip")
+    python, environ = folder / "bin/python", {**bare(user), "PIP_NO_INDEX": "1"}
+    for words in (
+        (folder / "bin/pip", "list"),
+        (python, "-m", "pip", "list"),
+        (user.environ["PATH"].partition(":")[0] + "/pip", "--python", python, "list"),
+        (user.environ["PATH"].partition(":")[0] + "/uv", "pip", "list", "--python", python),
+    ):
+        done = run(*words, env=environ)
+        assert done.returncode == 0 and "pip " in done.stdout, done.stderr
+    made = run(python, "-m", "venv", "--without-pip", user.home / "below", env=environ)
+    assert made.returncode == 0, made.stderr
+    # The venv of a venv is one of the base Python: nothing of this environment starts it.
+    assert not starts(user, user.home / "below")
+
+
+def test_a_python_that_starts_without_modules_now(needy_stack: NeedleStack, tmp_path: Path) -> None:
+    user = make_needy_user(tmp_path, needy_stack)
+    stackenv(user, "create", "bio")
+    folder = user.home / "venvs/bio-1.0"
+    assert "ours" in look(folder).values()
+    write_python(tmp_path, needy_stack, f"-Wl,-rpath,{needy_stack.folder}/{needy_stack.library}/lib")
+    # The script starts it all the same.
+    assert starts(user, folder)
+    stackenv(user, "edit", "bio", "--refresh")
+    assert "ours" not in look(folder).values() and starts(user, folder) and checks(user, "bio")
+    write_python(tmp_path, needy_stack)
+    stackenv(user, "edit", "bio", "--refresh")
+    assert "ours" in look(folder).values() and starts(user, folder) and checks(user, "bio")
