@@ -72,6 +72,11 @@ def test_a_command_starts_lmod_no_more_than_it_needs(owner: User, line: str) -> 
     assert len(count_starts(owner, words, f"module load {stack.bundle_module}")) == STARTS[line]
 
 
+def test_what_the_user_has_on_a_search_path_takes_no_start_more(owner: User) -> None:
+    first = f"export LD_LIBRARY_PATH=~/lib PYTHONPATH=~/own; module load {owner.stack.bundle_module}"
+    assert len(count_starts(owner, "create own", first)) == STARTS["create new"]
+
+
 def test_with_nothing_loaded_create_starts_lmod_once(owner: User) -> None:
     assert len(count_starts(owner, f"create alone -m {owner.stack.bundle_module} --dry-run")) == 1
 

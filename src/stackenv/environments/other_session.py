@@ -56,9 +56,9 @@ def load_elsewhere(stack: Stack, lmod: Lmod) -> Mapping[str, str]:
     except ModuleError as error:
         found, refused = {}, error
     else:
-        if not any(list_missing(variable, found, stack.environ) for variable in ANSWERS):
+        if not any(list_missing(variable, found, stack) for variable in ANSWERS):
             return found
-    at_login = {**clean, **read_login(lmod.purged().environ), **ANOTHER_SESSION}
+    at_login = {**clean, **read_login(stack.before), **ANOTHER_SESSION}
     try:
         loaded = Lmod(lmod.command, at_login, lmod.timeout_s).load(*stack.modules).environ
     except ModuleError:
@@ -90,10 +90,11 @@ def read_login(own: Mapping[str, str]) -> dict[str, str]:
     return {**found, "PATH": ":".join(filter(None, folders))}
 
 
-def list_missing(variable: str, found: Mapping[str, str], here: Mapping[str, str]) -> set[str]:
-    """Return the entries of `variable` that are set `here`, and not in `found`."""
-    there, wanted = (set(environ.get(variable, "").split(":")) for environ in (found, here))
-    return wanted - there - {""}
+def list_missing(variable: str, found: Mapping[str, str], stack: Stack) -> set[str]:
+    """Return the entries of `variable` that the load of `stack` has set, and that are not in `found`."""
+    sessions = (stack.environ, found, stack.before)
+    here, there, before = (set(environ.get(variable, "").split(":")) for environ in sessions)
+    return here - there - before - {""}
 
 
 def differs_by_the_time(value: str) -> bool:
