@@ -21,7 +21,7 @@ from stackenv.environments.carried import (
 )
 from stackenv.environments.other_session import ANOTHER_SESSION
 from stackenv.environments.packed import ENTRANCE
-from stackenv.environments.platform import list_cpu_features
+from stackenv.environments.platform import list_cpu_features, read_cpu_alias
 from stackenv.environments.stack import Stack
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
@@ -82,7 +82,7 @@ def look_at_carried(environment: CheckedEnvironment, record: Record, carried: Ca
     gone = list_gone(carried, environment.stack) if environment.loaded_stack else []
     if gone:
         yield report_gone(environment, gone)
-    lacking = sorted(set(carried.cpu_features) - read_cpu_features()) if carried.cpu_features else []
+    lacking = list_lacking(carried)
     if lacking:
         yield report_cpu(environment, carried, lacking)
     yield from look_at_writers(environment, record)
@@ -196,6 +196,13 @@ def is_of_session(value: str, environ: Mapping[str, str]) -> bool:
         f"{value}/".startswith(f"{own.rstrip('/')}/") if own.startswith("/") else own in value.split("/")
         for own in filter(None, values)
     )
+
+
+def list_lacking(carried: Carried) -> list[str]:
+    """Return what this CPU lacks of that of the record (require_cpu in modulefiles/libexec/carry.py)."""
+    if not carried.cpu_features or (carried.cpu_alias and carried.cpu_alias == read_cpu_alias()):
+        return []
+    return sorted(set(carried.cpu_features) - read_cpu_features())
 
 
 def report_cpu(environment: CheckedEnvironment, carried: Carried, lacking: list[str]) -> Finding:
