@@ -26,14 +26,14 @@ from stacked import open_stack
 from users import User, make_user
 
 from stackenv.configuration.loader import load_configuration
-from stackenv.environments.added_files import describe_files
+from stackenv.environments.added_files import CARRY, describe_files
 from stackenv.environments.managed_files import plan_file_rewriting
 from stackenv.environments.packed import describe_contents
 from stackenv.environments.venv_install import write_files
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import Finding
 from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
-from stackenv.record import PackedImage, Platform, Python, Record, parse_record
+from stackenv.record import Carried, PackedImage, Platform, Python, Record, parse_record
 from stackenv.transactions.changes import carry_out_change
 
 VENV = Record(
@@ -44,8 +44,9 @@ VENV = Record(
 )
 CONDA = replace(VENV, kind="conda", python=None, activation={"environment_name": "bio"})
 IMAGE = PackedImage("0a1b2c3d", 1, "5" * 64, 1, "6" * 64, "session", "/tmp")
+CARRIED = Carried((), (), (), (), (), (), "zen2", ())
 KINDS = {
-    "venv": VENV,
+    "venv": replace(VENV, carried=CARRIED),
     "venv without layers": replace(VENV, layers=False),
     "conda": CONDA,
     "conda with a Python": replace(CONDA, python=VENV.python),
@@ -607,15 +608,25 @@ def test_the_names_of_the_programs_beside_an_image_come_back_by_what_is_said(pac
     }
 
 
+def test_what_brings_the_modules_is_not_missed_where_nothing_is_recorded_of_them(tmp_path: Path) -> None:
+    """As in an environment that an older stackenv has made."""
+    record = replace(VENV, path=str(tmp_path))
+    write_files(describe_files(record))
+    (file,) = tmp_path.glob(f"lib/python{MINOR}/site-packages/{CARRY}.py")
+    file.unlink()
+    assert look(record) == []
+    assert look(replace(record, carried=CARRIED))[0].where == str(file)
+
+
 @pytest.mark.parametrize("kind", ["venv", "conda with a Python"])
 def test_a_start_without_what_the_pth_file_imports_says_one_line(kind: str, tmp_path: Path) -> None:
-    record = replace(KINDS[kind], path=str(tmp_path))
+    record = replace(KINDS[kind], path=str(tmp_path), carried=None)
     write_files(describe_files(record))
     folder = tmp_path / f"lib/python{MINOR}/site-packages"
     start = [sys.executable, "-I", "-c", f"import site; site.addsitedir({str(folder)!r}); print('started')"]
     whole = subprocess.run(start, env={}, capture_output=True, text=True, check=False)
     assert (whole.stdout, whole.stderr) == ("started\n", "")
-    (module,) = folder.glob("_stackenv_*.py")
+    (module,) = (path for path in folder.glob("_stackenv_*.py") if path.stem != CARRY)
     module.unlink()
     done = subprocess.run(start, env={}, capture_output=True, text=True, check=False)
     assert done.stdout == "started\n"
