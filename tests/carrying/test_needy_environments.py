@@ -166,6 +166,7 @@ def test_its_pip_and_uv_and_a_venv_from_it(user: User) -> None:
     made = run(python, "-m", "venv", "--without-pip", user.home / "below", env=environ)
     assert made.returncode == 0, made.stderr
     # The venv of a venv is one of the base Python: nothing of this environment starts it.
+    assert find_base(user) == (user.home / "below/bin/python").resolve()
     assert not starts(user, user.home / "below")
 
 

@@ -248,7 +248,7 @@ def test_without_its_base_it_cannot_be_loaded(user: User, python: Path) -> None:
     assert started.returncode == 127 and "No such file" in started.stderr
 
 
-def test_gdb_and_valgrind_have_it_behind_bash(user: User, python: Path) -> None:
+def test_gdb_has_it_behind_bash(user: User, python: Path) -> None:
     debugged = run(
         "gdb", "-q", "-batch", "-ex", "run", "--args", "bash", "-p", python, "-c", FIND, env=bare(user)
     )

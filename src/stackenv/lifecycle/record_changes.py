@@ -16,6 +16,7 @@ from stackenv.environments.carried import (
 )
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
+from stackenv.environments.launchers import describe_launchers
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.venv import read_venv
 from stackenv.errors import StackenvError, UsageError, quote_word
@@ -171,8 +172,8 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
 def refresh_packed(record: Record, context: Context) -> Record:
     """Return the packed `record` with what its Python brings of its modules, which is read beside the image.
 
-    The rest is in the image: so is that nothing is to be brought, and in a namespace, where the image hides
-    what is beside it, all of the record.
+    The rest is in the image: so is that nothing is to be brought, a script that starts its Python, and in a
+    namespace, where the image hides what is beside it, all of the record.
     """
     if record.kind != "venv" or record.carry_off or not record.modules:
         return record
@@ -187,7 +188,8 @@ def refresh_packed(record: Record, context: Context) -> Record:
             f"type first: stackenv unpack {record.full_name}; then: stackenv rebuild {record.full_name}",
         )
     after = complete_carried(base_on(record, stack), stack, lmod, context.configuration.personal)
-    if after == record or (record.packed and record.packed.way != "namespace"):
+    is_hidden = record.packed is not None and record.packed.way == "namespace"
+    if after == record or not (is_hidden or describe_launchers(after) != describe_launchers(record)):
         return after
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
     tell(
