@@ -46,16 +46,14 @@ class GoneError(NotCarriedError):
 def read_carried(own_file, is_packed, loaded, again=False):
     """Return what the record says is carried, where it may be: `loaded` are the modules that are loaded.
 
-    `own_file` is that of the code that asks: who can write that, or what leads into an image, may have
-    written the record. `again` in the second start of this process, by when the modulefiles and the CPU
-    have been looked at.
+    `own_file` is that of the code that asks: who can write that may have written the record. `again` in the
+    second start of this process, by when the modulefiles and the CPU have been looked at.
 
     Raises NotCarriedError where it may not.
     """
     path = find_record(find_prefix(own_file), is_packed)
     try:
-        code = find_entrance(path) if is_packed else ""
-        record = parse_record(read_record(path, os.stat(code or own_file)))
+        record = parse_record(read_record(path, os.stat(own_file), find_entrance(path) if is_packed else ""))
         in_the_way = is_in_the_way(record, loaded)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StaleError("its record, %s, is damaged" % path) from error
@@ -109,17 +107,37 @@ def find_entrance(path):
     return entrance if os.path.exists(entrance) else ""
 
 
-def read_record(path, own):
-    """Return the text of the record, unless more people can write it than the file of the status `own`."""
+def read_record(path, own, entrance):
+    """Return the text of the record, unless more people can write it than the file of the status `own`.
+
+    That one in an image nobody can write: beside the image the mode of the file `entrance`, if any, tells who
+    may write the record, and where its owner lets a group write in the folder a colleague may have done it.
+    """
     # What is no file must not be waited for; a link leads to a file that was written for something else.
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    # Held, so that it is the folder in which the record is found.
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if entrance else None
+    try:
+        handle = os.open(path if folder is None else os.path.basename(path), how, dir_fd=folder)
+        around = folder if folder is None else os.fstat(folder)
+    finally:
+        if folder is not None:
+            os.close(folder)
     with open(handle, "rb") as stream:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             raise StaleError("its record, %s, is damaged" % path)
-        if found.st_uid not in (os.geteuid(), 0, own.st_uid) or is_open_to_more(found, own):
+        owners = (os.geteuid(), 0, own.st_uid)
+        is_known = found.st_uid in owners or (around and is_of_group(found, around, owners))
+        if not is_known or is_open_to_more(found, os.stat(entrance) if entrance else own):
             raise StaleError("its record, %s, could have been written by somebody else" % path)
         return stream.read()
+
+
+def is_of_group(found, folder, owners):
+    """Tell whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
+    shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
+    return shared and folder.st_uid in owners and folder.st_gid == found.st_gid
 
 
 def is_open_to_more(found, own):

@@ -157,8 +157,17 @@ def test_a_refresh_under_another_umask_is_obeyed_and_a_strangers_record_is_not(p
     record.chmod(0o664)
     os.chown(record, 74011, -1)
     assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    # Nor where all that is beside the image is theirs, as where its path has become another's.
     os.chown(record.with_name("packed"), 74011, -1)
+    os.chown(record.parent, 74011, -1)
+    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    record.parent.chmod(0o775)
+    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
+    # A group's folder is another matter: who keeps it for the group has let its members write the record.
+    os.chown(record.parent, 0, -1)
     assert start(packer).stdout == "10\n"
+    os.chown(record, -1, 74011)
+    assert "could have been written by somebody else" in start(packer, "-c", "").stderr
 
 
 @pytest.mark.parametrize("packer", ["needy"], indirect=True)

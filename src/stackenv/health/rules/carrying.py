@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from stackenv.configuration.settings import PersonalSettings
@@ -20,7 +20,7 @@ from stackenv.environments.carried import (
     split_entries,
 )
 from stackenv.environments.other_session import ANOTHER_SESSION
-from stackenv.environments.packed import ENTRANCE
+from stackenv.environments.packed import ENTRANCE, IMAGE
 from stackenv.environments.platform import list_cpu_features, read_cpu_alias
 from stackenv.environments.stack import Stack
 from stackenv.health.checked_environment import CheckedEnvironment
@@ -226,19 +226,20 @@ def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator
     """
     assert record.python is not None
     path = environment.prefix / RECORD_FILE
-    reader = Path(find_site_packages(str(environment.prefix), record.python), f"{LAYERS}.py")
+    reader = maker = Path(find_site_packages(str(environment.prefix), record.python), f"{LAYERS}.py")
     if record.packed:
-        # The other is in the image.
-        reader = environment.prefix / ENTRANCE
+        # The other is in the image, and of whoever has packed it.
+        reader, maker = environment.prefix / ENTRANCE, environment.prefix / IMAGE
     try:
-        found, own = path.lstat(), reader.stat()
+        found, own, folder = path.lstat(), reader.stat(), path.parent.stat()
+        owners = (os.geteuid(), 0, maker.stat().st_uid)
     except OSError:
         # The rule `managed-files` reports that.
         return
     if stat.S_ISLNK(found.st_mode):
         yield report_outdated(environment, "the record is a link, which its Python does not follow")
         return
-    is_foreign = found.st_uid not in (os.geteuid(), 0, own.st_uid)
+    is_foreign = found.st_uid not in owners and not (record.packed and is_of_group(found, folder, owners))
     more = found.st_mode & ~own.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not is_foreign and not more and not (found.st_mode & stat.S_IWGRP and found.st_gid != own.st_gid):
         return
@@ -257,3 +258,9 @@ def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator
         fix.sentence,
         (fix,),
     )
+
+
+def is_of_group(found: os.stat_result, folder: os.stat_result, owners: Collection[int]) -> bool:
+    """Tell whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
+    shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
+    return shared and folder.st_uid in owners and folder.st_gid == found.st_gid
