@@ -1,7 +1,8 @@
 """What an environment that carries its stack costs, as ratios within one run: python tests/bench/carried.py
 
 Run by the Python of .work/venv, on modules that the tests make: of one kind all is found by sys.path, of the
-other a library needs LD_LIBRARY_PATH, and so one exec more. `bare` is without any module. The medians are of
+other a library needs LD_LIBRARY_PATH, and so one exec more; `script` is of a Python that itself needs one to
+start, and is started by a script of bash in the place of the link. `bare` is without any module. The medians are of
 whole processes run in turn, the ratio is that of the pairs. A large stack has 150 packages with 3000
 extension modules, each of which the loader is asked about. The last rows are of 100 tasks that one srun
 starts on the two nodes of a Slurm of its own, where one can be started; with --no-slurm they are left out.
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "slurm"))
 
 from cluster import Cluster, find_hindrance, start_cluster
 from copied_ensurepip import SWITCH
+from needy_python import BUNDLE, make_needy_user
 from needy_stack import KINDS, NeedleStack, describe_needle_stack, write_module, write_modules
 from stacked import open_stack
 from users import STACKENV, User, make_user
@@ -117,6 +119,26 @@ def measure_starts(user: User, kind: str) -> Iterator[Row]:
         f"{kind}: module loaded, against one made by --no-carry",
         *("<= 1.02", start(python, "pass", loaded), start(plain, "pass", read_loaded(user, "plain"))),
     )
+
+
+def measure_script(folder: Path) -> Iterator[Row]:
+    """Yield the rows of a Python that does not start without its modules, which a script starts."""
+    below = open_stack(BASE)
+    write_modules(folder / "modules", below, "needy")
+    user = make_needy_user(folder, describe_needle_stack(folder / "modules", below, "needy"))
+    for name, options in (("carrying", []), ("plain", ["--no-carry"])):
+        run([STACKENV, "create", name, "-m", BUNDLE, *options], user.environ)
+    python, plain = (f"{user.home}/venvs/{name}-1.0/bin/python" for name in ("carrying", "plain"))
+    loaded, of_plain = read_loaded(user, "carrying"), read_loaded(user, "plain")
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(user.home), "LANG": "C.UTF-8"}
+    with_libraries = {**bare, "LD_LIBRARY_PATH": loaded["LD_LIBRARY_PATH"], "STACKENV_TOLD": "plain/1.0"}
+    by_link = start(plain, "pass", with_libraries)
+    yield compare("script: bare, against a link", "<= 2.25", start(python, "pass", bare), by_link)
+    many = {**bare, **{f"VARIABLE_{number}": "x" * 60 for number in range(150)}}
+    by_link = start(plain, "pass", {**many, **with_libraries})
+    yield compare("script:   and 150 variables", "report", start(python, "pass", many), by_link)
+    one, other = start(python, "pass", loaded), start(plain, "pass", of_plain)
+    yield compare("script: module loaded, against a link", "report", one, other)
 
 
 def measure_create(user: User, kind: str) -> Row:
@@ -220,6 +242,8 @@ def main() -> None:
             for row in measure_starts(user, kind):
                 print_row(row)
             print_row(measure_create(user, kind))
+        for row in measure_script(Path(folder, "script")):
+            print_row(row)
         for row in measure_large(users["rpath"]):
             print_row(row)
         if hindrance:
