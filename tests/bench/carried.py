@@ -2,8 +2,8 @@
 
 Run by the Python of .work/venv, on modules that the tests make: of one kind all is found by sys.path, of the
 other a library needs LD_LIBRARY_PATH, and so one exec more; `script` is of a Python that itself needs one to
-start, and is started by a script of bash in the place of the link. `bare` is without any module. The medians are of
-whole processes run in turn, the ratio is that of the pairs. A large stack has 150 packages with 3000
+start, and is started by a script of bash in the place of the link. `bare` is without any module. The medians
+are of whole processes run in turn, the ratio is that of the pairs. A large stack has 150 packages with 3000
 extension modules, each of which the loader is asked about. The last rows are of 100 tasks that one srun
 starts on the two nodes of a Slurm of its own, where one can be started; with --no-slurm they are left out.
 """

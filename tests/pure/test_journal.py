@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from stackenv import STACKENV_UUID
 from stackenv.environments.marks import MARKS
 from stackenv.errors import BusyError, StackenvError
-from stackenv.transactions.changes import ExchangeFolder, RemoveFile, RemoveTree, WriteFile
+from stackenv.transactions.changes import ExchangeFolder, RemoveFile, RemoveTree, WriteFile, WriteLink
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.process import GONE_AFTER_S
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
@@ -200,6 +201,26 @@ def test_an_exchange_that_could_not_be_crossed_out_is_not_done_twice(tmp_path: P
     assert (place / "stackenv/unfinished-1").read_text() == ".env.staged-1" and aside.exists()
     elsewhere = ExchangeFolder(str(tmp_path / "other/env"), str(new), str(aside))
     assert not elsewhere.is_within(places)
+
+
+def test_a_link_is_put_back_in_the_place_of_a_file_of_ours_and_of_no_other(tmp_path: Path) -> None:
+    environment, program = tmp_path / "env", tmp_path / "env/bin/python"
+    (environment / "stackenv").mkdir(parents=True)
+    (environment / "stackenv/unfinished-1").touch()
+    program.parent.mkdir()
+    change = WriteLink(str(program), "../base/python")
+    places = Journal(tmp_path / "modules", MARKS).places
+    program.write_text("#!/bin/sh\n")
+    assert not change.is_within(places)
+    program.write_text(f"#!/bin/bash -p\n# {STACKENV_UUID}\n")
+    assert change.is_within(places)
+    for _ in range(2):
+        change.carry_out()
+        assert str(program.readlink()) == "../base/python"
+        assert [path.name for path in program.parent.iterdir()] == ["python"]
+    # Once the environment is given back.
+    shutil.rmtree(environment / "stackenv")
+    assert change.is_within(places) and not WriteLink(str(program), "/other").is_within(places)
 
 
 HOLD = """

@@ -14,7 +14,7 @@ import pytest
 from journals import MEMBER, age, leave, recover, require_root
 
 from stackenv.errors import BusyError, StackenvError
-from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveTree, WriteFile, WriteLink
 from stackenv.transactions.journal import Journal
 from stackenv.transactions.journal_file import parse_note
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
@@ -43,6 +43,7 @@ def test_an_own_journal_is_carried_out_within_the_modules(tmp_path: Path) -> Non
     [
         lambda p: RemoveFile(str(p)),
         lambda p: WriteFile(str(p), "evil"),
+        lambda p: WriteLink(str(p), "/evil"),
         lambda p: RemoveTree(str(p.parent), str(p)),
         lambda p: RemoveTree(str(p.parent.parent), str(p)),
         lambda p: MovePath(str(p.parent), str(p.parent.with_name("moved"))),

@@ -118,6 +118,8 @@ class WriteLink(Change):
 
     def is_within(self, places: Places) -> bool:
         path = Path(self.path)
+        if path.is_symlink() and str(path.readlink()) == self.leads_to:
+            return True
         return places.holds(path) and (places.is_own_file(path) or not is_file(path))
 
 
