@@ -24,15 +24,16 @@ int main(int count, char **words) {
 }
 """
 MODULE = "Python/3.11.2-needy"
-# It brings the package `needle`, which needs the same library.
+# It brings numpy, and the package `needle`, which needs the same library.
 BUNDLE = "Bundle/1.0-needy"
 
 
 def make_needy_modules(folder: Path, needy_stack: NeedleStack) -> NeedleStack:
     """Return the stack with such a Python, `MODULE`, and a bundle on it, which are in `folder`."""
     write_python(folder, needy_stack)
-    search = f'prepend_path("PYTHONPATH", "{needy_stack.needle_packages}")'
-    write_module(folder, BUNDLE, MODULE, lines=(search,))
+    numpy = f"{needy_stack.software}/{needy_stack.numpy_module}/lib/{PYTHON_FOLDER}/site-packages"
+    search = [f'prepend_path("PYTHONPATH", "{path}")' for path in (numpy, needy_stack.needle_packages)]
+    write_module(folder, BUNDLE, MODULE, lines=tuple(search))
     return replace(needy_stack, modulepath=f"{folder}/modules:{needy_stack.modulepath}")
 
 

@@ -83,6 +83,7 @@ def test_bare_it_starts_with_what_the_modules_bring_and_no_child_inherits_anythi
 ) -> None:
     started = start(python, bare(user), tmp_path)
     assert (started.needle, started.said) == (10, [])
+    assert started.numpy and started.numpy.startswith(user.stack.software)
     assert started.prefix == str(python.parents[1])
     assert (started.child, sorted(f"{n}={v}" for n, v in started.environ.items())) == (started.given,) * 2
     # The script, and the Python: no other process, and no second start.
@@ -180,6 +181,20 @@ def test_closed_and_inherited_descriptors_are_as_they_were(
         seen.append(out.read_text())
         out.unlink()
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("options", ["-E", "-I", "-s", "-B -u", "-X dev", "-W error", "-P"])
+def test_its_options_mean_what_they_mean(user: User, python: Path, options: str) -> None:
+    code = "import sys; print(sys.executable, sys.path, sys.orig_argv, sys.flags)"
+    words = (python, *options.split(), "-c", code)
+    record = json.loads((python.parents[1] / "stackenv/record.json").read_text())
+    base, libraries = record["python"]["executable"], ":".join(record["carried"]["libraries"])
+    # As by a link: the libraries are in front, and so nothing is started again.
+    by_link = {**bare(user), "LD_LIBRARY_PATH": libraries}
+    ours, others = run(*words, env=bare(user)), run(*words, executable=base, env=by_link)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (0, others.stdout, others.stderr)
+    found = run(python, "-c", "import sys; print(sys._base_executable)", env=bare(user))
+    assert found.stdout == (f"{base}\n" if sys.version_info >= (3, 11) else f"{python}\n")
 
 
 def test_it_reads_its_input(user: User, python: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from cluster import Cluster, Job, find_hindrance, start_cluster
+from needy_python import BUNDLE, make_needy_modules
 from needy_stack import KINDS, NeedleStack, make_needle_stack, write_module
 from stacked import open_stack
 
@@ -29,6 +30,15 @@ stackenv create {kind}
 module purge
 module load {other}
 stackenv create other-{kind}
+"""
+# One whose Python does not start without its modules: a script starts it.
+SCRIPTED = "scripted"
+MAKE_SCRIPTED = """\
+set -e
+module use {below}/modules {folder}/modules
+module load {bundle}
+module load mpi4py/1
+stackenv create {kind}
 """
 # What a process finds and has in its environment; the packages are of the modules alone.
 SHOW = """\
@@ -148,7 +158,12 @@ def carrying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrying]:
                 )
             )
             assert made.returncode == 0, made.stdout + made.stderr
-        yield Carrying(cluster, stacks)
+        folder, needy = tmp_path_factory.mktemp(SCRIPTED), stacks["needy"]
+        make_needy_modules(folder, needy)
+        places = {"below": needy.folder, "folder": folder}
+        made = cluster.log_in(MAKE_SCRIPTED.format(**places, bundle=BUNDLE, kind=SCRIPTED))
+        assert made.returncode == 0, made.stdout + made.stderr
+        yield Carrying(cluster, {**stacks, SCRIPTED: needy})
 
 
 def write_mpi_module(folder: Path) -> None:
@@ -200,7 +215,7 @@ def require_found(carrying: Carrying, kind: str, shown: dict[str, Any]) -> None:
     assert [name for name in shown["environ"] if name.startswith(OURS)] == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
 def test_srun_starts_it_on_two_nodes_and_its_environment_is_as_any_tasks(
     carrying: Carrying, kind: str
 ) -> None:
@@ -279,7 +294,7 @@ def test_another_python_that_it_starts_finds_what_it_would_find_from_a_shell(
         assert "No module named 'n" in ours["error"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
 def test_the_ranks_of_mpirun_on_two_nodes_find_their_packages(carrying: Carrying, kind: str) -> None:
     require_mpi()
     mpirun = f"mpirun.openmpi --allow-run-as-root {carrying.python(kind)} rank.py"
@@ -305,7 +320,7 @@ def require_ranks(carrying: Carrying, ranks: list[dict[str, Any]]) -> None:
         assert [name for name in rank["environ"] if name.startswith(OURS)] == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, SCRIPTED])
 def test_the_ranks_of_srun_with_pmi2_keep_the_descriptor_they_inherit(carrying: Carrying, kind: str) -> None:
     if not find_library("pmi2"):
         give_up("no libpmi2 (sh tests/prepare.sh installs it)")
