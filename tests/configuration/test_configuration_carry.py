@@ -63,7 +63,8 @@ def test_what_cannot_be_meant_has_its_line(faults, line, fault):
     [
         *("PATH", "PYTHONPATH", "PYTHONHOME", "EBPYTHONPREFIXES", "LOADEDMODULES", "MODULEPATH", "_LMFILES_"),
         *("LD_LIBRARY_PATH", "LD_PRELOAD", "LMOD_CMD", "_ModuleTable001_", "__LMOD_REF_COUNT_PATH"),
-        "STACKENV_CARRY",
+        *("STACKENV_CARRY", "BASH_ENV", "ENV", "HOME", "SHELL", "USER", "LOGNAME", "IFS", "GCONV_PATH"),
+        *("PYTHONSTARTUP", "PYTHONWARNINGS", "BASH_FUNC_ls"),
     ],
 )
 def test_what_would_mix_generations_in_a_child_is_never_carried(faults, name):

@@ -47,15 +47,11 @@ CONDA_DISTRIBUTIONS = ("Anaconda3", "Miniconda3", "Miniforge3", "Mambaforge")
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
 # A child that had these of modules that are not loaded would mix them with what it loads.
 NEVER_CARRIED = (
-    "PATH",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "EBPYTHONPREFIXES",
-    "LOADEDMODULES",
-    "MODULEPATH",
-    "_LMFILES_",
+    *("PATH", "EBPYTHONPREFIXES", "LOADEDMODULES", "MODULEPATH", "_LMFILES_", "GCONV_PATH"),
+    # They say who the user is, or run something in each shell that a child starts.
+    *("HOME", "SHELL", "USER", "LOGNAME", "IFS", "ENV", "BASH_ENV"),
 )
-OF_THE_LOADER_AND_LMOD = ("LD_", "LMOD_", "_ModuleTable", "__LMOD", "STACKENV_")
+NEVER_CARRIED_BEGIN = ("LD_", "LMOD_", "_ModuleTable", "__LMOD", "STACKENV_", "PYTHON", "BASH_FUNC_")
 RESERVED_SECTIONS = ("python", "kernels")
 
 # Longer keys would be written in YAML's "? key" form, which has no line for #!final.
@@ -98,8 +94,9 @@ def _final_key(value: Any) -> Any:
 
 def _carried_variable(value: Any) -> Any:
     name = text("a variable's name, such as PROJ_DATA", r"[A-Za-z_][A-Za-z0-9_]*")(value)
-    if name in NEVER_CARRIED or name.startswith(OF_THE_LOADER_AND_LMOD):
-        raise Invalid(f"{name!r} is never carried: it is the loader's, Lmod's or Python's; allowed: others")
+    if name in NEVER_CARRIED or name.startswith(NEVER_CARRIED_BEGIN):
+        whose = "the loader's, Lmod's, Python's, a shell's or the user's"
+        raise Invalid(f"{name!r} is never carried: it is {whose}; allowed: others")
     return name
 
 
