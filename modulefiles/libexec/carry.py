@@ -24,11 +24,16 @@ RESTARTED = "STACKENV_RESTARTED"
 BEFORE = "STACKENV_BEFORE_"
 # What may follow `python` in the name of its file: a version, and how it was built (PEP 3149, PEP 703).
 OF_PYTHONS = "0123456789.dmut"
-LISTS = ("python_path", "prefixes", "libraries", "preload", "cpu_features")
+PLACES = ("python_path", "prefixes", "libraries")
+LISTS = (*PLACES, "preload", "cpu_features")
 
 
 class NotCarriedError(Exception):
     """Why the modules are not brought; empty: they are not to be brought over those that are loaded."""
+
+
+class InTheWayError(NotCarriedError):
+    """A module that is loaded, which goes with others than the record's."""
 
 
 class StaleError(NotCarriedError):
@@ -54,14 +59,16 @@ def read_carried(own_file, is_packed, loaded, again=False):
     path = find_record(find_prefix(own_file), is_packed)
     try:
         record = parse_record(read_record(path, os.stat(own_file), find_entrance(path) if is_packed else ""))
-        in_the_way = is_in_the_way(record, loaded)
+        in_the_way = find_in_the_way(record, loaded)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StaleError("its record, %s, is damaged" % path) from error
     except OSError as error:
         raise StaleError("its record, %s, cannot be read (%s)" % (path, error.strerror)) from error
     carried = record.get("carried")
-    if not carried or in_the_way:
+    if not carried:
         raise NotCarriedError
+    if in_the_way:
+        raise InTheWayError(in_the_way)
     if not again:
         try:
             require_unchanged(carried["modulefiles"])
@@ -157,6 +164,8 @@ def parse_record(text):
     if carried:
         for texts in [carried[name] for name in LISTS] + [[carried["cpu"], carried["cpu_alias"]]]:
             require_texts(texts)
+        for name in PLACES:
+            require_absolute(carried[name])
         carried["modulefiles"] = list(map(read_modulefile, carried["modulefiles"]))
         carried["variables"] = list(map(read_variable, carried["variables"]))
     return record
@@ -192,9 +201,7 @@ def read_json(text):
     wrong with a text it knows better.
     """
     try:
-        from _json import make_scanner
-
-        value, end = make_scanner(AsJson)(text, 0)
+        value, end = import_standard("_json").make_scanner(AsJson)(text, 0)
         if not text[end:].strip(" \t\r\n"):
             return value
     except Exception:
@@ -225,18 +232,22 @@ def require_texts(texts):
     os.fsencode("".join(texts))
 
 
-def is_in_the_way(record, loaded):
-    """Tell whether one of the modules `loaded` is a Python, or another version of one of the record's."""
-    python = (record.get("python") or {}).get("module") or ""
-    pythons = {"python", name_of(python).lower()}
+def require_absolute(paths):
+    """Raise ValueError where one of `paths` leads somewhere else from each folder."""
+    if not all(path.startswith("/") for path in paths):
+        raise ValueError("a relative path")
+
+
+def find_in_the_way(record, loaded):
+    """Return which of `loaded` is a Python, or another version of a module of the record's; or nothing."""
+    python = name_of((record.get("python") or {}).get("module") or "").lower()
     names = {name_of(module): module for module in record["stack"]}
     for module in loaded:
         name = name_of(module)
-        if name.rpartition("/")[2].lower() in pythons or name.lower() in pythons:
-            return True
-        if names.get(name, module) != module:
-            return True
-    return False
+        # As Python, python3 and cray-python are called, and what is built for one.
+        if "python" in name.lower() or name.lower() == python or names.get(name, module) != module:
+            return module
+    return ""
 
 
 def name_of(module):
@@ -247,27 +258,26 @@ def name_of(module):
 def require_unchanged(modulefiles):
     """Raise StaleError where one of `modulefiles` is not what it was: it may bring others now.
 
-    Raises GoneError where it is not there.
+    Raises GoneError where it is not there, or others may read it.
     """
     for path, size_bytes, modified_ns, sha256 in modulefiles:
         try:
             found = os.stat(path)
-        except OSError as error:
+            is_same = (found.st_size, found.st_mtime_ns) == (size_bytes, modified_ns)
+            same_size = found.st_size == size_bytes and stat.S_ISREG(found.st_mode)
+            if not is_same and not (same_size and has_hash(path, sha256)):
+                raise StaleError("the modulefile %s has changed" % path)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise GoneError("the modulefile %s is not there" % path) from error
-        if (found.st_size, found.st_mtime_ns) == (size_bytes, modified_ns):
-            continue
-        if found.st_size != size_bytes or not has_hash(path, found, sha256):
-            raise StaleError("the modulefile %s has changed" % path)
+        except OSError as error:
+            raise GoneError("the modulefile %s cannot be read (%s)" % (path, error.strerror)) from error
 
 
-def has_hash(path, found, sha256):
-    """Tell whether the file `path`, with the status `found`, has this SHA-256: written again as it was."""
+def has_hash(path, sha256):
+    """Tell whether the file `path` has this SHA-256: written again as it was."""
     hashlib = import_standard("hashlib")
-    try:
-        with open(path, "rb") as stream:
-            return stat.S_ISREG(found.st_mode) and hashlib.sha256(stream.read()).hexdigest() == sha256
-    except OSError:
-        return False
+    with open(path, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest() == sha256
 
 
 def require_cpu(cpu, features, alias):
@@ -456,10 +466,10 @@ def is_main_interpreter():
     """Tell whether this is the first interpreter of the process; one without the module has no other."""
     try:
         # From Python 3.13 on.
-        import _interpreters as interpreters
+        interpreters = import_standard("_interpreters")
     except ImportError:
         try:
-            import _xxsubinterpreters as interpreters
+            interpreters = import_standard("_xxsubinterpreters")
         except ImportError:
             return True
     return interpreters.get_current() == interpreters.get_main()

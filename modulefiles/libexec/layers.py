@@ -47,6 +47,10 @@ CARRIED = {"python_path": [], "prefixes": []}
 # Set where carry.py has started this Python again, and by the script that is in the place of a Python which
 # does not start without modules: which process that is, and its name.
 RESTARTED, STARTED = "STACKENV_RESTARTED", "STACKENV_STARTED"
+# Values of STACKENV_CARRY.
+OFF = ("0", "no", "false", "off")
+# By which a task of a job step, or of mpirun, knows its number: of Slurm, MPICH, PMIx and Open MPI.
+NUMBERS = ("SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
 def order_packages():
@@ -55,12 +59,13 @@ def order_packages():
     if any(ISOLATED_BUILD in entry for entry in named):
         # pip has put there what the build asks for, and the build must see nothing else.
         return
-    brought = [] if sys.flags.ignore_environment else CARRIED["python_path"]
+    brought = [] if sys.flags.ignore_environment else list(map(os.path.abspath, CARRIED["python_path"]))
     sys.path.extend(entry for entry in brought if entry not in sys.path)
     add_prefixes()
     named = [os.path.abspath(entry) for entry in named if entry]
     BEHIND[:] = ADDED + brought + [entry for entry in named if not is_users(entry)]
-    moved = [entry for entry in sys.path if entry in BEHIND]
+    # A load puts them in front of what the variable has, as of other modules.
+    moved = brought + [entry for entry in sys.path if entry in BEHIND and entry not in brought]
     if moved:
         sys.path[:] = [entry for entry in sys.path if entry not in BEHIND] + moved
 
@@ -72,7 +77,7 @@ def add_prefixes():
     the base Python's site-packages.
     """
     prefixes = os.environ.get("EBPYTHONPREFIXES", "").split(os.pathsep)
-    for prefix in filter(None, prefixes + CARRIED["prefixes"]):
+    for prefix in filter(None, CARRIED["prefixes"] + prefixes):
         folder = os.path.join(prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         folder = os.path.abspath(folder)
         if folder not in sys.path and os.path.isdir(folder):
@@ -400,12 +405,14 @@ def bring_modules():
         carry.restore(marks[0])
     if not missing:
         return ""
-    if CARRIES != "yes" or os.environ.get("STACKENV_CARRY") == "0":
+    if CARRIES != "yes" or os.environ.get("STACKENV_CARRY", "").lower() in OFF:
         return describe_missing(missing, loaded)
     import _stackenv_carry as carry
 
     try:
         carried = carry.read_carried(__file__, bool(HELD), loaded, RESTARTED in marks)
+    except carry.InTheWayError as error:
+        return describe_missing(missing, loaded, str(error))
     except carry.StaleError as error:
         return describe_without(str(error), REFRESH)
     except carry.MovedError as error:
@@ -417,7 +424,8 @@ def bring_modules():
     except carry.NotCarriedError as error:
         return describe_without(str(error), HINT) if str(error) else describe_missing(missing, loaded)
     why = carry.restart(carried, carry.find_prefix(__file__), bool(marks))
-    os.environ.update(carried["variables"])
+    for name, value in carried["variables"]:
+        os.environ.setdefault(name, value)
     CARRIED.update(carried)
     return why and describe_without("their libraries are not found, since " + why, HINT)
 
@@ -427,20 +435,27 @@ def describe_without(reason, hint):
     return "the environment " + NAME + " runs without its modules: " + reason + "; type: " + hint
 
 
-def describe_missing(missing, loaded):
-    """Return that modules of the record are not the `loaded` ones; empty where none is missing."""
+def describe_missing(missing, loaded, in_the_way=""):
+    """Return that modules of the record are not the `loaded` ones; empty where none is missing.
+
+    `in_the_way` is the loaded module for which they are not brought.
+    """
     found = []
     for module in missing:
         name = module.rpartition("/")[0]
         other = [m for m in loaded if name and m.rpartition("/")[0] == name]
         found.append(module + (" (loaded: " + other[0] + ")" if other else " (not loaded)"))
     made_on = "the environment " + NAME + " was made on " + ", ".join(found)
+    # Another version says it itself.
+    if in_the_way and "(loaded: " not in made_on:
+        made_on += ", which it does not bring while " + in_the_way + " is loaded"
     return made_on + "; type: " + HINT if found else ""
 
 
 def tell_once(sentence):
-    """Say `sentence`, if any, on stderr, once for a process and its children."""
-    if sentence and os.environ.get("STACKENV_TOLD") != NAME:
+    """Say `sentence`, if any, on stderr, once for a process and its children, by the first of many tasks."""
+    is_first = all(os.environ.get(number, "0") == "0" for number in NUMBERS)
+    if sentence and is_first and os.environ.get("STACKENV_TOLD") != NAME:
         os.environ["STACKENV_TOLD"] = NAME
         tell(sentence)
 

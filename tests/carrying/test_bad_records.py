@@ -101,6 +101,10 @@ CHANGES = {
     "the path has null": carries(python_path=[None]),
     "the path has a NUL": carries(python_path=["/a\0b"]),
     "the path has half a character": carries(python_path=["/\ud800"]),
+    "the path has a relative entry": carries(python_path=["packages"]),
+    "the path has an empty entry": carries(python_path=[""]),
+    "the prefixes have a relative entry": carries(prefixes=["./prefix"]),
+    "the libraries have a relative entry": carries(libraries=["lib"]),
     "the prefixes are an object": carries(prefixes={"a": 1}),
     "the prefixes are a number": carries(prefixes=7),
     "the libraries are a text": carries(libraries="/tmp"),
@@ -197,7 +201,7 @@ def test_what_a_record_names_is_never_run(world: World, record: Path, tmp_path: 
     trap = tmp_path / "trap"
     trap.mkdir()
     (trap / "trap.pth").write_text(f"import os; os.mkdir({str(mark)!r})\n")
-    data["carried"]["python_path"] += [f"$(touch {mark})", f"; touch {mark}", str(trap)]
+    data["carried"]["python_path"] += [f"/$(touch {mark})", f"/; touch {mark}", str(trap)]
     record.write_text(json.dumps(data))
     seen = start(world.python, bare(world.user), tmp_path)
     assert not mark.exists()

@@ -63,6 +63,24 @@ def touched_modulefile(world: World) -> Iterator[None]:
 
 
 @contextmanager
+def with_a_loop_in_the_modulefiles_place(world: World) -> Iterator[None]:
+    """Another error than that there is none: root may see what only a group may."""
+    with kept(world.modulefile):
+        world.modulefile.unlink()
+        world.modulefile.symlink_to(world.modulefile.name)
+        yield
+
+
+@contextmanager
+def with_a_vendors_python(world: World) -> Iterator[None]:
+    path = world.modulefile_of(VENDORS)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('setenv("CRAY_PYTHON_LEVEL", "3.11.7")\n')
+    yield
+    path.unlink()
+
+
+@contextmanager
 def record_of_a_stranger(world: World) -> Iterator[None]:
     with kept(world.record):
         os.chown(world.record, STRANGER, -1)
@@ -101,6 +119,9 @@ class Case:
 
 MADE_ON = "the environment bio/1.0 was made on "
 NOT_LOADED = MADE_ON + "{stack.bundle_module} (not loaded)"
+NOT_AT_ALL = NOT_LOADED + ", {stack.python_module} (not loaded)"
+WHILE = ", which it does not bring while {} is loaded; type: "
+VENDORS = "cray-python/3.11.7"
 CARRIED = {
     "nothing is loaded": Case(),
     "a compiler that it shares": Case(load="module load {stack.compiler}"),
@@ -122,13 +143,30 @@ NOT_CARRIED = {
     "another version": Case(
         load="module load {stack.other_version}",
         finds=20,
-        said=MADE_ON + "{stack.bundle_module} (loaded: {stack.other_version})",
+        said=MADE_ON + "{stack.bundle_module} (loaded: {stack.other_version}); type: ",
     ),
-    "another version of a compiler": Case(load="module load {stack.other_compiler}", said=NOT_LOADED),
-    "another Python": Case(load="module load {stack.next_python_module}", said=NOT_LOADED),
-    "its Python alone": Case(load="module load {stack.python_module}", said=NOT_LOADED),
+    "another version of a compiler": Case(
+        load="module load {stack.other_compiler}", said=NOT_AT_ALL + WHILE.format("{stack.other_compiler}")
+    ),
+    "another Python": Case(
+        load="module load {stack.next_python_module}",
+        said=NOT_LOADED + ", {stack.python_module} (loaded: {stack.next_python_module}); type: ",
+    ),
+    "its Python alone": Case(
+        load="module load {stack.python_module}", said=NOT_LOADED + WHILE.format("{stack.python_module}")
+    ),
     "another numpy": Case(load="module load {stack.next_bundle_module}", said=NOT_LOADED),
-    "it is switched off": Case(variables=(("STACKENV_CARRY", "0"),), said=NOT_LOADED),
+    "it is switched off": Case(variables=(("STACKENV_CARRY", "0"),), said=NOT_AT_ALL + "; type: "),
+    "it is switched off in words": Case(variables=(("STACKENV_CARRY", "No"),), said=NOT_AT_ALL + "; type: "),
+    "it is switched off as others are": Case(variables=(("STACKENV_CARRY", "off"),), said=NOT_LOADED),
+    "a vendor's Python": Case(
+        change=with_a_vendors_python,
+        load=f"module load {VENDORS}",
+        said=NOT_AT_ALL + WHILE.format(VENDORS),
+    ),
+    "the modulefile cannot be seen": Case(
+        change=with_a_loop_in_the_modulefiles_place, said="{modulefile} cannot be read (Too many levels of sy"
+    ),
     "the modulefile is gone": Case(
         change=without_modulefile, said="{modulefile} is not there; type: stackenv check bio/1.0"
     ),
@@ -143,8 +181,8 @@ NOT_CARRIED = {
 def begin(world: World, case: Case, scratch: Path) -> Start:
     """Start the environment's Python as `case` has it."""
     names = {"stack": world.stack}
-    environ = read_environment(world.user, case.load.format(**names)) if case.load else bare(world.user)
     with case.change(world):
+        environ = read_environment(world.user, case.load.format(**names)) if case.load else bare(world.user)
         return start(world.python, {**environ, **dict(case.variables)}, scratch)
 
 
@@ -191,6 +229,38 @@ def test_the_search_path_is_that_with_the_modules_loaded(world: World, tmp_path:
     assert ours == theirs and world.stack.needle_packages in ours
 
 
+def test_what_the_caller_has_on_the_search_path_is_where_a_load_would_have_it(
+    world: World, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of others: behind what is brought; of the user's own, below the home: in front of it."""
+    theirs, prefix = tmp_path_factory.mktemp("theirs"), tmp_path_factory.mktemp("prefix")
+    own = world.user.home / "own"
+    for folder in (theirs, prefix / f"lib/{PYTHON_FOLDER}/site-packages"):
+        (folder / "numpy").mkdir(parents=True)
+        (folder / "numpy/__init__.py").touch()
+    own.mkdir()
+    variables = {"PYTHONPATH": f"{theirs}:{own}", "EBPYTHONPREFIXES": str(prefix)}
+    load = f"module load {world.stack.bundle_module}"
+    loaded = start(world.python, read_environment(world.user, load, **variables), tmp_path)
+    carried = start(world.python, {**bare(world.user), **variables}, tmp_path)
+    assert (carried.needle, carried.said) == (10, [])
+    assert carried.numpy == loaded.numpy
+    base = f"{world.stack.software}/{world.stack.python_module}/"
+    ours, expected = ([e for e in s.path if not e.startswith(base)] for s in (carried, loaded))
+    assert ours == expected
+    packages = prefix / f"lib/{PYTHON_FOLDER}/site-packages"
+    places = [expected.index(str(e)) for e in (own, world.stack.needle_packages, packages)]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("variable", ["SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"])
+def test_of_the_tasks_of_a_step_the_first_alone_speaks(world: World, tmp_path: Path, variable: str) -> None:
+    with without_modulefile(world):
+        first, other = (start(world.python, {**bare(world.user), variable: n}, tmp_path) for n in ("0", "17"))
+    assert len(first.said) == 1 and other.said == []
+    assert other.child == other.given
+
+
 def test_what_the_modulefile_brings_now_is_carried_after_a_refresh(world: World, tmp_path: Path) -> None:
     with kept(world.modulefile, world.record):
         more = tmp_path / "more"
@@ -208,11 +278,13 @@ def test_what_the_modulefile_brings_now_is_carried_after_a_refresh(world: World,
 
 def test_the_variables_that_the_site_has_chosen_are_its_childrens_too(world: World, tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
-    configuration.write_text("version: 1\npersonal:\n  carry_variables: [EBROOTNEEDLE, HOME, UNSET]\n")
+    configuration.write_text("version: 1\npersonal:\n  carry_variables: [EBROOTNEEDLE, UNSET]\n")
     with kept(world.record):
         refreshed = world.user.stackenv("edit", "bio", "--refresh", STACKENV_SITE_CONFIG=str(configuration))
         assert refreshed.returncode == 0, refreshed.stderr
         seen = start(world.python, bare(world.user), tmp_path)
+        own = start(world.python, {**bare(world.user), "EBROOTNEEDLE": "/opt/mine"}, tmp_path)
+    assert own.environ["EBROOTNEEDLE"] == "/opt/mine" and own.child == own.given
     assert (seen.needle, seen.said) == (10, [])
     more = f"EBROOTNEEDLE={world.stack.folder}/{world.stack.bundle_module}"
     assert seen.child == sorted([*seen.given, more])

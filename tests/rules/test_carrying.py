@@ -273,7 +273,7 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
     [
         ("carry_on_any_cpu: true", "personal.carry_on_any_cpu"),
         ("carry_variables: [EBROOTBUNDLE]", "have changed: EBROOTBUNDLE"),
-        ("carry_variables: [HOME]", ""),
+        ("carry_variables: [UNSET]", ""),
     ],
 )
 def test_a_site_that_wants_other_things_carried(carrier: Person, line: str, said: str) -> None:
