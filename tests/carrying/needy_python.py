@@ -13,13 +13,17 @@ from pathlib import Path
 from needy_stack import PYTHON_FOLDER, NeedleStack, compile_linked, write_module
 from users import User, make_user
 
-# What it needs to start with: the library of the needy stack in the part of libpython.
+# What it needs to start with: the library of the needy stack in the part of libpython. With NEEDS_VARIABLE a
+# variable that its module sets, too.
 PROGRAM = """\
 #include <Python.h>
 
 int needle_find(void);
 
 int main(int count, char **words) {
+#ifdef NEEDS_VARIABLE
+    if (!getenv("EBROOTPYTHON")) return 1;
+#endif
     return needle_find() > 0 ? Py_BytesMain(count, words) : 1;
 }
 """

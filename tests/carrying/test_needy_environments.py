@@ -183,3 +183,21 @@ def test_a_python_that_starts_without_modules_now(needy_stack: NeedleStack, tmp_
     write_python(tmp_path, needy_stack)
     stackenv(user, "edit", "bio", "--refresh")
     assert "ours" in look(folder).values() and starts(user, folder) and checks(user, "bio")
+
+
+def test_one_that_no_library_helps_keeps_its_link_and_create_says_so(
+    needy_stack: NeedleStack, tmp_path: Path
+) -> None:
+    user = make_needy_user(tmp_path, needy_stack)
+    write_python(tmp_path, needy_stack, "-DNEEDS_VARIABLE")
+    said = stackenv(user, "create", "bio")
+    (line,) = [line for line in said.splitlines() if "starts only" in line]
+    assert line.startswith("stackenv: the Python of bio/1.0 starts only while its modules are loaded")
+    assert "ours" not in look(user.home / "venvs/bio-1.0").values()
+    found = json.loads(user.stackenv("info", "bio", "--json").stdout)
+    assert found["carried"]["reason"] == "python-needs-modules"
+    loaded = user.run(f"module use ~/modules; module load bio && python -c '{FIND}'")
+    assert (loaded.stdout, loaded.stderr) == ("10\n", "")
+    write_python(tmp_path, needy_stack)
+    stackenv(user, "edit", "bio", "--refresh")
+    assert starts(user, user.home / "venvs/bio-1.0")
