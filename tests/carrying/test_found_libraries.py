@@ -177,3 +177,12 @@ def test_names_are_joined_up_to_what_a_variable_holds() -> None:
     batches = list(batch_names(names))
     assert " ".join(batches).split() == names
     assert len(batches) == 3 and all(len(batch) <= LARGEST_BYTES for batch in batches)
+
+
+def test_a_loader_that_does_not_answer_in_time_means_one_more_start(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = install(tmp_path, built, needle="rpath")
+    assert not needs(packages, built / "lib")
+    monkeypatch.setattr(found_libraries, "TIMEOUT_S", 0.0001)
+    assert needs(packages, built / "lib")

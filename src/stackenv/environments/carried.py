@@ -59,12 +59,15 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     nothing = replace(record, carried=None, carry_off=carry_off)
     if find_reason(nothing) != NO_RECORD:
         return nothing
+    what = "in a clean session they cannot be loaded"
     try:
-        carried = describe_carried(record, stack, load_elsewhere(stack, lmod), settings)
+        elsewhere = load_elsewhere(stack, lmod)
+        what = f"what {find_program(record)} needs of them cannot be found out"
+        carried = describe_carried(record, stack, elsewhere, settings)
     except (StackenvError, OSError, subprocess.SubprocessError) as error:
         tell(
             f"the Python of {record.full_name} finds the packages of its modules only while these are "
-            f"loaded: in a clean session they cannot be loaded: {getattr(error, 'message', explain(error))}"
+            f"loaded: {what}: {getattr(error, 'message', explain(error))}"
         )
         return nothing
     if not carried.is_startable:

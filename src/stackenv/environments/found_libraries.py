@@ -33,7 +33,8 @@ def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequ
 
     Asked of `program` and of the extension modules in `folders`, package by package: an earlier one with
     an RPATH would find for a later one what that does not find alone. True, which takes one more start,
-    where the loader is none that can be asked, and where there is too much to look through.
+    where the loader is none that can be asked or does not answer, as on a file system that hangs, and where
+    there is too much to look through.
     """
     if not library_path:
         return False
@@ -51,7 +52,7 @@ def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequ
 
     try:
         return differs(Path("/"), "") or any(differs(*batch) for batch in batches)
-    except TooManyFoldersError:
+    except (TooManyFoldersError, subprocess.TimeoutExpired):
         return True
 
 
