@@ -105,6 +105,18 @@ def find_record(prefix, is_packed):
     return os.path.join(prefix, "stackenv", "record.json")
 
 
+def find_other_owner(own_file, is_packed):
+    """Return the name of who owns the environment of `own_file`; empty where this user can change it."""
+    owner = os.stat(own_file).st_uid
+    folder = os.path.dirname(find_record(find_prefix(own_file), is_packed))
+    if os.geteuid() in (0, owner) or os.access(folder, os.W_OK):
+        return ""
+    try:
+        return import_standard("pwd").getpwuid(owner).pw_name
+    except (ImportError, KeyError):
+        return "%d" % owner
+
+
 def find_entrance(path):
     """Return the path of what leads into an image, and is written when the record `path` beside it is.
 

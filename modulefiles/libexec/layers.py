@@ -414,11 +414,11 @@ def bring_modules():
     except carry.InTheWayError as error:
         return describe_missing(missing, loaded, str(error))
     except carry.StaleError as error:
-        return describe_without(str(error), REFRESH)
+        return describe_without(str(error), REFRESH, True)
     except carry.MovedError as error:
         from shlex import quote
 
-        return describe_without(str(error), "stackenv adopt " + quote(carry.find_prefix(__file__)))
+        return describe_without(str(error), "stackenv adopt " + quote(carry.find_prefix(__file__)), True)
     except carry.GoneError as error:
         return describe_without(str(error), "stackenv check " + NAME)
     except carry.NotCarriedError as error:
@@ -430,9 +430,21 @@ def bring_modules():
     return why and describe_without("their libraries are not found, since " + why, HINT)
 
 
-def describe_without(reason, hint):
-    """Return that the modules, or what they need, are not there, why, and what to type."""
-    return "the environment " + NAME + " runs without its modules: " + reason + "; type: " + hint
+def describe_without(reason, hint, by_owner=False):
+    """Return that the modules, or what they need, are not there, why, and what to type, or to ask for."""
+    owner = find_other_owner() if by_owner else ""
+    asked = "ask its owner (" + owner + ") to " if owner else ""
+    return "the environment " + NAME + " runs without its modules: " + reason + "; " + asked + "type: " + hint
+
+
+def find_other_owner():
+    """Return whose the environment is; empty where this user can change it, and where that is not known."""
+    try:
+        import _stackenv_carry as carry
+
+        return carry.find_other_owner(__file__, bool(HELD))
+    except Exception:
+        return ""
 
 
 def describe_missing(missing, loaded, in_the_way=""):
@@ -465,7 +477,7 @@ def try_bringing_modules():
     try:
         return bring_modules()
     except Exception as error:
-        return describe_without(repr(error), REFRESH)
+        return describe_without(repr(error), REFRESH, True)
 
 
 def start():

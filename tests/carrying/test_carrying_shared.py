@@ -95,7 +95,9 @@ def test_a_record_of_a_strangers_is_not_obeyed_and_one_line_says_so(
     found = start(project, number, group, "-c", "import sys; print(len(sys.path))")
     assert found.returncode == 0 and found.stderr.count("\n") == 1
     assert f"its record, {record}, could have been written by somebody else" in found.stderr
-    assert "type: stackenv edit tool/1.0 --refresh" in found.stderr
+    # To read it is not to be able to write it, as a member can.
+    asked = f"ask its owner ({OWNER}) to " if who == "stranger" else ""
+    assert f"; {asked}type: stackenv edit tool/1.0 --refresh" in found.stderr
 
 
 @pytest.mark.parametrize("mode", [0o662, 0o666])
