@@ -125,8 +125,9 @@ def test_with_the_libraries_elsewhere_on_the_path_and_no_module_it_brings_them(
         assert (started.needle, started.said, started.child) == (10, [], started.given)
 
 
-def test_with_carrying_off_it_is_the_loader_that_speaks(user: User, python: Path) -> None:
-    done = run(python, "-c", "", env={**bare(user), "STACKENV_CARRY": "0"})
+@pytest.mark.parametrize("off", ["0", "No"])
+def test_with_carrying_off_it_is_the_loader_that_speaks(user: User, python: Path, off: str) -> None:
+    done = run(python, "-c", "", env={**bare(user), "STACKENV_CARRY": off})
     assert done.returncode == 127
     assert "libneedle.so.1: cannot open shared object file" in done.stderr
 

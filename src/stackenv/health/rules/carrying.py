@@ -148,8 +148,10 @@ def compare_modulefile(file: Modulefile) -> str:
     """Return a sentence when the modulefile is gone, or holds something else than when it was recorded."""
     try:
         now = describe_modulefile(file.path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return f"the modulefile {file.path} is gone"
+    except OSError as error:
+        return f"the modulefile {file.path} cannot be read ({error.strerror})"
     return "" if now.sha256 == file.sha256 else f"the modulefile {file.path} has changed"
 
 
