@@ -48,6 +48,10 @@ def test_a_site_decides(load_personal, line, field, value):
         ("carry_variables: PROJ_DATA", "3: personal.carry_variables: found the text 'PROJ_DATA'; allowed: "),
         ("carry_variables: [PROJ-DATA]", "3: personal.carry_variables[0]: found the text 'PROJ-DATA'; "),
         ("carry_variables: [5]", "3: personal.carry_variables[0]: found the number 5; "),
+        (
+            "carry_variables: [PROJ_DATA, GDAL_DATA, PROJ_DATA]",
+            "3: personal.carry_variables[2]: 'PROJ_DATA' is given twice; allowed: once",
+        ),
         ("carries: true", f'3: personal.carries: unknown key; allowed: {KEYS}; did you mean "carry"?'),
         ("carry_variable: []", f"3: personal.carry_variable: unknown key; allowed: {KEYS}; did you mean "),
         ("carry_any_cpu: true", f"3: personal.carry_any_cpu: unknown key; allowed: {KEYS}; did you mean "),
@@ -65,6 +69,7 @@ def test_what_cannot_be_meant_has_its_line(faults, line, fault):
         *("LD_LIBRARY_PATH", "LD_PRELOAD", "LMOD_CMD", "_ModuleTable001_", "__LMOD_REF_COUNT_PATH"),
         *("STACKENV_CARRY", "BASH_ENV", "ENV", "HOME", "SHELL", "USER", "LOGNAME", "IFS", "GCONV_PATH"),
         *("PYTHONSTARTUP", "PYTHONWARNINGS", "BASH_FUNC_ls"),
+        *("SHLVL", "_", "PWD", "OLDPWD", "TMPDIR", "FPATH", "MANPATH", "MODULESHOME"),
     ],
 )
 def test_what_would_mix_generations_in_a_child_is_never_carried(faults, name):

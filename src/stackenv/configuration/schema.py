@@ -50,6 +50,8 @@ NEVER_CARRIED = (
     *("PATH", "EBPYTHONPREFIXES", "LOADEDMODULES", "MODULEPATH", "_LMFILES_", "GCONV_PATH"),
     # They say who the user is, or run something in each shell that a child starts.
     *("HOME", "SHELL", "USER", "LOGNAME", "IFS", "ENV", "BASH_ENV"),
+    # A shell, Lmod or a job has others by now, and those are right.
+    *("PWD", "OLDPWD", "SHLVL", "_", "TMPDIR", "FPATH", "MANPATH", "MODULESHOME"),
 )
 NEVER_CARRIED_BEGIN = ("LD_", "LMOD_", "_ModuleTable", "__LMOD", "STACKENV_", "PYTHON", "BASH_FUNC_")
 RESERVED_SECTIONS = ("python", "kernels")
@@ -95,9 +97,20 @@ def _final_key(value: Any) -> Any:
 def _carried_variable(value: Any) -> Any:
     name = text("a variable's name, such as PROJ_DATA", r"[A-Za-z_][A-Za-z0-9_]*")(value)
     if name in NEVER_CARRIED or name.startswith(NEVER_CARRIED_BEGIN):
-        whose = "the loader's, Lmod's, Python's, a shell's or the user's"
+        whose = "the loader's, Lmod's, Python's, a shell's, a job's or the user's"
         raise Invalid(f"{name!r} is never carried: it is {whose}; allowed: others")
     return name
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    faults = [
+        Invalid(f"{name!r} is given twice; allowed: once", [position])
+        for position, name in enumerate(names)
+        if name in names[:position]
+    ]
+    if faults:
+        raise MultipleInvalid(faults)
+    return names
 
 
 def _bash_is_tested(shells: tuple[str, ...]) -> tuple[str, ...]:
@@ -163,7 +176,7 @@ PERSONAL_FIELDS: dict[Any, Any] = {
     "modules": parsed(parse_path_template, "a folder such as ${HOME}/modules"),
     "environments": All(list_of(_parent, "folders"), _not_empty),
     "carry": check_boolean,
-    "carry_variables": list_of(_carried_variable, "names"),
+    "carry_variables": All(list_of(_carried_variable, "names"), _each_once),
     "carry_on_any_cpu": check_boolean,
 }
 PACK_FIELDS: dict[Any, Any] = {
