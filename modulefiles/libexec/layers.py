@@ -477,7 +477,9 @@ def try_bringing_modules():
     try:
         return bring_modules()
     except Exception as error:
-        return describe_without(repr(error), REFRESH, True)
+        carry = os.path.join(os.path.dirname(__file__), "_stackenv_carry.py")
+        is_there = os.path.exists(carry)
+        return describe_without(repr(error) if is_there else carry + " is missing", REFRESH, True)
 
 
 def start():

@@ -194,6 +194,15 @@ def test_a_record_that_cannot_be_read(world: World, record: Path, tmp_path: Path
     require_refused(start(world.python, bare(world.user), tmp_path, without))
 
 
+def test_the_file_that_reads_it_is_gone(world: World, tmp_path: Path) -> None:
+    (path,) = Path(world.record).parents[1].glob("lib/python3*/site-packages/_stackenv_carry.py")
+    with kept(path):
+        path.unlink()
+        said = require_refused(start(world.python, bare(world.user), tmp_path))
+    why = f"the environment bio/1.0 runs without its modules: {path} is missing"
+    assert said == f"stackenv: {why}; type: stackenv edit bio/1.0 --refresh"
+
+
 def test_what_a_record_names_is_never_run(world: World, record: Path, tmp_path: Path) -> None:
     """Names that a shell, or Python's own site.py, would do something with."""
     data = json.loads(record.read_text())
