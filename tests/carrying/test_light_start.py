@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,53 @@ def test_it_imports_what_a_start_with_the_module_does_and_carry(
     bare = user.run(f"{python} -c '{MODULES}'")
     assert (loaded.stderr, bare.stderr) == ("", "")
     assert set(bare.stdout.split()) - set(loaded.stdout.split()) == {"_json", "_stackenv_carry"}
+
+
+def list_compiled(prefix: Path) -> list[str]:
+    """Return which files of stackenv's a start of Python has compiled as they are now."""
+    return [
+        file.name
+        for file in sorted(prefix.glob("lib/python3*/site-packages/_stackenv_*.py"))
+        for compiled in [Path(importlib.util.cache_from_source(str(file)))]
+        if compiled.exists()
+        # PEP 552: time and size of the source.
+        and struct.unpack_from("<II", compiled.read_bytes(), 8)
+        == (int(file.stat().st_mtime) & 0xFFFFFFFF, file.stat().st_size)
+    ]
+
+
+def test_whatever_writes_its_files_compiles_them_too(needle_stack: NeedleStack, tmp_path: Path) -> None:
+    """Who cannot write to the environment would do it at each start."""
+    user = make_user(tmp_path, needle_stack)
+    prefix, both = user.home / "venvs/bio-1.0", ["_stackenv_carry.py", "_stackenv_layers.py"]
+    for command in (
+        f"create bio -m {needle_stack.bundle_module}",
+        "edit bio --refresh",
+        "rename bio biology",
+        "rebuild biology",
+    ):
+        done = user.stackenv(*command.split())
+        assert done.returncode == 0, done.stderr
+        assert "started without the modules" not in done.stderr
+        folder = prefix.with_name("biology-1.0-2") if "rebuild" in command else prefix
+        assert list_compiled(folder) == both, command
+    made = user.run(f"module load {needle_stack.bundle_module}; python -m venv --without-pip mine")
+    assert made.returncode == 0, made.stderr
+    adopted = user.stackenv("adopt", "mine", load=[needle_stack.bundle_module])
+    assert adopted.returncode == 0, adopted.stderr
+    assert list_compiled(user.home / "mine") == both
+
+
+def test_what_keeps_its_python_from_starting_is_said(rpath_stack: NeedleStack, tmp_path: Path) -> None:
+    user = make_user(tmp_path, rpath_stack)
+    made = user.run(f"module load {rpath_stack.bundle_module}; python -m venv --without-pip mine")
+    assert made.returncode == 0, made.stderr
+    (packages,) = (user.home / "mine").glob("lib/python3*/site-packages")
+    packages.joinpath("ends.pth").write_text("import os, sys; os.environ.get('LMOD_CMD') or os._exit(3)\n")
+    adopted = user.stackenv("adopt", "mine", load=[rpath_stack.bundle_module])
+    assert adopted.returncode == 0, adopted.stderr
+    said = " ".join(adopted.stderr.split())
+    assert f"{user.home}/mine/bin/python, started without the modules: status 3" in said, said
 
 
 @pytest.mark.parametrize("text", [*TEXTS, *NO_TEXTS], ids=lambda text: text[:8])

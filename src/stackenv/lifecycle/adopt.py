@@ -14,6 +14,7 @@ from stackenv.environments.added_files import describe_files
 from stackenv.environments.conda_environment import tell_python_modules
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context, open_context, recover
+from stackenv.environments.first_start import start_changed
 from stackenv.environments.managed_files import is_users
 from stackenv.environments.module_update import open_store, require_unpacked
 from stackenv.environments.own_packages import count_by_installer, read_own_packages
@@ -106,6 +107,7 @@ def adopt_again(lost: StoredModule, request: AdoptRequest, context: Context, dry
         if dry_run:
             return Made(edit.sentences)
         carry_out(edit, context.journal)
+    start_changed(lost.read_record(), context)
     return describe_made(lost.path, context)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.environments.context import Context
+from stackenv.environments.first_start import start_changed
 from stackenv.environments.module import render_default
 from stackenv.environments.module_update import (
     describe_use,
@@ -99,6 +100,7 @@ def edit_module(request: EditRequest, module: StoredModule, context: Context, dr
             print_steps(edit.sentences)
             return
         carry_out(edit, context.journal)
+    start_changed(module.read_record(), context)
     leave = describe_use(module, context.environ)
     if leave:
         tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")

@@ -14,6 +14,7 @@ from stackenv.environments.added_files import describe_files
 from stackenv.environments.carried import complete_carried
 from stackenv.environments.conda_environment import capture_record, find_python
 from stackenv.environments.context import Context
+from stackenv.environments.first_start import start_first
 from stackenv.environments.launchers import describe_launchers
 from stackenv.environments.managed_files import plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import describe_module
@@ -229,6 +230,12 @@ class Making:
                 access.make_folder(path.parent)
             access.make_folder(path)
 
+    def start_first(self) -> None:
+        """Start the new Python once; not where others of a project can have written what that runs."""
+        if self.record.owned or not self.context.shared:
+            with self.context.access.applied():
+                start_first(self.record)
+
     def plan_access(self) -> tuple[Step, ...]:
         """Return the step that gives a project's group access to what stackenv has made."""
         return plan_access(Path(self.record.path), self.context) if self.record.owned else ()
@@ -313,6 +320,7 @@ class Making:
         planned = Transaction(self.record.full_name, switch, (look, *steps, *self.plan_access()))
         with keeping_empty_folder(Path(self.record.path), self.context):
             carry_out(planned, self.context.journal)
+        self.start_first()
         return describe_made(self.modulefile, self.context, sentences)
 
 

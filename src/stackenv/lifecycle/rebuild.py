@@ -162,6 +162,7 @@ class Rebuilding:
     def carry_out(self) -> None:
         """Make the new environment and switch to it, whole or not at all."""
         carry_out(self.plan(), self.remaking.making.context.journal)
+        self.remaking.making.start_first()
 
     def _look(self) -> None:
         """Look again, now that nobody else can change it; make the folder for whom it is meant."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from stackenv.environments.context import Context
+from stackenv.environments.first_start import start_changed
 from stackenv.environments.module import render_default
 from stackenv.environments.module_update import (
     open_store,
@@ -38,6 +39,7 @@ class Renaming:
     def carry_out(self) -> None:
         """Rename the module, and tell which collections of `module save` have it by the old name."""
         carry_out(self.changes, self.context.journal)
+        start_changed(self.record, self.context)
         tell(f"{self.record.full_name} is ready; its environment stays in {self.module.prefix}")
         tell_collections(self.module, self.record, self.context)
 

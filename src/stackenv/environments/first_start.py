@@ -1,0 +1,51 @@
+"""The first start of a venv's Python without its modules, which compiles what each later start imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from stackenv.environments.context import Context
+from stackenv.environments.found_libraries import TIMEOUT_S
+from stackenv.errors import explain
+from stackenv.output import tell
+from stackenv.record import Record
+
+
+def start_first(record: Record) -> None:
+    """Start the Python of `record` once, as cron does; tell when it does not start, or does not end.
+
+    Who cannot write to the environment would compile stackenv's files at each start, and so would all tasks
+    of a job at once. Nothing is started that is packed, has no such files, or needs its modules to start.
+    """
+    if not record.layers or record.packed or record.kind != "venv":
+        return
+    if record.carried is not None and not record.carried.is_startable:
+        return
+    # What it says of modules that it does not bring is known to who has just made it.
+    environ = {} if record.carried else {"STACKENV_TOLD": record.full_name}
+    python = Path(record.path, "bin/python")
+    try:
+        done = subprocess.run(
+            [python, "-c", ""],
+            env=environ,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        said = os.fsdecode(done.stderr).strip().splitlines()
+        why = said[-1] if said else f"status {done.returncode}" if done.returncode else ""
+    except (OSError, subprocess.SubprocessError) as error:
+        why = explain(error)
+    if why:
+        tell(f"{python}, started without the modules: {why.removeprefix('stackenv: ')}")
+
+
+def start_changed(record: Record, context: Context) -> None:
+    """Start the Python of `record` once after a change; not in a project, where others write what it runs."""
+    if not context.shared:
+        start_first(record)
