@@ -393,9 +393,6 @@ def restore(mark):
             os.environ.pop(name, None)
     # Those that are there keep their place among the others.
     os.environ.update(before)
-    if mark != RESTARTED and sys.version_info >= (3, 11):
-        # What the link led to: from 3.11 on Python takes the script for it, and `venv` makes links to that.
-        sys._base_executable = os.readlink("/proc/self/exe")
     # That of a script which is started by its first line is the script's: `killall` knows it by that.
     try:
         with open("/proc/self/comm", "wb") as stream:

@@ -148,6 +148,22 @@ def prefer_editables():
         sys.meta_path.insert(place, EditablePackages(added, sys.meta_path[place], last))
 
 
+def name_base():
+    """Have `venv` make links to what the script in the place of a Python starts (start_python), not to that.
+
+    From 3.11 on Python takes for its base what the link leads to.
+    """
+    folder = os.path.dirname(getattr(sys, "_base_executable", "") or "")
+    # As a rule that of the base Python, which site.py has read in pyvenv.cfg.
+    if sys.version_info < (3, 11) or sys.prefix == sys.base_prefix or folder == sys._home:
+        return
+    try:
+        if os.path.samefile(folder, os.path.join(sys.prefix, "bin")):
+            sys._base_executable = os.readlink("/proc/self/exe")
+    except OSError:
+        pass
+
+
 def hide_user_site():
     """Keep ~/.local from this interpreter alone; an exported PYTHONNOUSERSITE would reach others."""
     import site
@@ -488,6 +504,7 @@ def start():
         keep_image()
         missing = try_bringing_modules()
         order_packages()
+        name_base()
         if USER_SITE == "hide":
             hide_user_site()
         require_constraints()

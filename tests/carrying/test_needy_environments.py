@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,34 @@ def test_renamed_and_rebuilt(user: User) -> None:
     assert starts(user, Path(found["environment"])) and checks(user, "second")
 
 
-def test_its_pip_and_uv_and_a_venv_from_it(user: User) -> None:
+@pytest.mark.parametrize("load", ["", f"module load {BUNDLE} && "], ids=["bare", "loaded"])
+def test_a_venv_from_it_is_one_of_the_base_python(user: User, load: str) -> None:
+    folder = user.home / "venvs/above-1.0"
+    if not folder.exists():
+        stackenv(user, "create", "above")
+    made = []
+    for python, before in ((find_base(user), f"module load {BUNDLE} && "), (folder / "bin/python", load)):
+        below = user.home / "below"
+        done = user.run(f"{before}{python} -m venv --without-pip {below}")
+        assert done.returncode == 0, done.stderr
+        assert not starts(user, below)
+        started = user.run(f"module load {BUNDLE} && {below}/bin/python -c '{FIND}'")
+        assert (started.stdout, started.stderr) == ("10\n", "")
+        settings = (below / "pyvenv.cfg").read_text().splitlines()
+        # Which command has made it, and by which program, is for readers.
+        made.append(
+            (look(below), [line for line in settings if not line.startswith(("executable", "command"))])
+        )
+        shutil.rmtree(below)
+    assert made[0] == made[1]
+    # With pip it would be started: what is left of it leads to no script.
+    done = user.run(f"{load}{folder}/bin/python -m venv {user.home}/half")
+    assert (done.returncode == 0) == bool(load), done.stderr
+    assert (user.home / "half/bin/python").resolve() == find_base(user)
+    shutil.rmtree(user.home / "half")
+
+
+def test_its_pip_and_uv(user: User) -> None:
     folder = user.home / "venvs/tools-1.0"
     stackenv(user, "create", "tools", "--with-pip")
     python, environ = folder / "bin/python", {**bare(user), "PIP_NO_INDEX": "1"}
@@ -163,11 +191,6 @@ def test_its_pip_and_uv_and_a_venv_from_it(user: User) -> None:
     ):
         done = run(*words, env=environ)
         assert done.returncode == 0 and "pip " in done.stdout, done.stderr
-    made = run(python, "-m", "venv", "--without-pip", user.home / "below", env=environ)
-    assert made.returncode == 0, made.stderr
-    # The venv of a venv is one of the base Python: nothing of this environment starts it.
-    assert find_base(user) == (user.home / "below/bin/python").resolve()
-    assert not starts(user, user.home / "below")
 
 
 def test_a_python_that_starts_without_modules_now(needy_stack: NeedleStack, tmp_path: Path) -> None:

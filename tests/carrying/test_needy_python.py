@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from needy_python import BUNDLE, make_needy_user, run
@@ -49,6 +50,10 @@ OF_BASH = {
 }
 
 
+# What each program that bash has started may have otherwise.
+OF_BASH_ITSELF = {"_", "PWD", "OLDPWD", "SHLVL"}
+
+
 @pytest.fixture(scope="module")
 def user(needy_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> User:
     """Return a user who has the environment bio/1.0 on such a Python."""
@@ -63,6 +68,11 @@ def user(needy_stack: NeedleStack, tmp_path_factory: pytest.TempPathFactory) -> 
 def python(user: User) -> Path:
     """Return the Python of that environment."""
     return user.home / "venvs/bio-1.0/bin/python"
+
+
+def without_bashs(variables: list[str]) -> list[str]:
+    """Return the `variables` without those that bash sets."""
+    return [entry for entry in variables if entry.partition("=")[0] not in OF_BASH_ITSELF]
 
 
 def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python: Path) -> None:
@@ -110,10 +120,58 @@ def test_with_the_modules_loaded_it_is_as_with_a_link(user: User, python: Path, 
     environ = read_environment(user, f"module load {BUNDLE}")
     started = start(python, environ, tmp_path)
     assert (started.needle, started.said) == (10, [])
-    assert started.child == started.given
-    assert started.environ == environ
+    assert without_bashs(started.child) == without_bashs(started.given)
+    # Nothing is to be given back.
+    assert not [path for _, path in started.calls if "_stackenv_carry" in path]
     own = read_environment(user, "module use ~/modules; module load bio")
-    assert start(python, own, tmp_path).child == sorted(f"{n}={v}" for n, v in own.items())
+    started = start(python, own, tmp_path)
+    assert without_bashs(started.child) == without_bashs(started.given)
+
+
+@pytest.mark.parametrize("loaded", ["Needle/2.0", "Needle/1.0", "GCCcore/12.3.0", "GCCcore/13.2.0"])
+def test_what_others_have_loaded_finds_its_own_libraries(
+    user: User, python: Path, tmp_path: Path, loaded: str
+) -> None:
+    environ = read_environment(user, f"module load {loaded}")
+    started = start(python, environ, tmp_path)
+    # Also with -S, where nothing is given back.
+    by_site = run(python, "-S", "-c", FIND, env=environ).stdout
+    if loaded.startswith("Needle"):
+        value = 20 if loaded == "Needle/2.0" else 10
+        assert (started.needle, by_site) == (value, f"{value}\n")
+    elif loaded == "GCCcore/12.3.0":
+        assert (started.needle, started.said) == (10, [])
+    else:
+        assert started.needle == "No module named 'needle'"
+        (line,) = started.said
+        assert "which it does not bring while GCCcore/13.2.0 is loaded" in line or "(not loaded)" in line
+    told = [entry for entry in started.child if entry.startswith("STACKENV_TOLD=")]
+    assert started.child == sorted([*started.given, *told])
+
+
+@pytest.mark.parametrize("options", ["-S", "-IS", "-sS", "-X dev -S", "-Xdev -S", "-W error -S", "-B -u -S"])
+@pytest.mark.parametrize("load", ["", f"module load {BUNDLE}"], ids=["bare", "loaded"])
+def test_without_site_a_child_has_the_libraries_variables_at_most(
+    user: User, python: Path, options: str, load: str
+) -> None:
+    environ = read_environment(user, load) if load else bare(user)
+    done = run(python, *options.split(), "-c", PRINT_ENVIRON, env=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {name.decode() for name, _ in ast.literal_eval(done.stdout.splitlines()[0])}
+    more = set() if load else {"LD_LIBRARY_PATH"}
+    assert names - OF_BASH_ITSELF == (environ.keys() | more) - OF_BASH_ITSELF
+
+
+@pytest.mark.parametrize(
+    "options", ["-c {} -S", "-W S -c {}", "-X S -c {}", "-WS -c {}", "-XS=S -c {}", "-Wignore::S -c {}"]
+)
+def test_a_letter_in_another_words_place_is_no_option(user: User, python: Path, options: str) -> None:
+    environ = {**bare(user), "PYTHONWARNINGS": "ignore"}
+    words = [word.format(PRINT_ENVIRON) for word in options.split()]
+    done = run(python, *words, env=environ)
+    assert done.returncode == 0, done.stderr
+    own = ast.literal_eval(done.stdout.splitlines()[0])
+    assert own == sorted((name.encode(), value.encode()) for name, value in environ.items())
 
 
 def test_with_the_libraries_elsewhere_on_the_path_and_no_module_it_brings_them(
@@ -218,14 +276,34 @@ def test_its_children_start_too(user: User, python: Path, tmp_path: Path) -> Non
     assert (done.stdout, done.stderr) == ("[10, 10]\n" * 3 + "10\n", "")
 
 
+@pytest.mark.parametrize("to", ["file", "bin"])
 def test_a_link_from_elsewhere_gets_nothing_that_nobody_would_take_back(
-    user: User, python: Path, tmp_path: Path
+    user: User, python: Path, tmp_path: Path, to: str
 ) -> None:
-    link = tmp_path / "python"
-    link.symlink_to(python)
-    assert run(link, "-c", "", env=bare(user)).returncode == 127
-    loaded = user.run(f"module load {BUNDLE}; env -0 >given; {link} -c '{PRINT_ENVIRON}'")
-    assert b"STACKENV" not in loaded.stdout.encode(), loaded.stderr
+    link = tmp_path / "link"
+    link.symlink_to(python if to == "file" else python.parent)
+    program = link if to == "file" else link / "python"
+    for name in (
+        program,
+        program.relative_to(tmp_path),
+        Path("..", tmp_path.name, program.relative_to(tmp_path)),
+    ):
+        done = run(name if name.is_absolute() else f"./{name}", "-c", "", env=bare(user), cwd=tmp_path)
+        assert done.returncode == 127, name
+    loaded = user.run(f"module load {BUNDLE}; {program} -c {quote(PRINT_ENVIRON)}")
+    assert loaded.returncode == 0 and "STACKENV_STARTED" not in loaded.stdout, loaded.stderr
+
+
+def test_a_link_to_the_environment_is_the_environment(user: User, python: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(python.parents[1])
+    code = f"import os; {FIND}; print('LD_LIBRARY_PATH' in os.environ)"
+    for words in ((link / "bin/python",), (f"{link}//bin/./python",), (f"{link}/bin/../bin/python",)):
+        done = run(*words, "-c", code, env=bare(user))
+        assert (done.stdout, done.stderr) == ("10\nFalse\n", "")
+    # The kernel's folder of the moment, not the caller's word for it.
+    done = run("../bin/python", "-c", code, env={**bare(user), "PWD": str(link / "bin")}, cwd=link / "bin")
+    assert (done.stdout, done.stderr) == ("10\nFalse\n", "")
 
 
 def test_moved_and_copied_it_starts(user: User, python: Path, tmp_path: Path) -> None:

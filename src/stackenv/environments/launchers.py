@@ -89,7 +89,8 @@ def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:
     # No path of the environment, which may be moved.
     values = {
         "PYTHON": python.executable,
-        "MODULES": " ".join(dict.fromkeys([*record.modules, *filter(None, [python.module])])),
+        "MODULES": ":".join(dict.fromkeys([*record.modules, *filter(None, [python.module])])),
+        "STACK": ":".join(record.stack),
         "LIBRARIES": ":".join(carried.libraries),
         "PRELOAD": ":".join(carried.preload),
         "CARRY": f"lib/python{python.minor}/site-packages/_stackenv_carry.py",
