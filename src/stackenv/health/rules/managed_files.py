@@ -26,6 +26,11 @@ from stackenv.output import format_count, shorten_list
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.transaction import read_text
 
+# Why it hurts that something is out of date.
+OLD_MODULE = "the module does what it was written to do, and not what it should do now"
+CHANGED_PINS = "pip may replace what the modules bring, or hold what they do not have any more"
+CHANGED_SCRIPTS = "the module may set other variables than `conda activate` does"
+
 
 def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when folder or record is gone, or the record is that of another environment."""
@@ -123,22 +128,23 @@ def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
     if record is None or not environment.prefix.is_dir():
         return
     outdated = [
-        *list_old_modulefile(environment.modulefile, record),
+        *((old, OLD_MODULE) for old in list_old_modulefile(environment.modulefile, record)),
         *list_changed_files(record),
-        *list_changed_pins(environment),
-        *list_changed_scripts(record),
+        *((changed, CHANGED_PINS) for changed in list_changed_pins(environment)),
+        *((changed, CHANGED_SCRIPTS) for changed in list_changed_scripts(record)),
     ]
     if not outdated:
         return
     fix = environment.refresh
-    shown = "; ".join(outdated[:4]) + (f"; and {len(outdated) - 4} more" if len(outdated) > 4 else "")
+    # As many as are shown.
+    what, why = ("; ".join(dict.fromkeys(filter(None, texts))) for texts in zip(*outdated[:4]))
+    shown = what + (f"; and {len(outdated) - 4} more" if len(outdated) > 4 else "")
     yield Finding(
         "stale",
         "warning",
         shown,
         record.path,
-        "pip may replace what the modules bring, or hold what they do not have any more; a module may set "
-        "other variables than `conda activate` does",
+        why,
         fix.sentence,
         (fix,),
     )
@@ -158,8 +164,8 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
         yield f"{modulefile} is not as stackenv writes it"
 
 
-def list_changed_files(record: Record) -> Iterator[str]:
-    """Yield a sentence for each of stackenv's files in the environment that is changed.
+def list_changed_files(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield a sentence for each of stackenv's files in the environment that is changed, and why it hurts.
 
     The rule `managed-files` reports those that are gone or empty, and needed.
     """
@@ -167,13 +173,16 @@ def list_changed_files(record: Record) -> Iterator[str]:
     lost = list_lost_files(list_unused_files(files, record.path), record.path)
     if lost:
         names = shorten_list([file.path[len(record.path) + 1 :] for file in lost])
-        yield f"{names}: not there, and written by this stackenv for the time when its own pip is uninstalled"
+        what = (
+            f"{names}: not there, and written by this stackenv for the time when its own pip is uninstalled"
+        )
+        yield what, lost[0].loss
     for file in files:
         path = Path(file.path)
         if not is_users(file, record.path) and has_contents(path):
             text = path.read_text(encoding="utf-8", errors="replace")
             if text != render_installed_file(file):
-                yield f"{path} is not as stackenv writes it"
+                yield f"{path} is not as stackenv writes it", f"at worst {file.loss}" if file.loss else ""
 
 
 def list_changed_pins(environment: CheckedEnvironment) -> Iterator[str]:
