@@ -180,6 +180,49 @@ def test_what_its_own_packages_needed_when_it_was_packed_they_still_need(packer:
     assert read_record(packer)["carried"]["libraries"] == libraries != []
 
 
+def configure_off(user: User) -> dict[str, str]:
+    """Return the variable of a site that wants nothing carried."""
+    path = user.home / "off.yaml"
+    path.write_text("version: 1\npersonal:\n  carry: false\n")
+    return {"STACKENV_SITE_CONFIG": str(path)}
+
+
+@pytest.mark.parametrize("made_while", ["on", "off"])
+@pytest.mark.parametrize("packer", ["needy"], indirect=True)
+def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_while: str) -> None:
+    off = configure_off(packer)
+    if made_while == "off":
+        refreshed = packer.stackenv("edit", "bio", "--refresh", **off)
+        assert refreshed.returncode == 0, refreshed.stderr
+    stackenv(packer, "pack", "bio")
+    refreshed = packer.stackenv("edit", "--refresh", "--all", **off)
+    assert refreshed.returncode == 0, refreshed.stderr
+    without = start(packer)
+    assert without.returncode == 1 and "was made on Needle/1.0 (not loaded)" in without.stderr
+    assert "the site configuration turns it off" in packer.stackenv("info", "bio", **off).stdout
+    # Once the site has it on again, info and check say what to type.
+    shown = packer.stackenv("info", "bio").stdout
+    assert "not recorded; stackenv edit bio/1.0 --refresh" in shown and "turns it off" not in shown
+    (found,) = json.loads(packer.stackenv("check", "bio", "--json").stdout)
+    assert "allows that now" in found["what"] and found["hint"] == "stackenv edit bio/1.0 --refresh"
+    stackenv(packer, "edit", "--refresh", "--all")
+    found = start(packer)
+    assert (found.stdout, found.stderr) == ("10\n", "")
+
+
+@pytest.mark.parametrize("packer", ["needy"], indirect=True)
+def test_of_an_image_of_an_older_stackenv_a_refresh_says_what_to_type(packer: User) -> None:
+    """The record is replaced by one without what is carried."""
+    stackenv(packer, "pack", "bio")
+    path = packer.home / "venvs/bio-1.0/stackenv/record.json"
+    path.write_text(json.dumps({**read_record(packer), "carried": None}))
+    off = packer.stackenv("edit", "bio", "--refresh", **configure_off(packer))
+    assert off.returncode == 0 and "unpack" not in off.stderr
+    said = " ".join(stackenv(packer, "edit", "bio", "--refresh").split())
+    assert "stackenv unpack bio/1.0; stackenv edit bio/1.0 --refresh; stackenv pack bio/1.0" in said
+    assert read_record(packer)["carried"] is None
+
+
 def test_what_is_in_the_image_is_not_changed_beside_it(packer: User) -> None:
     stackenv(packer, "pack", "bio")
     before = read_record(packer)

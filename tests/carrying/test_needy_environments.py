@@ -98,13 +98,33 @@ def test_an_adopt_that_fails_leaves_the_link(user: User) -> None:
 
 def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
     folder = user.home / "venvs/edited-1.0"
-    stackenv(user, "create", "edited", "--no-carry")
+    only = "the Python of edited/1.0 starts only while its modules are loaded"
+    assert only in stackenv(user, "create", "edited", "--no-carry")
     before = look(folder)
     assert "ours" not in before.values()
+    shown = user.stackenv("info", "edited").stdout
+    assert "--carry; its Python starts only while its modules are loaded" in shown
     stackenv(user, "edit", "edited", "--carry")
     assert starts(user, folder) and checks(user, "edited")
-    stackenv(user, "edit", "edited", "--no-carry")
+    assert stackenv(user, "edit", "edited", "--no-carry").count(only) == 1
     assert look(folder) == before and not starts(user, folder) and checks(user, "edited")
+
+
+def test_a_site_that_turns_it_off_says_that_the_python_starts_no_more(user: User) -> None:
+    off = user.home / "off.yaml"
+    off.write_text("version: 1\npersonal:\n  carry: false\n")
+    environ = {"STACKENV_SITE_CONFIG": str(off)}
+    stackenv(user, "create", "sites")
+    done = user.stackenv("edit", "sites", "--refresh", **environ)
+    assert done.returncode == 0 and not starts(user, user.home / "venvs/sites-1.0")
+    assert done.stderr.count("the Python of sites/1.0 starts only while its modules are loaded") == 1
+    shown = json.loads(user.stackenv("info", "sites", "--json", **environ).stdout)["carried"]
+    assert (shown["reason"], shown["needs_modules"]) == ("site", True)
+    (found,) = json.loads(user.stackenv("check", "sites", "--json", **environ).stdout)
+    assert found["rule"] == "carrying" and "starts only while its modules are loaded" in found["what"]
+    # As the message says.
+    assert user.stackenv("edit", "sites", "--no-carry", **environ).returncode == 0
+    assert json.loads(user.stackenv("check", "sites", "--json", **environ).stdout) == []
 
 
 def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
@@ -120,7 +140,9 @@ def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
     # As `uv venv` and `python -m venv --upgrade` do.
     script.unlink()
     script.symlink_to(find_base(user))
-    assert "is not as stackenv writes it" in user.stackenv("check", "lost").stdout
+    (found,) = json.loads(user.stackenv("check", "lost", "--json").stdout)
+    assert found["what"].endswith("is not as stackenv writes it")
+    assert found["why"] == "at worst Python does not start without the modules"
     stackenv(user, "edit", "lost", "--refresh")
     assert starts(user, folder) and checks(user, "lost")
     # A script of the user's own stays.

@@ -73,7 +73,7 @@ def test_a_new_one_carries_and_info_shows_on_which_cpu(owner: Person) -> None:
     shown, lines = info(owner, "new")
     assert shown == {
         **{"carries": True, "reason": "", "cpu": carried["cpu"]},
-        **{"any_cpu": False, "restarts": False},
+        **{"any_cpu": False, "restarts": False, "needs_modules": False},
     }
     assert lines == [f"its modules, on {carried['cpu']} and newer CPUs"]
 
@@ -154,24 +154,49 @@ def test_what_cannot_be_meant_is_refused_and_nothing_changed(
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("plain-info", "no-pth"), ("os-info", "no-modules"), ("off-info", "site")]
+    ("name", "reason", "line"),
+    [
+        ("plain-info", "no-pth", "no: adopted with --no-pth"),
+        ("os-info", "no-modules", "no: it is based on no module"),
+        # The site has it on again.
+        (
+            "off-info",
+            "no-record",
+            "no: what its modules set is not recorded; stackenv edit off-info/1.0 --refresh",
+        ),
+    ],
 )
-def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, reason: str) -> None:
+def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, reason: str, line: str) -> None:
     if reason == "no-pth":
         owner.adopt(name, "--no-pth")
-    elif reason == "site":
+    elif reason == "no-record":
         owner.stackenv("create", name, "-m", "Bundle/1", STACKENV_SITE_CONFIG=off)
+        shown = owner.stackenv("info", name, STACKENV_SITE_CONFIG=off).stdout
+        assert "no: the site configuration turns it off (personal.carry)" in shown
     else:
         owner.stackenv("create", name, "--os-python")
-    shown, (line,) = info(owner, name)
-    assert (shown["carries"], shown["reason"], line[:4]) == (False, reason, "no: ")
+    shown, lines = info(owner, name)
+    assert (shown["carries"], shown["reason"], shown["needs_modules"]) == (False, reason, False)
+    assert lines == [line]
+    if reason == "no-record":
+        return
+    # What --carry does not change comes first: nothing says to type what is refused.
+    owner.stackenv("edit", name, "--no-carry")
+    assert info(owner, name)[1] == [line]
+    refused = owner.stackenv("edit", name, "--carry", status=2).stderr
+    assert ("stackenv rebuild os-info/1.0 -m MODULE" in refused) == (reason == "no-modules")
+    assert "module load" not in refused
 
 
 @pytest.mark.parametrize(
     ("changes", "reason", "line"),
     [
         ({"carried": None}, "no-record", "not recorded; stackenv edit replaced/1.0 --refresh"),
-        ({"starts_bare": False}, "python-needs-modules", "starts only while its modules are loaded"),
+        (
+            {"starts_bare": False},
+            "python-needs-modules",
+            "no; its Python starts only while its modules are loaded",
+        ),
         ({"cpu_features": []}, "", "its modules, on any CPU"),
         ({"libraries": ["/apps/lib"]}, "", "and newer CPUs; starts twice, for their libraries"),
     ],

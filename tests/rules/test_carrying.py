@@ -137,7 +137,16 @@ def test_what_a_module_below_sets_now(carrier: Person, line: str, variable: str)
     """Of the modules that the user has not named the modulefiles are not recorded."""
     python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
     python.write_text(python.read_text() + line.format(software=carrier.site.software) + "\n")
-    assert find_one(carrier)["what"] == f"its modules set another {variable} now"
+    found = find_one(carrier)
+    assert found["what"] == f"its modules set another {variable} now"
+    assert found["why"].endswith(" brings what they set before")
+    require_refreshed(carrier)
+
+
+def test_a_record_that_heeds_no_cpu_where_the_site_wants_it_heeded(carrier: Person) -> None:
+    change_record(carrier, cpu_features=[])
+    found = find_one(carrier)
+    assert found["why"].endswith(" brings them on older CPUs too, where programs of theirs may crash")
     require_refreshed(carrier)
 
 
@@ -269,16 +278,21 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "said", "why"),
     [
-        ("carry_on_any_cpu: true", "personal.carry_on_any_cpu"),
-        ("carry_variables: [EBROOTBUNDLE]", "have changed: EBROOTBUNDLE"),
-        ("carry_variables: [UNSET]", ""),
+        ("carry_on_any_cpu: true", "personal.carry_on_any_cpu", "does not bring them on a CPU that lacks"),
+        (
+            "carry_variables: [EBROOTBUNDLE]",
+            "have changed: EBROOTBUNDLE",
+            "does not set them as the modules do",
+        ),
+        ("carry_variables: [UNSET]", "", ""),
     ],
 )
-def test_a_site_that_wants_other_things_carried(carrier: Person, line: str, said: str) -> None:
+def test_a_site_that_wants_other_things_carried(carrier: Person, line: str, said: str, why: str) -> None:
     configuration = configure(carrier, line)
     found = find(carrier, STACKENV_SITE_CONFIG=configuration)
     assert len(found) == bool(said) and all(said in f["what"] for f in found)
+    assert all(why in f["why"] and "find their packages" not in f["why"] for f in found)
     if said:
         require_refreshed(carrier, STACKENV_SITE_CONFIG=configuration)

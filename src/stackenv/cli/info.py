@@ -73,15 +73,17 @@ NOT_CARRIED = {
     "no-pth": "no: adopted with --no-pth",
     "no-modules": "no: it is based on no module",
     "no-record": "no: what its modules set is not recorded; stackenv edit {name} --refresh",
-    "python-needs-modules": "no: its Python starts only while its modules are loaded",
+    "python-needs-modules": "no",
 }
+NEEDS_MODULES = "; its Python starts only while its modules are loaded"
 
 
 def describe_carried(found: ModuleInfo) -> str:
     """Return whether its Python brings its modules where they are not loaded."""
     carried = found.carried
     if carried is None or not carried.carries:
-        return NOT_CARRIED[carried.reason].format(name=found.module) if carried else ""
+        bare = NEEDS_MODULES if carried and carried.needs_modules else ""
+        return NOT_CARRIED[carried.reason].format(name=found.module) + bare if carried else ""
     where = "on any CPU" if carried.any_cpu else f"on {carried.cpu} and newer CPUs"
     return f"its modules, {where}" + ("; starts twice, for their libraries" if carried.restarts else "")
 

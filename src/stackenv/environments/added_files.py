@@ -164,7 +164,8 @@ def describe_venv_files(record: Record) -> tuple[InstalledFile, ...]:
         "MODULES": " ".join(dict.fromkeys(needed)),
         "CONSTRAINTS": constraints_url(record),
         "USER_SITE": "show" if record.user_site else "hide",
-        "CARRIES": "no" if record.carry_off else "yes",
+        # What the site has off, it may have on again: of a packed one the record alone is written then.
+        "CARRIES": "no" if record.carry_off == "user" else "yes",
     }
     return (
         *(describe_layers(record, site_packages, layers) if record.layers else ()),

@@ -38,11 +38,12 @@ CONDA, BY_USER, BY_SITE, NO_PTH, NO_MODULES, NO_RECORD, PYTHON_NEEDS_MODULES = (
 def find_reason(record: Record) -> str:
     """Return why the Python of `record` brings no modules where they are not loaded; empty where it does."""
     reasons = {
+        # First what --carry does not change.
         CONDA: record.kind != "venv",
-        BY_USER: record.carry_off == "user",
-        BY_SITE: record.carry_off == "site",
         NO_PTH: not record.layers,
         NO_MODULES: not (record.modules and record.python),
+        BY_USER: record.carry_off == "user",
+        BY_SITE: record.carry_off == "site",
         # An older stackenv has made it, or its modules could not be loaded from a clean environment.
         NO_RECORD: record.carried is None,
         PYTHON_NEEDS_MODULES: record.carried is not None and not record.carried.is_startable,
@@ -58,6 +59,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     carry_off = choose_carry_off(record.carry_off == "user", settings)
     nothing = replace(record, carried=None, carry_off=carry_off)
     if find_reason(nothing) != NO_RECORD:
+        tell_needs_modules(nothing)
         return nothing
     what = "in a clean session they cannot be loaded"
     try:
@@ -70,12 +72,33 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
             f"loaded: {what}: {getattr(error, 'message', explain(error))}"
         )
         return nothing
-    if not carried.is_startable:
+    complete = replace(record, carried=carried, carry_off=carry_off)
+    tell_needs_modules(complete)
+    return complete
+
+
+def tell_needs_modules(record: Record) -> None:
+    """Say so where the Python of `record` starts only while its modules are loaded."""
+    if needs_modules(record):
         tell(
             f"the Python of {record.full_name} starts only while its modules are loaded, since it needs a "
             "library or a variable of theirs"
         )
-    return replace(record, carried=carried, carry_off=carry_off)
+
+
+def needs_modules(record: Record) -> bool:
+    """Tell whether the Python of `record` starts only while its modules are loaded.
+
+    Where what it brings is not recorded it is started to find that out.
+    """
+    reason = find_reason(record)
+    if reason not in (NO_PTH, BY_USER, BY_SITE) or not (record.modules and record.python):
+        return reason == PYTHON_NEEDS_MODULES
+    try:
+        return not starts_bare(find_program(record))
+    except (OSError, subprocess.SubprocessError):
+        # Its Python is gone, which others say, or does not answer.
+        return False
 
 
 def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:
@@ -117,7 +140,7 @@ def describe_carried(
     program = find_program(record)
     folders = list_package_folders(record, python_path, prefixes)
     # What is in an image is as it was when this was asked before.
-    in_image = record.carried.libraries if record.packed and record.carried else ()
+    in_image = record.packed and (record.carried is None or record.carried.libraries)
     needed = preload or in_image or needs_library_path(program, folders, library_path)
     names = [n for n in settings.carry_variables if is_common(elsewhere.get(n), stack.environ.get(n))]
     carried = Carried(

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from stackenv.environments.carried import find_reason
+from stackenv.environments.carried import (
+    BY_SITE,
+    NO_RECORD,
+    PYTHON_NEEDS_MODULES,
+    find_reason,
+    needs_modules,
+)
 from stackenv.environments.context import Context
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import load_stack
@@ -65,6 +71,8 @@ class CarriedStack:
         Whether it carries on every CPU.
     restarts
         Whether the Python starts itself once more for that, since a library is found in no other way.
+    needs_modules
+        Whether the Python does not even start where the modules are not loaded.
     """
 
     carries: bool
@@ -72,6 +80,7 @@ class CarriedStack:
     cpu: str = ""
     any_cpu: bool = False
     restarts: bool = False
+    needs_modules: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,17 +147,24 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
         shadows=list_shadows(record, packages, context, module.is_believed),
         allow_shadow=record.allow_shadow,
         platform=record.platform,
-        carried=describe_carrying(record),
+        carried=describe_carrying(record, context, module.is_believed),
         made_by=record.made_by,
         owned=record.owned,
     )
 
 
-def describe_carrying(record: Record) -> CarriedStack:
-    """Return whether, and how, the Python of `record` brings its modules."""
+def describe_carrying(record: Record, context: Context, believed: bool) -> CarriedStack:
+    """Return whether, and how, the Python of `record` brings its modules.
+
+    Where nothing is brought that Python is started, if the record is `believed`.
+    """
     reason, carried = find_reason(record), record.carried
+    if reason == BY_SITE and context.configuration.personal.carry:
+        # By now the site allows it.
+        reason = NO_RECORD
     if reason or carried is None:
-        return CarriedStack(carries=False, reason=reason)
+        needs = reason == PYTHON_NEEDS_MODULES or (believed and needs_modules(record))
+        return CarriedStack(carries=False, reason=reason, needs_modules=needs)
     restarts = bool(carried.libraries or carried.preload)
     return CarriedStack(True, "", carried.cpu, not carried.cpu_features, restarts)
 

@@ -9,10 +9,15 @@ from packaging.utils import canonicalize_name
 
 from stackenv.environments.carried import (
     BY_SITE,
+    BY_USER,
+    CONDA,
     NO_MODULES,
+    NO_PTH,
+    NO_RECORD,
     choose_carry_off,
     complete_carried,
     find_reason,
+    tell_needs_modules,
 )
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
@@ -24,10 +29,13 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.output import tell
 from stackenv.record import Record
 
-# Why `edit --carry` is refused.
+# Why `edit --carry` is refused, and what to type instead.
 CANNOT_CARRY = {
-    BY_SITE: "the site configuration turns that off (personal.carry)",
-    NO_MODULES: "it is based on no module",
+    BY_SITE: (
+        "the site configuration turns that off (personal.carry)",
+        "to have them in a script or a job: module load {name}",
+    ),
+    NO_MODULES: ("it is based on no module", "to base it on modules: stackenv rebuild {name} -m MODULE"),
 }
 
 
@@ -100,7 +108,10 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     if request.modules or request.forbid_shadow or request.carry:
         return restack(record, request.modules or record.modules, context)
     held = tuple(entry for entry in record.pinned if canonicalize_name(entry[0]) not in allowed)
-    return replace(record, pinned=held)
+    record = replace(record, pinned=held)
+    if request.carry is False and not request.refresh:
+        tell_needs_modules(record)
+    return record
 
 
 def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
@@ -129,11 +140,10 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
         # Also where its modules are gone.
         return replace(record, carried=None, carry_off=choose_carry_off(True, settings))
     wanted = replace(record, carry_off=choose_carry_off(False, settings))
-    reason = CANNOT_CARRY.get(find_reason(wanted))
-    if reason:
+    if find_reason(wanted) in CANNOT_CARRY:
+        why, hint = CANNOT_CARRY[find_reason(wanted)]
         raise UsageError(
-            f"{record.full_name} cannot carry its modules: {reason}",
-            f"to have them in a script or a job: module load {record.full_name}",
+            f"{record.full_name} cannot carry its modules: {why}", hint.format(name=record.full_name)
         )
     return wanted
 
@@ -175,7 +185,10 @@ def refresh_packed(record: Record, context: Context) -> Record:
     The rest is in the image: so is that nothing is to be brought, a script that starts its Python, and in a
     namespace, where the image hides what is beside it, all of the record.
     """
-    if record.kind != "venv" or record.carry_off or not record.modules:
+    settings, reason = context.configuration.personal, find_reason(record)
+    # In an image of an older stackenv nothing looks beside it.
+    is_old = reason == NO_RECORD
+    if reason in (CONDA, NO_PTH, NO_MODULES, BY_USER) or (is_old and not settings.carry):
         return record
     require_module_names(record.modules, f"module spider {record.modules[0]}")
     lmod = Lmod.find(context.environ)
@@ -187,8 +200,8 @@ def refresh_packed(record: Record, context: Context) -> Record:
             f"{found or 'no Python'}; nothing was changed",
             f"type first: stackenv unpack {record.full_name}; then: stackenv rebuild {record.full_name}",
         )
-    after = complete_carried(base_on(record, stack), stack, lmod, context.configuration.personal)
-    is_hidden = record.packed is not None and record.packed.way == "namespace"
+    after = complete_carried(base_on(record, stack), stack, lmod, settings)
+    is_hidden = is_old or (record.packed is not None and record.packed.way == "namespace")
     if after == record or not (is_hidden or describe_launchers(after) != describe_launchers(record)):
         return after
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))

@@ -17,6 +17,7 @@ from stackenv.environments.carried import (
     find_reason,
     lacks_libraries,
     list_set_entries,
+    needs_modules,
     split_entries,
 )
 from stackenv.environments.other_session import ANOTHER_SESSION
@@ -31,7 +32,9 @@ from stackenv.output import shorten_list
 from stackenv.record import RECORD_FILE, Carried, Modulefile, Record
 from stackenv.transactions.writers import name_user
 
-WHY = "its Python, started without its modules (by an editor, cron, ssh, srun), does not find their packages"
+BARE = "its Python, started without its modules (by an editor, cron, ssh, srun),"
+MISSED = "does not find their packages"
+WHY = f"{BARE} {MISSED}"
 # Where the entries of each of these are recorded.
 VARIABLES = {
     "PYTHONPATH": "python_path",
@@ -54,7 +57,9 @@ def find_carrying(environment: CheckedEnvironment) -> Iterator[Finding]:
         what = "what its modules set is not recorded: an older stackenv made it, or they could not be loaded"
         off = f"; to turn this off: stackenv edit {record.full_name} --no-carry"
         yield report_outdated(environment, what, off)
-    elif reason == PYTHON_NEEDS_MODULES:
+    elif reason == PYTHON_NEEDS_MODULES or (
+        reason == BY_SITE and environment.believed and needs_modules(record)
+    ):
         yield report_python(environment)
     elif not reason and record.carried and not settings.carry:
         what = "it carries its modules, and the site configuration turns that off now (personal.carry)"
@@ -76,9 +81,10 @@ def list_gone(carried: Carried, stack: Stack) -> list[str]:
 
 def look_at_carried(environment: CheckedEnvironment, record: Record, carried: Carried) -> Iterator[Finding]:
     """Yield the findings about what is recorded."""
-    outdated = [*list_changed(environment, record, carried)]
-    if outdated:
-        yield report_outdated(environment, "; ".join(outdated))
+    changes = [*list_changed(environment, record, carried)]
+    if changes:
+        what, why = ("; ".join(dict.fromkeys(texts)) for texts in zip(*changes))
+        yield report_outdated(environment, what, why=f"{BARE} {why}")
     gone = list_gone(carried, environment.stack) if environment.loaded_stack else []
     if gone:
         yield report_gone(environment, gone)
@@ -94,7 +100,8 @@ def report_outdated(environment: CheckedEnvironment, what: str, more: str = "", 
     again = fix.sentence
     # Whether it carries at all is decided by a file in the image; in a namespace that hides all beside it.
     packed = record.packed if record else None
-    is_in_image = packed is not None and (packed.way == "namespace" or not (record and record.carried))
+    is_recorded = record is not None and (record.carried or record.carry_off)
+    is_in_image = packed is not None and (packed.way == "namespace" or not is_recorded)
     if is_in_image:
         again = f"stackenv unpack {name}; {again}; stackenv pack {name}"
     return Finding(
@@ -122,26 +129,34 @@ def report_python(environment: CheckedEnvironment) -> Finding:
     return Finding(
         "carrying",
         "warning",
-        "its Python starts only while its modules are loaded: it needs a library of theirs",
+        "its Python starts only while its modules are loaded: it needs a library or a variable of theirs",
         str(environment.prefix / "bin/python"),
         "an editor, cron, ssh or srun cannot start it by its path",
         f"stackenv run {name} -- python SCRIPT; to turn this message off: stackenv edit {name} --no-carry",
     )
 
 
-def list_changed(environment: CheckedEnvironment, record: Record, carried: Carried) -> Iterator[str]:
-    """Yield a sentence for each thing that is not what was recorded.
+def list_changed(
+    environment: CheckedEnvironment, record: Record, carried: Carried
+) -> Iterator[tuple[str, str]]:
+    """Yield a sentence for each thing that is not what was recorded, and what such a start does then.
 
     Where the modules cannot be loaded nothing is said: the rule `modules-gone` reports that.
     """
     stack = environment.loaded_stack
     if stack is None:
         return
-    yield from (sentence for file in carried.modulefiles if (sentence := compare_modulefile(file)))
-    yield from compare_entries(carried, stack)
-    yield from compare_variables(carried, stack, environment.configuration.personal)
+    settings = environment.configuration.personal
+    yield from ((found, MISSED) for file in carried.modulefiles if (found := compare_modulefile(file)))
+    yield from ((found, "brings what they set before") for found in compare_entries(carried, stack))
+    yield from (
+        (found, "does not set them as the modules do (personal.carry_variables)")
+        for found in compare_variables(carried, stack, settings)
+    )
+    yield from compare_cpus(carried, settings)
     if lacks_libraries(record, stack):
-        yield "a package in it needs libraries of the modules, which it does not bring"
+        what = "a package in it needs libraries of the modules, which it does not bring"
+        yield what, "cannot import that package, or finds other libraries"
 
 
 def compare_modulefile(file: Modulefile) -> str:
@@ -180,10 +195,16 @@ def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings
     if recorded != now:
         names = sorted(n for n in {*recorded, *now} if recorded.get(n) != now.get(n))
         yield f"the variables that it is to carry have changed: {', '.join(names)}"
+
+
+def compare_cpus(carried: Carried, settings: PersonalSettings) -> Iterator[tuple[str, str]]:
+    """Yield a sentence, and what follows from it, when the site wants CPUs compared, or no more."""
+    what = "the site configuration has changed for which CPUs it may carry (personal.carry_on_any_cpu)"
+    if carried.cpu_features and settings.carry_on_any_cpu:
+        yield what, "does not bring them on a CPU that lacks something the one of the record has"
     # There are machines whose CPU has nothing that is compared.
-    missing = not (carried.cpu_features or settings.carry_on_any_cpu) and list_cpu_features()
-    if missing or (carried.cpu_features and settings.carry_on_any_cpu):
-        yield "the site configuration has changed for which CPUs it may carry (personal.carry_on_any_cpu)"
+    elif not carried.cpu_features and not settings.carry_on_any_cpu and list_cpu_features():
+        yield what, "brings them on older CPUs too, where programs of theirs may crash"
 
 
 def is_to_be_found(entry: str, stack: Stack) -> bool:
