@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from needy_stack import EXTENSION, NeedleStack, compile_shared
+from test_light_start import list_compiled
 from users import User, make_user
 
 VERSIONS = ("1.0", "1.1")
@@ -96,6 +97,7 @@ def test_an_update_to_it_looks_again(user: User, rpath_stack: NeedleStack) -> No
     done = user.stackenv("update", "tip", "--env", "updated", "--yes")
     assert done.returncode == 0, done.stderr
     assert carried(user, "updated")["libraries"] == rpath_stack.library_folders
+    assert len(list_compiled(user.home / "venvs/updated-1.0")) == 2
     assert find(user, "updated").stdout == "10\n"
 
 

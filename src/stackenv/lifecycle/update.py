@@ -11,6 +11,7 @@ from typing import Union
 from packaging.requirements import Requirement
 
 from stackenv.environments.context import Context
+from stackenv.environments.first_start import start_changed
 from stackenv.environments.module_update import open_store
 from stackenv.environments.working import working_in
 from stackenv.errors import InstallError, StackenvError, UsageError, explain
@@ -175,6 +176,8 @@ def carry_out_updates(
                 with stopping_at_signals():
                     show_status(f"Updating {prospect.name}: {prospect.changes[0].sentence}")
                     carry_out(update.plan(), context.journal)
+                    if isinstance(update, VenvUpdate):
+                        start_changed(update.module.read_record(), context)
                 prospect = replace(prospect, state="updated")
                 tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
             except InterruptedCommandError:
