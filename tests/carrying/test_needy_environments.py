@@ -16,7 +16,6 @@ UUID = "5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94"
 # By what makes it, with PYTHON and FOLDER, and how many of its names lead out of it.
 MAKERS = {
     "venv": ("PYTHON -m venv --without-pip FOLDER", 1),
-    "copies": ("PYTHON -m venv --without-pip --copies FOLDER", 3),
     "virtualenv": ("virtualenv -q --no-download -p PYTHON FOLDER", 1),
     "uv": ("uv venv -q -p PYTHON FOLDER", 1),
     "relative": ("PYTHON -m venv --without-pip FOLDER && ln -sfr PYTHON FOLDER/bin/OWN", 1),
@@ -45,6 +44,13 @@ def stackenv(user: User, *words: str) -> str:
     done = user.stackenv(*words, load=[BUNDLE])
     assert done.returncode == 0, done.stderr
     return done.stderr
+
+
+def plan(user: User, *words: str) -> str:
+    """Return what is said with --dry-run to be done."""
+    done = user.stackenv(*words, "--dry-run", load=[BUNDLE])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def look(folder: Path) -> dict[str, str]:
@@ -78,12 +84,36 @@ def test_adopted_whatever_made_it_and_given_back_as_it_was(user: User, maker: st
     make(user, maker, Path(f"'{folder}'"))
     before = look(folder)
     assert not starts(user, folder)
+    planned = plan(user, "adopt", str(folder), maker)
+    assert look(folder) == before
     stackenv(user, "adopt", str(folder), maker)
-    assert list(look(folder).values()).count("ours") == MAKERS[maker][1]
+    names = [name for name, is_now in look(folder).items() if is_now == "ours"]
+    assert len(names) == MAKERS[maker][1]
+    for name in names:
+        assert f"put a script in the place of the link bin/{name}" in planned
     assert starts(user, folder) and checks(user, maker)
     stackenv(user, "remove", maker, "--yes")
-    as_links = {name: str(find_base(user)) if was == "other" else was for name, was in before.items()}
-    assert look(folder) == as_links
+    assert look(folder) == before
+
+
+def test_a_copy_of_the_program_stays_and_it_is_said_when_it_starts(user: User) -> None:
+    folder = user.home / "copies"
+    made = user.run(f"module load {BUNDLE} && {find_base(user)} -m venv --without-pip --copies {folder}")
+    assert made.returncode == 0, made.stderr
+    before = {path.name: path.read_bytes() for path in (folder / "bin").glob("python*")}
+    assert len(before) == 3 and not any(path.is_symlink() for path in (folder / "bin").glob("python*"))
+    planned = plan(user, "adopt", str(folder), "copies")
+    assert "in the place of the link" not in planned
+    said = stackenv(user, "adopt", str(folder), "copies")
+    assert said.count("the Python of copies/1.0 starts only while its modules are loaded") == 1, said
+    found = json.loads(user.stackenv("info", "copies", "--json").stdout)
+    assert found["carried"]["reason"] == "python-needs-modules"
+    loaded = user.run(f"module use ~/modules; module load copies && python -c '{FIND}'")
+    assert (loaded.stdout, loaded.stderr) == ("10\n", "")
+    stackenv(user, "edit", "copies", "--refresh")
+    stackenv(user, "edit", "copies", "--no-carry")
+    stackenv(user, "remove", "copies", "--yes")
+    assert {path.name: path.read_bytes() for path in (folder / "bin").glob("python*")} == before
 
 
 def test_an_adopt_that_fails_leaves_the_link(user: User) -> None:
@@ -104,8 +134,13 @@ def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
     assert "ours" not in before.values()
     shown = user.stackenv("info", "edited").stdout
     assert "--carry; its Python starts only while its modules are loaded" in shown
+    (name,) = [name for name, was in before.items() if was.startswith("/")]
+    planned = plan(user, "edit", "edited", "--carry")
+    assert f"put a script in the place of the link bin/{name}" in planned and look(folder) == before
     stackenv(user, "edit", "edited", "--carry")
     assert starts(user, folder) and checks(user, "edited")
+    planned = plan(user, "edit", "edited", "--no-carry")
+    assert f"put the link bin/{name} to {before[name]} back" in planned and starts(user, folder)
     assert stackenv(user, "edit", "edited", "--no-carry").count(only) == 1
     assert look(folder) == before and not starts(user, folder) and checks(user, "edited")
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.found_libraries import needs_library_path, starts_bare
-from stackenv.environments.launchers import is_launcher, with_launchers
+from stackenv.environments.launchers import find_replaceable, is_launcher, with_launchers
 from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
 from stackenv.environments.own_packages import read_origin
 from stackenv.environments.platform import list_cpu_features, probe_platform, read_cpu_alias
@@ -99,6 +99,20 @@ def needs_modules(record: Record) -> bool:
     except (OSError, subprocess.SubprocessError):
         # Its Python is gone, which others say, or does not answer.
         return False
+
+
+def list_replaced(record: Record) -> list[str]:
+    """Return the links in bin whose place scripts will take, by a `record` that is not complete yet."""
+    assert record.python is not None
+    if find_reason(replace(record, carried=None)) != NO_RECORD:
+        return []
+    try:
+        needed = not starts_bare(find_program(record))
+    except (OSError, subprocess.SubprocessError):
+        # It is said when the record is completed.
+        return []
+    found = find_replaceable(record) if needed else ()
+    return [name for name, _ in found if Path(record.path, "bin", name).is_symlink()]
 
 
 def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:

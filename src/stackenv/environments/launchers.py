@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.environments.found_libraries import ELF, TIMEOUT_S
+from stackenv.environments.found_libraries import TIMEOUT_S
 from stackenv.environments.store import read_former_record
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
@@ -49,8 +49,8 @@ def list_pythons(prefix: str) -> Iterator[Path]:
 def find_replaceable(record: Record) -> tuple[tuple[str, str], ...]:
     """Return the names in bin at which the base Python of `record` is started, and what each is a link to.
 
-    Those with a link out of the environment, with a copy of the program (venv --copies), which is taken for a
-    link to it, and with a script of ours; others lead to one of these.
+    Those with a link out of the environment, and with a script of ours; others lead to one of these. A copy
+    of the program (venv --copies) is whoever's has made it, and no link that could be put back: it stays.
     """
     assert record.python is not None
     program = record.python.executable
@@ -60,25 +60,22 @@ def find_replaceable(record: Record) -> tuple[tuple[str, str], ...]:
     for path in list_pythons(record.path):
         if path.is_symlink():
             leads_to = str(path.readlink())
-            if is_same_python(path, program) and Path(path.parent, leads_to).parent != path.parent:
+            if is_link_to(path, program) and Path(path.parent, leads_to).parent != path.parent:
                 found.append((path.name, leads_to))
         elif is_launcher(path):
             found.append((path.name, known.get(path.name, program)))
-        elif is_same_python(path, program):
-            found.append((path.name, program))
     return tuple(found)
 
 
-def is_same_python(path: Path, program: str) -> bool:
-    """Tell whether `path` is a link to `program`, or a copy of it."""
-    if path.is_symlink():
-        return os.path.realpath(path) == os.path.realpath(program)
-    try:
-        with path.open("rb") as stream:
-            is_program = stream.read(len(ELF)) == ELF
-        return is_program and path.stat().st_size == Path(program).stat().st_size
-    except OSError:
-        return False
+def is_link_to(path: Path, program: str) -> bool:
+    """Tell whether `path` is a link that leads to `program`."""
+    return path.is_symlink() and os.path.realpath(path) == os.path.realpath(program)
+
+
+def describe_replacement(names: Iterable[str]) -> str:
+    """Return what becomes of the links `names` in bin."""
+    links = ", ".join(f"bin/{name}" for name in names)
+    return f"put a script in the place of the link {links}: it starts the Python without the modules, too"
 
 
 def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.added_files import CARRY, LAYERS
-from stackenv.environments.launchers import is_same_python
+from stackenv.environments.launchers import is_link_to
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
 from stackenv.record import FOLDER, RECORD_FILE
@@ -42,7 +42,7 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
     path = Path(file.path)
     if is_in_folder(file, prefix) or is_layer_file(file) or not os.path.lexists(path):
         return False
-    if file.link and is_same_python(path, str(Path(path.parent, file.link))):
+    if file.link and is_link_to(path, str(Path(path.parent, file.link))):
         return False
     if path.is_symlink() or not path.is_file():
         return True

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from stackenv.environments.added_files import describe_files
-from stackenv.environments.carried import complete_carried
+from stackenv.environments.carried import complete_carried, list_replaced
 from stackenv.environments.conda_environment import capture_record, find_python
 from stackenv.environments.context import Context
 from stackenv.environments.first_start import start_first
-from stackenv.environments.launchers import describe_launchers
+from stackenv.environments.launchers import describe_launchers, describe_replacement
 from stackenv.environments.managed_files import plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_users_files
@@ -291,6 +291,11 @@ class Making:
         """What the switch does."""
         return f"write the modulefile {self.modulefile}"
 
+    def describe_replaced(self) -> tuple[str, ...]:
+        """Return what becomes of links in an environment that stackenv has not made."""
+        names = [] if self.record.owned or self.record.kind != "venv" else list_replaced(self.record)
+        return (describe_replacement(names),) if names else ()
+
     def carry_out(self, steps: Sequence[Step], dry_run: bool, complete: bool = True) -> Made:
         """Carry out `steps`, all that there are, and return what was made; with `complete` the record too.
 
@@ -308,7 +313,7 @@ class Making:
             return self.switch()
 
         require_loadable_name(self.record, self.context)
-        sentences = (*(step.sentence for step in steps), self.switch_sentence)
+        sentences = (*(step.sentence for step in steps), *self.describe_replaced(), self.switch_sentence)
         if dry_run:
             return Made(sentences)
         look = Step(

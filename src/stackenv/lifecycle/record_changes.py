@@ -21,7 +21,7 @@ from stackenv.environments.carried import (
 )
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
-from stackenv.environments.launchers import describe_launchers
+from stackenv.environments.launchers import describe_launchers, describe_replacement
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.venv import read_venv
 from stackenv.errors import StackenvError, UsageError, quote_word
@@ -281,6 +281,7 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append("carry what its modules hold now")
     elif before.carry_off != after.carry_off:
         sentences.append(f"carry no modules{why}")
+    sentences += describe_launcher_changes(before, after)
     if before.sees_modules != after.sees_modules:
         sentences.append(
             "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"
@@ -294,3 +295,11 @@ def describe_differences(before: Record, after: Record) -> list[str]:
     now = {name for name, _, _ in after.pinned}
     sentences += [f"hold {name} {version} no longer" for name, version, _ in before.pinned if name not in now]
     return sentences
+
+
+def describe_launcher_changes(before: Record, after: Record) -> list[str]:
+    """Return what becomes of the links in bin that scripts replace, and of such scripts."""
+    old, new = (dict(record.carried.launchers) if record.carried else {} for record in (before, after))
+    added, removed = [name for name in new if name not in old], [name for name in old if name not in new]
+    sentences = [describe_replacement(added)] if added else []
+    return sentences + [f"put the link bin/{name} to {old[name]} back" for name in removed]
