@@ -187,6 +187,18 @@ def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
     assert look(folder)[name] == "other"
 
 
+def test_check_and_a_refresh_see_that_the_script_cannot_be_executed(user: User) -> None:
+    folder = user.home / "venvs/forbidden-1.0"
+    stackenv(user, "create", "forbidden")
+    (name,) = [name for name, is_now in look(folder).items() if is_now == "ours"]
+    (folder / "bin" / name).chmod(0o644)
+    found = user.stackenv("check", "forbidden")
+    assert found.returncode == 1 and f"bin/{name} cannot be executed" in found.stdout, found.stdout
+    assert "stackenv edit forbidden/1.0 --refresh" in " ".join(found.stdout.split())
+    stackenv(user, "edit", "forbidden", "--refresh")
+    assert starts(user, folder) and checks(user, "forbidden")
+
+
 def test_a_lost_record_is_written_again(user: User) -> None:
     folder = user.home / "venvs/forgotten-1.0"
     stackenv(user, "create", "forgotten")

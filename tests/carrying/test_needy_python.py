@@ -88,6 +88,12 @@ def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python:
     assert str(user.home) not in own.read_text().replace(record["python"]["executable"], "")
 
 
+def test_info_says_how_it_is_started(user: User) -> None:
+    found = json.loads(user.stackenv("info", "bio", "--json").stdout)["carried"]
+    assert (found["carries"], found["restarts"], found["by_script"]) == (True, False, True)
+    assert "; a script in its bin starts it with their libraries\n" in user.stackenv("info", "bio").stdout
+
+
 def test_bare_it_starts_with_what_the_modules_bring_and_no_child_inherits_anything(
     user: User, python: Path, tmp_path: Path
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_new_one_carries_and_info_shows_on_which_cpu(owner: Person) -> None:
     shown, lines = info(owner, "new")
     assert shown == {
         **{"carries": True, "reason": "", "cpu": carried["cpu"]},
-        **{"any_cpu": False, "restarts": False, "needs_modules": False},
+        **{"any_cpu": False, "restarts": False, "by_script": False, "needs_modules": False},
     }
     assert lines == [f"its modules, on {carried['cpu']} and newer CPUs"]
 

@@ -19,7 +19,15 @@ def test_info(owner: Person) -> None:
     assert list(found) == INFO
     assert list(found["python"]) == ["version", "executable", "module"]
     assert list(found["platform"]) == ["machine", "os", "cpu"]
-    assert list(found["carried"]) == ["carries", "reason", "cpu", "any_cpu", "restarts", "needs_modules"]
+    assert list(found["carried"]) == [
+        "carries",
+        "reason",
+        "cpu",
+        "any_cpu",
+        "restarts",
+        "by_script",
+        "needs_modules",
+    ]
     assert {tuple(package) for package in found["packages"]} == {("name", "version", "installer")}
     assert [list(package) for package in found["pinned"]] == [["name", "version", "module"]]
 

@@ -85,7 +85,9 @@ def describe_carried(found: ModuleInfo) -> str:
         bare = NEEDS_MODULES if carried and carried.needs_modules else ""
         return NOT_CARRIED[carried.reason].format(name=found.module) + bare if carried else ""
     where = "on any CPU" if carried.any_cpu else f"on {carried.cpu} and newer CPUs"
-    return f"its modules, {where}" + ("; starts twice, for their libraries" if carried.restarts else "")
+    script = "; a script in its bin starts it with their libraries" if carried.by_script else ""
+    twice = "; starts twice, for their libraries" if carried.restarts else ""
+    return f"its modules, {where}{script or twice}"
 
 
 def describe_rows(found: ModuleInfo) -> dict[str, str]:

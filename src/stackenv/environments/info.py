@@ -71,6 +71,9 @@ class CarriedStack:
         Whether it carries on every CPU.
     restarts
         Whether the Python starts itself once more for that, since a library is found in no other way.
+    by_script
+        Whether a script in the place of the link to the Python starts it with their libraries, since it does
+        not start without.
     needs_modules
         Whether the Python does not even start where the modules are not loaded.
     """
@@ -80,6 +83,7 @@ class CarriedStack:
     cpu: str = ""
     any_cpu: bool = False
     restarts: bool = False
+    by_script: bool = False
     needs_modules: bool = False
 
 
@@ -165,8 +169,9 @@ def describe_carrying(record: Record, context: Context, believed: bool) -> Carri
     if reason or carried is None:
         needs = reason == PYTHON_NEEDS_MODULES or (believed and needs_modules(record))
         return CarriedStack(carries=False, reason=reason, needs_modules=needs)
-    restarts = bool(carried.libraries or carried.preload)
-    return CarriedStack(True, "", carried.cpu, not carried.cpu_features, restarts)
+    by_script = bool(carried.launchers)
+    restarts = bool(carried.libraries or carried.preload) and not by_script
+    return CarriedStack(True, "", carried.cpu, not carried.cpu_features, restarts, by_script)
 
 
 def list_shadows(

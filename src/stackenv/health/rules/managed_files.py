@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
         )
     if record is None:
         return
+    yield from report_not_executable(environment, record)
     lost = list_lost_files((*describe_files(record), *describe_contents(record)), record.path)
     # `stale` has these.
     unused = list_unused_files(describe_files(record), record.path)
@@ -112,6 +114,33 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
         tuple(names),
         # Read at the start of Python.
         OF_PYTHON if any("/site-packages/" in file.path for file in lost) else (),
+        "environment",
+    )
+
+
+def report_not_executable(environment: CheckedEnvironment, record: Record) -> Iterator[Finding]:
+    """Yield one finding with the programs of stackenv's, in the environment, that cannot be executed."""
+    programs = [
+        file
+        for file in describe_files(record)
+        if file.executable and has_contents(Path(file.path)) and not is_users(file, record.path)
+    ]
+    # Not by os.access: where a mount lets nothing be executed a refresh cures nothing.
+    lost = [file for file in programs if not Path(file.path).stat().st_mode & stat.S_IXUSR]
+    if not lost:
+        return
+    names = [file.path[len(record.path) + 1 :] for file in lost]
+    starts = any(file.link for file in lost)
+    yield Finding(
+        "managed-files",
+        "broken",
+        f"{shorten_list(names)} cannot be executed",
+        lost[0].path,
+        "its Python, and what that runs, does not start" if starts else "these programs do not start",
+        environment.refresh.sentence,
+        (environment.refresh,),
+        tuple(names),
+        OF_PYTHON if starts else (),
         "environment",
     )
 
