@@ -44,6 +44,10 @@ class MovedError(NotCarriedError):
     """The record cannot be used any more and is of another place: stackenv writes one for this place."""
 
 
+class ReplacedError(NotCarriedError):
+    """The record cannot be used any more, and stackenv writes that of another environment of the name."""
+
+
 class GoneError(NotCarriedError):
     """A module is not there, on this machine or for good: `stackenv check` tells which, and what to do."""
 
@@ -72,8 +76,13 @@ def read_carried(own_file, is_packed, loaded, again=False):
     if not again:
         try:
             require_unchanged(carried["modulefiles"])
-        except StaleError as error:
+        except (StaleError, GoneError) as error:
             # The environment that has the name is another, if any.
+            if record.get("replaced_by"):
+                place = "%s, and the environment was rebuilt in %s" % (error, record["replaced_by"])
+                raise ReplacedError(place) from error
+            if isinstance(error, GoneError):
+                raise
             if not is_packed and not is_same_folder(find_prefix(own_file), record["path"]):
                 moved = "%s, and the environment was made in %s" % (error, record["path"])
                 raise MovedError(moved) from error

@@ -427,23 +427,29 @@ def bring_modules():
 
     try:
         carried = carry.read_carried(__file__, bool(HELD), loaded, RESTARTED in marks)
-    except carry.InTheWayError as error:
-        return describe_missing(missing, loaded, str(error))
-    except carry.StaleError as error:
-        return describe_without(str(error), REFRESH, True)
-    except carry.MovedError as error:
-        from shlex import quote
-
-        return describe_without(str(error), "stackenv adopt " + quote(carry.find_prefix(__file__)), True)
-    except carry.GoneError as error:
-        return describe_without(str(error), "stackenv check " + NAME)
     except carry.NotCarriedError as error:
-        return describe_without(str(error), HINT) if str(error) else describe_missing(missing, loaded)
+        return describe_refusal(error, carry, missing, loaded)
     why = carry.restart(carried, carry.find_prefix(__file__), bool(marks))
     for name, value in carried["variables"]:
         os.environ.setdefault(name, value)
     CARRIED.update(carried)
     return why and describe_without("their libraries are not found, since " + why, HINT)
+
+
+def describe_refusal(error, carry, missing, loaded):
+    """Return why, by an `error` of the module `carry`, nothing is brought, and what to type."""
+    reason = str(error)
+    if isinstance(error, carry.InTheWayError) or not reason:
+        return describe_missing(missing, loaded, reason)
+    if isinstance(error, carry.StaleError):
+        return describe_without(reason, REFRESH, True)
+    if isinstance(error, carry.MovedError):
+        from shlex import quote
+
+        return describe_without(reason, "stackenv adopt " + quote(carry.find_prefix(__file__)), True)
+    if isinstance(error, carry.ReplacedError):
+        return describe_without(reason, "stackenv info " + NAME)
+    return describe_without(reason, "stackenv check " + NAME if isinstance(error, carry.GoneError) else HINT)
 
 
 def describe_without(reason, hint, by_owner=False):

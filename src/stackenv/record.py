@@ -15,6 +15,7 @@ activation      what a conda environment's own activation does, captured; null f
 packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
                 environment is packed into; null, or absent, while it is a folder of files
 replaces        the prefix of the environment that this one was rebuilt from; empty, or absent, without one
+replaced_by     the prefix of the environment that this one was rebuilt as; empty, or absent, without one
 layers          false after `adopt --no-pth`; when it is absent, made_by tells
 sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
 module_roots    folders of the site's software, from its configuration; empty, or absent, if none
@@ -230,6 +231,8 @@ class Record:
         The image that the environment is in; None while it is a folder of files.
     replaces
         The prefix of the environment that it was rebuilt from; empty when there was none.
+    replaced_by
+        The prefix of the environment that it was rebuilt as, to which its module leads now; empty: none.
     layers
         Whether files of stackenv in site-packages put the packages in order; not after `--no-pth`.
     sees_modules
@@ -265,6 +268,7 @@ class Record:
     activation: Mapping[str, object] | None = None
     packed: PackedImage | None = None
     replaces: str = ""
+    replaced_by: str = ""
     layers: bool = True
     sees_modules: str = ""
     module_roots: tuple[str, ...] = ()

@@ -236,6 +236,30 @@ def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
     require_carried(owner.home / "venvs/again-1.0")
 
 
+def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover: Person) -> None:
+    old, new = mover.create("again"), mover.home / "venvs/again-1.0-2"
+    done = mover.stackenv("rebuild", "again", "-m", "Bundle/2")
+    assert f"in crontabs, scripts and editors, write {new}/bin instead of {old}/bin" in done.stderr
+    assert record(new)["replaced_by"] == ""
+    modulefile = Path(mover.site.modulepath, "Bundle/1.lua")
+    text = modulefile.read_text()
+    modulefile.write_text(f"{text}-- built again\n")
+    for why in ("has changed", "is not there"):
+        assert start(old, "-c", "").stderr == (
+            f"stackenv: the environment again/1.0 runs without its modules: the modulefile {modulefile} "
+            f"{why}, and the environment was rebuilt in {new}; type: stackenv info again/1.0\n"
+        )
+        modulefile.unlink(missing_ok=True)
+    assert f" {new}\n" in mover.stackenv("info", "again").stdout
+    assert json.loads(mover.stackenv("check", "again", "--json").stdout) == []
+    require_carried(new, "2.0")
+    # One that was adopted again is its name's own.
+    modulefile.write_text(text)
+    mover.stackenv("adopt", str(old), "older", "-m", "Bundle/1")
+    modulefile.write_text(f"{text}-- built again\n")
+    assert start(old, "-c", "").stderr.endswith("type: stackenv edit older/1.0 --refresh\n")
+
+
 def test_an_edit_of_the_base_modules_carries_the_new_ones(owner: Person) -> None:
     prefix = owner.create("edited")
     owner.stackenv("edit", "edited", "-m", "Bundle/2", "-m", "Extra/1")

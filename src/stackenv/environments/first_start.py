@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from stackenv.environments.carried import needs_modules
 from stackenv.environments.context import Context
 from stackenv.environments.found_libraries import TIMEOUT_S
 from stackenv.errors import explain
@@ -38,6 +39,9 @@ def start_first(record: Record) -> None:
             check=False,
         )
         said = os.fsdecode(done.stderr).strip().splitlines()
+        if done.returncode and needs_modules(record):
+            # That is said where it is decided what is brought.
+            return
         why = said[-1] if said else f"status {done.returncode}" if done.returncode else ""
     except (OSError, subprocess.SubprocessError) as error:
         why = explain(error)

@@ -104,7 +104,8 @@ def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ..
     """
     require_writable(record.path)
     files = keep_users_files(describe_files(record), record.path)
-    complete = replace(record, packages=read_own_packages(record))
+    # Its module leads to it, again perhaps.
+    complete = replace(record, packages=read_own_packages(record), replaced_by="")
     told, kept = plan_kept_files(files, record.path)
     for sentence in told:
         tell(sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,9 +32,10 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, show_status, tell
-from stackenv.record import Record
+from stackenv.record import RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import RemoveFile, WriteFile
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, require_as_seen
+from stackenv.user_paths import is_own
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
         else f"{old.path}, which stackenv has not made, is yours to delete"
     )
     tell(f"{record.full_name} leads to {record.path}; {stays}")
+    tell(f"in crontabs, scripts and editors, write {record.path}/bin instead of {old.path}/bin")
     leave = describe_use(module, context.environ)
     if leave:
         tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
@@ -191,12 +194,25 @@ class Rebuilding:
         )
         changes = (
             *kept,
+            *note_replaced(old, new.record),
             WriteFile(str(self.module.path), render_module(describe_module(new.record))),
             *kernels,
             RemoveFile(str(new.mark)),
         )
         sentences = (*sentences, self.switch_sentence, *renamed)
         return Switch(sentences, changes, see([self.module.path, *files]))
+
+
+def note_replaced(old: Record, new: Record) -> tuple[WriteFile, ...]:
+    """Return how the environment of `old` comes to know that `new` has its place.
+
+    A crontab or an editor has its path still: what it says where it lacks something is not of the new one.
+    Not of a colleague's, whose record nobody would believe then.
+    """
+    path = Path(old.path, RECORD_FILE)
+    if not (is_own(path) and os.access(path.parent, os.W_OK)):
+        return ()
+    return (WriteFile(str(path), write_record_text(replace(old, replaced_by=new.path))),)
 
 
 def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Rebuilding:

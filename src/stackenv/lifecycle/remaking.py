@@ -196,6 +196,7 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
         owned=True,
         packed=None,
         replaces="",
+        replaced_by="",
         # What it is on other modules, or at this site, is found when all is installed.
         carried=None,
         carry_off=choose_carry_off(old.carry_off == "user", context.configuration.personal),
