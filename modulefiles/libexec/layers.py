@@ -155,7 +155,7 @@ def name_base():
     """
     folder = os.path.dirname(getattr(sys, "_base_executable", "") or "")
     # As a rule that of the base Python, which site.py has read in pyvenv.cfg.
-    if sys.version_info < (3, 11) or sys.prefix == sys.base_prefix or folder == sys._home:
+    if sys.version_info < (3, 11) or sys.prefix == sys.base_prefix or folder == getattr(sys, "_home", ""):
         return
     try:
         if os.path.samefile(folder, os.path.join(sys.prefix, "bin")):
