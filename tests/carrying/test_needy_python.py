@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
-from needy_python import BUNDLE, make_needy_user, run
+from needy_python import BUNDLE, MODULE, make_needy_user, run
 from needy_stack import FIND, PYTHON_FOLDER, NeedleStack
 from traced_starts import bare, read_environment, start
 from users import User
@@ -190,10 +191,15 @@ def test_with_the_libraries_elsewhere_on_the_path_and_no_module_it_brings_them(
 
 
 @pytest.mark.parametrize("off", ["0", "No"])
-def test_with_carrying_off_it_is_the_loader_that_speaks(user: User, python: Path, off: str) -> None:
+def test_with_carrying_off_it_says_what_to_type(user: User, python: Path, off: str) -> None:
     done = run(python, "-c", "", env={**bare(user), "STACKENV_CARRY": off})
     assert done.returncode == 127
-    assert "libneedle.so.1: cannot open shared object file" in done.stderr
+    line, loaders = done.stderr.splitlines()
+    assert "libneedle.so.1: cannot open shared object file" in loaders
+    why = f"with STACKENV_CARRY={off} this Python starts only while its modules are loaded"
+    assert line == f"stackenv: {why}; type: module load {BUNDLE} {MODULE}"
+    found = user.run(f"{line.partition('type: ')[2]}; {python} -c {shlex.quote(FIND)}", STACKENV_CARRY=off)
+    assert (found.stdout, found.stderr) == ("10\n", "")
 
 
 def test_another_module_of_the_stack_is_loaded(user: User, python: Path) -> None:

@@ -35,7 +35,7 @@ from stackenv.errors import UsageError
 @click.option(
     "--carry/--no-carry",
     default=None,
-    help="Bring the modules to a venv's Python that is started without them, or not.",
+    help="Have a venv's Python bring its modules where they are not loaded (editors, cron), or not.",
 )
 @click.option("--default", "make_default", is_flag=True, help="Load this version by `module load NAME`.")
 @description_option(None)
@@ -50,11 +50,11 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
 
     A venv keeps its Python: modules with another Python are refused; for those, stackenv rebuild biopy -m
     MODULE. Files that stackenv did not write stay as they are. --refresh brings modulefile, constraints and
-    what is carried in line with the modules, and with what a conda environment's activation does now; files
-    of stackenv that are missing in the environment are written again, the record and a venv's links to
-    Python too. After a record was written again `stackenv remove` leaves the environment, as one that was
-    adopted. After an update of stackenv, --refresh --all does this for all your environments; in a project
-    it does not write records again.
+    what its Python brings by itself in line with the modules, and with what a conda environment's activation
+    does now; files of stackenv that are missing in the environment are written again, the record and a
+    venv's links to Python too. After a record was written again `stackenv remove` leaves the environment, as
+    one that was adopted. After an update of stackenv, --refresh --all does this for all your environments;
+    in a project it does not write records again.
 
     \b
     Example:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def info(name: str, shared: Path | None, as_json: bool) -> None:
     """Show what a personal module is made of.
 
-    Its base modules, its packages, and how it was made. Of several versions the one that
-    `stackenv edit --default` has chosen is shown.
+    Its base modules, its packages, how it was made, and whether its Python, started where the modules are
+    not loaded, brings them (`carries`). Of several versions the one that `stackenv edit --default` has
+    chosen is shown.
 
     \b
     Example:

@@ -75,7 +75,7 @@ no_carry_option = click.option(
     flag_value=False,
     is_flag=True,
     default=True,
-    help="Do not bring the modules to the environment's Python where it is started without them.",
+    help="Do not have the environment's Python bring its modules where they are not loaded (editors, cron).",
 )
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 

@@ -42,7 +42,8 @@ def rebuild(
     own. When it is complete, and `stackenv check` finds no problem in it that the old one did not have, the
     module switches to it; until then the old one stays as it was. Packages of the modules are not installed
     again. Packages whose version is no longer available are listed. The old folder stays until `stackenv
-    clean`.
+    clean`; a crontab, a script or an editor that starts its Python by its path needs the new path, which is
+    printed.
 
     \b
     Example:
