@@ -249,6 +249,16 @@ def test_a_venv_from_it_is_one_of_the_base_python(user: User, load: str) -> None
     shutil.rmtree(user.home / "half")
 
 
+def test_a_copy_of_the_program_that_its_python_has_made_is_adopted(user: User) -> None:
+    stackenv(user, "create", "maker")
+    folder = user.home / "made"
+    made = user.run(f"module load {BUNDLE} && venvs/maker-1.0/bin/python -m venv --copies {folder}")
+    assert made.returncode == 0 and not (folder / "bin/python").is_symlink(), made.stderr
+    stackenv(user, "adopt", str(folder), "made")
+    found = json.loads(user.stackenv("info", "made", "--json").stdout)
+    assert found["python"]["executable"] == str(find_base(user))
+
+
 def test_its_pip_and_uv(user: User) -> None:
     folder = user.home / "venvs/tools-1.0"
     stackenv(user, "create", "tools", "--with-pip")

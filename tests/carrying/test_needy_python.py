@@ -359,3 +359,10 @@ def test_gdb_has_it_behind_bash(user: User, python: Path) -> None:
         "gdb", "-q", "-batch", "-ex", "run", "--args", "bash", "-p", python, "-c", FIND, env=bare(user)
     )
     assert "10\n" in debugged.stdout and "exited normally" in debugged.stdout
+
+
+def test_ldd_has_the_program_that_it_starts(user: User, python: Path) -> None:
+    # As the README has it.
+    program = f"""$({python} -c 'import os; print(os.readlink("/proc/self/exe"))')"""
+    listed = user.run(f'module load {BUNDLE}; ldd "{program}"')
+    assert f"{user.stack.folder}/{user.stack.library}/lib/libneedle.so.1" in listed.stdout, listed

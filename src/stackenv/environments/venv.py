@@ -79,7 +79,8 @@ def find_base_python(python: Path, configuration: Mapping[str, str]) -> Path:
     home = Path(configuration.get("home", ""))
     named = [Path(configuration[key]) for key in ("base-executable", "executable") if key in configuration]
     for candidate in (*named, home / real.name, home / "python3", home / "python"):
-        if candidate.is_absolute() and candidate.is_file():
+        # Where an environment's Python has made the venv `executable` may be the script that starts it.
+        if candidate.is_absolute() and candidate.is_file() and not is_launcher(candidate):
             return candidate.resolve()
     return real
 
