@@ -25,7 +25,7 @@ BEFORE = "STACKENV_BEFORE_"
 # What may follow `python` in the name of its file: a version, and how it was built (PEP 3149, PEP 703).
 OF_PYTHONS = "0123456789.dmut"
 PLACES = ("python_path", "prefixes", "libraries")
-LISTS = (*PLACES, "preload", "cpu_features")
+LISTS = (*PLACES, "preload", "cpu_features", "sources")
 
 
 class NotCarriedError(Exception):

@@ -42,8 +42,9 @@ OUTER_PIP = "STACKENV_OUTER_PIP"
 FINDERS_BEFORE = list(sys.meta_path)
 # Entries of sys.path that came by EBPYTHONPREFIXES, and all that belong behind the environment's own.
 ADDED, BEHIND = [], []
-# What carry.py brings of modules that are not loaded: entries of those two variables.
-CARRIED = {"python_path": [], "prefixes": []}
+# What carry.py brings of modules that are not loaded: entries of those two variables, and which of the first
+# are in no installation of EasyBuild.
+CARRIED = {"python_path": [], "prefixes": [], "sources": []}
 # Set where carry.py has started this Python again, and by the script that is in the place of a Python which
 # does not start without modules: which process that is, and its name.
 RESTARTED, STARTED = "STACKENV_RESTARTED", "STACKENV_STARTED"
@@ -63,7 +64,12 @@ def order_packages():
     sys.path.extend(entry for entry in brought if entry not in sys.path)
     add_prefixes()
     named = [os.path.abspath(entry) for entry in named if entry]
-    BEHIND[:] = ADDED + brought + [entry for entry in named if not is_users(entry)]
+    # Where nothing is loaded no EBROOT tells what is installed.
+    sources = list(map(os.path.abspath, CARRIED["sources"]))
+    own = [entry for entry in brought if entry in sources and is_users(entry)]
+    brought = [entry for entry in brought if entry not in own]
+    sys.path[:] = own + [entry for entry in sys.path if entry not in own]
+    BEHIND[:] = ADDED + brought + [entry for entry in named if not is_users(entry) and entry not in own]
     # A load puts them in front of what the variable has, as of other modules.
     moved = brought + [entry for entry in sys.path if entry in BEHIND and entry not in brought]
     if moved:

@@ -143,6 +143,8 @@ class Carried:
     launchers
         Where it does not: the names in bin at which a script starts it with them, each with what the link
         that was there led to. Without any, nothing can be carried.
+    sources
+        Of `python_path` what is in no installation of EasyBuild: in a home it goes first, as a user's own.
     """
 
     modulefiles: tuple[Modulefile, ...]
@@ -156,6 +158,7 @@ class Carried:
     cpu_alias: str = ""
     starts_bare: bool = True
     launchers: tuple[tuple[str, str], ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def is_startable(self) -> bool:

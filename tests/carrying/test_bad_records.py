@@ -111,6 +111,7 @@ CHANGES = {
     "the libraries have a list": carries(libraries=[["/tmp"]]),
     "the libraries have a NUL": carries(libraries=["/a\0b"]),
     "the libraries have half a character": carries(libraries=["/\ud800"]),
+    "the sources are a text": carries(sources="/home"),
     "the preload is a number": carries(preload=1),
     "the variables are an object": carries(variables={"A": "1"}),
     "the variables are texts": carries(variables=["A=1"]),

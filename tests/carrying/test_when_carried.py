@@ -253,6 +253,34 @@ def test_what_the_caller_has_on_the_search_path_is_where_a_load_would_have_it(
     assert places == sorted(places)
 
 
+def test_a_users_own_sources_that_a_module_brings_come_first_as_when_it_is_loaded(
+    world: World, tmp_path: Path
+) -> None:
+    """Of a module of their own; not what they have installed by EasyBuild below the home."""
+    mine, tool = world.user.home / "mine", world.user.home / "software/Tool/lib"
+    for folder in (mine, tool):
+        folder.mkdir(parents=True)
+    module = world.modulefile_of("Mine/1.0")
+    module.parent.mkdir()
+    module.write_text(
+        f'setenv("EBROOTTOOL", "{tool.parent}")\nprepend_path("PYTHONPATH", "{mine}")\n'
+        f'prepend_path("PYTHONPATH", "{tool}")\n'
+    )
+    modules = (world.stack.bundle_module, "Mine/1.0")
+    made = world.user.stackenv("create", "mine", load=modules)
+    assert made.returncode == 0, made.stderr
+    python = world.user.home / "venvs/mine-1.0/bin/python"
+    loaded = start(python, read_environment(world.user, f"module load {' '.join(modules)}"), tmp_path)
+    carried = start(python, bare(world.user), tmp_path)
+    assert (carried.needle, carried.said) == (10, [])
+    base = f"{world.stack.software}/{world.stack.python_module}/"
+    ours, expected = ([e for e in s.path if not e.startswith(base)] for s in (carried, loaded))
+    (packages,) = python.parents[1].glob("lib/python3*/site-packages")
+    assert ours == expected
+    places = [expected.index(str(e)) for e in (mine, packages, tool)]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize("variable", ["SLURM_PROCID", "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"])
 def test_of_the_tasks_of_a_step_the_first_alone_speaks(world: World, tmp_path: Path, variable: str) -> None:
     with without_modulefile(world):

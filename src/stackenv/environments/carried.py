@@ -168,8 +168,16 @@ def describe_carried(
         cpu_features=() if settings.carry_on_any_cpu else list_cpu_features(),
         cpu_alias="" if settings.carry_on_any_cpu else read_cpu_alias(),
         starts_bare=starts_bare(program),
+        sources=tuple(list_sources(python_path, stack.environ)),
     )
     return carried if carried.starts_bare else with_launchers(record, carried)
+
+
+def list_sources(python_path: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Return what of `python_path` is in no installation of EasyBuild, as long as EBROOT tells."""
+    roots = [value.rstrip("/") for name, value in environ.items() if name.startswith("EBROOT")]
+    folders = tuple(f"{root}/" for root in filter(None, roots))
+    return (entry for entry in python_path if not f"{entry}/".startswith(folders))
 
 
 def find_program(record: Record) -> str:
