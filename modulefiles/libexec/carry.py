@@ -77,18 +77,19 @@ def read_carried(own_file, is_packed, loaded, again=False):
         try:
             require_unchanged(carried["modulefiles"])
         except (StaleError, GoneError) as error:
-            # The environment that has the name is another, if any.
-            if record.get("replaced_by"):
-                place = "%s, and the environment was rebuilt in %s" % (error, record["replaced_by"])
-                raise ReplacedError(place) from error
-            if isinstance(error, GoneError):
-                raise
-            if not is_packed and not is_same_folder(find_prefix(own_file), record["path"]):
-                moved = "%s, and the environment was made in %s" % (error, record["path"])
-                raise MovedError(moved) from error
-            raise
+            raise describe_changed(error, record, own_file, is_packed) from error
         require_cpu(carried["cpu"], carried["cpu_features"], carried["cpu_alias"])
     return carried
+
+
+def describe_changed(error, record, own_file, is_packed):
+    """Return what to raise where a module has changed, by what has become of the environment since."""
+    # The environment that has the name is another, if any.
+    if record.get("replaced_by"):
+        return ReplacedError("%s, and the environment was rebuilt in %s" % (error, record["replaced_by"]))
+    if isinstance(error, GoneError) or is_packed or is_same_folder(find_prefix(own_file), record["path"]):
+        return error
+    return MovedError("%s, and the environment was made in %s" % (error, record["path"]))
 
 
 def find_prefix(own_file):
