@@ -19,7 +19,7 @@ from stackenv.transactions.writers import name_user
 BEGINNING_BYTES = 16384
 LONGEST_TEXT = 4096
 MOST_MODULES = 1000
-LONGEST_NUMBER = 18
+LONGEST_NUMBER = 20
 ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
