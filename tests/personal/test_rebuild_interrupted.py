@@ -89,10 +89,14 @@ def require_whole(user: User, before: dict[str, tuple[str, str]], old: Path, var
     assert not list((user.modules / ".stackenv").iterdir())
     assert list((user.home.parent / "tmp").iterdir()) == []
     now = describe_home(user)
+    record = old / "stackenv/record.json"
     if entry["environment"] == str(old):
         assert now == before
-    assert {path: now.get(path) for path in before if path != "modules/it/1.0.lua"} == {
-        path: before[path] for path in before if path != "modules/it/1.0.lua"
+    else:
+        assert json.loads(record.read_text())["replaced_by"] == entry["environment"]
+    changed = ("modules/it/1.0.lua", str(record.relative_to(user.home)))
+    assert {path: now.get(path) for path in before if path not in changed} == {
+        path: before[path] for path in before if path not in changed
     }
     return entry["environment"]
 
