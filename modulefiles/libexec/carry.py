@@ -139,8 +139,8 @@ def find_entrance(path):
 def read_record(path, own, entrance):
     """Return the text of the record, unless more people can write it than the file of the status `own`.
 
-    That one in an image nobody can write: beside the image the mode of the file `entrance`, if any, tells who
-    may write the record, and where its owner lets a group write in the folder a colleague may have done it.
+    Nobody can write to a file in an image. There the mode of `entrance`, the file beside the image, tells who
+    may write the record; a colleague may, where the folder's owner lets a group write in it.
     """
     # What is no file must not be waited for; a link leads to a file that was written for something else.
     how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -354,7 +354,7 @@ def restart(carried, prefix, again=False):
         return ""
     why = find_hindrance(prefix)
     if again or why:
-        return "it was started with others" if again else why
+        return "it was started with other libraries" if again else why
     catches = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     try:
         words, environ = read_own("cmdline"), describe_environ(added)

@@ -27,12 +27,9 @@ from stackenv.transactions.transaction import read_text
 
 # What separates the entries: ld.so(8) takes both marks in LD_LIBRARY_PATH, and blanks in LD_PRELOAD.
 SEPARATORS = {"PYTHONPATH": ":", "EBPYTHONPREFIXES": ":", "LD_LIBRARY_PATH": ":;", "LD_PRELOAD": ": "}
-
-
 # Why the Python of an environment brings nothing: in `stackenv info --json`, too.
-CONDA, BY_USER, BY_SITE, NO_PTH, NO_MODULES, NO_RECORD, PYTHON_NEEDS_MODULES = (
-    *("conda", "user", "site", "no-pth", "no-modules", "no-record", "python-needs-modules"),
-)
+CONDA, BY_USER, BY_SITE, NO_PTH, NO_MODULES = "conda", "user", "site", "no-pth", "no-modules"
+NO_RECORD, PYTHON_NEEDS_MODULES = "no-record", "python-needs-modules"
 
 
 def find_reason(record: Record) -> str:
@@ -116,7 +113,7 @@ def list_replaced(record: Record) -> list[str]:
 
 
 def choose_carry_off(by_user: bool, settings: PersonalSettings) -> str:
-    """Return who wants nothing to be brought: `user`, who comes first, or `site`; empty for nobody."""
+    """Return who has turned this off: `user`, who comes first, or `site`; empty where it is on."""
     return "user" if by_user else "" if settings.carry else "site"
 
 

@@ -24,7 +24,7 @@ def start_first(record: Record) -> None:
         return
     if record.carried is not None and not record.carried.is_startable:
         return
-    # What it says of modules that it does not bring is known to who has just made it.
+    # Whoever has just made it knows that it brings no modules, which it would say.
     environ = {} if record.carried else {"STACKENV_TOLD": record.full_name}
     python = Path(record.path, "bin/python")
     try:
