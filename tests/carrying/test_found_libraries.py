@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from needy_stack import LIBRARY, compile_shared
 
-from stackenv.environments import found_libraries
+from stackenv.environments import bare_start, found_libraries
+from stackenv.environments.bare_start import starts_bare
 from stackenv.environments.found_libraries import (
     LARGEST_BYTES,
     batch_names,
     is_loaded_by_glibc,
     needs_library_path,
-    starts_bare,
 )
 
 PYTHON = str(Path(sys.executable).resolve())
@@ -184,5 +184,5 @@ def test_a_loader_that_does_not_answer_in_time_means_one_more_start(
 ) -> None:
     packages = install(tmp_path, built, needle="rpath")
     assert not needs(packages, built / "lib")
-    monkeypatch.setattr(found_libraries, "TIMEOUT_S", 0.0001)
+    monkeypatch.setattr(bare_start, "TIMEOUT_S", 0.0001)
     assert needs(packages, built / "lib")

@@ -13,7 +13,7 @@ from needy_stack import NeedleStack, compile_shared
 from users import make_user
 
 from stackenv.configuration.cache import read_configuration
-from stackenv.environments import found_libraries
+from stackenv.environments import bare_start
 from stackenv.environments.carried import complete_carried
 from stackenv.environments.stack import load_stack
 from stackenv.lmod.bindings import Lmod
@@ -337,7 +337,7 @@ def test_two_users_in_two_sessions_have_the_same_record_of_one_stack(
 def test_a_python_that_does_not_end_in_time_is_said_as_what_it_is(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(found_libraries, "TIMEOUT_S", 0.0001)
+    monkeypatch.setattr(bare_start, "TIMEOUT_S", 0.0001)
     assert recorder.record() is None
     said = " ".join(capsys.readouterr().err.split())
     assert "only while these are loaded: what " in said, said

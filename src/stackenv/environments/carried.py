@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from stackenv.configuration.settings import PersonalSettings
-from stackenv.environments.found_libraries import needs_library_path, starts_bare
+from stackenv.environments.bare_start import starts_bare
+from stackenv.environments.found_libraries import needs_library_path
 from stackenv.environments.launchers import find_replaceable, is_launcher, with_launchers
 from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
 from stackenv.environments.own_packages import read_origin

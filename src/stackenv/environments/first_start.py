@@ -6,9 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from stackenv.environments.bare_start import run_bare
 from stackenv.environments.carried import needs_modules
 from stackenv.environments.context import Context
-from stackenv.environments.found_libraries import TIMEOUT_S
 from stackenv.errors import explain
 from stackenv.output import tell
 from stackenv.record import Record
@@ -28,16 +28,7 @@ def start_first(record: Record) -> None:
     environ = {} if record.carried else {"STACKENV_TOLD": record.full_name}
     python = Path(record.path, "bin/python")
     try:
-        done = subprocess.run(
-            [python, "-c", ""],
-            env=environ,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = run_bare([str(python), "-c", ""], environ)
         said = os.fsdecode(done.stderr).strip().splitlines()
         if done.returncode and needs_modules(record):
             # That is said where it is decided what is brought.

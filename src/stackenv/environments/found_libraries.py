@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from stackenv.environments.bare_start import run_bare
+
 # ld.so(8): the program is not run, its libraries are listed. The kernel takes a variable of 128 KiB
 # (MAX_ARG_STRLEN, execve(2)).
 TRACE = "LD_TRACE_LOADED_OBJECTS"
 LARGEST_BYTES = 100_000
-TIMEOUT_S = 60
 # As glibc names it for x86-64, aarch64, ppc64le and riscv64; musl runs the program instead.
 GLIBC_LOADERS = ("ld-linux", "ld64.so")
 # elf(5): the header of a program of 64 bits, the lowest byte of a number first, and of one of its segments.
@@ -85,21 +86,6 @@ def is_found_there(line: bytes, offered: Mapping[bytes, bytes]) -> bool:
         return False
 
 
-def starts_bare(program: str) -> bool:
-    """Tell whether the Python `program` starts where nothing is set."""
-    done = subprocess.run(
-        [program, "-I", "-S", "-c", ""],
-        env={},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    return done.returncode == 0
-
-
 def is_loaded_by_glibc(program: str) -> bool:
     """Tell whether `program` is started by glibc's loader; not so a script, and a static program."""
     with Path(program).open("rb") as stream:
@@ -169,16 +155,7 @@ def list_found(program: str, folder: Path, names: str, library_path: Sequence[st
     """
     environ = {TRACE: "1", "LD_PRELOAD": names, "LD_LIBRARY_PATH": ":".join(library_path)}
     try:
-        done = subprocess.run(
-            [program],
-            env={name: value for name, value in environ.items() if value},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = run_bare([program], {name: value for name, value in environ.items() if value}, folder)
     except (PermissionError, FileNotFoundError):
         return frozenset()
     # Without the addresses, which differ each time.

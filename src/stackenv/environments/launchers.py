@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.environments.found_libraries import TIMEOUT_S
+from stackenv.environments.bare_start import run_bare
 from stackenv.environments.store import read_former_record
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
@@ -121,17 +120,9 @@ def starts_python(launcher: InstalledFile, prefix: str) -> bool:
     """Tell whether the script `launcher` starts the Python of the venv at `prefix`, where nothing is set."""
     # Its carry.py may not be there yet: any file that is.
     text = render_installed_file(replace(launcher, values={**(launcher.values or {}), "CARRY": "pyvenv.cfg"}))
-    done = subprocess.run(
-        # As the kernel starts it, with the same $0, before it is there.
-        ["/bin/bash", "-p", "-c", text, launcher.path, "-Ic", "import sys; print(sys.prefix)"],
-        env={},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    # As the kernel starts it, with the same $0, before it is there.
+    words = ("/bin/bash", "-p", "-c", text, launcher.path, "-Ic", "import sys; print(sys.prefix)")
+    done = run_bare(words, {})
     found = os.fsdecode(done.stdout).strip()
     return done.returncode == 0 and os.path.realpath(found) == os.path.realpath(prefix)
 
