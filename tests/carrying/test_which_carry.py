@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,6 +189,47 @@ def test_on_a_machine_whose_processor_lacks_what_the_record_has_by_a_proc_cpuinf
         (line,) = seen.said
         assert f"its modules were loaded on the CPU {recorded['cpu']}; {said}" in line, line
         assert line.startswith("stackenv: ") and line.endswith("module load fast/1.0"), line
+
+
+# Has archspec, and the kernel, name another CPU of the kind, with the most instructions that this one lacks.
+ANOTHER_CPU = """\
+import sys
+import archspec.cpu
+from stackenv.environments import carried, platform
+here = archspec.cpu.host()
+others = [t for t in archspec.cpu.TARGETS.values() if t.family == here.family]
+has = set(open("/proc/cpuinfo").read().split())
+lacks = lambda target: set(target.features) & platform.INSTRUCTION_SETS - has
+newest = max(others, key=lambda target: len(lacks(target)))
+archspec.cpu.host = lambda: newest
+carried.read_cpu_alias = lambda: "cpu:another"
+print(newest.name, sorted(lacks(newest))[0])
+from stackenv.cli.start import main
+sys.argv = ["stackenv", "create", "answered", "-m", sys.argv[1]]
+main()
+"""
+
+
+def test_on_another_processor_than_the_records_by_an_answer_of_archspec_that_is_replaced(
+    user: User, stack: NeedleStack, tmp_path: Path
+) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", ANOTHER_CPU, stack.bundle_module],
+        env=user.environ,
+        cwd=user.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    name, lacking = made.stdout.splitlines()[0].split()
+    seen = start(user.home / "venvs/answered-1.0/bin/python", bare(user), tmp_path)
+    assert (seen.needle, seen.interpreters) == ("No module named 'needle'", 1)
+    (line,) = seen.said
+    assert f"its modules were loaded on the CPU {name}; this one lacks " in line and lacking in line, line
+    assert line.startswith("stackenv: ") and line.endswith("module load answered/1.0"), line
+    (found,) = json.loads(user.stackenv("check", "answered", "--json").stdout)
+    assert found["rule"] == "carrying" and name in found["what"], found
 
 
 def test_what_the_processor_has_is_asked_where_the_kernel_calls_it_by_another_name_by_files_of_the_tests(
