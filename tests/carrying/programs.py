@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,19 @@ class Carrier:
     def environ(self) -> dict[str, str]:
         """Return the variables of a program that was started without modules."""
         return {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+    def start(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run the command `words` in the home, without modules, with the variables `environ` besides."""
+        return subprocess.run(
+            words,
+            env={**self.environ, **environ},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
 
     def check(self, text: str, caller: dict[str, str]) -> dict[str, Any]:
         """Check what report.py has printed, which was started with the variables `caller`; return it."""

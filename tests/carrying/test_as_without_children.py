@@ -125,19 +125,6 @@ print(needle.find())
 """
 
 
-def start(carrier: Carrier, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        env={**carrier.environ, **environ},
-        cwd=carrier.home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-
-
 def packages_of(carrier: Carrier) -> str:
     return f"{carrier.prefix}/lib/{PYTHON_FOLDER}/site-packages"
 
@@ -146,7 +133,7 @@ def packages_of(carrier: Carrier) -> str:
 def test_children_have_the_stack_and_the_variables_of_the_caller(bare: Bare, kind: str) -> None:
     carrier = bare.carriers[kind]
     (carrier.home / "children.py").write_text(CHILDREN)
-    done = start(carrier, carrier.python, "children.py")
+    done = carrier.start(carrier.python, "children.py")
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, list[Any]] = json.loads(done.stdout)
     assert len(found) == 12
@@ -170,7 +157,7 @@ def test_another_python_that_runs_gets_the_packages_and_goes_on(bare: Bare, kind
     carrier = bare.carriers[kind]
     base = os.path.realpath(carrier.python)
     code = GOES_ON.format(enter=enter.format(packages=packages_of(carrier)))
-    check_going_on(carrier, start(carrier, base, "-c", code))
+    check_going_on(carrier, carrier.start(base, "-c", code))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -178,11 +165,11 @@ def test_its_own_python_whose_program_calls_site_goes_on(bare: Bare, kind: str) 
     carrier = bare.carriers[kind]
     code = GOES_ON.format(enter="import site; site.main()")
     check_going_on(
-        *(carrier, start(carrier, carrier.python, "-S", "-c", code)),
+        *(carrier, carrier.start(carrier.python, "-S", "-c", code)),
         why="Python was already running when it found the environment",
     )
     # It has everything already.
-    again = start(carrier, carrier.python, "-c", code)
+    again = carrier.start(carrier.python, "-c", code)
     assert (again.stdout, again.stderr) == ("True True False\n10\n", "")
 
 
@@ -194,7 +181,7 @@ def test_another_python_that_has_its_packages_from_the_start_is_not_started_agai
     (tmp_path / "sitecustomize.py").write_text(f"import site; site.addsitedir({packages_of(carrier)!r})\n")
     code = GOES_ON.format(enter="pass")
     check_going_on(
-        carrier, start(carrier, os.path.realpath(carrier.python), "-c", code, PYTHONPATH=str(tmp_path))
+        carrier, carrier.start(os.path.realpath(carrier.python), "-c", code, PYTHONPATH=str(tmp_path))
     )
 
 
@@ -216,7 +203,7 @@ def test_a_program_that_starts_itself_again_has_the_stack_each_time(bare: Bare, 
     """As servers do that reload themselves: the same process, with the variables that it has by then."""
     carrier = bare.carriers[kind]
     (carrier.home / "again.py").write_text(AGAIN)
-    done = start(carrier, carrier.python, "again.py", TIMES="2", LD_LIBRARY_PATH="/own")
+    done = carrier.start(carrier.python, "again.py", TIMES="2", LD_LIBRARY_PATH="/own")
     pid = done.stdout.split()[0]
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "".join(f"{pid} 10 /own {times}\n" for times in (2, 1, 0))
@@ -248,7 +235,7 @@ def test_a_program_with_its_python_inside_is_not_started_again(
         program.unlink(missing_ok=True)
         os.link(host, program)
         named = str(program)
-    done = start(carrier, str(program), named, str(tmp_path / "starts"), LOOK)
+    done = carrier.start(str(program), named, str(tmp_path / "starts"), LOOK)
     assert (tmp_path / "starts").read_text().count("\n") == 1
     assert done.stdout.startswith(f"{carrier.prefix} True "), done.stderr
     if kind == "rpath":
@@ -258,7 +245,7 @@ def test_a_program_with_its_python_inside_is_not_started_again(
     assert done.stderr.startswith(said + "Traceback"), done.stderr
     # With the libraries there is nothing to say.
     libraries = ":".join(carrier.stack.library_folders)
-    done = start(carrier, str(program), named, str(tmp_path / "starts"), LOOK, LD_LIBRARY_PATH=libraries)
+    done = carrier.start(str(program), named, str(tmp_path / "starts"), LOOK, LD_LIBRARY_PATH=libraries)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{carrier.prefix} True False\n10\n")
 
 
@@ -269,7 +256,7 @@ def test_a_program_with_the_python_of_the_modules_inside_gets_the_packages(
     carrier = bare.carriers[kind]
     base = Path(os.path.realpath(carrier.python)).parents[1]
     code = GOES_ON.format(enter=f"import site; site.addsitedir({packages_of(carrier)!r})")
-    done = start(carrier, str(host), "nothing", str(tmp_path / "starts"), code, PYTHONHOME=str(base))
+    done = carrier.start(str(host), "nothing", str(tmp_path / "starts"), code, PYTHONHOME=str(base))
     assert (tmp_path / "starts").read_text().count("\n") == 1
     check_going_on(carrier, done)
 
@@ -281,10 +268,10 @@ def test_a_venv_that_is_made_by_it_is_that_of_the_python_of_the_modules(bare: Ba
     for carries in ("0", "1"):
         options = {"STACKENV_CARRY": carries, "STACKENV_TOLD": "bio/1.0"}
         words = (carrier.python, "-m", "venv", "--without-pip", "--clear", "new")
-        done = start(carrier, *words, **options)
+        done = carrier.start(*words, **options)
         assert (done.returncode, done.stderr) == (0, "")
         code = "import os, sys; print(sys.path, sys.prefix, 'STACKENV_TOLD' in os.environ)"
-        shown = start(carrier, "new/bin/python", "-c", code)
+        shown = carrier.start("new/bin/python", "-c", code)
         assert shown.returncode == 0 and "/Needle/" not in shown.stdout, shown.stderr
         files = sorted(str(path.relative_to(carrier.home)) for path in (carrier.home / "new").rglob("*"))
         made[carries] = ((carrier.home / "new/pyvenv.cfg").read_text(), files, shown.stdout, shown.stderr)

@@ -18,16 +18,7 @@ FIND = "import needle, os; print('found', needle.find(), os.getpid())"
 
 def watch(carrier: Carrier, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     have_or_skip("" if shutil.which(words[0]) else f"{words[0]} is not installed (sh tests/prepare.sh)")
-    return subprocess.run(
-        words,
-        env={**carrier.environ, **environ},
-        cwd=carrier.home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    return carrier.start(*words, **environ)
 
 
 @pytest.fixture(params=KINDS)
