@@ -250,6 +250,13 @@ prepare_programs() {
         prepare_make_venv programs requirements-programs.txt
 }
 
+# Other installers than pip, with the uv of a year ago (the newest is in .work/venv), and what reads installed packages.
+prepare_installers() {
+    prepare_once "$prepare_work/installers/.stamp" "$(prepare_hash tests/requirements-installers.txt)" \
+        'making .work/installers: the uv of a year ago, Poetry, PDM, pip-tools, pipdeptree and PyInstaller' \
+        prepare_make_venv installers requirements-installers.txt
+}
+
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.
 prepare_built() {
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
@@ -267,6 +274,7 @@ prepare_piece() {
     eb4-pythonpath | eb4-prefixes | eb5-pythonpath | eb5-prefixes) prepare_stack_tree "$1" ;;
     jupyter) prepare_jupyter ;;
     programs) prepare_programs ;;
+    installers) prepare_installers ;;
     built) prepare_built ;;
     *)
         prepare_say "unknown: $1 (nothing, demo, quick, or a piece: see the top of tests/prepare.sh)"
@@ -291,7 +299,7 @@ prepare_pieces_of_demo() {
 
 # The longest first.
 prepare_all_pieces() {
-    prepare_side_by_side stack-sources distribution programs venv jupyter eb5 eb4 &&
+    prepare_side_by_side stack-sources distribution programs installers venv jupyter eb5 eb4 &&
         prepare_side_by_side eb5-pythonpath eb5-prefixes eb4-pythonpath eb4-prefixes built
 }
 
