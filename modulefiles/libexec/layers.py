@@ -205,7 +205,9 @@ def constrain_pip():
     if not CONSTRAINTS:
         return
     before = os.environ.get("PIP_CONSTRAINT", "").split()
-    after = [entry for entry in before if entry != CONSTRAINTS]
+    # stackenv 0.1 set them as file:/path for the whole shell; not needed after 0.3.
+    ours = (CONSTRAINTS, CONSTRAINTS.replace("///", "/", 1))
+    after = [entry for entry in before if entry not in ours]
     if pip and (is_for_build(words) or is_elsewhere(words)):
         # Without a value pip.conf's would hold.
         after = after or [os.devnull]
@@ -291,7 +293,7 @@ def require_constraints():
         return
     from urllib.parse import unquote
 
-    file = unquote(CONSTRAINTS[len("file:") :])
+    file = unquote(CONSTRAINTS[len("file://") :])
     if not os.path.isfile(file):
         tell(
             NAME + ": " + file + " is missing, and without it pip could replace packages of the modules: "

@@ -129,7 +129,7 @@ def test_what_a_user_adds_to_stackenvs_pip_conf_is_kept_byte_by_byte(owner: Pers
     assert told in owner.stackenv("edit", "added", "--refresh").stderr
     assert (conf.read_bytes(), kept.read_bytes()) == (written, mine)
     # As 0.1 wrote it, as written now, and not: what goes at a removal.
-    url = f"file:{place}/stackenv/constraints.txt"
+    url = f"file://{place}/stackenv/constraints.txt"
     conf.write_text(f"# {STACKENV_UUID}\n[install]\nconstraint = {url}\nuser = false\n")
     for _ in range(2):
         assert "by hand" not in owner.stackenv("edit", "added", "--refresh").stderr

@@ -123,9 +123,11 @@ def test_what_each_process_of_the_environment_has_for_pip(owner: User, tmp_path:
     for name in (*names, "own/pip/__init__.py", "own/pip/_internal/__main__.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("" if name.endswith("__init__.py") else SHOW)
-    url = f"file:{owner.home}/venvs/it-1.0/stackenv/constraints.txt"
+    url = f"file://{owner.home}/venvs/it-1.0/stackenv/constraints.txt"
     given = {"": "unset PIP_CONSTRAINT", "/own.txt": "export PIP_CONSTRAINT=/own.txt"}
     given[f"{url} /own.txt"] = f"export PIP_CONSTRAINT='{url} /own.txt'"
+    of_old = url.replace("///", "/")
+    given[f"{of_old} /own.txt"] = f"export PIP_CONSTRAINT='{of_old} /own.txt'"
     given[url] = f"export PIP_CONSTRAINT={url}"
     script, wanted = [f"cd {tmp_path}"], []
     for value, code in given.items():

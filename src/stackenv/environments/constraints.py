@@ -18,9 +18,9 @@ PIP_COMMANDS = ("download", "wheel", "lock", "install")
 def constraints_url(record: Record) -> str:
     """Return the constraints file as a file: URL (RFC 8089), which pip and uv do not split at spaces.
 
-    Empty when `record` holds nothing.
+    With an empty host: a uv of 2025 finds no file behind `file:/`. Empty when `record` holds nothing.
     """
-    return f"file:{quote(f'{record.path}/{CONSTRAINTS_FILE}')}" if record.pinned else ""
+    return f"file://{quote(f'{record.path}/{CONSTRAINTS_FILE}')}" if record.pinned else ""
 
 
 def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:

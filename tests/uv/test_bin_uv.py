@@ -88,7 +88,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
 
 
 def url(owner: User) -> str:
-    return f"file:{owner.home}/venvs/it-1.0/stackenv/constraints.txt"
+    return f"file://{owner.home}/venvs/it-1.0/stackenv/constraints.txt"
 
 
 def in_environment(
