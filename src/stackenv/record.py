@@ -23,6 +23,9 @@ with_pip        true after `create --with-pip`; false, or absent, where the pip 
 carried         what a venv's Python that is started without the modules brings of them by itself; null, or
                 absent, where it brings nothing
 carry_off       `user` after --no-carry, `site` where the configuration has it off; else empty, or absent
+stubs           name, version, source (the module's own metadata) of what uv is shown of the modules; empty,
+                or absent, where there is nothing
+stubs_off       `user` after --no-stubs, `site` where the configuration has it off; else empty, or absent
 
 The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
 from what is installed, a record that was lost is written again. Not `owned`: somebody else can have written
@@ -53,7 +56,7 @@ CHOICES_TITLE = "choices: "
 CHOICES = (
     *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
     *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots", "with_pip"),
-    "carry_off",
+    *("carry_off", "stubs_off"),
 )
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
@@ -167,6 +170,18 @@ class Carried:
 
 
 @dataclass(frozen=True)
+class Stub:
+    """A package of the modules that the environment shows to uv, by its metadata alone.
+
+    `source` is where the module has these: NAME-VERSION.dist-info, an .egg-info, or the EGG-INFO of an egg.
+    """
+
+    name: str
+    version: str
+    source: str
+
+
+@dataclass(frozen=True)
 class PackedImage:
     """The one file that an environment is packed into.
 
@@ -248,6 +263,10 @@ class Record:
         What its Python brings of the modules where they are not loaded; None for nothing.
     carry_off
         Who wants that it brings nothing: `user` or `site`; empty: nobody.
+    stubs
+        What of `pinned` has its metadata in the environment, so that uv takes it for installed.
+    stubs_off
+        Who wants none of these: `user` or `site`; empty: nobody.
     """
 
     name: str
@@ -278,6 +297,8 @@ class Record:
     with_pip: bool = False
     carried: Carried | None = None
     carry_off: str = ""
+    stubs: tuple[Stub, ...] = ()
+    stubs_off: str = ""
 
     @property
     def full_name(self) -> str:
@@ -320,7 +341,7 @@ def parse_record(text: str, origin: str, contents: bool = True) -> Record:
             )
         if version != RECORD_VERSION:
             raise ValueError(f"of version {json.dumps(version)}")
-        return build_record(data if contents else {**data, "packages": [], "pinned": []})
+        return build_record(data if contents else {**data, "packages": [], "pinned": [], "stubs": []})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LostRecordError(f"{says}{explain(error)}", hint) from error
 
@@ -346,13 +367,14 @@ def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
     values = {name: data[name] for name, _ in list_types(Record) if name in data}
     lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
-    for name in (*lists, *(["module_roots"] if "module_roots" in data else [])):
+    for name in (*lists, *(name for name in ("module_roots", "stubs") if name in data)):
         if not isinstance(data[name], list):
             raise ValueError(f"`{name}` is no list")
         values[name] = tuple(data[name])
     values["python"] = Python(**data["python"]) if data["python"] else None
     values["platform"] = Platform(**data["platform"])
     values["packages"] = tuple(Package(**package) for package in data["packages"])
+    values["stubs"] = tuple(Stub(**stub) for stub in values.get("stubs", ()))
     values["pinned"] = tuple(map(tuple, data["pinned"]))
     if any(len(pin) != 3 for pin in values["pinned"]):
         raise ValueError("`pinned` is no list of names, versions and modules")

@@ -15,6 +15,7 @@ from stackenv.cli.options import (
     json_option,
     module_option,
     no_carry_option,
+    no_stubs_option,
     shared_option,
     user_site_option,
 )
@@ -29,6 +30,7 @@ from stackenv.cli.options import (
 @click.option("--no-pth", is_flag=True, help="Write nothing into its site-packages.")
 @user_site_option
 @no_carry_option
+@no_stubs_option
 @description_option("")
 @shared_option
 @dry_run_option

@@ -16,6 +16,7 @@ from stackenv.cli.options import (
     module_option,
     no_build_isolation_option,
     no_carry_option,
+    no_stubs_option,
     shared_option,
     user_site_option,
     verbose_option,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 @no_build_isolation_option
 @click.option("--with-pip", is_flag=True, help="Copy pip into the environment (1,500 files).")
 @no_carry_option
+@no_stubs_option
 @click.option("--os-python", is_flag=True, help="Use the operating system's Python.")
 @click.option(
     "--from",

@@ -37,6 +37,11 @@ from stackenv.errors import UsageError
     default=None,
     help="Have a venv's Python bring its modules where they are not loaded (editors, cron), or not.",
 )
+@click.option(
+    "--stubs/--no-stubs",
+    default=None,
+    help="Show uv the packages of a venv's modules, by their metadata, so that it takes them; or do not.",
+)
 @click.option("--default", "make_default", is_flag=True, help="Load this version by `module load NAME`.")
 @description_option(None)
 @click.option(

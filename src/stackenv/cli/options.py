@@ -77,6 +77,14 @@ no_carry_option = click.option(
     default=True,
     help="Do not have the environment's Python bring its modules where they are not loaded (editors, cron).",
 )
+no_stubs_option = click.option(
+    "--no-stubs",
+    "stubs",
+    flag_value=False,
+    is_flag=True,
+    default=True,
+    help="Do not show uv the packages of the modules: it then installs its own.",
+)
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
 

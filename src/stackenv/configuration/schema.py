@@ -178,6 +178,8 @@ PERSONAL_FIELDS: dict[Any, Any] = {
     "carry": check_boolean,
     "carry_variables": All(list_of(_carried_variable, "names"), _each_once),
     "carry_on_any_cpu": check_boolean,
+    "stubs": check_boolean,
+    "stubs_leave_out": list_of(text("a package's name, * and ? allowed", r"[A-Za-z0-9*?._-]+"), "names"),
 }
 PACK_FIELDS: dict[Any, Any] = {
     "mounts": check_node_folder,

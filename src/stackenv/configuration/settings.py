@@ -88,6 +88,10 @@ class PersonalSettings(typing.NamedTuple):
         Names of variables of the modules that it sets then, for its children too.
     carry_on_any_cpu
         Whether the modules are for all CPUs of the cluster, so that the CPU makes no difference then.
+    stubs
+        Whether an environment has the metadata of what its modules bring, so that uv takes it for installed.
+    stubs_leave_out
+        Names of packages that need none, with the wildcards of a shell.
     """
 
     modules: PathTemplate
@@ -95,6 +99,8 @@ class PersonalSettings(typing.NamedTuple):
     carry: bool
     carry_variables: tuple[str, ...]
     carry_on_any_cpu: bool
+    stubs: bool
+    stubs_leave_out: tuple[str, ...]
 
 
 class PackSettings(typing.NamedTuple):

@@ -10,6 +10,7 @@ from stackenv.modulefile import InstalledFile
 from stackenv.record import FOLDER, Record
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
+STUBS_FILE = f"{FOLDER}/stubs.txt"
 UV = "bin/uv"
 # The commands of pip that take constraints; `lock` is pip 25.1's.
 PIP_COMMANDS = ("download", "wheel", "lock", "install")
@@ -46,6 +47,7 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
             loss="pip may install into ~/.local, or put other versions over those of the modules",
         ),
         describe_uv(record),
+        *describe_stubs_list(record),
     )
 
 
@@ -63,6 +65,14 @@ def describe_constraints(record: Record) -> str:
         f"# its place. To free one: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
         + "".join(lines)
     )
+
+
+def describe_stubs_list(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the file that names the stubs as requirements, for `uv pip sync`; none without any."""
+    lines = [f"{stub.name}=={stub.version}\n" for stub in record.stubs]
+    loss = "`uv pip sync` takes away what tells uv of the packages of the modules"
+    text = f"# {STACKENV_UUID}\n" + "".join(lines)
+    return (InstalledFile(f"{record.path}/{STUBS_FILE}", text=text, loss=loss),) if lines else ()
 
 
 def describe_uv(record: Record) -> InstalledFile:

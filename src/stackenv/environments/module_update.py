@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import Context, recover
 from stackenv.environments.launchers import plan_links
@@ -15,6 +17,7 @@ from stackenv.environments.managed_files import find_free, is_users, plan_file_r
 from stackenv.environments.module import IN_CHARGE, describe_module
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.store import StoredModule
+from stackenv.environments.stubs import plan_stubs
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
@@ -113,6 +116,7 @@ def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ..
         *kept,
         *plan_file_rewriting(files, record.path),
         *plan_links(record),
+        *plan_stubs(record, {canonicalize_name(package.name) for package in complete.packages}),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
     )

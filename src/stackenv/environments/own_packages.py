@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import functools
 import hashlib
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Who has installed the pip that is copied into a venv when it is made.
 ENSUREPIP = "ensurepip"
+# Whose installer this is has no code: it is what the modules bring, shown to uv (environments/stubs.py).
+STUB_INSTALLER = "stackenv\n"
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
 # The name in the path of a distribution's metadata.
@@ -95,12 +98,36 @@ class LinkedDistribution(InstalledDistribution):
 
 
 def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]:
-    """Return what is in the site-packages at `prefix`, with its metadata, or with the link to its sources."""
+    """Return what is in the site-packages at `prefix`, with its metadata, or with the link to its sources.
+
+    Not the stubs of what its modules bring, which are not in it.
+    """
     links = (p for p in sorted(prefix.glob("lib/python3*/site-packages/*.egg-link")) if is_link_to_sources(p))
     return [
-        *((path, InstalledDistribution(path)) for path in list_metadata(prefix)),
+        *((path, InstalledDistribution(path)) for path in list_metadata(prefix) if not is_stub(path)),
         *((path, LinkedDistribution(path)) for path in links),
     ]
+
+
+def is_stub(path: Path) -> bool:
+    """Tell whether the metadata at `path` are stackenv's, of a package that the modules bring.
+
+    A purge can have taken the file that says so, and RECORD has its name and hash still.
+    """
+    try:
+        return (path / "INSTALLER").read_bytes() == STUB_INSTALLER.encode()
+    except OSError:
+        pass
+    try:
+        return f"/INSTALLER,{hash_text(STUB_INSTALLER)},".encode() in (path / "RECORD").read_bytes()
+    except OSError:
+        return False
+
+
+def hash_text(text: str) -> str:
+    """Return the hash of `text` as RECORD has it (PEP 376)."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def is_link_to_sources(path: Path) -> bool:

@@ -19,6 +19,7 @@ from stackenv.environments.stack import (
     load_stack,
     require_no_personal,
 )
+from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
@@ -38,6 +39,7 @@ class AdoptRequest:
     no_pth: bool = False
     user_site: bool = False
     carry: bool = True
+    stubs: bool = True
     description: str = ""
 
     def with_former(self, record: Record | None) -> AdoptRequest:
@@ -51,6 +53,7 @@ class AdoptRequest:
             user_site=self.user_site or record.user_site,
             no_pth=self.no_pth or not record.layers,
             carry=self.carry and record.carry_off != "user",
+            stubs=self.stubs and record.stubs_off != "user",
         )
 
 
@@ -159,10 +162,11 @@ def draft_adopted_venv(
         description=request.description,
         layers=not request.no_pth,
         carry_off=choose_carry_off(not request.carry, context.configuration.personal),
+        stubs_off=choose_stubs_off(not request.stubs, context.configuration.personal),
         with_pip=former is not None and former.with_pip,
         **describe_origin(stack, context),
     )
-    return record, stack
+    return with_stubs(record, stack, context.configuration.personal), stack
 
 
 def draft_adopted_conda(
@@ -172,6 +176,10 @@ def draft_adopted_conda(
     if not request.carry:
         raise UsageError(
             "--no-carry is for a venv: the Python of a conda environment needs no modules", "leave it out"
+        )
+    if not request.stubs:
+        raise UsageError(
+            "--no-stubs is for a venv: a conda environment has no packages of modules", "leave it out"
         )
     stack = load_conda_stack(request.modules or (former.modules if former else ()), context, lmod)
     record = draft_conda_record(

@@ -21,6 +21,7 @@ from stackenv.environments.context import Context, open_context
 from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_path
 from stackenv.environments.stack import choose_base, describe_origin
+from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
 from stackenv.environments.working import working_in
 from stackenv.errors import UsageError, quote_word
@@ -50,6 +51,7 @@ class CreateRequest:
     no_build_isolation: bool = False
     with_pip: bool = False
     carry: bool = True
+    stubs: bool = True
     os_python: bool = False
     description: str = ""
     shared: Path | None = None
@@ -103,6 +105,7 @@ class CreateRequest:
             "--os-python": self.os_python,
             "--no-system-site-packages": not self.system_site_packages,
             "--no-carry": not self.carry,
+            "--no-stubs": not self.stubs,
             "--with-pip": self.with_pip,
         }
         for option, value in given.items():
@@ -216,8 +219,10 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
         with_pip=request.with_pip,
         carry_off=choose_carry_off(not request.carry, context.configuration.personal),
         description=request.description,
+        stubs_off=choose_stubs_off(not request.stubs, context.configuration.personal),
         **describe_origin(stack, context),
     )
+    record = with_stubs(record, stack, context.configuration.personal)
     new = Making(record, stack, context, request.system_site_packages)
     calls = request.pip_calls()
     sentence = f"install with pip: {'; '.join(' '.join(words) for words in calls)}"

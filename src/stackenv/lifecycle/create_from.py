@@ -171,6 +171,11 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
             f"--no-carry is a venv's, and {file} describes a conda environment: its Python needs no modules",
             "leave out --no-carry",
         )
+    if exported.record.kind == "conda" and not request.stubs:
+        raise UsageError(
+            f"--no-stubs is a venv's, and in the conda environment of {file} no module brings packages",
+            "leave out --no-stubs",
+        )
     old = replace(
         exported.record,
         name=request.name,
@@ -183,6 +188,7 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
         user_site=exported.record.user_site or request.user_site,
         with_pip=exported.record.with_pip or request.with_pip,
         carry_off=exported.record.carry_off if request.carry else "user",
+        stubs_off=exported.record.stubs_off if request.stubs else "user",
     )
     path = choose_path(request.name, request.version, request.path, context, conda=old.kind == "conda")
     modules = request.modules or old.modules

@@ -41,8 +41,9 @@ def render_record(record: Record) -> str:
     environment, and `channels`, those of conda's packages.
     """
     # Of its modules as they are here, and of what this site wants, nothing is true elsewhere.
-    chosen = record.carry_off if record.carry_off == "user" else ""
-    current = replace(record, packages=read_own_packages(record), carried=None, carry_off=chosen)
+    carry_off, stubs_off = (by if by == "user" else "" for by in (record.carry_off, record.stubs_off))
+    own = replace(record, packages=read_own_packages(record), carried=None, stubs=())
+    current = replace(own, carry_off=carry_off, stubs_off=stubs_off)
     data = json.loads(write_record_text(current))
     contents = read_contents(record)
     lines = [wanted.line for wanted in contents.pip if not wanted.why]

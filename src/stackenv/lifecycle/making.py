@@ -28,6 +28,7 @@ from stackenv.environments.places import (
 )
 from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
+from stackenv.environments.stubs import describe_stub_files, list_new_stub_files
 from stackenv.environments.venv_install import (
     complete_record,
     environment_of,
@@ -164,7 +165,9 @@ class Making:
                 f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the "
                 "stack",
                 # A copy of pip has put its own programs there.
-                lambda: write_files(keep_users_files(describe_files(record), record.path)),
+                lambda: write_files(
+                    (*keep_users_files(describe_files(record), record.path), *describe_stub_files(record, ()))
+                ),
             ),
         )
 
@@ -172,6 +175,7 @@ class Making:
         """Return the steps that write stackenv's files into an environment that is there."""
         record = self.record
         files = keep_users_files(describe_files(record), record.path)
+        stubs = list_new_stub_files(record)
         sentences, kept = plan_kept_files(files, record.path)
         for sentence in sentences:
             tell(sentence)
@@ -187,12 +191,15 @@ class Making:
                 self.record = replace(record, python=find_python(Path(record.path)))
                 write_files(keep_users_files(describe_files(self.record), record.path))
             else:
-                write_files(files)
+                write_files((*files, *stubs))
 
-        paths = (*(file.path for file in files), *(change.path for change in kept))
+        paths = (*(file.path for file in (*files, *stubs)), *(change.path for change in kept))
         # What stackenv made goes as a whole, by the undo of the step that made it.
         undo = () if record.owned else undo_files(paths, record.path, self.mark)
-        step = Step(f"write into {record.path}: {', '.join((f'the folder {FOLDER}', *listed))}", write, undo)
+        undo = (*undo, *(RemoveFolder(str(Path(file.path).parent)) for file in stubs))
+        shown = f"; show uv {format_count(len(record.stubs), 'package')} of the modules" if stubs else ""
+        what = ", ".join((f"the folder {FOLDER}", *listed))
+        step = Step(f"write into {record.path}: {what}{shown}", write, undo)
         if record.kind == "venv":
             return (step,)
         sentence = "capture what its activation does"

@@ -23,10 +23,11 @@ from stackenv.environments.conda_environment import capture_record, load_conda_s
 from stackenv.environments.context import Context
 from stackenv.environments.launchers import describe_launchers, describe_replacement
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
+from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import read_venv
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import tell
+from stackenv.output import format_count, tell
 from stackenv.record import Record
 
 # Why `edit --carry` is refused, and what to type instead.
@@ -51,10 +52,11 @@ class EditRequest:
     refresh: bool
     see_modules: bool | None = None
     carry: bool | None = None
+    stubs: bool | None = None
 
     @property
     def changes_environment(self) -> bool:
-        chosen = self.see_modules is not None or self.carry is not None
+        chosen = any(choice is not None for choice in (self.see_modules, self.carry, self.stubs))
         return bool(self.modules or self.allow_shadow or self.forbid_shadow or chosen)
 
     @property
@@ -96,6 +98,8 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
         raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
     if request.carry is not None:
         record = choose_carrying(record, request.carry, context)
+    if request.stubs is not None:
+        record = choose_stubs(record, request.stubs, context)
     if request.see_modules is not None:
         record = choose_modules_seen(record, request.see_modules, context)
     allowed = {canonicalize_name(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
@@ -105,10 +109,11 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:
         return base_on(record, load_conda(request.modules, context))
-    if request.modules or request.forbid_shadow or request.carry:
+    if request.modules or request.forbid_shadow or request.carry or request.stubs:
         return restack(record, request.modules or record.modules, context)
     held = tuple(entry for entry in record.pinned if canonicalize_name(entry[0]) not in allowed)
-    record = replace(record, pinned=held)
+    stubs = tuple(stub for stub in record.stubs if canonicalize_name(stub.name) not in allowed)
+    record = replace(record, pinned=held, stubs=stubs)
     if request.carry is False and not request.refresh:
         tell_needs_modules(record)
     return record
@@ -146,6 +151,31 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
             f"{record.full_name} cannot carry its modules: {why}", hint.format(name=record.full_name)
         )
     return wanted
+
+
+def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
+    """Return the record of a venv that shows uv what its modules bring, or does not.
+
+    Raises
+    ------
+    UsageError
+        For a conda environment, and where the site turns it off.
+    """
+    if record.kind != "venv":
+        raise UsageError(
+            f"{record.full_name} is a conda environment: no module brings packages to it",
+            "--stubs and --no-stubs are for venvs",
+        )
+    settings = context.configuration.personal
+    if stubs and not settings.stubs:
+        raise UsageError(
+            f"{record.full_name} cannot show uv what its modules bring: the site configuration turns "
+            "that off (personal.stubs)",
+            "pip sees it all the same: pip install PACKAGE",
+        )
+    return replace(
+        record, stubs=record.stubs if stubs else (), stubs_off=choose_stubs_off(not stubs, settings)
+    )
 
 
 def choose_modules_seen(record: Record, seen: bool, context: Context) -> Record:
@@ -237,8 +267,9 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
         python = replace(python, module=stack.python.module, version=stack.python.version)
     sees_base = read_venv(Path(record.path)).sees_base_packages
     pinned = stack.pinned(record.allow_shadow, sees_base)
-    based = base_on(replace(record, python=python, pinned=pinned), stack)
-    return complete_carried(based, stack, lmod, context.configuration.personal)
+    settings = context.configuration.personal
+    based = with_stubs(base_on(replace(record, python=python, pinned=pinned), stack), stack, settings)
+    return complete_carried(based, stack, lmod, settings)
 
 
 def require_same_python(record: Record, stack: Stack) -> None:
@@ -282,6 +313,9 @@ def describe_differences(before: Record, after: Record) -> list[str]:
     elif before.carry_off != after.carry_off:
         sentences.append(f"carry no modules{why}")
     sentences += describe_launcher_changes(before, after)
+    if before.stubs != after.stubs:
+        count = format_count(len(after.stubs), "package") if after.stubs else "no package"
+        sentences.append(f"show uv {count} of the modules")
     if before.sees_modules != after.sees_modules:
         sentences.append(
             "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"

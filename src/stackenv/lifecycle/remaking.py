@@ -28,6 +28,7 @@ from stackenv.environments.stack import (
     require_python,
     take_os_python,
 )
+from stackenv.environments.stubs import with_stubs
 from stackenv.environments.venv import read_configuration
 from stackenv.errors import StackenvError
 from stackenv.lifecycle.conda_calls import choose_channels
@@ -186,7 +187,7 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
     if old.kind == "conda":
         chosen = {"name": old.name, "version": old.version, "description": old.description}
         return replace(draft_conda_record(path, stack, context, **chosen), user_site=old.user_site)
-    return replace(
+    remade = replace(
         old,
         path=str(path),
         python=stack.python,
@@ -202,6 +203,7 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
         carry_off=choose_carry_off(old.carry_off == "user", context.configuration.personal),
         **describe_origin(stack, context),
     )
+    return with_stubs(remade, stack, context.configuration.personal)
 
 
 def sees_base(record: Record) -> bool:

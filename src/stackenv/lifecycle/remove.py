@@ -24,6 +24,7 @@ from stackenv.environments.module_update import (
     see,
 )
 from stackenv.environments.store import StoredModule
+from stackenv.environments.stubs import plan_stub_removal
 from stackenv.errors import StackenvError
 from stackenv.jupyter.kernels import plan_kernel_removal
 from stackenv.lifecycle.saved_collections import tell_collections
@@ -149,7 +150,11 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
         f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
         "out of it"
     )
-    return "; ".join((sentence, *notes)), (*kept, *plan_file_removal(files, record.path))
+    return "; ".join((sentence, *notes)), (
+        *kept,
+        *plan_stub_removal(record.path),
+        *plan_file_removal(files, record.path),
+    )
 
 
 def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[str, tuple[Change, ...]]:

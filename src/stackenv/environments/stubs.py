@@ -1,0 +1,236 @@
+"""The stubs of a venv: the metadata of what its modules bring, without code, by which uv takes it for installed.
+
+uv looks into an environment's site-packages alone (astral-sh/uv #7358, #16541) and would put a copy of its
+own of each package of the modules there. A stub is a NAME-VERSION.dist-info of a few files, whose INSTALLER
+is stackenv; to uv it is a package like any other, so that the constraints must hold its version (`bin/uv`).
+Stubs can go once uv sees what is behind an environment.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from stackenv.configuration.settings import PersonalSettings
+from stackenv.environments.constraints import STUBS_FILE
+from stackenv.environments.own_packages import (
+    STUB_INSTALLER,
+    InstalledDistribution,
+    hash_text,
+    is_stub,
+    read_site_packages,
+)
+from stackenv.modulefile import InstalledFile
+from stackenv.record import Package, Python, Record, Stub
+from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
+from stackenv.transactions.transaction import read_text
+
+if TYPE_CHECKING:
+    from stackenv.environments.stack import Stack
+
+# Without it `uv pip check` calls a package broken (binary distribution format).
+WHEEL = "Wheel-Version: 1.0\nGenerator: stackenv\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+# What of the modules' metadata is copied, where it is there.
+COPIED = ("WHEEL", "top_level.txt", "entry_points.txt")
+# Entry points that are commands: that they are found twice does no harm.
+COMMANDS = ("console_scripts", "gui_scripts")
+# From this version on importlib.metadata.entry_points() takes the first of two packages of one name.
+ONCE_SINCE = (3, 10)
+METADATA_FOLDER = re.compile(r"(?P<name>[^-]+)(?:-(?P<version>[^-]+).*)?\.(?:dist|egg)-info")
+# More than any package says of itself.
+LARGEST = 1 << 22
+
+
+def with_stubs(record: Record, stack: Stack, settings: PersonalSettings) -> Record:
+    """Return `record`, whose `pinned` is complete, with the stubs that its venv is to have of `stack`."""
+    stubs_off = choose_stubs_off(record.stubs_off == "user", settings)
+    nothing = replace(record, stubs=(), stubs_off=stubs_off)
+    if stubs_off or record.kind != "venv" or record.python is None:
+        return nothing
+    held = {canonicalize_name(name) for name, _, _ in record.pinned}
+    packages = [
+        package
+        for package in stack.packages
+        if canonicalize_name(package.name) in held and not is_left_out(package.name, settings)
+    ]
+    return replace(nothing, stubs=tuple(list_stubs_of(packages, record.python)))
+
+
+def choose_stubs_off(by_user: bool, settings: PersonalSettings) -> str:
+    """Return who has turned this off: `user`, who comes first, or `site`; empty where it is on."""
+    return "user" if by_user else "" if settings.stubs else "site"
+
+
+def is_left_out(name: str, settings: PersonalSettings) -> bool:
+    """Tell whether the site wants no stub of the package `name`."""
+    name = canonicalize_name(name)
+    return any(fnmatchcase(name, pattern.lower().replace("_", "-")) for pattern in settings.stubs_leave_out)
+
+
+def list_stubs_of(packages: Iterable[Package], python: Python) -> Iterator[Stub]:
+    """Yield the stub of each of `packages` for a venv of `python`, where there can be one."""
+    found: dict[str, dict[str, list[Path]]] = {}
+    for package in packages:
+        here = found.setdefault(package.location, list_sources(package.location))
+        for source in here.get(canonicalize_name(package.name), []):
+            stub = Stub(package.name, package.version, str(source))
+            texts = read_source_texts(source)
+            if is_of_version(source, package.version) and texts and can_be_shown(texts, python):
+                yield stub
+                break
+
+
+def list_sources(location: str) -> dict[str, list[Path]]:
+    """Return where in the folder `location` packages have their metadata, by their canonical names."""
+    found: dict[str, list[Path]] = {}
+    for entry in sorted(os.listdir(location)) if os.path.isdir(location) else ():  # noqa: PTH112, PTH208
+        # The egg itself is the location of what is in it.
+        match = METADATA_FOLDER.fullmatch(entry)
+        name = match["name"] if match else Path(location).name.split("-")[0] if entry == "EGG-INFO" else ""
+        if name:
+            found.setdefault(canonicalize_name(name), []).append(Path(location, entry))
+    return found
+
+
+def is_of_version(source: Path, version: str) -> bool:
+    """Tell whether `source` is the metadata of `version`, or does not say it in its name."""
+    match = METADATA_FOLDER.fullmatch(source.name)
+    return not (match and match["version"]) or match["version"].replace("_", "-") == version.replace("_", "-")
+
+
+def can_be_shown(texts: Mapping[str, str], python: Python) -> bool:
+    """Tell whether a stub with `texts` takes nothing away from whoever asks `python` for entry points."""
+    if tuple(map(int, python.minor.split("."))) >= ONCE_SINCE or "entry_points.txt" not in texts:
+        return True
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    try:
+        parser.read_string(texts["entry_points.txt"])
+    except configparser.Error:
+        return False
+    return all(section in COMMANDS for section in parser.sections())
+
+
+def read_source_texts(source: Path) -> dict[str, str]:
+    """Return the files of a stub but RECORD, by their names, as the module has them at `source`.
+
+    Nothing where that is no metadata, or cannot be read.
+    """
+    if not (source.suffix in (".dist-info", ".egg-info") or source.name == "EGG-INFO"):
+        return {}
+    if source.is_file():
+        metadata, others = read_plain(source), {}
+    else:
+        metadata = read_plain(source / "METADATA") or read_plain(source / "PKG-INFO")
+        others = {name: text for name in COPIED if (text := read_plain(source / name))}
+    if not re.search(r"^Name:", metadata, re.M) or not re.search(r"^Version:", metadata, re.M):
+        return {}
+    if source.suffix != ".dist-info":
+        metadata = add_requirements(metadata, source)
+    return {"METADATA": metadata, "WHEEL": WHEEL, **others, "INSTALLER": STUB_INSTALLER}
+
+
+def add_requirements(metadata: str, source: Path) -> str:
+    """Return the PKG-INFO `metadata` of an .egg-info with what that has in requires.txt."""
+    if "\nRequires-Dist:" in metadata or source.is_file():
+        return metadata
+    head, blank, description = metadata.partition("\n\n")
+    lines = [f"Requires-Dist: {requirement}" for requirement in InstalledDistribution(source).requires or ()]
+    return "\n".join([head.rstrip("\n"), *lines]) + (blank + description if blank else "\n")
+
+
+def read_plain(path: Path) -> str:
+    """Return what the file `path` holds; empty where there is none, and of what is no plain file.
+
+    The path may be of a record that others of a project can write: no link leads to what they cannot read.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
+                return stream.read()
+    return ""
+
+
+def describe_stub_files(record: Record, own: Collection[str]) -> tuple[InstalledFile, ...]:
+    """Return the files of the stubs of `record`, with what their modules have now.
+
+    None of a package whose canonical name is among `own`: the environment has that itself.
+    """
+    return tuple(
+        file
+        for stub in record.stubs
+        if canonicalize_name(stub.name) not in own
+        for file in describe_stub(stub, find_stub_folder(stub, record))
+    )
+
+
+def find_stub_folder(stub: Stub, record: Record) -> str:
+    """Return the path of the folder of `stub` in the venv of `record`, where pip would have its metadata."""
+    assert record.python is not None
+    name, version = re.sub(r"[^\w.]+", "_", stub.name), stub.version.replace("-", "_")
+    folder = f"lib/python{record.python.minor}/site-packages"
+    return f"{record.path}/{folder}/{name}-{version}.dist-info"
+
+
+def describe_stub(stub: Stub, folder: str) -> Iterator[InstalledFile]:
+    """Yield the files of `stub`, which go into `folder`; none where its module has nothing to copy."""
+    texts = read_source_texts(Path(stub.source))
+    if not texts:
+        return
+    name = Path(folder).name
+    rows = [f"{name}/{file},{hash_text(text)},{len(text.encode())}" for file, text in texts.items()]
+    texts["RECORD"] = "\n".join([*rows, f"{name}/RECORD,,", ""])
+    yield from (InstalledFile(f"{folder}/{file}", text=text) for file, text in texts.items())
+
+
+def list_stubs(prefix: Path) -> list[Path]:
+    """Return the folders of stubs that are in the environment at `prefix`."""
+    return sorted(path for path in prefix.glob("lib/python3*/site-packages/*.dist-info") if is_stub(path))
+
+
+def list_new_stub_files(record: Record) -> tuple[InstalledFile, ...]:
+    """Return the files of stubs that are to be written into the venv of `record`, which is there already."""
+    if not record.stubs:
+        return ()
+    own = {canonicalize_name(d.metadata["Name"]) for d in read_site_packages(Path(record.path))}
+    return tuple(file for file in describe_stub_files(record, own) if is_free(Path(file.path).parent))
+
+
+def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
+    """Return the changes that bring the stubs in the venv of `record` in line with it.
+
+    `own` are the canonical names of the packages that the environment has itself.
+    """
+    if record.kind != "venv" or record.packed:
+        return ()
+    files = describe_stub_files(record, own)
+    wanted = {file.path: file.text for file in files if is_free(Path(file.path).parent)}
+    unlisted = () if record.stubs else (RemoveFile(f"{record.path}/{STUBS_FILE}"),)
+    writes = (WriteFile(path, text) for path, text in wanted.items() if read_text(Path(path)) != text)
+    return (*writes, *plan_stub_removal(record.path, wanted), *unlisted)
+
+
+def is_free(folder: Path) -> bool:
+    """Tell whether a stub may be in `folder`: nothing is there, or one already."""
+    return not os.path.lexists(folder) or is_stub(folder)
+
+
+def plan_stub_removal(prefix: str, wanted: Collection[str] = ()) -> tuple[Change, ...]:
+    """Return the changes that take the stubs out of the environment at `prefix`, but for the files `wanted`."""
+    folders = list_stubs(Path(prefix))
+    files = [path for folder in folders for path in sorted(folder.iterdir()) if not path.is_dir()]
+    return (
+        *(RemoveFile(str(path)) for path in files if str(path) not in wanted),
+        *(RemoveFolder(str(f)) for f in folders if not any(path.startswith(f"{f}/") for path in wanted)),
+    )
