@@ -1,4 +1,4 @@
-"""The stubs of a venv: the metadata of what its modules bring, without code, by which uv takes it for installed.
+"""The stubs of a venv: what its modules bring, as metadata without code, by which uv takes it for installed.
 
 uv looks into an environment's site-packages alone (astral-sh/uv #7358, #16541) and would put a copy of its
 own of each package of the modules there. A stub is a NAME-VERSION.dist-info of a few files, whose INSTALLER
@@ -227,7 +227,7 @@ def is_free(folder: Path) -> bool:
 
 
 def plan_stub_removal(prefix: str, wanted: Collection[str] = ()) -> tuple[Change, ...]:
-    """Return the changes that take the stubs out of the environment at `prefix`, but for the files `wanted`."""
+    """Return the changes that take the stubs out of the venv at `prefix`, but for the files `wanted`."""
     folders = list_stubs(Path(prefix))
     files = [path for folder in folders for path in sorted(folder.iterdir()) if not path.is_dir()]
     return (
