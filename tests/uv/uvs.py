@@ -1,0 +1,8 @@
+"""The two uvs of the tests: the newest, and one that was a year old then."""
+
+from __future__ import annotations
+
+from stacked import WORK
+
+# The folders of the programs uv and uvx: see tests/requirements.txt and tests/requirements-installers.txt.
+UVS = {"newest": WORK / "venv/bin", "a year old": WORK / "installers/bin"}
