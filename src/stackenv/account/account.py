@@ -25,11 +25,14 @@ class Account:
         The environment variables of the caller.
     configuration
         The site configuration.
+    folder
+        Where the command was typed; None where that is gone, or does not matter.
     """
 
     home: Path
     environ: Mapping[str, str]
     configuration: SiteConfiguration
+    folder: Path | None = None
 
     @cached_property
     def start_files(self) -> tuple[StartFile, ...]:

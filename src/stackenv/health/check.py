@@ -71,8 +71,17 @@ def look_at(environment: CheckedEnvironment) -> list[Finding]:
 
 def look_at_account(context: Context) -> list[Finding]:
     """Return what is found in the user's account."""
-    account = Account(Path(context.environ.get("HOME", "/")), context.environ, context.configuration)
+    home = Path(context.environ.get("HOME", "/"))
+    account = Account(home, context.environ, context.configuration, find_working_folder())
     return list(apply_rules(ACCOUNT_RULES, account))
+
+
+def find_working_folder() -> Path | None:
+    """Return where the command was typed; None where that folder is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
 
 
 def describe_subject(

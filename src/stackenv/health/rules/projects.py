@@ -1,0 +1,246 @@
+"""A project's own environment, in which packages of the loaded modules are a second time."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from stackenv import RECORD_FILE
+from stackenv.account.account import Account
+from stackenv.environments.python import probe_python
+from stackenv.environments.stack import BUILD_BACKENDS, find_module
+from stackenv.health.finding import Finding, Level
+from stackenv.health.rules.optimised_packages import list_needing
+from stackenv.health.rules.user_site import read_packages
+from stackenv.output import shorten_list
+from stackenv.record import Package
+from stackenv.transactions.writers import list_writers, name_user
+from stackenv.user_paths import has, shorten
+
+RULE = "project-environment"
+PROJECT_FILE = "pyproject.toml"
+# Where uv, PDM and Poetry (virtualenvs.in-project) have a project's environment; uv has another by the
+# variable, which is taken from the folder of the project (uv documentation, "Configuring projects").
+OWN, VARIABLE = ".venv", "UV_PROJECT_ENVIRONMENT"
+MINOR = re.compile(r"/python(3\.\d+)/")
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A package that the environment at hand has, and a loaded module, too: what `import` gives there."""
+
+    own: Package
+    theirs: Package
+    module: str
+    module_wins: bool
+
+    @property
+    def stack_copy(self) -> str:
+        return f"{self.own.name} {self.theirs.version} of {self.module}"
+
+
+def find_project_environment(account: Account) -> Iterator[Finding]:
+    """Yield a finding for what the modules win over in the project's environment, and one for what it hides.
+
+    Nothing is started where the two have no package in common.
+    """
+    prefix = find_environment(account)
+    if prefix is None:
+        return
+    own = read_own(prefix)
+    theirs = read_modules(account.environ)
+    both = sorted(own.keys() & theirs.keys() - BUILD_BACKENDS)
+    if not both:
+        return
+    doubt = describe_writers(prefix)
+    if doubt:
+        yield report_not_asked(prefix, both, doubt)
+        return
+    clashes = list(list_clashes(prefix, {name: own[name] for name in both}, theirs, account.environ))
+    # The module's package in the version of the lock is what the lock says.
+    losing = [c for c in clashes if c.module_wins and c.own.version != c.theirs.version]
+    if losing:
+        yield report_modules_win(prefix, losing, account)
+    hiding = [c for c in clashes if not c.module_wins]
+    if hiding:
+        yield report_modules_hidden(prefix, hiding, account)
+
+
+def find_environment(account: Account) -> Path | None:
+    """Return the environment of the project that the account's folder is in; None without one.
+
+    One of stackenv's is looked at with its module.
+    """
+    name = account.environ.get(VARIABLE) or OWN
+    for folder in list_project_folders(account.folder, account.home):
+        prefix = folder / name
+        if has(prefix, "pyvenv.cfg") and has(prefix, "bin/python"):
+            return None if has(prefix, RECORD_FILE) else prefix
+    return None
+
+
+def list_project_folders(folder: Path | None, home: Path) -> Iterator[Path]:
+    """Yield `folder` and its parents where they have a project's file, up to the home or a mount's edge."""
+    device = None
+    last = Path(os.path.realpath(home))
+    for parent in (folder, *folder.parents) if folder else ():
+        try:
+            status = parent.stat()
+        except OSError:
+            return
+        if device not in (None, status.st_dev):
+            return
+        device = status.st_dev
+        if has(parent, PROJECT_FILE):
+            yield parent
+        if parent == last:
+            return
+
+
+def read_own(prefix: Path) -> dict[str, Package]:
+    """Return the packages in the environment itself, by name."""
+    return {
+        name: Package(name, version, str(folder))
+        for folder in sorted(prefix.glob("lib/python3.*/site-packages"))
+        for name, version in read_packages(folder).items()
+    }
+
+
+def read_modules(environ: Mapping[str, str]) -> dict[str, Package]:
+    """Return by name the packages that loaded modules bring: the first in the order of the variables."""
+    found: dict[str, Package] = {}
+    loaded = environ.get("LOADEDMODULES", "").split(":")
+    for folder in list_module_folders(environ):
+        if find_module(str(folder), loaded, environ):
+            for name, version in read_packages(folder).items():
+                found.setdefault(name, Package(name, version, str(folder)))
+    return found
+
+
+def list_module_folders(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folders in which modules can bring packages, by their real paths, as they are searched."""
+    for entry in filter(None, environ.get("PYTHONPATH", "").split(":")):
+        yield Path(os.path.realpath(entry))
+    # EasyBuild's sitecustomize.py takes the folder for the version of the Python that runs.
+    for entry in filter(None, environ.get("EBPYTHONPREFIXES", "").split(":")):
+        yield from sorted(Path(os.path.realpath(entry)).glob("lib/python3.*/site-packages"))
+
+
+def describe_writers(prefix: Path) -> str:
+    """Return who but this user can decide what the environment's Python runs; empty when nobody can."""
+    folders = (prefix.parent, prefix, prefix / "bin", *prefix.glob("lib/python3.*/site-packages"))
+    for folder in folders:
+        status = folder.stat()
+        if status.st_uid not in (os.geteuid(), 0):
+            return f"{folder} belongs to {name_user(status.st_uid)}"
+        for who in list_writers(folder, status):
+            return f"{who} can write {folder}"
+    return ""
+
+
+def list_clashes(
+    prefix: Path, own: Mapping[str, Package], theirs: Mapping[str, Package], environ: Mapping[str, str]
+) -> Iterator[Clash]:
+    """Yield what becomes of each of `own` in the environment's Python, which is asked.
+
+    Raises
+    ------
+    ProbeError
+        When it does not run.
+    """
+    loaded = environ.get("LOADEDMODULES", "").split(":")
+    imported: dict[str, Package] = {
+        canonicalize_name(package.name): package
+        for package in probe_python(str(prefix / "bin/python"), environ).packages
+    }
+    real = os.path.realpath(prefix)
+    for name, package in own.items():
+        seen = imported.get(name)
+        wins = seen is not None and not f"{seen.location}/".startswith(f"{real}/")
+        other = seen if wins and seen is not None else theirs[name]
+        yield Clash(package, other, find_module(other.location, loaded, environ) or other.location, wins)
+
+
+def report_modules_win(prefix: Path, clashes: list[Clash], account: Account) -> Finding:
+    """Return the finding that `clashes` are imported from modules, whatever the project's lock says."""
+    shown = shorten(prefix, account.environ)
+    problem = next(list_problems(prefix, clashes), "")
+    level: Level = "broken" if problem else "warning"
+    return Finding(
+        RULE,
+        level,
+        f"{shown} has {list_own(clashes)}, but its Python imports {list_theirs(clashes)}",
+        str(prefix),
+        f"{problem or 'what runs is not what the lock file of the project says'}: PYTHONPATH, which the "
+        "loaded module sets, comes before the environment of a project",
+        f"{advise(account)}; to use those of the project: env -u PYTHONPATH uv run COMMAND",
+        parts=tuple(clash.stack_copy for clash in clashes),
+    )
+
+
+def report_modules_hidden(prefix: Path, clashes: list[Clash], account: Account) -> Finding:
+    """Return the finding that the project's own copies of `clashes` are imported, not the modules'."""
+    return Finding(
+        RULE,
+        "warning",
+        f"{shorten(prefix, account.environ)} has {list_own(clashes)}, which its Python imports instead of "
+        f"{list_theirs(clashes)}",
+        str(prefix),
+        "a generic build takes the place of the one that was optimised for this machine",
+        f"{advise(account)}; if the project is to have its own, leave it as it is",
+        parts=tuple(clash.stack_copy for clash in clashes),
+    )
+
+
+def report_not_asked(prefix: Path, names: Iterable[str], doubt: str) -> Finding:
+    """Return the finding that nobody asked the environment's Python, which may run what others wrote."""
+    return Finding(
+        RULE,
+        "unchecked",
+        f"{prefix} and the loaded modules both have {shorten_list(list(names))}, and its Python was not "
+        f"asked which of them it imports: {doubt}",
+        str(prefix),
+        "a Python runs what is in its environment",
+        "make an environment of your own in a folder that only you can write",
+    )
+
+
+def list_own(clashes: Iterable[Clash]) -> str:
+    return shorten_list([f"its own {clash.own.name} {clash.own.version}" for clash in clashes])
+
+
+def list_theirs(clashes: Iterable[Clash]) -> str:
+    return shorten_list([clash.stack_copy for clash in clashes])
+
+
+def advise(account: Account) -> str:
+    """Return what to type for the modules' packages, in the personal module that is loaded or in a new one."""
+    install = "uv pip install -r pyproject.toml, and python instead of uv run"
+    active = account.environ.get("VIRTUAL_ENV", "")
+    if active and has(Path(active), RECORD_FILE):
+        return f"to use those of the modules, in the folder of {PROJECT_FILE}: {install}"
+    return (
+        "to use those of the modules: stackenv create NAME; module use ~/modules; module load NAME; in the "
+        f"folder of {PROJECT_FILE}: {install}"
+    )
+
+
+def list_problems(prefix: Path, clashes: Iterable[Clash]) -> Iterator[str]:
+    """Yield why what is installed in the environment cannot work with what it imports from the modules."""
+    folders = sorted(prefix.glob("lib/python3.*/site-packages"))
+    for clash in clashes:
+        built, runs = (MINOR.search(f"{path}/") for path in (clash.theirs.location, str(folders[-1])))
+        if built and runs and built.group(1) != runs.group(1):
+            yield (
+                f"{clash.stack_copy} is for Python {built.group(1)}, and the environment has Python "
+                f"{runs.group(1)}"
+            )
+    installed: list[Distribution] = list(distributions(path=[str(folder) for folder in folders]))
+    for clash in clashes:
+        yield from list_needing(installed, canonicalize_name(clash.own.name), clash.theirs.version)

@@ -1,0 +1,271 @@
+"""A project's own environment beside loaded modules: what is said is what a real Python imports there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from built import LMOD
+from checking import install
+from forked import COMMAND, run_stackenv
+from people import Person
+from stacked import STACKS, WORK, Stack, open_stack
+
+RULE = "project-environment"
+UV = str(WORK / "venv/bin/uv")
+BASH = Path(LMOD).parents[1] / "init/bash"
+PROJECT = """\
+[project]
+name = "p"
+version = "1"
+requires-python = "==3.11.*"
+dependencies = [%s]
+"""
+NUMPY = "import numpy; print(numpy.__version__)"
+Where = Callable[..., Path]
+
+
+@pytest.fixture
+def stack(request: pytest.FixtureRequest, person: Person) -> Stack:
+    """Return one of the stacks, which the person works on."""
+    stack = open_stack(getattr(request, "param", "eb5-pythonpath"))
+    person.environ.update(
+        MODULEPATH=stack.modulepath,
+        PIP_FIND_LINKS=stack.wheels,
+        UV_FIND_LINKS=stack.wheels,
+        UV_NO_INDEX="1",
+        UV_OFFLINE="1",
+        UV_PYTHON_DOWNLOADS="never",
+        UV_CACHE_DIR=str(person.home.parent / "uv-cache"),
+    )
+    return stack
+
+
+@pytest.fixture
+def project(person: Person, stack: Stack) -> Where:
+    """Return what makes a project in the home with these dependencies, in an environment of its own by uv."""
+
+    def make(*dependencies: str, name: str = "p") -> Path:
+        folder = person.home / name
+        (folder / "src/deep").mkdir(parents=True)
+        (folder / "pyproject.toml").write_text(PROJECT % ", ".join(f'"{d}"' for d in dependencies))
+        typed(person, stack.python_module, folder, f"{UV} sync -q")
+        return folder
+
+    return make
+
+
+def typed(person: Person, module: str, folder: Path, script: str, **changes: str) -> str:
+    """Return what is printed by `script`, typed in `folder` where `module` is loaded."""
+    done = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-ec", f'. "{BASH}"; module load {module}; cd {folder}; {script}'],
+        env={**person.environ, **changes},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def find(person: Person, folder: Path, *load: str, **changes: str) -> list[dict[str, str]]:
+    """Return what the rule finds where these modules are loaded and the command is typed in `folder`."""
+    done = run_stackenv(["check", "--json"], {**person.environ, **changes}, folder, load)
+    assert done.returncode in (0, 1), done.stderr
+    return [found for found in json.loads(done.stdout) if found["rule"] == RULE]
+
+
+@pytest.mark.parametrize("stack", STACKS, indirect=True)
+def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1", "six")
+    (found,) = find(person, folder / "src/deep", stack.bundle_module)
+    imported = typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'").strip()
+    ours = f"numpy 1.25.1 of {stack.bundle_module}"
+    expected = {
+        "1.25.1": f"~/p/.venv has its own numpy 2.1.1, but its Python imports {ours}",
+        "2.1.1": f"~/p/.venv has its own numpy 2.1.1, which its Python imports instead of {ours}",
+    }
+    assert found["what"] == expected[imported]
+    assert (imported == "1.25.1") == stack.name.endswith("pythonpath")
+    assert (found["level"], found["where"]) == ("warning", str(folder / ".venv"))
+    # Nothing of the stack is loaded, or another project is looked at.
+    assert find(person, folder) == find(person, folder, stack.python_module) == []
+    assert find(person, person.home, stack.bundle_module) == []
+
+
+def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy>=1", "six")
+    (found,) = find(person, folder, stack.bundle_module)
+    ours, _, their_own = found["hint"].partition("; to use those of the project: ")
+    command = their_own.replace("uv run COMMAND", f"{UV} run -q python -c '{NUMPY}'")
+    assert typed(person, stack.bundle_module, folder, command) == "2.1.1\n"
+    lines = ours.partition("modules: ")[2].partition("; in the folder of pyproject.toml: ")
+    makes, installs = lines[0].replace("NAME", "it"), lines[2].partition(", and python")[0]
+    path = f"PATH=$PATH:{Path(UV).parent}:{Path(COMMAND).parent}"
+    said = typed(person, stack.bundle_module, folder, f"{path}; {makes}; {installs}; python -c '{NUMPY}'")
+    assert said.splitlines()[-1] == "1.25.1"
+    # The environment that is no longer needed is still there; in the module of the new one that is said.
+    (found,) = find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}")
+    assert found["hint"].startswith("to use those of the modules, in the folder of pyproject.toml: uv pip")
+    shutil.rmtree(folder / ".venv")
+    assert find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}") == []
+
+
+@pytest.mark.parametrize("stack", ["eb5-pythonpath", "eb5-prefixes"], indirect=True)
+def test_the_version_of_the_modules(person: Person, stack: Stack, project: Where) -> None:
+    found = find(person, project("numpy==1.25.1"), stack.bundle_module)
+    # By PYTHONPATH what the lock says is what runs; else it is a generic build of it.
+    assert [f["what"].partition(" imports ")[2] for f in found] == (
+        [] if stack.name == "eb5-pythonpath" else [f"instead of numpy 1.25.1 of {stack.bundle_module}"]
+    )
+
+
+def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1")
+    site = folder / ".venv/lib/python3.11/site-packages"
+    install(site, "wants-two", "1.0", "Requires-Dist: numpy>=2")
+    (found,) = find(person, folder, stack.bundle_module)
+    assert found["level"] == "broken"
+    assert found["why"].startswith("wants-two needs numpy>=2, which 1.25.1 is not: PYTHONPATH, ")
+    shutil.rmtree(site / "wants_two-1.0.dist-info")
+    # Of another Python than the modules' are.
+    other = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3"), None)
+    if other is None:
+        pytest.skip("pyenv has no Python 3.9")
+    shutil.rmtree(folder / ".venv")
+    subprocess.run([other, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
+    install(folder / ".venv/lib/python3.9/site-packages", "numpy", "2.0.2")
+    (found,) = find(person, folder, stack.bundle_module)
+    assert found["level"] == "broken"
+    assert found["why"].startswith(
+        f"numpy 1.25.1 of {stack.bundle_module} is for Python 3.11, and the environment has Python 3.9: "
+    )
+    with pytest.raises(AssertionError, match=r"numpy\.core\._multiarray_umath"):
+        typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'")
+
+
+def test_an_environment_that_a_variable_names(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1")
+    (folder / ".venv").rename(folder / "own")
+    assert find(person, folder, stack.bundle_module) == []
+    for value in ("own", str(folder / "own")):
+        (found,) = find(person, folder / "src", stack.bundle_module, UV_PROJECT_ENVIRONMENT=value)
+        assert found["where"] == str(folder / "own")
+    # One of stackenv's has its own rules.
+    person.stackenv("create", "it", load=stack.bundle_module)
+    prefix = str(person.home / "venvs/it-1.0")
+    assert find(person, folder, stack.bundle_module, UV_PROJECT_ENVIRONMENT=prefix) == []
+    (folder / ".venv").symlink_to(prefix)
+    assert find(person, folder, stack.bundle_module) == []
+
+
+def test_how_far_up_it_looks(person: Person, stack: Stack, project: Where) -> None:
+    # A member of a workspace has no environment of its own.
+    folder = project("numpy==2.1.1")
+    (folder / "src/pyproject.toml").write_text("this is [no TOML")
+    assert len(find(person, folder / "src/deep", stack.bundle_module)) == 1
+    # Above the home is nobody's project.
+    above = person.home.parent
+    (above / "pyproject.toml").touch()
+    (folder / ".venv").rename(above / ".venv")
+    assert find(person, folder, stack.bundle_module) == []
+    assert find(person, person.home, stack.bundle_module) == []
+    assert len(find(person, above, stack.bundle_module)) == 1
+    (above / ".venv").rename(person.home / ".venv")
+    (person.home / "pyproject.toml").touch()
+    assert len(find(person, folder / "src", stack.bundle_module)) == 1
+
+
+def spoil_file(own: Path) -> None:
+    shutil.rmtree(own)
+    own.touch()
+
+
+def spoil_link(own: Path) -> None:
+    shutil.rmtree(own)
+    own.symlink_to("gone")
+
+
+def spoil_python(own: Path) -> None:
+    (own / "bin/python").unlink()
+    (own / "bin/python").symlink_to("/gone/python3.11")
+
+
+def spoil_packages(own: Path) -> None:
+    shutil.rmtree(own / "lib")
+
+
+@pytest.mark.parametrize("spoil", [spoil_file, spoil_link, spoil_python, spoil_packages])
+def test_what_is_no_environment_is_left_alone(
+    person: Person, stack: Stack, project: Where, spoil: Callable[[Path], None]
+) -> None:
+    folder = project("numpy==2.1.1")
+    spoil(folder / ".venv")
+    assert find(person, folder, stack.bundle_module) == []
+
+
+def test_an_environment_that_cannot_be_read(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1")
+    own = folder / ".venv"
+    if os.geteuid() == 0:
+        # Root reads everything: it is another user's instead.
+        os.chown(own, 65534, -1)
+        (found,) = find(person, folder, stack.bundle_module)
+        assert f"{own} belongs to nobody" in found["what"]
+    else:
+        own.chmod(0)
+        assert find(person, folder, stack.bundle_module) == []
+        own.chmod(0o700)
+
+
+def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1")
+    ran = person.home / "ran"
+    python = folder / ".venv/bin/python"
+    python.unlink()
+    python.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    python.chmod(0o755)
+    (folder / ".venv/bin").chmod(0o777)
+    (found,) = find(person, folder, stack.bundle_module)
+    assert found["level"] == "unchecked"
+    assert f"everybody can write {folder}/.venv/bin" in found["what"]
+    assert not ran.exists()
+    (folder / ".venv/bin").chmod(0o755)
+    (found,) = find(person, folder, stack.bundle_module)
+    assert "this could not be checked" in found["what"]
+    assert ran.exists()
+
+
+def test_a_folder_that_is_gone(person: Person, stack: Stack) -> None:
+    gone = person.home / "gone"
+    gone.mkdir()
+    said = typed(person, stack.bundle_module, gone, f"rmdir {gone}; {COMMAND} check --json || true")
+    assert [found for found in json.loads(said) if found["rule"] in (RULE, "unchecked")] == []
+
+
+def test_without_a_project_it_takes_two_looks_at_each_folder(person: Person, tmp_path: Path) -> None:
+    deep = person.home / "a/b/c/d"
+    deep.mkdir(parents=True)
+
+    def count(folder: Path) -> int:
+        trace = tmp_path / "trace"
+        done = subprocess.run(
+            ["strace", "-f", "-qq", "-e", "trace=%file", "-o", str(trace), COMMAND, "check", "--json"],
+            env=person.environ,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return sum(str(person.home) in line for line in trace.read_text().splitlines())
+
+    count(person.home)
+    assert count(deep) - count(person.home) == 4 * 2
