@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
 import yaml
 from people import VERSION, Person
 
@@ -66,3 +67,33 @@ def test_a_record_that_is_gone(owner: Person) -> None:
     (place / "stackenv/record.json").unlink()
     done = owner.stackenv("export", "gone", status=1)
     assert (done.stdout, "hint: " in done.stderr) == ("", True)
+
+
+def read_held(text: str) -> list[str]:
+    """Return what the lines of a pyproject.toml have uv hold, and nothing else may be in them."""
+    # Of the standard library since Python 3.11.
+    found = pytest.importorskip("tomllib").loads(text)
+    assert [*found, *found["tool"], *found["tool"]["uv"]] == ["tool", "uv", "constraint-dependencies"]
+    held: list[str] = found["tool"]["uv"]["constraint-dependencies"]
+    return held
+
+
+def test_what_a_project_of_uv_is_to_hold(owner: Person) -> None:
+    text = owner.stackenv("export", "biopy", "--format", "uv").stdout
+    assert read_held(text) == ["tiny-stack==1.0"]
+    assert '    "tiny-stack==1.0",  # Bundle/1\n' in text
+
+
+def test_what_a_module_calls_itself_stays_in_its_comment(owner: Person) -> None:
+    prefix = owner.create("odd")
+    record = json.loads((prefix / "stackenv/record.json").read_text())
+    record["pinned"] = [["tiny-stack", '1.0"]\n', "Bundle/1\nevil = 1"]]
+    (prefix / "stackenv/record.json").write_text(json.dumps(record))
+    text = owner.stackenv("export", "odd", "--format", "uv").stdout
+    assert read_held(text) == ['tiny-stack==1.0"]\n']
+
+
+def test_an_environment_that_holds_nothing(owner: Person) -> None:
+    owner.create("free", "--os-python", module="Extra/1")
+    done = owner.stackenv("export", "free", "--format", "uv", status=1)
+    assert (done.stdout, "free/1.0 has no packages of modules to hold" in done.stderr) == ("", True)

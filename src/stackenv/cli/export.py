@@ -15,10 +15,11 @@ from stackenv.output import print_text
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["record", "requirements", "environment"]),
+    type=click.Choice(["record", "requirements", "environment", "uv"]),
     default="record",
     show_default=True,
-    help="Write the whole record (YAML), pip's requirements, or conda's environment.yml.",
+    help="Write the whole record (YAML), pip's requirements, conda's environment.yml, or the versions that a "
+    "project of uv is to hold (pyproject.toml).",
 )
 @shared_option
 def export(name: str, form: str, shared: Path | None) -> None:
@@ -29,6 +30,7 @@ def export(name: str, form: str, shared: Path | None) -> None:
       stackenv export biopy
       stackenv export biopy --format requirements > requirements.txt
       stackenv export biopy --format environment > environment.yml
+      stackenv export biopy --format uv >> pyproject.toml
     """
     from stackenv.environments.context import open_context, recover
     from stackenv.lifecycle.export import export_environment

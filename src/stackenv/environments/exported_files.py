@@ -1,7 +1,8 @@
-"""What pip and conda take to make an environment again: requirements, an environment.yml."""
+"""What pip, conda and uv take: requirements, an environment.yml, what a project of uv is to hold."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,17 @@ def render_environment(record: Record, context: Context) -> str:
         "dependencies": [*dependencies, *([{"pip": pip}] if pip else [])],
     }
     return render_comments(record) + render_yaml(data)
+
+
+def render_uv(record: Record) -> str:
+    """Return the lines of a pyproject.toml by which uv holds what the modules bring, in a project.
+
+    uv reads constraints of a project there alone (uv documentation, "constraint-dependencies"); strings of
+    JSON are strings of TOML, too.
+    """
+    lines = [
+        f"    {json.dumps(f'{name}=={version}', ensure_ascii=False)},  # {' '.join(module.split())}\n"
+        for name, version, module in record.pinned
+    ]
+    comment = f"# What the modules of {record.full_name} bring: stackenv export {record.name} --format uv\n"
+    return f"[tool.uv]\n{comment}constraint-dependencies = [\n{''.join(lines)}]\n"

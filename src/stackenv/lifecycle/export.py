@@ -1,4 +1,4 @@
-"""What an environment is made of, as text: all that is known, pip's requirements, conda's environment.yml."""
+"""What an environment is made of, as text: all that is known, or what pip, conda and uv take."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.environments.context import Context
-from stackenv.environments.exported_files import render_environment, render_requirements, render_yaml
+from stackenv.environments.exported_files import (
+    render_environment,
+    render_requirements,
+    render_uv,
+    render_yaml,
+)
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
+from stackenv.errors import StackenvError
 from stackenv.lifecycle.requirements import read_contents
 from stackenv.record import Record, hide_credentials, write_record_text
 
@@ -31,7 +37,25 @@ def render(form: str, record: Record, context: Context) -> str:
         return render_requirements(record)
     if form == "environment":
         return render_environment(record, context)
+    if form == "uv":
+        return render_uv(require_held(record))
     return render_record(record)
+
+
+def require_held(record: Record) -> Record:
+    """Return `record`.
+
+    Raises
+    ------
+    StackenvError
+        When it holds nothing: an empty list in a project would hold nothing either, without a word.
+    """
+    if record.pinned:
+        return record
+    raise StackenvError(
+        f"{record.full_name} has no packages of modules to hold",
+        "an environment holds what its modules bring: stackenv create NAME -m MODULE",
+    )
 
 
 def render_record(record: Record) -> str:

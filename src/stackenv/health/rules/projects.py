@@ -220,7 +220,7 @@ def list_theirs(clashes: Iterable[Clash]) -> str:
 
 
 def advise(account: Account) -> str:
-    """Return what to type for the modules' packages, in the personal module that is loaded or in a new one."""
+    """Return what to type for the modules' packages, in the personal module that is loaded or a new one."""
     install = "uv pip install -r pyproject.toml, and python instead of uv run"
     active = account.environ.get("VIRTUAL_ENV", "")
     if active and has(Path(active), RECORD_FILE):
