@@ -64,15 +64,20 @@ python script.py
 """
 FULL = """\
 #!/bin/bash
-#SBATCH --job-name=biopy
+#SBATCH --job-name=deep
 #SBATCH --partition=gpu
 #SBATCH --account=paygo
 #SBATCH --nodes=2-4
 #SBATCH --ntasks=8
 #SBATCH --cpus-per-task=4
+#SBATCH --gpus=a100:2
 #SBATCH --mem=8G
 #SBATCH --time=1-12
 #SBATCH --array=1-20%5
+#SBATCH --output=%x-%j.out
+#SBATCH --qos=long
+#SBATCH --exclusive
+#SBATCH --gres=gpu:1
 # Written"""
 # What words can hold that a shell, sbatch or Lmod takes for its own.
 HOSTILE = [
@@ -127,7 +132,8 @@ def test_the_script_word_by_word(owner: Person) -> None:
 
 def test_all_that_can_be_asked_for(owner: Person) -> None:
     words = (
-        "--partition gpu --account paygo --nodes 2-4 --ntasks 8 --cpus 4 --mem 8G --time 1-12 --array 1-20%5"
+        "--partition gpu --account paygo --nodes 2-4 --ntasks 8 --cpus 4 --mem 8G --time 1-12 --array 1-20%5 "
+        "--gpus a100:2 -J deep -o %x-%j.out --sbatch qos=long --sbatch exclusive --sbatch=--gres=gpu:1"
     )
     script = owner.stackenv("job", "biopy/1.0", *words.split(), "--", "python", "script.py").stdout
     assert script.startswith(FULL)

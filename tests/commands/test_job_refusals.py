@@ -31,6 +31,7 @@ BREAKING = ("", "a b", "a\nexit", "a'", 'a"', "a#", "a\\", "a\t", "\x1b[1m")
     [
         *(("time", value) for value in BREAKING),
         *((option, "a\nexit") for option in ("partition", "account", "nodes", "mem", "array")),
+        *((option, "a\nexit") for option in ("gpus", "job-name", "output", "sbatch")),
     ],
 )
 def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: str, value: str) -> None:
@@ -46,6 +47,9 @@ def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: s
         ("mem", "8 GB", "give one word without spaces"),
         ("mem", "8Gi", "--mem 8G"),
         ("array", "1..20", "--array 1-20"),
+        ("gpus", "two", "--gpus 1"),
+        ("sbatch", "-N2", "--sbatch gres=gpu:1"),
+        ("sbatch", "qos=", "--sbatch gres=gpu:1"),
     ],
 )
 def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
@@ -82,3 +86,17 @@ def test_an_unknown_environment(owner: Person) -> None:
 def test_submitting_where_there_is_no_sbatch(owner: Person, tmp_path: Path) -> None:
     done = owner.stackenv("job", "biopy", "--submit", "--", "python", status=1, PATH=str(tmp_path))
     assert done.stderr.startswith("stackenv: the job was not submitted: there is no sbatch on PATH\n\nhint: ")
+
+
+def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
+    asked = ("job", "biopy", "--output", "no-such/%j.out")
+    done = owner.stackenv(*asked, "--", "python", "x")
+    assert done.stderr == (
+        "stackenv: WARNING: the folder no-such of --output does not exist: Slurm makes none, and the job "
+        "fails without output; type: mkdir -p no-such\n"
+    )
+    done = owner.stackenv(*asked, "--submit", "--", "python", "x", status=2)
+    assert "nothing was submitted" in done.stderr and "hint: mkdir -p no-such" in done.stderr
+    (owner.home / "there").mkdir()
+    for output in ("there/%j.out", "%x/%j.out", "job.out"):
+        assert owner.stackenv("job", "biopy", "--output", output, "--", "python", "x").stderr == ""

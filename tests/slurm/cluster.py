@@ -20,6 +20,7 @@ from built import LMOD, WORK
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "unshare", "nsenter")
 # Above them, what a job asks for is refused.
 NODE_CPUS, NODE_MEMORY_MB = 12, 2000
+GPU_DEVICES = ("/dev/null", "/dev/zero")
 INIT = Path(LMOD).parents[1] / "init"
 FREEZER = Path("/sys/fs/cgroup/freezer")
 CONFIGURATION = """\
@@ -31,6 +32,7 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/run/munge
 ProctrackType=proctrack/{proctrack}
 TaskPlugin=task/none
+GresTypes=gpu
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
@@ -205,11 +207,13 @@ def write_configuration(folder: Path, ports: list[int], nodes: tuple[str, ...]) 
     host = socket.gethostname().split(".")[0]
     lines = [
         f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={NODE_CPUS} "
-        f"RealMemory={NODE_MEMORY_MB}"
+        f"RealMemory={NODE_MEMORY_MB} Gres=gpu:{len(GPU_DEVICES)}"
         for node, port in zip(nodes, ports[1:])
     ]
     proctrack = "cgroup" if os.access(FREEZER / "cgroup.procs", os.W_OK) else "linuxproc"
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n")
+    # Slurm counts them by their devices: these stand in for GPUs.
+    (folder / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in GPU_DEVICES))
     (folder / "slurm.conf").write_text(
         CONFIGURATION.format(
             folder=folder, host=host, ports=ports, proctrack=proctrack, nodes="\n".join(lines)

@@ -93,6 +93,17 @@ def test_the_output_is_told_wherever_it_goes(cluster: Cluster) -> None:
     assert file.read_text() == "ran in biopy-1.0\n"
 
 
+def test_gpus_that_are_other_devices_name_output_and_any_other_option_are_slurms(cluster: Cluster) -> None:
+    asked = "--gpus 2 --job-name deep --output %x-%j.txt --sbatch comment=seen --sbatch exclusive"
+    told = """'echo "$SLURM_JOB_NAME $SLURM_GPUS"; scontrol show job "$SLURM_JOB_ID"'"""
+    answer = cluster.log_in(f"export SBATCH_GPUS=1; stackenv job biopy {asked} --submit -- sh -c {told}")
+    number = answer.stdout.strip()
+    job = cluster.wait(number)
+    assert job.output.splitlines()[0] == "deep 2", answer.stderr
+    assert (cluster.home / f"deep-{number}.txt").read_text() == job.output
+    assert "Comment=seen" in job.output and "OverSubscribe=NO" in job.output
+
+
 def test_the_jobs_of_an_array_run_at_once_and_each_has_its_output(cluster: Cluster) -> None:
     folder = cluster.home / "counted"
     folder.mkdir()

@@ -18,6 +18,7 @@ SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort=1
 SlurmdPort=2
 AuthType=auth/munge
+SelectType=select/cons_tres
 MessageTimeout=1
 NodeName=localhost
 PartitionName=any Nodes=ALL
@@ -26,6 +27,7 @@ TIMES = "120 90:30 2:00:00 2:0:0 1-12 1-12:30 1-12:30:15 0 INFINITE unlimited -1
 NO_TIMES = "2h 2d 1d12h 90min 1.5 1.5h 1:2:3:4 1-2-3 :30 +5 two 2:00:00h"
 MEMORIES, NO_MEMORIES = "8G 8g 8GB 8000 8k 8KB 8T 0", "8Gi 1.5G 8P x G -8 8G8"
 NODES, NO_NODES = "2 1-3 2k 1-3k 0", "x 1,x a-b 1.5"
+GPUS, NO_GPUS = "1 a100:2 v100=1 a100:1,v100:2", "two a100: 1.5 :2 1,"
 ARRAYS, NO_ARRAYS = "1-20 1-20%4 1,3,7 1-20:2 0 1-9:2%3", "x %2 1- 1..9 1-20% 1;2"
 
 
@@ -39,6 +41,7 @@ def values(option: str, text: str) -> list[tuple[str, str]]:
         *values("time", f"{TIMES} {NO_TIMES}"),
         *values("mem", f"{MEMORIES} {NO_MEMORIES}"),
         *values("nodes", NODES),
+        *values("gpus", GPUS),
     ],
 )
 def test_it_is_of_one_mind_with_sbatch(option: str, value: str, tmp_path: Path) -> None:
@@ -58,7 +61,13 @@ def test_it_is_of_one_mind_with_sbatch(option: str, value: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [*values("nodes", NO_NODES), *values("array", NO_ARRAYS), *values("time", NO_TIMES)]
+    ("option", "value"),
+    [
+        *values("nodes", NO_NODES),
+        *values("array", NO_ARRAYS),
+        *values("time", NO_TIMES),
+        *values("gpus", NO_GPUS),
+    ],
 )
 def test_what_only_slurms_controller_would_refuse_is_refused(option: str, value: str) -> None:
     assert f"--{option} " in describe_fault(option, value)

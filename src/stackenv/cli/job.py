@@ -24,8 +24,24 @@ def check_value(_context: click.Context, option: click.Parameter, value: str | N
 
     if value is None:
         return ""
-    require_value(str(option.name), value)
+    require_value(name_option(str(option.name)), value)
     return value
+
+
+def check_others(
+    _context: click.Context, _option: click.Parameter, words: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the words behind --sbatch, each an option of sbatch."""
+    from stackenv.slurm.values import require_value
+
+    for word in words:
+        require_value("sbatch", word)
+    return words
+
+
+def name_option(parameter: str) -> str:
+    """Return how sbatch spells the option of the `parameter` that click has made of it."""
+    return parameter.replace("_", "-")
 
 
 def sbatch_option(*names: str, text: str, completer: Completer | None = None) -> Callable[[Command], Command]:
@@ -83,6 +99,17 @@ class JobCommand(click.Command):
 @sbatch_option("--mem", text="Memory on each node, such as 8G.")
 @sbatch_option("--time", "-t", text="Time limit, such as 2:00:00 or 1-12 (days-hours).")
 @sbatch_option("--array", "-a", text="Submit one job for each number, such as 1-20.")
+@sbatch_option("--gpus", "-G", text="Number of GPUs of the job, such as 1, or of a type: a100:2.")
+@sbatch_option("--job-name", "-J", text="Name of the job (default: that of the environment).")
+@sbatch_option("--output", "-o", text="File for its output; %j is the number of the job.")
+@click.option(
+    "--sbatch",
+    "others",
+    multiple=True,
+    metavar="OPTION",
+    callback=check_others,
+    help="Another option of sbatch: --sbatch qos=long, --sbatch exclusive.",
+)
 @click.option("--submit", "submit_it", is_flag=True, help="Submit the script with sbatch; print the job ID.")
 @shared_option
 def job(
@@ -91,6 +118,7 @@ def job(
     ntasks: int | None,
     cpus: int,
     submit_it: bool,
+    others: tuple[str, ...],
     shared: Path | None,
     **asked: str,
 ) -> None:
@@ -99,14 +127,15 @@ def job(
     The script runs the command in the environment, and does not depend on what is loaded where it is
     submitted. The command is run as you type it here: the script expands nothing in it. In an array it finds
     its number in SLURM_ARRAY_TASK_ID. Put further options of sbatch in front of the script; with nodes and
-    tasks that are given there, and not here, the command is started once, as mpirun wants it.
+    tasks that are given there, and not here, the command is started once, as mpirun wants it. Nor is srun
+    put before the command for what --sbatch asks for.
 
     \b
     Example:
       stackenv job biopy --cpus 4 --time 2:00:00 -- python script.py > job.sh; sbatch job.sh
       stackenv job biopy --submit -- python script.py
       stackenv job biopy --array 1-20 -- bash -c 'python script.py "$SLURM_ARRAY_TASK_ID"'
-      stackenv job biopy -- python script.py | sbatch --gpus=1
+      stackenv job biopy --gpus 1 --sbatch qos=long --output logs/%j.out -- python train.py
     """
     from stackenv.environments.context import open_context, recover
     from stackenv.slurm.job import JobRequest
@@ -115,14 +144,36 @@ def job(
 
     context = open_context(shared)
     recover(context)
-    script = write_script(context, name, JobRequest(ntasks=ntasks or 0, cpus=cpus, **asked), command)
-    typed = [option for option, value in asked.items() if value]
+    request = JobRequest(ntasks=ntasks or 0, cpus=cpus, others=others, **asked)
+    script = write_script(context, name, request, command)
+    typed = [name_option(option) for option, value in asked.items() if value]
+    require_output_folder(request.output, submit_it)
     if submit_it:
         show(submit(script, context.environ, typed, context.configuration.jobs.account_hint or ""))
         return
     for variable in list_stronger(context.environ, typed):
         tell(f"{variable} is set here, and sbatch takes it before the script: unset {variable}, or --submit")
     print_text(script)
+
+
+def require_output_folder(output: str, submit_it: bool) -> None:
+    """Say that the folder of the file `output` is not there: Slurm makes none, and such a job fails mutely.
+
+    Raises
+    ------
+    UsageError
+        When the job is to be submitted; a script that is printed may go to another place first.
+    """
+    folder = Path(output).parent
+    if not output or "%" in str(folder) or folder.is_dir():
+        return
+    what = (
+        f"the folder {folder} of --output does not exist: Slurm makes none, and the job fails without output"
+    )
+    hint = f"mkdir -p {shlex.quote(str(folder))}"
+    if submit_it:
+        raise UsageError(f"{what}; nothing was submitted", hint)
+    tell(f"WARNING: {what}; type: {hint}")
 
 
 def show(job: Submitted) -> None:

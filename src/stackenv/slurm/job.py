@@ -38,6 +38,8 @@ class JobRequest:
         For each task.
     ntasks
         0 where it is left to Slurm.
+    others
+        Further options of sbatch, as words: NAME or NAME=VALUE.
     """
 
     partition: str = ""
@@ -48,6 +50,10 @@ class JobRequest:
     mem: str = ""
     time: str = ""
     array: str = ""
+    gpus: str = ""
+    job_name: str = ""
+    output: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def node_count(self) -> int:
@@ -159,14 +165,24 @@ def list_inherited(request: JobRequest) -> tuple[str, ...]:
 def describe_directives(name: str, request: JobRequest, settings: JobSettings) -> tuple[tuple[str, str], ...]:
     """Return the options of sbatch, the site's defaults where nothing else was asked for."""
     asked = (
-        ("job-name", name),
+        ("job-name", request.job_name or name),
         ("partition", request.partition or ",".join(settings.partitions)),
         ("account", request.account),
         ("nodes", request.nodes),
         ("ntasks", str(request.task_count or "")),
         ("cpus-per-task", str(request.cpus)),
+        ("gpus", request.gpus),
         ("mem", request.mem),
         ("time", request.time or settings.time or ""),
         ("array", request.array),
+        ("output", request.output),
     )
-    return tuple((option, value) for option, value in asked if value)
+    given = tuple((option, value) for option, value in asked if value)
+    # Last: of two that say the same sbatch takes the later one.
+    return (*given, *(split_option(word) for word in request.others))
+
+
+def split_option(word: str) -> tuple[str, str]:
+    """Return name and value of the option of sbatch that is in one `word`; the value is empty without one."""
+    name, _, value = word.partition("=")
+    return name[2:] if name.startswith("--") else name, value

@@ -82,7 +82,7 @@ def write_script(context: Context, name: str, request: JobRequest, command: tupl
 
 def render_job(spec: JobSpec) -> str:
     """Return the script; what Slurm reads of it comes before the first command."""
-    lines = ["#!/bin/bash", *(f"#SBATCH --{option}={value}" for option, value in spec.directives)]
+    lines = ["#!/bin/bash", *map(render_directive, spec.directives)]
     if spec.account_hint:
         lines.append(f"# --account: {spec.account_hint}")
     lines += [*spec.header, "# Written by `stackenv job`. Change what you like; to submit it: sbatch FILE"]
@@ -94,6 +94,12 @@ def render_job(spec: JobSpec) -> str:
         render_command(spec.command),
     )
     return "\n".join(parts)
+
+
+def render_directive(directive: tuple[str, str]) -> str:
+    """Return the line by which sbatch reads an option, with its value if it has one."""
+    option, value = directive
+    return f"#SBATCH --{option}={value}" if value else f"#SBATCH --{option}"
 
 
 def render_inherited(spec: JobSpec) -> str:

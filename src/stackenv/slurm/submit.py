@@ -28,6 +28,9 @@ STRONGER = {
     "mem": ("SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU", "SBATCH_MEM_PER_NODE"),
     "time": ("SBATCH_TIMELIMIT",),
     "array": ("SBATCH_ARRAY_INX",),
+    "gpus": ("SBATCH_GPUS",),
+    "job-name": ("SBATCH_JOB_NAME",),
+    "output": ("SBATCH_OUTPUT",),
 }
 # By what Slurm says, the first that fits (slurm_strerror(3)): an account's refusal names partitions too.
 LIMIT = (

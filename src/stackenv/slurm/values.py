@@ -11,6 +11,7 @@ from stackenv.errors import UsageError
 VALUE = re.compile(r"""[^\s"'\\#]+""")
 TIMES = "minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds]"
 RANGE = r"\d+(?:-\d+(?::\d+)?)?"
+GPUS = r"(?:[A-Za-z][\w.-]*[:=])?\d+"
 # sbatch(1) 22.05; of nodes also what 23.02 has added, lists and steps. What is right in form, and too much
 # or none at this site, Slurm itself says.
 FORMS = {
@@ -26,6 +27,12 @@ FORMS = {
     "array": (
         re.compile(rf"{RANGE}(?:,{RANGE})*(?:%\d+)?"),
         "--array 1-20, --array 1,3,7 or, four at a time, --array 1-20%4",
+    ),
+    "gpus": (re.compile(rf"{GPUS}(?:,{GPUS})*"), "--gpus 1, or of a type: --gpus a100:2"),
+    # What an #SBATCH line has: with a value or without, as sbatch's own long options are spelled.
+    "sbatch": (
+        re.compile(r"(?:--)?[a-z][a-z0-9-]+(?:=\S+)?"),
+        "one option of sbatch, in one word: --sbatch gres=gpu:1, --sbatch exclusive",
     ),
 }
 # As people write a time elsewhere: 2h, 1d12h, 90min, 1.5h.
