@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 @user_site_option
 @no_build_isolation_option
 @click.option("--with-pip", is_flag=True, help="Copy pip into the environment (1,500 files).")
+@click.option("--uv", is_flag=True, help="Install the packages with uv if it is there, which is faster.")
 @no_carry_option
 @no_stubs_option
 @click.option("--os-python", is_flag=True, help="Use the operating system's Python.")

@@ -93,6 +93,14 @@ class Stack:
             and (sees_base or not self.is_base(p))
         )
 
+    def list_missing(self, names: Sequence[str], sees_base: bool) -> tuple[str, ...]:
+        """Return which of the packages `names` an environment does not find in the stack.
+
+        Unless it `sees_base`, it does not find what the base Python has in its own folders.
+        """
+        found = {canonicalize_name(p.name) for p in self.packages if sees_base or not self.is_base(p)}
+        return tuple(name for name in names if canonicalize_name(name) not in found)
+
     @property
     def is_on_os_python(self) -> bool:
         """Tell whether its Python is the operating system's."""

@@ -6,9 +6,10 @@ import shlex
 from pathlib import Path
 
 from stackenv.environments.context import Context
+from stackenv.environments.install_failure import explain_failure
 from stackenv.environments.installer import describe_pip_call, run_installer
 from stackenv.environments.own_packages import read_owners
-from stackenv.environments.venv_install import ELSEWHERE, constrained, explain_failure
+from stackenv.environments.venv_install import ELSEWHERE, constrained
 from stackenv.environments.working import working_in
 from stackenv.errors import InstallError, StackenvError
 from stackenv.jupyter.ipykernel import IPyKernel, Start, probe_ipykernel

@@ -18,11 +18,13 @@ from stackenv.environments.conda_environment import (
     tell_python_modules,
 )
 from stackenv.environments.context import Context, open_context
+from stackenv.environments.install_failure import NO_BUILD_ISOLATION
 from stackenv.environments.module_update import open_store
 from stackenv.environments.places import choose_path
-from stackenv.environments.stack import choose_base, describe_origin
+from stackenv.environments.stack import Stack, choose_base, describe_origin
 from stackenv.environments.stubs import choose_stubs_off, with_stubs
-from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION
+from stackenv.environments.uv import choose_uv
+from stackenv.environments.venv_install import BUILD_TOOLS
 from stackenv.environments.working import working_in
 from stackenv.errors import UsageError, quote_word
 from stackenv.lifecycle.making import Made, Making
@@ -50,6 +52,7 @@ class CreateRequest:
     user_site: bool = False
     no_build_isolation: bool = False
     with_pip: bool = False
+    uv: bool = False
     carry: bool = True
     stubs: bool = True
     os_python: bool = False
@@ -75,6 +78,11 @@ class CreateRequest:
                 "--user-site goes with --system-site-packages only: without, Python leaves ~/.local out",
                 "leave out one of --user-site and --no-system-site-packages",
             )
+        if self.uv and not self.stubs:
+            raise UsageError(
+                "--uv goes without --no-stubs: by stubs alone uv sees what the modules bring",
+                "leave out one of --uv and --no-stubs",
+            )
         for package in self.packages:
             check_package(package)
 
@@ -88,6 +96,7 @@ class CreateRequest:
             "--os-python": self.os_python,
             "--no-build-isolation": self.no_build_isolation,
             "--no-system-site-packages": not self.system_site_packages,
+            "--uv": self.uv,
         }
         for option, value in given.items():
             if value:
@@ -107,6 +116,7 @@ class CreateRequest:
             "--no-carry": not self.carry,
             "--no-stubs": not self.stubs,
             "--with-pip": self.with_pip,
+            "--uv": self.uv,
         }
         for option, value in given.items():
             if value:
@@ -115,11 +125,11 @@ class CreateRequest:
                     f"leave out --conda or {option}",
                 )
 
-    def pip_calls(self) -> tuple[tuple[str, ...], ...]:
-        """Return what pip is to install, as it wants it, one call after the other.
+    def describe_calls(self, stack: Stack) -> tuple[tuple[str, ...], ...]:
+        """Return what pip or uv is to install, as both want it, one call after the other.
 
-        A build that is not isolated sees what was installed before it: what nearly all builds need,
-        then the packages as they were named. What it makes fits this stack, and must not be cached.
+        A build that is not isolated sees `stack`, and what was installed before it: what nearly all builds
+        need, then the packages as they were named. What it makes fits this stack, and must not be cached.
         """
         files = [("-r", str(file.absolute())) for file in self.requirements]
         if not files and not self.packages:
@@ -127,10 +137,12 @@ class CreateRequest:
         if not self.no_build_isolation:
             return (tuple(word for words in (*files, self.packages) for word in words),)
         each = (*((package,) for package in self.packages), *files)
-        return (BUILD_TOOLS, *((NO_BUILD_ISOLATION, "--no-cache-dir", *words) for words in each))
+        tools = stack.list_missing(BUILD_TOOLS, self.system_site_packages)
+        calls = ((NO_BUILD_ISOLATION, "--no-cache-dir", *words) for words in each)
+        return (*([tools] if tools else []), *calls)
 
     def describe_installing(self) -> str:
-        """Return what is being done while pip or conda installs, for people."""
+        """Return what is being done while pip, uv or conda installs, for people."""
         files = ", ".join(file.name for file in self.requirements)
         packages = format_count(len(self.packages), "package") if self.packages else ""
         what = " and ".join(filter(None, (packages, files and f"what {files} lists")))
@@ -204,7 +216,7 @@ def create_new(request: CreateRequest, dry_run: bool) -> Made:
 
 
 def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:
-    """Return the making of a venv, and the steps that install packages."""
+    """Return the making of a venv, and the step that installs packages, if there are any."""
     path = choose_path(request.name, request.version, request.path, context)
     stack = choose_base(request.modules, request.python_version, request.os_python, context)
     record = Record(
@@ -224,10 +236,13 @@ def plan_venv(request: CreateRequest, context: Context) -> tuple[Making, list[St
     )
     record = with_stubs(record, stack, context.configuration.personal)
     new = Making(record, stack, context, request.system_site_packages)
-    calls = request.pip_calls()
-    sentence = f"install with pip: {'; '.join(' '.join(words) for words in calls)}"
-    install = Step(sentence, lambda: new.install_with_pip(calls), doing=request.describe_installing())
-    return new, [install] if calls else []
+    calls = request.describe_calls(stack)
+    if not calls:
+        return new, []
+    uv = choose_uv(record, stack, context) if request.uv else None
+    words = "; ".join(" ".join(call) for call in calls)
+    sentence = f"install with {'uv' if uv else 'pip'}: {words}"
+    return new, [Step(sentence, lambda: new.install(calls, uv), doing=request.describe_installing())]
 
 
 def plan_conda(request: CreateRequest, context: Context) -> tuple[Making, list[Step]]:

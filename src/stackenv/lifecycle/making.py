@@ -29,6 +29,7 @@ from stackenv.environments.places import (
 from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
 from stackenv.environments.stubs import describe_stub_files, list_new_stub_files
+from stackenv.environments.uv import Uv
 from stackenv.environments.venv_install import (
     complete_record,
     environment_of,
@@ -208,15 +209,18 @@ class Making:
     def _capture(self) -> None:
         self.record = capture_record(self.record, self.context)
 
-    def install_with_pip(self, calls: Sequence[Sequence[str]]) -> None:
-        """Have the venv's pip install the arguments of each of `calls`.
+    def install(self, calls: Sequence[Sequence[str]], uv: Uv | None) -> None:
+        """Have `uv`, or without it the venv's pip, install the arguments of each of `calls`.
 
         Raises
         ------
         InstallError
             When it fails.
         """
-        install_packages(self.record, calls, self.environ, self.reports)
+        if uv:
+            uv.install(self.record, calls, self.environ)
+        else:
+            install_packages(self.record, calls, self.environ, self.reports)
         self.tell_replaced()
 
     def tell_replaced(self) -> None:

@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from stackenv.conda.packages import read_packages
+from stackenv.environments.install_failure import NO_BUILD_ISOLATION
 from stackenv.environments.module import IN_EVERY_VENV
 from stackenv.environments.own_packages import (
     describe_requirement,
@@ -26,7 +27,7 @@ from stackenv.environments.own_packages import (
 )
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.environments.stack import Stack
-from stackenv.environments.venv_install import BUILD_TOOLS, NO_BUILD_ISOLATION, install_packages
+from stackenv.environments.venv_install import BUILD_TOOLS, install_packages
 from stackenv.errors import InstallError, UnreachableError
 from stackenv.lifecycle.conda_calls import read_answer, run_conda
 from stackenv.output import format_count, tell

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.carried import renew_libraries
 from stackenv.environments.context import Context
+from stackenv.environments.install_failure import find_pinned
 from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
 from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
 from stackenv.environments.places import plan_access
@@ -25,7 +26,6 @@ from stackenv.environments.venv_install import (
     can_report,
     constrained,
     environment_of,
-    find_pinned,
     read_pip_version,
 )
 from stackenv.errors import InstallError, StackenvError, quote_word

@@ -1,0 +1,144 @@
+"""The user's or a module's uv: which it is, and how it installs packages into a venv in the place of pip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackenv import STACKENV_UUID
+from stackenv.environments.constraints import constraints_url
+from stackenv.environments.context import Context
+from stackenv.environments.install_failure import NO_BUILD_ISOLATION, UV, explain_failure
+from stackenv.environments.installer import run_installer
+from stackenv.environments.stack import Stack
+from stackenv.errors import explain
+from stackenv.output import tell
+from stackenv.record import Record
+
+HOW_TO_GET = "`module spider uv` or https://docs.astral.sh/uv/getting-started/installation/"
+# uv's isolated builds see what the modules put there, as an old setuptools; pip's do not.
+OF_MODULES = ("PYTHONPATH", "EBPYTHONPREFIXES")
+# A uv that gives no sign of life in that time is none to wait for.
+TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Uv:
+    """A uv that starts.
+
+    Parameters
+    ----------
+    path
+        Of the program.
+    copies
+        Whether it copies files out of its cache: hard links would be between two file systems, or would
+        give the cache's files to a project's group.
+    """
+
+    path: str
+    copies: bool
+
+    def install(self, record: Record, calls: Sequence[Sequence[str]], environ: Mapping[str, str]) -> None:
+        """Install the arguments of each of `calls` into the venv of `record`, one after the other.
+
+        Raises
+        ------
+        InstallError
+            When uv fails; its words are read for what the constraints have to do with it.
+        """
+        python = f"{record.path}/bin/python"
+        # `reinstall` in a uv.toml would put packages of an index over those of the modules.
+        command = (self.path, "pip", "install", "--color", "never", "--no-reinstall", "--python", python)
+        for arguments in calls:
+            within = self.describe_environ(record, environ, NO_BUILD_ISOLATION in arguments)
+            status, said = run_installer((*command, *arguments), within)
+            if status:
+                raise explain_failure(record, arguments, said, status, UV)
+
+    def describe_environ(
+        self, record: Record, environ: Mapping[str, str], builds_see_stack: bool
+    ) -> dict[str, str]:
+        """Return `environ` as uv is to see it for the venv of `record`."""
+        # A path among the packages is one from the current folder.
+        left_out = ("UV_WORKING_DIR", *(() if builds_see_stack else OF_MODULES))
+        within = {name: value for name, value in environ.items() if name not in left_out}
+        constraints = " ".join(filter(None, (constraints_url(record), within.get("UV_CONSTRAINT", ""))))
+        if constraints:
+            within["UV_CONSTRAINT"] = constraints
+        if self.copies:
+            within["UV_LINK_MODE"] = "copy"
+        return {**within, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_NO_WRAP": "1"}
+
+
+def choose_uv(record: Record, stack: Stack, context: Context) -> Uv | None:
+    """Return the uv that fills the venv of `record` on `stack`; None, and tell why, where pip has to.
+
+    The first on PATH, of the modules, then of the caller, that is no bin/uv of an environment, as that script
+    itself looks for it.
+    """
+    if record.stubs_off and record.pinned:
+        # It would put a copy of its own of each beside that of the modules.
+        tell("uv does not see here what the modules bring (personal.stubs is false), so that pip installs")
+        return None
+    path = find_uv([*list_path(stack.environ), *list_path(context.environ)])
+    if not path:
+        tell(f"no uv on PATH, so that pip installs the packages; uv is available from {HOW_TO_GET}")
+        return None
+    cache, problem = ask_for_cache(path, stack.environ)
+    if problem:
+        tell(f"{path} does not work here, so that pip installs the packages: {problem}")
+        return None
+    return Uv(path, context.access.group is not None or is_apart(Path(cache), Path(record.path)))
+
+
+def list_path(environ: Mapping[str, str]) -> list[str]:
+    """Return the folders of PATH in `environ`."""
+    return environ.get("PATH", "").split(os.pathsep)
+
+
+def find_uv(folders: Iterable[str]) -> str:
+    """Return the first uv in `folders` that is no environment's script; empty when there is none."""
+    found = (shutil.which("uv", path=folder or os.curdir) for folder in folders)
+    return next((os.path.abspath(path) for path in found if path and not is_script(path)), "")  # noqa: PTH100
+
+
+def is_script(path: str) -> bool:
+    """Tell whether the program at `path` is the bin/uv of an environment: its second line says so."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            lines = (file.readline(200), file.readline(200))
+    except OSError:
+        return False
+    return lines == (b"#!/bin/sh\n", f"# {STACKENV_UUID}\n".encode())
+
+
+def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return where the uv at `path` has its cache, or else why it does not say so."""
+    try:
+        done = subprocess.run(
+            [path, "cache", "dir", "--color", "never"],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", explain(error)
+    if done.returncode < 0:
+        return "", f"it ends with {signal.Signals(-done.returncode).name}"
+    said = " ".join(done.stderr.split()) or f"status {done.returncode}"
+    return (done.stdout.strip(), "") if done.returncode == 0 else ("", said)
+
+
+def is_apart(one: Path, other: Path) -> bool:
+    """Tell whether the paths, of which the end may not exist yet, are on two file systems."""
+    devices = {next(p for p in (path, *path.parents) if p.exists()).stat().st_dev for path in (one, other)}
+    return len(devices) > 1

@@ -1,0 +1,246 @@
+"""`stackenv create --uv`: uv fills the environment, and is held as pip is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from stacked import WORK
+from users import User
+from wheels import make_wheel
+
+NEWEST = WORK / "venv/bin/uv"
+A_YEAR_OLD = WORK / "installers/bin/uv"
+WITHOUT_UV = "/usr/bin:/bin"
+# Refused by the kernel (ENOEXEC), as a program for another machine is.
+OF_ANOTHER_MACHINE = b"\x7fELF\x02\x01\x01" + bytes(57)
+
+
+@pytest.fixture(params=["newest", "a_year_old"])
+def uv(request: pytest.FixtureRequest) -> Path:
+    """Return a real uv."""
+    return NEWEST if request.param == "newest" else A_YEAR_OLD
+
+
+def create(
+    user: User, *arguments: str, uv: Path = NEWEST, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Make the environment `it` with `uv` on PATH, from the wheels alone unless an index is named."""
+    tools = user.home.parent / "tools"
+    tools.mkdir(exist_ok=True)
+    (tools / "uv").unlink(missing_ok=True)
+    (tools / "uv").symlink_to(uv)
+    # uv has no variable for it; that the file of a user's own counts is what we want, too.
+    settings = user.home / ".config/uv/uv.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("" if "UV_DEFAULT_INDEX" in changes else "no-index = true\n")
+    changes.setdefault("PATH", f"{tools}:{WITHOUT_UV}")
+    return user.stackenv("create", "it", *arguments, load=[user.stack.bundle_module], **changes)
+
+
+def require_nothing_left(user: User) -> None:
+    assert not list((user.home / "venvs").iterdir())
+    assert not list(user.modules.rglob("*.lua"))
+    assert not list((user.home.parent / "tmp").iterdir())
+
+
+def list_installed(user: User) -> dict[str, str]:
+    """Return what is in the environment's site-packages, and whose INSTALLER says so."""
+    found = (user.home / "venvs/it-1.0").glob("lib/python3*/site-packages/*.dist-info")
+    return {p.name.partition("-")[0]: (p / "INSTALLER").read_text().strip() for p in found}
+
+
+def own_wheels(user: User, tmp_path: Path) -> dict[str, str]:
+    """Return the variables by which uv finds those of the stack, and some that need numpy."""
+    make_wheel(tmp_path / "own", "takes-numpy", "1.0", ["numpy"])
+    make_wheel(tmp_path / "own", "wants-numpy-two", "1.0", ["numpy>=2"])
+    make_wheel(tmp_path / "own", "wants-that", "1.0", ["wants_numpy.two"])
+    return {"UV_FIND_LINKS": f"{user.stack.wheels},{tmp_path / 'own'}"}
+
+
+def test_what_needs_numpy_takes_that_of_the_module(user: User, uv: Path) -> None:
+    made = create(user, "biopython", "--uv", uv=uv)
+    assert made.returncode == 0, made.stderr
+    installed = list_installed(user)
+    assert (installed.get("biopython"), installed.get("numpy")) == ("uv", "stackenv"), installed
+    used = user.run(f"{made.stdout}python -c 'import Bio, numpy; print(Bio.__file__); print(numpy.__file__)'")
+    own, modules = used.stdout.splitlines()
+    assert own.startswith(f"{user.home}/venvs/it-1.0/")
+    assert modules.startswith(f"{user.stack.software}/{user.stack.bundle_module}/")
+    record = json.loads((user.home / "venvs/it-1.0/stackenv/record.json").read_text())
+    assert [(p["name"], p["version"]) for p in record["packages"]] == [("biopython", "1.85")]
+    assert record["made_by"][:2] == ["stackenv", "create"] and "--uv" in record["made_by"]
+
+
+def test_a_requirements_file_and_a_copy_of_pip(user: User, tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("six\nnumpy\n")
+    made = create(user, "-r", str(tmp_path / "r.txt"), "--uv", "--with-pip")
+    assert made.returncode == 0, made.stderr
+    installed = list_installed(user)
+    assert (installed["six"], installed["pip"], installed["numpy"]) == ("uv", "pip", "stackenv")
+
+
+@pytest.mark.each_value("uv", "wanted")
+@pytest.mark.parametrize("wanted", ["numpy>=2", "wants-numpy-two", "wants-that", "-r"])
+def test_another_numpy_is_refused_with_the_module_and_the_way_out(
+    user: User, uv: Path, tmp_path: Path, wanted: str
+) -> None:
+    variables = own_wheels(user, tmp_path)
+    (tmp_path / "r.txt").write_text("six\nwants-that\n")
+    words = ("-r", str(tmp_path / "r.txt")) if wanted == "-r" else (wanted,)
+    made = create(user, *words, "--uv", uv=uv, **variables)
+    assert made.returncode == 10
+    module = user.stack.bundle_module
+    assert "uv could not install " in made.stderr
+    assert f"another version is asked for than the stack's numpy 1.25.1 (the module {module})" in made.stderr
+    assert made.stderr.rstrip().endswith("the same command with --allow-shadow numpy")
+    require_nothing_left(user)
+
+
+@pytest.mark.any_value("uv")
+def test_allow_shadow_frees_it(user: User, uv: Path, tmp_path: Path) -> None:
+    made = create(user, "wants-that", "--uv", "--allow-shadow", "numpy", uv=uv, **own_wheels(user, tmp_path))
+    assert made.returncode == 0, made.stderr
+    used = user.run(f"{made.stdout}python -c 'import numpy; print(numpy.__version__)'")
+    assert used.stdout.strip() == "2.1.1"
+
+
+@pytest.mark.each_value("uv", "wanted")
+@pytest.mark.parametrize("wanted", ["no-such-package", "six==99", "broken"])
+def test_what_else_uv_says_stays_what_it_is(user: User, uv: Path, tmp_path: Path, wanted: str) -> None:
+    if wanted == "broken":
+        (tmp_path / "broken").mkdir()
+        (tmp_path / "broken/setup.py").write_text("raise SystemExit('it is broken')\n")
+        wanted = str(tmp_path / "broken")
+    made = create(user, wanted, "--uv", uv=uv)
+    assert made.returncode == 10
+    assert f"uv could not install {wanted} (status " in made.stderr
+    assert ("it is broken" in made.stderr) == wanted.endswith("broken")
+    assert "--allow-shadow" not in made.stderr
+    require_nothing_left(user)
+
+
+def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
+    """As on a compute node: nobody answers at the address."""
+    index = {"UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    made = create(user, "six", "--uv", uv=uv, UV_FIND_LINKS="", **index)
+    assert made.returncode == 10
+    assert "uv could not reach from here where six is to come from" in made.stderr
+    assert "only the login nodes reach the internet" in made.stderr
+    require_nothing_left(user)
+
+
+@pytest.mark.any_value("uv")
+def test_builds_are_isolated_from_the_modules_or_see_them(user: User, uv: Path) -> None:
+    isolated = create(user, "needs-new-setuptools", "needs-numpy-two", "--uv", uv=uv)
+    assert isolated.returncode == 0, isolated.stderr
+    used = user.run(f"{isolated.stdout}python -c 'import needs_numpy_two as n; print(n.NUMPY)'")
+    assert used.stdout.strip() == "2.1.1"
+    removed = user.stackenv("remove", "it", "--yes")
+    assert removed.returncode == 0, removed.stderr
+    missing = create(user, "needs-stack-numpy", "--uv", uv=uv)
+    assert missing.returncode == 10
+    assert f"the stack has it (numpy 1.25.1, {user.stack.bundle_module})" in missing.stderr
+    assert "which uv's isolated builds hide" in missing.stderr
+    made = create(user, "needs-stack-numpy", "--uv", "--no-build-isolation", uv=uv)
+    assert made.returncode == 0, made.stderr
+    used = user.run(f"{made.stdout}python -c 'import needs_stack_numpy.total as t; print(t.NUMPY)'")
+    assert used.stdout.strip() == "1.25.1", used.stderr
+    # What the build needs is the stack's.
+    assert "setuptools" not in list_installed(user)
+
+
+def test_nothing_of_the_users_leads_elsewhere(user: User, uv: Path, tmp_path: Path) -> None:
+    """Their index and their constraints count beside ours."""
+    (tmp_path / "own.txt").write_text("packaging<24\nsix<1.17\n")
+    (user.home / "uv.toml").write_text(
+        "[pip]\nreinstall = true\nsystem = true\npython = '/usr/bin/python3'\n"
+    )
+    make_wheel(user.home / "here", "here", "1.0", ["six"])
+    variables = {
+        "UV_SYSTEM_PYTHON": "1",
+        "UV_PYTHON": "/usr/bin/python3",
+        "UV_PROJECT_ENVIRONMENT": str(tmp_path / "elsewhere"),
+        "UV_MANAGED_PYTHON": "1",
+        "UV_WORKING_DIR": str(tmp_path),
+        "UV_CONSTRAINT": str(tmp_path / "own.txt"),
+    }
+    failed = create(user, "./here/here-1.0-py3-none-any.whl", "--uv", uv=uv, **variables)
+    assert (failed.returncode, "six<1.17" in failed.stderr) == (10, True), failed.stderr
+    (tmp_path / "own.txt").write_text("six<2\n")
+    wanted = ("./here/here-1.0-py3-none-any.whl", "numpy")
+    made = create(user, *wanted, "--uv", uv=uv, **variables)
+    assert made.returncode == 0, made.stderr
+    installed = list_installed(user)
+    assert (installed["here"], installed["six"], installed["numpy"]) == ("uv", "uv", "stackenv")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_no_uv_on_path(user: User) -> None:
+    """Another environment's bin/uv is none: it would look for one itself."""
+    other = user.stackenv("create", "other", load=[user.stack.bundle_module])
+    assert other.returncode == 0, other.stderr
+    script = user.home / "venvs/other-1.0/bin/uv"
+    made = create(user, "six", "--uv", uv=script)
+    assert made.returncode == 0, made.stderr
+    (sentence,) = [line for line in made.stderr.splitlines() if "no uv on PATH" in line]
+    assert "pip installs the packages" in sentence and "`module spider uv`" in sentence
+    assert list_installed(user)["six"] == "pip"
+    planned = create(user, "six", "--version", "2", "--uv", "--dry-run", uv=script)
+    assert "no uv on PATH" in planned.stderr and "install with pip: six" in planned.stdout + planned.stderr
+
+
+@pytest.mark.parametrize("why", ["of another machine", "of no permission", "killed"])
+def test_a_uv_that_does_not_start(user: User, tmp_path: Path, why: str) -> None:
+    program = tmp_path / "uv"
+    script = b"#!/bin/sh\nkill -ILL $$\n" if why == "killed" else b"#!/nowhere/python\n"
+    program.write_bytes(OF_ANOTHER_MACHINE if why == "of another machine" else script)
+    program.chmod(0o755)
+    made = create(user, "six", "--uv", uv=program)
+    assert made.returncode == 0, made.stderr
+    (sentence,) = [line for line in made.stderr.splitlines() if "does not work here" in line]
+    words = {
+        "of another machine": "Exec format error",
+        "of no permission": "No such file or directory",
+        "killed": "it ends with SIGILL",
+    }
+    assert "pip installs the packages" in sentence and words[why] in sentence
+    assert list_installed(user)["six"] == "pip"
+
+
+def test_where_the_site_wants_no_stubs_pip_installs(user: User, tmp_path: Path) -> None:
+    """Without them uv would put a copy of its own of what the modules bring into the environment."""
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\npersonal:\n  stubs: false\n")
+    made = create(user, "biopython", "--uv", STACKENV_SITE_CONFIG=str(configuration))
+    assert made.returncode == 0, made.stderr
+    assert "(personal.stubs is false), so that pip installs" in made.stderr
+    assert list_installed(user) == {"biopython": "pip"}
+
+
+def test_without_packages_there_is_nothing_for_uv(user: User) -> None:
+    made = create(user, "--uv", PATH=WITHOUT_UV)
+    assert (made.returncode, "no uv" in made.stderr) == (0, False), made.stderr
+
+
+def test_a_dry_run_says_who_installs(user: User) -> None:
+    planned = create(user, "six", "--uv", "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert "install with uv: six" in planned.stdout + planned.stderr
+    require_nothing_left(user)
+
+
+@pytest.mark.parametrize("option", ["--conda", "--from", "--no-stubs"])
+def test_what_uv_is_of_no_use_to(user: User, tmp_path: Path, option: str) -> None:
+    words = (option, str(tmp_path / "it.yaml")) if option == "--from" else (option,)
+    refused = create(user, "--uv", *words)
+    assert refused.returncode == 2
+    assert "--uv" in refused.stderr and option in refused.stderr
+
+
+def test_a_cache_elsewhere_is_no_matter_of_the_user(user: User, tmp_path: Path) -> None:
+    made = create(user, "six", "--uv", "--verbose", UV_CACHE_DIR=str(tmp_path / "cache"))
+    assert made.returncode == 0, made.stderr
+    assert "six==1.17.0" in made.stderr and "warning" not in made.stderr
