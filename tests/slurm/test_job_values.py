@@ -19,6 +19,7 @@ SlurmctldPort=1
 SlurmdPort=2
 AuthType=auth/munge
 SelectType=select/cons_tres
+GresTypes=gpu
 MessageTimeout=1
 NodeName=localhost
 PartitionName=any Nodes=ALL
