@@ -55,7 +55,8 @@ def with_stubs(record: Record, stack: Stack, settings: PersonalSettings) -> Reco
     """Return `record`, whose `pinned` is complete, with the stubs that its venv is to have of `stack`."""
     stubs_off = choose_stubs_off(record.stubs_off == "user", settings)
     nothing = replace(record, stubs=(), stubs_off=stubs_off)
-    if stubs_off or record.kind != "venv" or record.python is None:
+    # `adopt --no-pth` writes nothing into site-packages.
+    if stubs_off or record.kind != "venv" or record.python is None or not record.layers:
         return nothing
     held = {canonicalize_name(name) for name, _, _ in record.pinned}
     packages = [

@@ -198,7 +198,8 @@ class Making:
         # What stackenv made goes as a whole, by the undo of the step that made it.
         undo = () if record.owned else undo_files(paths, record.path, self.mark)
         undo = (*undo, *(RemoveFolder(str(Path(file.path).parent)) for file in stubs))
-        shown = f"; show uv {format_count(len(record.stubs), 'package')} of the modules" if stubs else ""
+        count = format_count(len({Path(file.path).parent for file in stubs}), "package")
+        shown = f"; show uv {count} of the modules" if stubs else ""
         what = ", ".join((f"the folder {FOLDER}", *listed))
         step = Step(f"write into {record.path}: {what}{shown}", write, undo)
         if record.kind == "venv":
