@@ -129,6 +129,7 @@ class Experiment:
             KEPT=str(kept / site.relative_to(self.prefix)),
             TOOLS=str(self.base / uv.replace(" ", "-")),
             SOFTWARE=self.user.stack.software,
+            WHEELS=self.user.stack.wheels,
             ROWS=str(len(ROWS)),
         )
         results = done.stdout.splitlines()

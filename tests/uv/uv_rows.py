@@ -59,6 +59,13 @@ ROWS = (
         "uv pip install --reinstall-package numpy needs-numpy",
         "uv pip install needs-numpy && uv pip install --reinstall-package numpy needs-numpy",
     ),
+    Row("uv pip install --exact six", "uv pip install --exact six"),
+    Row(
+        "uv pip install --overrides numpy-two.txt needs-numpy",
+        "uv pip install --overrides numpy-two.txt needs-numpy",
+    ),
+    Row("uv pip install numpy-1.25.1.whl", "uv pip install $WHEELS/numpy-1.25.1-*.whl"),
+    Row("uv pip install numpy-2.1.1.whl", "uv pip install $WHEELS/numpy-2.1.1-*.whl"),
     Row("uv pip uninstall numpy", "uv pip uninstall numpy"),
     Row("uv pip uninstall needs-numpy", "uv pip install needs-numpy && uv pip uninstall needs-numpy"),
     Row("uv pip sync without-numpy.txt", "uv pip sync without-numpy.txt"),
