@@ -5,19 +5,15 @@ The tests' folder of wheels does not have them: these need the network, and are 
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from stacked import WORK, open_stack
-from users import User, make_once, make_user
+from users import User, make_once, make_user, online
 
 pytestmark = pytest.mark.matrix
 
-# How the caller reaches the index: certificates, proxies, mirrors.
-NETWORK = re.compile(r"(?i)(PIP|UV)_(CERT|INDEX|DEFAULT|EXTRA)|SSL_CERT|CA_BUNDLE|_PROXY$")
 SHOW = "import packaging; print(packaging.__version__)"
 PROJECT = """
 [project]
@@ -67,16 +63,10 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
         made = user.stackenv("create", "it", load=[stack.bundle_module])
         assert made.returncode == 0, made.stderr
         install = "/usr/bin/python3 -m venv tools && tools/bin/pip install -q pipx tox nox poetry"
-        done = user.run(install, **online(user))
+        done = user.run(install, **online())
         assert done.returncode == 0, done.stderr
 
     return make_user(make_once(tmp_path_factory, "tools", make), stack)
-
-
-def online(user: User) -> dict[str, str]:
-    """Return what lets pip and uv reach the index as the caller does."""
-    reach = {name: value for name, value in os.environ.items() if NETWORK.search(name)}
-    return {**reach, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "UV_FIND_LINKS": ""}
 
 
 def use(user: User, folder: Path, command: str, load: str) -> subprocess.CompletedProcess[str]:
@@ -94,7 +84,7 @@ def use(user: User, folder: Path, command: str, load: str) -> subprocess.Complet
     }
     tools = f"export PATH=$PATH:{user.home}/tools/bin"
     return user.run(
-        f"module use ~/modules\n{load}\n{tools}\ncd {folder}; set -e; {command}", **online(user), **places
+        f"module use ~/modules\n{load}\n{tools}\ncd {folder}; set -e; {command}", **online(), **places
     )
 
 

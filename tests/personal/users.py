@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from stacked import WORK, Stack
 
 STACKENV = str(WORK / "venv/bin/stackenv")
 INIT = str(Path(LMOD).parents[1] / "init/bash")
+# How the caller reaches the index: certificates, proxies, mirrors.
+NETWORK = re.compile(r"(?i)(PIP|UV)_(CERT|INDEX|DEFAULT|EXTRA)|SSL_CERT|CA_BUNDLE|_PROXY$")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ def make_user(folder: Path, stack: Stack) -> User:
         **CHOSEN_PIP,
     }
     return User(home, environ, stack)
+
+
+def online() -> dict[str, str]:
+    """Return what lets pip, uv and others reach the index as the caller does."""
+    reach = {name: value for name, value in os.environ.items() if NETWORK.search(name)}
+    nothing = dict.fromkeys(
+        ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_OFFLINE"), ""
+    )
+    return {**reach, **nothing}
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

@@ -1,0 +1,308 @@
+"""The page on projects, docs/projects.md: each of its commands is typed, and does what the page promises.
+
+What needs the index is the matrix's: Poetry and PDM take no folder of wheels.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from projects_page import REFUSED, Ran, assert_as_promised, read_page, read_rows, type_in
+from stacked import STACKS, WORK, open_stack
+from users import STACKENV, User, make_user, online
+from uvs import UVS
+
+PROJECT = """\
+[project]
+name = "p"
+version = "1"
+requires-python = "==3.11.*"
+dependencies = [%s]
+"""
+# A mirror may lack what Poetry asks of its own PyPI alone: pypi/NAME/VERSION/json.
+POETRY = """\
+[tool.poetry]
+package-mode = false
+[[tool.poetry.source]]
+name = "index"
+url = "https://pypi.org/simple"
+priority = "primary"
+"""
+PDM = "[tool.pdm]\ndistribution = false\n"
+OFFLINE = {"UV_NO_INDEX": "1", "UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
+OVERRIDE = "PDM_OVERRIDE=$VIRTUAL_ENV/stackenv/constraints.txt"
+ANALYSIS = "import Bio, numpy\nprint(Bio.__version__, numpy.__version__, numpy.__file__)\n"
+PAGE = read_page()
+BEGIN, SHORT, LOCKED, UV, POETRY_TITLE, PDM_TITLE, PIP_TOOLS = PAGE
+ROWS = read_rows()
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A user with the environment `biopy` of the page, as it was just created."""
+
+    user: User
+    kept: Path
+    tools: Path
+    version: str
+
+    @property
+    def prefix(self) -> Path:
+        return self.user.home / "venvs/biopy-1.0"
+
+    @property
+    def project(self) -> Path:
+        return self.user.home / "analysis"
+
+    def renew(self, *dependencies: str, more: str = "") -> None:
+        """Have the environment as it was created, and a project that needs `dependencies`."""
+        shutil.rmtree(self.prefix, ignore_errors=True)
+        subprocess.run(["cp", "-a", self.kept, self.prefix], check=True)
+        shutil.rmtree(self.project, ignore_errors=True)
+        self.project.mkdir()
+        quoted = ", ".join(f'"{name}"' for name in dependencies)
+        (self.project / "pyproject.toml").write_text(PROJECT % quoted + more)
+        (self.project / "analysis.py").write_text(ANALYSIS)
+        (self.project / "requirements.in").write_text("biopython\n")
+
+    def type(self, *commands: str, uv: str = "newest", **changes: str) -> list[Ran]:
+        """Type `commands` in the folder of the project, where the module is loaded."""
+        (site,) = self.prefix.glob("lib/python3*/site-packages")
+        begin = "\n".join(PAGE[BEGIN][2:])
+        path = f"{self.tools}/{uv.split()[0]}:/usr/bin:/bin"
+        environ = {"SITE": str(site), "PATH": path, **OFFLINE, **changes}
+        return type_in(self.user, self.project, commands, begin, **environ)
+
+    def is_of_module(self, printed: str) -> bool:
+        """Tell whether what analysis.py has printed names the module's numpy."""
+        return bool(re.search(rf"^\S+ {re.escape(self.version)} {self.user.stack.software}/", printed, re.M))
+
+
+def link_tools(folder: Path) -> None:
+    """Have the programs of the page in folders of their own, with each uv, and nothing else beside them."""
+    for label, uvs in UVS.items():
+        place = folder / label.split()[0]
+        place.mkdir(parents=True)
+        for name in ("uv", "uvx"):
+            (place / name).symlink_to(uvs / name)
+        for name in ("poetry", "pdm", "pip-compile"):
+            (place / name).symlink_to(WORK / "installers/bin" / name)
+        (place / "stackenv").symlink_to(STACKENV)
+
+
+def make_owner(base: Path, stack_name: str) -> Owner:
+    """Return who has typed the first lines of the page, in a home below `base`, once for all tests."""
+    user = make_user(base, open_stack(stack_name))
+    owner = Owner(user, base / "kept", base / "tools", "")
+    if not owner.kept.exists():
+        link_tools(owner.tools)
+        done = user.run("set -e\n" + "\n".join(PAGE[BEGIN]), PATH=f"{owner.tools}/newest:/usr/bin:/bin")
+        assert done.returncode == 0, done.stdout + done.stderr
+        subprocess.run(["cp", "-a", owner.prefix, owner.kept], check=True)
+    record = json.loads((owner.kept / "stackenv/record.json").read_text())
+    held = {name: version for name, version, _ in record["pinned"]}
+    return Owner(user, owner.kept, owner.tools, held["numpy"])
+
+
+@pytest.fixture
+def owner(tmp_path_factory: pytest.TempPathFactory, stack: str) -> Owner:
+    """Return the owner on the stack of this name, of this process: each test changes the environment."""
+    return make_owner(tmp_path_factory.getbasetemp() / f"projects-{stack}", stack)
+
+
+on_each_stack = pytest.mark.parametrize("stack", STACKS)
+on_one_stack = pytest.mark.parametrize("stack", ["eb5-pythonpath"])
+by_each_uv = pytest.mark.parametrize("uv", UVS)
+
+
+@on_each_stack
+@by_each_uv
+@pytest.mark.each_value("stack", "uv")
+def test_the_short_way(owner: Owner, uv: str) -> None:
+    owner.renew("biopython", "numpy>=1")
+    install, run, *refused = owner.type(*PAGE[SHORT], uv=uv)
+    assert_as_promised([install, run, *refused])
+    assert owner.is_of_module(run.output), run
+    assert not (owner.project / "uv.lock").exists()
+    # What is no environment of its own is no finding.
+    assert find(owner) == []
+
+
+@on_one_stack
+@by_each_uv
+def test_with_the_versions_of_the_lock_file(owner: Owner, uv: str) -> None:
+    owner.renew("biopython")
+    _, *ran = owner.type("uv lock --quiet", *PAGE[LOCKED], uv=uv)
+    text = (owner.project / "uv.lock").read_text()
+    assert 'name = "numpy"\nversion = "2.1.1"' in text
+    assert_as_promised(ran)
+    assert owner.is_of_module(ran[1].output), ran
+    assert "==2.1.1" in ran[2].output
+
+
+@on_each_stack
+@by_each_uv
+@pytest.mark.each_value("stack", "uv")
+def test_the_commands_of_uv(owner: Owner, uv: str) -> None:
+    owner.renew()
+    ran = owner.type(*PAGE[UV], uv=uv)
+    assert_as_promised(ran)
+    printed = {one.command: one.output for one in ran}
+    assert owner.is_of_module(printed["uv run python analysis.py"]), ran
+    lock = (owner.project / "uv.lock").read_text()
+    assert f'name = "numpy"\nversion = "{owner.version}"' in lock
+    # As on a laptop: a real numpy of this version, in the project's own environment.
+    (own,) = (owner.project / ".venv").glob("lib/python3*/site-packages")
+    assert (own / f"numpy-{owner.version}.dist-info/INSTALLER").read_text() == "uv"
+    assert (own / "numpy/__init__.py").is_file()
+    assert f"+ numpy=={owner.version}" in printed["uv sync --locked"]
+
+
+@on_one_stack
+def test_the_second_variable_protects_the_environment(owner: Owner, tmp_path: Path) -> None:
+    python = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"), None)
+    if python is None:
+        pytest.skip("pyenv has no Python 3.9")
+    (tmp_path / "python3.9").symlink_to(python)
+    first, second = "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", "UV_PYTHON=$VIRTUAL_ENV"
+    assert f"export {first} {second}" in PAGE[UV]
+    path = f"export PATH=$PATH:{tmp_path}"
+    owner.renew()
+    (owner.project / "pyproject.toml").write_text(PROJECT.replace("==3.11.*", ">=3.9") % "")
+    (owner.project / ".python-version").write_text("3.9\n")
+    *_, ran = owner.type(path, f"export {first} {second}", "uv run python -V")
+    assert (ran.status, ran.output.split()[:2]) == (0, ["Python", "3.11.2"]), ran
+    assert_as_promised([ran])
+    (owner.project / "pyproject.toml").write_text(PROJECT.replace("==3.11.*", "==3.9.*") % "")
+    *_, ran = owner.type(path, f"export {first} {second}", "uv run python -V")
+    assert (ran.status, ran.numpy) == (2, "stackenv"), ran
+    # Without it: what the page says.
+    *_, ran = owner.type(path, f"export {first}", "uv run python -V")
+    assert not (owner.prefix / "stackenv").exists(), ran
+
+
+@on_one_stack
+def test_what_a_sync_takes_away_and_what_brings_it_back(owner: Owner) -> None:
+    owner.renew()
+    ready, *_ = PAGE[UV][1:]
+    *_, synced, added = owner.type(ready, "uv sync", "uv add biopython")
+    assert (synced.status, synced.numpy) == (0, "")
+    assert (added.status, added.numpy) == (0, "uv + code")
+    owner.renew()
+    *_, refreshed, added = owner.type(
+        PAGE[UV][0], ready, "uv sync", "stackenv edit biopy --refresh", "uv add biopython"
+    )
+    assert_as_promised([refreshed, added])
+
+
+@on_one_stack
+def test_pip_tools(owner: Owner) -> None:
+    owner.renew()
+    by_uv, by_pip_tools = PAGE[PIP_TOOLS][:3], PAGE[PIP_TOOLS][3:]
+    for commands in (by_uv, by_pip_tools):
+        owner.renew()
+        ran = owner.type(*commands)
+        assert_as_promised(ran)
+        assert owner.is_of_module(ran[-1].output), ran
+        assert f"numpy=={owner.version}" in (owner.project / "requirements.txt").read_text()
+
+
+@pytest.mark.matrix
+@on_one_stack
+@pytest.mark.parametrize(
+    ("title", "more", "another"), [(POETRY_TITLE, POETRY, "poetry"), (PDM_TITLE, PDM, "pdm")]
+)
+def test_poetry_and_pdm(owner: Owner, title: str, more: str, another: str) -> None:
+    owner.renew(more=more)
+    network = {**online(), "POETRY_CACHE_DIR": f"{owner.user.home}/poetry-cache"}
+    ran = owner.type(*PAGE[title], **network)
+    assert_as_promised(ran)
+    assert owner.is_of_module(ran[-1].output), ran
+    # Versions by which PDM goes, whatever a package says that it needs.
+    (overridden,) = owner.type(f"{OVERRIDE} pdm add 'numpy>=2'", **network) if more == PDM else ran[-1:]
+    assert_as_promised([overridden])
+    # It is not held against the user, and found.
+    (ran_two,) = owner.type(f"{another} add 'numpy>=2'", **network)
+    assert (ran_two.status, ran_two.numpy != "stackenv") == (0, True), ran_two
+    assert [found["rule"] for found in find(owner, "biopy") if "numpy" in found["what"]] == ["shadows"]
+
+
+def find(owner: Owner, *names: str) -> list[dict[str, str]]:
+    """Return what `stackenv check` finds in the folder of the project, or in an environment."""
+    (ran,) = owner.type(f"stackenv check {' '.join(names)} --json")
+    found: list[dict[str, str]] = json.loads(ran.output)
+    return [f for f in found if names or f["rule"] == "project-environment"]
+
+
+def is_over_the_module(owner: Owner, ran: Ran) -> bool:
+    return (ran.status, ran.numpy) == (0, "uv + code")
+
+
+def locks_the_newest(owner: Owner, ran: Ran) -> bool:
+    return 'name = "numpy"\nversion = "2.1.1"' in (owner.project / "uv.lock").read_text()
+
+
+def is_of_its_own(owner: Owner, ran: Ran) -> bool:
+    # Where PYTHONPATH brings the module's, that one is imported all the same: the first of the two things.
+    return "Installed 2 packages" in ran.output and ran.numpy == "stackenv" and owner.is_of_module(ran.output)
+
+
+def is_deleted(owner: Owner, ran: Ran) -> bool:
+    return "Removed virtual environment" in ran.output and not (owner.prefix / "stackenv").exists()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: what the project needs, whether it has the list, and what is promised."""
+
+    dependencies: tuple[str, ...]
+    with_list: bool
+    promised: Callable[[Owner, Ran], bool]
+
+
+OUTCOMES = {
+    "uv add --active biopython": Row((), False, is_over_the_module),
+    "uv sync --active --reinstall": Row(("biopython",), True, is_over_the_module),
+    "UV_CONSTRAINT=$VIRTUAL_ENV/stackenv/constraints.txt uv lock": Row(
+        ("biopython",), False, locks_the_newest
+    ),
+    "uv run --isolated python analysis.py": Row(("biopython",), True, is_of_its_own),
+    "uv run --active --python 3.9 python -V": Row((), False, is_deleted),
+}
+
+
+@on_one_stack
+@pytest.mark.parametrize("command", ROWS)
+def test_what_does_not_work(owner: Owner, tmp_path: Path, command: str) -> None:
+    row = OUTCOMES[command]
+    owner.renew(*row.dependencies)
+    path = ""
+    if "3.9" in command:
+        python = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"), None)
+        if python is None:
+            pytest.skip("pyenv has no Python 3.9")
+        (tmp_path / "python3.9").symlink_to(python)
+        (owner.project / "pyproject.toml").write_text(PROJECT.replace("==3.11.*", ">=3.9") % "")
+        path = f":{tmp_path}"
+        _, instead = owner.type(f"PATH=$PATH{path}", "uvx --python 3.9 python -V")
+        assert_as_promised([instead])
+        assert "Python 3.9" in instead.output
+        assert (instead.status, instead.numpy, "Python 3.9" in instead.output) == (0, "stackenv", True), (
+            instead
+        )
+    before = [next(line for line in PAGE[UV] if "export biopy" in line)] if row.with_list else []
+    *_, ran = owner.type(f"PATH=$PATH{path}", *before, command)
+    assert row.promised(owner, ran), ran
+
+
+def test_nothing_of_the_page_is_left_out() -> None:
+    # A section with commands that no test types would be one more than are named above.
+    assert list(OUTCOMES) == ROWS
+    assert [title for title in PAGE if any(REFUSED in line for line in PAGE[title])] == [SHORT, LOCKED, UV]
