@@ -1,4 +1,4 @@
-"""What a new environment costs, against `python3 -m venv` of the same Python: python tests/bench/create.py
+"""What a new environment costs, against `python3 -m venv`; uv against pip: python tests/bench/create.py
 
 Run by the Python of .work/venv, on a stack that the tests build. They take turns; each is a whole process.
 The ensurepip of that Python installs as a user's does, and not from the tests' copy.
@@ -37,37 +37,57 @@ def time_call(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+def compare(home: Path, environ: dict[str, str], *commands: tuple[str, list[str], Path], wanted: str) -> None:
+    """Run both of `commands` in turns; print what each takes, and makes at its path, and their ratio."""
+    times: dict[Path, list[float]] = {made: [] for _, _, made in commands}
+    entries = {}
+    for number in range(PAIRS):
+        for _, command, made in commands[:: 1 if number % 2 else -1]:
+            times[made].append(time_call(lambda: run(*command, environ=environ)))  # noqa: B023
+            entries[made] = count(made)
+        for path in (*times, home / "modules"):
+            shutil.rmtree(path)
+    for what, _, made in commands:
+        print(f"{what:<38} {statistics.median(times[made]):6.2f} s {entries[made]:6} files and folders")
+    ratio = statistics.median(a / b for a, b in zip(*times.values()))
+    print(f"the first against the second: {ratio:.2f} (wanted {wanted})")
+
+
 def main() -> None:
     stack = open_stack(STACK)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "venvs").mkdir()
+        (home / "tools").mkdir()
+        (home / "tools/uv").symlink_to(WORK / "venv/bin/uv")
         environ = {
             "HOME": folder,
-            "PATH": "/usr/bin:/bin",
+            "PATH": f"{home / 'tools'}:/usr/bin:/bin",
             "MODULEPATH": stack.modulepath,
             "LMOD_CMD": LMOD,
             "LANG": "C.UTF-8",
             "TERM": "dumb",
             "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": stack.wheels,
+            "UV_OFFLINE": "1",
+            "UV_FIND_LINKS": stack.wheels,
             SWITCH: "1",
         }
         python = f"{stack.software}/{stack.python_module}/bin/python3"
-        ours = (STACKENV, "create", "light", "-m", stack.bundle_module), home / "venvs/light-1.0"
-        theirs = (python, "-m", "venv", home / "plain"), home / "plain"
-        times: dict[Path, list[float]] = {ours[1]: [], theirs[1]: []}
-        entries = {}
-        for number in range(PAIRS):
-            for command, made in (theirs, ours) if number % 2 else (ours, theirs):
-                times[made].append(time_call(lambda: run(*command, environ=environ)))  # noqa: B023
-                entries[made] = count(made)
-            for path in (*times, home / "modules"):
-                shutil.rmtree(path)
-    ratio = statistics.median(a / b for a, b in zip(*times.values()))
-    print(f"{os.cpu_count()} processors, {PAIRS} pairs, medians of whole processes")
-    for what, made in (("stackenv create NAME, no packages", ours[1]), ("python3 -m venv", theirs[1])):
-        print(f"{what:<34} {statistics.median(times[made]):6.2f} s {entries[made]:6} files and folders")
-    print(f"the first against the second: {ratio:.2f} (wanted <= 0.35)")
+
+        def create(name: str, *words: str) -> tuple[list[str], Path]:
+            command = [str(STACKENV), "create", name, "-m", stack.bundle_module, *words]
+            return command, home / f"venvs/{name}-1.0"
+
+        print(f"{os.cpu_count()} processors, {PAIRS} pairs, medians of whole processes")
+        venv = [python, "-m", "venv", str(home / "plain")], home / "plain"
+        empty = ("stackenv create NAME, no packages", *create("light"))
+        compare(home, environ, empty, ("python3 -m venv", *venv), wanted="<= 0.35")
+        # The cache of uv is filled by the first of them, as that of a user is.
+        packages = ("biopython", "six")
+        by_uv = ("stackenv create NAME biopython six --uv", *create("by-uv", *packages, "--uv"))
+        by_pip = ("the same by pip", *create("by-pip", *packages))
+        compare(home, environ, by_uv, by_pip, wanted="< 1")
 
 
 if __name__ == "__main__":

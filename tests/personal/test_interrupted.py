@@ -25,11 +25,15 @@ time.sleep(600)
 """
 
 
+# By pip, and by uv.
+INSTALLERS = ((), ("--uv",))
+
+
 class Running:
     """`stackenv ARGUMENTS`, started in a process group of its own, with modules loaded."""
 
-    def __init__(self, user: User, *arguments: str) -> None:
-        loaded = user.run(f"module load {user.stack.bundle_module}; env -0")
+    def __init__(self, user: User, *arguments: str, **changes: str) -> None:
+        loaded = user.run(f"module load {user.stack.bundle_module}; env -0", **changes)
         environ = dict(e.split("=", 1) for e in loaded.stdout.split("\0") if "=" in e)
         self.log = user.home.parent / f"log-{time.monotonic_ns()}"
         with self.log.open("w") as stream:
@@ -93,8 +97,9 @@ def slow_package(tmp_path: Path) -> Iterator[Path]:
             os.kill(pid, signal.SIGKILL)
 
 
-def start_slow(user: User, slow_package: Path) -> Running:
-    running = Running(user, "create", "it", "--no-build-isolation", str(slow_package))
+def start_slow(user: User, slow_package: Path, *options: str) -> Running:
+    words = ("create", "it", *options, "--no-build-isolation", str(slow_package))
+    running = Running(user, *words, UV_OFFLINE="1")
     wait_until(lambda: (slow_package / "started").exists() or running.process.poll() is not None)
     assert running.process.poll() is None, running.log.read_text()
     return running
@@ -133,8 +138,11 @@ def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(
     require_nothing_left(user)
 
 
-def test_after_a_killed_build_the_next_create_undoes_and_makes(user: User, slow_package: Path) -> None:
-    start_slow(user, slow_package).kill()
+@pytest.mark.parametrize("options", INSTALLERS)
+def test_after_a_killed_build_the_next_create_undoes_and_makes(
+    user: User, slow_package: Path, options: tuple[str, ...]
+) -> None:
+    start_slow(user, slow_package, *options).kill()
     assert journal_of(user).exists() and (user.home / "venvs/it-1.0/bin/python").exists()
     created = user.stackenv("create", "it", load=[user.stack.bundle_module])
     assert created.returncode == 0, created.stderr
@@ -145,13 +153,15 @@ def test_after_a_killed_build_the_next_create_undoes_and_makes(user: User, slow_
     assert list_files(user.modules) == ["it/1.0.lua"]
 
 
+@pytest.mark.each_value("number", "options")
+@pytest.mark.parametrize("options", INSTALLERS)
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_a_signal_to_stop_ends_the_build_and_undoes_at_once(
-    user: User, slow_package: Path, number: signal.Signals, status: int
+    user: User, slow_package: Path, number: signal.Signals, status: int, options: tuple[str, ...]
 ) -> None:
-    running = start_slow(user, slow_package)
+    running = start_slow(user, slow_package, *options)
     builder = int((slow_package / "started").read_text())
     os.kill(running.process.pid, number)
     assert running.process.wait(60) == status
@@ -161,8 +171,9 @@ def test_a_signal_to_stop_ends_the_build_and_undoes_at_once(
     require_nothing_left(user)
 
 
-def test_control_c_twice_still_undoes(user: User, slow_package: Path) -> None:
-    running = start_slow(user, slow_package)
+@pytest.mark.parametrize("options", INSTALLERS)
+def test_control_c_twice_still_undoes(user: User, slow_package: Path, options: tuple[str, ...]) -> None:
+    running = start_slow(user, slow_package, *options)
     for _ in range(5):
         os.killpg(running.process.pid, signal.SIGINT)
         time.sleep(0.02)

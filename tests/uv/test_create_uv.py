@@ -244,3 +244,48 @@ def test_a_cache_elsewhere_is_no_matter_of_the_user(user: User, tmp_path: Path) 
     made = create(user, "six", "--uv", "--verbose", UV_CACHE_DIR=str(tmp_path / "cache"))
     assert made.returncode == 0, made.stderr
     assert "six==1.17.0" in made.stderr and "warning" not in made.stderr
+
+
+def test_what_uv_has_installed_is_updated_rebuilt_and_made_elsewhere_by_pip(
+    user: User, tmp_path: Path
+) -> None:
+    variables = own_wheels(user, tmp_path)
+    make_wheel(tmp_path / "folder", "by-path", "1.0", ["six"])
+    path = str(tmp_path / "folder/by_path-1.0-py3-none-any.whl")
+    made = create(user, "takes-numpy", path, "--uv", **variables)
+    assert made.returncode == 0, made.stderr
+    record = json.loads((user.home / "venvs/it-1.0/stackenv/record.json").read_text())
+    sources = {p["name"]: p["source"] for p in record["packages"]}
+    assert sources == {"takes-numpy": "", "by-path": Path(path).name, "six": ""}
+    make_wheel(tmp_path / "own", "takes-numpy", "1.1", ["numpy"])
+    by_pip = {"PIP_FIND_LINKS": f"{user.stack.wheels} {tmp_path / 'own'}"}
+    updated = user.stackenv("update", "takes-numpy", "--env", "it", "--yes", **by_pip)
+    assert updated.returncode == 0, updated.stderr
+    installed = {"takes_numpy": "pip", "by_path": "uv", "six": "uv"}
+    stubs = {"numpy": "stackenv", "packaging": "stackenv"}
+    assert list_installed(user) == {**installed, **stubs}
+    exported = user.stackenv("export", "it")
+    (tmp_path / "it.yaml").write_text(exported.stdout)
+    rebuilt = user.stackenv("rebuild", "it", **by_pip)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    versions = "import by_path, takes_numpy as t, numpy; print(by_path.VERSION, t.VERSION, numpy.__version__)"
+    used = user.run(f"module use ~/modules; ml it && python -c '{versions}'")
+    assert used.stdout.split() == ["1.0", "1.1", "1.25.1"], used.stderr
+    again = user.stackenv("create", "again", "--from", str(tmp_path / "it.yaml"), **by_pip)
+    assert again.returncode == 0, again.stderr
+    # What came by a path is not followed from a file.
+    versions = "import takes_numpy as t, numpy; print(t.VERSION, numpy.__version__)"
+    used = user.run(f"{again.stdout}python -c '{versions}'")
+    assert used.stdout.split() == ["1.1", "1.25.1"], used.stderr
+    assert user.stackenv("check", "again").returncode == 0
+
+
+def test_a_path_and_a_cache_with_odd_characters(user: User, tmp_path: Path) -> None:
+    place = tmp_path / "my environments, 50% of them #1/it"
+    wanted = ("biopython", "--path", str(place), "--uv")
+    made = create(user, *wanted, UV_CACHE_DIR=str(tmp_path / "a cache"), **own_wheels(user, tmp_path))
+    assert made.returncode == 0, made.stderr
+    stub = next(place.glob("lib/python3*/site-packages/numpy-*.dist-info/INSTALLER"))
+    assert stub.read_text().strip() == "stackenv"
+    refused = create(user, "numpy>=2", "--version", "2", "--path", f"{place} 2", "--uv")
+    assert "(the module " in refused.stderr and "--allow-shadow numpy" in refused.stderr

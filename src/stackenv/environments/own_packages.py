@@ -199,6 +199,18 @@ def read_origin(text: str | None) -> Mapping[str, Any]:
     return data if right else {}
 
 
+def read_sources(prefix: Path) -> dict[tuple[str, str], Package]:
+    """Return the packages at `prefix` that came from a URL or a path, with the last word of it (PEP 610)."""
+    found = {}
+    for distribution in read_site_packages(prefix):
+        url = str(read_origin(distribution.read_text("direct_url.json")).get("url", ""))
+        if url:
+            name, version = distribution.metadata["Name"], distribution.version
+            source = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+            found[(name.lower(), version)] = Package(name, version, source=source)
+    return found
+
+
 def list_channels(prefix: Path) -> list[str]:
     """Return the channels that the packages of the conda environment at `prefix` came from.
 

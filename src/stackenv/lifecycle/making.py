@@ -19,6 +19,7 @@ from stackenv.environments.launchers import describe_launchers, describe_replace
 from stackenv.environments.managed_files import plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import describe_module
 from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.own_packages import read_sources
 from stackenv.environments.places import (
     name_mark,
     plan_access,
@@ -269,8 +270,9 @@ class Making:
     def complete(self) -> None:
         """Complete the record, and write it."""
         if self.record.kind == "venv":
-            environ, reported = self.stack.environ, read_reports(self.reports)
-            record = complete_record(self.record, environ, reported, self.copies_pip)
+            # Of uv there are no reports.
+            reported = {**read_sources(Path(self.record.path)), **read_reports(self.reports)}
+            record = complete_record(self.record, self.stack.environ, reported, self.copies_pip)
             lmod, settings = Lmod.find(self.context.environ), self.context.configuration.personal
             self.record = complete_carried(record, self.stack, lmod, settings)
             if self.record.owned:
