@@ -17,6 +17,8 @@ printf '%s\\n' "$@" "UV_CONSTRAINT=${UV_CONSTRAINT-}"
 printenv | grep ^stackenv_
 :
 """
+# Which words are followed, in place of this one, by those that have the stubs stay.
+WITH_STUBS = "WITH_STUBS"
 # The words, variables before them, and where the constraints go among the words; None: nowhere.
 CALLS = (
     ("pip install six", "", 2),
@@ -58,7 +60,33 @@ CALLS = (
     ("pip install six --target x", "", None),
     ("pip install six -tx", "", None),
     ("pip install --prefix=/x six", "", None),
+    ("pip install -- six --system -c x -t y", "", 2),
+    ("pip install -r own.txt --dry-run --reinstall six", "", 2),
+    ("pip install --reinstall --no-reinstall six", "", 2),
+    ("pip install --reinstall-package six --reinstall-package=num six", "", 2),
+    ("pip compile six.txt -o out.txt", "", 2),
+    # With the stubs as one more file, but for what uv takes no other file with, and what may be no file to
+    # sync with: uv would stop, or take away everything.
+    (f"pip sync -q six.txt {WITH_STUBS}", "", 2),
+    (f"pip sync six.txt -f six.txt -- nothing.txt {WITH_STUBS}", "", 2),
+    (f"pip sync six.txt {WITH_STUBS}", "UV_REQUIRE_HASHES=false", 2),
+    ("pip sync six.txt", "UV_REQUIRE_HASHES=1", 2),
+    ("pip sync --require-hashes six.txt", "", 2),
+    ("pip sync nothing.txt", "", 2),
+    ("pip sync six.txt missing.txt", "", 2),
+    ("pip sync six.txt -", "", 2),
+    ("pip sync six.txt pylock.toml", "", 2),
+    ("pip sync -c six.txt", "", 2),
+    ("pip sync -b six.txt --overrides six.txt", "", 2),
+    ("pip install -r six.txt", "", 2),
+    # Of no stub, or not from here.
     ("pip uninstall six", "", None),
+    ("pip uninstall -y num-py numpy-x ./numpy git+https://numpy -- six", "", None),
+    ("pip uninstall --dry-run numpy", "", None),
+    ("pip uninstall -p own numpy", "", None),
+    ("pip uninstall -r six.txt -rmissing.txt six", "", None),
+    ("pip install --reinstall --target x numpy", "", None),
+    ("--reinstall sync numpy", "", None),
     ("pip list", "", None),
     ("pip", "", None),
     ("add six", "", None),
@@ -83,12 +111,16 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> User:
         (user.home / "own").mkdir()
         (user.home / "own/uv").write_text(PRINTING_UV)
         (user.home / "own/uv").chmod(0o755)
+        (user.home / "six.txt").write_text("# a comment\n\n  six==1.17.0")
+        (user.home / "nothing.txt").write_text("# numpy\n-c own.txt\n")
+        (user.home / "pylock.toml").write_text('lock-version = "1.0"\n')
+        (user.home / "numpy.txt").write_text("# a comment\nsix\n  NumPy>=1 ; python_version > '3'")
 
     return make_user(make_once(tmp_path_factory, "uv", make), stack)
 
 
-def url(owner: User) -> str:
-    return f"file://{owner.home}/venvs/it-1.0/stackenv/constraints.txt"
+def url(owner: User, name: str = "constraints") -> str:
+    return f"file://{owner.home}/venvs/it-1.0/stackenv/{name}.txt"
 
 
 def in_environment(
@@ -100,7 +132,7 @@ def in_environment(
 @pytest.mark.parametrize("own", ["", "/one.txt /two*.txt"])
 def test_what_a_uv_that_prints_its_words_is_told(owner: User, own: str) -> None:
     set_own = f"export UV_CONSTRAINT='{own}'" if own else ""
-    calls = [f"echo CALL; {variables} uv {words}" for words, variables, _ in CALLS]
+    calls = [f"echo CALL; {variables} uv {words.replace(WITH_STUBS, '')}" for words, variables, _ in CALLS]
     done = in_environment(owner, "\n".join([set_own, *calls]))
     assert (done.returncode, done.stderr) == (0, "")
     prefix = f"{owner.home}/venvs/it-1.0"
@@ -108,9 +140,69 @@ def test_what_a_uv_that_prints_its_words_is_told(owner: User, own: str) -> None:
     for (words, variables, place), lines in zip(CALLS, told):
         wanted = words.replace("$VIRTUAL_ENV", prefix).split()
         if place is not None:
-            beside = [] if "c own.txt" in words else own.split()
-            wanted[place:place] = [w for file in (url(owner), *beside) for w in ("--constraint", file)]
+            beside = [] if "-c " in words.partition(" -- ")[0] or "-Uc" in words else own.split()
+            with_stubs = [url(owner, "stubs") for _ in range(wanted.count(WITH_STUBS))]
+            wanted = [word for word in wanted if word != WITH_STUBS]
+            held = [w for file in (url(owner), *beside) for w in ("--constraint", file)]
+            wanted[place:place] = [*held, *with_stubs]
         assert lines == [*wanted, f"UV_CONSTRAINT={own}"], (words, variables)
+
+
+# What is refused, and the words of the answer: what it is about, and what to type.
+FREE = "type first: stackenv edit it/1.0 --allow-shadow"
+REFUSED = (
+    ("pip uninstall numpy", "numpy 1.25.1 comes with the module BUNDLE", f"{FREE} numpy"),
+    (
+        "pip uninstall six NUM_PY Packaging",
+        "packaging 23.1 comes with the module BUNDLE",
+        f"{FREE} packaging",
+    ),
+    ("pip uninstall -q -- 'NumPy[x]>1'", "numpy 1.25.1 comes with", f"{FREE} numpy"),
+    ("pip uninstall -r numpy.txt", "numpy 1.25.1 comes with", f"{FREE} numpy"),
+    ("pip uninstall -qr numpy.txt six", "numpy 1.25.1 comes with", f"{FREE} numpy"),
+    ("pip uninstall --requirements=numpy.txt", "numpy 1.25.1 comes with", f"{FREE} numpy"),
+    ("pip install --reinstall-package six --reinstall-package=NumPy six", "numpy 1.25.1", f"{FREE} numpy"),
+    ("pip sync --reinstall-package packaging six.txt", "packaging 23.1 comes", f"{FREE} packaging"),
+    (
+        "pip install six --reinstall",
+        "generic builds over",
+        "uv pip install --reinstall-package PACKAGE PACKAGE",
+    ),
+    (
+        "pip sync -q --force-reinstall six.txt",
+        "generic builds",
+        "uv pip install --reinstall-package PACKAGE PACKAGE",
+    ),
+    ("pip install --no-reinstall --reinstall six", "generic builds", "--reinstall-package PACKAGE PACKAGE"),
+)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
+def test_what_would_harm_a_stub_is_refused(owner: User, shell: str) -> None:
+    calls = [f"{shell} venvs/it-1.0/bin/uv {words}; echo $?" for words, _, _ in REFUSED]
+    done = in_environment(owner, "\n".join(calls))
+    assert done.stdout.split() == ["2"] * len(REFUSED), done.stderr
+    for line, (words, why, hint) in zip(done.stderr.splitlines(), REFUSED):
+        assert line.startswith("stackenv: ") and "nothing was done" in line, words
+        assert why.replace("BUNDLE", owner.stack.bundle_module) in line and line.endswith(hint), words
+
+
+def test_without_stubs_a_uv_is_told_to_reinstall_and_uninstall(owner: User) -> None:
+    """They may be off, or one of them gone: nothing is there to be harmed."""
+    made = owner.stackenv("create", "bare", "--no-stubs", load=[owner.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    done = owner.run(
+        "export PATH=$HOME/own:$PATH; module use ~/modules; ml bare || exit 99\n"
+        "uv pip uninstall numpy; uv pip install --reinstall --reinstall-package numpy six\n"
+        "uv pip sync six.txt"
+    )
+    held = ["--constraint", url(owner).replace("/it-1.0/", "/bare-1.0/")]
+    told = [line for line in done.stdout.splitlines() if line and line != "UV_CONSTRAINT="]
+    assert told == [
+        *("pip", "uninstall", "numpy"),
+        *("pip", "install", *held, "--reinstall", "--reinstall-package", "numpy", "six"),
+        *("pip", "sync", *held, "six.txt"),
+    ]
 
 
 def test_by_the_activate_script_too(owner: User) -> None:
@@ -135,14 +227,22 @@ def test_without_a_uv_there_is_one_sentence(owner: User) -> None:
     assert sentence.startswith("uv: command not found; load a module that has it (`module spider uv`)")
 
 
-def test_it_costs_one_shell(owner: User, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["pip list", "add six", "pip uninstall six", "pip install six"])
+def test_it_costs_one_shell(owner: User, tmp_path: Path, words: str) -> None:
+    """Which becomes that uv; or waits for it, where it may have something to say afterwards."""
     trace = tmp_path / "trace"
     strace = f"strace -f -e trace=execve,clone,clone3,fork,vfork -o {trace}"
-    done = in_environment(owner, f"{strace} uv pip install six; echo $?", "$HOME/own:$PATH")
+    done = in_environment(owner, f"{strace} uv {words}; echo $?", "$HOME/own:$PATH")
     assert done.stdout.endswith("\n0\n"), done.stderr
-    before, _, _ = trace.read_text().partition(f'execve("{owner.home}/own/uv"')
-    calls = [line.split(maxsplit=1)[1] for line in before.splitlines() if "(" in line]
-    assert [call.partition("(")[0] for call in calls] == ["execve"]
+    calls = [line.split(maxsplit=1) for line in trace.read_text().splitlines() if "(" in line]
+    started = [f'"{owner.home}/own/uv"' in call for _, call in calls].index(True)
+    before = [call.partition("(")[0] for _, call in calls[:started]]
+    if words == "pip install six":
+        shell = calls[0][0]
+        assert before == ["execve", "clone"]
+        assert [call for process, call in calls[started:] if process == shell] == []
+    else:
+        assert before == ["execve"]
 
 
 def test_a_uv_that_was_installed_is_the_users_own(user: User) -> None:

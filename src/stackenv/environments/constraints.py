@@ -21,7 +21,12 @@ def constraints_url(record: Record) -> str:
 
     With an empty host: a uv of 2025 finds no file behind `file:/`. Empty when `record` holds nothing.
     """
-    return f"file://{quote(f'{record.path}/{CONSTRAINTS_FILE}')}" if record.pinned else ""
+    return locate(record, CONSTRAINTS_FILE) if record.pinned else ""
+
+
+def locate(record: Record, file: str) -> str:
+    """Return the URL of `file`, a path in the environment of `record`."""
+    return f"file://{quote(f'{record.path}/{file}')}"
 
 
 def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
@@ -81,6 +86,7 @@ def describe_uv(record: Record) -> InstalledFile:
         "NAME": record.full_name,
         "FOLDER": f"{record.path}/{FOLDER}",
         "CONSTRAINTS": constraints_url(record),
+        "STUBS": locate(record, STUBS_FILE) if record.stubs else "",
     }
     loss = "uv may replace packages of the modules"
     return InstalledFile(f"{record.path}/{UV}", "libexec/uv", values=values, executable=True, loss=loss)

@@ -1,0 +1,120 @@
+"""What ends the environment's own `uv`: uv ends with it, and the status is that of a uv alone."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stacked import Stack
+from terminals import Terminal
+from users import User, make_once, make_user
+from uvs import UVS
+
+SHELLS = ("dash", "bash", "mksh", "ksh93")
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
+    """Return a user with an environment."""
+
+    def make(folder: Path) -> None:
+        made = make_user(folder, one_stack).stackenv("create", "it", load=[one_stack.bundle_module])
+        assert made.returncode == 0, made.stderr
+
+    return make_user(make_once(tmp_path_factory, "uv-signals", make), one_stack)
+
+
+@pytest.fixture
+def index() -> Iterator[socket.socket]:
+    """Return the socket of an index that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        yield server
+
+
+def environment(owner: User, index: socket.socket, uv: str = "newest") -> dict[str, str]:
+    """Return the variables with which a uv waits for the index."""
+    prefix = owner.home / "venvs/it-1.0"
+    return {
+        **owner.environ,
+        "VIRTUAL_ENV": str(prefix),
+        "PATH": f"{prefix}/bin:{UVS[uv]}:/usr/bin:/bin",
+        "UV_DEFAULT_INDEX": f"http://127.0.0.1:{index.getsockname()[1]}/",
+        "UV_FIND_LINKS": "",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "BIN_UV": str(prefix / "bin/uv"),
+    }
+
+
+def assert_ended(connection: socket.socket) -> None:
+    """See that who has made the connection is gone; what it has sent is read."""
+    with connection:
+        connection.settimeout(30)
+        while connection.recv(65536):
+            pass
+
+
+@pytest.mark.each_value("shell", "number")
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_to_the_script_alone_ends_uv(
+    owner: User, index: socket.socket, shell: str, number: signal.Signals
+) -> None:
+    environ = environment(owner, index)
+    process = subprocess.Popen(
+        [shell, environ["BIN_UV"], "pip", "install", "-q", "missing"],
+        env=environ,
+        cwd=owner.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    connection, _ = index.accept()
+    process.send_signal(number)
+    said = process.communicate(timeout=30)
+    # mksh exits where a signal ends it, and bash ignores this one.
+    status = 128 + number if shell == "mksh" or (shell, number) == ("bash", signal.SIGQUIT) else -number
+    assert (process.returncode, *said) == (status, "", "")
+    assert_ended(connection)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(owner: User, index: socket.socket) -> None:
+    environ = environment(owner, index)
+    process = subprocess.Popen(
+        ["sh", "-c", "trap '' HUP; exec uv pip install -q missing"], env=environ, cwd=owner.home
+    )
+    connection, _ = index.accept()
+    process.send_signal(signal.SIGHUP)
+    connection.recv(65536)
+    ready, _, _ = select.select([connection], [], [], 0.2)
+    assert (process.poll(), ready) == (None, [])
+    process.terminate()
+    assert process.wait(timeout=30) == -signal.SIGTERM
+    assert_ended(connection)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_control_c_at_a_terminal_ends_uv_and_a_loop_around_it(
+    owner: User, index: socket.socket, shell: str
+) -> None:
+    environ = environment(owner, index)
+    terminal = Terminal(("bash", "--norc", "--noprofile", "-i"), environ, owner.home)
+    try:
+        terminal.type("PS1=")
+        os.write(terminal.leader, f"for n in 1 2; do {shell} $BIN_UV pip install missing; done\n".encode())
+        connection, _ = index.accept()
+        os.write(terminal.leader, b"\x03")
+        assert_ended(connection)
+        assert "ended 130." in terminal.type('echo "ended $?."')
+        # A uv of the next turn would have asked the index.
+        assert select.select([index], [], [], 0)[0] == []
+    finally:
+        terminal.close()
