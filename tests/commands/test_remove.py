@@ -214,3 +214,25 @@ def test_a_modulefile_that_stackenv_did_not_write(owner: Person) -> None:
     path.write_text("-- mine\n")
     assert "not written by stackenv" in owner.stackenv("remove", "theirs/1.0", "--yes", status=9).stderr
     assert path.read_text() == "-- mine\n"
+
+
+def test_several_go_after_one_question(owner: Person) -> None:
+    places = [owner.create(name) for name in ("one", "two")]
+    status, shown = answer([COMMAND, "rm", "one", "two/1.0", "one"], owner.environ, owner.home, "n\n")
+    assert (status, shown.count("Do that?"), shown.count("delete the environment")) == (1, 1, 2)
+    assert all(place.is_dir() for place in places)
+    done = owner.stackenv("rm", "one", "two/1.0", "one", "--yes")
+    assert [line for line in done.stderr.splitlines() if "is gone" in line] == [
+        "stackenv: one/1.0 is gone",
+        "stackenv: two/1.0 is gone",
+    ]
+    assert not any(place.exists() for place in places)
+    assert "\none/1.0" not in owner.stackenv("ls").stdout
+
+
+def test_of_several_none_goes_when_one_must_stay(owner: Person) -> None:
+    place = owner.create("stays")
+    for other in ("no-such", "biopy/9.9"):
+        done = owner.stackenv("remove", "stays", other, "--yes", status=1)
+        assert f"there is no module {other}" in done.stderr
+    assert place.is_dir() and (owner.modules / "stays").is_dir()

@@ -207,7 +207,7 @@ def test_the_help_cuts_no_text_and_begins_with_what_users_type(user: User, colum
     _, _, commands = told.stdout.partition("\nCommands:\n")
     assert told.returncode == 0 and commands and "..." not in commands
     # Other names for a command work, and are not shown.
-    shown = COMMANDS.keys() - {"doctor", "upgrade"}
+    shown = COMMANDS.keys() - {"doctor", "help", "ls", "rm", "upgrade"}
     assert all(re.search(rf"^  {name}  ", told.stdout, re.MULTILINE) for name in shown)
     assert "stackenv create biopy biopython" in told.stdout
 
@@ -231,3 +231,19 @@ def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
         " stackenv create it --version 2.0 -r it.txt"
     )
     assert moved.returncode == 0, moved.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "same"),
+    [
+        (("-V",), ("--version",)),
+        (("help",), ("--help",)),
+        (("help", "create"), ("create", "--help")),
+        (("help", "kernel", "add"), ("kernel", "add", "--help")),
+    ],
+)
+def test_what_people_type_in_other_programs(
+    user: User, typed: tuple[str, ...], same: tuple[str, ...]
+) -> None:
+    told, known = user.stackenv(*typed), user.stackenv(*same)
+    assert (told.returncode, told.stdout, told.stderr) == (0, known.stdout, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import click
@@ -46,3 +47,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
             tell(row.problem)
     if not found:
         tell(f"there are no personal modules in {context.store.root}; stackenv create NAME makes one")
+
+
+ls = copy.copy(listing)
+ls.name, ls.hidden = "ls", True

@@ -23,14 +23,17 @@ COMMANDS = {
     "doctor": "stackenv.cli.check:doctor",
     "edit": "stackenv.cli.edit:edit",
     "export": "stackenv.cli.export:export",
+    "help": "stackenv.cli.main:show_help",
     "info": "stackenv.cli.info:info",
     "job": "stackenv.cli.job:job",
     "kernel": "stackenv.cli.kernel:kernel",
     "list": "stackenv.cli.list:listing",
+    "ls": "stackenv.cli.list:ls",
     "pack": "stackenv.cli.pack:pack",
     "rebuild": "stackenv.cli.rebuild:rebuild",
     "remove": "stackenv.cli.remove:remove",
     "rename": "stackenv.cli.rename:rename",
+    "rm": "stackenv.cli.remove:rm",
     "run": "stackenv.cli.run:run",
     "site": "stackenv.cli.site:site",
     "unpack": "stackenv.cli.unpack:unpack",
@@ -107,7 +110,7 @@ class TopGroup(CommandGroup):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_STATUS,
 )
-@click.version_option(__version__, prog_name="stackenv")
+@click.version_option(__version__, "-V", "--version", prog_name="stackenv")
 def stackenv() -> None:
     """Python on a cluster: without conda init, without a full $HOME, on the optimised stack.
 
@@ -120,6 +123,16 @@ def stackenv() -> None:
     # click calls this when the command is imported, and runs it next: it may have something to put away.
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@click.command("help", hidden=True)
+@click.argument("words", metavar="[COMMAND]", nargs=-1)
+@click.pass_context
+def show_help(context: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of a command, as COMMAND --help does."""
+    parent = context.parent
+    assert parent is not None
+    parent.command.main([*words, "--help"], prog_name="stackenv", standalone_mode=False)
 
 
 def run(words: list[str]) -> int:

@@ -1,44 +1,55 @@
-"""`stackenv remove`: delete a module, and the environment that stackenv made for it."""
+"""`stackenv remove`: delete modules, and the environments that stackenv made for them."""
 
 from __future__ import annotations
 
+import copy
+import shlex
 from pathlib import Path
 
 import click
 
-from stackenv.cli.options import dry_run_option, name_argument, shared_option, yes_option
+from stackenv.cli.completers import complete_names
+from stackenv.cli.options import dry_run_option, shared_option, yes_option
 from stackenv.errors import StackenvError
 from stackenv.output import confirm, print_steps, tell
 
 
 @click.command()
-@name_argument
+@click.argument("names", metavar="NAME[/VERSION]...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option("--environment", is_flag=True, help="Delete the environment even if it was adopted.")
 @yes_option
 @shared_option
 @dry_run_option
-def remove(name: str, environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
-    """Remove a module, and its environment.
+def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
+    """Remove modules, and their environments.
 
     An environment that stackenv did not make, an adopted one, stays, without the files that stackenv has put
     into it. Your Jupyter kernel of it goes too. A module that is in use in this shell is refused, with --yes
-    too: without its modulefile it could not be unloaded.
+    too: without its modulefile it could not be unloaded. When one of several cannot be removed none is.
 
     \b
     Example:
       stackenv remove biopy
       stackenv remove biopy/1.0 --yes
+      stackenv remove old1 old2
     """
     from stackenv.environments.context import open_context
-    from stackenv.lifecycle.remove import plan_removal
+    from stackenv.lifecycle.remove import plan_removals
 
-    removal = plan_removal(name, environment, not yes, open_context(shared), dry_run)
+    removals = plan_removals(names, environment, not yes, open_context(shared), dry_run)
+    sentences = tuple(sentence for removal in removals for sentence in removal.changes.sentences)
     if dry_run:
-        print_steps(removal.changes.sentences)
+        print_steps(sentences)
         return
     if not yes:
-        for sentence in removal.changes.sentences:
+        for sentence in sentences:
             tell(sentence)
-        if not confirm("Do that?", f"stackenv remove {removal.module.full_name} --yes"):
+        typed = shlex.join(removal.module.full_name for removal in removals)
+        if not confirm("Do that?", f"stackenv remove {typed} --yes"):
             raise StackenvError("nothing was changed")
-    removal.carry_out()
+    for removal in removals:
+        removal.carry_out()
+
+
+rm = copy.copy(remove)
+rm.name, rm.hidden = "rm", True

@@ -63,7 +63,7 @@ def end(status: int) -> NoReturn:
 
 def answer(words: list[str]) -> int:
     """Do what the `words` behind the command say; return the exit status."""
-    if words == ["--version"]:
+    if words in (["--version"], ["-V"]):
         # As click writes it for the option at any other place.
         print(f"stackenv, version {__version__}")
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,20 @@ class Removal:
             remove_without_journal(self.changes, self.context, error.message)
         tell(f"{self.module.full_name} is gone")
         tell_collections(self.module, None, self.context)
+
+
+def plan_removals(
+    names: Iterable[str], environment: bool, keep: bool, context: Context, dry_run: bool
+) -> list[Removal]:
+    """Return how the modules `names` go, each once, as `plan_removal` plans it for one.
+
+    Raises
+    ------
+    StackenvError
+        When one of them must stay.
+    """
+    removals = [plan_removal(name, environment, keep, context, dry_run) for name in names]
+    return list({removal.module.full_name: removal for removal in removals}.values())
 
 
 def plan_removal(name: str, environment: bool, keep: bool, context: Context, dry_run: bool) -> Removal:
