@@ -8,7 +8,11 @@ import sys
 # As `typing` has it, whose import takes as long as the whole of `--version`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+# Names are shorter.
+LONGEST_WORD = 100
 
 
 class StackenvError(Exception):
@@ -129,3 +133,13 @@ def quote_word(path: str | Path) -> str:
     import shlex
 
     return shlex.quote(str(path))
+
+
+def find_similar(word: str, words: Iterable[str], count: int = 1) -> list[str]:
+    """Return up to `count` of `words` that `word` may mean, whatever its case, the likeliest first."""
+    # Slow to import, and needed only where something is wrong.
+    from difflib import get_close_matches
+
+    folded = {known.lower(): known for known in words}
+    # What is typed can be anything, and be pasted.
+    return [folded[close] for close in get_close_matches(word.lower()[:LONGEST_WORD], list(folded), n=count)]

@@ -234,6 +234,34 @@ def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("creat", "x"), "did you mean: stackenv create; stackenv --help lists the commands"),
+        (("LIST",), "did you mean: stackenv list; stackenv --help lists the commands"),
+        (("kernel", "ad"), "did you mean: stackenv kernel add; stackenv kernel --help lists the commands"),
+        (("qqqqqqqq",), "stackenv --help lists the commands"),
+        (("x" * 300,), "stackenv --help lists the commands"),
+    ],
+)
+def test_a_slip_of_the_pen_in_a_command(user: User, words: tuple[str, ...], hint: str) -> None:
+    told = user.stackenv(*words)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.endswith(f" is no command\n\nhint: {hint}\n") and len(told.stderr) < 300
+
+
+def test_a_slip_of_the_pen_in_a_name(user: User) -> None:
+    told = user.stackenv("create", "it", "-m", "scipy-bundel/2023.07")
+    assert told.returncode == 7
+    assert "hint: did you mean: SciPy-bundle; module spider scipy-bundel/2023.07\n" in told.stderr
+    load = [user.stack.bundle_module]
+    assert user.stackenv("create", "biopython-tools", load=load).returncode == 0
+    for name in ("BioPython-Tools", "biopythontools", "biopython-tools/1.1"):
+        told = user.stackenv("info", name)
+        assert told.returncode == 1
+        assert "hint: did you mean: biopython-tools" in told.stderr, told.stderr
+
+
+@pytest.mark.parametrize(
     ("typed", "same"),
     [
         (("-V",), ("--version",)),

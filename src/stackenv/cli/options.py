@@ -8,6 +8,7 @@ from typing import Any, Callable, TypeVar
 import click
 
 from stackenv.cli.completers import complete_modules, complete_names
+from stackenv.errors import LONGEST_WORD, UsageError, find_similar
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,6 +30,23 @@ class CommandGroup(click.Group):
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names; a UsageError has the likeliest."""
+        word = args[0] if args else "-"
+        if word.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, word):
+            return super().resolve_command(ctx, args)
+        shown = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        similar = [f"did you mean: {ctx.command_path} {name}" for name in find_similar(word, shown)]
+        hint = "; ".join([*similar, f"{ctx.command_path} --help lists the commands"])
+        raise UsageError(f"`{ctx.command_path} {shorten(word)}` is no command", hint)
+
+
+def shorten(word: str) -> str:
+    """Return `word`, cut where it is longer than any name."""
+    return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..."
 
 
 def set_verbose(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
 from stackenv.configuration.site_file import file_error
-from stackenv.errors import ConfigurationError
+from stackenv.errors import ConfigurationError, find_similar
 
 # The keys and list positions that lead to a value: ("conda", "storage", 0, "parent").
 KeyPath = tuple[Union[str, int], ...]
@@ -80,7 +79,4 @@ def did_you_mean(word: str | None) -> str:
 
 def nearest(word: str, allowed: Sequence[str]) -> str | None:
     """Return the word of `allowed`, an earlier one first, of which `word` may be a slip of the pen."""
-    folded = {candidate.lower(): candidate for candidate in reversed(allowed)}
-    # difflib is quadratic in the length, and no key is long.
-    close = difflib.get_close_matches(word.lower()[:SHOWN_CHARACTERS], list(folded), n=1)
-    return folded[close[0]] if close else None
+    return next(iter(find_similar(word, reversed(allowed))), None)

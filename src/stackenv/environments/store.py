@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from stackenv import RECORD_FILE, STACKENV_UUID
-from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word
+from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, find_similar, quote_word
 from stackenv.lmod.versions import order_version
 
 if TYPE_CHECKING:
@@ -281,7 +281,10 @@ class ModuleStore:
             raise UsageError(f"there are several modules {name}: {names}", "say which one")
         if version and self.path_of(name, version).exists():
             raise TakenError(f"{self.path_of(name, version)} was not written by stackenv: it is left alone")
-        raise StackenvError(f"there is no module {text} in {self.root}", "stackenv list shows what there is")
+        known = {name for m in self.list_modules() for name in (m.full_name, m.name)}
+        similar = [f"did you mean: {name}" for name in find_similar(text, known)]
+        hint = "; ".join([*similar, "stackenv list shows what there is"])
+        raise StackenvError(f"there is no module {text} in {self.root}", hint)
 
     def require_free(self, name: str, version: str) -> str:
         """Return the full name of a new module.

@@ -15,7 +15,8 @@ from fcntl import F_SETFL, fcntl
 from pathlib import Path
 from typing import BinaryIO
 
-from stackenv.errors import ModuleError, StackenvError
+from stackenv.errors import ModuleError, StackenvError, find_similar
+from stackenv.lmod.module_files import list_names
 from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
 from stackenv.lmod.spider import map_folders
 from stackenv.lmod.versions import order_module
@@ -244,14 +245,22 @@ class Lmod:
         done = self._run(command)
         changes, succeeded = read_changes(done.stdout)
         names = [argument for argument in arguments if not argument.startswith("-")][1:]
-        hint = "; ".join(f"module spider {name}" for name in names)
         if succeeded is None:
             what = f"{' '.join(command)} did not answer as Lmod does (status {done.returncode})"
-            raise refuse(what, done.stderr, hint or NAME_LMOD)
+            raise refuse(what, done.stderr, self._suggest(names) or NAME_LMOD)
         if done.returncode or not succeeded:
-            raise refuse(f"module {' '.join(arguments)} failed", done.stderr, hint)
+            raise refuse(f"module {' '.join(arguments)} failed", done.stderr, self._suggest(names))
         merged = {**self.environ, **changes}
         return {name: value for name, value in merged.items() if value is not None}, done.stderr
+
+    def _suggest(self, names: Sequence[str]) -> str:
+        """Return what to type where the modules `names` could not be loaded: by names that are there, too."""
+        known = list_names(self.environ.get("MODULEPATH", "").split(":")) if names else []
+        words = [word for word in (name.partition("/")[0] for name in names) if word not in known]
+        similar = [name for word in words for name in find_similar(word, known)]
+        return "; ".join(
+            [*(f"did you mean: {name}" for name in similar), *(f"module spider {name}" for name in names)]
+        )
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in self.environ.items() if name not in SILENCE}

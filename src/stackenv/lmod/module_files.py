@@ -39,6 +39,11 @@ def list_modulefiles(name: str, modulepath: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(versions | single, key=order_module))
 
 
+def list_names(folders: Sequence[str]) -> list[str]:
+    """Return the names, without versions, of the modules in `folders`, those of MODULEPATH."""
+    return [name for name, _ in list_level([folder for folder in folders if folder.startswith("/")], "")]
+
+
 def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
     """Yield what `begin` can become down to the next slash, and whether it is a folder there."""
     parent, slash, last = begin.rpartition("/")
