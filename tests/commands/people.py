@@ -97,11 +97,11 @@ class Person:
         return found
 
 
-def force_in(person: Person, name: str, requirement: str) -> None:
+def force_in(person: Person, name: str, *words: str) -> None:
     """Install past the constraints, as users can: by a uv that is named by its path."""
     uv = str(WORK / "venv/bin/uv")
     install = ("pip", "install", "--quiet", "--no-cache", "--no-deps", "--no-index", "--find-links")
-    person.stackenv("run", name, "--", uv, *install, str(person.site.wheels), requirement)
+    person.stackenv("run", name, "--", uv, *install, str(person.site.wheels), *words)
 
 
 def make_wheel(folder: Path, name: str, version: str) -> Path:

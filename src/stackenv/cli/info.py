@@ -10,7 +10,7 @@ import click
 
 from stackenv.cli.options import json_option, name_argument, shared_option
 from stackenv.errors import StackenvError
-from stackenv.output import print_json, print_line, print_table
+from stackenv.output import format_count, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from stackenv.environments.info import ModuleInfo
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def info(name: str, shared: Path | None, as_json: bool) -> None:
     """Show what a personal module is made of.
 
-    Its base modules, its packages, how it was made, and whether its Python, started where the modules are
-    not loaded, brings them (`carries`). Of several versions the one that `stackenv edit --default` has
-    chosen is shown.
+    Its base modules, its packages, how it was made, whether its Python, started where the modules are not
+    loaded, brings them (`carries`), and how many of their packages uv takes for installed (`uv sees`).
+    Of several versions the one that `stackenv edit --default` has chosen is shown.
 
     \b
     Example:
@@ -91,6 +91,26 @@ def describe_carried(found: ModuleInfo) -> str:
     return f"its modules, {where}{script or twice}"
 
 
+# Why uv sees no package of the modules, by the reason.
+NOT_SHOWN = {
+    "conda": "",
+    "user": "turned off; on again: stackenv edit {name} --stubs",
+    "site": "the site configuration turns it off (personal.stubs)",
+    "nothing-held": "they bring none that is held",
+    "no-record": "an older stackenv made it, or uv can take none of them; stackenv edit {name} --refresh",
+}
+
+
+def describe_shown(found: ModuleInfo) -> str:
+    """Return how many packages of the modules uv sees in the environment, or why none."""
+    shown = found.stubs
+    if shown is None or shown.reason:
+        why = NOT_SHOWN[shown.reason].format(name=found.module) if shown else ""
+        return why and f"no package of its modules: {why}"
+    number, count = len(shown.packages), format_count(shown.recorded, "package")
+    return f"{count} of its modules" if number == shown.recorded else f"{number} of {count} of its modules"
+
+
 def describe_rows(found: ModuleInfo) -> dict[str, str]:
     """Return what is said of the module, but for the packages."""
     python, platform = found.python, found.platform
@@ -105,6 +125,7 @@ def describe_rows(found: ModuleInfo) -> dict[str, str]:
         "python": f"{python.version} {python.executable}{of_module}" if python else "",
         "modules": ", ".join(found.modules),
         "carries": describe_carried(found),
+        "uv sees": describe_shown(found),
         "may shadow": ", ".join(found.allow_shadow),
         "made on": " ".join(filter(None, (platform.machine, platform.os, platform.cpu))) if platform else "",
         "made by": shlex.join(found.made_by),

@@ -5,24 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from stackenv.environments.carried import (
     BY_SITE,
+    BY_USER,
+    CONDA,
     NO_RECORD,
     PYTHON_NEEDS_MODULES,
     find_reason,
     needs_modules,
 )
 from stackenv.environments.context import Context
-from stackenv.environments.own_packages import read_own_packages
+from stackenv.environments.own_packages import name_stub_folder, read_own_packages
 from stackenv.environments.stack import load_stack
 from stackenv.environments.store import DEPENDS_ON, StoredModule
+from stackenv.environments.stubs import list_stubs
 from stackenv.errors import StackenvError
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Platform, Python, Record
 
+# Why uv sees nothing of the modules, beside what is in stackenv.environments.carried: they bring none held.
+NOTHING_HELD = "nothing-held"
 # As `stackenv.modulefile` writes them; a name of a module has no quote and no backslash.
 DESCRIPTION = re.compile(r'^ *whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 
@@ -88,11 +94,30 @@ class CarriedStack:
 
 
 @dataclass(frozen=True)
+class ShownPackages:
+    """What uv sees of the modules in the environment.
+
+    Parameters
+    ----------
+    packages
+        The names of the packages that it sees there.
+    recorded
+        How many it should see, but for those that the environment has itself.
+    reason
+        Why it sees none: conda, user, site, nothing-held or no-record; empty where it is to see some.
+    """
+
+    packages: tuple[str, ...]
+    recorded: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class ModuleInfo:
     """What is known of a module: `stackenv info --json` prints these fields.
 
-    `owned` tells whether stackenv made the environment. Without a record it is None, as is `carried`, `kind`
-    is empty, and `problem` and `hint` say why.
+    `owned` tells whether stackenv made the environment. Without a record it is None, as are `carried` and
+    `stubs`, `kind` is empty, and `problem` and `hint` say why.
     """
 
     module: str
@@ -109,6 +134,7 @@ class ModuleInfo:
     allow_shadow: tuple[str, ...] = ()
     platform: Platform | None = None
     carried: CarriedStack | None = None
+    stubs: ShownPackages | None = None
     made_by: tuple[str, ...] = ()
     owned: bool | None = None
     problem: str = ""
@@ -152,6 +178,7 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
         allow_shadow=record.allow_shadow,
         platform=record.platform,
         carried=describe_carrying(record, context, module.is_believed),
+        stubs=describe_shown(record, packages, context),
         made_by=record.made_by,
         owned=record.owned,
     )
@@ -172,6 +199,33 @@ def describe_carrying(record: Record, context: Context, believed: bool) -> Carri
     by_script = bool(carried.launchers)
     restarts = bool(carried.libraries or carried.preload) and not by_script
     return CarriedStack(True, "", carried.cpu, not carried.cpu_features, restarts, by_script)
+
+
+def describe_shown(record: Record, packages: tuple[Package, ...], context: Context) -> ShownPackages:
+    """Return what uv sees of the modules of `record` in its environment, which has `packages` itself."""
+    reason = find_reason_unshown(record)
+    if reason == BY_SITE and context.configuration.personal.stubs:
+        # By now the site allows it.
+        reason = NO_RECORD
+    own = {canonicalize_name(package.name) for package in packages}
+    wanted = [stub for stub in record.stubs if canonicalize_name(stub.name) not in own]
+    # They are in the image, as they were packed.
+    there = {path.name for path in list_stubs(Path(record.path))} if not record.packed else None
+    shown = [stub.name for stub in wanted if there is None or name_stub_folder(stub) in there]
+    return ShownPackages(tuple(shown), len(wanted), reason)
+
+
+def find_reason_unshown(record: Record) -> str:
+    """Return why uv sees nothing of the modules in the environment of `record`; empty where it is to."""
+    reasons = {
+        CONDA: record.kind != "venv",
+        BY_USER: record.stubs_off == "user",
+        BY_SITE: record.stubs_off == "site",
+        NOTHING_HELD: not record.pinned,
+        # An older stackenv made it, or there is none that uv can take.
+        NO_RECORD: not record.stubs,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
 
 
 def list_shadows(

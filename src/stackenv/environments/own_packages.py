@@ -20,7 +20,8 @@ from packaging.utils import canonicalize_name
 
 from stackenv.conda.packages import describe_package, list_files, read_notes
 from stackenv.configuration.channels import name_channel
-from stackenv.record import Package, Python, Record
+from stackenv.errors import StackenvError
+from stackenv.record import RECORD_FILE, Package, Python, Record, Stub, parse_record
 
 if TYPE_CHECKING:
     from importlib.metadata import PackageMetadata
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 ENSUREPIP = "ensurepip"
 # Whose installer this is has no code: it is what the modules bring, shown to uv (environments/stubs.py).
 STUB_INSTALLER = "stackenv\n"
+# All that there is in the folder of a stub.
+STUB_FILES = frozenset({"METADATA", "WHEEL", "top_level.txt", "entry_points.txt", "INSTALLER", "RECORD"})
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
 # The name in the path of a distribution's metadata.
@@ -112,7 +115,8 @@ def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]
 def is_stub(path: Path) -> bool:
     """Tell whether the metadata at `path` are stackenv's, of a package that the modules bring.
 
-    A purge can have taken the file that says so, and RECORD has its name and hash still.
+    A purge of old files can have taken the file that says so: then RECORD has its name and hash still, and
+    where that is gone too, as nothing but METADATA is read often, the record of the environment has its name.
     """
     try:
         return (path / "INSTALLER").read_bytes() == STUB_INSTALLER.encode()
@@ -121,7 +125,24 @@ def is_stub(path: Path) -> bool:
     try:
         return f"/INSTALLER,{hash_text(STUB_INSTALLER)},".encode() in (path / "RECORD").read_bytes()
     except OSError:
+        return path.suffix == ".dist-info" and is_rest_of_stub(path)
+
+
+def is_rest_of_stub(folder: Path) -> bool:
+    """Tell whether `folder` has at most a stub's files, and the record of its environment names that stub."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (names are enough)
+        text = (folder.parents[3] / RECORD_FILE).read_text(encoding="utf-8", errors="surrogateescape")
+        record = parse_record(text, "")
+    except (OSError, StackenvError):
         return False
+    return STUB_FILES.issuperset(names) and folder.name in map(name_stub_folder, record.stubs)
+
+
+def name_stub_folder(stub: Stub) -> str:
+    """Return what the folder of `stub` is called: as pip would call that of its package's metadata."""
+    name, version = re.sub(r"[^\w.]+", "_", stub.name), stub.version.replace("-", "_")
+    return f"{name}-{version}.dist-info"
 
 
 def hash_text(text: str) -> str:

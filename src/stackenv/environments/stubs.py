@@ -28,6 +28,7 @@ from stackenv.environments.own_packages import (
     InstalledDistribution,
     hash_text,
     is_stub,
+    name_stub_folder,
     read_site_packages,
 )
 from stackenv.modulefile import InstalledFile
@@ -179,9 +180,8 @@ def describe_stub_files(record: Record, own: Collection[str]) -> tuple[Installed
 def find_stub_folder(stub: Stub, record: Record) -> str:
     """Return the path of the folder of `stub` in the venv of `record`, where pip would have its metadata."""
     assert record.python is not None
-    name, version = re.sub(r"[^\w.]+", "_", stub.name), stub.version.replace("-", "_")
     folder = f"lib/python{record.python.minor}/site-packages"
-    return f"{record.path}/{folder}/{name}-{version}.dist-info"
+    return f"{record.path}/{folder}/{name_stub_folder(stub)}"
 
 
 def describe_stub(stub: Stub, folder: str) -> Iterator[InstalledFile]:
@@ -200,12 +200,15 @@ def list_stubs(prefix: Path) -> list[Path]:
     return sorted(path for path in prefix.glob("lib/python3*/site-packages/*.dist-info") if is_stub(path))
 
 
-def list_new_stub_files(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the files of stubs that are to be written into the venv of `record`, which is there already."""
-    if not record.stubs:
+def plan_first_stubs(record: Record) -> tuple[Change, ...]:
+    """Return the changes that bring the stubs in the venv of `record`, which gets its module now, in line.
+
+    It can have some: of another environment of which it is a copy, or from before its module was removed.
+    """
+    if record.kind != "venv":
         return ()
-    own = {canonicalize_name(d.metadata["Name"]) for d in read_site_packages(Path(record.path))}
-    return tuple(file for file in describe_stub_files(record, own) if is_free(Path(file.path).parent))
+    own = {str(canonicalize_name(d.metadata["Name"])) for d in read_site_packages(Path(record.path))}
+    return plan_stubs(record, own)
 
 
 def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,8 @@ class Fixing:
 
     def _fix(self, subject: str, finding: Finding, unfixed: Sequence[Finding]) -> bool:
         """Carry out the fix of `finding`; return whether it was not skipped and has not failed."""
-        actions = [action for action in finding.fix if action not in self.tried]
+        # What follows something new is done again: it is for the sake of that.
+        actions = list(itertools.dropwhile(self.tried.__contains__, finding.fix))
         reason = self._find_obstacle(actions, unfixed)
         if reason:
             tell(f"{subject}: {finding.what}")

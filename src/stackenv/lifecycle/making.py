@@ -29,7 +29,7 @@ from stackenv.environments.places import (
 )
 from stackenv.environments.stack import Stack
 from stackenv.environments.store import StoredModule
-from stackenv.environments.stubs import describe_stub_files, list_new_stub_files
+from stackenv.environments.stubs import describe_stub_files, plan_first_stubs
 from stackenv.environments.uv import Uv
 from stackenv.environments.venv_install import (
     complete_record,
@@ -43,6 +43,7 @@ from stackenv.environments.venv_install import (
 from stackenv.errors import UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_files import list_modulefiles
+from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
@@ -177,7 +178,7 @@ class Making:
         """Return the steps that write stackenv's files into an environment that is there."""
         record = self.record
         files = keep_users_files(describe_files(record), record.path)
-        stubs = list_new_stub_files(record)
+        stubs = plan_first_stubs(record)
         sentences, kept = plan_kept_files(files, record.path)
         for sentence in sentences:
             tell(sentence)
@@ -193,20 +194,29 @@ class Making:
                 self.record = replace(record, python=find_python(Path(record.path)))
                 write_files(keep_users_files(describe_files(self.record), record.path))
             else:
-                write_files((*files, *stubs))
+                write_files(files)
+            for stub in stubs:
+                carry_out_change(stub)
 
-        paths = (*(file.path for file in (*files, *stubs)), *(change.path for change in kept))
-        # What stackenv made goes as a whole, by the undo of the step that made it.
-        undo = () if record.owned else undo_files(paths, record.path, self.mark)
-        undo = (*undo, *(RemoveFolder(str(Path(file.path).parent)) for file in stubs))
-        count = format_count(len({Path(file.path).parent for file in stubs}), "package")
-        shown = f"; show uv {count} of the modules" if stubs else ""
+        undo = () if record.owned else self._plan_undo(files, (*kept, *stubs))
+        written = {Path(stub.path).parent for stub in stubs if isinstance(stub, WriteFile)}
+        shown = f"; show uv {format_count(len(written), 'package')} of the modules" if written else ""
         what = ", ".join((f"the folder {FOLDER}", *listed))
         step = Step(f"write into {record.path}: {what}{shown}", write, undo)
         if record.kind == "venv":
             return (step,)
         sentence = "capture what its activation does"
         return (step, Step(sentence, self._capture, doing="Capturing its activation"))
+
+    def _plan_undo(self, files: Iterable[InstalledFile], changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Return the changes that take back what writing `files` and `changes` does to an adopted one.
+
+        What stackenv made goes as a whole, by the undo of the step that made it.
+        """
+        paths = [change.path for change in changes if not isinstance(change, RemoveFolder)]
+        undo = undo_files((*(file.path for file in files), *paths), self.record.path, self.mark)
+        folders = dict.fromkeys(str(Path(path).parent) for path in paths if ".dist-info/" in path)
+        return (*undo, *map(RemoveFolder, folders))
 
     def _capture(self) -> None:
         self.record = capture_record(self.record, self.context)

@@ -313,7 +313,7 @@ def describe_differences(before: Record, after: Record) -> list[str]:
     elif before.carry_off != after.carry_off:
         sentences.append(f"carry no modules{why}")
     sentences += describe_launcher_changes(before, after)
-    if before.stubs != after.stubs:
+    if before.stubs != after.stubs or before.stubs_off != after.stubs_off:
         count = format_count(len(after.stubs), "package") if after.stubs else "no package"
         sentences.append(f"show uv {count} of the modules")
     if before.sees_modules != after.sees_modules:

@@ -27,6 +27,7 @@ from stackenv.health.rules import (
     python,
     start_files,
     storage,
+    stubs,
     user_site,
 )
 
@@ -46,6 +47,7 @@ ENVIRONMENT_RULES: Mapping[str, EnvironmentRule] = {
     "extensions": packages.find_extensions,
     "numpy-bounds": packages.find_numpy_bounds,
     "inconsistent": packages.find_inconsistent,
+    "stubs": stubs.find_stubs,
     "shadows": optimised_packages.find_shadows,
     "generic-packages": optimised_packages.find_generic_packages,
     "stale": managed_files.find_stale,

@@ -29,7 +29,7 @@ from stackenv.transactions.transaction import read_text
 
 # Why it hurts that something is out of date.
 OLD_MODULE = "the module does what it was written to do, and not what it should do now"
-CHANGED_PINS = "pip may replace what the modules bring, or hold what they do not have any more"
+CHANGED_PINS = "pip and uv may replace what the modules bring, or hold what they do not have any more"
 CHANGED_SCRIPTS = "the module may set other variables than `conda activate` does"
 
 

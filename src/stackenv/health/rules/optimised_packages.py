@@ -19,7 +19,10 @@ from stackenv.output import format_bytes
 
 
 def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield a finding for each own package of a venv that its modules have too and that was not allowed."""
+    """Yield a finding for each own package of a venv that its modules have too and that was not allowed.
+
+    When one is gone uv sees no package of that name there: what shows it the modules' has to come back.
+    """
     record = environment.record
     if record is None or record.kind != "venv" or record.packed:
         return
@@ -28,6 +31,7 @@ def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
         return
     free = BUILD_BACKENDS | {canonicalize_name(name) for name in record.allow_shadow}
     below = {canonicalize_name(p.name): p for p in environment.stack_packages}
+    shown = {canonicalize_name(stub.name) for stub in record.stubs}
     for distribution in environment.distributions:
         name = canonicalize_name(distribution.metadata["Name"])
         if name not in below or name in free:
@@ -36,7 +40,9 @@ def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
         module = stack.module_of(theirs)
         size, since = measure_distribution(distribution)
         inside = ("stackenv", "run", environment.full_name, "--")
-        fix = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
+        uninstall = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
+        fix = (uninstall, environment.refresh) if name in shown else (uninstall,)
+        typed = "; ".join(action.sentence for action in fix)
         allow = f"if it is meant: stackenv edit {environment.full_name} --allow-shadow {name}"
         needing = next(list_needing(environment.distributions, name, theirs.version), "")
         yield Finding(
@@ -47,8 +53,8 @@ def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
             str(distribution.locate_file("")),
             "a generic build takes the place of the one that was optimised for this machine, and what the "
             "modules bring was built for theirs",
-            f"{needing}; {allow}" if needing else f"{fix.sentence}; {allow}",
-            () if needing else (fix,),
+            f"{needing}; {allow}" if needing else f"{typed}; {allow}",
+            () if needing else fix,
         )
 
 

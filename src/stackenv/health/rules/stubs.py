@@ -1,0 +1,123 @@
+"""The stubs of a venv, which show uv what its modules bring: gone, changed, or not wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.utils import canonicalize_name
+
+from stackenv.environments.stubs import is_left_out, list_stubs, plan_stubs, with_stubs
+from stackenv.health.checked_environment import CheckedEnvironment
+from stackenv.health.finding import Finding
+from stackenv.output import shorten_list
+from stackenv.record import Record
+from stackenv.transactions.changes import Change, RemoveFolder
+
+# What each kind does to the user.
+MISSING = (
+    "uv takes a package that it does not see for not installed, and puts its own in front of the modules'"
+)
+CHANGED = "uv reads there what a package needs and brings, and goes wrong by what is not so"
+UNWANTED = "uv and `pip list` name packages that are not there, or in another version"
+
+
+class Faults(NamedTuple):
+    """The folders of stubs that are not right: not there; there, and not as wanted; not wanted."""
+
+    missing: list[Path]
+    changed: list[Path]
+    unwanted: list[Path]
+
+
+def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding with the stubs that a refresh would write or take away.
+
+    Nothing where none is recorded and none is there: an older stackenv made that environment, or uv is to
+    see nothing, and `stackenv info` tells. A package of which the modules have another version than is held
+    is a finding of the rule `stale`, with the same hint.
+    """
+    record, prefix = environment.record, environment.prefix
+    if record is None or record.kind != "venv" or record.packed or not prefix.is_dir():
+        return
+    if not (record.stubs or list_stubs(prefix)):
+        return
+    stack = environment.loaded_stack
+    if stack is None or environment.venv is None:
+        return
+    pinned = stack.pinned(record.allow_shadow, environment.venv.sees_base_packages)
+    settings = environment.configuration.personal
+    wanted = with_stubs(replace(record, pinned=pinned), stack, settings)
+    own = {str(canonicalize_name(package.name)) for package in environment.packages}
+    faults = sort_faults(plan_stubs(wanted, own), list_held_otherwise(record, pinned))
+    if any(faults):
+        yield report_stubs(environment, faults, wanted, own)
+
+
+def list_held_otherwise(record: Record, pinned: Iterable[tuple[str, str, str]]) -> set[str]:
+    """Return the canonical names of what either `record` or `pinned` holds alone, or in another version."""
+    held, now = ({(canonicalize_name(n), v) for n, v, _ in pins} for pins in (record.pinned, pinned))
+    return {str(name) for name, _ in held ^ now}
+
+
+def sort_faults(changes: Collection[Change], others: Collection[str]) -> Faults:
+    """Return what the `changes` of a refresh say about stubs, but for the packages `others`."""
+    unwanted = [Path(change.path) for change in changes if isinstance(change, RemoveFolder)]
+    touched = dict.fromkeys(Path(change.path).parent for change in changes)
+    folders = [f for f in touched if f.suffix == ".dist-info" and f not in unwanted]
+    missing = [folder for folder in folders if not folder.exists()]
+    changed = [folder for folder in folders if folder not in missing]
+    return Faults(
+        *([f for f in found if split_name(f)[0] not in others] for found in (missing, changed, unwanted))
+    )
+
+
+def split_name(folder: Path) -> tuple[str, str]:
+    """Return canonical name and version of the package whose metadata `folder` is for, by its name."""
+    name, _, version = folder.name[: -len(folder.suffix)].partition("-")
+    return str(canonicalize_name(name)), version
+
+
+def report_stubs(
+    environment: CheckedEnvironment, faults: Faults, wanted: Record, own: Collection[str]
+) -> Finding:
+    """Return the finding of `faults`, where the stubs of `wanted` should be, and `own` packages are."""
+    parts = {
+        "missing": (list(map(describe, faults.missing)), MISSING),
+        "not as its module has it": (list(map(describe, faults.changed)), CHANGED),
+    }
+    for folder in faults.unwanted:
+        why = f"not wanted, {explain_unwanted(split_name(folder)[0], environment, wanted, own)}"
+        parts.setdefault(why, ([], UNWANTED))[0].append(describe(folder))
+    said = [f"{kind}: {shorten_list(names)}" for kind, (names, _) in parts.items() if names]
+    fix = environment.refresh
+    return Finding(
+        "stubs",
+        "warning",
+        f"what shows uv the packages of its modules (stubs): {'; '.join(said)}",
+        str([*faults.missing, *faults.changed, *faults.unwanted][0]),
+        "; ".join(dict.fromkeys(why for names, why in parts.values() if names)),
+        fix.sentence,
+        (fix,),
+        tuple(name for names, _ in parts.values() for name in names),
+    )
+
+
+def describe(folder: Path) -> str:
+    """Return name and version of the package of the stub `folder`."""
+    return " ".join(split_name(folder))
+
+
+def explain_unwanted(name: str, environment: CheckedEnvironment, wanted: Record, own: Collection[str]) -> str:
+    """Return why there is to be no stub, or not this one, of the package `name`."""
+    if wanted.stubs_off:
+        return "after --no-stubs" if wanted.stubs_off == "user" else "by the site (personal.stubs)"
+    if name in own:
+        return "beside the package itself"
+    if name in {canonicalize_name(stub.name) for stub in wanted.stubs}:
+        return "beside the right one"
+    if is_left_out(name, environment.configuration.personal):
+        return "by the site (personal.stubs_leave_out)"
+    return "of no module"

@@ -1,0 +1,301 @@
+"""What shows uv the packages of the modules: stubs that are gone, changed or not wanted, and their cure."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from homes import bring_back, keep_home
+from people import MINOR, Person, force_in, make_person, make_site, make_wheel
+from stacked import WORK
+
+REFRESH = "stackenv edit biopy/1.0 --refresh"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, list[tuple[Path, Path]]]:
+    """Return a person with an environment on a bundle of three packages, and copies of both."""
+    folder = tmp_path_factory.mktemp("stubs")
+    site = make_site(folder / "site")
+    for name in ("numpy", "tiny.dots"):
+        with zipfile.ZipFile(make_wheel(site.wheels, name, "1.0")) as archive:
+            archive.extractall(site.software / "Bundle/1/lib")
+    person = make_person(folder, site)
+    person.create("biopy", "tiny-own==1.0")
+    person.create("other", module="Bundle/2")
+    return person, [(place, keep_home(place)) for place in (person.home, site.software / "Bundle/1")]
+
+
+@pytest.fixture
+def biologist(origin: tuple[Person, list[tuple[Path, Path]]]) -> Iterator[Person]:
+    """Return the person, with home and bundle as they were made."""
+    person, kept = origin
+    yield person
+    for place, copy in kept:
+        bring_back(place, copy)
+
+
+def find(person: Person, *rules: str, **changes: str) -> list[dict[str, str]]:
+    """Return what `rules`, or all, find in biopy."""
+    done = person.stackenv("check", "biopy", "--json", status=None, **changes)
+    return [finding for finding in json.loads(done.stdout) if finding["rule"] in rules or not rules]
+
+
+def find_one(person: Person, **changes: str) -> dict[str, str]:
+    """Return what the rule finds, which is all that is found, and what every finding of it says."""
+    (found,) = find(person, **changes)
+    assert (found["rule"], found["level"], found["hint"]) == ("stubs", "warning", REFRESH)
+    assert found["where"].startswith(str(site_packages(person)))
+    return found
+
+
+def site_packages(person: Person, name: str = "biopy") -> Path:
+    return person.home / f"venvs/{name}-1.0/lib/python{MINOR}/site-packages"
+
+
+def stub(person: Person, name: str = "tiny_stack-1.0") -> Path:
+    return site_packages(person) / f"{name}.dist-info"
+
+
+def type_it(person: Person, hint: str) -> None:
+    """Type the commands of `hint` as they are, up to what is only an alternative."""
+    for command in hint.partition("; if it is meant")[0].split("; "):
+        assert command.startswith("stackenv ")
+        person.stackenv(*command.split()[1:])
+
+
+def uv_list(person: Person) -> dict[str, str]:
+    """Return the packages that a real uv, named by its path, sees in biopy, with their versions."""
+    python = person.home / "venvs/biopy-1.0/bin/python"
+    done = subprocess.run(
+        [WORK / "venv/bin/uv", "pip", "list", "--format", "json", "--python", python],
+        env=person.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "warning" not in done.stderr
+    return {package["name"]: package["version"] for package in json.loads(done.stdout)}
+
+
+ALL = {"numpy": "1.0", "tiny-dots": "1.0", "tiny-own": "1.0", "tiny-stack": "1.0"}
+
+
+def test_a_new_environment_has_no_finding(biologist: Person) -> None:
+    assert find(biologist) == []
+    assert uv_list(biologist) == ALL
+
+
+def remove_by_uv(person: Person) -> None:
+    uv, python = str(WORK / "venv/bin/uv"), str(person.home / "venvs/biopy-1.0/bin/python")
+    subprocess.run(
+        [uv, "pip", "uninstall", "-q", "--python", python, "tiny-stack"], env=person.environ, check=True
+    )
+    assert not stub(person).exists()
+
+
+def purge(person: Person, *kept: str) -> None:
+    """Remove what of a stub nobody has read for a month, as a purged file system does; `kept` was read."""
+    old = time.time() - 31 * 86400
+    for path in stub(person).iterdir():
+        if path.name not in kept:
+            os.utime(path, (old, old))
+    for path in site_packages(person).rglob("*"):
+        if path.is_file() and path.stat().st_atime < time.time() - 30 * 86400:
+            path.unlink()
+    assert {path.name for path in stub(person).iterdir()} == {*kept}
+
+
+def edit(person: Person) -> None:
+    path = stub(person) / "METADATA"
+    path.write_text(path.read_text() + "Requires-Dist: absent\n")
+
+
+def add_to_module(person: Person) -> None:
+    """The module gets other metadata of the same version."""
+    path = person.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info/METADATA"
+    path.write_text(path.read_text() + "Requires-Python: >=3.9\n")
+
+
+MISSING, CHANGED = "missing: tiny-stack 1.0", "not as its module has it: tiny-stack 1.0"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda person: shutil.rmtree(stub(person)), MISSING),
+        (remove_by_uv, MISSING),
+        (purge, CHANGED),
+        (lambda person: purge(person, "METADATA"), CHANGED),
+        (lambda person: purge(person, "METADATA", "INSTALLER", "WHEEL"), CHANGED),
+        (lambda person: purge(person, "INSTALLER"), CHANGED),
+        (edit, CHANGED),
+        (lambda person: (stub(person) / "METADATA").write_text(""), CHANGED),
+        (lambda person: (stub(person) / "REQUESTED").touch(), CHANGED),
+        (add_to_module, CHANGED),
+    ],
+    ids=["gone", "uv", "all", "read", "record", "metadata", "edited", "empty", "more", "module"],
+)
+@pytest.mark.parametrize("way", ["typed", "fixed"])
+@pytest.mark.each_value("spoil", "way")
+def test_a_stub_that_is_not_right(
+    biologist: Person, spoil: Callable[[Person], object], said: str, way: str
+) -> None:
+    spoil(biologist)
+    found = find_one(biologist)
+    assert found["what"].endswith(f"(stubs): {said}")
+    if way == "typed":
+        type_it(biologist, found["hint"])
+    else:
+        biologist.stackenv("check", "biopy", "--fix", "--yes")
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+    source = biologist.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info/METADATA"
+    assert (stub(biologist) / "METADATA").read_text() == source.read_text()
+    assert not (stub(biologist) / "REQUESTED").exists()
+
+
+def test_all_that_is_wrong_is_one_finding(biologist: Person) -> None:
+    shutil.rmtree(stub(biologist))
+    edit_path = stub(biologist, "numpy-1.0") / "METADATA"
+    edit_path.write_text("Name: numpy\nVersion: 1.0\n")
+    shutil.copytree(
+        site_packages(biologist, "other") / "tiny_new-1.0.dist-info", stub(biologist, "tiny_new-1.0")
+    )
+    found = find_one(biologist)
+    assert found["what"].endswith(
+        "missing: tiny-stack 1.0; not as its module has it: numpy 1.0; not wanted, of no module: tiny-new 1.0"
+    )
+    type_it(biologist, found["hint"])
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def test_two_versions_of_one(biologist: Person) -> None:
+    """As where the stubs of an environment on another generation are copied in."""
+    name = "tiny_stack-2.0.dist-info"
+    shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist) / name)
+    found = find_one(biologist)
+    assert found["what"].endswith("not wanted, beside the right one: tiny-stack 2.0")
+    type_it(biologist, found["hint"])
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def test_a_module_that_has_another_version_now(biologist: Person) -> None:
+    """That is what is held, too: one finding says so, and its hint renews both."""
+    lib = biologist.site.software / "Bundle/1/lib"
+    metadata = lib / "tiny_stack-1.0.dist-info/METADATA"
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
+    (lib / "tiny_stack-1.0.dist-info").rename(lib / "tiny_stack-1.1.dist-info")
+    (found,) = find(biologist)
+    assert (found["rule"], found["hint"]) == ("stale", REFRESH)
+    assert found["what"] == "tiny-stack is held at 1.0, and Bundle/1 has 1.1" and "uv" in found["why"]
+    type_it(biologist, found["hint"])
+    assert find(biologist) == [] and uv_list(biologist) == {**ALL, "tiny-stack": "1.1"}
+
+
+def test_a_module_that_has_lost_it(biologist: Person) -> None:
+    shutil.rmtree(biologist.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info")
+    (found,) = find(biologist)
+    assert found["rule"] == "stale" and found["what"] == "tiny-stack 1.0 is held, and no module has it"
+    type_it(biologist, found["hint"])
+    assert find(biologist) == [] and "tiny-stack" not in uv_list(biologist)
+
+
+@pytest.mark.parametrize("where", ["its place", "another place", "beside it"])
+def test_a_package_in_the_place_of_a_stub(biologist: Person, where: str) -> None:
+    """The rule `shadows` says so, and what it says to type ends with the stub back."""
+    if where == "beside it":
+        with zipfile.ZipFile(make_wheel(biologist.site.wheels, "tiny-stack", "2.0")) as archive:
+            archive.extractall(site_packages(biologist))
+    else:
+        same = ("--reinstall", "tiny-stack==1.0")
+        force_in(biologist, "biopy", *(same if where == "its place" else ("tiny-stack==2.0",)))
+    found = find(biologist)
+    assert [finding["rule"] for finding in found] == (["stubs"] if where == "beside it" else []) + ["shadows"]
+    for finding in found:
+        type_it(biologist, finding["hint"])
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def test_several_packages_in_the_place_of_stubs_are_fixed_at_once(biologist: Person) -> None:
+    make_wheel(biologist.site.wheels, "numpy", "2.0")
+    force_in(biologist, "biopy", "tiny-stack==2.0")
+    force_in(biologist, "biopy", "numpy==2.0")
+    shutil.rmtree(stub(biologist, "tiny.dots-1.0"))
+    assert [finding["rule"] for finding in find(biologist)] == ["stubs", "shadows", "shadows"]
+    biologist.stackenv("check", "biopy", "--fix", "--yes")
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def configure(person: Person, text: str) -> dict[str, str]:
+    path = person.home.parent / "site.yaml"
+    path.write_text(f"version: 1\npersonal:\n  {text}\n")
+    return {"STACKENV_SITE_CONFIG": str(path)}
+
+
+def test_the_site_wants_fewer(biologist: Person) -> None:
+    site = configure(biologist, "stubs_leave_out: ['Tiny_*']")
+    found = find_one(biologist, **site)
+    why = "not wanted, by the site (personal.stubs_leave_out)"
+    assert found["what"].endswith(f"{why}: tiny-dots 1.0, tiny-stack 1.0")
+    biologist.stackenv("edit", "biopy", "--refresh", **site)
+    assert find(biologist, **site) == []
+    assert uv_list(biologist) == {"numpy": "1.0", "tiny-own": "1.0"}
+    # And more again.
+    assert find_one(biologist)["what"].endswith("missing: tiny-dots 1.0, tiny-stack 1.0")
+    type_it(biologist, REFRESH)
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def test_the_site_wants_none(biologist: Person) -> None:
+    site = configure(biologist, "stubs: false")
+    assert "not wanted, by the site (personal.stubs): " in find_one(biologist, **site)["what"]
+    biologist.stackenv("edit", "biopy", "--refresh", **site)
+    assert find(biologist, **site) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
+    # When it allows them again, nobody is bothered.
+    assert find(biologist) == []
+    assert "no package of its modules" in biologist.stackenv("info", "biopy").stdout
+    type_it(biologist, REFRESH)
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def test_the_user_wants_none(biologist: Person) -> None:
+    biologist.stackenv("edit", "biopy", "--no-stubs")
+    assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
+    name = "tiny_stack-2.0.dist-info"
+    shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist) / name)
+    assert find_one(biologist)["what"].endswith("not wanted, after --no-stubs: tiny-stack 2.0")
+    type_it(biologist, REFRESH)
+    assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
+
+
+def test_an_environment_of_an_older_stackenv_is_no_finding(biologist: Person) -> None:
+    """Whoever uses no uv is not bothered: `info` says what to type, and the refresh that others ask for."""
+    biologist.stackenv("edit", "biopy", "--no-stubs")
+    record = biologist.home / "venvs/biopy-1.0/stackenv/record.json"
+    data = json.loads(record.read_text())
+    del data["stubs"], data["stubs_off"]
+    record.write_text(json.dumps(data))
+    assert find(biologist, "stubs") == []
+    assert f"an older stackenv made it, or uv can take none of them; {REFRESH}" in (
+        biologist.stackenv("info", "biopy").stdout
+    )
+    type_it(biologist, REFRESH)
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
+def test_without_its_modules_nothing_is_said_of_stubs(biologist: Person) -> None:
+    shutil.rmtree(stub(biologist))
+    bundle = Path(biologist.site.modulepath, "Bundle/1.lua")
+    text = bundle.read_text()
+    bundle.unlink()
+    try:
+        assert [finding["rule"] for finding in find(biologist)] == ["modules-gone"]
+    finally:
+        bundle.write_text(text)
