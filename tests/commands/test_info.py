@@ -81,6 +81,7 @@ def test_for_people(owner: Person) -> None:
     lines = owner.stackenv("info", "biopy").stdout.splitlines()
     assert "module       biopy/1.0" in lines
     assert "modules      Bundle/1" in lines
+    assert "uv sees      1 package of its modules" in lines
     assert any(line.startswith("packages of its own (") for line in lines)
     assert "tiny-stack\t1.0\tBundle/1" in lines
 

@@ -8,7 +8,7 @@ from people import Person
 
 INFO = """
     module modulefile environment default kind description python modules packages pinned shadows
-    allow_shadow platform carried made_by owned problem hint
+    allow_shadow platform carried stubs made_by owned problem hint
 """.split()  # noqa: SIM905 (names read better as words)
 LIST = ["module", "environment", "modulefile", "kind", "modules", "python", "description", "problem"]
 CREATE = ["module", "modulefile", "environment", "modules", "packages", "use"]
@@ -28,6 +28,7 @@ def test_info(owner: Person) -> None:
         "by_script",
         "needs_modules",
     ]
+    assert found["stubs"] == {"packages": ["tiny-stack"], "recorded": 1, "reason": ""}
     assert {tuple(package) for package in found["packages"]} == {("name", "version", "installer")}
     assert [list(package) for package in found["pinned"]] == [["name", "version", "module"]]
 
