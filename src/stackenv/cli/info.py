@@ -94,6 +94,7 @@ def describe_carried(found: ModuleInfo) -> str:
 # Why uv sees no package of the modules, by the reason.
 NOT_SHOWN = {
     "conda": "",
+    "no-pth": "adopted with --no-pth",
     "user": "turned off; on again: stackenv edit {name} --stubs",
     "site": "the site configuration turns it off (personal.stubs)",
     "nothing-held": "they bring none that is held",

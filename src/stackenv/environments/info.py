@@ -13,6 +13,7 @@ from stackenv.environments.carried import (
     BY_SITE,
     BY_USER,
     CONDA,
+    NO_PTH,
     NO_RECORD,
     PYTHON_NEEDS_MODULES,
     find_reason,
@@ -104,7 +105,7 @@ class ShownPackages:
     recorded
         How many it should see, but for those that the environment has itself.
     reason
-        Why it sees none: conda, user, site, nothing-held or no-record; empty where it is to see some.
+        Why it sees none: conda, no-pth, user, site, nothing-held or no-record; empty where it is to see some.
     """
 
     packages: tuple[str, ...]
@@ -219,6 +220,7 @@ def find_reason_unshown(record: Record) -> str:
     """Return why uv sees nothing of the modules in the environment of `record`; empty where it is to."""
     reasons = {
         CONDA: record.kind != "venv",
+        NO_PTH: not record.layers,
         BY_USER: record.stubs_off == "user",
         BY_SITE: record.stubs_off == "site",
         NOTHING_HELD: not record.pinned,

@@ -159,12 +159,19 @@ def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
     Raises
     ------
     UsageError
-        For a conda environment, and where the site turns it off.
+        For a conda environment, and where the site or --no-pth turns it off.
     """
     if record.kind != "venv":
         raise UsageError(
             f"{record.full_name} is a conda environment: no module brings packages to it",
             "--stubs and --no-stubs are for venvs",
+        )
+    if stubs and not record.layers:
+        raise UsageError(
+            f"{record.full_name} cannot show uv what its modules bring: it was adopted with --no-pth, and so "
+            "has no file of stackenv among its packages",
+            f"stackenv remove {record.full_name}, which keeps its files; then: stackenv adopt "
+            f"{quote_word(record.path)} {record.name} --version {record.version}",
         )
     settings = context.configuration.personal
     if stubs and not settings.stubs:
