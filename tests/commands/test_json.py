@@ -10,7 +10,7 @@ INFO = """
     module modulefile environment default kind description python modules packages pinned shadows
     allow_shadow platform carried stubs made_by owned problem hint
 """.split()  # noqa: SIM905 (names read better as words)
-LIST = ["module", "environment", "modulefile", "kind", "modules", "python", "description", "problem"]
+LIST = ["module", "environment", "modulefile", "kind", "marks", "modules", "python", "description", "problem"]
 CREATE = ["module", "modulefile", "environment", "modules", "packages", "use"]
 
 

@@ -275,3 +275,15 @@ def test_what_people_type_in_other_programs(
 ) -> None:
     told, known = user.stackenv(*typed), user.stackenv(*same)
     assert (told.returncode, told.stdout, told.stderr) == (0, known.stdout, "")
+
+
+def test_without_a_module_the_bundle_with_numpy_is_offered_first(user: User) -> None:
+    told = user.stackenv("create", "it")
+    assert told.returncode == 1
+    offered = told.stderr.partition("hint: ")[2]
+    best = user.stack.next_bundle_module
+    assert offered.startswith(
+        f"modules with Python and numpy here: {user.stack.bundle_module}, {best}; Python modules"
+    )
+    assert f"; type: module load {best}, and the same again; --conda makes" in offered
+    assert user.stackenv("create", "it", load=[best]).returncode == 0

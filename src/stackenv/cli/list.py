@@ -17,6 +17,8 @@ from stackenv.output import print_json, print_table, tell
 def listing(shared: Path | None, as_json: bool) -> None:
     """List the personal modules.
 
+    STATE is loaded, in this shell; default, of several versions what the name alone means; packed; broken.
+
     \b
     Example:
       stackenv list
@@ -26,14 +28,15 @@ def listing(shared: Path | None, as_json: bool) -> None:
 
     context = open_context(shared)
     recover(context)
-    found = [describe_listed(module) for module in list_modules(context)]
+    found = [describe_listed(module, context) for module in list_modules(context)]
     if as_json:
         print_json(found)
         return
     rows = [
         (
             row.module,
-            row.kind or "broken",
+            row.kind or "-",
+            ", ".join(row.marks) or "-",
             row.python or "-",
             ", ".join(row.modules) or "-",
             row.environment,
@@ -41,7 +44,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
         )
         for row in found
     ]
-    print_table(("MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
+    print_table(("MODULE", "KIND", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
     for row in found:
         if row.problem:
             tell(row.problem)

@@ -12,12 +12,17 @@ from stackenv.errors import StackenvError
 
 @dataclass(frozen=True)
 class ListedModule:
-    """A module as `stackenv list --json` prints it; `problem` is empty when its record can be read."""
+    """A module as `stackenv list --json` prints it.
+
+    `marks` are some of loaded (in this shell), default (of several versions), packed and broken; `problem` is
+    empty but for what is broken.
+    """
 
     module: str
     environment: str
     modulefile: str
     kind: str = ""
+    marks: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     python: str = ""
     description: str = ""
@@ -41,17 +46,20 @@ def list_modules(context: Context) -> list[StoredModule]:
         ) from error
 
 
-def describe_listed(module: StoredModule) -> ListedModule:
+def describe_listed(module: StoredModule, context: Context) -> ListedModule:
     """Return what `list` shows of `module`."""
+    in_shell = str(module.path) in context.environ.get("_LMFILES_", "").split(":")
+    is_default = context.store.read_default(module.name) == module.version
+    marks = (*(["loaded"] if in_shell else []), *(["default"] if is_default else []))
+    named = (module.full_name, module.prefix, str(module.path))
     try:
         record = module.read_record(contents=False)
     except StackenvError as error:
-        return ListedModule(module.full_name, module.prefix, str(module.path), problem=error.message)
+        return ListedModule(*named, marks=(*marks, "broken"), problem=error.message)
     return ListedModule(
-        module.full_name,
-        module.prefix,
-        str(module.path),
+        *named,
         record.kind,
+        (*marks, *(["packed"] if record.packed else [])),
         record.modules,
         record.python.version if record.python else "",
         record.description,

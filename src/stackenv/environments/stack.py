@@ -23,6 +23,8 @@ from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.output import tell
 from stackenv.record import Package, Python, Record, read_command_words
 
+# What sites call the bundle that has numpy: EasyBuild, the Alliance, Spack.
+WITH_NUMPY = ("SciPy-bundle", "scipy-stack", "py-numpy")
 OS_FOLDERS = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec")
 # What builds packages is never constrained: pip before 25.3 reads the same constraints for the
 # isolated build of an sdist, which may need newer ones.
@@ -278,15 +280,18 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
     """
     if stack.python:
         return stack.python
-    found = [name for name in lmod.available("Python") if name.split("/")[0] == "Python"]
+    offered = lmod.available(*WITH_NUMPY, "Python")
+    bundles = [name for name in offered if name.split("/")[0] in WITH_NUMPY]
+    found = [name for name in offered if name.split("/")[0] == "Python"]
     what = (
         f"the modules {', '.join(stack.modules)} bring no Python" if stack.modules else "no module is loaded"
     )
-    hint = (
-        f"Python modules here: {', '.join(found)}; type: module load {found[-1]}, and the same again"
-        if found
-        else "module spider Python"
-    )
+    # Who asks for Python wants numpy sooner or later: that of the site, not one of the index.
+    with_numpy = [f"modules with Python and numpy here: {', '.join(bundles)}"] if bundles else []
+    alone = [f"Python modules here: {', '.join(found)}"] if found else []
+    best = [*found, *bundles][-1:]
+    typed = [f"type: module load {name}, and the same again" for name in best]
+    hint = "; ".join([*with_numpy, *alone, *typed]) or "module spider Python"
     raise StackenvError(
         f"{what}, and the Python of the operating system is none to build on: it is old, and has "
         "nothing of the optimised stack",

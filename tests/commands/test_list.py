@@ -1,0 +1,32 @@
+"""`stackenv list`: what it says of each module."""
+
+from __future__ import annotations
+
+import json
+
+from people import COMMAND, Person
+
+
+def read_states(person: Person) -> dict[str, str]:
+    rows = (line.split("\t") for line in person.stackenv("list").stdout.splitlines())
+    return {row[0]: row[2] for row in rows}
+
+
+def test_loaded_default_packed_and_broken_are_marked(person: Person) -> None:
+    for version in ("1.0", "2.0"):
+        person.create("two", "--version", version)
+    person.create("lost")
+    person.create("packed")
+    assert set(read_states(person).values()) == {"-"}
+    person.stackenv("edit", "two/2.0", "--default")
+    person.stackenv("pack", "packed")
+    (person.home / "venvs/lost-1.0/stackenv/record.json").write_text("{")
+    assert read_states(person) == {
+        "lost/1.0": "broken",
+        "packed/1.0": "packed",
+        "two/1.0": "-",
+        "two/2.0": "default",
+    }
+    shown = person.shell(f"module load two; {COMMAND} list --json").stdout
+    marks = {found["module"]: found["marks"] for found in json.loads(shown)}
+    assert (marks["two/2.0"], marks["two/1.0"]) == (["loaded", "default"], [])
