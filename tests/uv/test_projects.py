@@ -36,7 +36,7 @@ url = "https://pypi.org/simple"
 priority = "primary"
 """
 PDM = "[tool.pdm]\ndistribution = false\n"
-OFFLINE = {"UV_NO_INDEX": "1", "UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
+OFFLINE = {"UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
 OVERRIDE = "PDM_OVERRIDE=$VIRTUAL_ENV/stackenv/constraints.txt"
 ANALYSIS = "import Bio, numpy\nprint(Bio.__version__, numpy.__version__, numpy.__file__)\n"
 PAGE = read_page()
@@ -221,7 +221,7 @@ def test_pip_tools(owner: Owner) -> None:
 )
 def test_poetry_and_pdm(owner: Owner, title: str, more: str, another: str) -> None:
     owner.renew(more=more)
-    network = {**online(), "POETRY_CACHE_DIR": f"{owner.user.home}/poetry-cache"}
+    network = {**online(), "UV_OFFLINE": "0", "POETRY_CACHE_DIR": f"{owner.user.home}/poetry-cache"}
     ran = owner.type(*PAGE[title], **network)
     assert_as_promised(ran)
     assert owner.is_of_module(ran[-1].output), ran
