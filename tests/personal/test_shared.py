@@ -176,3 +176,16 @@ def test_a_running_command_of_another_user_holds_its_name(made: Project, hidden:
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+def test_what_uv_installs_is_the_groups_and_its_cache_the_users(project: Project) -> None:
+    """A hard link would have given the group the cache's files, too."""
+    load = f"module load {project.owner.stack.bundle_module}; export UV_OFFLINE=1"
+    made = project.as_owner(f"{load}; stackenv create --shared {project.root} fast biopython --uv")
+    assert made.returncode == 0, made.stderr
+    files = [p for p in (project.root / "venvs/fast-1.0/lib").rglob("*") if p.is_file()]
+    assert {(f.stat().st_nlink, f.stat().st_gid) for f in files if not f.is_symlink()} == {(1, GROUP)}
+    used = project.as_member(
+        f"ml use {project.root}/modules; ml fast && python -c 'import Bio; print(Bio.__file__)'"
+    )
+    assert used.stdout.startswith(f"{project.root}/venvs/fast-1.0/lib/"), used.stderr

@@ -129,6 +129,7 @@ def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
     assert made.returncode == 10
     assert "uv could not reach from here where six is to come from" in made.stderr
     assert "only the login nodes reach the internet" in made.stderr
+    assert "UV_DEFAULT_INDEX" in made.stderr
     require_nothing_left(user)
 
 
@@ -218,6 +219,31 @@ def test_where_the_site_wants_no_stubs_pip_installs(user: User, tmp_path: Path) 
     assert made.returncode == 0, made.stderr
     assert "(personal.stubs is false), so that pip installs" in made.stderr
     assert list_installed(user) == {"biopython": "pip"}
+
+
+def test_of_what_there_is_no_stub_uv_installs_a_copy_and_create_says_so(user: User, tmp_path: Path) -> None:
+    configuration = tmp_path / "site.yaml"
+    configuration.write_text("version: 1\npersonal:\n  stubs_leave_out: [packaging]\n")
+    wanted = ("biopython", "packaging", "--uv")
+    made = create(user, *wanted, STACKENV_SITE_CONFIG=str(configuration))
+    assert made.returncode == 0, made.stderr
+    assert f"a copy of its own of packaging 23.1 ({user.stack.bundle_module})" in made.stderr
+    assert list_installed(user) == {"biopython": "uv", "packaging": "uv", "numpy": "stackenv"}
+
+
+def test_the_uv_of_a_module_comes_first(user: User, tmp_path: Path) -> None:
+    """The one on the caller's own PATH would not start."""
+    (tmp_path / "mf/uv").mkdir(parents=True)
+    (tmp_path / "mf/uv/1.0.lua").write_text(f'prepend_path("PATH", "{tmp_path}/bin")\n')
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/uv").symlink_to(NEWEST)
+    (tmp_path / "broken").write_bytes(OF_ANOTHER_MACHINE)
+    (tmp_path / "broken").chmod(0o755)
+    modules = {"MODULEPATH": f"{tmp_path / 'mf'}:{user.stack.modulepath}"}
+    words = ("six", "--uv", "-m", user.stack.bundle_module, "-m", "uv/1.0")
+    made = create(user, *words, uv=tmp_path / "broken", **modules)
+    assert made.returncode == 0, made.stderr
+    assert list_installed(user)["six"] == "uv", made.stderr
 
 
 def test_without_packages_there_is_nothing_for_uv(user: User) -> None:

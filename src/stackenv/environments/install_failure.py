@@ -32,6 +32,8 @@ class InstallerWords:
         What finds the lines that name an error.
     general
         How such a line begins that says no more than that there was one.
+    advice
+        Where packages come from that cannot be reached, beside the login nodes.
     """
 
     installer: str
@@ -40,6 +42,7 @@ class InstallerWords:
     no_connection: re.Pattern[str]
     error: re.Pattern[str]
     general: tuple[str, ...]
+    advice: str = ""
 
 
 # pip 22 to 26; the conflict is in pip/_internal/resolution/resolvelib/factory.py. There is no connection when
@@ -63,6 +66,7 @@ UV = InstallerWords(
     re.compile(r"error sending request for url(?!.*certificate)", re.DOTALL),
     re.compile(r"^ *(?:error:|cause:|Caused by:|\W*) *(.+)$", re.MULTILINE),
     ("No solution found", "Failed to build", "The build backend returned", "Failed to download"),
+    "; uv reads no pip.conf: an index of your site's goes into ~/.config/uv/uv.toml, or UV_DEFAULT_INDEX",
 )
 
 
@@ -121,7 +125,8 @@ def explain_failure(
     if words.no_connection.search(log):
         return UnreachableError(
             f"{installer} could not reach from here where {wanted} is to come from; its output is above",
-            "on many sites only the login nodes reach the internet: type the same command there",
+            "on many sites only the login nodes reach the internet: type the same command there"
+            + words.advice,
         )
     return InstallError(
         f"{installer} could not install {wanted} (status {status}); its output is above",

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from stackenv import STACKENV_UUID
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.context import Context
 from stackenv.environments.install_failure import NO_BUILD_ISOLATION, UV, explain_failure
 from stackenv.environments.installer import run_installer
+from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.stack import Stack
 from stackenv.errors import explain
 from stackenv.output import tell
@@ -59,6 +62,7 @@ class Uv:
             status, said = run_installer((*command, *arguments), within)
             if status:
                 raise explain_failure(record, arguments, said, status, UV)
+        tell_copies(record)
 
     def describe_environ(
         self, record: Record, environ: Mapping[str, str], builds_see_stack: bool
@@ -94,6 +98,18 @@ def choose_uv(record: Record, stack: Stack, context: Context) -> Uv | None:
         tell(f"{path} does not work here, so that pip installs the packages: {problem}")
         return None
     return Uv(path, context.access.group is not None or is_apart(Path(cache), Path(record.path)))
+
+
+def tell_copies(record: Record) -> None:
+    """Tell which held packages uv has put into the venv of `record`: those of which it has seen no stub."""
+    held = {canonicalize_name(name): (name, version, module) for name, version, module in record.pinned}
+    own = {canonicalize_name(d.metadata["Name"]) for d in read_site_packages(Path(record.path))}
+    copies = [f"{name} {version} ({module})" for key, (name, version, module) in held.items() if key in own]
+    if copies:
+        tell(
+            f"uv has installed a copy of its own of {', '.join(copies)}, for want of a stub; what the module "
+            f"has is back after: ml {record.full_name}; pip uninstall PACKAGE"
+        )
 
 
 def list_path(environ: Mapping[str, str]) -> list[str]:
