@@ -186,11 +186,14 @@ def test_no_uv_on_path(user: User) -> None:
     script = user.home / "venvs/other-1.0/bin/uv"
     made = create(user, "six", "--uv", uv=script)
     assert made.returncode == 0, made.stderr
-    (sentence,) = [line for line in made.stderr.splitlines() if "no uv on PATH" in line]
+    (sentence,) = [line for line in made.stderr.splitlines() if "uv was not found on PATH" in line]
     assert "pip installs the packages" in sentence and "`module spider uv`" in sentence
     assert list_installed(user)["six"] == "pip"
     planned = create(user, "six", "--version", "2", "--uv", "--dry-run", uv=script)
-    assert "no uv on PATH" in planned.stderr and "install with pip: six" in planned.stdout + planned.stderr
+    assert (
+        "uv was not found on PATH" in planned.stderr
+        and "install with pip: six" in planned.stdout + planned.stderr
+    )
 
 
 @pytest.mark.parametrize("why", ["of another machine", "of no permission", "killed"])
@@ -217,7 +220,7 @@ def test_where_the_site_wants_no_stubs_pip_installs(user: User, tmp_path: Path) 
     configuration.write_text("version: 1\npersonal:\n  stubs: false\n")
     made = create(user, "biopython", "--uv", STACKENV_SITE_CONFIG=str(configuration))
     assert made.returncode == 0, made.stderr
-    assert "(personal.stubs is false), so that pip installs" in made.stderr
+    assert "(personal.stubs is false); pip installs the packages instead" in made.stderr
     assert list_installed(user) == {"biopython": "pip"}
 
 
@@ -227,7 +230,7 @@ def test_of_what_there_is_no_stub_uv_installs_a_copy_and_create_says_so(user: Us
     wanted = ("biopython", "packaging", "--uv")
     made = create(user, *wanted, STACKENV_SITE_CONFIG=str(configuration))
     assert made.returncode == 0, made.stderr
-    assert f"a copy of its own of packaging 23.1 ({user.stack.bundle_module})" in made.stderr
+    assert f"its own copy of packaging 23.1 ({user.stack.bundle_module})" in made.stderr
     assert list_installed(user) == {"biopython": "uv", "packaging": "uv", "numpy": "stackenv"}
 
 
@@ -248,7 +251,7 @@ def test_the_uv_of_a_module_comes_first(user: User, tmp_path: Path) -> None:
 
 def test_without_packages_there_is_nothing_for_uv(user: User) -> None:
     made = create(user, "--uv", PATH=WITHOUT_UV)
-    assert (made.returncode, "no uv" in made.stderr) == (0, False), made.stderr
+    assert (made.returncode, "uv was not found" in made.stderr) == (0, False), made.stderr
 
 
 def test_a_dry_run_says_who_installs(user: User) -> None:

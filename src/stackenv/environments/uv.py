@@ -23,7 +23,8 @@ from stackenv.errors import explain
 from stackenv.output import tell
 from stackenv.record import Record
 
-HOW_TO_GET = "`module spider uv` or https://docs.astral.sh/uv/getting-started/installation/"
+INSTEAD = "pip installs the packages instead"
+HOW_TO_GET = "`module spider uv`, or https://docs.astral.sh/uv/getting-started/installation/"
 # uv's isolated builds see what the modules put there, as an old setuptools; pip's do not.
 OF_MODULES = ("PYTHONPATH", "EBPYTHONPREFIXES")
 # A uv that gives no sign of life in that time is none to wait for.
@@ -87,28 +88,30 @@ def choose_uv(record: Record, stack: Stack, context: Context) -> Uv | None:
     """
     if record.stubs_off and record.pinned:
         # It would put a copy of its own of each beside that of the modules.
-        tell("uv does not see here what the modules bring (personal.stubs is false), so that pip installs")
+        tell(f"uv cannot see the modules' packages here (personal.stubs is false); {INSTEAD}")
         return None
     path = find_uv([*list_path(stack.environ), *list_path(context.environ)])
     if not path:
-        tell(f"no uv on PATH, so that pip installs the packages; uv is available from {HOW_TO_GET}")
+        tell(f"uv was not found on PATH; {INSTEAD} (to get uv: {HOW_TO_GET})")
         return None
     cache, problem = ask_for_cache(path, stack.environ)
     if problem:
-        tell(f"{path} does not work here, so that pip installs the packages: {problem}")
+        tell(f"{path} does not work here ({problem}); {INSTEAD}")
         return None
     return Uv(path, context.access.group is not None or is_apart(Path(cache), Path(record.path)))
 
 
 def tell_copies(record: Record) -> None:
     """Tell which held packages uv has put into the venv of `record`: those of which it has seen no stub."""
-    held = {canonicalize_name(name): (name, version, module) for name, version, module in record.pinned}
+    held = {canonicalize_name(pin[0]): pin for pin in record.pinned}
     own = {canonicalize_name(d.metadata["Name"]) for d in read_site_packages(Path(record.path))}
-    copies = [f"{name} {version} ({module})" for key, (name, version, module) in held.items() if key in own]
+    copies = [pin for name, pin in held.items() if name in own]
     if copies:
+        names = ", ".join(f"{name} {version} ({module})" for name, version, module in copies)
+        wanted = " ".join(name for name, _, _ in copies)
         tell(
-            f"uv has installed a copy of its own of {', '.join(copies)}, for want of a stub; what the module "
-            f"has is back after: ml {record.full_name}; pip uninstall PACKAGE"
+            f"uv installed its own copy of {names}, which has no stub here; to use the modules' instead: "
+            f"ml {record.full_name}; pip uninstall {wanted}"
         )
 
 
@@ -156,5 +159,7 @@ def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def is_apart(one: Path, other: Path) -> bool:
     """Tell whether the paths, of which the end may not exist yet, are on two file systems."""
-    devices = {next(p for p in (path, *path.parents) if p.exists()).stat().st_dev for path in (one, other)}
+    devices = {
+        next(p for p in (path, *path.parents) if os.access(p, os.F_OK)).stat().st_dev for path in (one, other)
+    }
     return len(devices) > 1

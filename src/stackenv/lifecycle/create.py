@@ -80,7 +80,7 @@ class CreateRequest:
             )
         if self.uv and not self.stubs:
             raise UsageError(
-                "--uv goes without --no-stubs: by stubs alone uv sees what the modules bring",
+                "--uv cannot be combined with --no-stubs: uv sees the modules' packages only through stubs",
                 "leave out one of --uv and --no-stubs",
             )
         for package in self.packages:
