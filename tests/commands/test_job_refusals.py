@@ -67,7 +67,7 @@ def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
         (("biopy", "--", ""), "there is no command to run"),
         (("biopy", "python", "-c", "x"), "there is no command to run"),
         (("biopy", "python", "--", "x.py"), "stackenv job biopy -- python x.py"),
-        (("--", "python", "x.py"), "the name of the environment is missing: put it before --"),
+        (("--", "python", "x.py"), "the name of the environment is missing"),
         (("biopy", "--cpus", "0", "--", "python"), "0 is not in the range"),
         (("biopy", "--ntasks", "0", "--", "python"), "0 is not in the range"),
     ],

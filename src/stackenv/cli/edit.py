@@ -12,9 +12,11 @@ from stackenv.cli.options import (
     description_option,
     dry_run_option,
     module_option,
+    require_loaded_name,
     shared_option,
 )
 from stackenv.errors import UsageError
+from stackenv.output import tell
 
 
 @click.command()
@@ -74,11 +76,11 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
     from stackenv.lifecycle.record_changes import EditRequest
 
     request = EditRequest(**options)  # type: ignore[arg-type]
-    if every == bool(name):
-        raise UsageError(
-            "--all cannot be combined with a name" if name else "the name of the environment is missing",
-            "stackenv list shows the names; stackenv edit --help",
-        )
+    if every and name:
+        raise UsageError("--all cannot be combined with a name", "stackenv edit --refresh --all")
+    if not every and not name:
+        name = require_loaded_name()
+        tell(f"changing {name}, which is loaded")
     context = open_context(shared)
     if name:
         edit_named(request, name, context, dry_run)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import name_argument, shared_option
+from stackenv.cli.options import loaded_name_argument, shared_option
 from stackenv.output import print_text
 
 
 @click.command()
-@name_argument
+@loaded_name_argument
 @click.option(
     "--format",
     "form",

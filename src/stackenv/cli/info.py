@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import json_option, name_argument, shared_option
+from stackenv.cli.options import json_option, loaded_name_argument, shared_option
 from stackenv.errors import StackenvError
 from stackenv.output import format_count, print_json, print_line, print_table
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@name_argument
+@loaded_name_argument
 @shared_option
 @json_option
 def info(name: str, shared: Path | None, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable
 import click
 
 from stackenv.cli.completers import complete_files, complete_partitions
-from stackenv.cli.options import Command, name_argument, shared_option
+from stackenv.cli.options import Command, name_argument, require_loaded_name, shared_option
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 
@@ -63,12 +63,11 @@ class JobCommand(click.Command):
             raise UsageError(
                 "there is no command to run: put it after --", "stackenv job NAME -- python script.py"
             )
-        rest = super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, list(args))
         if len(ctx.params["command"]) < len(behind):
-            raise UsageError(
-                "the name of the environment is missing: put it before --",
-                f"stackenv job NAME -- {shlex.join(behind)}",
-            )
+            # The first word of the command was taken for the name.
+            name = require_loaded_name(f"put it before --: stackenv job NAME -- {shlex.join(behind)}")
+            rest = super().parse_args(ctx, [name, *args])
         stray = ctx.params["command"][: -len(behind)]
         if stray:
             raise UsageError(
@@ -125,10 +124,10 @@ def job(
     """Print a Slurm script for a command.
 
     The script runs the command in the environment, and does not depend on what is loaded where it is
-    submitted. The command is run as you type it here: the script expands nothing in it. In an array it finds
-    its number in SLURM_ARRAY_TASK_ID. Put further options of sbatch in front of the script; with nodes and
-    tasks that are given there, and not here, the command is started once, as mpirun wants it. Nor is srun
-    put before the command for what --sbatch asks for.
+    submitted. NAME can be left out, before the dashes, in a shell that has loaded its module. The command is
+    run as you type it here: the script expands nothing in it. In an array it finds its number in
+    SLURM_ARRAY_TASK_ID. Put further options of sbatch in front of the script; with nodes and tasks that are
+    given there, or by --sbatch, and not here, the command is started once, as mpirun wants it.
 
     \b
     Example:

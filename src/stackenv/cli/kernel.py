@@ -11,7 +11,7 @@ from stackenv.cli.options import (
     CommandGroup,
     dry_run_option,
     json_option,
-    name_argument,
+    loaded_name_argument,
     shared_option,
     verbose_option,
 )
@@ -33,7 +33,7 @@ def kernel() -> None:
 
 
 @kernel.command()
-@name_argument
+@loaded_name_argument
 @click.option("--display-name", help="Show this name in Jupyter (default: the module and its base modules).")
 @click.option("--install", is_flag=True, help="Install ipykernel into the environment if it has none.")
 @verbose_option

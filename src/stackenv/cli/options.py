@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
@@ -104,6 +105,43 @@ no_stubs_option = click.option(
     help="Do not show uv the packages of the modules: it then installs its own.",
 )
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
+
+
+def find_loaded_name() -> str:
+    """Return the environment whose module is loaded in this shell; empty without one."""
+    # As its module has it: to import what writes that takes as long as the start.
+    return os.environ.get("STACKENV_ENVIRONMENT", "")
+
+
+def require_loaded_name(hint: str = "") -> str:
+    """Return the environment whose module is loaded in this shell.
+
+    Raises
+    ------
+    UsageError
+        When there is none; without a `hint` it says where the names are.
+    """
+    if find_loaded_name():
+        return find_loaded_name()
+    raise UsageError(
+        "the name of the environment is missing",
+        hint or "stackenv list shows the names; while its module is loaded it can be left out",
+    )
+
+
+def choose_loaded(context: click.Context, _argument: click.Parameter, name: str | None) -> str | None:
+    """Return `name`, or that of the environment whose module is loaded where none was typed."""
+    return name if name is not None or context.resilient_parsing else require_loaded_name()
+
+
+# Where to act on the loaded one can surprise nobody: what deletes, moves or packs wants a name.
+loaded_name_argument = click.argument(
+    "name",
+    metavar="[NAME[/VERSION]]",
+    required=False,
+    callback=choose_loaded,
+    shell_complete=complete_names,
+)
 
 
 def module_option(default: str) -> Callable[[Command], Command]:

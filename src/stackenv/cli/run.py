@@ -7,11 +7,31 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_files
-from stackenv.cli.options import name_argument, shared_option
+from stackenv.cli.options import name_argument, require_loaded_name, shared_option
 from stackenv.errors import UsageError
 
 
+class RunCommand(click.Command):
+    """A command whose name may be left out before the dashes, while the module of one is loaded."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `args`, with the name of the loaded environment where there is none."""
+        if is_nameless(args) and not ctx.resilient_parsing:
+            dashes = args.index("--")
+            name = require_loaded_name("stackenv run NAME -- python script.py")
+            args = [*args[:dashes], name, *args[dashes:]]
+        return super().parse_args(ctx, args)
+
+
+def is_nameless(args: list[str]) -> bool:
+    """Tell whether the dashes are the first of `args`, but for --shared and its value."""
+    before = args[: args.index("--")] if "--" in args else args
+    has_option = [word.partition("=")[0] for word in before[:1]] == ["--shared"]
+    return len(before) < len(args) and len(before) == (0 if not has_option else 1 if "=" in before[0] else 2)
+
+
 @click.command(
+    cls=RunCommand,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @shared_option
@@ -26,7 +46,8 @@ from stackenv.errors import UsageError
 def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
     """Run a command in an environment.
 
-    The exit status and the signals are the command's; the status is 127 when there is no such command.
+    NAME can be left out, before the dashes, in a shell that has loaded its module. The exit status and the
+    signals are the command's; the status is 127 when there is no such command.
 
     The modules that are loaded in this shell are purged first, except sticky ones, so that the command
     finds only the environment. The function `module` is not needed: it works in a job, by cron, by ssh.

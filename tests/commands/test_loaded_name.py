@@ -1,0 +1,38 @@
+"""The name of an environment, left out in a shell that has loaded its module."""
+
+from __future__ import annotations
+
+import pytest
+from people import COMMAND, Person
+
+WORDS = {
+    "info": "{name}",
+    "export": "{name} --format requirements",
+    "job": "{name} --time 5 -- python -V",
+    "run": "{name} -- python -c 'import sys; print(sys.prefix)'",
+    "edit": "{name} --description Changed --dry-run",
+    "kernel add": "{name} --dry-run",
+}
+
+
+@pytest.mark.parametrize("command", list(WORDS))
+def test_it_is_that_of_the_loaded_one(owner: Person, command: str) -> None:
+    load = "module load biopy || exit 99\n"
+    named, left = (
+        owner.shell(f"{load}{COMMAND} {command} {WORDS[command].format(name=name)}")
+        for name in ("biopy/1.0", "")
+    )
+    assert (left.returncode, left.stdout) == (named.returncode, named.stdout)
+    told = "stackenv: changing biopy/1.0, which is loaded\n" if command == "edit" else ""
+    assert left.stderr == told + named.stderr
+    without = owner.shell(f"{COMMAND} {command} {WORDS[command].format(name='')}")
+    assert (without.returncode, without.stdout) == (2, "")
+    assert without.stderr.startswith("stackenv: the name of the environment is missing\n\nhint: ")
+
+
+@pytest.mark.parametrize("command", ["remove --yes", "rename", "pack", "unpack", "rebuild --dry-run"])
+def test_what_deletes_moves_or_makes_anew_wants_a_name(owner: Person, command: str) -> None:
+    before = owner.tree()
+    done = owner.shell(f"module load biopy || exit 99\n{COMMAND} {command}")
+    assert done.returncode == 2 and "Missing argument" in done.stderr
+    assert owner.tree() == before
