@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stacked import WORK
-from users import User
+from stacked import STACKS, WORK, open_stack
+from users import User, make_user
 from wheels import make_wheel
 
 NEWEST = WORK / "venv/bin/uv"
@@ -60,7 +60,10 @@ def own_wheels(user: User, tmp_path: Path) -> dict[str, str]:
     return {"UV_FIND_LINKS": f"{user.stack.wheels},{tmp_path / 'own'}"}
 
 
-def test_what_needs_numpy_takes_that_of_the_module(user: User, uv: Path) -> None:
+@pytest.mark.each_value("uv", "kind")
+@pytest.mark.parametrize("kind", STACKS)
+def test_what_needs_numpy_takes_that_of_the_module(tmp_path: Path, kind: str, uv: Path) -> None:
+    user = make_user(tmp_path, open_stack(kind))
     made = create(user, "biopython", "--uv", uv=uv)
     assert made.returncode == 0, made.stderr
     installed = list_installed(user)
@@ -133,8 +136,10 @@ def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
     require_nothing_left(user)
 
 
-@pytest.mark.any_value("uv")
-def test_builds_are_isolated_from_the_modules_or_see_them(user: User, uv: Path) -> None:
+@pytest.mark.each_value("uv", "kind")
+@pytest.mark.parametrize("kind", ["eb5-pythonpath", "eb5-prefixes"])
+def test_builds_are_isolated_from_the_modules_or_see_them(tmp_path: Path, kind: str, uv: Path) -> None:
+    user = make_user(tmp_path, open_stack(kind))
     isolated = create(user, "needs-new-setuptools", "needs-numpy-two", "--uv", uv=uv)
     assert isolated.returncode == 0, isolated.stderr
     used = user.run(f"{isolated.stdout}python -c 'import needs_numpy_two as n; print(n.NUMPY)'")
@@ -177,6 +182,16 @@ def test_nothing_of_the_users_leads_elsewhere(user: User, uv: Path, tmp_path: Pa
     installed = list_installed(user)
     assert (installed["here"], installed["six"], installed["numpy"]) == ("uv", "uv", "stackenv")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.any_value("setting")
+@pytest.mark.parametrize("setting", ["target", "prefix"])
+def test_a_setting_that_leads_elsewhere(user: User, uv: Path, tmp_path: Path, setting: str) -> None:
+    (user.home / "uv.toml").write_text(f"[pip]\n{setting} = '{tmp_path / 'elsewhere'}'\n")
+    refused = create(user, "six", "--uv", uv=uv)
+    assert refused.returncode == 10
+    assert "uv installed six outside of the environment: `target` or `prefix` is set" in refused.stderr
+    assert not list((user.home / "venvs").iterdir())
 
 
 def test_no_uv_on_path(user: User) -> None:

@@ -76,7 +76,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
     """Make an environment, and its module.
 
     It is based on the loaded modules, or on those of --module. Packages of these modules stay as they are:
-    pip leaves them alone, unless --allow-shadow says otherwise. Started by its path, in an editor or in
+    pip and uv leave them alone, unless --allow-shadow says otherwise. Started by its path, in an editor or in
     cron, where they are not loaded, its Python brings them, unless --no-carry says otherwise. The environment
     is private to you, unless it is a project's (--shared).
 

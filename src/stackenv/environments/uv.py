@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from stackenv.environments.install_failure import NO_BUILD_ISOLATION, UV, explai
 from stackenv.environments.installer import run_installer
 from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.stack import Stack
-from stackenv.errors import explain
+from stackenv.errors import InstallError, explain
 from stackenv.output import tell
 from stackenv.record import Record
 
@@ -27,6 +28,8 @@ INSTEAD = "pip installs the packages instead"
 HOW_TO_GET = "`module spider uv`, or https://docs.astral.sh/uv/getting-started/installation/"
 # uv's isolated builds see what the modules put there, as an old setuptools; pip's do not.
 OF_MODULES = ("PYTHONPATH", "EBPYTHONPREFIXES")
+# How uv tells of what it has installed.
+INSTALLED = re.compile(r"^ [+~] ([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
 # A uv that gives no sign of life in that time is none to wait for.
 TIMEOUT_S = 60
 
@@ -63,6 +66,7 @@ class Uv:
             status, said = run_installer((*command, *arguments), within)
             if status:
                 raise explain_failure(record, arguments, said, status, UV)
+            require_inside(record, said)
         tell_copies(record)
 
     def describe_environ(
@@ -101,10 +105,29 @@ def choose_uv(record: Record, stack: Stack, context: Context) -> Uv | None:
     return Uv(path, context.access.group is not None or is_apart(Path(cache), Path(record.path)))
 
 
+def list_own(record: Record) -> set[str]:
+    """Return the canonical names of the packages in the venv of `record`, without its stubs."""
+    return {canonicalize_name(d.metadata["Name"]) for d in read_site_packages(Path(record.path))}
+
+
+def require_inside(record: Record, said: str) -> None:
+    """Raise InstallError when what uv has `said` that it installed is not in the venv of `record`.
+
+    No option and no variable takes back a `target` of a uv.toml.
+    """
+    installed = {canonicalize_name(name) for name in INSTALLED.findall(said)}
+    if installed and not installed & list_own(record):
+        raise InstallError(
+            f"uv installed {', '.join(sorted(installed))} outside of the environment: `target` or `prefix` is "
+            "set in a uv.toml, or in the pyproject.toml of a folder above this one",
+            "remove that setting, or leave out --uv",
+        )
+
+
 def tell_copies(record: Record) -> None:
     """Tell which held packages uv has put into the venv of `record`: those of which it has seen no stub."""
     held = {canonicalize_name(pin[0]): pin for pin in record.pinned}
-    own = {canonicalize_name(d.metadata["Name"]) for d in read_site_packages(Path(record.path))}
+    own = list_own(record)
     copies = [pin for name, pin in held.items() if name in own]
     if copies:
         names = ", ".join(f"{name} {version} ({module})" for name, version, module in copies)
