@@ -118,8 +118,8 @@ def require_inside(record: Record, said: str) -> None:
     installed = {canonicalize_name(name) for name in INSTALLED.findall(said)}
     if installed and not installed & list_own(record):
         raise InstallError(
-            f"uv installed {', '.join(sorted(installed))} outside of the environment: `target` or `prefix` is "
-            "set in a uv.toml, or in the pyproject.toml of a folder above this one",
+            f"uv installed {', '.join(sorted(installed))} outside of the environment: `target` or `prefix` "
+            "is set in a uv.toml, or in the pyproject.toml of a folder above this one",
             "remove that setting, or leave out --uv",
         )
 
