@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import click
 
 from stackenv.cli.completers import complete_modules
 from stackenv.cli.options import CommandGroup, json_option
-from stackenv.errors import UsageError
+from stackenv.errors import StackenvError, UsageError
 from stackenv.output import format_count, print_json, print_line, print_table, print_text, tell
 
 if TYPE_CHECKING:
@@ -50,6 +51,37 @@ def check(file: Path | None) -> None:
     for warning in configuration.warnings:
         tell(f"warning: {warning}")
     print_line(f"{configuration.path}: the site configuration is right")
+
+
+@site.command()
+@click.option("--init", is_flag=True, help="Write a new one, with each key explained and commented out.")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def config(init: bool, file: Path | None) -> None:
+    """Print the site configuration in use, or begin one.
+
+    With --init a file is written in which nothing is changed yet (default: /etc/stackenv/site.yaml). It
+    replaces no file.
+
+    \b
+    Example:
+      stackenv site config
+      stackenv site config --init /etc/stackenv/site.yaml
+    """
+    from stackenv.configuration.site_file import SYSTEM_FILE, find_configuration_file
+    from stackenv.site.first_configuration import write_first_configuration
+
+    if init:
+        path = (file or SYSTEM_FILE).absolute()
+        write_first_configuration(path)
+        tell(f"written; change what differs at your site, then: stackenv site check {shlex.quote(str(path))}")
+        return
+    path = file or find_configuration_file(os.environ)
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise StackenvError(f"{path} cannot be read: {error.strerror}", f"ls -l {path}") from error
+    tell(f"{path}:")
+    print_text(text)
 
 
 @site.command()
