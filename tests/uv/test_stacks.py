@@ -29,6 +29,15 @@ INSIDE = {
     "list by pip": "python -m pip list --format json",
     "import again": IMPORTED,
 }
+# In isolation with what it asks for, which uv sees beside PYTHONPATH; and with what the module brings.
+BUILT = {
+    "another": "env -u PYTHONPATH uv pip install --no-cache needs-numpy-two"
+    " && python -c 'import needs_numpy_two as built; print(built.NUMPY)'",
+    # The setuptools of the stack's Python wants wheel.
+    "the module's": "uv pip install wheel && uv pip install --no-cache --no-build-isolation needs-stack-numpy"
+    " && python -c 'from needs_stack_numpy import total; print(total.NUMPY)'",
+    "import": IMPORTED,
+}
 # Where the module is loaded, and where nobody has heard of it: each leaves the venv `other` as it was.
 OUTSIDE = {
     "another venv by --python": "uv pip install --python other wants-numpy-two",
@@ -169,6 +178,16 @@ def test_check_is_clean_and_numpy_is_listed_once(inside: dict[str, Answer], prog
     assert listed.status == 0, listed.err
     found = [package["version"] for package in json.loads(listed.out) if package["name"] == "numpy"]
     assert found == [inside["import"].out.split()[0]]
+
+
+@pytest.mark.some_stacks
+def test_what_uv_builds_in_it_has_the_numpy_that_it_asks_for(place: Place) -> None:
+    built = place.ask("ml it", BUILT)
+    assert [answer.status for answer in built.values()] == [0, 0, 0], [a.err for a in built.values()]
+    version, path = built["import"].out.split()
+    assert path.startswith(place.user.stack.software)
+    assert built["another"].out.strip() == "2.1.1"
+    assert built["the module's"].out.strip() == version
 
 
 @pytest.mark.some_stacks
