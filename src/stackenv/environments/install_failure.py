@@ -61,10 +61,11 @@ PIP = InstallerWords(
 # a version does not exist is no conflict. With a certificate that it does not trust, uv has reached somebody.
 UV = InstallerWords(
     "uv",
-    r"No solution found when resolving dependencies.*(?<!no version of )\b{name}=={version}(?![\w+!-]|\.\w)",
+    r"No solution found when resolving dependencies.*"
+    r"(?<!no version of )(?<![\w.-]){name}=={version}(?![\w+!-]|\.\w)",
     re.compile(r"Failed to build|build backend returned an error"),
     re.compile(r"error sending request for url(?!.*certificate)", re.DOTALL),
-    re.compile(r"^ *(?:error:|cause:|Caused by:|\W*) *(.+)$", re.MULTILINE),
+    re.compile(r"^ *(?:error:|cause:|Caused by:|[\xd7\u251c\u2570]\S*) +(.+)$", re.MULTILINE),
     ("No solution found", "Failed to build", "The build backend returned", "Failed to download"),
     "; uv reads no pip.conf: an index of your site's goes into ~/.config/uv/uv.toml, or UV_DEFAULT_INDEX",
 )
