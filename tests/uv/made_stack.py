@@ -26,6 +26,8 @@ class Made:
         What it needs, one requirement each.
     entry_points
         What entry_points.txt holds; without any there is none.
+    is_pure
+        Whether it goes to purelib, or to platlib.
     """
 
     name: str
@@ -33,16 +35,18 @@ class Made:
     requires: Sequence[str] = ()
     entry_points: str = ""
     code: str = ""
+    description: str = ""
+    is_pure: bool = True
 
     def write_wheel(self, folder: Path) -> Path:
         """Make its wheel in `folder`, and return where it is."""
         described = f"{self.name}-{self.version}.dist-info"
         needed = "".join(f"Requires-Dist: {requirement}\n" for requirement in self.requires)
-        about = f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {self.version}\n{needed}"
+        about = f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {self.version}\n{needed}\n"
         files = {
             f"{self.name}.py": self.code,
-            f"{described}/METADATA": about,
-            f"{described}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{described}/METADATA": about + self.description,
+            f"{described}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {self.is_pure}\nTag: py3-none-any\n",
             f"{described}/top_level.txt": f"{self.name}\n",
             **({f"{described}/entry_points.txt": self.entry_points} if self.entry_points else {}),
         }

@@ -34,6 +34,8 @@ STUB_INSTALLER = "stackenv\n"
 STUB_FILES = frozenset({"METADATA", "WHEEL", "top_level.txt", "entry_points.txt", "INSTALLER", "RECORD"})
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
+# Where Python has packages, and those with code for one platform alone.
+LIBRARIES = ("lib", "lib64")
 # The name in the path of a distribution's metadata.
 METADATA_PATH = re.compile(
     r"(?:.*/)?site-packages/([^/-]+)[^/]*\.(?:dist-info|egg-info|egg|egg-link)(?:/.*)?"
@@ -105,7 +107,8 @@ def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]
 
     Not the stubs of what its modules bring, which are not in it.
     """
-    links = (p for p in sorted(prefix.glob("lib/python3*/site-packages/*.egg-link")) if is_link_to_sources(p))
+    folders = list_package_folders(prefix)
+    links = (p for f in folders for p in sorted(f.glob("*.egg-link")) if is_link_to_sources(p))
     return [
         *((path, InstalledDistribution(path)) for path in list_metadata(prefix) if not is_stub(path)),
         *((path, LinkedDistribution(path)) for path in links),
@@ -175,13 +178,22 @@ def sort_named(
     return [named[name] for name in sorted(named, key=str.casefold)]
 
 
+def list_package_folders(prefix: Path) -> list[Path]:
+    """Return the folders of the environment at `prefix` into which pip and uv install packages.
+
+    Two where virtualenv has made it of a Python as Fedora's; venv makes the second a link to the first.
+    """
+    libraries = LIBRARIES[:1] if (prefix / LIBRARIES[1]).is_symlink() else LIBRARIES
+    return [f for lib in libraries for f in sorted(prefix.glob(f"{lib}/python3*/site-packages"))]
+
+
 def list_metadata(prefix: Path) -> list[Path]:
     """Return where the packages in the site-packages at `prefix` have their metadata.
 
     Not what begins with ~: so pip renames what it is about to take away, and leaves it when it is killed.
     """
     kinds = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")
-    found = (path for kind in kinds for path in prefix.glob(f"lib/python3*/site-packages/{kind}"))
+    found = (path for folder in list_package_folders(prefix) for kind in kinds for path in folder.glob(kind))
     return sorted(path for path in found if "/site-packages/~" not in str(path))
 
 

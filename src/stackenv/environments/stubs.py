@@ -24,10 +24,12 @@ from packaging.utils import canonicalize_name
 from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.constraints import STUBS_FILE
 from stackenv.environments.own_packages import (
+    LIBRARIES,
     STUB_INSTALLER,
     InstalledDistribution,
     hash_text,
     is_stub,
+    list_package_folders,
     name_stub_folder,
     read_site_packages,
 )
@@ -173,31 +175,34 @@ def describe_stub_files(record: Record, own: Collection[str]) -> tuple[Installed
         file
         for stub in record.stubs
         if canonicalize_name(stub.name) not in own
-        for file in describe_stub(stub, find_stub_folder(stub, record))
+        for file in describe_stub(stub, record)
     )
 
 
-def find_stub_folder(stub: Stub, record: Record) -> str:
-    """Return the path of the folder of `stub` in the venv of `record`, where pip would have its metadata."""
-    assert record.python is not None
-    folder = f"lib/python{record.python.minor}/site-packages"
-    return f"{record.path}/{folder}/{name_stub_folder(stub)}"
-
-
-def describe_stub(stub: Stub, folder: str) -> Iterator[InstalledFile]:
-    """Yield the files of `stub`, which go into `folder`; none where its module has nothing to copy."""
+def describe_stub(stub: Stub, record: Record) -> Iterator[InstalledFile]:
+    """Yield the files of `stub` in the venv of `record`; none where its module has nothing to copy."""
     texts = read_source_texts(Path(stub.source))
     if not texts:
         return
-    name = Path(folder).name
+    name = name_stub_folder(stub)
     rows = [f"{name}/{file},{hash_text(text)},{len(text.encode())}" for file, text in texts.items()]
+    folder = f"{find_package_folder(record, texts['WHEEL'])}/{name}"
     texts["RECORD"] = "\n".join([*rows, f"{name}/RECORD,,", ""])
     yield from (InstalledFile(f"{folder}/{file}", text=text) for file, text in texts.items())
 
 
+def find_package_folder(record: Record, wheel: str) -> str:
+    """Return where pip would have the package of a WHEEL with the text `wheel` in the venv of `record`."""
+    assert record.python is not None
+    pure, platform = (f"{record.path}/{lib}/python{record.python.minor}/site-packages" for lib in LIBRARIES)
+    is_pure = not re.search(r"^Root-Is-Purelib:\s*false", wheel, re.M | re.I)
+    return pure if is_pure or Path(platform) not in list_package_folders(Path(record.path)) else platform
+
+
 def list_stubs(prefix: Path) -> list[Path]:
     """Return the folders of stubs that are in the environment at `prefix`."""
-    return sorted(path for path in prefix.glob("lib/python3*/site-packages/*.dist-info") if is_stub(path))
+    folders = list_package_folders(prefix)
+    return sorted(path for folder in folders for path in folder.glob("*.dist-info") if is_stub(path))
 
 
 def plan_first_stubs(record: Record) -> tuple[Change, ...]:
