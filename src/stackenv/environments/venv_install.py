@@ -98,8 +98,8 @@ def make_venv(
         )
 
 
-def write_files(files: Sequence[InstalledFile]) -> None:
-    """Write `files`, each whole.
+def write_files(files: Sequence[InstalledFile], synced: bool = True) -> None:
+    """Write `files`, each whole, and synced one by one unless told otherwise.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def write_files(files: Sequence[InstalledFile]) -> None:
         When the disk refuses.
     """
     for file in files:
-        write_file(Path(file.path), render_installed_file(file), file.executable)
+        write_file(Path(file.path), render_installed_file(file), file.executable, synced=synced)
 
 
 def environment_of(record: Record, environ: Mapping[str, str]) -> dict[str, str]:

@@ -161,16 +161,19 @@ class Making:
             path, environ = Path(record.path), self.stack.environ
             make_venv(path, python, record.name, environ, self.sees_base, self.copies_pip)
 
+        def write() -> None:
+            # A copy of pip has put its own programs there.
+            write_files(keep_users_files(describe_files(record), record.path))
+            # On a large stack hundreds: as what pip installs they are not synced one by one.
+            write_files(describe_stub_files(record, ()), synced=False)
+
         pip = " and a copy of pip" if copied else ""
         return (
             Step(f"make a venv with Python {python.version}{whose}{pip}", make),
             Step(
                 f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the "
                 "stack",
-                # A copy of pip has put its own programs there.
-                lambda: write_files(
-                    (*keep_users_files(describe_files(record), record.path), *describe_stub_files(record, ()))
-                ),
+                write,
             ),
         )
 

@@ -26,7 +26,9 @@ def current_umask() -> int:
 FOR_GROUP = [False]
 
 
-def write_file(path: Path, text: str | bytes, executable: bool = False, by_umask: bool = False) -> None:
+def write_file(
+    path: Path, text: str | bytes, executable: bool = False, by_umask: bool = False, synced: bool = True
+) -> None:
     """Make the file `path` hold `text`, with the mode that the umask leaves of 0666 or 0777.
 
     Nobody gets rights by that who had none, as by the umask of another shell than that in which the file
@@ -35,14 +37,14 @@ def write_file(path: Path, text: str | bytes, executable: bool = False, by_umask
     Bytes that are no UTF-8, which `text` has as surrogateescape gives them, are written as they were.
 
     The text is written beside `path`, synced, and renamed over it, so that a reader, a full disk or
-    a killed process never leaves half a file.
+    a killed process never leaves half a file. Not synced, a machine that fails may leave an empty one.
 
     Raises
     ------
     StackenvError
         When the folder or the file cannot be written; what was there before is untouched.
     """
-    with written_beside(path, text, executable, by_umask or FOR_GROUP[0]) as temporary:
+    with written_beside(path, text, executable, by_umask or FOR_GROUP[0], synced=synced) as temporary:
         temporary.replace(path)
 
 
@@ -124,9 +126,14 @@ def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
 
 @contextlib.contextmanager
 def written_beside(
-    path: Path, text: str | bytes, executable: bool = False, by_umask: bool = False, draft: str = ""
+    path: Path,
+    text: str | bytes,
+    executable: bool = False,
+    by_umask: bool = False,
+    draft: str = "",
+    synced: bool = True,
 ) -> Iterator[Path]:
-    """Yield a file beside `path` that holds `text`, synced; it is gone after the block, also at a signal."""
+    """Yield a file beside `path` that holds `text`; it is gone after the block, also at a signal."""
     with postponing_stop(), refusing_to_write(path):
         temporary = None
         try:
@@ -139,7 +146,8 @@ def written_beside(
                 stream.flush()
                 # By the descriptor: in a folder that a group may write the name can lead elsewhere by now.
                 os.fchmod(handle, choose_mode(path, executable, by_umask))
-                os.fsync(handle)
+                if synced:
+                    os.fsync(handle)
             yield Path(temporary)
         finally:
             if temporary:
