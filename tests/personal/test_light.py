@@ -60,10 +60,15 @@ def check(user: User) -> list[dict[str, str]]:
 
 
 def test_it_has_few_files_and_no_pip(owner: User) -> None:
-    names = [
-        name for _, folders, files in os.walk(owner.home / "venvs/it-1.0") for name in (*folders, *files)
-    ]
-    assert 1 + len(names) <= LIMIT, names
+    """But the stubs of what its modules bring, of which each has its folder and six files at most."""
+    prefix = owner.home / "venvs/it-1.0"
+    names = [str(path.relative_to(prefix)) for path in (prefix, *prefix.rglob("*"))]
+    stubs = [str(path.parent.relative_to(prefix)) for path in site_packages(owner).glob("*-info/INSTALLER")]
+    others = [name for name in names if not any(name == s or name.startswith(f"{s}/") for s in stubs)]
+    assert len(others) <= LIMIT, others
+    assert {name.split("/")[-1].split("-")[0] for name in stubs} >= {"numpy", "packaging"}
+    assert len(names) - len(others) <= 7 * len(stubs)
+    assert all(sum(name.startswith(f"{stub}/") for name in names) <= 6 for stub in stubs)
     assert not (site_packages(owner) / "pip").exists()
 
 
