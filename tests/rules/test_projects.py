@@ -26,6 +26,8 @@ version = "1"
 requires-python = "==3.11.*"
 dependencies = [%s]
 """
+# As root one may read everything.
+AS_USERS_ARE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 NUMPY = "import numpy; print(numpy.__version__)"
 Where = Callable[..., Path]
 
@@ -209,18 +211,41 @@ def test_what_is_no_environment_is_left_alone(
     assert find(person, folder, stack.bundle_module) == []
 
 
+def test_an_environment_of_somebody_else(person: Person, stack: Stack, project: Where) -> None:
+    if os.geteuid():
+        pytest.skip("files of another user take root")
+    folder = project("numpy==2.1.1")
+    os.chown(folder / ".venv", 65534, -1)
+    (found,) = find(person, folder, stack.bundle_module)
+    assert (found["level"], f"{folder}/.venv belongs to nobody" in found["what"]) == ("unchecked", True)
+
+
 def test_an_environment_that_cannot_be_read(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1")
-    own = folder / ".venv"
-    if os.geteuid() == 0:
-        # Root reads everything: it is another user's instead.
-        os.chown(own, 65534, -1)
-        (found,) = find(person, folder, stack.bundle_module)
-        assert f"{own} belongs to nobody" in found["what"]
-    else:
-        own.chmod(0)
-        assert find(person, folder, stack.bundle_module) == []
-        own.chmod(0o700)
+    assert len(find_by(person, stack, folder, " ".join(AS_USERS_ARE))) == 1
+    for closed in ("lib/python3.11/site-packages", "lib", ""):
+        path = folder / ".venv" / closed
+        mode = path.stat().st_mode
+        path.chmod(0)
+        assert find_by(person, stack, folder, " ".join(AS_USERS_ARE)) == [], closed
+        path.chmod(mode)
+
+
+def test_it_looks_no_further_than_a_mount(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1")
+    inside = "unshare -rm sh -c 'mount --bind {0} {0} && cd {0} && exec \"$@\"' sh"
+    assert len(find_by(person, stack, folder, inside.format(folder))) == 1
+    # Another file system, so that the folder above is on another device.
+    other = inside.replace("--bind {0} {0}", "-t tmpfs none {0}").format(folder / "src")
+    assert find_by(person, stack, folder, other) == []
+
+
+def find_by(person: Person, stack: Stack, folder: Path, words: str) -> list[dict[str, str]]:
+    """Return what the rule finds in `folder` when `words` start the command; nothing else may go wrong."""
+    said = typed(person, stack.bundle_module, folder, f"{words} {COMMAND} check --json || true")
+    found = json.loads(said)
+    assert [f for f in found if f["level"] == "unchecked"] == []
+    return [f for f in found if f["rule"] == RULE]
 
 
 def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack, project: Where) -> None:
