@@ -275,6 +275,7 @@ OUTCOMES = {
     ),
     "uv run --isolated python analysis.py": Row(("biopython",), True, is_of_its_own),
     "uv run --active --python 3.9 python -V": Row((), False, is_deleted),
+    "ln -s $VIRTUAL_ENV .venv; uv run --python 3.9 python -V": Row((), False, is_deleted),
 }
 
 

@@ -151,6 +151,28 @@ def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where
         typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'")
 
 
+@pytest.mark.parametrize("stack", ["eb5-prefixes"], indirect=True)
+def test_what_counts_as_a_module_s(person: Person, stack: Stack, project: Where) -> None:
+    folder = project("numpy==2.1.1", "setuptools==80.9.0")
+    # What builds packages is held nowhere, and what users have on PYTHONPATH is their own.
+    extra, own = person.home / "software/Extra/2", person.home / "lib"
+    install(extra / "lib/python3.11/site-packages", "setuptools", "65.5.0")
+    install(own, "numpy", "1.9")
+    module = person.home / "more/Extra/2.lua"
+    module.parent.mkdir(parents=True)
+    module.write_text(f'setenv("EBROOTEXTRA", "{extra}")\nprepend_path("EBPYTHONPREFIXES", "{extra}")\n')
+    environ = {"MODULEPATH": f"{person.home}/more:{stack.modulepath}"}
+    assert find(person, folder, stack.python_module, "Extra/2", PYTHONPATH=str(own), **environ) == []
+    # Of two modules the one that was loaded later.
+    install(extra / "lib/python3.11/site-packages", "numpy", "1.9")
+    for load, theirs in (
+        ((stack.bundle_module, "Extra/2"), "1.9 of Extra/2"),
+        (("Extra/2", stack.bundle_module), f"1.25.1 of {stack.bundle_module}"),
+    ):
+        (found,) = find(person, folder, *load, **environ)
+        assert found["what"].endswith(f" instead of numpy {theirs}")
+
+
 def test_an_environment_that_a_variable_names(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1")
     (folder / ".venv").rename(folder / "own")
@@ -255,12 +277,13 @@ def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack,
     python.unlink()
     python.write_text(f"#!/bin/sh\ntouch {ran}\n")
     python.chmod(0o755)
-    (folder / ".venv/bin").chmod(0o777)
-    (found,) = find(person, folder, stack.bundle_module)
-    assert found["level"] == "unchecked"
-    assert f"everybody can write {folder}/.venv/bin" in found["what"]
-    assert not ran.exists()
-    (folder / ".venv/bin").chmod(0o755)
+    for opened in ("", ".venv", ".venv/bin", ".venv/lib/python3.11/site-packages"):
+        (folder / opened).chmod(0o777)
+        (found,) = find(person, folder, stack.bundle_module)
+        assert found["level"] == "unchecked"
+        assert f"everybody can write {folder / opened}" in found["what"]
+        assert not ran.exists()
+        (folder / opened).chmod(0o755)
     (found,) = find(person, folder, stack.bundle_module)
     assert "this could not be checked" in found["what"]
     assert ran.exists()
