@@ -1,4 +1,4 @@
-"""Fixtures for uv on a stack: the stacks and users of tests/personal."""
+"""Fixtures for uv on a stack: the stacks and users of tests/personal, and the people of tests/commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "commands"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
 from stacked import Stack, open_stack

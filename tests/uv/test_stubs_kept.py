@@ -1,0 +1,291 @@
+"""What each command does with the stubs of an environment: uv sees after it what the modules bring then."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from people import Person, make_person, make_site, make_wheel
+
+from stackenv.transactions.file_hash import hash_file
+
+NUMPY, STACK = "numpy-1.0", "tiny_stack-1.0"
+BOTH = [NUMPY, STACK]
+
+
+@pytest.fixture(scope="module")
+def new_person(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Person]:
+    """Return what makes a person of a site whose Bundle/1 and Bundle/2 have a numpy, too."""
+    site = make_site(tmp_path_factory.mktemp("site"))
+    for bundle, version in (("1", "1.0"), ("2", "1.2")):
+        with zipfile.ZipFile(make_wheel(site.wheels, "numpy", version)) as archive:
+            archive.extractall(site.software / f"Bundle/{bundle}/lib")
+    return lambda: make_person(tmp_path_factory.mktemp("person"), site)
+
+
+@pytest.fixture(scope="module")
+def owner(new_person: Callable[[], Person]) -> Person:
+    return new_person()
+
+
+def site_packages(prefix: Path) -> Path:
+    (found,) = prefix.glob("lib/python3*/site-packages")
+    return found
+
+
+def stubs(prefix: Path) -> list[str]:
+    """Return the names and versions of the stubs at `prefix`, and see that each is complete."""
+    found = [
+        path.parent for path in site_packages(prefix).glob("*/INSTALLER") if path.read_text() == "stackenv\n"
+    ]
+    for folder in found:
+        names = {path.name for path in folder.iterdir()}
+        assert {"METADATA", "WHEEL", "INSTALLER", "RECORD"} <= names and len(names) <= 6
+    listed = prefix / "stackenv/stubs.txt"
+    lines = [line for line in listed.read_text().splitlines() if line[0] != "#"] if listed.exists() else []
+    recorded = read_record(prefix)["stubs"]
+    assert lines == [f"{stub['name']}=={stub['version']}" for stub in recorded]
+    return sorted(folder.name.removesuffix(".dist-info") for folder in found)
+
+
+def read_record(prefix: Path) -> dict[str, Any]:
+    return json.loads((prefix / "stackenv/record.json").read_text())
+
+
+def info(person: Person, name: str) -> dict[str, Any]:
+    return json.loads(person.stackenv("info", name, "--json").stdout)
+
+
+def require_healthy(person: Person, name: str, **changes: str) -> None:
+    assert json.loads(person.stackenv("check", name, "--json", **changes).stdout) == []
+
+
+def test_what_may_be_hidden_has_none(owner: Person) -> None:
+    prefix = owner.create("free")
+    assert stubs(prefix) == BOTH
+    owner.stackenv("edit", "free", "--allow-shadow", "NumPy")
+    assert stubs(prefix) == [STACK]
+    require_healthy(owner, "free")
+    owner.stackenv("edit", "free", "--refresh")
+    assert stubs(prefix) == [STACK]
+    owner.stackenv("edit", "free", "--forbid-shadow", "numpy")
+    assert stubs(prefix) == BOTH
+    require_healthy(owner, "free")
+    assert stubs(owner.create("freed", "--allow-shadow", "numpy")) == [STACK]
+
+
+def test_what_was_installed_meanwhile_is_in_its_place(owner: Person) -> None:
+    """Allowed, installed, forbidden again: no stub comes beside it, and one comes once it is gone."""
+    prefix = owner.create("late", "--allow-shadow", "numpy", "numpy==1.2")
+    owner.stackenv("edit", "late", "--forbid-shadow", "numpy")
+    assert stubs(prefix) == [STACK] and info(owner, "late")["stubs"] == {
+        "packages": ["tiny-stack"],
+        "recorded": 1,
+        "reason": "",
+    }
+    owner.stackenv("check", "late", "--fix", "--yes")
+    assert stubs(prefix) == BOTH
+    require_healthy(owner, "late")
+
+
+@pytest.mark.parametrize("way", ["create", "edit"])
+def test_what_was_turned_off_stays_off(new_person: Callable[[], Person], way: str) -> None:
+    person, there = new_person(), new_person()
+    prefix = person.create("off", "tiny-own==1.0", *(["--no-stubs"] if way == "create" else []))
+    if way == "edit":
+        said = person.stackenv("edit", "off", "--no-stubs", "--dry-run").stdout
+        assert "show uv no package of the modules" in said and stubs(prefix) == BOTH
+        person.stackenv("edit", "off", "--no-stubs")
+    assert stubs(prefix) == []
+    person.stackenv("edit", "off", "--refresh")
+    person.stackenv("edit", "off", "-m", "Bundle/2")
+    person.stackenv("edit", "off", "--allow-shadow", "numpy")
+    person.stackenv("edit", "off", "--forbid-shadow", "numpy")
+    assert stubs(prefix) == []
+    (prefix / "stackenv/record.json").unlink()
+    person.stackenv("edit", "off", "--refresh")
+    person.stackenv("rebuild", "off")
+    (rebuilt,) = (path for path in prefix.parent.glob("off-*") if path != prefix)
+    assert stubs(rebuilt) == []
+    file = person.home.parent / "off.yaml"
+    file.write_text(person.stackenv("export", "off").stdout)
+    there.stackenv("create", "off", "--from", str(file))
+    assert stubs(there.home / "venvs/off-1.0") == [] and info(there, "off")["stubs"]["reason"] == "user"
+    there.stackenv("edit", "off", "--stubs")
+    assert stubs(there.home / "venvs/off-1.0") == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
+    require_healthy(there, "off")
+    person.stackenv("edit", "off", "--stubs")
+    require_healthy(person, "off")
+
+
+def test_on_and_off_are_what_an_edit_says(owner: Person) -> None:
+    owner.create("said", "--no-stubs")
+    assert "uv sees      no package of its modules: turned off; on again: stackenv edit said/1.0 --stubs" in (
+        owner.stackenv("info", "said").stdout
+    )
+    said = owner.stackenv("edit", "said", "--stubs", "--dry-run").stdout
+    assert "show uv 2 packages of the modules" in said
+    owner.stackenv("edit", "said", "--stubs")
+    assert "uv sees      2 packages of its modules" in owner.stackenv("info", "said").stdout
+
+
+def configure(person: Person, text: str) -> dict[str, str]:
+    path = person.home.parent / "site.yaml"
+    path.write_text(f"version: 1\npersonal:\n  {text}\n")
+    return {"STACKENV_SITE_CONFIG": str(path)}
+
+
+def test_a_site_that_turns_them_off(new_person: Callable[[], Person]) -> None:
+    person, there = new_person(), new_person()
+    site = configure(person, "stubs: false")
+    person.stackenv("create", "off", "-m", "Bundle/1", **site)
+    prefix = person.home / "venvs/off-1.0"
+    assert stubs(prefix) == [] and info(person, "off")["stubs"]["reason"] == "no-record"
+    require_healthy(person, "off", **site)
+    said = person.stackenv("info", "off", **site).stdout
+    assert (
+        "uv sees      no package of its modules: the site configuration turns it off (personal.stubs)" in said
+    )
+    refused = person.stackenv("edit", "off", "--stubs", status=2, **site)
+    assert "personal.stubs" in refused.stderr and "pip install PACKAGE" in refused.stderr
+    # What a site wants is not exported.
+    file = person.home.parent / "off.yaml"
+    file.write_text(person.stackenv("export", "off", **site).stdout)
+    there.stackenv("create", "off", "--from", str(file))
+    assert stubs(there.home / "venvs/off-1.0") == BOTH
+    person.stackenv("edit", "off", "--refresh")
+    assert stubs(prefix) == BOTH
+    person.stackenv("edit", "--refresh", "--all", **site)
+    assert stubs(prefix) == []
+
+
+def test_a_site_that_leaves_some_out(new_person: Callable[[], Person]) -> None:
+    person = new_person()
+    site = configure(person, 'stubs_leave_out: ["TINY*"]')
+    person.stackenv("create", "few", "-m", "Bundle/1", **site)
+    prefix = person.home / "venvs/few-1.0"
+    assert stubs(prefix) == [NUMPY]
+    require_healthy(person, "few", **site)
+    person.stackenv("edit", "few", "--refresh")
+    assert stubs(prefix) == BOTH
+    all_out = configure(person, 'stubs_leave_out: ["*"]')
+    person.stackenv("edit", "few", "--refresh", **all_out)
+    assert stubs(prefix) == []
+    require_healthy(person, "few", **all_out)
+
+
+def test_on_other_modules(owner: Person) -> None:
+    prefix = owner.create("moved", "tiny-own==1.0")
+    owner.stackenv("edit", "moved", "-m", "Bundle/2")
+    assert stubs(prefix) == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
+    owner.stackenv("edit", "moved", "-m", "Bundle/2", "-m", "Extra/1")
+    require_healthy(owner, "moved")
+    owner.stackenv("rebuild", "moved", "-m", "Bundle/next")
+    (rebuilt,) = (path for path in prefix.parent.glob("moved-*") if path != prefix)
+    assert stubs(rebuilt) == ["tiny_stack-2.0"]
+    require_healthy(owner, "moved")
+    # The old one is as it was.
+    assert stubs(prefix) == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
+
+
+def test_what_knows_packages_counts_none(owner: Person) -> None:
+    prefix = owner.create("known", "tiny-own==1.0")
+    assert [package["name"] for package in info(owner, "known")["packages"]] == ["tiny-own"]
+    assert info(owner, "known")["shadows"] == []
+    assert [package["name"] for package in read_record(prefix)["packages"]] == ["tiny-own"]
+    assert "tiny-stack" not in owner.stackenv("list", "--json").stdout
+    exported = owner.stackenv("export", "known", "--format", "requirements").stdout
+    assert "tiny-own==1.0" in exported and "numpy==" not in exported
+    before = {path: path.read_bytes() for path in site_packages(prefix).glob("*-1.0.dist-info/*")}
+    owner.stackenv("update", "tiny-own==1.1", "--env", "known", "--yes")
+    after = {path: path.read_bytes() for path in site_packages(prefix).glob("*-1.0.dist-info/*")}
+    assert after == {path: text for path, text in before.items() if "tiny_own" not in str(path)}
+    held = owner.stackenv("update", "numpy", "--env", "known", "--yes")
+    assert "numpy comes from Bundle/1 in known/1.0, and is not updated" in held.stderr
+    owner.stackenv("rename", "known", "renamed")
+    assert stubs(prefix) == BOTH
+    require_healthy(owner, "renamed")
+    classes = [item["class"] for item in json.loads(owner.stackenv("clean", "--json").stdout)]
+    assert not [name for name in classes if "stub" in name]
+    owner.stackenv("remove", "renamed", "--yes")
+    assert not prefix.exists()
+
+
+def make_venv_with(person: Person, name: str, *packages: tuple[str, str]) -> Path:
+    """Return a venv of the user's own with `packages`, as pip installs them."""
+    prefix = person.adopt(name, "--no-pth")
+    person.stackenv("remove", name, "--yes")
+    for package, version in packages:
+        with zipfile.ZipFile(make_wheel(person.site.wheels, package, version)) as archive:
+            archive.extractall(site_packages(prefix))
+    return prefix
+
+
+def contents(prefix: Path) -> dict[str, str]:
+    """Return a hash of each file at `prefix`, by its path there."""
+    found = {str(path.relative_to(prefix)): path for path in prefix.rglob("*") if path.is_file()}
+    return {name: hash_file(path) for name, path in found.items() if "__pycache__" not in name}
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_adopted_and_left_again(owner: Person, version: str) -> None:
+    """One with its own numpy, of the modules' version or another, has no stub beside it, and keeps it."""
+    name = f"own{version[0]}"
+    prefix = make_venv_with(owner, name, ("numpy", version))
+    before = contents(prefix)
+    said = owner.stackenv("adopt", str(prefix), name, "-m", "Bundle/1").stderr
+    assert "show uv 1 package of the modules" in said
+    assert stubs(prefix) == [STACK]
+    assert {name: text for name, text in contents(prefix).items() if name in before} == before
+    owner.stackenv("remove", name, "--yes")
+    assert contents(prefix) == before and sorted(
+        p.name for p in site_packages(prefix).glob("*.dist-info")
+    ) == [f"numpy-{version}.dist-info"]
+    # Again, and its choice is remembered.
+    owner.stackenv("adopt", str(prefix), name, "-m", "Bundle/1", "--no-stubs")
+    assert stubs(prefix) == []
+    (prefix / "stackenv/record.json").unlink()
+    owner.stackenv("adopt", str(prefix), name)
+    assert stubs(prefix) == [] and read_record(prefix)["stubs_off"] == "user"
+    owner.stackenv("edit", name, "--stubs")
+    assert stubs(prefix) == [STACK]
+
+
+def test_a_record_that_was_lost(owner: Person) -> None:
+    prefix = owner.create("lost", "tiny-own==1.0")
+    before, known = contents(prefix), read_record(prefix)["stubs"]
+    (prefix / "stackenv/record.json").unlink()
+    shutil.rmtree(site_packages(prefix) / f"{STACK}.dist-info")
+    owner.stackenv("edit", "lost", "--refresh")
+    assert stubs(prefix) == BOTH and read_record(prefix)["stubs"] == known
+    assert contents(prefix).keys() == before.keys()
+    require_healthy(owner, "lost")
+
+
+def test_a_copy_brings_none_of_the_other_modules(owner: Person) -> None:
+    prefix = owner.create("source")
+    copy = owner.home / "own/copy"
+    shutil.copytree(prefix, copy, symlinks=True)
+    shutil.rmtree(copy / "stackenv")
+    before = contents(copy)
+    dry = owner.stackenv("adopt", str(copy), "copy", "-m", "Bundle/2", "--dry-run").stdout
+    assert "show uv 3 packages of the modules" in dry and contents(copy) == before
+    owner.stackenv("adopt", str(copy), "copy", "-m", "Bundle/2")
+    assert stubs(copy) == ["numpy-1.2", "tiny_new-1.0", "tiny_stack-2.0"]
+    assert not (site_packages(copy) / f"{STACK}.dist-info").exists()
+    require_healthy(owner, "copy")
+
+
+def test_those_that_can_have_none_are_refused(owner: Person) -> None:
+    prefix = owner.adopt("bare", "--no-pth")
+    assert not list(site_packages(prefix).glob("*.dist-info"))
+    assert "adopted with --no-pth" in owner.stackenv("info", "bare").stdout
+    refused = owner.stackenv("edit", "bare", "--stubs", status=2).stderr
+    assert "adopted with --no-pth" in refused and f"stackenv adopt {prefix} bare --version 1.0" in refused
+    refused = owner.stackenv("create", "x", "--conda", "--no-stubs", status=2).stderr
+    assert "--no-stubs is a venv's" in refused
