@@ -17,7 +17,7 @@ from stackenv.environments.managed_files import find_free, is_users, plan_file_r
 from stackenv.environments.module import IN_CHARGE, describe_module
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.store import StoredModule
-from stackenv.environments.stubs import plan_stubs
+from stackenv.environments.stubs import plan_kept_stubs, plan_stubs
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
@@ -97,8 +97,10 @@ def require_writable(prefix: str) -> None:
             )
 
 
-def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ...]:
+def plan_environment_files(record: Record, modulefile: Path, restacked: bool = False) -> tuple[Change, ...]:
     """Return the changes that bring files, record and modulefile in line with `record`.
+
+    With `restacked` it was made from its modules just now.
 
     Raises
     ------
@@ -109,6 +111,7 @@ def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ..
     files = keep_users_files(describe_files(record), record.path)
     # Its module leads to it, again perhaps.
     complete = replace(record, packages=read_own_packages(record), replaced_by="")
+    own = {canonicalize_name(package.name) for package in complete.packages}
     told, kept = plan_kept_files(files, record.path)
     for sentence in told:
         tell(sentence)
@@ -116,7 +119,7 @@ def plan_environment_files(record: Record, modulefile: Path) -> tuple[Change, ..
         *kept,
         *plan_file_rewriting(files, record.path),
         *plan_links(record),
-        *plan_stubs(record, {canonicalize_name(package.name) for package in complete.packages}),
+        *(plan_stubs if restacked else plan_kept_stubs)(record, own),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
     )

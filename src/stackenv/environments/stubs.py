@@ -217,7 +217,7 @@ def plan_first_stubs(record: Record) -> tuple[Change, ...]:
 
 
 def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
-    """Return the changes that bring the stubs in the venv of `record` in line with it.
+    """Return the changes that bring the stubs in the venv of `record`, chosen just now, in line with it.
 
     `own` are the canonical names of the packages that the environment has itself.
     """
@@ -225,9 +225,22 @@ def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
         return ()
     files = describe_stub_files(record, own)
     wanted = {file.path: file.text for file in files if is_free(Path(file.path).parent)}
-    unlisted = () if record.stubs else (RemoveFile(f"{record.path}/{STUBS_FILE}"),)
     writes = (WriteFile(path, text) for path, text in wanted.items() if read_text(Path(path)) != text)
-    return (*writes, *plan_stub_removal(record.path, wanted), *unlisted)
+    folders = dict.fromkeys(Path(path).parent for path in wanted)
+    there = (path for folder in folders if folder.is_dir() for path in list_files(folder))
+    more = (RemoveFile(path) for path in there if path not in wanted)
+    return (*writes, *more, *plan_stub_removal(record, [folder.name for folder in folders]))
+
+
+def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
+    """Return the changes that take what is not in `record`, as it was read, out of the stubs in its venv.
+
+    Nothing is read or written by it, for in a project others can have written it; the modules may be away.
+    """
+    if record.kind != "venv" or record.packed:
+        return ()
+    named = [name_stub_folder(stub) for stub in record.stubs if canonicalize_name(stub.name) not in own]
+    return plan_stub_removal(record, named)
 
 
 def is_free(folder: Path) -> bool:
@@ -235,11 +248,14 @@ def is_free(folder: Path) -> bool:
     return not os.path.lexists(folder) or is_stub(folder)
 
 
-def plan_stub_removal(prefix: str, wanted: Collection[str] = ()) -> tuple[Change, ...]:
-    """Return the changes that take the stubs out of the venv at `prefix`, but for the files `wanted`."""
-    folders = list_stubs(Path(prefix))
-    files = [path for folder in folders for path in sorted(folder.iterdir()) if not path.is_dir()]
-    return (
-        *(RemoveFile(str(path)) for path in files if str(path) not in wanted),
-        *(RemoveFolder(str(f)) for f in folders if not any(path.startswith(f"{f}/") for path in wanted)),
-    )
+def plan_stub_removal(record: Record, kept: Collection[str] = ()) -> tuple[Change, ...]:
+    """Return the changes that take the stubs out of the venv of `record`, but the folders called `kept`."""
+    folders = [folder for folder in list_stubs(Path(record.path)) if folder.name not in kept]
+    files = [path for folder in folders for path in list_files(folder)]
+    unlisted = () if record.stubs else (RemoveFile(f"{record.path}/{STUBS_FILE}"),)
+    return (*map(RemoveFile, files), *(RemoveFolder(str(folder)) for folder in folders), *unlisted)
+
+
+def list_files(folder: Path) -> list[str]:
+    """Return the paths of what is in `folder`, but of folders."""
+    return [str(path) for path in sorted(folder.iterdir()) if not path.is_dir()]

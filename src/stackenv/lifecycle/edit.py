@@ -156,7 +156,7 @@ def plan_files(
             f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
             *renamed,
         ),
-        (*kept, *contents, *plan_environment_files(after, module.path), *kernels),
+        (*kept, *contents, *plan_environment_files(after, module.path, request.restacks), *kernels),
         tuple(files),
     )
 

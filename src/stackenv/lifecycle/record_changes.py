@@ -60,6 +60,11 @@ class EditRequest:
         return bool(self.modules or self.allow_shadow or self.forbid_shadow or chosen)
 
     @property
+    def restacks(self) -> bool:
+        """Whether it needs the modules of a venv, which are then loaded."""
+        return bool(self.modules or self.forbid_shadow or self.carry or self.stubs or self.refresh)
+
+    @property
     def changes_record(self) -> bool:
         return self.changes_environment or self.description is not None or self.refresh
 
@@ -237,16 +242,24 @@ def refresh_packed(record: Record, context: Context) -> Record:
             f"{found or 'no Python'}; nothing was changed",
             f"type first: stackenv unpack {record.full_name}; then: stackenv rebuild {record.full_name}",
         )
+    now = {canonicalize_name(package.name): package.version for package in stack.packages}
+    if any(now.get(canonicalize_name(stub.name)) != stub.version for stub in record.stubs):
+        tell_as_packed(record, "shows uv")
     after = complete_carried(base_on(record, stack), stack, lmod, settings)
     is_hidden = is_old or (record.packed is not None and record.packed.way == "namespace")
     if after == record or not (is_hidden or describe_launchers(after) != describe_launchers(record)):
         return after
+    tell_as_packed(record, "brings")
+    return record
+
+
+def tell_as_packed(record: Record, does: str) -> None:
+    """Say that what the packed `record` `does` with its modules stays, and how it is renewed."""
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
     tell(
-        f"what {record.full_name} brings of its modules is as it was when it was packed; to renew it: "
+        f"what {record.full_name} {does} of its modules is as it was when it was packed; to renew it: "
         + "; ".join(steps).format(record.full_name)
     )
-    return record
 
 
 def base_on(record: Record, stack: Stack) -> Record:

@@ -167,7 +167,7 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     )
     return "; ".join((sentence, *notes)), (
         *kept,
-        *plan_stub_removal(record.path),
+        *plan_stub_removal(record),
         *plan_file_removal(files, record.path),
     )
 
