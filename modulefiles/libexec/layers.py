@@ -364,7 +364,62 @@ def attend_pip():
     if is_pip(words):
         import atexit
 
+        refuse_stubs(split_command(words)[1])
         atexit.register(restore_pip if "uninstall" in words else tell_no_pip)
+
+
+def refuse_stubs(words):
+    """Refuse to uninstall a stub: its package would be imported still, after pip has said that it is gone."""
+    commands = [word for word in words if word in ("install", "uninstall", "download", "wheel")]
+    if commands[:1] != ["uninstall"]:
+        return
+    import re
+
+    def read_name(text):
+        return re.sub("[-_.]+", "-", re.match(r"\s*([\w.-]*)", text).group(1)).lower()
+
+    named = list(list_uninstalled(words[words.index("uninstall") + 1 :]))
+    site_packages = os.path.dirname(__file__)
+    for entry in sorted(os.listdir(site_packages)):
+        name = read_name(entry.partition("-")[0])
+        if not entry.endswith(".dist-info") or name not in map(read_name, named):
+            continue
+        installer = os.path.join(site_packages, entry, "INSTALLER")
+        if read_lines(installer) == ["stackenv"]:
+            held = read_lines(os.path.join(sys.prefix, "stackenv", "constraints.txt"))
+            module = [
+                line.partition("# from ")[2] for line in held if read_name(line.partition("==")[0]) == name
+            ]
+            tell(
+                "%s %s comes with %s and is not installed in %s: nothing was done (pip uninstall); hint: to "
+                "install another version over it, type first: stackenv edit %s --allow-shadow %s"
+                % (
+                    *(name, entry[: -len(".dist-info")].partition("-")[2]),
+                    *("the module " + module[0] if module else "a module", NAME, NAME, name),
+                )
+            )
+            os._exit(1)
+
+
+def list_uninstalled(words):
+    """Yield what `pip uninstall` is given with `words`: requirements, and the lines of files of them."""
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            yield word
+            continue
+        # Short options without a value may come before another in one word.
+        short = "" if word.startswith("--") else word[1:].lstrip("yqvh")
+        if short.startswith("r") or word.startswith("--req"):
+            yield from read_lines(short[1:] or word.partition("=")[2] or next(rest, ""))
+
+
+def read_lines(file):
+    """Return the lines of `file`; none where it is not there, or no file: a pipe can be read once only."""
+    if not os.path.isfile(file):
+        return []
+    with open(file, "rb") as stream:
+        return os.fsdecode(stream.read()).splitlines()
 
 
 def restore_pip():
