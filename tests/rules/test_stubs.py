@@ -223,6 +223,31 @@ def test_a_package_in_the_place_of_a_stub(biologist: Person, where: str) -> None
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
 
+def test_a_project_that_was_synchronised_into_it(biologist: Person) -> None:
+    """By `uv sync --active`, which bin/uv does not hold: what the lock names replaces stubs, others go."""
+    project = biologist.home / "project"
+    project.mkdir()
+    needs = '["tiny-own==1.0", "tiny-stack==2.0"]'
+    (project / "pyproject.toml").write_text(
+        f'[project]\nname = "mine"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = {needs}\n'
+    )
+    words = ("sync", "--active", "--quiet", "--no-index", "--find-links", str(biologist.site.wheels))
+    prefix = str(biologist.home / "venvs/biopy-1.0")
+    subprocess.run(
+        [WORK / "venv/bin/uv", *words],
+        env={**biologist.environ, "VIRTUAL_ENV": prefix},
+        cwd=project,
+        check=True,
+    )
+    assert uv_list(biologist) == {"tiny-own": "1.0", "tiny-stack": "2.0"}
+    found = find(biologist)
+    assert [finding["rule"] for finding in found] == ["stubs", "shadows"]
+    assert found[0]["what"].endswith("missing: numpy 1.0, tiny-dots 1.0")
+    for finding in found:
+        type_it(biologist, finding["hint"])
+    assert find(biologist) == [] and uv_list(biologist) == ALL
+
+
 def test_several_packages_in_the_place_of_stubs_are_fixed_at_once(biologist: Person) -> None:
     make_wheel(biologist.site.wheels, "numpy", "2.0")
     force_in(biologist, "biopy", "tiny-stack==2.0")

@@ -281,11 +281,47 @@ def test_a_copy_brings_none_of_the_other_modules(owner: Person) -> None:
     require_healthy(owner, "copy")
 
 
-def test_those_that_can_have_none_are_refused(owner: Person) -> None:
-    prefix = owner.adopt("bare", "--no-pth")
-    assert not list(site_packages(prefix).glob("*.dist-info"))
-    assert "adopted with --no-pth" in owner.stackenv("info", "bare").stdout
-    refused = owner.stackenv("edit", "bare", "--stubs", status=2).stderr
-    assert "adopted with --no-pth" in refused and f"stackenv adopt {prefix} bare --version 1.0" in refused
-    refused = owner.stackenv("create", "x", "--conda", "--no-stubs", status=2).stderr
-    assert "--no-stubs is a venv's" in refused
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("edit", "bare", "--stubs"), "it was adopted with --no-pth"),
+        (("edit", "extra", "--stubs"), "it is based on no module"),
+        (("edit", "--all", "--stubs"), "--all requires --refresh"),
+        (("edit", "--all", "--refresh", "--no-stubs"), "--all requires --refresh"),
+        (("edit", "genes", "--stubs"), "genes/1.0 is a conda environment: no module brings packages to it"),
+        (
+            ("edit", "genes", "--no-stubs"),
+            "genes/1.0 is a conda environment: no module brings packages to it",
+        ),
+        (("create", "x", "--conda", "--no-stubs"), "--no-stubs is a venv's"),
+        (("create", "x", "--from", "conda.yaml", "--no-stubs"), "--no-stubs is a venv's"),
+        (("adopt", "of-conda", "--no-stubs"), "--no-stubs is for a venv"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(owner: Person, words: tuple[str, ...], said: str) -> None:
+    prepare(owner, words)
+    before = owner.tree()
+    assert said in owner.stackenv(*words, status=2).stderr
+    assert owner.tree() == before
+
+
+def prepare(person: Person, words: tuple[str, ...]) -> None:
+    """Make what `words` name: a venv without a .pth or without modules, or what stands in for conda's."""
+    name = words[1]
+    if name == "bare":
+        prefix = person.adopt("bare", "--no-pth")
+        assert not list(site_packages(prefix).glob("*.dist-info"))
+        assert "no package of its modules: adopted with --no-pth" in person.stackenv("info", name).stdout
+    elif name == "extra":
+        person.stackenv("create", "extra", "--os-python")
+        assert "no package of its modules: it is based on none" in person.stackenv("info", name).stdout
+    elif name == "genes" and not (person.home / "venvs/genes-1.0").exists():
+        record = person.create("genes") / "stackenv/record.json"
+        record.write_text(record.read_text().replace('"kind": "venv"', '"kind": "conda"'))
+        assert "uv sees" not in person.stackenv("info", name).stdout
+    elif "conda.yaml" in words:
+        person.create("exported")
+        text = person.stackenv("export", "exported").stdout.replace("kind: venv", "kind: conda")
+        (person.home / "conda.yaml").write_text(text)
+    elif name == "of-conda":
+        (person.home / "of-conda/conda-meta").mkdir(parents=True)

@@ -95,9 +95,10 @@ def describe_carried(found: ModuleInfo) -> str:
 NOT_SHOWN = {
     "conda": "",
     "no-pth": "adopted with --no-pth",
+    "no-modules": "it is based on none",
+    "nothing-held": "they bring none that is held",
     "user": "turned off; on again: stackenv edit {name} --stubs",
     "site": "the site configuration turns it off (personal.stubs)",
-    "nothing-held": "they bring none that is held",
     "no-record": "an older stackenv made it, or uv can take none of them; stackenv edit {name} --refresh",
 }
 

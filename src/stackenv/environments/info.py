@@ -13,6 +13,7 @@ from stackenv.environments.carried import (
     BY_SITE,
     BY_USER,
     CONDA,
+    NO_MODULES,
     NO_PTH,
     NO_RECORD,
     PYTHON_NEEDS_MODULES,
@@ -105,7 +106,7 @@ class ShownPackages:
     recorded
         How many it should see, but for those that the environment has itself.
     reason
-        Why it sees none: conda, no-pth, user, site, nothing-held or no-record; empty where it is to see some.
+        Why it sees none: conda, no-pth, no-modules, nothing-held, user, site or no-record; else empty.
     """
 
     packages: tuple[str, ...]
@@ -220,10 +221,12 @@ def find_reason_unshown(record: Record) -> str:
     """Return why uv sees nothing of the modules in the environment of `record`; empty where it is to."""
     reasons = {
         CONDA: record.kind != "venv",
+        # First what --stubs does not change.
         NO_PTH: not record.layers,
+        NO_MODULES: not record.modules,
+        NOTHING_HELD: not record.pinned,
         BY_USER: record.stubs_off == "user",
         BY_SITE: record.stubs_off == "site",
-        NOTHING_HELD: not record.pinned,
         # An older stackenv made it, or there is none that uv can take.
         NO_RECORD: not record.stubs,
     }

@@ -164,7 +164,7 @@ def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
     Raises
     ------
     UsageError
-        For a conda environment, and where the site or --no-pth turns it off.
+        For a conda environment, where the site or --no-pth turns it off, and where there is no module.
     """
     if record.kind != "venv":
         raise UsageError(
@@ -177,6 +177,11 @@ def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
             "has no file of stackenv among its packages",
             f"stackenv remove {record.full_name}, which keeps its files; then: stackenv adopt "
             f"{quote_word(record.path)} {record.name} --version {record.version}",
+        )
+    if stubs and not record.modules:
+        raise UsageError(
+            f"{record.full_name} cannot show uv what its modules bring: it is based on no module",
+            f"to base it on modules: stackenv rebuild {record.full_name} -m MODULE",
         )
     settings = context.configuration.personal
     if stubs and not settings.stubs:
