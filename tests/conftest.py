@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tiers
 from built import BuiltModules, build_modules
-from copied_installations import copy_modules_that_ask_conda
+from copied_installations import copy_modules_that_ask_conda, install_modules_by_hand
 
 # What a shell starts in the background ignores it, and so would all commands that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -25,22 +25,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Have the tests that are marked so run with both kinds of modules."""
-    marked = metafunc.definition.get_closest_marker("both_activations")
-    if marked and "built_modules" in metafunc.fixturenames:
-        metafunc.parametrize("built_modules", tiers.ACTIVATIONS, indirect=True, scope="session")
+    """Have the tests that are marked so run with the other kinds of modules too."""
+    kinds = [kind for marker, kind in tiers.KINDS.items() if metafunc.definition.get_closest_marker(marker)]
+    if kinds and "built_modules" in metafunc.fixturenames:
+        metafunc.parametrize("built_modules", ["native", *kinds], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def built_modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BuiltModules:
     """Return the modules of Anaconda3 (two versions), Miniconda3 and Miniforge3, built by EasyBuild.
 
-    With the parameter `asked` they are as `conda.native_activation: false` has them.
+    With the parameter `asked` they are as `conda.native_activation: false` has them; with `installed` those
+    of `stackenv site install`.
     """
-    built = build_modules()
-    if getattr(request, "param", "native") == "native":
+    built, kind = build_modules(), getattr(request, "param", "native")
+    if kind == "native":
         return built
-    return copy_modules_that_ask_conda(built, tmp_path_factory.mktemp("asked"))
+    if kind == "asked":
+        return copy_modules_that_ask_conda(built, tmp_path_factory.mktemp("asked"))
+    return install_modules_by_hand(built, tmp_path_factory.mktemp("installed"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from built import BuiltModules
+from built import LMOD, WORK, BuiltModules
+
+COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
 
 # What nothing changes; most of the files are there.
 SHARED = ("lib", "lib64", "pkgs", "share", "include", "easybuild")
@@ -53,6 +57,36 @@ def copy_modules_that_ask_conda(built: BuiltModules, folder: Path) -> BuiltModul
         text = source.read_bytes().replace(os.fsencode(built.software), os.fsencode(software))
         (modules / name).write_bytes(ask_conda(text))
     return BuiltModules(str(modules), str(software))
+
+
+def install_modules_by_hand(built: BuiltModules, folder: Path) -> BuiltModules:
+    """Have `stackenv site install` make the modules, of installations that no hook of EasyBuild has seen."""
+    for source in Path(built.modulepath).glob("*/*.lua"):
+        name = source.relative_to(built.modulepath).with_suffix("")
+        root, modulefile = folder / "software" / name, folder / "modules/all" / f"{name}.lua"
+        copy_bare_installation(Path(built.software, name), root)
+        done = subprocess.run(
+            [
+                *(COMMAND, "site", "install", "--name", name.parent.name, "--version", name.name),
+                *("--root", root, "--modulefile", modulefile, "--config", WORK / "built/site.yaml"),
+            ],
+            env={**os.environ, "LMOD_CMD": LMOD},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+    return BuiltModules(str(folder / "modules/all"), str(folder / "software"))
+
+
+def copy_bare_installation(source: Path, root: Path) -> None:
+    """Make an installation at `root` of the one at `source`, without what stackenv has written into it."""
+    copy_installation(source, root)
+    shutil.rmtree(root / "libexec")
+    shutil.rmtree(root / "condarc.d")
+    (root / "pip.conf").unlink()
+    (root / "conda-meta/frozen").unlink(missing_ok=True)
 
 
 def separate_packages(root: Path) -> Path:

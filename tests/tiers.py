@@ -29,8 +29,9 @@ import pytest
 ALWAYS = ("bash", "tcsh", "fish")
 IN_TURN = ("zsh", "ksh", "mksh", "dash")
 PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
-# Whether `conda activate` is answered natively, or conda is asked (`conda.native_activation: false`).
-ACTIVATIONS = ("native", "asked")
+# By the marker of a test: another kind of conda modules. They have conda asked at each `conda activate`
+# (`conda.native_activation: false`), or `stackenv site install` has made them, and no hook.
+KINDS = {"both_activations": "asked", "site_install": "installed"}
 SELECTING = ("each_value", "each_pair", "any_value")
 # Folders whose tests need nothing but the package and the shells of this machine.
 QUICK = ("configuration", "pure")
@@ -198,10 +199,11 @@ def mark_stacks(items: list[pytest.Item]) -> None:
 
 
 def mark_activations(items: list[pytest.Item]) -> None:
-    """Mark for the matrix one of the two kinds of modules, for each case of a test with `both_activations`.
+    """Mark for the matrix the other kinds of modules, for all cases of a test but one each.
 
-    Of a test's cases in the normal run one is with the modules that ask conda, the others are not; where
-    there is one case alone, it is with both. It comes last, for it chooses among what the others leave.
+    Of a test's cases in the normal run one is with the modules that ask conda, and one with those of `site
+    install`; where there is one case alone, it is with all kinds. It comes last, for it chooses among what
+    the others leave.
     """
     functions: dict[str, dict[Values, dict[str, pytest.Item]]] = defaultdict(lambda: defaultdict(dict))
     for item in items:
@@ -210,10 +212,14 @@ def mark_activations(items: list[pytest.Item]) -> None:
             kind = parameters_of(item, ["built_modules"])[0]
             functions[function_of(item)][parameters_of(item, others)][str(kind)] = item
     for name, cases in functions.items():
-        asked = list(cases)[turn_of(name) % len(cases)]
+        of_kind = {
+            kind: list(cases)[(turn_of(name) + shift) % len(cases)]
+            for shift, kind in enumerate(KINDS.values())
+        }
         for case, kinds in cases.items():
+            replaced = [kind for kind in kinds if of_kind.get(kind) == case]
             for kind, item in kinds.items():
-                if len(cases) > 1 and (kind == "asked") != (case == asked):
+                if len(cases) > 1 and (kind not in replaced if kind in of_kind else bool(replaced)):
                     item.add_marker("matrix")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from session import Result, Session, differences
 
-pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations, pytest.mark.site_install]
 
 LOAD = "module load Anaconda3/2024.02-1"
 UNLOAD = "module unload Anaconda3"

@@ -13,13 +13,27 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_modules
-from stackenv.cli.options import CommandGroup, json_option
+from stackenv.cli.options import CommandGroup, dry_run_option, json_option
 from stackenv.errors import StackenvError, UsageError
-from stackenv.output import format_count, print_json, print_line, print_table, print_text, tell
+from stackenv.output import format_count, print_json, print_line, print_steps, print_table, print_text, tell
 
 if TYPE_CHECKING:
     from stackenv.site.dependents import DependentModule
     from stackenv.site.report import Report
+
+
+configuration_option = click.option(
+    "--config",
+    "configuration",
+    type=click.Path(path_type=Path),
+    help="Site configuration (default: the one in use).",
+)
+modulefile_option = click.option(
+    "--modulefile",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The modulefile: .../NAME/VERSION.lua, in a folder that `module use` has.",
+)
 
 
 @click.group(cls=CommandGroup)
@@ -88,12 +102,7 @@ def config(init: bool, file: Path | None) -> None:
 @click.option("--name", required=True, help="Name of the software in EasyBuild, such as Anaconda3.")
 @click.option("--version", required=True, help="Module version, such as 2024.02-1.")
 @click.option("--root", required=True, help="Prefix of the installation.")
-@click.option(
-    "--config",
-    "configuration",
-    type=click.Path(path_type=Path),
-    help="Site configuration (default: the one in use).",
-)
+@configuration_option
 def render(name: str, version: str, root: str, configuration: Path | None) -> None:
     """Print what the hook adds to a modulefile.
 
@@ -127,6 +136,66 @@ def hooks() -> None:
     from stackenv.site.render import HOOKS
 
     print_line(str(HOOKS.resolve()))
+
+
+@site.command()
+@click.option("--name", required=True, help="Name of the software: Anaconda3, Miniconda3, Miniforge3.")
+@click.option("--version", required=True, help="Module version, such as 24.7.1-2.")
+@click.option("--root", required=True, help="Prefix of the installation.")
+@modulefile_option
+@configuration_option
+@dry_run_option
+def install(
+    name: str, version: str, root: str, modulefile: Path, configuration: Path | None, dry_run: bool
+) -> None:
+    """Write the module of a conda that EasyBuild has not installed.
+
+    Of one that was installed by hand, by Spack or by Ansible. It does what the hooks do: it writes stackenv's
+    files into the installation, loads the new modulefile in each shell, and then writes it. When something
+    fails all is as it was. Typed again, after an update of conda or of stackenv, it brings all up to date.
+
+    \b
+    Example:
+      stackenv site install --name Miniforge3 --version 24.7.1-2 --root /software/miniforge3 \\
+          --modulefile /modulefiles/Miniforge3/24.7.1-2.lua
+    """
+    from stackenv.site.install import install as carry_out
+    from stackenv.site.install import plan_module
+
+    module = plan_module(name, version, root, modulefile, configuration)
+    if dry_run:
+        print_steps(module.steps)
+        return
+    tell(carry_out(module))
+    folder = modulefile.absolute().parents[1]
+    tell(f"{module.installation.module} is ready: module use {folder}; module load {name}")
+
+
+@site.command()
+@click.option("--root", required=True, help="Prefix of the installation.")
+@modulefile_option
+@configuration_option
+@dry_run_option
+def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: bool) -> None:
+    """Take out what `stackenv site install` has written, and nothing else.
+
+    The installation stays. What the package cache had is not brought back.
+
+    \b
+    Example:
+      stackenv site uninstall --root /software/miniforge3 \\
+          --modulefile /modulefiles/Miniforge3/24.7.1-2.lua
+    """
+    from stackenv.site.install import plan_uninstallation
+
+    removal = plan_uninstallation(root, modulefile, configuration)
+    if dry_run:
+        print_steps(removal.steps)
+        return
+    steps = removal.steps
+    removal.carry_out()
+    for step in steps:
+        tell(step)
 
 
 @site.command()

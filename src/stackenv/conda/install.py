@@ -44,7 +44,7 @@ def opened_for_writing(installation: CondaInstallation) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise StackenvError(
-            f"{root} cannot be written: {explain(error)}", "run eb as the owner of the installation"
+            f"{root} cannot be written: {explain(error)}", "type it as the owner of the installation"
         ) from error
     finally:
         for folder, mode in reversed(changed):

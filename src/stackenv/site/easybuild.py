@@ -17,27 +17,17 @@ from easybuild.tools.config import get_module_syntax, install_path
 from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
-from stackenv.conda.compiled_activation import compile_activation
 from stackenv.conda.condarc_validation import validate_condarc
-from stackenv.conda.install import (
-    FROZEN_SINCE,
-    empty_package_cache,
-    find_conda_version,
-    freeze_base,
-    install_files,
-    opened_for_writing,
-    unfreeze_base,
-)
+from stackenv.conda.install import install_files, opened_for_writing
 from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
 from stackenv.conda.load_test import run_load_test
 from stackenv.conda.module import describe_conda_module, describe_installed_files
 from stackenv.configuration.loader import load_configuration
-from stackenv.configuration.settings import CondaSettings, SiteConfiguration
+from stackenv.configuration.settings import SiteConfiguration
 from stackenv.configuration.site_file import find_configuration_file
-from stackenv.disk.usage import measure_trees
 from stackenv.errors import StackenvError
 from stackenv.modulefile.text import OURS_BEGINS, render_module
-from stackenv.output import format_bytes, format_count
+from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
 from stackenv.site.kept_modulefiles import KeptModulefiles
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -173,45 +163,16 @@ def complete_installation(block: Any) -> None:
         print_warning("stackenv: %s", warning, log=block.log)
     with opened_for_writing(installation):
         for path in install_files(describe_installed_files(installation, conda), conda.templates):
-            print_warning(
-                "stackenv: %s is not stackenv's and is left alone; where /etc/pip.conf "
-                "has require-virtualenv, pip works in base only with `require-virtualenv = false` below its "
-                "`[global]`",
-                path,
-            )
-        for done in (empty_cache(installation, conda), set_frozen(installation, conda)):
+            print_warning("stackenv: %s", describe_foreign(path))
+        for settle in (empty_cache, set_frozen, compile_answers):
+            done = settle(installation, conda)
             if done:
                 report(block, done)
-        slow = compile_activation(installation, conda.load_test.timeout_s)
-        if slow and conda.native_activation:
-            report(block, f"`conda activate` runs conda each time: {slow}")
 
 
 def report(block: Any, what: str) -> None:
     """Say on the terminal and in EasyBuild's log what was done for `block`; best in 80 columns."""
     print_msg("stackenv: %s", what, log=block.log, silent=block.silent)
-
-
-def empty_cache(installation: CondaInstallation, conda: CondaSettings) -> str:
-    """Empty the installer's package cache, if configured; return what to say of it, empty for nothing."""
-    cache = Path(installation.root, "pkgs")
-    if not conda.empty_package_cache or cache.is_symlink():
-        return ""
-    usage = measure_trees({"": cache})[""]
-    if not empty_package_cache(installation):
-        return ""
-    files = format_count(usage.freed_inodes, "file")
-    return f"emptied the package cache: freed {format_bytes(usage.freed_bytes)}, {files}"
-
-
-def set_frozen(installation: CondaInstallation, conda: CondaSettings) -> str:
-    """Mark the base as frozen, or not any more, as configured; return what to say, empty for nothing."""
-    if not conda.freeze_base:
-        return "base no longer marked as frozen" if unfreeze_base(installation) else ""
-    version = find_conda_version(installation, conda.load_test.timeout_s)
-    if freeze_base(installation, version):
-        return "base marked as frozen: conda refuses to change it"
-    return f"base not marked as frozen: requires conda {FROZEN_SINCE}, found {version}"
 
 
 @as_easybuild_error
