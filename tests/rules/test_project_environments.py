@@ -84,13 +84,16 @@ def find(person: Person, folder: Path, *load: str, **changes: str) -> list[dict[
 
 @pytest.mark.parametrize("stack", STACKS, indirect=True)
 def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, project: Where) -> None:
-    folder = project("numpy==2.1.1", "six")
+    folder = project("numpy==2.1.1", "packaging==24.2", "six")
     (found,) = find(person, folder / "src/deep", stack.bundle_module)
     imported = typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'").strip()
-    ours = f"numpy 1.25.1 of {stack.bundle_module}"
+    theirs, ours = (
+        "its own numpy 2.1.1, packaging 24.2",
+        f"numpy 1.25.1, packaging 23.1 of {stack.bundle_module}",
+    )
     expected = {
-        "1.25.1": f"~/p/.venv has its own numpy 2.1.1, but its Python imports {ours}",
-        "2.1.1": f"~/p/.venv has its own numpy 2.1.1, which its Python imports instead of {ours}",
+        "1.25.1": f"~/p/.venv has {theirs}, but its Python imports {ours}",
+        "2.1.1": f"~/p/.venv has {theirs}, which its Python imports instead of {ours}",
     }
     assert found["what"] == expected[imported]
     assert (imported == "1.25.1") == stack.name.endswith("pythonpath")

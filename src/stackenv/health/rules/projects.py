@@ -212,11 +212,15 @@ def report_not_asked(prefix: Path, names: Iterable[str], doubt: str) -> Finding:
 
 
 def list_own(clashes: Iterable[Clash]) -> str:
-    return shorten_list([f"its own {clash.own.name} {clash.own.version}" for clash in clashes])
+    return f"its own {shorten_list([f'{clash.own.name} {clash.own.version}' for clash in clashes])}"
 
 
 def list_theirs(clashes: Iterable[Clash]) -> str:
-    return shorten_list([clash.stack_copy for clash in clashes])
+    """Return the modules' copies, with the name of each module once."""
+    copies: dict[str, list[str]] = {}
+    for clash in clashes:
+        copies.setdefault(clash.module, []).append(f"{clash.own.name} {clash.theirs.version}")
+    return " and ".join(f"{shorten_list(names)} of {module}" for module, names in copies.items())
 
 
 def advise(account: Account) -> str:
