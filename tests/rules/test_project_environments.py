@@ -176,6 +176,16 @@ def test_what_counts_as_a_module_s(person: Person, stack: Stack, project: Where)
         assert found["what"].endswith(f" instead of numpy {theirs}")
 
 
+def test_a_package_in_lib64_as_on_fedora(person: Person, stack: Stack, project: Where) -> None:
+    own = project("numpy==2.1.1") / ".venv"
+    (own / "lib64").unlink()
+    (own / "lib64/python3.11/site-packages").mkdir(parents=True)
+    for path in (own / "lib/python3.11/site-packages").glob("numpy*"):
+        path.rename(own / "lib64/python3.11/site-packages" / path.name)
+    (found,) = find(person, own.parent, stack.bundle_module)
+    assert found["what"].startswith("~/p/.venv has its own numpy 2.1.1, but")
+
+
 def test_an_environment_that_a_variable_names(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy==2.1.1")
     (folder / ".venv").rename(folder / "own")
