@@ -92,11 +92,46 @@ def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
     asked = ("job", "biopy", "--output", "no-such/%j.out")
     done = owner.stackenv(*asked, "--", "python", "x")
     assert done.stderr == (
-        "stackenv: WARNING: the folder no-such of --output does not exist: Slurm makes none, and the job "
-        "fails without output; type: mkdir -p no-such\n"
+        "stackenv: WARNING: the folder no-such of --output does not exist, and Slurm makes none: the job "
+        "fails without a word; type: mkdir -p no-such\n"
     )
     done = owner.stackenv(*asked, "--submit", "--", "python", "x", status=2)
     assert "nothing was submitted" in done.stderr and "hint: mkdir -p no-such" in done.stderr
     (owner.home / "there").mkdir()
     for output in ("there/%j.out", "%x/%j.out", "job.out"):
         assert owner.stackenv("job", "biopy", "--output", output, "--", "python", "x").stderr == ""
+    for output in ("there", ".", "later/"):
+        done = owner.stackenv("job", "biopy", "--output", output, "--submit", "--", "python", "x", status=2)
+        assert f"hint: --output {output.rstrip('/')}/%j.out" in done.stderr
+    moved = ("--sbatch", "chdir=there", "--output", "sub/%j.out")
+    assert "mkdir -p there/sub" in owner.stackenv("job", "biopy", *moved, "--", "python", "x").stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("output=x", "hint: --output VALUE"),
+        ("--cpus-per-task=3", "hint: --cpus VALUE"),
+        ("array=1-3", "hint: --array VALUE"),
+        ("wait", "does nothing in a script"),
+    ],
+)
+def test_an_option_of_its_own_is_none_for_sbatch(owner: Person, word: str, told: str) -> None:
+    done = owner.stackenv("job", "biopy", f"--sbatch={word}", "--", "python", "x", status=2)
+    assert done.stdout == "" and told in done.stderr
+
+
+def test_a_variable_that_is_stronger_than_the_script_is_told_of(owner: Person) -> None:
+    asked = ("--sbatch", "qos=long", "--sbatch", "exclusive", "--time", "5")
+    set_there = {
+        "SBATCH_QOS": "debug",
+        "SBATCH_EXCLUSIVE": "user",
+        "SBATCH_TIMELIMIT": "1",
+        "SBATCH_GRES": "x",
+    }
+    told = owner.stackenv("job", "biopy", *asked, "--", "python", "x", **set_there).stderr
+    assert [line.split()[1] for line in told.splitlines()] == [
+        "SBATCH_TIMELIMIT",
+        "SBATCH_QOS",
+        "SBATCH_EXCLUSIVE",
+    ]

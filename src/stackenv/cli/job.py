@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Callable
 import click
 
 from stackenv.cli.completers import complete_files, complete_partitions
-from stackenv.cli.options import Command, name_argument, require_loaded_name, shared_option
+from stackenv.cli.options import LEFT_OUT, Command, loaded_name_argument, shared_option
 from stackenv.errors import UsageError
 from stackenv.output import print_line, print_text, tell
 
 if TYPE_CHECKING:
     from stackenv.cli.completers import Completer
     from stackenv.slurm.submit import Submitted
+
+
+# Of sbatch's options those that this command has, each with its name here; more depends on them than a line.
+OWN_OPTIONS = {
+    **{name: name for name in ("partition", "account", "nodes", "ntasks", "mem", "time", "array", "gpus")},
+    **{"job-name": "job-name", "output": "output", "cpus-per-task": "cpus"},
+}
+# They are about the call of sbatch, and not about the job.
+NO_OPTIONS_OF_JOBS = frozenset({"help", "usage", "version", "parsable", "test-only", "wait", "wrap", "quiet"})
 
 
 def check_value(_context: click.Context, option: click.Parameter, value: str | None) -> str:
@@ -32,10 +41,18 @@ def check_others(
     _context: click.Context, _option: click.Parameter, words: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the words behind --sbatch, each an option of sbatch."""
+    from stackenv.slurm.job import split_option
     from stackenv.slurm.values import require_value
 
     for word in words:
         require_value("sbatch", word)
+        name = split_option(word)[0]
+        if name in OWN_OPTIONS:
+            raise UsageError(
+                f"--sbatch {word}: that is an option of stackenv job itself", f"--{OWN_OPTIONS[name]} VALUE"
+            )
+        if name in NO_OPTIONS_OF_JOBS:
+            raise UsageError(f"--sbatch {word}: that is no option of a job, and does nothing in a script")
     return words
 
 
@@ -66,8 +83,7 @@ class JobCommand(click.Command):
         rest = super().parse_args(ctx, list(args))
         if len(ctx.params["command"]) < len(behind):
             # The first word of the command was taken for the name.
-            name = require_loaded_name(f"put it before --: stackenv job NAME -- {shlex.join(behind)}")
-            rest = super().parse_args(ctx, [name, *args])
+            rest = super().parse_args(ctx, [LEFT_OUT, *args])
         stray = ctx.params["command"][: -len(behind)]
         if stray:
             raise UsageError(
@@ -78,7 +94,7 @@ class JobCommand(click.Command):
 
 
 @click.command(cls=JobCommand)
-@name_argument
+@loaded_name_argument
 @click.argument(
     "command",
     nargs=-1,
@@ -137,7 +153,7 @@ def job(
       stackenv job biopy --gpus 1 --sbatch qos=long --output logs/%j.out -- python train.py
     """
     from stackenv.environments.context import open_context, recover
-    from stackenv.slurm.job import JobRequest
+    from stackenv.slurm.job import JobRequest, split_option
     from stackenv.slurm.script import write_script
     from stackenv.slurm.submit import list_stronger, submit
 
@@ -145,8 +161,9 @@ def job(
     recover(context)
     request = JobRequest(ntasks=ntasks or 0, cpus=cpus, others=others, **asked)
     script = write_script(context, name, request, command)
-    typed = [name_option(option) for option, value in asked.items() if value]
-    require_output_folder(request.output, submit_it)
+    given = dict(map(split_option, others))
+    typed = [*(name_option(option) for option, value in asked.items() if value), *given]
+    require_output_folder(request.output, given.get("chdir", ""), submit_it)
     if submit_it:
         show(submit(script, context.environ, typed, context.configuration.jobs.account_hint or ""))
         return
@@ -155,21 +172,28 @@ def job(
     print_text(script)
 
 
-def require_output_folder(output: str, submit_it: bool) -> None:
-    """Say that the folder of the file `output` is not there: Slurm makes none, and such a job fails mutely.
+def require_output_folder(output: str, chdir: str, submit_it: bool) -> None:
+    """Say that Slurm cannot write the file `output`, where a job works in `chdir`: it fails mutely then.
+
+    Slurm makes no folder.
 
     Raises
     ------
     UsageError
         When the job is to be submitted; a script that is printed may go to another place first.
     """
-    folder = Path(output).parent
-    if not output or "%" in str(folder) or folder.is_dir():
+    path = Path(chdir, output)
+    if not output or "%" in str(path.parent):
         return
-    what = (
-        f"the folder {folder} of --output does not exist: Slurm makes none, and the job fails without output"
-    )
-    hint = f"mkdir -p {shlex.quote(str(folder))}"
+    if output.endswith("/") or path.is_dir():
+        what, hint = f"--output {output} is a folder, and Slurm writes a file", f"{output.rstrip('/')}/%j.out"
+        hint = f"--output {hint}"
+    elif not path.parent.is_dir():
+        what = f"the folder {path.parent} of --output does not exist, and Slurm makes none"
+        hint = f"mkdir -p {shlex.quote(str(path.parent))}"
+    else:
+        return
+    what += ": the job fails without a word"
     if submit_it:
         raise UsageError(f"{what}; nothing was submitted", hint)
     tell(f"WARNING: {what}; type: {hint}")

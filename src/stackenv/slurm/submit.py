@@ -21,16 +21,12 @@ OUTPUT = re.compile(r"^ *StdOut=(/.+)$", re.MULTILINE)
 NO_NUMBER = "4294967294"
 # What Slurm, or the site, sets for all jobs; the other SLURM_ variables in a job are that one's own.
 OF_ALL_JOBS = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_MPI_TYPE")
-# sbatch takes them before the script's lines (sbatch(1), "INPUT ENVIRONMENT VARIABLES").
+# sbatch takes them before the script's lines (sbatch(1), "INPUT ENVIRONMENT VARIABLES"); those of other
+# options have their names.
 STRONGER = {
-    "partition": ("SBATCH_PARTITION",),
-    "account": ("SBATCH_ACCOUNT",),
     "mem": ("SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU", "SBATCH_MEM_PER_NODE"),
     "time": ("SBATCH_TIMELIMIT",),
     "array": ("SBATCH_ARRAY_INX",),
-    "gpus": ("SBATCH_GPUS",),
-    "job-name": ("SBATCH_JOB_NAME",),
-    "output": ("SBATCH_OUTPUT",),
 }
 # By what Slurm says, the first that fits (slurm_strerror(3)): an account's refusal names partitions too.
 LIMIT = (
@@ -38,9 +34,7 @@ LIMIT = (
     "show associations user=$USER your limits, squeue --user=$USER what you have there; ask for less"
 )
 ACCOUNT = "sacctmgr show associations user=$USER shows your accounts; stackenv job --account A"
-QOS = (
-    "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job ... | sbatch --qos=Q"
-)
+QOS = "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job --sbatch qos=Q"
 PARTITION = "sinfo --summarize shows the partitions; stackenv job --partition P"
 HINTS = (
     (("policy", "usage threshold", "time limit"), LIMIT),
@@ -67,7 +61,13 @@ class Submitted:
 
 def list_stronger(environ: Mapping[str, str], typed: Collection[str]) -> tuple[str, ...]:
     """Return the variables of `environ` that sbatch takes instead of the options `typed`."""
-    return tuple(name for option in typed for name in STRONGER.get(option, ()) if name in environ)
+    names = (name for option in typed for name in (*STRONGER.get(option, ()), name_variable(option)))
+    return tuple(name for name in dict.fromkeys(names) if name in environ)
+
+
+def name_variable(option: str) -> str:
+    """Return the variable that sbatch, as a rule, takes for `option`, before a line of the script."""
+    return f"SBATCH_{option.upper().replace('-', '_')}"
 
 
 def choose_environ(environ: Mapping[str, str], typed: Collection[str]) -> dict[str, str]:
