@@ -36,3 +36,29 @@ def test_what_deletes_moves_or_makes_anew_wants_a_name(owner: Person, command: s
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} {command}")
     assert done.returncode == 2 and "Missing argument" in done.stderr
     assert owner.tree() == before
+
+
+def test_the_loaded_one_of_a_project_is_no_own_one_of_its_name(owner: Person) -> None:
+    project = owner.home / "project"
+    project.mkdir()
+    project.chmod(0o2770)
+    owner.stackenv("create", "biopy", "-m", "Bundle/1", "--shared", str(project))
+    load = f"module use {project}/modules; module load biopy || exit 99\n"
+    for words in ("info", "run -- python -V", "job -- python -V", "edit --description x"):
+        done = owner.shell(f"{load}{COMMAND} {words}")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"biopy/1.0, which is loaded, is a module of {project}/modules" in done.stderr
+        assert f"biopy/1.0 --shared {project}" in done.stderr
+    command, _, rest = "run -- python -c 'import sys; print(sys.prefix)'".partition(" ")
+    done = owner.shell(f"{load}{COMMAND} {command} --shared {project} {rest}")
+    assert done.stdout == f"{project}/venvs/biopy-1.0\n", done.stderr
+    done = owner.shell(f"{load}{COMMAND} info --shared {project}")
+    assert f"{project}/venvs/biopy-1.0" in done.stdout
+    # The other way round: the project's is not meant by who has loaded one's own.
+    done = owner.shell(f"module load biopy || exit 99\n{COMMAND} edit --shared {project} --description x")
+    assert done.returncode == 2 and f"is a module of {owner.modules}" in done.stderr
+
+
+def test_an_empty_name_is_none(owner: Person) -> None:
+    done = owner.shell(f"module load biopy || exit 99\n{COMMAND} info ''")
+    assert done.returncode != 0 and done.stdout == ""

@@ -79,7 +79,7 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
     if every and name:
         raise UsageError("--all cannot be combined with a name", "stackenv edit --refresh --all")
     if not every and not name:
-        name = require_loaded_name()
+        name = require_loaded_name(shared)
         tell(f"changing {name}, which is loaded")
     context = open_context(shared)
     if name:

@@ -9,7 +9,7 @@ from typing import Any, Callable, TypeVar
 import click
 
 from stackenv.cli.completers import complete_modules, complete_names
-from stackenv.errors import LONGEST_WORD, UsageError, find_similar
+from stackenv.errors import LONGEST_WORD, UsageError, find_similar, quote_word
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,12 +67,14 @@ verbose_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=set_verbose,
-    help="Show all output of pip and conda.",
+    help="Show all output of pip, uv and conda.",
 )
 shared_option = click.option(
     "--shared",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
+    # A name that was left out is looked up there.
+    is_eager=True,
     help="Use the modules and environments of the project in FOLDER, which its group shares (default: your "
     "own, private to you).",
 )
@@ -107,31 +109,40 @@ no_stubs_option = click.option(
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
 
-def find_loaded_name() -> str:
-    """Return the environment whose module is loaded in this shell; empty without one."""
-    # As its module has it: to import what writes that takes as long as the start.
-    return os.environ.get("STACKENV_ENVIRONMENT", "")
-
-
-def require_loaded_name(hint: str = "") -> str:
-    """Return the environment whose module is loaded in this shell.
-
-    Raises
-    ------
-    UsageError
-        When there is none; without a `hint` it says where the names are.
-    """
-    if find_loaded_name():
-        return find_loaded_name()
-    raise UsageError(
-        "the name of the environment is missing",
-        hint or "stackenv list shows the names; while its module is loaded it can be left out",
-    )
+# Handed to the argument where the name was left out; nobody can type it.
+LEFT_OUT = "\0left out"
 
 
 def choose_loaded(context: click.Context, _argument: click.Parameter, name: str | None) -> str | None:
     """Return `name`, or that of the environment whose module is loaded where none was typed."""
-    return name if name is not None or context.resilient_parsing else require_loaded_name()
+    if name not in (None, LEFT_OUT) or context.resilient_parsing:
+        return name
+    return require_loaded_name(context.params.get("shared"))
+
+
+def require_loaded_name(shared: Path | None) -> str:
+    """Return the environment whose module is loaded in this shell, if it is the user's, or of `shared`.
+
+    Raises
+    ------
+    UsageError
+        When there is none, or it is one of another folder of modules.
+    """
+    from stackenv.environments.names import find_loaded
+
+    name, folder, is_meant = find_loaded(os.environ, shared)
+    if not name:
+        raise UsageError(
+            "the name of the environment is missing",
+            "stackenv list shows the names; while its module is loaded it can be left out",
+        )
+    if not is_meant:
+        raise UsageError(
+            f"the name of the environment is missing, and {name}, which is loaded, is a module of {folder}",
+            f"if it is meant, and of a project: the same with {name} --shared {quote_word(folder.parent)}; "
+            "stackenv list shows your own",
+        )
+    return name
 
 
 # Where to act on the loaded one can surprise nobody: what deletes, moves or packs wants a name.

@@ -25,7 +25,8 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
 
     An environment that stackenv did not make, an adopted one, stays, without the files that stackenv has put
     into it. Your Jupyter kernel of it goes too. A module that is in use in this shell is refused, with --yes
-    too: without its modulefile it could not be unloaded. When one of several cannot be removed none is.
+    too: without its modulefile it could not be unloaded. When one of several
+    must stay none is removed; what is gone when another fails stays gone.
 
     \b
     Example:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_files
-from stackenv.cli.options import name_argument, require_loaded_name, shared_option
+from stackenv.cli.options import LEFT_OUT, loaded_name_argument, shared_option
 from stackenv.errors import UsageError
 
 
@@ -15,11 +15,10 @@ class RunCommand(click.Command):
     """A command whose name may be left out before the dashes, while the module of one is loaded."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read `args`, with the name of the loaded environment where there is none."""
+        """Read `args`, of which the name may be left out."""
         if is_nameless(args) and not ctx.resilient_parsing:
             dashes = args.index("--")
-            name = require_loaded_name("stackenv run NAME -- python script.py")
-            args = [*args[:dashes], name, *args[dashes:]]
+            args = [*args[:dashes], LEFT_OUT, *args[dashes:]]
         return super().parse_args(ctx, args)
 
 
@@ -35,7 +34,7 @@ def is_nameless(args: list[str]) -> bool:
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @shared_option
-@name_argument
+@loaded_name_argument
 @click.argument(
     "command",
     nargs=-1,

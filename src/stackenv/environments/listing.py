@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 
@@ -48,7 +49,10 @@ def list_modules(context: Context) -> list[StoredModule]:
 
 def describe_listed(module: StoredModule, context: Context) -> ListedModule:
     """Return what `list` shows of `module`."""
-    in_shell = str(module.path) in context.environ.get("_LMFILES_", "").split(":")
+    loaded = [
+        path for path in context.environ.get("_LMFILES_", "").split(":") if path.endswith(module.path.name)
+    ]
+    in_shell = os.path.realpath(module.path) in map(os.path.realpath, loaded)
     is_default = context.store.read_default(module.name) == module.version
     marks = (*(["loaded"] if in_shell else []), *(["default"] if is_default else []))
     named = (module.full_name, module.prefix, str(module.path))

@@ -38,7 +38,6 @@ from stackenv.modulefile.personal_operations import (
 )
 from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, write_choices
 
-IN_CHARGE = "STACKENV_ENVIRONMENT"
 # Nobody looks for them with `module spider`.
 IN_EVERY_VENV = frozenset({"pip", "setuptools", "wheel"})
 HELP = """\

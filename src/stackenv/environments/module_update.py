@@ -14,7 +14,8 @@ from stackenv.environments.added_files import describe_files
 from stackenv.environments.context import Context, recover
 from stackenv.environments.launchers import plan_links
 from stackenv.environments.managed_files import find_free, is_users, plan_file_rewriting, plan_kept_files
-from stackenv.environments.module import IN_CHARGE, describe_module
+from stackenv.environments.module import describe_module
+from stackenv.environments.names import IN_CHARGE
 from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.store import StoredModule
 from stackenv.environments.stubs import plan_kept_stubs, plan_stubs

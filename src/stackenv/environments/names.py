@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from stackenv.configuration.cache import read_configuration
 from stackenv.environments.modules_folder import find_store
 from stackenv.environments.store import can_be_named
+
+# Set by its module.
+IN_CHARGE = "STACKENV_ENVIRONMENT"
 
 
 def list_names(begin: str, environ: Mapping[str, str], project: Path | None = None) -> list[str]:
@@ -31,3 +35,17 @@ def list_names(begin: str, environ: Mapping[str, str], project: Path | None = No
         for full_name in ([name] if len(full_names) == 1 and "/" not in begin else full_names)
     ]
     return [name for name in found if name.startswith(begin)]
+
+
+def find_loaded(environ: Mapping[str, str], project: Path | None = None) -> tuple[str, Path, bool]:
+    """Return the environment whose module is loaded, its folder of modules, and whether that is meant.
+
+    That is the folder of `project`, or without it the user's own. The name is empty where none is loaded.
+    """
+    name = environ.get(IN_CHARGE, "")
+    files = [path for path in environ.get("_LMFILES_", "").split(":") if path.endswith(f"/{name}.lua")]
+    if not name or not files:
+        return "", Path(), False
+    folder = Path(files[0]).parents[1]
+    root = find_store(read_configuration(environ), environ, project).root
+    return name, folder, os.path.realpath(folder) == os.path.realpath(root)

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stackenv.environments.context import Context
-from stackenv.environments.module import IN_CHARGE
+from stackenv.environments.names import IN_CHARGE
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.python import probe_python
 from stackenv.environments.store import ModuleStore, StoredModule, read_former_record
