@@ -378,27 +378,30 @@ def refuse_stubs(words):
     def read_name(text):
         return re.sub("[-_.]+", "-", re.match(r"\s*([\w.-]*)", text).group(1)).lower()
 
-    named = list(list_uninstalled(words[words.index("uninstall") + 1 :]))
-    site_packages = os.path.dirname(__file__)
-    for entry in sorted(os.listdir(site_packages)):
-        name = read_name(entry.partition("-")[0])
-        if not entry.endswith(".dist-info") or name not in map(read_name, named):
-            continue
-        installer = os.path.join(site_packages, entry, "INSTALLER")
-        if read_lines(installer) == ["stackenv"]:
+    named = [read_name(text) for text in list_uninstalled(words[words.index("uninstall") + 1 :])]
+    for place in list_metadata_folders():
+        entry, _, _ = os.path.basename(place).rpartition(".dist-info")
+        name, _, version = entry.partition("-")
+        name = read_name(name)
+        if name in named and read_lines(os.path.join(place, "INSTALLER")) == ["stackenv"]:
             held = read_lines(os.path.join(sys.prefix, "stackenv", "constraints.txt"))
-            module = [
+            modules = [
                 line.partition("# from ")[2] for line in held if read_name(line.partition("==")[0]) == name
             ]
             tell(
                 "%s %s comes with %s and is not installed in %s: nothing was done (pip uninstall); hint: to "
                 "install another version over it, type first: stackenv edit %s --allow-shadow %s"
-                % (
-                    *(name, entry[: -len(".dist-info")].partition("-")[2]),
-                    *("the module " + module[0] if module else "a module", NAME, NAME, name),
-                )
+                % (name, version, "the module " + modules[0] if modules else "a module", NAME, NAME, name)
             )
             os._exit(1)
+
+
+def list_metadata_folders():
+    """Return the folders of packages' metadata in this environment; lib64 may be another folder than lib."""
+    python = "python%d.%d" % sys.version_info[:2]
+    places = [os.path.join(sys.prefix, library, python, "site-packages") for library in ("lib", "lib64")]
+    entries = [os.path.join(p, entry) for p in places if os.path.isdir(p) for entry in sorted(os.listdir(p))]
+    return [entry for entry in entries if entry.endswith(".dist-info")]
 
 
 def list_uninstalled(words):

@@ -1,0 +1,211 @@
+"""What the environment's own `uv` adds to what uv says: which package of the modules was in the way."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from stacked import Stack
+from users import User, make_user
+from uvs import UVS
+from wheels import make_wheel
+
+SHELLS = ("dash", "bash", "mksh", "ksh93")
+# A project whose requirements are known to its build alone; it notes each build, and may fail.
+BACKEND = """\
+import os
+open(os.path.expanduser("~/builds"), "a").write("built\\n")
+def prepare_metadata_for_build_wheel(folder, config=None):
+    if os.path.exists(os.path.expanduser("~/fails")):
+        raise SystemExit("no compiler")
+    name = "dynamic-1.0.dist-info"
+    os.makedirs(os.path.join(folder, name))
+    with open(os.path.join(folder, name, "METADATA"), "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: dynamic\\nVersion: 1.0\\nRequires-Dist: numpy>=2\\n")
+    return name
+def build_wheel(*_, **__):
+    raise SystemExit("never")
+"""
+PYPROJECT = """\
+[project]
+name = "dynamic"
+version = "1.0"
+dynamic = ["dependencies"]
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+FILES = {
+    "configuration/uv.toml": "no-index = true\n",
+    "two.in": "wants-numpy-two\n",
+    "two.txt": "numpy==2.1.1\n",
+    "six.txt": "six==1.17.0\n",
+    "dynamic/backend.py": BACKEND,
+    "dynamic/pyproject.toml": PYPROJECT,
+}
+# What is typed, and which of the held packages are in the way.
+EXPLAINED = (
+    ("pip install wants-numpy-two", "numpy 1.25.1"),
+    ("pip install -q 'numpy>=2'", "numpy 1.25.1"),
+    ("pip install -U --no-cache --color always 'numpy>=2'", "numpy 1.25.1"),
+    ("pip install --dry-run 'packaging<20'", "packaging 23.1"),
+    ("pip install -r two.txt", "numpy 1.25.1"),
+    ("pip sync two.txt", "numpy 1.25.1"),
+    ("pip compile two.in", "numpy 1.25.1"),
+    ("pip compile -qo out.txt two.in", "numpy 1.25.1"),
+    ("pip compile two.in --output-file out.txt", "numpy 1.25.1"),
+    ("pip install ./dynamic", "numpy 1.25.1"),
+)
+# And what fails for another reason, or nothing can be said of.
+LEFT_ALONE = (
+    ("uv pip install missing", 1),
+    ("uv pip install missing wants-numpy-two", 1),
+    ("uv pip install 'numpy<1.25.1' wants-numpy-two", 1),
+    # Of an index that cannot be reached.
+    ("env -u UV_CONFIG_FILE uv pip install --index-url http://127.0.0.1:9/ --no-cache missing", 2),
+    ("env -u UV_CONFIG_FILE uv pip install --offline --index-url http://127.0.0.1:9/ missing numpy", 1),
+    ("uv pip install --no-such-option six", 2),
+    ("uv pip install -r - <two.txt", 1),
+    ("uv pip install -r <(cat two.txt)", 1),
+)
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
+    """Return a user with an environment, packages that need numpy, and no index but these."""
+
+    user = make_user(tmp_path_factory.mktemp("uv-explained"), one_stack)
+    made = user.stackenv("create", "it", load=[one_stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    for name, text in FILES.items():
+        (user.home / name).parent.mkdir(exist_ok=True)
+        (user.home / name).write_text(text)
+    make_wheel(user.home / "wheels", "wants-numpy-two", "1.0", ["numpy>=2"])
+    make_wheel(user.home / "wheels", "packaging", "19.0")
+    find_links = f"{one_stack.wheels},{user.home}/wheels"
+    environ = {
+        **user.environ,
+        "UV_FIND_LINKS": find_links,
+        "UV_CONFIG_FILE": f"{user.home}/configuration/uv.toml",
+    }
+    return User(user.home, {**environ, "UV_PYTHON_DOWNLOADS": "never", "UV_HTTP_RETRIES": "0"}, one_stack)
+
+
+def in_environment(owner: User, uv: str, script: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    path = f"export PATH={UVS[uv]}:/usr/bin:/bin; BIN_UV=~/venvs/it-1.0/bin/uv\n"
+    return owner.run(f"{path} module use ~/modules; ml it || exit 99\n{script}", **changes)
+
+
+def read_own(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith("stackenv: ")]
+
+
+def list_stubs(owner: User) -> list[str]:
+    return sorted(
+        path.parent.name.partition("-")[0]
+        for path in (owner.home / "venvs/it-1.0").glob("lib/python3*/site-packages/*.dist-info/INSTALLER")
+        if path.read_text() == "stackenv\n"
+    )
+
+
+def explain(owner: User, package: str) -> str:
+    return (
+        "stackenv: this conflicts with packages of the modules, whose versions it/1.0 keeps: "
+        f"{package} ({owner.stack.bundle_module}); hint: to install another version over it, in this "
+        f"environment alone, type first: stackenv edit it/1.0 --allow-shadow {package.split()[0]}"
+    )
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_a_conflict_with_a_package_of_the_modules_is_one_sentence_behind_uvs_own(
+    owner: User, uv: str
+) -> None:
+    script = "\n".join(f"uv {words}; echo $? >&2; echo END >&2" for words, _ in EXPLAINED)
+    done = in_environment(owner, uv, script)
+    for said, (words, package) in zip(done.stderr.split("END\n"), EXPLAINED):
+        assert "No solution found" in said, words
+        assert said.splitlines()[-2:] == [explain(owner, package), "1"], words
+        assert len(read_own(said)) == 1, words
+    assert done.stdout == "" and not (owner.home / "out.txt").exists()
+    assert list_stubs(owner) == ["numpy", "packaging"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_by_each_shell(owner: User, shell: str) -> None:
+    done = in_environment(owner, "newest", f"{shell} $BIN_UV pip install 'numpy>=2'", FORCE_COLOR="1")
+    assert (done.returncode, read_own(done.stderr)) == (1, [explain(owner, "numpy 1.25.1")]), done.stderr
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_of_another_failure_nothing_is_added(owner: User, uv: str) -> None:
+    script = "\n".join(f"{command}; echo $?" for command, _ in LEFT_ALONE)
+    done = in_environment(owner, uv, script)
+    assert done.stdout.split() == [str(status) for _, status in LEFT_ALONE], done.stderr
+    assert read_own(done.stderr) == []
+
+
+def test_what_cannot_be_built_is_not_built_for_long_again(owner: User) -> None:
+    """A failed build of the metadata is tried once more; one of the package itself is not."""
+    (owner.home / "fails").touch()
+    (owner.home / "builds").unlink(missing_ok=True)
+    alone = in_environment(owner, "newest", "PATH=${PATH#*venvs/it-1.0/bin:}; uv pip install ./dynamic")
+    builds = (owner.home / "builds").read_text().count("built")
+    (owner.home / "builds").unlink()
+    done = in_environment(owner, "newest", "uv pip install ./dynamic")
+    assert (alone.returncode, done.returncode, read_own(done.stderr)) == (1, 1, [])
+    assert (owner.home / "builds").read_text().count("built") == 2 * builds
+    (owner.home / "fails").unlink()
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_what_is_piped_in_reaches_uv_and_what_uv_prints_is_its_own(owner: User, uv: str) -> None:
+    script = "echo packaging | uv pip compile -q --no-header --no-annotate -; echo six | uv pip install -qr -"
+    done = in_environment(
+        owner, uv, f"{script}; uv pip freeze; uv pip uninstall -q six; uv pip install -q <&-"
+    )
+    assert done.stdout.splitlines() == ["packaging==23.1", "numpy==1.25.1", "packaging==23.1", "six==1.17.0"]
+
+
+LOST = (
+    "stackenv: uv no longer sees all packages of the modules of it/1.0, and may install generic builds over "
+    "them; hint: stackenv edit it/1.0 --refresh\n"
+)
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_sync_leaves_the_stubs_or_says_that_they_are_gone(owner: User, uv: str) -> None:
+    kept = "uv pip install -q wants-numpy-two --no-deps; uv pip sync -q six.txt; uv pip freeze"
+    done = in_environment(owner, uv, kept)
+    assert done.stdout.splitlines() == ["numpy==1.25.1", "packaging==23.1", "six==1.17.0"]
+    assert read_own(done.stderr) == []
+    for command in (
+        "echo six | uv pip sync -q -",
+        "uv pip install -q --exact six",
+        "uv pip freeze -q | uv pip uninstall -q -r -",
+    ):
+        done = in_environment(owner, uv, command)
+        assert (done.returncode, done.stderr) == (0, LOST), command
+        assert list_stubs(owner) == []
+        assert owner.stackenv("edit", "it", "--refresh").returncode == 0
+        assert list_stubs(owner) == ["numpy", "packaging"]
+    # uv does not take away everything for an empty file, and must not for the stubs beside it.
+    for command in (
+        "uv pip sync /dev/null",
+        "uv pip sync - </dev/null",
+        ": >empty.txt; uv pip sync empty.txt",
+    ):
+        done = in_environment(owner, uv, f"uv pip install -q six; {command}; uv pip freeze")
+        assert done.stdout.splitlines() == ["numpy==1.25.1", "packaging==23.1", "six==1.17.0"], command
+        assert "No requirements found" in done.stderr
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_a_pylock_is_refused_by_uv_with_what_to_do_instead(owner: User, uv: str) -> None:
+    done = in_environment(owner, uv, "uv pip compile -q six.txt -o pylock.toml; uv pip sync pylock.toml")
+    assert done.returncode == 2 and "with a `pylock.toml`" in done.stderr
+    assert read_own(done.stderr) == [
+        "stackenv: uv takes no constraints with a pylock.toml, and without them could replace packages of "
+        "the modules of it/1.0; hint: use a requirements.txt: uv pip compile --output-file requirements.txt "
+        "SOURCE"
+    ]
