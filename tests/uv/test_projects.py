@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from projects_page import PAGE as TEXT
 from projects_page import REFUSED, Ran, assert_as_promised, read_page, read_rows, type_in
 from stacked import STACKS, WORK, open_stack
 from users import STACKENV, User, make_user, online
@@ -38,7 +39,15 @@ priority = "primary"
 PDM = "[tool.pdm]\ndistribution = false\n"
 OFFLINE = {"UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
 OVERRIDE = "PDM_OVERRIDE=$VIRTUAL_ENV/stackenv/constraints.txt"
+PACKAGE = """\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[tool.setuptools]
+py-modules = ["analysis"]
+"""
 ANALYSIS = "import Bio, numpy\nprint(Bio.__version__, numpy.__version__, numpy.__file__)\n"
+PAGE_TEXT = TEXT.read_text(encoding="utf-8")
 PAGE = read_page()
 BEGIN, SHORT, LOCKED, UV, POETRY_TITLE, PDM_TITLE, PIP_TOOLS = PAGE
 ROWS = read_rows()
@@ -130,9 +139,21 @@ def test_the_short_way(owner: Owner, uv: str) -> None:
     install, run, *refused = owner.type(*PAGE[SHORT], uv=uv)
     assert_as_promised([install, run, *refused])
     assert owner.is_of_module(run.output), run
+    assert "SciPy-bundle/" in refused[0].output
+    assert "stackenv edit biopy/1.0 --allow-shadow numpy" in refused[0].output
     assert not (owner.project / "uv.lock").exists()
     # What is no environment of its own is no finding.
     assert find(owner) == []
+
+
+@on_one_stack
+@by_each_uv
+def test_a_project_that_is_a_package(owner: Owner, uv: str) -> None:
+    owner.renew("biopython", more=PACKAGE)
+    assert "`uv pip install -e .`" in PAGE_TEXT
+    install, run = owner.type("uv pip install -e .", "cd /; python -c 'import analysis'", uv=uv)
+    assert_as_promised([install, run])
+    assert owner.is_of_module(run.output), run
 
 
 @on_one_stack
