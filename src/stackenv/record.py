@@ -25,6 +25,7 @@ carried         what a venv's Python that is started without the modules brings 
 carry_off       `user` after --no-carry, `site` where the configuration has it off; else empty, or absent
 stubs           name, version, source (the module's own metadata) of what uv is shown of the modules; empty,
                 or absent, where there is nothing
+muted           rule and reason of each rule whose warnings are not wanted here; empty, or absent, for none
 stubs_off       `user` after --no-stubs, `site` where the configuration has it off; else empty, or absent
 
 The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
@@ -56,7 +57,7 @@ CHOICES_TITLE = "choices: "
 CHOICES = (
     *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
     *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots", "with_pip"),
-    *("carry_off", "stubs_off"),
+    *("carry_off", "stubs_off", "muted"),
 )
 # Of the fields of the record and of what is in it, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
@@ -267,6 +268,8 @@ class Record:
         What of `pinned` has its metadata in the environment, so that uv takes it for installed.
     stubs_off
         Who wants none of these: `user` or `site`; empty: nobody.
+    muted
+        Rules whose warnings are not wanted, each with the user's reason.
     """
 
     name: str
@@ -299,6 +302,7 @@ class Record:
     carry_off: str = ""
     stubs: tuple[Stub, ...] = ()
     stubs_off: str = ""
+    muted: tuple[tuple[str, str], ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -367,7 +371,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
     """Return the record that `data` describes; raise as a mapping and its values do."""
     values = {name: data[name] for name, _ in list_types(Record) if name in data}
     lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
-    for name in (*lists, *(name for name in ("module_roots", "stubs") if name in data)):
+    for name in (*lists, *(name for name in ("module_roots", "stubs", "muted") if name in data)):
         if not isinstance(data[name], list):
             raise ValueError(f"`{name}` is no list")
         values[name] = tuple(data[name])
@@ -375,6 +379,9 @@ def build_record(data: Mapping[str, Any]) -> Record:
     values["platform"] = Platform(**data["platform"])
     values["packages"] = tuple(Package(**package) for package in data["packages"])
     values["stubs"] = tuple(Stub(**stub) for stub in values.get("stubs", ()))
+    values["muted"] = tuple(map(tuple, values.get("muted", ())))
+    if any(len(mute) != 2 for mute in values["muted"]):
+        raise ValueError("`muted` is no list of rules and reasons")
     values["pinned"] = tuple(map(tuple, data["pinned"]))
     if any(len(pin) != 3 for pin in values["pinned"]):
         raise ValueError("`pinned` is no list of names, versions and modules")

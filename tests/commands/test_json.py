@@ -8,7 +8,7 @@ from people import Person
 
 INFO = """
     module modulefile environment default kind description python modules packages pinned shadows
-    allow_shadow platform carried stubs made_by owned problem hint
+    allow_shadow platform carried stubs muted made_by owned problem hint
 """.split()  # noqa: SIM905 (names read better as words)
 LIST = ["module", "environment", "modulefile", "kind", "marks", "modules", "python", "description", "problem"]
 CREATE = ["module", "modulefile", "environment", "modules", "packages", "use"]

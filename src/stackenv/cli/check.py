@@ -54,7 +54,8 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
         recover(context)
     found, failed = look(name, context), False
     if fix:
-        failed = not Fixing(context, functools.partial(agree, yes), dry_run).fix_all(found)
+        wanted = [(subject, [f for f in findings if not f.muted]) for subject, findings in found]
+        failed = not Fixing(context, functools.partial(agree, yes), dry_run).fix_all(wanted)
         if dry_run:
             return
         found = look(name, context)
@@ -100,6 +101,8 @@ def print_found(found: Found, can_fix: bool) -> None:
     """Print what was found, for people."""
     from stackenv.health.check import ACCOUNT
 
+    muted = [(subject, finding) for subject, findings in found for finding in findings if finding.muted]
+    found = [(subject, [finding for finding in findings if not finding.muted]) for subject, findings in found]
     for subject, findings in found:
         if findings:
             print_line(f"{subject}:")
@@ -116,3 +119,5 @@ def print_found(found: Found, can_fix: bool) -> None:
         print_line(f"nothing is wrong: {looked}")
     elif can_fix and any(finding.fix for finding in every):
         tell("stackenv check --fix shows what can be fixed automatically, and asks before each")
+    for subject, rule, reason in dict.fromkeys((s, f.rule, f.muted) for s, f in muted):
+        tell(f"muted in {subject}: {rule} ({reason})")

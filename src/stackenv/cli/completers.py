@@ -68,6 +68,13 @@ def complete_partitions(_context: click.Context, _parameter: click.Parameter, be
     ]
 
 
+def complete_rules(_context: click.Context, _parameter: click.Parameter, begin: str) -> list[str]:
+    """Return the rules by which `stackenv check` looks at an environment."""
+    from stackenv.health.rules import ENVIRONMENT_RULES
+
+    return [rule for rule in ENVIRONMENT_RULES if rule.startswith(begin)]
+
+
 def complete_files(_context: click.Context, _parameter: click.Parameter, begin: str) -> list[CompletionItem]:
     """Return that the shell shows its files: of a command that is run in an environment."""
     from click.shell_completion import CompletionItem

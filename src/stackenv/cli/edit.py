@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.completers import complete_names
+from stackenv.cli.completers import complete_names, complete_rules
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
@@ -44,6 +44,17 @@ from stackenv.output import tell
     default=None,
     help="Show uv the packages of a venv's modules, by their metadata, so that it takes them; or do not.",
 )
+@click.option(
+    "--mute",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=complete_rules,
+    help="Hide the warnings of this rule of `stackenv check` here, for a --reason; what is broken is shown.",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why: shown by `stackenv info` and `check`.")
+@click.option(
+    "--unmute", multiple=True, metavar="RULE", shell_complete=complete_rules, help="Hear of them again."
+)
 @click.option("--default", "make_default", is_flag=True, help="Load this version by `module load NAME`.")
 @description_option(None)
 @click.option(
@@ -68,6 +79,7 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
       stackenv edit biopy -m SciPy-bundle/2023.07 -m matplotlib/3.7.2
       stackenv edit biopy --allow-shadow numpy
       stackenv edit biopy --no-carry
+      stackenv edit biopy --mute shadows --reason "numpy 2 is meant"
       stackenv edit biopy/2.0 --default
       stackenv edit --refresh --all
     """

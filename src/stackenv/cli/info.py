@@ -128,6 +128,7 @@ def describe_rows(found: ModuleInfo) -> dict[str, str]:
         "modules": ", ".join(found.modules),
         "carries": describe_carried(found),
         "uv sees": describe_shown(found),
+        "muted": "; ".join(f"{muted.rule} ({muted.reason})" for muted in found.muted),
         "may shadow": ", ".join(found.allow_shadow),
         "made on": " ".join(filter(None, (platform.machine, platform.os, platform.cpu))) if platform else "",
         "made by": shlex.join(found.made_by),

@@ -115,6 +115,14 @@ class ShownPackages:
 
 
 @dataclass(frozen=True)
+class MutedRule:
+    """A rule of `stackenv check` whose warnings are not wanted, and why."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ModuleInfo:
     """What is known of a module: `stackenv info --json` prints these fields.
 
@@ -137,6 +145,7 @@ class ModuleInfo:
     platform: Platform | None = None
     carried: CarriedStack | None = None
     stubs: ShownPackages | None = None
+    muted: tuple[MutedRule, ...] = ()
     made_by: tuple[str, ...] = ()
     owned: bool | None = None
     problem: str = ""
@@ -181,6 +190,7 @@ def describe_environment(record: Record, module: StoredModule, context: Context)
         platform=record.platform,
         carried=describe_carrying(record, context, module.is_believed),
         stubs=describe_shown(record, packages, context),
+        muted=tuple(MutedRule(*pair) for pair in record.muted),
         made_by=record.made_by,
         owned=record.owned,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from stackenv.account.account import Account
@@ -12,7 +14,7 @@ from stackenv.environments.module_update import read_own_record
 from stackenv.environments.store import StoredModule
 from stackenv.errors import LostRecordError, StackenvError
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
-from stackenv.health.finding import Finding
+from stackenv.health.finding import GRAVE, Finding
 from stackenv.health.installed_files import showing_nothing
 from stackenv.health.rules import ACCOUNT_RULES, ENVIRONMENT_RULES, apply_rules
 from stackenv.health.side_by_side import count_processes, look_side_by_side
@@ -66,7 +68,14 @@ def look_at(environment: CheckedEnvironment) -> list[Finding]:
     """Return what is found in `environment`."""
     with closing(environment):
         environment.begin()
-        return list(apply_rules(ENVIRONMENT_RULES, environment))
+        reasons = dict(environment.record.muted) if environment.record else {}
+        return [mute(finding, reasons) for finding in apply_rules(ENVIRONMENT_RULES, environment)]
+
+
+def mute(finding: Finding, reasons: Mapping[str, str]) -> Finding:
+    """Return `finding` with the reason for which it is muted, if it is; what is grave never is."""
+    reason = "" if finding.level in GRAVE else reasons.get(finding.rule, "")
+    return replace(finding, muted=reason) if reason else finding
 
 
 def look_at_account(context: Context) -> list[Finding]:

@@ -118,6 +118,8 @@ class Finding:
         The rules that are skipped, since they would only find the effects of this fault.
     breaks
         What fails as long as this is not fixed; empty when nothing does that a fix would need.
+    muted
+        Why its user does not want to hear of it; empty when they do.
     """
 
     rule: str
@@ -130,3 +132,4 @@ class Finding:
     parts: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
     breaks: Needed | Literal[""] = ""
+    muted: str = ""

@@ -25,7 +25,7 @@ from stackenv.environments.launchers import describe_launchers, describe_replace
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import read_venv
-from stackenv.errors import StackenvError, UsageError, quote_word
+from stackenv.errors import StackenvError, UsageError, find_similar, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import format_count, tell
 from stackenv.record import Record
@@ -53,6 +53,9 @@ class EditRequest:
     see_modules: bool | None = None
     carry: bool | None = None
     stubs: bool | None = None
+    mute: tuple[str, ...] = ()
+    unmute: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def changes_environment(self) -> bool:
@@ -66,7 +69,8 @@ class EditRequest:
 
     @property
     def changes_record(self) -> bool:
-        return self.changes_environment or self.description is not None or self.refresh
+        muting = self.mute or self.unmute
+        return bool(self.changes_environment or self.description is not None or self.refresh or muting)
 
     def check_all(self) -> None:
         """Raise UsageError for what only one environment can be asked for."""
@@ -80,11 +84,43 @@ class EditRequest:
         """Raise UsageError for what cannot be meant."""
         if not self.changes_record and not self.make_default:
             raise UsageError("no change was requested", "stackenv edit --help lists what can be changed")
+        self._check_muting()
         both = set(map(canonicalize_name, self.allow_shadow)) & set(
             map(canonicalize_name, self.forbid_shadow)
         )
         if both:
             raise UsageError(f"{', '.join(sorted(both))} cannot be both allowed and forbidden")
+
+    def _check_muting(self) -> None:
+        """Raise UsageError for a rule that there is not, and where the reason is missing or has no rule."""
+        from stackenv.health.rules import ENVIRONMENT_RULES
+
+        for rule in (*self.mute, *self.unmute):
+            if rule not in ENVIRONMENT_RULES:
+                similar = [f"did you mean: {name}" for name in find_similar(rule, ENVIRONMENT_RULES)]
+                every = f"the rules of an environment: {', '.join(ENVIRONMENT_RULES)}"
+                raise UsageError(f"{rule} is no rule of stackenv check", "; ".join([*similar, every]))
+        if bool(self.mute) != bool(self.reason.strip()):
+            raise UsageError(
+                "--mute and --reason go together: who looks at it in a year wants to know why",
+                'stackenv edit NAME --mute shadows --reason "X needs numpy 2"',
+            )
+
+
+def change_muted(request: EditRequest, record: Record) -> Record:
+    """Return `record` with the rules muted that are to be, and others no more.
+
+    Raises
+    ------
+    UsageError
+        When a rule that is to be heard of again is not muted.
+    """
+    muted = {**dict(record.muted), **dict.fromkeys(request.mute, request.reason)}
+    for rule in request.unmute:
+        if not muted.pop(rule, ""):
+            known = f"muted are: {', '.join(dict(record.muted))}" if record.muted else "nothing is to be done"
+            raise UsageError(f"{rule} is not muted in {record.full_name}", known)
+    return replace(record, muted=tuple(muted.items()))
 
 
 def change_record(request: EditRequest, record: Record, context: Context) -> Record:
@@ -99,6 +135,7 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     """
     if request.description is not None:
         record = replace(record, description=request.description)
+    record = change_muted(request, record)
     if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
         raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
     if request.carry is not None:
@@ -329,6 +366,11 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         sentences.append(f"base it on {new} instead of {old}")
     if before.description != after.description:
         sentences.append(f"description: {after.description}")
+    reasons = dict(before.muted)
+    sentences += [
+        f"mute {rule}: {reason}" for rule, reason in after.muted if reasons.pop(rule, None) != reason
+    ]
+    sentences += [f"mute {rule} no longer" for rule in reasons if rule not in dict(after.muted)]
     by_site = after.carry_off == "site"
     why = ", for the site configuration turns that off (personal.carry)" if by_site else ""
     if bool(before.carried) != bool(after.carried):

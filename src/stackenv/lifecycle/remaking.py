@@ -186,7 +186,8 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
     """Return the record of what replaces the environment of `old`, as far as it is known before that."""
     if old.kind == "conda":
         chosen = {"name": old.name, "version": old.version, "description": old.description}
-        return replace(draft_conda_record(path, stack, context, **chosen), user_site=old.user_site)
+        drafted = draft_conda_record(path, stack, context, **chosen)
+        return replace(drafted, user_site=old.user_site, muted=old.muted)
     remade = replace(
         old,
         path=str(path),

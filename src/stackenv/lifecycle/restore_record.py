@@ -58,7 +58,7 @@ def restore_record(module: StoredModule, context: Context, request: AdoptRequest
     require_own_files(Path(module.prefix))
     restore = restore_conda if former.kind == "conda" else restore_venv
     restored = restore(request, context, former)
-    remembered = ("platform", "cpu_features", "replaces", "sees_modules", "module_roots")
+    remembered = ("platform", "cpu_features", "replaces", "sees_modules", "module_roots", "muted")
     return replace(restored, **{name: getattr(former, name) for name in remembered})
 
 
