@@ -13,12 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from journals import dead_owner, leave, recover
 
 from stackenv import STACKENV_UUID
 from stackenv.environments.marks import MARKS
 from stackenv.errors import BusyError, StackenvError
-from stackenv.transactions.changes import ExchangeFolder, RemoveFile, RemoveTree, WriteFile, WriteLink
+from stackenv.transactions.changes import (
+    ExchangeFolder,
+    RemoveFile,
+    RemoveTree,
+    Together,
+    WriteFile,
+    WriteLink,
+)
 from stackenv.transactions.journal import Journal
+from stackenv.transactions.journal_file import Note, describe_change, parse_change, parse_note
 from stackenv.transactions.process import GONE_AFTER_S
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
@@ -340,3 +349,35 @@ def test_a_draft_is_left_while_it_is_fresh(tmp_path: Path) -> None:
     os.utime(old, (time.time() - 2 * GONE_AFTER_S,) * 2)
     assert Journal(tmp_path).recover() == []
     assert (fresh.exists(), old.exists()) == (True, False)
+
+
+def test_changes_that_are_one_are_finished_whole_or_left_alone(tmp_path: Path) -> None:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    many = Together(
+        str(modules),
+        (
+            WriteFile(str(modules / "one"), "1", synced=False),
+            RemoveFile(str(modules / "two")),
+            Together(str(modules), (WriteFile(str(modules / "three"), "3"),)),
+        ),
+    )
+    assert parse_change(describe_change(many)) == many
+    (modules / "two").touch()
+    leave(tmp_path, many)
+    (sentence,) = recover(tmp_path)
+    assert sentence.endswith("is finished")
+    assert [path for path in tree(modules) if ".stackenv" not in path] == ["one", "three"]
+    (tmp_path / "precious").touch()
+    path = leave(tmp_path, Together(str(modules), (*many.changes, RemoveFile(str(tmp_path / "precious")))))
+    (sentence,) = recover(tmp_path)
+    assert "left alone" in sentence and (tmp_path / "precious").exists() and path.exists()
+
+
+@pytest.mark.parametrize("changes", ['"x"', "[1]", '[{"change": "Together"}]', "null", '[["WriteFile"]]'])
+def test_what_is_no_list_of_changes_is_no_journal(tmp_path: Path, changes: str) -> None:
+    described = f'{{"change": "Together", "path": "{tmp_path}", "changes": {changes}}}'
+    text = Note("tool/1.0", "stackenv edit", dead_owner()).text()
+    assert parse_note(text).finish == ()
+    with pytest.raises(ValueError, match="not a journal"):
+        parse_note(text.replace('"finish": []', f'"finish": [{described}]'))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from users import User
@@ -9,15 +10,48 @@ from users import User
 
 def test_a_stub_is_not_synced_file_by_file(user: User, tmp_path: Path) -> None:
     """Of a large stack there are hundreds, and a file server takes its time for each."""
-    counts = {}
-    for name, options in (("it", ""), ("no", "--no-stubs")):
-        trace = tmp_path / name
-        command = f"stackenv create {name} -m {user.stack.bundle_module} {options}"
-        done = user.run(f"strace -f -y -e trace=fsync,fdatasync,sync,syncfs -o {trace} {command}")
-        assert done.returncode == 0, done.stderr
-        synced = [line for line in trace.read_text().splitlines() if "sync(" in line]
-        assert not [line for line in synced if ".dist-info/" in line]
-        counts[name] = len(synced)
+    bundle = user.stack.bundle_module
+    with_stubs = list_synced(user, f"create it -m {bundle}", tmp_path)
+    without = list_synced(user, f"create no -m {bundle} --no-stubs", tmp_path)
     assert list(user.home.glob("venvs/it-1.0/lib/python3*/site-packages/numpy-*.dist-info/METADATA"))
+    assert not [path for path in with_stubs if ".dist-info/" in path]
     # The list of the stubs for bin/uv.
-    assert 0 < counts["it"] - 1 == counts["no"]
+    assert 0 < len(with_stubs) - 1 == len(without)
+
+
+def test_the_journal_is_written_once_for_all_stubs(user: User, tmp_path: Path) -> None:
+    """It holds the texts of what is left to do: after each file it took half a minute on a large stack."""
+    made = user.stackenv("create", "it", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    stub = "venvs/it-1.0/lib/python3*/site-packages/numpy-*.dist-info/METADATA"
+    for option, there in (("--no-stubs", False), ("--stubs", True)):
+        changing = list_synced(user, f"edit it {option}", tmp_path)
+        assert bool(list(user.home.glob(stub))) == there
+        again = list_synced(user, f"edit it {option}", tmp_path)
+        assert not [path for path in changing if ".dist-info/" in path]
+        # Once for them, and for the files that are otherwise then.
+        assert 0 < count_journals(changing) <= count_journals(again) + 3
+
+
+def test_an_adopted_one_is_left_as_fast(user: User, tmp_path: Path) -> None:
+    start = f"module load {user.stack.bundle_module}; python -m venv --without-pip venvs/own"
+    counts = []
+    for option in ("", "--no-stubs"):
+        adopted = user.run(f"{start}; stackenv adopt venvs/own own {option}")
+        assert adopted.returncode == 0, adopted.stderr
+        counts.append(count_journals(list_synced(user, "remove own --yes", tmp_path)))
+        assert not list(user.home.glob("venvs/own/lib/python3*/site-packages/*-info"))
+    assert 0 < counts[0] <= counts[1] + 2
+
+
+def count_journals(paths: Sequence[str]) -> int:
+    return sum("/.stackenv/" in path for path in paths)
+
+
+def list_synced(user: User, arguments: str, folder: Path) -> list[str]:
+    """Run `stackenv ARGUMENTS`; return what strace says of each file that it had synced."""
+    trace = folder / "trace"
+    calls = "fsync,fdatasync,sync,syncfs"
+    done = user.run(f"strace -f -y -e trace={calls} -o {trace} stackenv {arguments}")
+    assert done.returncode == 0, done.stderr
+    return [line for line in trace.read_text().splitlines() if "sync(" in line]

@@ -24,7 +24,7 @@ from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
 from stackenv.output import tell
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
-from stackenv.transactions.changes import Change, WriteFile, carry_out_change
+from stackenv.transactions.changes import Change, Together, WriteFile, carry_out_change
 from stackenv.transactions.transaction import Transaction, read_text, require_as_seen
 
 # What the user's own file means.
@@ -116,11 +116,12 @@ def plan_environment_files(record: Record, modulefile: Path, restacked: bool = F
     told, kept = plan_kept_files(files, record.path)
     for sentence in told:
         tell(sentence)
+    stubs = (plan_stubs if restacked else plan_kept_stubs)(record, own)
     return (
+        *Together.of(record.path, stubs),
         *kept,
         *plan_file_rewriting(files, record.path),
         *plan_links(record),
-        *(plan_stubs if restacked else plan_kept_stubs)(record, own),
         WriteFile(f"{record.path}/{RECORD_FILE}", write_record_text(complete)),
         WriteFile(str(modulefile), render_module(describe_module(complete))),
     )

@@ -140,7 +140,8 @@ def read_source_texts(source: Path) -> dict[str, str]:
         return {}
     if source.suffix != ".dist-info":
         metadata = add_requirements(metadata, source)
-    return {"METADATA": metadata, "WHEEL": WHEEL, **others, "INSTALLER": STUB_INSTALLER}
+    # The first to be written: half a stub is one, too.
+    return {"INSTALLER": STUB_INSTALLER, "METADATA": metadata, "WHEEL": WHEEL, **others}
 
 
 def add_requirements(metadata: str, source: Path) -> str:
@@ -225,7 +226,9 @@ def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
         return ()
     files = describe_stub_files(record, own)
     wanted = {file.path: file.text for file in files if is_free(Path(file.path).parent)}
-    writes = (WriteFile(path, text) for path, text in wanted.items() if read_text(Path(path)) != text)
+    new = {path: text for path, text in wanted.items() if read_text(Path(path)) != text}
+    # As what pip installs; `check` finds one that is not as it should be.
+    writes = (WriteFile(path, text, synced=False) for path, text in new.items())
     folders = dict.fromkeys(Path(path).parent for path in wanted)
     there = (path for folder in folders if folder.is_dir() for path in list_files(folder))
     more = (RemoveFile(path) for path in there if path not in wanted)
@@ -244,8 +247,10 @@ def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
 
 
 def is_free(folder: Path) -> bool:
-    """Tell whether a stub may be in `folder`: nothing is there, or one already."""
-    return not os.path.lexists(folder) or is_stub(folder)
+    """Tell whether a stub may be in `folder`: nothing is there or in it, or it is one already."""
+    if not os.path.lexists(folder) or is_stub(folder):
+        return True
+    return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
 
 
 def plan_stub_removal(record: Record, kept: Collection[str] = ()) -> tuple[Change, ...]:

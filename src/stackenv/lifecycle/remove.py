@@ -31,7 +31,7 @@ from stackenv.jupyter.kernels import plan_kernel_removal
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.output import format_bytes, format_count, shorten_list, tell
 from stackenv.record import RECORD_FILE, Record
-from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree
+from stackenv.transactions.changes import Change, MovePath, RemoveFile, RemoveFolder, RemoveTree, Together
 from stackenv.transactions.journal import JournalFullError
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
@@ -167,7 +167,7 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     )
     return "; ".join((sentence, *notes)), (
         *kept,
-        *plan_stub_removal(record),
+        *Together.of(record.path, plan_stub_removal(record)),
         *plan_file_removal(files, record.path),
     )
 

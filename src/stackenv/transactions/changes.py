@@ -38,13 +38,14 @@ class Change(abc.ABC):
 
 @dataclass(frozen=True)
 class WriteFile(Change):
-    """Make the file `path` hold `text`."""
+    """Make the file `path` hold `text`; not `synced`, it may be empty after a failure of the machine."""
 
     text: str
     executable: bool = False
+    synced: bool = True
 
     def carry_out(self, killed_s: float | None = None) -> None:
-        write_file(Path(self.path), self.text, self.executable)
+        write_file(Path(self.path), self.text, self.executable, synced=self.synced)
 
     def is_within(self, places: Places) -> bool:
         path = Path(self.path)
@@ -186,6 +187,29 @@ class ExchangeFolder(Change):
         known = all(places.is_environment(p) or not os.path.lexists(p) for p in (path, new, aside))
         named = is_staged(new.name, path.name) and is_aside(aside.name, path.name)
         return path.parent == new.parent == aside.parent and known and named
+
+
+@dataclass(frozen=True)
+class Together(Change):
+    """Carry out `changes`, about what is in the folder `path`; any may be done again after the rest.
+
+    For hundreds of small ones: after each other change the journal is written again, with the texts of all
+    that are left, which takes ten times as long as these.
+    """
+
+    changes: tuple[Change, ...]
+
+    @classmethod
+    def of(cls, path: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Return `changes` as one; none where there are none."""
+        return (cls(path, changes),) if changes else ()
+
+    def carry_out(self, killed_s: float | None = None) -> None:
+        for change in self.changes:
+            carry_out_change(change, killed_s)
+
+    def is_within(self, places: Places) -> bool:
+        return all(change.is_within(places) for change in self.changes)
 
 
 def carry_out_change(change: Change, killed_s: float | None = None) -> None:

@@ -21,6 +21,7 @@ from stackenv.transactions.changes import (
     RemoveFile,
     RemoveFolder,
     RemoveTree,
+    Together,
     WriteFile,
     WriteLink,
 )
@@ -30,7 +31,7 @@ KINDS: Mapping[str, Callable[..., Change]] = {
     kind.__name__: kind
     for kind in (
         *(WriteFile, WriteLink, MakeFile, RemoveFile, RemoveTree, RemoveFolder),
-        *(MovePath, ExchangeFolder, RestoreTree),
+        *(MovePath, ExchangeFolder, RestoreTree, Together),
     )
 }
 # These fields of changes hold something else than a path.
@@ -120,17 +121,25 @@ def check_path(text: str) -> None:
 
 def describe_change(change: Change) -> dict[str, Any]:
     """Return `change` as plain data; `parse_change` reads it back."""
-    return {"change": type(change).__name__, **asdict(change)}
+    values = {field.name: getattr(change, field.name) for field in fields(change)}
+    if isinstance(change, Together):
+        values["changes"] = [describe_change(each) for each in change.changes]
+    return {"change": type(change).__name__, **values}
 
 
 def parse_change(data: Mapping[str, Any]) -> Change:
     """Return the change that `describe_change` described; raise ValueError for a field of another type."""
-    change = KINDS[data["change"]](**{name: value for name, value in data.items() if name != "change"})
+    values = {name: value for name, value in data.items() if name != "change"}
+    if data["change"] == Together.__name__:
+        values["changes"] = tuple(map(parse_change, values["changes"]))
+    change = KINDS[data["change"]](**values)
     for field in fields(change):
         value = getattr(change, field.name)
-        if field.name == "executable":
+        if field.name == "changes":
+            continue
+        if field.name in ("executable", "synced"):
             if not isinstance(value, bool):
-                raise ValueError("executable is neither true nor false")
+                raise ValueError(f"{field.name} is neither true nor false")
         elif not isinstance(value, str):
             raise ValueError(f"{field.name} is no text")
         elif field.name not in CONTENTS:
