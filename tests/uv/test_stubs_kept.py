@@ -164,6 +164,33 @@ def test_a_site_that_turns_them_off(new_person: Callable[[], Person]) -> None:
     assert stubs(prefix) == []
 
 
+def test_what_the_user_turned_off_comes_before_the_site(new_person: Callable[[], Person]) -> None:
+    person = new_person()
+    site = configure(person, "stubs: false")
+    person.stackenv("create", "both", "-m", "Bundle/1", "--no-stubs", **site)
+    prefix = person.home / "venvs/both-1.0"
+    assert read_record(prefix)["stubs_off"] == "user"
+    person.stackenv("edit", "both", "--refresh")
+    assert stubs(prefix) == [] and read_record(prefix)["stubs_off"] == "user"
+    person.stackenv("edit", "both", "--stubs")
+    person.stackenv("edit", "both", "--refresh", **site)
+    assert stubs(prefix) == [] and read_record(prefix)["stubs_off"] == "site"
+    # Where the site has it off already a user can still say so, for the time when it has not.
+    person.stackenv("edit", "both", "--no-stubs", **site)
+    person.stackenv("edit", "both", "--refresh")
+    assert stubs(prefix) == [] and read_record(prefix)["stubs_off"] == "user"
+    # What a site leaves out and a user lets be hidden: neither comes back by the other.
+    fewer = configure(person, "stubs_leave_out: [numpy]")
+    person.stackenv("edit", "both", "--stubs", "--allow-shadow", "tiny-stack", **fewer)
+    assert stubs(prefix) == []
+    person.stackenv("edit", "both", "--forbid-shadow", "tiny-stack", **fewer)
+    assert stubs(prefix) == [STACK]
+    person.stackenv("edit", "both", "--allow-shadow", "numpy")
+    assert stubs(prefix) == [STACK]
+    person.stackenv("edit", "both", "--forbid-shadow", "numpy")
+    assert stubs(prefix) == BOTH
+
+
 def test_a_site_that_leaves_some_out(new_person: Callable[[], Person]) -> None:
     person = new_person()
     site = configure(person, 'stubs_leave_out: ["TINY*"]')
