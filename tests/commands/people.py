@@ -220,6 +220,7 @@ def make_person(folder: Path, site: Site) -> Person:
         "MODULEPATH": site.modulepath,
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(site.wheels),
+        "UV_OFFLINE": "1",
         "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
         **CHOSEN_PIP,
     }

@@ -99,7 +99,7 @@ def slow_package(tmp_path: Path) -> Iterator[Path]:
 
 def start_slow(user: User, slow_package: Path, *options: str) -> Running:
     words = ("create", "it", *options, "--no-build-isolation", str(slow_package))
-    running = Running(user, *words, UV_OFFLINE="1")
+    running = Running(user, *words)
     wait_until(lambda: (slow_package / "started").exists() or running.process.poll() is not None)
     assert running.process.poll() is None, running.log.read_text()
     return running

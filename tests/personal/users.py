@@ -67,6 +67,7 @@ def make_user(folder: Path, stack: Stack) -> User:
         "MODULEPATH": stack.modulepath,
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": stack.wheels,
+        "UV_OFFLINE": "1",
         "UV_FIND_LINKS": stack.wheels,
         "UV_CACHE_DIR": str(folder / "uv-cache"),
         "STACKENV_SITE_CONFIG": str(CHECKOUT / "site-config/default.yaml"),
@@ -78,7 +79,7 @@ def make_user(folder: Path, stack: Stack) -> User:
 def online() -> dict[str, str]:
     """Return what lets pip, uv and others reach the index as the caller does."""
     reach = {name: value for name, value in os.environ.items() if NETWORK.search(name)}
-    return {**reach, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "UV_FIND_LINKS": ""}
+    return {**reach, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "UV_OFFLINE": "0", "UV_FIND_LINKS": ""}
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

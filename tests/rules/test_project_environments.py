@@ -40,7 +40,6 @@ def stack(request: pytest.FixtureRequest, person: Person) -> Stack:
         MODULEPATH=stack.modulepath,
         PIP_FIND_LINKS=stack.wheels,
         UV_FIND_LINKS=stack.wheels,
-        UV_OFFLINE="1",
         UV_PYTHON_DOWNLOADS="never",
         UV_CACHE_DIR=str(person.home.parent / "uv-cache"),
     )

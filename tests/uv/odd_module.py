@@ -68,8 +68,6 @@ def make_odd_user(base: Path, stack: Stack) -> User:
     changes = {
         "MODULEPATH": f"{base / 'modulefiles'}:{stack.modulepath}",
         "UV_FIND_LINKS": f"{stack.wheels},{wheels}",
-        "UV_NO_INDEX": "1",
-        "UV_OFFLINE": "1",
     }
     return replace(user, environ={**user.environ, **changes})
 

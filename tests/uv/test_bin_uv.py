@@ -91,6 +91,11 @@ CALLS = (
     ("pip", "", None),
     ("add six", "", None),
     ("sync", "", None),
+    # In projects that are kept in this environment, and have taken no stub away.
+    ("add six", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", None),
+    ("--directory x sync --active -- six", "", None),
+    ("remove six", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", None),
+    ("run --active sync", "", None),
     ("run pip install six", "", None),
     ("tool run pip install six", "", None),
     ("--version", "", None),

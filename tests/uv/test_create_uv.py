@@ -127,7 +127,7 @@ def test_what_else_uv_says_stays_what_it_is(user: User, uv: Path, tmp_path: Path
 
 def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
     """As on a compute node: nobody answers at the address."""
-    index = {"UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    index = {"UV_OFFLINE": "0", "UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
     made = create(user, "six", "--uv", uv=uv, UV_FIND_LINKS="", **index)
     assert made.returncode == 10
     assert "uv could not reach from here where six is to come from" in made.stderr

@@ -37,7 +37,7 @@ url = "https://pypi.org/simple"
 priority = "primary"
 """
 PDM = "[tool.pdm]\ndistribution = false\n"
-OFFLINE = {"UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
+NO_DOWNLOADS = {"UV_PYTHON_DOWNLOADS": "never"}
 OVERRIDE = "PDM_OVERRIDE=$VIRTUAL_ENV/stackenv/constraints.txt"
 PACKAGE = """\
 [build-system]
@@ -86,7 +86,7 @@ class Owner:
         (site,) = self.prefix.glob("lib/python3*/site-packages")
         begin = "\n".join(PAGE[BEGIN][2:])
         path = f"{self.tools}/{uv.split()[0]}:/usr/bin:/bin"
-        environ = {"SITE": str(site), "PATH": path, **OFFLINE, **changes}
+        environ = {"SITE": str(site), "PATH": path, **NO_DOWNLOADS, **changes}
         return type_in(self.user, self.project, commands, begin, **environ)
 
     def is_of_module(self, printed: str) -> bool:
@@ -242,7 +242,7 @@ def test_pip_tools(owner: Owner) -> None:
 )
 def test_poetry_and_pdm(owner: Owner, title: str, more: str, another: str) -> None:
     owner.renew(more=more)
-    network = {**online(), "UV_OFFLINE": "0", "POETRY_CACHE_DIR": f"{owner.user.home}/poetry-cache"}
+    network = {**online(), "POETRY_CACHE_DIR": f"{owner.user.home}/poetry-cache"}
     ran = owner.type(*PAGE[title], **network)
     assert_as_promised(ran)
     assert owner.is_of_module(ran[-1].output), ran

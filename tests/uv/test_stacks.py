@@ -126,7 +126,7 @@ def place(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest
     base = tmp_path_factory.mktemp(stack.name)
     user = make_user(base, stack)
     make_wheel(base / "wheels", "wants-numpy-two", "1.0", ["numpy>=2"])
-    links = {"UV_FIND_LINKS": f"{stack.wheels},{base / 'wheels'}", "UV_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    links = {"UV_FIND_LINKS": f"{stack.wheels},{base / 'wheels'}"}
     user = User(user.home, {**user.environ, **links}, stack)
     made = user.stackenv("create", "it", load=[stack.bundle_module])
     assert made.returncode == 0, made.stderr

@@ -197,8 +197,6 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
         make_wheel(wheels, name, version, [needed])
     alone = {
         "UV_FIND_LINKS": f"{user.stack.wheels},{wheels}",
-        "UV_NO_INDEX": "1",
-        "UV_OFFLINE": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }
     user = User(user.home, {**user.environ, **alone}, user.stack)

@@ -47,6 +47,7 @@ def environment(owner: User, index: socket.socket, uv: str = "newest") -> dict[s
         "VIRTUAL_ENV": str(prefix),
         "PATH": f"{prefix}/bin:{UVS[uv]}:/usr/bin:/bin",
         "UV_DEFAULT_INDEX": f"http://127.0.0.1:{index.getsockname()[1]}/",
+        "UV_OFFLINE": "0",
         "UV_FIND_LINKS": "",
         "UV_PYTHON_DOWNLOADS": "never",
         "BIN_UV": str(prefix / "bin/uv"),

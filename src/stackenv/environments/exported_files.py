@@ -59,11 +59,13 @@ def render_uv(record: Record) -> str:
     """Return the lines of a pyproject.toml by which uv holds what the modules bring, in a project.
 
     uv reads constraints of a project there alone (uv documentation, "constraint-dependencies"); strings of
-    JSON are strings of TOML, too.
+    JSON are strings of TOML, too. They are for the Python of the modules, as the packages are: uv locks a
+    project for each Python that it allows. The lines can be added to a file whose last line has no end.
     """
+    marker = f" ; python_version == '{record.python.minor}'" if record.python else ""
     lines = [
-        f"    {json.dumps(f'{name}=={version}', ensure_ascii=False)},  # {' '.join(module.split())}\n"
+        f"    {json.dumps(f'{name}=={version}{marker}', ensure_ascii=False)},  # {' '.join(module.split())}\n"
         for name, version, module in record.pinned
     ]
     comment = f"# What the modules of {record.full_name} bring: stackenv export {record.name} --format uv\n"
-    return f"[tool.uv]\n{comment}constraint-dependencies = [\n{''.join(lines)}]\n"
+    return f"\n[tool.uv]\n{comment}constraint-dependencies = [\n{''.join(lines)}]\n"
