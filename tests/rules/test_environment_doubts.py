@@ -239,8 +239,9 @@ def test_what_setup_py_install_has_left_is_no_fault(
     link = packages / "gone.egg-link"
     link.write_text(f"{tmp_path}/gone\n.")
     found = check(biologist)
-    assert [f["rule"] for f in found] == ["shadows"]
-    assert found[0]["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
+    assert [f["rule"] for f in found] == ["stubs", "shadows"]
+    assert found[0]["what"].endswith("not wanted, beside the package itself: tiny-stack 1.0")
+    assert found[1]["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
     assert {"old-way==1.0", f"gone @ {(tmp_path / 'gone').as_uri()}"} <= set(
         biologist.stackenv("export", "biopy", "--format", "requirements").stdout.splitlines()
     )
