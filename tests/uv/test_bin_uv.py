@@ -149,7 +149,8 @@ def test_what_a_uv_that_prints_its_words_is_told(owner: User, own: str) -> None:
             with_stubs = [url(owner, "stubs") for _ in range(wanted.count(WITH_STUBS))]
             wanted = [word for word in wanted if word != WITH_STUBS]
             held = [w for file in (url(owner), *beside) for w in ("--constraint", file)]
-            wanted[place:place] = [*held, *with_stubs]
+            keeps = wanted[place - 1] != "compile" and "reinstall" not in words
+            wanted[place:place] = [*held, *(["--no-reinstall"] if keeps else []), *with_stubs]
         assert lines == [*wanted, f"UV_CONSTRAINT={own}"], (words, variables)
 
 
@@ -214,7 +215,8 @@ def test_by_the_activate_script_too(owner: User) -> None:
     done = owner.run(
         "export PATH=$HOME/own:$PATH; . venvs/it-1.0/bin/activate\nuv pip install 'a b'; VIRTUAL_ENV= uv x"
     )
-    assert done.stdout.splitlines()[:5] == ["pip", "install", "--constraint", url(owner), "a b"]
+    told = ["pip", "install", "--constraint", url(owner), "--no-reinstall", "a b"]
+    assert done.stdout.splitlines()[:6] == told
     assert "x\nUV_CONSTRAINT=\n" in done.stdout
 
 

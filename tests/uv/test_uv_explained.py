@@ -160,11 +160,22 @@ def test_what_cannot_be_built_is_not_built_for_long_again(owner: User) -> None:
 
 @pytest.mark.parametrize("uv", UVS)
 def test_what_is_piped_in_reaches_uv_and_what_uv_prints_is_its_own(owner: User, uv: str) -> None:
-    script = "echo packaging | uv pip compile -q --no-header --no-annotate -; echo six | uv pip install -qr -"
-    done = in_environment(
-        owner, uv, f"{script}; uv pip freeze; uv pip uninstall -q six; uv pip install -q <&-"
-    )
-    assert done.stdout.splitlines() == ["packaging==23.1", "numpy==1.25.1", "packaging==23.1", "six==1.17.0"]
+    """Also with a standard input that is closed, and a descriptor of the caller's."""
+    script = """\
+echo packaging | uv pip compile -q --no-header --no-annotate -
+echo six | uv pip install -qr -
+uv pip freeze
+uv pip compile -q --no-header --no-annotate six.txt <&- && echo closed
+echo 'six<1.17' | uv pip compile -q --no-header --no-annotate -c /dev/fd/7 six.txt 7<&0 || echo $?
+uv pip uninstall -q six
+"""
+    done = in_environment(owner, uv, script)
+    assert done.stdout.splitlines() == [
+        "packaging==23.1",
+        *("numpy==1.25.1", "packaging==23.1", "six==1.17.0"),
+        *("six==1.17.0", "closed"),
+        "1",
+    ], done.stderr
 
 
 LOST = (
@@ -198,6 +209,14 @@ def test_sync_leaves_the_stubs_or_says_that_they_are_gone(owner: User, uv: str) 
         done = in_environment(owner, uv, f"uv pip install -q six; {command}; uv pip freeze")
         assert done.stdout.splitlines() == ["numpy==1.25.1", "packaging==23.1", "six==1.17.0"], command
         assert "No requirements found" in done.stderr
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_a_uv_toml_that_says_reinstall_does_not_replace_a_stub(owner: User, uv: str) -> None:
+    file = owner.home / "configuration/again.toml"
+    file.write_text("no-index = true\n[pip]\nreinstall = true\n")
+    done = in_environment(owner, uv, "uv pip install -q numpy; echo $?", UV_CONFIG_FILE=str(file))
+    assert (done.stdout, done.stderr, list_stubs(owner)) == ("0\n", "", ["numpy", "packaging"])
 
 
 @pytest.mark.parametrize("uv", UVS)
