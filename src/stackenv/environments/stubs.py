@@ -225,7 +225,9 @@ def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
     if record.kind != "venv" or record.packed:
         return ()
     files = describe_stub_files(record, own)
-    wanted = {file.path: file.text for file in files if is_free(Path(file.path).parent)}
+    # Each folder is asked once, and not for each of its files.
+    may_be = {folder: is_free(folder) for folder in {Path(file.path).parent for file in files}}
+    wanted = {file.path: file.text for file in files if may_be[Path(file.path).parent]}
     new = {path: text for path, text in wanted.items() if read_text(Path(path)) != text}
     # As what pip installs; `check` finds one that is not as it should be.
     writes = (WriteFile(path, text, synced=False) for path, text in new.items())
