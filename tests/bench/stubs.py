@@ -28,7 +28,7 @@ from made_stack import Made, make_module
 from stacked import WORK, open_stack
 from users import STACKENV, User, make_user
 
-PAIRS, CREATIONS = 21, 7
+PAIRS, CREATIONS = 11, 5
 SIZES = (12, 150)
 # As long as that of many a package with its README (numpy's is 7 kB).
 DESCRIPTION = "about it\n" * 800
@@ -70,6 +70,22 @@ def measure_create(user: User) -> Row:
     return "create", "report", one, other, statistics.median(a / b for a, b in pairs)
 
 
+def measure_edit(user: User) -> Row:
+    """Return the row of `stackenv edit --stubs` of one without, against a refresh that finds all in order."""
+
+    def edit(option: str) -> float:
+        begin = time.perf_counter()
+        run([STACKENV, "edit", "it", option], user.environ)
+        return time.perf_counter() - begin
+
+    times = []
+    for _ in range(CREATIONS):
+        edit("--no-stubs")
+        times.append((edit("--stubs"), edit("--refresh")))
+    one, other = (statistics.median(column) for column in zip(*times))
+    return "edit --stubs, against --refresh", "report", one, other, statistics.median(a / b for a, b in times)
+
+
 def measure(user: User) -> Iterator[Row]:
     """Yield the rows of what is started in both environments."""
     prefixes = [user.home / f"venvs/{name}-1.0" for name in ("it", "no")]
@@ -99,6 +115,7 @@ def measure(user: User) -> Iterator[Row]:
         ]
         yield compare(what, "report", *calls, pairs=PAIRS)
     yield measure_create(user)
+    yield measure_edit(user)
 
 
 def main() -> None:

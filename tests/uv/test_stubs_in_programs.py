@@ -332,18 +332,3 @@ def test_what_pip_installs_with_and_without_stubs(tmp_path: Path, pair: Pair, pi
     assert new.read("it", "loaded", "PYTHON -c 'import numpy; print(numpy.__file__)'").startswith(
         f"{user.stack.software}/"
     )
-
-
-def test_pip_takes_a_stub_away_and_what_the_modules_bring_stays(pair: Pair, tmp_path: Path) -> None:
-    user = open_user(tmp_path)
-    made = user.stackenv("create", "it", load=[user.stack.bundle_module])
-    assert made.returncode == 0, made.stderr
-    new = Pair(user)
-    done = new.run(
-        "it", "loaded", "pip uninstall -y numpy && PYTHON -c 'import numpy; print(numpy.__file__)'"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith(f"{user.stack.software}/SciPy-bundle/")
-    assert list_stubs(new) == ["packaging-23.1.dist-info"]
-    assert user.stackenv("edit", "it", "--refresh").returncode == 0
-    assert list_stubs(new) == ["numpy-1.25.1.dist-info", "packaging-23.1.dist-info"]

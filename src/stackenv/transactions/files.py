@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 import tempfile
@@ -56,7 +57,7 @@ def choose_mode(path: Path, executable: bool, by_umask: bool) -> int:
 
 def make_folders(folder: Path) -> None:
     """Make `folder`, and those above it, where they are missing, by the umask and `limit_mode`."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
     for path in reversed(missing):
         path.mkdir(0o777 if FOR_GROUP[0] else limit_mode(path, 0o777), exist_ok=True)
 
