@@ -120,6 +120,49 @@ def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> N
     assert find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}") == []
 
 
+@pytest.mark.parametrize(
+    ("files", "installs", "runs"),
+    [
+        ({"poetry.lock": ""}, "poetry add numpy==1.25.1", "poetry"),
+        ({"pyproject.toml": "[tool.poetry]\nname = 'p'\n"}, "poetry add numpy==1.25.1", "poetry"),
+        ({"pdm.lock": ""}, "pdm use -f $VIRTUAL_ENV; pdm add numpy==1.25.1", "pdm"),
+        (
+            {"pyproject.toml": "[project]\nname = 'p'\n[tool.poetry]\n"},
+            "uv pip install -r pyproject.toml",
+            "uv",
+        ),
+    ],
+)
+def test_what_it_says_to_type_with_another_tool(
+    person: Person, stack: Stack, project: Where, files: dict[str, str], installs: str, runs: str
+) -> None:
+    folder = project("numpy==2.1.1")
+    (folder / "uv.lock").unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (found,) = find(person, folder, stack.bundle_module)
+    ours, _, their_own = found["hint"].partition("; to use those of the project: ")
+    assert ours.partition("; in the folder of pyproject.toml: ")[2].startswith(installs)
+    assert their_own == f"env -u PYTHONPATH {runs} run COMMAND"
+
+
+@pytest.mark.parametrize(
+    ("folder", "typed"),
+    [
+        ("${HOME}/my-modules", "~/my-modules"),
+        ("${HOME}/my modules", "'%s/my modules'"),
+    ],
+)
+def test_the_folder_of_modules_is_the_sites(
+    person: Person, stack: Stack, project: Where, tmp_path: Path, folder: str, typed: str
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(f"version: 1\npersonal:\n  modules: {folder}\n")
+    (found,) = find(person, project("numpy==2.1.1"), stack.bundle_module, STACKENV_SITE_CONFIG=str(site))
+    expected = typed.replace("%s", str(person.home))
+    assert f"stackenv create NAME; module use {expected}; module load NAME; " in found["hint"]
+
+
 @pytest.mark.parametrize("stack", ["eb5-pythonpath", "eb5-prefixes"], indirect=True)
 def test_the_version_of_the_modules(person: Person, stack: Stack, project: Where) -> None:
     found = find(person, project("numpy==1.25.1"), stack.bundle_module)

@@ -19,14 +19,17 @@ from projects_page import REFUSED, Ran, assert_as_promised, read_page, read_rows
 from stacked import STACKS, WORK, open_stack
 from users import STACKENV, User, make_user, online
 from uvs import UVS
+from wheels import make_wheel
 
 PROJECT = """\
 [project]
 name = "p"
 version = "1"
-requires-python = "==3.11.*"
-dependencies = [%s]
+requires-python = "{python}"
+dependencies = [{needed}]
 """
+# The Python of the stacks, and a range in which no numpy of theirs is for all.
+NARROW, WIDE = "==3.11.*", ">=3.8"
 # A mirror may lack what Poetry asks of its own PyPI alone: pypi/NAME/VERSION/json.
 POETRY = """\
 [tool.poetry]
@@ -49,7 +52,7 @@ py-modules = ["analysis"]
 ANALYSIS = "import Bio, numpy\nprint(Bio.__version__, numpy.__version__, numpy.__file__)\n"
 PAGE_TEXT = TEXT.read_text(encoding="utf-8")
 PAGE = read_page()
-BEGIN, SHORT, LOCKED, UV, POETRY_TITLE, PDM_TITLE, PIP_TOOLS = PAGE
+BEGIN, SHORT, LOCKED, UV, REMOVES, WITHOUT, POETRY_TITLE, PDM_TITLE, PIP_TOOLS = PAGE
 ROWS = read_rows()
 
 
@@ -70,14 +73,16 @@ class Owner:
     def project(self) -> Path:
         return self.user.home / "analysis"
 
-    def renew(self, *dependencies: str, more: str = "") -> None:
-        """Have the environment as it was created, and a project that needs `dependencies`."""
+    def renew(self, *dependencies: str, python: str = NARROW, more: str = "") -> None:
+        """Have the environment as it was created, and a project for `python` that needs `dependencies`."""
         shutil.rmtree(self.prefix, ignore_errors=True)
         subprocess.run(["cp", "-a", self.kept, self.prefix], check=True)
         shutil.rmtree(self.project, ignore_errors=True)
         self.project.mkdir()
-        quoted = ", ".join(f'"{name}"' for name in dependencies)
-        (self.project / "pyproject.toml").write_text(PROJECT % quoted + more)
+        needed = ", ".join(f'"{name}"' for name in dependencies)
+        text = PROJECT.format(python=python, needed=needed) + more
+        # As an editor may leave it.
+        (self.project / "pyproject.toml").write_text(text.rstrip("\n"))
         (self.project / "analysis.py").write_text(ANALYSIS)
         (self.project / "requirements.in").write_text("biopython\n")
 
@@ -171,14 +176,20 @@ def test_with_the_versions_of_the_lock_file(owner: Owner, uv: str) -> None:
 @on_each_stack
 @by_each_uv
 @pytest.mark.each_value("stack", "uv")
-def test_the_commands_of_uv(owner: Owner, uv: str) -> None:
-    owner.renew()
-    ran = owner.type(*PAGE[UV], uv=uv)
+def test_the_commands_of_uv(owner: Owner, uv: str, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "wheels", "numpy", "1.24.4")
+    files = {"Bio/__init__.py": "__version__ = '1.83'\n"}
+    make_wheel(tmp_path / "wheels", "biopython", "1.83", ["numpy"], files)
+    owner.renew(python=WIDE)
+    links = f"{owner.user.stack.wheels},{tmp_path / 'wheels'}"
+    ran = owner.type(*PAGE[UV], *PAGE[WITHOUT], uv=uv, UV_FIND_LINKS=links)
     assert_as_promised(ran)
     printed = {one.command: one.output for one in ran}
     assert owner.is_of_module(printed["uv run python analysis.py"]), ran
     lock = (owner.project / "uv.lock").read_text()
     assert f'name = "numpy"\nversion = "{owner.version}"' in lock
+    # For a Python that is older than what the module has.
+    assert 'name = "numpy"\nversion = "1.24.4"' in lock
     # As on a laptop: a real numpy of this version, in the project's own environment.
     (own,) = (owner.project / ".venv").glob("lib/python3*/site-packages")
     assert (own / f"numpy-{owner.version}.dist-info/INSTALLER").read_text() == "uv"
@@ -186,41 +197,81 @@ def test_the_commands_of_uv(owner: Owner, uv: str) -> None:
     assert f"+ numpy=={owner.version}" in printed["uv sync --locked"]
 
 
+# Names the installation of the Python that runs it.
+WHOSE = "import sys; print(sys.base_prefix)"
+# Asks for another Python, by its version or by its path: uv deletes the environment for either.
+ANOTHER = ("3.9", "/usr/bin/python3")
+by_another_python = pytest.mark.parametrize("python", ANOTHER)
+
+
+def find_another(python: str, folder: Path) -> str:
+    """Return what has the shell find this `python` in `folder`, where it must be sought."""
+    if "/" in python:
+        return ":"
+    found = next(Path.home().glob(f".pyenv/versions/{python}.*/bin/python{python}"), None)
+    if found is None:
+        pytest.skip(f"pyenv has no Python {python}")
+    (folder / found.name).symlink_to(found)
+    return f"PATH=$PATH:{folder}"
+
+
 @on_one_stack
-def test_the_second_variable_protects_the_environment(owner: Owner, tmp_path: Path) -> None:
-    python = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"), None)
-    if python is None:
-        pytest.skip("pyenv has no Python 3.9")
-    (tmp_path / "python3.9").symlink_to(python)
+@by_another_python
+def test_the_second_variable_protects_the_environment(owner: Owner, tmp_path: Path, python: str) -> None:
+    path = find_another(python, tmp_path)
     first, second = "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", "UV_PYTHON=$VIRTUAL_ENV"
     assert f"export {first} {second}" in PAGE[UV]
-    path = f"export PATH=$PATH:{tmp_path}"
-    owner.renew()
-    (owner.project / "pyproject.toml").write_text(PROJECT.replace("==3.11.*", ">=3.9") % "")
-    (owner.project / ".python-version").write_text("3.9\n")
+    owner.renew(python=">=3.9")
+    (owner.project / ".python-version").write_text(f"{python}\n")
     *_, ran = owner.type(path, f"export {first} {second}", "uv run python -V")
     assert (ran.status, ran.output.split()[:2]) == (0, ["Python", "3.11.2"]), ran
     assert_as_promised([ran])
-    (owner.project / "pyproject.toml").write_text(PROJECT.replace("==3.11.*", "==3.9.*") % "")
-    *_, ran = owner.type(path, f"export {first} {second}", "uv run python -V")
-    assert (ran.status, ran.numpy) == (2, "stackenv"), ran
     # Without it: what the page says.
     *_, ran = owner.type(path, f"export {first}", "uv run python -V")
-    assert not (owner.prefix / "stackenv").exists(), ran
+    assert is_deleted(owner, ran), ran
+    owner.renew(python="==3.9.*")
+    *_, ran = owner.type(path, f"export {first} {second}", "uv run python -V")
+    assert (ran.status, ran.numpy) == (2, "stackenv"), ran
 
 
 @on_one_stack
-def test_what_a_sync_takes_away_and_what_brings_it_back(owner: Owner) -> None:
+@by_each_uv
+def test_what_removes_a_package_from_the_project_alone(owner: Owner, uv: str) -> None:
     owner.renew()
-    ready, *_ = PAGE[UV][1:]
-    *_, synced, added = owner.type(ready, "uv sync", "uv add biopython")
-    assert (synced.status, synced.numpy) == (0, "")
-    assert (added.status, added.numpy) == (0, "uv + code")
+    removes = PAGE[REMOVES][:2]
+    ran = owner.type(*PAGE[UV][:2], "uv add biopython", "uv pip install six", *removes, uv=uv)
+    assert_as_promised(ran)
+    names = {path.name.partition("-")[0] for path in owner.prefix.glob("lib/python3*/site-packages/*-info")}
+    assert names == {"six", "numpy", "packaging"}
+    assert "biopython" not in (owner.project / "pyproject.toml").read_text()
+
+
+# The environment of a project may be a link, too.
+LINKED = "ln -s $VIRTUAL_ENV .venv; env -u UV_PROJECT_ENVIRONMENT uv sync"
+
+
+@on_one_stack
+@by_each_uv
+@pytest.mark.parametrize("command", ["uv sync", "uv remove six", "uv run --exact python -V", LINKED])
+def test_what_takes_the_stubs_away_and_what_brings_them_back(owner: Owner, uv: str, command: str) -> None:
+    project, ready, *_ = PAGE[UV]
+    *_, refresh, uninstall, again = PAGE[REMOVES]
+    assert all(f"`{name}`" in PAGE_TEXT for name in ("uv sync", "uv remove", "uv run --exact"))
     owner.renew()
-    *_, refreshed, added = owner.type(
-        PAGE[UV][0], ready, "uv sync", "stackenv edit biopy --refresh", "uv add biopython"
-    )
+    *_, took, refreshed = owner.type(project, ready, "uv add six", command, refresh, uv=uv)
+    assert (took.status, took.numpy) == (0, "")
+    # It is said but for `run`, which has the terminal for what it starts.
+    said = "stackenv: uv has removed or replaced what shows it the packages of the modules of biopy"
+    assert (said in took.output) == ("run" not in command), took
+    assert_as_promised([refreshed])
+    # When uv was not hindered.
+    *_, added = owner.type(ready, "uv sync", "uv add biopython", uv=uv)
+    assert (added.status, added.numpy, said in added.output) == (0, "uv + code", True)
+    named = f"{uninstall}; {again}".replace("biopy", "biopy/1.0")
+    assert named in "".join(found["hint"] for found in find(owner, "biopy"))
+    *_, refreshed, added = owner.type(ready, uninstall, again, "uv add biopython", uv=uv)
     assert_as_promised([refreshed, added])
+    assert said not in added.output
 
 
 @on_one_stack
@@ -281,6 +332,12 @@ def is_of_its_own(owner: Owner, ran: Ran) -> bool:
     return "Installed 2 packages" in ran.output and ran.numpy == "stackenv" and owner.is_of_module(ran.output)
 
 
+def has_no_stubs(owner: Owner, ran: Ran) -> bool:
+    return (ran.status, ran.numpy) == (0, "") and ("stackenv check biopy" in ran.output) == (
+        "remove" in ran.command
+    )
+
+
 def is_deleted(owner: Owner, ran: Ran) -> bool:
     return "Removed virtual environment" in ran.output and not (owner.prefix / "stackenv").exists()
 
@@ -296,6 +353,8 @@ class Row:
 
 OUTCOMES = {
     "uv add --active biopython": Row((), False, is_over_the_module),
+    "uv remove --active biopython": Row(("biopython",), True, has_no_stubs),
+    "uv run --active --exact python -V": Row((), True, has_no_stubs),
     "uv sync --active --reinstall": Row(("biopython",), True, is_over_the_module),
     "UV_CONSTRAINT=$VIRTUAL_ENV/stackenv/constraints.txt uv lock": Row(
         ("biopython",), False, locks_the_newest
@@ -307,26 +366,22 @@ OUTCOMES = {
 
 
 @on_one_stack
-@pytest.mark.parametrize("command", ROWS)
-def test_what_does_not_work(owner: Owner, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "python"),
+    [(command, python) for command in ROWS for python in (ANOTHER if "3.9" in command else ("",))],
+)
+def test_what_does_not_work(owner: Owner, tmp_path: Path, command: str, python: str) -> None:
     row = OUTCOMES[command]
-    owner.renew(*row.dependencies)
-    path = ""
-    if "3.9" in command:
-        python = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"), None)
-        if python is None:
-            pytest.skip("pyenv has no Python 3.9")
-        (tmp_path / "python3.9").symlink_to(python)
-        (owner.project / "pyproject.toml").write_text(PROJECT.replace("==3.11.*", ">=3.9") % "")
-        path = f":{tmp_path}"
-        _, instead = owner.type(f"PATH=$PATH{path}", "uvx --python 3.9 python -V")
-        assert_as_promised([instead])
-        assert "Python 3.9" in instead.output
-        assert (instead.status, instead.numpy, "Python 3.9" in instead.output) == (0, "stackenv", True), (
-            instead
-        )
+    owner.renew(*row.dependencies, python=">=3.9" if python else NARROW)
     before = [next(line for line in PAGE[UV] if "export biopy" in line)] if row.with_list else []
-    *_, ran = owner.type(f"PATH=$PATH{path}", *before, command)
+    if python:
+        assert "| `uvx --python 3.9 python` |" in PAGE_TEXT
+        path, instead = find_another(python, tmp_path), f"uvx --python {python} python -c '{WHOSE}'"
+        _, ran = owner.type(path, instead)
+        assert (ran.status, ran.numpy) == (0, "stackenv"), ran
+        assert ("3.9" if python == "3.9" else "/usr") in ran.output
+        before.append(path)
+    *_, ran = owner.type(*before, command.replace("3.9", python))
     assert row.promised(owner, ran), ran
 
 

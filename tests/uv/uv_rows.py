@@ -83,6 +83,12 @@ ROWS = (
     Row("uv sync", f"cd needing && uv sync && {IN_VENV}", "in .venv"),
     Row("uv sync --active", "cd needing && uv sync --active"),
     Row("uv sync --active --inexact", "cd needing && uv sync --active --inexact"),
+    Row("uv remove --active needs-numpy", "cd needing && uv remove --active needs-numpy"),
+    Row(
+        "uv remove --active --no-sync needs-numpy",
+        "cd needing && uv remove --active --no-sync needs-numpy",
+    ),
+    Row("uv run --active --exact, in a project", "cd empty && uv run --active --exact true"),
     Row("uv run, in a project", f"cd needing && uv run whose python && {IN_VENV}", "it imports; in .venv"),
     Row("uv run, in no project", "uv run whose python", "it imports"),
     Row("uv run --with needs-numpy", "uv run --with needs-numpy whose python", "it imports"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -51,9 +52,10 @@ def find_project_environment(account: Account) -> Iterator[Finding]:
 
     Nothing is started where the two have no package in common.
     """
-    prefix = find_environment(account)
-    if prefix is None:
+    found = find_environment(account)
+    if found is None:
         return
+    project, prefix = found
     own = read_own(prefix)
     theirs = read_modules(account.environ)
     both = sorted(own.keys() & theirs.keys() - BUILD_BACKENDS)
@@ -67,14 +69,14 @@ def find_project_environment(account: Account) -> Iterator[Finding]:
     # The module's package in the version of the lock is what the lock says.
     losing = [c for c in clashes if c.module_wins and c.own.version != c.theirs.version]
     if losing:
-        yield report_modules_win(prefix, losing, account)
+        yield report_modules_win(prefix, losing, project, account)
     hiding = [c for c in clashes if not c.module_wins]
     if hiding:
-        yield report_modules_hidden(prefix, hiding, account)
+        yield report_modules_hidden(prefix, hiding, project, account)
 
 
-def find_environment(account: Account) -> Path | None:
-    """Return the environment of the project that the account's folder is in; None without one.
+def find_environment(account: Account) -> tuple[Path, Path] | None:
+    """Return the folder of the project that the account's folder is in and its environment; None without.
 
     One of stackenv's is looked at with its module.
     """
@@ -82,7 +84,7 @@ def find_environment(account: Account) -> Path | None:
     for folder in list_project_folders(account.folder, account.home):
         prefix = folder / name
         if has(prefix, "pyvenv.cfg") and has(prefix, "bin/python"):
-            return None if has(prefix, RECORD_FILE) else prefix
+            return None if has(prefix, RECORD_FILE) else (folder, prefix)
     return None
 
 
@@ -177,7 +179,7 @@ def list_clashes(
         yield Clash(package, other, find_module(other.location, loaded, environ) or other.location, wins)
 
 
-def report_modules_win(prefix: Path, clashes: list[Clash], account: Account) -> Finding:
+def report_modules_win(prefix: Path, clashes: list[Clash], project: Path, account: Account) -> Finding:
     """Return the finding that `clashes` are imported from modules, whatever the project's lock says."""
     shown = shorten(prefix, account.environ)
     problem = next(list_problems(prefix, clashes), "")
@@ -189,12 +191,13 @@ def report_modules_win(prefix: Path, clashes: list[Clash], account: Account) -> 
         str(prefix),
         f"{problem or 'what runs is not what the lock file of the project says'}: PYTHONPATH, which the "
         "loaded module sets, comes before the environment of a project",
-        f"{advise(account)}; to use those of the project: env -u PYTHONPATH uv run COMMAND",
+        f"{advise(clashes, project, account)}; to use those of the project: env -u PYTHONPATH "
+        f"{name_tool(project)} run COMMAND",
         parts=tuple(clash.stack_copy for clash in clashes),
     )
 
 
-def report_modules_hidden(prefix: Path, clashes: list[Clash], account: Account) -> Finding:
+def report_modules_hidden(prefix: Path, clashes: list[Clash], project: Path, account: Account) -> Finding:
     """Return the finding that the project's own copies of `clashes` are imported, not the modules'."""
     return Finding(
         RULE,
@@ -203,7 +206,7 @@ def report_modules_hidden(prefix: Path, clashes: list[Clash], account: Account) 
         f"{list_theirs(clashes)}",
         str(prefix),
         "a generic build takes the place of the one that was optimised for this machine",
-        f"{advise(account)}; if the project is to have its own, leave it as it is",
+        f"{advise(clashes, project, account)}; if the project is to have its own, leave it as it is",
         parts=tuple(clash.stack_copy for clash in clashes),
     )
 
@@ -233,16 +236,43 @@ def list_theirs(clashes: Iterable[Clash]) -> str:
     return " and ".join(f"{shorten_list(names)} of {module}" for module, names in copies.items())
 
 
-def advise(account: Account) -> str:
+def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
     """Return what to type for the modules' packages, in the personal module that is loaded or a new one."""
-    install = "uv pip install -r pyproject.toml, and python instead of uv run"
+    tool = name_tool(project)
+    install = f"uv pip install -r {PROJECT_FILE}, and python instead of uv run"
+    if tool != "uv":
+        # It reads no constraints, and may have chosen the environment at hand for the project.
+        pins = " ".join(f"{clash.own.name}=={clash.theirs.version}" for clash in clashes)
+        choose = "pdm use -f $VIRTUAL_ENV; " if tool == "pdm" else ""
+        install = f"{choose}{tool} add {pins}"
     active = account.environ.get("VIRTUAL_ENV", "")
     if active and has(Path(active), RECORD_FILE):
         return f"to use those of the modules, in the folder of {PROJECT_FILE}: {install}"
     return (
-        "to use those of the modules: stackenv create NAME; module use ~/modules; module load NAME; in the "
-        f"folder of {PROJECT_FILE}: {install}"
+        f"to use those of the modules: stackenv create NAME; module use {show_module_folder(account)}; "
+        f"module load NAME; in the folder of {PROJECT_FILE}: {install}"
     )
+
+
+def show_module_folder(account: Account) -> str:
+    """Return the folder of personal modules as users type it."""
+    template = account.configuration.personal.modules
+    folder = template.expand(account.environ) or template.text
+    shown = shorten(Path(folder), account.environ)
+    return shown if shlex.quote(shown[1:]) == shown[1:] else shlex.quote(folder)
+
+
+def name_tool(project: Path) -> str:
+    """Return whose project it is: who has locked it, or for whom it is written; uv where that is open."""
+    for tool in ("uv", "poetry", "pdm"):
+        if has(project, f"{tool}.lock"):
+            return tool
+    try:
+        text = (project / PROJECT_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "uv"
+    # What Poetry alone reads. uv and PDM take what has this table.
+    return "uv" if "[project]" in text or "[tool.poetry]" not in text else "poetry"
 
 
 def list_problems(prefix: Path, clashes: Iterable[Clash]) -> Iterator[str]:
