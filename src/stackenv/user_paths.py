@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def shorten(path: Path, environ: Mapping[str, str]) -> str:
     """Return `path` as people write it, with ~ for the home."""
     home = find_home(environ, "")
     return f"~/{path.relative_to(home)}" if home and home in path.parents else str(path)
+
+
+def type_folder(folder: str, environ: Mapping[str, str]) -> str:
+    """Return `folder` as it can be typed in a shell, with ~ for the home."""
+    shown = shorten(Path(folder), environ)
+    return shown if shlex.quote(shown[1:]) == shown[1:] else shlex.quote(folder)
 
 
 def list_folders(folder: Path) -> list[Path]:

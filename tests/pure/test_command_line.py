@@ -122,6 +122,14 @@ def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) 
     assert "module" in done.stderr.partition("hint: ")[2]
 
 
+def test_to_activate_names_the_sites_folder_of_modules(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    for folder, typed in (("${HOME}/mine", "~/mine"), ("${HOME}/my own", f"'{tmp_path}/my own'")):
+        site.write_text(f"version: 1\npersonal:\n  modules: {folder}\n")
+        done = run("activate", "biopy", HOME=str(tmp_path), STACKENV_SITE_CONFIG=str(site))
+        assert f"hint: module use {typed}; module load biopy\n" in done.stderr
+
+
 def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:
     configuration = tmp_path / "site.yaml"
     configuration.write_text("version: 1\nconda:\n  init: warn\n")

@@ -44,7 +44,7 @@ COMMANDS = {
 
 # What others call a command, what it is shown with where nothing was given, and what to type here.
 NO_COMMANDS = {
-    "activate": ("NAME", "module use ~/modules; module load {}"),
+    "activate": ("NAME", "module use {folder}; module load {0}"),
     "install": (
         "PACKAGE",
         "load the environment's module first: module load NAME; pip install {0}, or, in a conda "
@@ -94,7 +94,8 @@ class TopGroup(CommandGroup):
             return super().resolve_command(ctx, args)
         word, typed = hint
         given = shlex.join(args[1:]) if len(args) > 1 and all(a.isprintable() for a in args) else word
-        raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given))
+        folder = show_module_folder() if "{folder}" in typed else ""
+        raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given, folder=folder))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their first sentences, which wrap where they are too long."""
@@ -102,6 +103,15 @@ class TopGroup(CommandGroup):
         rows = [(n, c.get_short_help_str(LONGEST_SENTENCE)) for n, c in commands if c and not c.hidden]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def show_module_folder() -> str:
+    """Return the folder of personal modules as users type it."""
+    from stackenv.environments.context import open_context
+    from stackenv.user_paths import type_folder
+
+    context = open_context()
+    return type_folder(str(context.store.root), context.environ)
 
 
 @click.group(

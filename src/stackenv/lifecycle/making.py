@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,6 +57,7 @@ from stackenv.transactions.changes import (
 )
 from stackenv.transactions.files import write_file
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, read_text
+from stackenv.user_paths import type_folder
 
 
 @dataclass(frozen=True)
@@ -411,14 +411,8 @@ def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = (
     assert module is not None
     several = sum(other.name == module.name for other in context.store.list_modules()) > 1
     typed = module.full_name if several else module.name
-    return Made(steps, module, module.read_record(), f"ml use {describe_folder(context)}; ml {typed}")
-
-
-def describe_folder(context: Context) -> str:
-    """Return the folder of modules as users type it behind `module use`."""
-    home, root = context.environ.get("HOME", ""), str(context.store.root)
-    below = root[len(home) :] if home and root.startswith(f"{home}/") else ""
-    return f"~{below}" if below and shlex.quote(below) == below else shlex.quote(root)
+    folder = type_folder(str(context.store.root), context.environ)
+    return Made(steps, module, module.read_record(), f"ml use {folder}; ml {typed}")
 
 
 def describe_based(record: Record) -> str:

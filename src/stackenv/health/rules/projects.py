@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -23,7 +22,7 @@ from stackenv.health.rules.user_site import read_packages
 from stackenv.output import shorten_list
 from stackenv.record import Package
 from stackenv.transactions.writers import list_writers, name_user
-from stackenv.user_paths import has, shorten
+from stackenv.user_paths import has, shorten, type_folder
 
 RULE = "project-environment"
 PROJECT_FILE = "pyproject.toml"
@@ -248,18 +247,12 @@ def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
     active = account.environ.get("VIRTUAL_ENV", "")
     if active and has(Path(active), RECORD_FILE):
         return f"to use those of the modules, in the folder of {PROJECT_FILE}: {install}"
+    template = account.configuration.personal.modules
+    folder = type_folder(template.expand(account.environ) or template.text, account.environ)
     return (
-        f"to use those of the modules: stackenv create NAME; module use {show_module_folder(account)}; "
+        f"to use those of the modules: stackenv create NAME; module use {folder}; "
         f"module load NAME; in the folder of {PROJECT_FILE}: {install}"
     )
-
-
-def show_module_folder(account: Account) -> str:
-    """Return the folder of personal modules as users type it."""
-    template = account.configuration.personal.modules
-    folder = template.expand(account.environ) or template.text
-    shown = shorten(Path(folder), account.environ)
-    return shown if shlex.quote(shown[1:]) == shown[1:] else shlex.quote(folder)
 
 
 def name_tool(project: Path) -> str:
