@@ -211,6 +211,35 @@ def test_without_stubs_a_uv_is_told_to_reinstall_and_uninstall(owner: User) -> N
     ]
 
 
+# Words and variables in a project, and whether they are about this environment.
+PROJECTS = (
+    ("sync", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", True),
+    ("--directory x -q remove six", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV/", True),
+    ("add --active six", "UV_PROJECT_ENVIRONMENT=own", True),
+    ("add six", "", False),
+    ("sync --active", "VIRTUAL_ENV=$HOME", False),
+    ("sync", "UV_PROJECT_ENVIRONMENT=own", False),
+    ("run --active --exact six", "", False),
+    ("lock", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", False),
+)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
+def test_that_a_project_has_taken_stubs_away_is_said(owner: User, shell: str) -> None:
+    calls = [f"echo CALL; echo CALL >&2; {variables} $SH $UV {words}" for words, variables, _ in PROJECTS]
+    # Of one that has ended badly uv says enough.
+    calls += ["echo 'exit 3' >>own/uv; $SH $UV sync --active; echo $?; sed -i '$d' own/uv"]
+    begin = f"SH={shell} UV=venvs/it-1.0/bin/uv\nmv $VIRTUAL_ENV/lib/python3*/site-packages/numpy-* ."
+    end = "mv numpy-* $VIRTUAL_ENV/lib/python3*/site-packages/"
+    done = in_environment(owner, "\n".join([begin, *calls, end]))
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.split("CALL\n")[1:]
+    assert done.stdout.endswith("UV_CONSTRAINT=\n3\n")
+    for (words, variables, is_here), told, line in zip(PROJECTS, done.stdout.split("CALL\n")[1:], said):
+        assert told.split()[: len(words.split())] == words.split()
+        assert line.endswith("; hint: stackenv check it/1.0\n") if is_here else not line, (words, variables)
+
+
 def test_by_the_activate_script_too(owner: User) -> None:
     done = owner.run(
         "export PATH=$HOME/own:$PATH; . venvs/it-1.0/bin/activate\nuv pip install 'a b'; VIRTUAL_ENV= uv x"
