@@ -35,7 +35,7 @@ def uncomment(number: int) -> str:
         line = lines[below]
         value = re.match(r"#( *)(-|[a-z_]+:)", line)
         if not value or len(value.group(1)) <= depth:
-            if value or not line.lstrip().startswith("#") or not line:
+            if value or not line.lstrip().startswith("##"):
                 break
             continue
         chosen.add(below)
@@ -85,3 +85,10 @@ def test_the_one_in_use_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run().output == f"stackenv: {tmp_path}/own.yaml:\nversion: 1\n"
     monkeypatch.setenv("STACKENV_SITE_CONFIG", str(tmp_path / "none.yaml"))
     assert isinstance(run().exception, StackenvError)
+
+
+def test_all_of_it_without_the_single_marks_is_what_is_shipped(tmp_path: Path) -> None:
+    lines = (line[1:] if re.match(r"#(?!#)", line) else line for line in TEXT.splitlines())
+    (tmp_path / "site.yaml").write_text("\n".join(lines))
+    shipped = load_configuration(SHIPPED_FILE)
+    assert load_configuration(tmp_path / "site.yaml")._replace(path=shipped.path) == shipped

@@ -99,13 +99,20 @@ def test_the_version_is_the_packages(words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["site", "frobnicate"], ["site", "render"], ["--frob"], [], ["site"], ["kernel"]],
+    [["site", "render"], ["--frob"], [], ["site"], ["kernel"]],
     ids=" ".join,
 )
 def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: stackenv")
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["site", "frobnicate"]], ids=" ".join)
+def test_what_is_no_command_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"stackenv: `stackenv {' '.join(arguments)}` is no command\n")
 
 
 def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_before() -> None:
@@ -188,7 +195,10 @@ def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(r
     assert done.stdout.endswith("\n") and "hint:" not in done.stdout
     sentence, _, hint = done.stderr.partition("\n\nhint: ")
     assert f"in {root}/libexec/stackenv and condarc.d, are written only by the EasyBuild hook" in sentence
-    assert hint == 'eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG\n'
+    assert hint == (
+        'eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: stackenv site '
+        "install --help\n"
+    )
 
 
 @pytest.mark.parametrize(

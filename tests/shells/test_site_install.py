@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 from built import LMOD, WORK, BuiltModules
-from copied_installations import COMMAND, copy_bare_installation
+from copied_installations import COMMAND, copy_bare_installation, copy_installation
 
 VERSION = "24.7.1-2"
+INIT = Path(LMOD).parents[1] / "init/bash"
 FAILING = """\
 {% extends "stackenv/conda.lua.j2" %}
 {% block notices %}
@@ -34,6 +35,7 @@ class Place:
 
     root: Path
     modulefile: Path
+    version: str = VERSION
 
     def run(
         self, verb: str, *options: str, config: Path = WORK / "built/site.yaml"
@@ -47,7 +49,7 @@ class Place:
         )
 
     def command(self, verb: str, *options: str, config: Path = WORK / "built/site.yaml") -> list[str]:
-        name = [*("--name", "Miniforge3", "--version", VERSION)] if verb == "install" else []
+        name = [*("--name", "Miniforge3", "--version", self.version)] if verb == "install" else []
         words = ["--root", str(self.root), "--modulefile", str(self.modulefile), "--config", str(config)]
         return [COMMAND, "site", verb, *name, *words, *options]
 
@@ -83,9 +85,79 @@ def test_uninstall_takes_out_what_install_has_written_and_nothing_else(place: Pl
     assert own.read_text() == "channel_priority: strict\n"
     own.unlink()
     own.parent.rmdir()
+    place.modulefile.parent.mkdir(exist_ok=True)
+    place.modulefile.parent.rmdir()
     assert place.tree() == before
     again = place.run("uninstall")
-    assert again.returncode == 1 and "nothing of stackenv is in" in again.stderr
+    assert again.returncode == 1 and "has not written" in again.stderr
+
+
+def test_the_files_go_with_the_last_module_alone(place: Place) -> None:
+    newer = Place(place.root, place.modulefile.with_name("24.9.lua"), "24.9")
+    assert place.run("install").returncode == newer.run("install").returncode == 0
+    done = place.run("uninstall")
+    assert (
+        done.returncode == 0
+        and f"leave {place.root} as it is, for {newer.modulefile} leads there" in done.stderr
+    )
+    script = (
+        f". {INIT}; module use {place.modulefile.parents[1]}; module load Miniforge3; conda activate base"
+    )
+    loaded = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", f"{script}; echo $?"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(place.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (loaded.stdout, loaded.stderr) == ("0\n", "")
+    assert newer.run("uninstall").returncode == 0
+    assert not (place.root / "libexec").exists()
+
+
+def test_a_modulefile_that_is_a_slip_of_the_pen_takes_nothing_out(place: Place) -> None:
+    assert place.run("install").returncode == 0
+    before = place.tree()
+    done = Place(place.root, place.modulefile.with_name("24.7.1.lua")).run("uninstall")
+    assert done.returncode == 1 and f"its modulefiles: {place.modulefile}" in done.stderr
+    assert place.tree() == before
+
+
+def test_what_the_hooks_have_completed_is_theirs(built_modules: BuiltModules, tmp_path: Path) -> None:
+    root = tmp_path / "miniforge3"
+    copy_installation(Path(built_modules.software, built_modules.miniforge), root)
+    (tmp_path / "modules").mkdir()
+    place = Place(root, tmp_path / "modules/Miniforge3" / f"{VERSION}.lua")
+    before = place.tree()
+    done = place.run("install")
+    assert done.returncode == 9 and "has been completed by EasyBuild's hooks" in done.stderr
+    assert place.run("uninstall").returncode == 1
+    assert place.tree() == before
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o002])
+def test_users_can_load_it_whatever_the_umask(place: Place, umask: int) -> None:
+    command = ["sh", "-c", f'umask {umask:o}; exec "$@"', "sh", *place.command("install")]
+    done = subprocess.run(
+        command, env={**os.environ, "LMOD_CMD": LMOD}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    ours = [
+        place.modulefile,
+        place.modulefile.parent,
+        *(place.root / "libexec").rglob("*"),
+        place.root / "libexec",
+    ]
+    ours += [place.root / "condarc.d", place.root / "condarc.d/stackenv.yml"]
+    assert [path for path in ours if path.stat().st_mode & 0o044 != 0o044] == []
+    assert [path for path in ours if path.is_dir() and path.stat().st_mode & 0o055 != 0o055] == []
+
+
+def test_the_package_cache_stays(place: Place) -> None:
+    (place.root / "pkgs").unlink()
+    (place.root / "pkgs/kept").mkdir(parents=True)
+    assert place.run("install").returncode == 0
+    assert (place.root / "pkgs/kept").is_dir()
 
 
 def test_a_dry_run_changes_nothing(place: Place) -> None:
@@ -117,31 +189,59 @@ def test_what_fails_leaves_all_as_it_was(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_all_is_as_it_was(place: Place, number: int) -> None:
+@pytest.mark.parametrize("moment", ["libexec/stackenv/activation.py", "condarc.d/stackenv.yml"])
+def test_interrupted_all_is_as_it_was(place: Place, number: int, moment: str) -> None:
     before = place.tree()
+    command = [sys.executable, *place.command("install")]
+    environ = {**os.environ, "LMOD_CMD": LMOD}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        while not (place.root / moment).exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(number)
+        assert "what was begun is undone" in process.communicate()[1]
+        assert process.returncode == 128 + number
+    assert place.tree() == before
+
+
+def test_a_signal_that_comes_once_the_modulefile_is_there_is_too_late(place: Place) -> None:
     command = [sys.executable, *place.command("install")]
     with subprocess.Popen(
         command, env={**os.environ, "LMOD_CMD": LMOD}, stderr=subprocess.DEVNULL
     ) as process:
-        while not (place.root / "libexec/stackenv/activation.py").exists():
+        while not place.modulefile.exists():
             assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(number)
-        assert process.wait() in (128 + number, -number)
-    assert place.tree() == before
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+    # Whole or not at all: files without their modulefile, or it without them, are what nobody could use.
+    assert place.modulefile.exists() == (place.root / "libexec/stackenv/activation.py").exists()
+    assert place.modulefile.exists() == (process.returncode == 0)
+    assert not list(place.modulefile.parent.glob(".*")) and not (place.root / ".stackenv-new").exists()
 
 
 def test_two_at_once(place: Place) -> None:
-    with (place.root / ".stackenv-install.lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    descriptor = os.open(place.root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         before = place.tree()
         done = place.run("install")
         assert done.returncode == 8, done.stderr
         assert "another `stackenv site install` or `uninstall` is at work" in done.stderr
         assert place.tree() == before
-    # A lock that a killed one has left is nobody's.
+    finally:
+        os.close(descriptor)
+
+
+def test_what_a_killed_one_has_left_goes(place: Place) -> None:
     assert place.run("install").returncode == 0
-    assert not (place.root / ".stackenv-install.lock").exists()
+    whole = place.tree()
+    # Between its two renames.
+    (place.root / "libexec/stackenv").rename(place.root / "libexec/stackenv.old")
+    (place.root / ".stackenv-new").mkdir()
+    (place.root / ".stackenv-new/activation.py").touch()
+    os.link(place.modulefile, place.modulefile.with_name(f".{VERSION}.lua.stackenv-kept"))
+    assert place.run("install").returncode == 0
+    assert place.tree().keys() == whole.keys()
 
 
 @pytest.mark.parametrize("kind", ["of others", "of the hooks", "a link", "a folder"])
@@ -168,10 +268,10 @@ def test_a_modulefile_that_it_did_not_write_stays(
 
 def test_what_is_no_conda_or_has_another_name(place: Place, tmp_path: Path) -> None:
     before = place.tree()
-    (place.root / "bin/conda").rename(place.root / "bin/mamba")
+    (place.root / "bin/conda").rename(place.root / "bin/conda-away")
     done = place.run("install")
     assert done.returncode == 5 and "is no conda installation that can be used" in done.stderr
-    (place.root / "bin/mamba").rename(place.root / "bin/conda")
+    (place.root / "bin/conda-away").rename(place.root / "bin/conda")
     for modulefile, right in (
         (f"Miniforge3/{VERSION}-rc.lua", f"{tmp_path}/modules/Miniforge3/{VERSION}.lua"),
         (f"conda/{VERSION}.lua", f"{tmp_path}/modules/conda/Miniforge3/{VERSION}.lua"),
@@ -183,10 +283,12 @@ def test_what_is_no_conda_or_has_another_name(place: Place, tmp_path: Path) -> N
 
 def test_the_module_of_another_installation_stays(place: Place, tmp_path: Path) -> None:
     assert place.run("install").returncode == 0
-    shutil.copytree(place.root, tmp_path / "other", symlinks=True)
+    other = Place(tmp_path / "other", tmp_path / "more/Miniforge3" / f"{VERSION}.lua")
+    copy_bare_installation(place.root, other.root)
+    assert other.run("install").returncode == 0
     before = place.tree()
-    done = Place(tmp_path / "other", place.modulefile).run("uninstall")
-    assert done.returncode == 1 and "leads to another installation than" in done.stderr
+    done = Place(other.root, place.modulefile).run("uninstall")
+    assert done.returncode == 1 and f"has not written {place.modulefile} for {other.root}" in done.stderr
     assert place.tree() == before
 
 
@@ -201,7 +303,7 @@ def test_a_prefix_on_a_read_only_mount_is_refused_at_once(place: Place) -> None:
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert f"{place.root} cannot be written; nothing was changed" in done.stderr
+    assert f"{place.root} is on a file system that is mounted read-only; nothing was changed" in done.stderr
     assert place.tree() == before
 
 

@@ -71,7 +71,7 @@ def check(file: Path | None) -> None:
 @click.option("--init", is_flag=True, help="Write a new one, with each key explained and commented out.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def config(init: bool, file: Path | None) -> None:
-    """Print the site configuration in use, or begin one.
+    """Print the site configuration, or begin one.
 
     With --init a file is written in which nothing is changed yet (default: /etc/stackenv/site.yaml). It
     replaces no file.
@@ -107,7 +107,7 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
     """Print what the hook adds to a modulefile.
 
     That is the modulefile of a conda installation. The files in the installation that it depends on are
-    written only by the EasyBuild hook.
+    written only by the EasyBuild hook, and by stackenv site install.
 
     \b
     Example:
@@ -120,8 +120,9 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
     print_text(text)
     tell(
         f"this text does not work alone: the files that it depends on, in {folder} and condarc.d, are "
-        'written only by the EasyBuild hook\n\nhint: eb --hooks="$(stackenv site hooks)" --module-only '
-        "--force EASYCONFIG"
+        "written only by the EasyBuild hook, or by stackenv site install\n\n"
+        'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
+        "stackenv site install --help"
     )
 
 
@@ -139,7 +140,7 @@ def hooks() -> None:
 
 
 @site.command()
-@click.option("--name", required=True, help="Name of the software: Anaconda3, Miniconda3, Miniforge3.")
+@click.option("--name", required=True, help="Anaconda3, Miniconda3, Miniforge3 or Mambaforge.")
 @click.option("--version", required=True, help="Module version, such as 24.7.1-2.")
 @click.option("--root", required=True, help="Prefix of the installation.")
 @modulefile_option
@@ -151,8 +152,10 @@ def install(
     """Write the module of a conda that EasyBuild has not installed.
 
     Of one that was installed by hand, by Spack or by Ansible. It does what the hooks do: it writes stackenv's
-    files into the installation, loads the new modulefile in each shell, and then writes it. When something
-    fails all is as it was. Typed again, after an update of conda or of stackenv, it brings all up to date.
+    files into the installation, loads the new modulefile in each shell, and then writes it; but it leaves the
+    package cache as it is. When something fails all is as it was. What it writes all users can read, whatever
+    the umask. Typed again, after an update of conda, of stackenv or of the site configuration, it brings all
+    up to date; an installation may have several modulefiles.
 
     \b
     Example:
@@ -167,7 +170,7 @@ def install(
         print_steps(module.steps)
         return
     tell(carry_out(module))
-    folder = modulefile.absolute().parents[1]
+    folder = shlex.quote(str(modulefile.absolute().parents[1]))
     tell(f"{module.installation.module} is ready: module use {folder}; module load {name}")
 
 
@@ -179,7 +182,8 @@ def install(
 def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: bool) -> None:
     """Take out what `stackenv site install` has written, and nothing else.
 
-    The installation stays. What the package cache had is not brought back.
+    The installation stays. While another modulefile leads to it, only this one is removed. Sessions and jobs
+    that have the module loaded can then neither use it nor unload it: hide it first, and wait for them.
 
     \b
     Example:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
 from stackenv.configuration.site_file import SHIPPED_FILE
-from stackenv.errors import StackenvError
+from stackenv.errors import StackenvError, TakenError
 from stackenv.output import tell
 from stackenv.transactions.files import write_new_file
 
 VERSION = "version: "
 HEADER = """\
-# The site configuration of stackenv. Each key is here, with the value that it has unless you say otherwise.
-# To change one, remove the # in front of it and of the sections that it is in: a comment keeps its # and the
-# space behind it. A list replaces the list here, a mapping is merged with the one here key by key.
-#
-# Look whether it is right: stackenv site check FILE. It is in use as /etc/stackenv/site.yaml, or where the
-# environment variable STACKENV_SITE_CONFIG names it. What is changed below `conda` holds once the modules of
-# conda installations are built again: eb --hooks=$(stackenv site hooks) --module-only --force EASYCONFIG.
+## The site configuration of stackenv. Each key is here, with the value that it has unless you say otherwise.
+## A line with one # is a setting: to change it, remove its #, and that of the sections that it is in. Lines
+## with two are what is said about it. A list replaces the list here, a mapping is merged with the one here,
+## key by key.
+##
+## Look whether it is right: stackenv site check FILE. It is in use as /etc/stackenv/site.yaml, or where the
+## environment variable STACKENV_SITE_CONFIG names it. What is changed below `conda` holds once the modules of
+## conda installations are written again: by eb --hooks=$(stackenv site hooks) --module-only --force
+## EASYCONFIG, or by stackenv site install.
 
 """
 
@@ -32,8 +35,10 @@ def render_first_configuration() -> str:
 
 
 def comment_out(line: str) -> str:
-    """Return `line` as a comment, unless it is one already, is empty, or says the version of the format."""
-    return line if line.lstrip()[:1] in ("", "#") or line.startswith(VERSION) else f"#{line}"
+    """Return `line` with a # in front of a setting, but the version of the format, and two for a comment."""
+    if not line.strip() or line.startswith(VERSION):
+        return line
+    return line.replace("#", "##", 1) if line.lstrip().startswith("#") else f"#{line}"
 
 
 def write_first_configuration(path: Path) -> None:
@@ -46,6 +51,10 @@ def write_first_configuration(path: Path) -> None:
     StackenvError
         When the folder is not there, or refuses.
     """
+    if os.path.lexists(path):
+        raise TakenError(
+            f"{path} is there already: it is left alone", f"stackenv site check {shlex.quote(str(path))}"
+        )
     if not path.parent.is_dir():
         raise StackenvError(
             f"{path.parent} does not exist; nothing was written", f"mkdir -p {shlex.quote(str(path.parent))}"

@@ -1,37 +1,38 @@
 """The module of a conda installation that EasyBuild has not made: by hand, by Spack, by Ansible.
 
-Does what the hooks do, and takes out again what it has written.
+Does what the hooks do, but for emptying the package cache, and takes out again what it has written. A note in
+its folder says which modulefiles it has written for the installation: without it the folder is of the hooks.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
+import json
 import os
+import shlex
 import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.install import install_files, is_foreign, is_our_mark, opened_for_writing
 from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
-from stackenv.conda.load_test import run_load_test
+from stackenv.conda.load_test import LoadTestReport, run_load_test
 from stackenv.conda.module import LIBEXEC, describe_conda_module, describe_installed_files
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.configuration.site_file import find_configuration_file
-from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, explain, quote_word
+from stackenv.errors import StackenvError, TakenError, UsageError, quote_word
+from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.modulefile.text import render_module
+from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.output import tell
-from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
+from stackenv.site.base import compile_answers, describe_foreign, set_frozen
+from stackenv.site.exchange import exchanged, kept, locked, readable_for_all, staged_folder
 from stackenv.transactions.files import write_file
-from stackenv.transactions.interruption import ignoring_stopping, stopping_at_signals
+from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 
 # The first line of a modulefile that is ours alone, without EasyBuild's part.
 WRITTEN = f"-- {STACKENV_UUID} written by `stackenv site install`"
@@ -39,9 +40,8 @@ BY_HOOKS = (
     "EasyBuild wrote it, with stackenv's hooks; to renew it: eb --hooks=$(stackenv site hooks) --module-only "
     "--force EASYCONFIG"
 )
-LOCK = ".stackenv-install.lock"
-# What there is no lock for: a file system without them, such as Lustre that is mounted so.
-NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+NOTE = f"{LIBEXEC}/site-install.json"
+STAGED = ".stackenv-new"
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,32 @@ class SiteModule:
     configuration: SiteConfiguration
 
     @property
+    def files(self) -> tuple[InstalledFile, ...]:
+        """What is written into the installation."""
+        return describe_installed_files(self.installation, self.configuration.conda)
+
+    @property
+    def outside(self) -> list[Path]:
+        """Where the installation has files of stackenv's outside of its folder, or is to have them."""
+        beside = [Path(file.path) for file in self.files if f"/{LIBEXEC}/" not in file.path]
+        return [*(path for path in beside if not is_foreign(path)), Path(self.root, "conda-meta/frozen")]
+
+    @property
+    def root(self) -> str:
+        """The prefix of the installation."""
+        return self.installation.root
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """What an install does, as sentences."""
-        root, conda = self.installation.root, self.configuration.conda
-        files = describe_installed_files(self.installation, conda)
-        outside = [os.path.relpath(file.path, root) for file in files if LIBEXEC not in file.path]
+        conda = self.configuration.conda
+        outside = [os.path.relpath(path, self.root) for path in self.outside[:-1]]
         shells = ", ".join(conda.load_test.shells)
         steps = [
-            f"write into {root}: the folder {LIBEXEC}, {', '.join(outside)}",
+            f"write into {self.root}: the folder {LIBEXEC}, {', '.join(outside)}",
             "mark base as frozen, where conda knows that (25.5 and later)" if conda.freeze_base else "",
             f"load {self.installation.module} in those shells that are here: {shells}",
             f"write the modulefile {self.modulefile}",
-            f"empty the package cache {root}/pkgs" if conda.empty_package_cache else "",
         ]
         return tuple(filter(None, steps))
 
@@ -91,11 +105,14 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
     InstallationError
         When there is no conda installation at `root`.
     TakenError
-        When there is a modulefile that `stackenv site install` has not written.
+        When there is a modulefile that `stackenv site install` has not written, or the hooks have been there.
+    StackenvError
+        When something cannot be written.
     """
     if name not in CONDA_DISTRIBUTIONS:
         raise UsageError(
-            f"{name} is no software that stackenv knows", f"--name is one of {', '.join(CONDA_DISTRIBUTIONS)}"
+            f"{name} is no name of a conda that stackenv knows: its module is called by the vendor's name",
+            f"--name is one of {', '.join(CONDA_DISTRIBUTIONS)}",
         )
     modulefile = modulefile.absolute()
     if (modulefile.parent.name, modulefile.name) != (name, f"{version}.lua"):
@@ -107,7 +124,11 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
     configuration = load_configuration(file or find_configuration_file(os.environ))
     installation = probe_installation(name, f"{name}/{version}", root)
     require_own(modulefile)
-    return SiteModule(installation, modulefile, configuration)
+    module = SiteModule(installation, modulefile, configuration)
+    if Path(installation.root, LIBEXEC).exists() and not Path(installation.root, NOTE).is_file():
+        raise TakenError(f"{installation.root} has been completed by EasyBuild's hooks already", BY_HOOKS)
+    require_possible(module)
+    return module
 
 
 def require_own(modulefile: Path) -> None:
@@ -116,11 +137,40 @@ def require_own(modulefile: Path) -> None:
         return
     text = modulefile.read_text(encoding="utf-8", errors="replace") if modulefile.is_file() else ""
     if modulefile.is_symlink() or not text.startswith(WRITTEN):
-        by_hooks = STACKENV_UUID in text
+        aside = f"mv {quote_word(modulefile)} {quote_word(f'{modulefile}.old')}"
         raise TakenError(
             f"{modulefile} is not one that `stackenv site install` has written: it is left alone",
-            BY_HOOKS if by_hooks else f"mv {quote_word(modulefile)} {quote_word(f'{modulefile}.old')}",
+            BY_HOOKS if STACKENV_UUID in text else aside,
         )
+
+
+def require_possible(module: SiteModule) -> None:
+    """Raise StackenvError when something would be in the way, or cannot be written, before anything is."""
+    for file in module.files:
+        if not file.yields and is_foreign(Path(file.path)):
+            raise StackenvError(
+                f"{file.path} is there and was not written by stackenv; nothing was changed",
+                "move it away, or its contents into the site configuration's conda.condarc",
+            )
+    inside = [Path(module.root, name) for name in (".", "libexec", LIBEXEC, "condarc.d", "conda-meta")]
+    for folder in (*inside, *module.modulefile.parents):
+        if os.path.lexists(folder) and (
+            not folder.is_dir() or (folder in inside[2:] and folder.is_symlink())
+        ):
+            raise StackenvError(
+                f"{folder} is no folder; nothing was changed", f"ls -ld {quote_word(folder)}; move it away"
+            )
+    there = [folder for folder in inside if folder.is_dir()]
+    require_changeable([*there, next(path for path in module.modulefile.parents if path.is_dir())])
+
+
+def require_changeable(folders: Sequence[Path]) -> None:
+    """Raise StackenvError for one of `folders` that this user cannot write, whatever its mode."""
+    for folder in folders:
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        if read_only or not (os.access(folder, os.W_OK) or folder.stat().st_uid == os.geteuid()):
+            why = "is on a file system that is mounted read-only" if read_only else "cannot be written by you"
+            raise StackenvError(f"{folder} {why}; nothing was changed", f"ls -ld {quote_word(folder)}")
 
 
 def install(module: SiteModule) -> str:
@@ -137,153 +187,101 @@ def install(module: SiteModule) -> str:
     StackenvError
         When something cannot be written, or would be written over.
     """
-    installation, conda = module.installation, module.configuration.conda
+    installation = module.installation
     for warning in validate_condarc(installation, module.configuration, os.environ):
         tell(f"warning: {warning}")
-    require_writable(module)
-    text = module.render()
+    text, root = module.render(), Path(module.root)
     # By a signal the steps are left from the innermost on, each with what it puts back.
-    with stopping_at_signals(), opened_for_writing(installation), locked(installation):
-        with kept(module):
-            for path in install_files(describe_installed_files(installation, conda), conda.templates):
-                tell(f"warning: {describe_foreign(path)}")
-            for settle in (set_frozen, compile_answers):
-                tell_done(settle(installation, conda))
-            tested = run_load_test(text, installation, conda.load_test)
-            for warning in tested.warnings:
-                tell(f"warning: {warning}")
-            # Users have to read it, whatever the umask was when it was first written.
-            write_file(module.modulefile, text, by_umask=True)
-        tell_done(empty_cache(installation, conda))
+    with stopping_at_signals(), opened_for_writing(installation), locked(root), readable_for_all():  # noqa: SIM117
+        with staged_folder(root / STAGED) as staged:
+            write_staged(module, staged)
+            tested = put_in_place(module, staged, text)
+    tell_unreadable(module)
     return str(tested)
 
 
-def tell_done(sentence: str) -> None:
-    """Tell what was done, if anything."""
-    if sentence:
-        tell(sentence)
+def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
+    """Put what is in `staged` in its place, load the modulefile `text`, write it; return how it loaded."""
+    installation, conda = module.installation, module.configuration.conda
+    with exchanged(staged, Path(module.root, LIBEXEC)), kept([*module.outside, module.modulefile]):
+        outside = [file for file in module.files if f"/{LIBEXEC}/" not in file.path]
+        for path in install_files(outside, conda.templates):
+            tell(f"warning: {describe_foreign(path)}")
+        for settle in (set_frozen, compile_answers):
+            done = settle(installation, conda)
+            if done:
+                tell(done)
+        tested = run_load_test(text, installation, conda.load_test)
+        for warning in tested.warnings:
+            tell(f"warning: {warning}")
+        write_file(module.modulefile, text, by_umask=True)
+        # It is complete: from here on nothing is put back.
+        ignore_stopping()
+    return tested
 
 
-def require_writable(module: SiteModule) -> None:
-    """Raise StackenvError when prefix or modulefile cannot be written, before anything is.
-
-    One that its owner has no permission to write can be written: permissions are given, and taken back.
-    """
-    root, folder = Path(module.installation.root), module.modulefile.parent
-    above = next(path for path in (folder, *folder.parents) if path.exists())
-    lacking = (
-        [root] if not is_changeable(root) else [above] if not os.access(above, os.W_OK | os.X_OK) else []
-    )
-    for path in lacking:
-        raise StackenvError(
-            f"{path} cannot be written; nothing was changed",
-            f"ls -ld {path}; df {path}; type it as its owner",
-        )
+def write_staged(module: SiteModule, staged: Path) -> None:
+    """Write stackenv's folder of the installation to `staged`, with the note of its modulefiles."""
+    final, templates = f"{module.root}/{LIBEXEC}", module.configuration.conda.templates
+    for file in module.files:
+        if file.path.startswith(f"{final}/"):
+            path = f"{staged}{file.path[len(final) :]}"
+            text = render_installed_file(replace(file, path=path), templates)
+            write_file(Path(path), text, file.executable, by_umask=True)
+    modulefiles = dict.fromkeys([*read_note(module.root), str(module.modulefile)])
+    write_file(staged / Path(NOTE).name, json.dumps(list(modulefiles)) + "\n", by_umask=True)
 
 
-def is_changeable(folder: Path) -> bool:
-    """Tell whether this user can write `folder`, if need be after a change of its mode."""
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        return False
-    return os.access(folder, os.W_OK) or folder.stat().st_uid == os.geteuid()
-
-
-@contextlib.contextmanager
-def locked(installation: CondaInstallation) -> Iterator[None]:
-    """Keep others from installing into the same installation within the block.
-
-    Raises
-    ------
-    BusyError
-        When somebody does already.
-    """
-    path = Path(installation.root, LOCK)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def read_note(root: str) -> list[str]:
+    """Return the modulefiles that `site install` has written for the installation and are still there."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(
-                f"another `stackenv site install` or `uninstall` is at work on {installation.root}; nothing "
-                "was changed",
-                "wait until it is done, and type the same again",
-            ) from error
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-        try:
-            yield
-        finally:
-            # While it is held: nobody else has it, for nobody waits.
-            path.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
+        noted = json.loads(Path(root, NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [str(path) for path in noted if os.path.lexists(str(path))] if isinstance(noted, list) else []
 
 
-@contextlib.contextmanager
-def kept(module: SiteModule) -> Iterator[None]:
-    """When the block fails, also by a signal, put back what was in the places of stackenv's files."""
-    root = Path(module.installation.root)
-    places = list_places(module.installation, module.configuration)
-    with tempfile.TemporaryDirectory(prefix="stackenv-install-") as folder:
-        for number, place in enumerate(places):
-            copy(place, Path(folder, str(number)))
-        was_there = [folder for folder in (root / "libexec", root / "condarc.d") if folder.is_dir()]
-        try:
-            yield
-        except BaseException:
-            with ignoring_stopping():
-                for number, place in enumerate(places):
-                    remove(place)
-                    copy(Path(folder, str(number)), place)
-                remove_empty(root, was_there)
-            raise
-
-
-def list_places(installation: CondaInstallation, configuration: SiteConfiguration) -> list[Path]:
-    """Return where stackenv writes into an installation: its folder, and files of its own outside."""
-    root = Path(installation.root)
-    files = describe_installed_files(installation, configuration.conda)
-    beside = [Path(file.path) for file in files if LIBEXEC not in file.path]
-    return [root / LIBEXEC, *(path for path in beside if not is_foreign(path)), root / "conda-meta/frozen"]
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy the file or folder `source`, if it is there, to `target`."""
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
-    elif source.is_file():
-        shutil.copy2(source, target)
-
-
-def remove(place: Path) -> None:
-    """Remove the file or folder `place`, if it is there."""
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
-
-
-def remove_empty(root: Path, kept_folders: list[Path]) -> None:
-    """Remove the folders that stackenv has made in `root`, where nothing is left in them."""
-    for folder in (root / "libexec", root / "condarc.d"):
-        if folder not in kept_folders and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+def tell_unreadable(module: SiteModule) -> None:
+    """Tell of folders that keep users from what was written, as another's umask has made them."""
+    places = (
+        Path(module.root, LIBEXEC, "condabin"),
+        Path(module.root, "condarc.d"),
+        module.modulefile.parent,
+    )
+    folders = dict.fromkeys(parent for place in places for parent in (place, *place.parents))
+    closed = [str(folder) for folder in folders if folder.stat().st_mode & 0o005 != 0o005]
+    if closed:
+        tell(f"warning: users cannot enter {', '.join(closed)}; to let them: chmod a+rx {shlex.join(closed)}")
 
 
 @dataclass(frozen=True)
 class Uninstallation:
-    """What an uninstall takes away: the modulefile, and stackenv's files in the installation."""
+    """What an uninstall takes away: the modulefile, and with the last one stackenv's files.
 
+    Parameters
+    ----------
+    places
+        In the installation; none while it has another module.
+    others
+        The modulefiles of these.
+    """
+
+    root: Path
     installation: CondaInstallation
     modulefile: Path
     places: tuple[Path, ...]
+    others: tuple[str, ...]
 
     @property
     def steps(self) -> tuple[str, ...]:
         """What it does, as sentences."""
-        paths = (*([self.modulefile] if self.modulefile.exists() else []), *self.places)
-        return tuple(f"remove {path}" for path in paths)
+        left = (
+            [f"leave {self.root} as it is, for {', '.join(self.others)} leads there too"]
+            if self.others
+            else []
+        )
+        removed = (f"remove {path}" for path in (self.modulefile, *self.places))
+        return (*removed, *left)
 
     def carry_out(self) -> None:
         """Remove the modulefile first, so that nobody loads it any more, and then the rest.
@@ -293,15 +291,20 @@ class Uninstallation:
         BusyError
             When another one is at work on this installation.
         """
-        root = Path(self.installation.root)
-        with opened_for_writing(self.installation), locked(self.installation):
+        with opened_for_writing(self.installation), locked(self.root):
             self.modulefile.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                # A folder of modules without any is none that anybody looks for.
-                self.modulefile.parent.rmdir()
+            if self.others:
+                write_file(self.root / NOTE, json.dumps(list(self.others)) + "\n")
             for place in self.places:
-                remove(place)
-            remove_empty(root, [])
+                if place.is_dir():
+                    shutil.rmtree(place)
+                else:
+                    place.unlink(missing_ok=True)
+            emptied = [self.modulefile.parent]
+            emptied += [] if self.others else [self.root / "libexec", self.root / "condarc.d"]
+            for folder in emptied:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
 
 
 def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Uninstallation:
@@ -312,36 +315,22 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
     TakenError
         When the modulefile is not one that `stackenv site install` has written.
     StackenvError
-        When it leads to another installation, or nothing of stackenv's is there.
+        When it has not written that for this installation, or cannot change it.
     """
     root, modulefile = check_root(root), modulefile.absolute()
     require_own(modulefile)
+    noted = read_note(root)
+    if str(modulefile) not in noted:
+        hint = f"its modulefiles: {', '.join(noted)}" if noted else ""
+        raise StackenvError(
+            f"`stackenv site install` has not written {modulefile} for {root}; nothing was changed", hint
+        )
+    require_changeable([Path(root), modulefile.parent])
     name = f"{modulefile.parent.name}/{modulefile.stem}"
     installation = CondaInstallation(modulefile.parent.name, name, root)
-    if modulefile.exists():
-        require_leads_to(modulefile, root)
     configuration = load_configuration(file or find_configuration_file(os.environ))
-    places = [place for place in list_places(installation, configuration) if is_ours(place)]
-    if not places and not modulefile.exists():
-        raise StackenvError(f"nothing of stackenv is in {root}, and {modulefile} is not there")
-    return Uninstallation(installation, modulefile, tuple(places))
-
-
-def require_leads_to(modulefile: Path, root: str) -> None:
-    """Raise StackenvError when `modulefile` is the module of another installation than that at `root`."""
-    try:
-        text = modulefile.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise StackenvError(f"{modulefile} cannot be read: {explain(error)}") from error
-    if f"local root = {quote_lua(root)}" not in text:
-        raise StackenvError(
-            f"{modulefile} leads to another installation than {root}; nothing was changed",
-            f"grep 'local root' {quote_word(modulefile)}",
-        )
-
-
-def is_ours(place: Path) -> bool:
-    """Tell whether `place` is there and stackenv's."""
-    if place.name == "frozen":
-        return is_our_mark(place)
-    return place.exists()
+    module = SiteModule(installation, modulefile, configuration)
+    others = tuple(path for path in noted if path != str(modulefile))
+    own = [path for path in module.outside if (is_our_mark(path) if path.name == "frozen" else path.exists())]
+    places = () if others else (Path(root, LIBEXEC), *own)
+    return Uninstallation(Path(root), installation, modulefile, places, others)

@@ -74,7 +74,7 @@ def find_project_environment(account: Account) -> Iterator[Finding]:
         yield report_modules_hidden(prefix, hiding, project, account)
 
 
-def find_environment(account: Account) -> tuple[Path, Path] | None:
+def locate_environment(account: Account) -> tuple[Path, Path] | None:
     """Return the folder of the project that the account's folder is in and its environment; None without.
 
     One of stackenv's is looked at with its module.
