@@ -149,7 +149,7 @@ def hooks() -> None:
 def install(
     name: str, version: str, root: str, modulefile: Path, configuration: Path | None, dry_run: bool
 ) -> None:
-    """Write the module of a conda that EasyBuild has not installed.
+    """Write the module of a conda without EasyBuild.
 
     Of one that was installed by hand, by Spack or by Ansible. It does what the hooks do: it writes stackenv's
     files into the installation, loads the new modulefile in each shell, and then writes it; but it leaves the
@@ -180,7 +180,7 @@ def install(
 @configuration_option
 @dry_run_option
 def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: bool) -> None:
-    """Take out what `stackenv site install` has written, and nothing else.
+    """Take out what site install has written.
 
     The installation stays. While another modulefile leads to it, only this one is removed. Sessions and jobs
     that have the module loaded can then neither use it nor unload it: hide it first, and wait for them.

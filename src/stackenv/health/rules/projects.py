@@ -51,7 +51,7 @@ def find_project_environment(account: Account) -> Iterator[Finding]:
 
     Nothing is started where the two have no package in common.
     """
-    found = find_environment(account)
+    found = locate_environment(account)
     if found is None:
         return
     project, prefix = found
