@@ -414,7 +414,18 @@ def list_uninstalled(words):
         # Short options without a value may come before another in one word.
         short = "" if word.startswith("--") else word[1:].lstrip("yqvh")
         if short.startswith("r") or word.startswith("--req"):
-            yield from read_lines(short[1:] or word.partition("=")[2] or next(rest, ""))
+            yield from list_required(short[1:] or word.partition("=")[2] or next(rest, ""))
+
+
+def list_required(file, outer=()):
+    """Yield the lines of the requirements in `file`, and in those that it names, relative to its folder."""
+    for line in read_lines(file):
+        words = line.replace("--requirement=", "-r").replace("--requirement", "-r").split() + [""]
+        if not words[0].startswith("-r"):
+            yield line
+        elif file not in outer:
+            nested = os.path.join(os.path.dirname(file), words[0][2:] or words[1])
+            yield from list_required(nested, outer + (file,))
 
 
 def read_lines(file):

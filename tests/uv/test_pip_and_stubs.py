@@ -18,6 +18,8 @@ REFUSED = (
     ("pip uninstall -y -r named.txt", "numpy 1.25.1"),
     ("pip uninstall -yqr named.txt six", "numpy 1.25.1"),
     ("pip uninstall -y --requirement=named.txt", "numpy 1.25.1"),
+    ("pip uninstall -y -r folder/outer.txt", "numpy 1.25.1"),
+    ("pip uninstall -y -r folder/long.txt", "packaging 23.1"),
     ("pip --python venvs/it-1.0 uninstall -y numpy", "numpy 1.25.1"),
 )
 
@@ -30,6 +32,14 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
         user = make_user(folder, one_stack)
         made = user.stackenv("create", "it", "six", load=[one_stack.bundle_module])
         assert made.returncode == 0, made.stderr
+        (user.home / "folder").mkdir()
+        (user.home / "folder/outer.txt").write_text("six\n-r inner.txt\n")
+        (user.home / "folder/inner.txt").write_text(
+            "-router.txt\n-r outer.txt\n --requirement=../named.txt\n"
+        )
+        (user.home / "folder/long.txt").write_text("--requirement  more.txt # of a comment\n")
+        (user.home / "folder/more.txt").write_text("-rmost.txt\n")
+        (user.home / "folder/most.txt").write_text("packaging\n")
         (user.home / "named.txt").write_text("# packages\nsix\n  NUMPY==1.25.1 ; python_version > '3'\n")
 
     return make_user(make_once(tmp_path_factory, "pip-and-stubs", make), one_stack)

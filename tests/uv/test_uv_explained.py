@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from stacked import Stack
@@ -61,10 +62,15 @@ EXPLAINED = (
 LEFT_ALONE = (
     ("uv pip install missing", 1),
     ("uv pip install missing wants-numpy-two", 1),
-    ("uv pip install 'numpy<1.25.1' wants-numpy-two", 1),
     # Of an index that cannot be reached.
-    ("env -u UV_CONFIG_FILE uv pip install --index-url http://127.0.0.1:9/ --no-cache missing", 2),
-    ("env -u UV_CONFIG_FILE uv pip install --offline --index-url http://127.0.0.1:9/ missing numpy", 1),
+    (
+        "env -u UV_CONFIG_FILE UV_OFFLINE=0 uv pip install --index-url http://127.0.0.1:9/ --no-cache missing",
+        2,
+    ),
+    (
+        "env -u UV_CONFIG_FILE UV_OFFLINE=0 uv pip install --offline --index-url http://127.0.0.1:9/ missing numpy",
+        1,
+    ),
     ("uv pip install --no-such-option six", 2),
     ("uv pip install -r - <two.txt", 1),
     ("uv pip install -r <(cat two.txt)", 1),
@@ -102,11 +108,14 @@ def read_own(said: str) -> list[str]:
 
 
 def list_stubs(owner: User) -> list[str]:
-    return sorted(
-        path.parent.name.partition("-")[0]
-        for path in (owner.home / "venvs/it-1.0").glob("lib/python3*/site-packages/*.dist-info/INSTALLER")
-        if path.read_text() == "stackenv\n"
-    )
+    return sorted({path.parent.name.partition("-")[0] for path in read_stubs(owner)})
+
+
+def read_stubs(owner: User) -> dict[Path, tuple[bytes, int]]:
+    """Return the files of the stubs, with their contents and modes."""
+    installers = (owner.home / "venvs/it-1.0").glob("lib/python3*/site-packages/*.dist-info/INSTALLER")
+    stubs = [path.parent for path in installers if path.read_text() == "stackenv\n"]
+    return {f: (f.read_bytes(), f.stat().st_mode) for stub in stubs for f in stub.iterdir()}
 
 
 def explain(owner: User, package: str) -> str:
@@ -178,29 +187,100 @@ uv pip uninstall -q six
     ], done.stderr
 
 
+BACK = (
+    "stackenv: {} of the packages that uv has removed came with the modules of it/1.0, and still do; hint: "
+    "to install another version over one, type first: stackenv edit it/1.0 --allow-shadow PACKAGE\n"
+)
 LOST = (
     "stackenv: uv no longer sees all packages of the modules of it/1.0, and may install generic builds over "
     "them; hint: stackenv edit it/1.0 --refresh\n"
 )
 
 
+# What may take stubs away; and which lines of files it reads.
+TAKING = (
+    "uv pip sync -q six.txt",
+    "uv pip sync -q --link-mode copy --index-strategy first-index --python-version 3.11 six.txt",
+    "uv pip sync -q only.txt",
+    "cd configuration; uv --directory .. pip sync -q six.txt",
+    "echo six | uv pip sync -q -",
+    "uv pip install -q --exact six",
+    "uv pip freeze -q | grep -v six | uv pip uninstall -q -r -",
+    "uv pip uninstall -q --requirements outer.txt",
+)
+
+
 @pytest.mark.parametrize("uv", UVS)
-def test_sync_leaves_the_stubs_or_says_that_they_are_gone(owner: User, uv: str) -> None:
-    kept = "uv pip install -q wants-numpy-two --no-deps; uv pip sync -q six.txt; uv pip freeze"
-    done = in_environment(owner, uv, kept)
-    assert done.stdout.splitlines() == ["numpy==1.25.1", "packaging==23.1", "six==1.17.0"]
-    assert read_own(done.stderr) == []
-    for command in (
-        "echo six | uv pip sync -q -",
-        "uv pip install -q --exact six",
-        "uv pip freeze -q | uv pip uninstall -q -r -",
-    ):
-        done = in_environment(owner, uv, command)
-        assert (done.returncode, done.stderr) == (0, LOST), command
-        assert list_stubs(owner) == []
-        assert owner.stackenv("edit", "it", "--refresh").returncode == 0
-        assert list_stubs(owner) == ["numpy", "packaging"]
-    # uv does not take away everything for an empty file, and must not for the stubs beside it.
+def test_what_takes_stubs_away_leaves_them_as_they_were(owner: User, uv: str) -> None:
+    (owner.home / "only.txt").write_text("-r six.txt\n")
+    (owner.home / "outer.txt").write_text("wants-numpy-two\n-r inner.txt\n")
+    (owner.home / "inner.txt").write_text("numpy\npackaging\n")
+    before = read_stubs(owner)
+    script = "uv pip install -q --no-deps wants-numpy-two six"
+    script = "\n".join(
+        f"{script}; ({command}); echo $? >&2; uv pip freeze; echo END >&2" for command in TAKING
+    )
+    done = in_environment(owner, uv, f"umask 077\n{script}")
+    assert done.stdout.splitlines() == ["numpy==1.25.1", "packaging==23.1", "six==1.17.0"] * len(TAKING)
+    for said, command in zip(done.stderr.split("END\n"), TAKING):
+        assert (read_own(said), "\n0\n" in said) == ([BACK.format(2).rstrip()], True), command
+    assert read_stubs(owner) == before
+    assert not list((owner.home / "venvs/it-1.0/stackenv").glob("stubs.*"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_takes_stubs_away_by_each_shell(owner: User, shell: str) -> None:
+    done = in_environment(
+        owner, "newest", f"{shell} $BIN_UV pip sync -q six.txt; uv pip sync --dry-run six.txt"
+    )
+    assert read_own(done.stderr) == [BACK.format(2).rstrip()] and list_stubs(owner) == ["numpy", "packaging"]
+
+
+@pytest.mark.parametrize("program", ["cp", "mv"])
+def test_stubs_that_a_failing_program_does_not_bring_back(owner: User, program: str) -> None:
+    (owner.home / "failing").mkdir(exist_ok=True)
+    file = owner.home / "failing" / program
+    file.write_text("#!/bin/sh\nexit 1\n")
+    file.chmod(0o755)
+    done = in_environment(owner, "newest", "PATH=~/failing:$PATH uv pip sync -q six.txt")
+    file.unlink()
+    assert (done.returncode, done.stderr, list_stubs(owner)) == (0, LOST, [])
+    assert not list((owner.home / "venvs/it-1.0/stackenv").glob("stubs.*"))
+    assert owner.stackenv("edit", "it", "--refresh").returncode == 0
+    assert list_stubs(owner) == ["numpy", "packaging"]
+
+
+def test_the_copy_of_a_killed_one_goes(owner: User) -> None:
+    kept = owner.home / "venvs/it-1.0/stackenv"
+    # No process has this number.
+    (kept / "stubs.4194305/numpy-1.dist-info").mkdir(parents=True)
+    done = in_environment(
+        owner, "newest", f"mkdir {kept}/stubs.$$; uv pip sync -q six.txt; ls -d {kept}/stubs.*"
+    )
+    assert read_own(done.stderr) == [BACK.format(2).rstrip()]
+    (left,) = done.stdout.split()
+    assert left != f"{kept}/stubs.4194305"
+    (owner.home / left).rmdir()
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_a_numpy_of_the_users_own_is_not_replaced_by_sync(owner: User, uv: str) -> None:
+    """Allowed, installed, and forbidden again: no stub is there, and none comes with another's numpy."""
+    assert owner.stackenv("edit", "it", "--allow-shadow", "numpy").returncode == 0
+    in_environment(owner, uv, "uv pip install -q numpy==2.1.1")
+    assert owner.stackenv("edit", "it", "--forbid-shadow", "numpy").returncode == 0
+    done = in_environment(owner, uv, "uv pip freeze; uv pip sync -q six.txt; uv pip freeze")
+    assert done.stdout.splitlines() == [
+        *("numpy==2.1.1", "packaging==23.1", "six==1.17.0"),
+        *("packaging==23.1", "six==1.17.0"),
+    ]
+    assert read_own(done.stderr) == [BACK.format(1).rstrip()]
+    assert owner.stackenv("edit", "it", "--refresh").returncode == 0
+    assert list_stubs(owner) == ["numpy", "packaging"]
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_an_empty_file_takes_nothing_away(owner: User, uv: str) -> None:
     for command in (
         "uv pip sync /dev/null",
         "uv pip sync - </dev/null",
@@ -208,7 +288,19 @@ def test_sync_leaves_the_stubs_or_says_that_they_are_gone(owner: User, uv: str) 
     ):
         done = in_environment(owner, uv, f"uv pip install -q six; {command}; uv pip freeze")
         assert done.stdout.splitlines() == ["numpy==1.25.1", "packaging==23.1", "six==1.17.0"], command
-        assert "No requirements found" in done.stderr
+        assert "No requirements found" in done.stderr and read_own(done.stderr) == []
+
+
+@pytest.mark.parametrize("uv", UVS)
+def test_a_version_that_is_nowhere_is_still_of_a_module(owner: User, uv: str) -> None:
+    """As after an update of the module that the environment does not know of yet."""
+    said = (
+        f"stackenv: it/1.0 keeps the versions of the modules: numpy 1.25.1 ({owner.stack.bundle_module}); "
+        "whether a module has changed since: stackenv check it/1.0"
+    )
+    for words in ("numpy==1.25.2", "'numpy<1.25.1' wants-numpy-two"):
+        done = in_environment(owner, uv, f"uv pip install {words}")
+        assert (done.returncode, read_own(done.stderr)) == (1, [said]), done.stderr
 
 
 @pytest.mark.parametrize("uv", UVS)

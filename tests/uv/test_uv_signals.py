@@ -87,6 +87,25 @@ def test_a_signal_to_the_script_alone_ends_uv(
     assert_ended(connection)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_signal_amid_sync_leaves_the_stubs(owner: User, tmp_path: Path, shell: str) -> None:
+    """By a stand-in for uv that has taken one away and waits, which the real one does not do long."""
+    stub, *_ = (owner.home / "venvs/it-1.0").glob("lib/python3*/site-packages/numpy-*.dist-info")
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\nrm -r '{stub}'\necho gone\nexec sleep 300\n")
+    uv.chmod(0o755)
+    prefix = owner.home / "venvs/it-1.0"
+    environ = {**owner.environ, "VIRTUAL_ENV": str(prefix), "PATH": f"{prefix}/bin:{tmp_path}:/usr/bin:/bin"}
+    process = subprocess.Popen(
+        [shell, f"{prefix}/bin/uv", "pip", "sync", "r.txt"], env=environ, stdout=subprocess.PIPE, cwd=tmp_path
+    )
+    assert process.stdout is not None and process.stdout.readline() == b"gone\n" and not stub.exists()
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    assert (stub / "METADATA").exists() and not list((prefix / "stackenv").glob("stubs.*"))
+
+
 def test_a_signal_that_is_ignored_stays_ignored(owner: User, index: socket.socket) -> None:
     environ = environment(owner, index)
     process = subprocess.Popen(

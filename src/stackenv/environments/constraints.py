@@ -10,7 +10,6 @@ from stackenv.modulefile import InstalledFile
 from stackenv.record import FOLDER, Record
 
 CONSTRAINTS_FILE = f"{FOLDER}/constraints.txt"
-STUBS_FILE = f"{FOLDER}/stubs.txt"
 UV = "bin/uv"
 # The commands of pip that take constraints; `lock` is pip 25.1's.
 PIP_COMMANDS = ("download", "wheel", "lock", "install")
@@ -21,12 +20,7 @@ def constraints_url(record: Record) -> str:
 
     With an empty host: a uv of 2025 finds no file behind `file:/`. Empty when `record` holds nothing.
     """
-    return locate(record, CONSTRAINTS_FILE) if record.pinned else ""
-
-
-def locate(record: Record, file: str) -> str:
-    """Return the URL of `file`, a path in the environment of `record`."""
-    return f"file://{quote(f'{record.path}/{file}')}"
+    return f"file://{quote(f'{record.path}/{CONSTRAINTS_FILE}')}" if record.pinned else ""
 
 
 def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
@@ -52,7 +46,6 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
             loss="pip may install into ~/.local, or put other versions over those of the modules",
         ),
         describe_uv(record),
-        *describe_stubs_list(record),
     )
 
 
@@ -72,21 +65,12 @@ def describe_constraints(record: Record) -> str:
     )
 
 
-def describe_stubs_list(record: Record) -> tuple[InstalledFile, ...]:
-    """Return the file that names the stubs as requirements, for `uv pip sync`; none without any."""
-    lines = [f"{stub.name}=={stub.version}\n" for stub in record.stubs]
-    loss = "`uv pip sync` takes away what tells uv of the packages of the modules"
-    text = f"# {STACKENV_UUID}\n" + "".join(lines)
-    return (InstalledFile(f"{record.path}/{STUBS_FILE}", text=text, loss=loss),) if lines else ()
-
-
 def describe_uv(record: Record) -> InstalledFile:
     """Return the `uv` that hands the constraints to the user's own, or refuses what a packed one cannot."""
     values = {
         "NAME": record.full_name,
         "FOLDER": f"{record.path}/{FOLDER}",
         "CONSTRAINTS": constraints_url(record),
-        "STUBS": locate(record, STUBS_FILE) if record.stubs else "",
     }
     loss = "uv may replace packages of the modules"
     return InstalledFile(f"{record.path}/{UV}", "libexec/uv", values=values, executable=True, loss=loss)

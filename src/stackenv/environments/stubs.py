@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from stackenv.configuration.settings import PersonalSettings
-from stackenv.environments.constraints import STUBS_FILE
 from stackenv.environments.own_packages import (
     LIBRARIES,
     STUB_INSTALLER,
@@ -259,8 +258,7 @@ def plan_stub_removal(record: Record, kept: Collection[str] = ()) -> tuple[Chang
     """Return the changes that take the stubs out of the venv of `record`, but the folders called `kept`."""
     folders = [folder for folder in list_stubs(Path(record.path)) if folder.name not in kept]
     files = [path for folder in folders for path in list_files(folder)]
-    unlisted = () if record.stubs else (RemoveFile(f"{record.path}/{STUBS_FILE}"),)
-    return (*map(RemoveFile, files), *(RemoveFolder(str(folder)) for folder in folders), *unlisted)
+    return (*map(RemoveFile, files), *(RemoveFolder(str(folder)) for folder in folders))
 
 
 def list_files(folder: Path) -> list[str]:
