@@ -63,14 +63,8 @@ LEFT_ALONE = (
     ("uv pip install missing", 1),
     ("uv pip install missing wants-numpy-two", 1),
     # Of an index that cannot be reached.
-    (
-        "env -u UV_CONFIG_FILE UV_OFFLINE=0 uv pip install --index-url http://127.0.0.1:9/ --no-cache missing",
-        2,
-    ),
-    (
-        "env -u UV_CONFIG_FILE UV_OFFLINE=0 uv pip install --offline --index-url http://127.0.0.1:9/ missing numpy",
-        1,
-    ),
+    ("env -u UV_CONFIG_FILE uv pip install --index-url http://127.0.0.1:9/ --no-cache missing", 2),
+    ("env -u UV_CONFIG_FILE uv pip install --offline --index-url http://127.0.0.1:9/ missing numpy", 1),
     ("uv pip install --no-such-option six", 2),
     ("uv pip install -r - <two.txt", 1),
     ("uv pip install -r <(cat two.txt)", 1),
@@ -95,7 +89,9 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
         "UV_FIND_LINKS": find_links,
         "UV_CONFIG_FILE": f"{user.home}/configuration/uv.toml",
     }
-    return User(user.home, {**environ, "UV_PYTHON_DOWNLOADS": "never", "UV_HTTP_RETRIES": "0"}, one_stack)
+    # One index that cannot be reached is asked.
+    asking = {"UV_OFFLINE": "0", "UV_HTTP_RETRIES": "0"}
+    return User(user.home, {**environ, "UV_PYTHON_DOWNLOADS": "never", **asking}, one_stack)
 
 
 def in_environment(owner: User, uv: str, script: str, **changes: str) -> subprocess.CompletedProcess[str]:
