@@ -99,6 +99,7 @@ NOT_SHOWN = {
     "nothing-held": "they bring none that is held",
     "user": "turned off; on again: stackenv edit {name} --stubs",
     "site": "the site configuration turns it off (personal.stubs)",
+    "left-out": "the site configuration leaves them out (personal.stubs_leave_out)",
     "no-record": "an older stackenv made it, or uv can take none of them; stackenv edit {name} --refresh",
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.carried import (
     BY_SITE,
     BY_USER,
@@ -24,13 +25,15 @@ from stackenv.environments.context import Context
 from stackenv.environments.own_packages import name_stub_folder, read_own_packages
 from stackenv.environments.stack import load_stack
 from stackenv.environments.store import DEPENDS_ON, StoredModule
-from stackenv.environments.stubs import list_stubs
+from stackenv.environments.stubs import is_left_out, list_stubs
 from stackenv.errors import StackenvError
 from stackenv.lmod.bindings import Lmod
 from stackenv.record import Package, Platform, Python, Record
 
 # Why uv sees nothing of the modules, beside what is in stackenv.environments.carried: they bring none held.
 NOTHING_HELD = "nothing-held"
+# Or the site wants no stub of any that is.
+LEFT_OUT = "left-out"
 # As `stackenv.modulefile` writes them; a name of a module has no quote and no backslash.
 DESCRIPTION = re.compile(r'^ *whatis\("Description: ([^"\\]*)"\)$', re.MULTILINE)
 
@@ -106,7 +109,8 @@ class ShownPackages:
     recorded
         How many it should see, but for those that the environment has itself.
     reason
-        Why it sees none: conda, no-pth, no-modules, nothing-held, user, site or no-record; else empty.
+        Why it sees none: conda, no-pth, no-modules, nothing-held, user, site, left-out or no-record;
+        else empty.
     """
 
     packages: tuple[str, ...]
@@ -215,10 +219,7 @@ def describe_carrying(record: Record, context: Context, believed: bool) -> Carri
 
 def describe_shown(record: Record, packages: tuple[Package, ...], context: Context) -> ShownPackages:
     """Return what uv sees of the modules of `record` in its environment, which has `packages` itself."""
-    reason = find_reason_unshown(record)
-    if reason == BY_SITE and context.configuration.personal.stubs:
-        # By now the site allows it.
-        reason = NO_RECORD
+    reason = find_reason_unshown(record, context.configuration.personal)
     own = {canonicalize_name(package.name) for package in packages}
     wanted = [stub for stub in record.stubs if canonicalize_name(stub.name) not in own]
     # They are in the image, as they were packed.
@@ -227,8 +228,12 @@ def describe_shown(record: Record, packages: tuple[Package, ...], context: Conte
     return ShownPackages(tuple(shown), len(wanted), reason)
 
 
-def find_reason_unshown(record: Record) -> str:
-    """Return why uv sees nothing of the modules in the environment of `record`; empty where it is to."""
+def find_reason_unshown(record: Record, settings: PersonalSettings) -> str:
+    """Return why uv sees nothing of the modules in the environment of `record`; empty where it is to.
+
+    By the `settings` of now, with which a refresh would be made.
+    """
+    nothing = not record.stubs
     reasons = {
         CONDA: record.kind != "venv",
         # First what --stubs does not change.
@@ -236,9 +241,10 @@ def find_reason_unshown(record: Record) -> str:
         NO_MODULES: not record.modules,
         NOTHING_HELD: not record.pinned,
         BY_USER: record.stubs_off == "user",
-        BY_SITE: record.stubs_off == "site",
+        BY_SITE: nothing and not settings.stubs,
+        LEFT_OUT: nothing and all(is_left_out(name, settings) for name, _, _ in record.pinned),
         # An older stackenv made it, or there is none that uv can take.
-        NO_RECORD: not record.stubs,
+        NO_RECORD: nothing,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 

@@ -98,6 +98,16 @@ def require_writable(prefix: str) -> None:
             )
 
 
+def require_changeable(changes: Iterable[Change]) -> None:
+    """Raise StackenvError when a folder in which `changes` are to be made cannot be written."""
+    for folder in dict.fromkeys(Path(change.path).parent for change in changes):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise StackenvError(
+                f"{there} cannot be written; nothing was changed", f"ls -ld {shlex.quote(str(there))}"
+            )
+
+
 def plan_environment_files(record: Record, modulefile: Path, restacked: bool = False) -> tuple[Change, ...]:
     """Return the changes that bring files, record and modulefile in line with `record`.
 
@@ -117,6 +127,7 @@ def plan_environment_files(record: Record, modulefile: Path, restacked: bool = F
     for sentence in told:
         tell(sentence)
     stubs = (plan_stubs if restacked else plan_kept_stubs)(record, own)
+    require_changeable(stubs)
     return (
         *Together.of(record.path, stubs),
         *kept,

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, PathDistribution
@@ -34,6 +35,8 @@ STUB_INSTALLER = "stackenv\n"
 STUB_FILES = frozenset({"METADATA", "WHEEL", "top_level.txt", "entry_points.txt", "INSTALLER", "RECORD"})
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
+# More than any file of a package's metadata has; some list tens of thousands of files.
+LARGEST = 1 << 26
 # Where Python has packages, and those with code for one platform alone.
 LIBRARIES = ("lib", "lib64")
 # The name in the path of a distribution's metadata.
@@ -51,11 +54,11 @@ class InstalledDistribution(PathDistribution):
 
     def read_text(self, filename: str | os.PathLike[str]) -> str | None:
         """Return the text of one file of the metadata; None when there is no such file."""
-        try:
-            return (self.place / filename).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+        found = read_plain(self.place / filename)
+        if found is None:
             # "" is the metadata itself where that is a file: without it there is none, and nothing raised.
             return None if filename else ""
+        return found.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
     @functools.cached_property
     def metadata(self) -> PackageMetadata:
@@ -105,30 +108,34 @@ class LinkedDistribution(InstalledDistribution):
 def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]:
     """Return what is in the site-packages at `prefix`, with its metadata, or with the link to its sources.
 
-    Not the stubs of what its modules bring, which are not in it.
+    Not the stubs of what its modules bring, which are not in it, nor links to stubs elsewhere.
     """
     folders = list_package_folders(prefix)
     links = (p for f in folders for p in sorted(f.glob("*.egg-link")) if is_link_to_sources(p))
     return [
-        *((path, InstalledDistribution(path)) for path in list_metadata(prefix) if not is_stub(path)),
+        *((path, InstalledDistribution(path)) for path in list_metadata(prefix) if not says_stub(path)),
         *((path, LinkedDistribution(path)) for path in links),
     ]
 
 
 def is_stub(path: Path) -> bool:
+    """Tell whether `path` is a stub: what is behind a link is of somebody else, who may need it."""
+    return says_stub(path) and not path.is_symlink()
+
+
+def says_stub(path: Path) -> bool:
     """Tell whether the metadata at `path` are stackenv's, of a package that the modules bring.
 
     A purge of old files can have taken the file that says so: then RECORD has its name and hash still, and
     where that is gone too, as nothing but METADATA is read often, the record of the environment has its name.
     """
-    try:
-        return (path / "INSTALLER").read_bytes() == STUB_INSTALLER.encode()
-    except OSError:
-        pass
-    try:
-        return f"/INSTALLER,{hash_text(STUB_INSTALLER)},".encode() in (path / "RECORD").read_bytes()
-    except OSError:
-        return path.suffix == ".dist-info" and is_rest_of_stub(path)
+    installer = read_plain(path / "INSTALLER")
+    if installer is not None:
+        return installer == STUB_INSTALLER.encode()
+    listed = read_plain(path / "RECORD")
+    if listed is not None:
+        return f"/INSTALLER,{hash_text(STUB_INSTALLER)},".encode() in listed
+    return path.suffix == ".dist-info" and is_rest_of_stub(path)
 
 
 def is_rest_of_stub(folder: Path) -> bool:
@@ -154,12 +161,31 @@ def hash_text(text: str) -> str:
     return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
+def read_plain(path: Path, follow: bool = True, largest: int = LARGEST) -> bytes | None:
+    """Return what the file `path` holds; None where there is none, it is no plain file, or too large.
+
+    A pipe is not waited for. Without `follow` a link is no file.
+    """
+    try:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        descriptor = os.open(path, flags)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > largest:
+            return None
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read()
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def is_link_to_sources(path: Path) -> bool:
     """Tell whether the egg-link `path` can be read, and names a folder from the root."""
-    try:
-        return path.read_bytes().startswith(b"/")
-    except OSError:
-        return False
+    return (read_plain(path) or b"").startswith(b"/")
 
 
 def read_site_packages(prefix: Path) -> list[Distribution]:

@@ -9,10 +9,8 @@ Stubs can go once uv sees what is behind an environment.
 from __future__ import annotations
 
 import configparser
-import contextlib
 import os
 import re
-import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -30,12 +28,13 @@ from stackenv.environments.own_packages import (
     is_stub,
     list_package_folders,
     name_stub_folder,
+    read_plain,
     read_site_packages,
+    says_stub,
 )
 from stackenv.modulefile import InstalledFile
 from stackenv.record import Package, Python, Record, Stub
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
-from stackenv.transactions.transaction import read_text
 
 if TYPE_CHECKING:
     from stackenv.environments.stack import Stack
@@ -93,6 +92,14 @@ def list_stubs_of(packages: Iterable[Package], python: Python) -> Iterator[Stub]
                 break
 
 
+def explain_no_stub(packages: Iterable[Package], module: str, python: Python) -> str:
+    """Return why there is no stub of a package that is held: of `packages`, those of its name in `module`."""
+    found = (s for p in packages for s in list_sources(p.location).get(canonicalize_name(p.name), ()))
+    if all(can_be_shown(texts, python) for source in found if (texts := read_source_texts(source))):
+        return f"as its metadata in {module} cannot be read"
+    return f"as Python {python.minor} would find its plugins (entry points) twice"
+
+
 def list_sources(location: str) -> dict[str, list[Path]]:
     """Return where in the folder `location` packages have their metadata, by their canonical names."""
     found: dict[str, list[Path]] = {}
@@ -131,10 +138,10 @@ def read_source_texts(source: Path) -> dict[str, str]:
     if not (source.suffix in (".dist-info", ".egg-info") or source.name == "EGG-INFO"):
         return {}
     if source.is_file():
-        metadata, others = read_plain(source), {}
+        metadata, others = read_source(source), {}
     else:
-        metadata = read_plain(source / "METADATA") or read_plain(source / "PKG-INFO")
-        others = {name: text for name in COPIED if (text := read_plain(source / name))}
+        metadata = read_source(source / "METADATA") or read_source(source / "PKG-INFO")
+        others = {name: text for name in COPIED if (text := read_source(source / name))}
     if not re.search(r"^Name:", metadata, re.M) or not re.search(r"^Version:", metadata, re.M):
         return {}
     if source.suffix != ".dist-info":
@@ -152,18 +159,12 @@ def add_requirements(metadata: str, source: Path) -> str:
     return "\n".join([head.rstrip("\n"), *lines]) + (blank + description if blank else "\n")
 
 
-def read_plain(path: Path) -> str:
-    """Return what the file `path` holds; empty where there is none, and of what is no plain file.
+def read_source(path: Path) -> str:
+    """Return what the file `path` of a module holds; empty where there is none, and of what is no plain file.
 
-    The path may be of a record that others of a project can write: no link leads to what they cannot read.
+    Links are followed, as each file of a Spack view is one: the modules, whose code is run, say where.
     """
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
-            status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
-                return stream.read()
-    return ""
+    return (read_plain(path, largest=LARGEST) or b"").decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def describe_stub_files(record: Record, own: Collection[str]) -> tuple[InstalledFile, ...]:
@@ -227,12 +228,11 @@ def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
     # Each folder is asked once, and not for each of its files.
     may_be = {folder: is_free(folder) for folder in {Path(file.path).parent for file in files}}
     wanted = {file.path: file.text for file in files if may_be[Path(file.path).parent]}
-    new = {path: text for path, text in wanted.items() if read_text(Path(path)) != text}
+    new = {p: text for p, text in wanted.items() if read_plain(Path(p), follow=False) != text.encode()}
     # As what pip installs; `check` finds one that is not as it should be.
     writes = (WriteFile(path, text, synced=False) for path, text in new.items())
     folders = dict.fromkeys(Path(path).parent for path in wanted)
-    there = (path for folder in folders if folder.is_dir() for path in list_files(folder))
-    more = (RemoveFile(path) for path in there if path not in wanted)
+    more = (change for folder in folders for change in plan_emptying(folder, wanted))
     return (*writes, *more, *plan_stub_removal(record, [folder.name for folder in folders]))
 
 
@@ -257,10 +257,31 @@ def is_free(folder: Path) -> bool:
 def plan_stub_removal(record: Record, kept: Collection[str] = ()) -> tuple[Change, ...]:
     """Return the changes that take the stubs out of the venv of `record`, but the folders called `kept`."""
     folders = [folder for folder in list_stubs(Path(record.path)) if folder.name not in kept]
-    files = [path for folder in folders for path in list_files(folder)]
-    return (*map(RemoveFile, files), *(RemoveFolder(str(folder)) for folder in folders))
+    return tuple(
+        change for folder in folders for change in (*plan_emptying(folder), RemoveFolder(str(folder)))
+    )
 
 
-def list_files(folder: Path) -> list[str]:
-    """Return the paths of what is in `folder`, but of folders."""
-    return [str(path) for path in sorted(folder.iterdir()) if not path.is_dir()]
+def plan_emptying(folder: Path, kept: Collection[str] = ()) -> Iterator[Change]:
+    """Yield the changes that take all but the files `kept` out of `folder`; links go, and not what is behind.
+
+    INSTALLER goes last, so that half a stub is known as one.
+    """
+    for path, folders, files in os.walk(folder, topdown=False):
+        links = [name for name in folders if Path(path, name).is_symlink()]
+        for name in sorted((*links, *files), key=lambda name: (name == "INSTALLER", name)):
+            if f"{path}/{name}" not in kept:
+                yield RemoveFile(f"{path}/{name}")
+        if path != str(folder):
+            yield RemoveFolder(path)
+
+
+def list_linked_stubs(record: Record, own: Collection[str]) -> list[Path]:
+    """Return the links in the venv of `record` that lead to stubs elsewhere, or are in the place of one.
+
+    Whose they are is not known: none is written or deleted through them.
+    """
+    named = {name_stub_folder(stub) for stub in record.stubs if canonicalize_name(stub.name) not in own}
+    folders = list_package_folders(Path(record.path))
+    found = (path for folder in folders for path in folder.glob("*.dist-info") if path.is_symlink())
+    return sorted(path for path in found if says_stub(path) or (path.name in named and not path.exists()))

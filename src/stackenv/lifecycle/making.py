@@ -17,7 +17,7 @@ from stackenv.environments.first_start import start_first
 from stackenv.environments.launchers import describe_launchers, describe_replacement
 from stackenv.environments.managed_files import plan_file_rewriting, plan_kept_files
 from stackenv.environments.module import describe_module
-from stackenv.environments.module_update import keep_users_files
+from stackenv.environments.module_update import keep_users_files, require_changeable
 from stackenv.environments.own_packages import read_sources
 from stackenv.environments.places import (
     name_mark,
@@ -182,6 +182,7 @@ class Making:
         record = self.record
         files = keep_users_files(describe_files(record), record.path)
         stubs = plan_first_stubs(record)
+        require_changeable(stubs)
         sentences, kept = plan_kept_files(files, record.path)
         for sentence in sentences:
             tell(sentence)
@@ -202,10 +203,8 @@ class Making:
                 carry_out_change(stub)
 
         undo = () if record.owned else self._plan_undo(files, (*kept, *stubs))
-        written = {Path(stub.path).parent for stub in stubs if isinstance(stub, WriteFile)}
-        shown = f"; show uv {format_count(len(written), 'package')} of the modules" if written else ""
         what = ", ".join((f"the folder {FOLDER}", *listed))
-        step = Step(f"write into {record.path}: {what}{shown}", write, undo)
+        step = Step(f"write into {record.path}: {what}{describe_first_stubs(stubs)}", write, undo)
         if record.kind == "venv":
             return (step,)
         sentence = "capture what its activation does"
@@ -418,6 +417,15 @@ def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = (
 def describe_based(record: Record) -> str:
     """Return the name of `record` and its base modules, for people."""
     return f"{record.full_name} on {', '.join(record.modules)}" if record.modules else record.full_name
+
+
+def describe_first_stubs(changes: Sequence[Change]) -> str:
+    """Return what is said of the `changes` of stubs in an environment that gets its module."""
+    written = {Path(change.path).parent for change in changes if isinstance(change, WriteFile)}
+    folders = (Path(change.path) for change in changes if isinstance(change, RemoveFolder))
+    removed = [folder for folder in folders if folder.parent.name == "site-packages"]
+    shown = f"; show uv {format_count(len(written), 'package')} of the modules" if written else ""
+    return shown + (f"; take {format_count(len(removed), 'stub')} out that it has" if removed else "")
 
 
 def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, ...]:

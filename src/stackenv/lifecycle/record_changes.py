@@ -22,6 +22,7 @@ from stackenv.environments.carried import (
 from stackenv.environments.conda_environment import capture_record, load_conda_stack
 from stackenv.environments.context import Context
 from stackenv.environments.launchers import describe_launchers, describe_replacement
+from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import read_venv
@@ -380,9 +381,7 @@ def describe_differences(before: Record, after: Record) -> list[str]:
     elif before.carry_off != after.carry_off:
         sentences.append(f"carry no modules{why}")
     sentences += describe_launcher_changes(before, after)
-    if before.stubs != after.stubs or before.stubs_off != after.stubs_off:
-        count = format_count(len(after.stubs), "package") if after.stubs else "no package"
-        sentences.append(f"show uv {count} of the modules")
+    sentences += describe_shown_changes(before, after)
     if before.sees_modules != after.sees_modules:
         sentences.append(
             "import from loaded modules" if after.sees_modules else "hide loaded modules' packages"
@@ -396,6 +395,15 @@ def describe_differences(before: Record, after: Record) -> list[str]:
     now = {name for name, _, _ in after.pinned}
     sentences += [f"hold {name} {version} no longer" for name, version, _ in before.pinned if name not in now]
     return sentences
+
+
+def describe_shown_changes(before: Record, after: Record) -> list[str]:
+    """Return what uv is to see of the modules, if that is different; nothing is shown after --no-pth."""
+    if not after.layers or (before.stubs, before.stubs_off) == (after.stubs, after.stubs_off):
+        return []
+    own = {canonicalize_name(package.name) for package in read_own_packages(after)}
+    shown = [stub for stub in after.stubs if canonicalize_name(stub.name) not in own]
+    return [f"show uv {format_count(len(shown), 'package') if shown else 'no package'} of the modules"]
 
 
 def describe_launcher_changes(before: Record, after: Record) -> list[str]:

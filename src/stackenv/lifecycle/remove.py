@@ -20,6 +20,7 @@ from stackenv.environments.module_update import (
     plan_kept_modulefile,
     read_own_record,
     remove_without_journal,
+    require_changeable,
     require_unpacked,
     require_unused,
     see,
@@ -161,13 +162,15 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     """Return how an adopted environment stays: without the files of stackenv."""
     files = describe_files(record)
     notes, kept = plan_kept_files(files, record.path)
+    stubs = plan_stub_removal(record)
+    require_changeable(stubs)
     sentence = (
         f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
         "out of it"
     )
     return "; ".join((sentence, *notes)), (
         *kept,
-        *Together.of(record.path, plan_stub_removal(record)),
+        *Together.of(record.path, stubs),
         *plan_file_removal(files, record.path),
     )
 

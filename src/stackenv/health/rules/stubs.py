@@ -9,7 +9,15 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from stackenv.environments.stubs import is_left_out, list_stubs, plan_stubs, with_stubs
+from stackenv.environments.stubs import (
+    explain_no_stub,
+    is_left_out,
+    list_linked_stubs,
+    list_stubs,
+    plan_stubs,
+    with_stubs,
+)
+from stackenv.errors import quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
 from stackenv.output import shorten_list
@@ -22,6 +30,7 @@ MISSING = (
 )
 CHANGED = "uv reads there what a package needs and brings, and goes wrong by what is not so"
 UNWANTED = "uv and `pip list` name packages that are not there, or in another version"
+LINKED = "uv changes what is behind the link, as of another environment, when it uninstalls such a package"
 
 
 class Faults(NamedTuple):
@@ -33,7 +42,7 @@ class Faults(NamedTuple):
 
 
 def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with the stubs that a refresh would write or take away.
+    """Yield one finding with the stubs that a refresh would write or take away, and one with links to stubs.
 
     Nothing where none is recorded and none is there: an older stackenv made that environment, or uv is to
     see nothing, and `stackenv info` tells. A package of which the modules have another version than is held
@@ -42,6 +51,10 @@ def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
     record, prefix = environment.record, environment.prefix
     if record is None or record.kind != "venv" or record.packed or not prefix.is_dir():
         return
+    own = {str(canonicalize_name(package.name)) for package in environment.packages}
+    linked = list_linked_stubs(record, own)
+    if linked:
+        yield report_links(environment, linked)
     if not (record.stubs or list_stubs(prefix)):
         return
     stack = environment.loaded_stack
@@ -50,7 +63,6 @@ def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
     pinned = stack.pinned(record.allow_shadow, environment.venv.sees_base_packages)
     settings = environment.configuration.personal
     wanted = with_stubs(replace(record, pinned=pinned), stack, settings)
-    own = {str(canonicalize_name(package.name)) for package in environment.packages}
     faults = sort_faults(plan_stubs(wanted, own), list_held_otherwise(record, pinned))
     if any(faults):
         yield report_stubs(environment, faults, wanted, own)
@@ -64,13 +76,36 @@ def list_held_otherwise(record: Record, pinned: Iterable[tuple[str, str, str]]) 
 
 def sort_faults(changes: Collection[Change], others: Collection[str]) -> Faults:
     """Return what the `changes` of a refresh say about stubs, but for the packages `others`."""
-    unwanted = [Path(change.path) for change in changes if isinstance(change, RemoveFolder)]
-    touched = dict.fromkeys(Path(change.path).parent for change in changes)
-    folders = [f for f in touched if f.suffix == ".dist-info" and f not in unwanted]
+    touched = [folder for folder in dict.fromkeys(map(find_stub_folder, changes)) if folder]
+    removed = {Path(change.path) for change in changes if isinstance(change, RemoveFolder)}
+    unwanted = [folder for folder in touched if folder in removed]
+    folders = [folder for folder in touched if folder not in removed]
     missing = [folder for folder in folders if not folder.exists()]
     changed = [folder for folder in folders if folder not in missing]
     return Faults(
         *([f for f in found if split_name(f)[0] not in others] for found in (missing, changed, unwanted))
+    )
+
+
+def find_stub_folder(change: Change) -> Path | None:
+    """Return the folder of the stub that is changed, or of what is changed in it; None of other changes."""
+    path = Path(change.path)
+    # From the inside: the environment itself can have any name.
+    return next((p for p in (path, *path.parents) if p.parent.name == "site-packages"), None)
+
+
+def report_links(environment: CheckedEnvironment, linked: list[Path]) -> Finding:
+    """Return the finding of the links `linked`, which lead to stubs elsewhere, or to nothing."""
+    said = [f"{describe(path)} ({path.readlink()})" for path in linked]
+    rm = " ".join(("rm", *(quote_word(str(path)) for path in linked)))
+    return Finding(
+        "stubs",
+        "warning",
+        f"links in the place of what shows uv the packages of its modules (stubs): {shorten_list(said)}",
+        str(linked[0]),
+        LINKED,
+        f"{rm}; {environment.refresh.sentence}",
+        parts=tuple(said),
     )
 
 
@@ -112,6 +147,8 @@ def describe(folder: Path) -> str:
 
 def explain_unwanted(name: str, environment: CheckedEnvironment, wanted: Record, own: Collection[str]) -> str:
     """Return why there is to be no stub, or not this one, of the package `name`."""
+    if not wanted.layers:
+        return "after --no-pth"
     if wanted.stubs_off:
         return "after --no-stubs" if wanted.stubs_off == "user" else "by the site (personal.stubs)"
     if name in own:
@@ -120,4 +157,9 @@ def explain_unwanted(name: str, environment: CheckedEnvironment, wanted: Record,
         return "beside the right one"
     if is_left_out(name, environment.configuration.personal):
         return "by the site (personal.stubs_leave_out)"
+    held = {str(canonicalize_name(pin[0])): pin[2] for pin in wanted.pinned}
+    stack = environment.loaded_stack
+    if name in held and stack is not None and wanted.python is not None:
+        packages = (p for p in stack.packages if canonicalize_name(p.name) == name)
+        return explain_no_stub(packages, held[name], wanted.python)
     return "of no module"

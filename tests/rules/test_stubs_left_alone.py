@@ -1,0 +1,263 @@
+"""What is in the way of stubs: links, pipes, folders of others; it is left, or said before it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from homes import bring_back, keep_home
+from people import COMMAND, Person, make_person, make_site, make_wheel
+
+from stackenv.environments.own_packages import read_distributions
+
+NUMPY, STACK = "numpy-1.0.dist-info", "tiny_stack-1.0.dist-info"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, list[tuple[Path, Path]]]:
+    """Return a person with two environments on a bundle of two packages, and copies of home and bundle."""
+    folder = tmp_path_factory.mktemp("alone")
+    site = make_site(folder / "site")
+    with zipfile.ZipFile(make_wheel(site.wheels, "numpy", "1.0")) as archive:
+        archive.extractall(site.software / "Bundle/1/lib")
+    person = make_person(folder, site)
+    person.create("it")
+    person.create("other")
+    return person, [(place, keep_home(place)) for place in (person.home, site.software / "Bundle/1")]
+
+
+@pytest.fixture
+def person(origin: tuple[Person, list[tuple[Path, Path]]]) -> Iterator[Person]:
+    """Return the person, with home and bundle as they were made."""
+    person, kept = origin
+    yield person
+    for place, copy in kept:
+        bring_back(place, copy)
+
+
+def find_site(prefix: Path) -> Path:
+    (site,) = prefix.glob("lib/python3*/site-packages")
+    return site
+
+
+def site_of(person: Person, name: str = "it") -> Path:
+    return find_site(person.home / f"venvs/{name}-1.0")
+
+
+def stubs(site: Path) -> list[str]:
+    return sorted(path.name for path in site.glob("*.dist-info"))
+
+
+def check(person: Person, name: str = "it", **changes: str) -> list[dict[str, str]]:
+    return json.loads(person.stackenv("check", name, "--json", status=None, **changes).stdout)
+
+
+def info(person: Person, name: str = "it", **changes: str) -> dict[str, object]:
+    return json.loads(person.stackenv("info", name, "--json", **changes).stdout)["stubs"]
+
+
+def configure(person: Person, text: str) -> dict[str, str]:
+    path = person.home.parent / "site.yaml"
+    path.write_text(f"version: 1\npersonal:\n  {text}\n")
+    return {"STACKENV_SITE_CONFIG": str(path)}
+
+
+@pytest.mark.parametrize("words", [("--refresh",), ("--no-stubs",), ("--allow-shadow", "numpy")])
+def test_nothing_is_changed_behind_a_link(person: Person, words: tuple[str, ...]) -> None:
+    link, other = site_of(person) / NUMPY, site_of(person, "other")
+    shutil.rmtree(link)
+    link.symlink_to(other / NUMPY)
+    (other / NUMPY / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\nSummary: x\n")
+    before = {path.name: path.read_bytes() for path in (other / NUMPY).iterdir()}
+    person.stackenv("edit", "it", *words)
+    assert {path.name: path.read_bytes() for path in (other / NUMPY).iterdir()} == before
+    assert link.is_symlink()
+
+
+def test_a_link_in_the_place_of_a_stub_is_found_and_what_is_said_mends_it(person: Person) -> None:
+    link, other = site_of(person) / NUMPY, site_of(person, "other")
+    shutil.rmtree(link)
+    link.symlink_to(other / NUMPY)
+    assert info(person) == {"packages": ["tiny-stack"], "recorded": 2, "reason": ""}
+    (found,) = check(person)
+    assert (found["rule"], found["level"], found["where"]) == ("stubs", "warning", str(link))
+    assert found["what"].endswith(f"(stubs): numpy 1.0 ({other / NUMPY})")
+    assert found["hint"] == f"rm {link}; stackenv edit it/1.0 --refresh"
+    rm, edit = found["hint"].split("; ")
+    subprocess.run(rm.split(), check=True)
+    person.stackenv(*edit.split()[1:])
+    assert check(person) == [] and stubs(site_of(person)) == [NUMPY, STACK] == stubs(other)
+    assert not link.is_symlink()
+
+
+def test_a_link_to_nothing_in_the_place_of_a_stub_is_found(person: Person) -> None:
+    link = site_of(person) / NUMPY
+    shutil.rmtree(link)
+    link.symlink_to("gone")
+    (found,) = check(person)
+    assert found["what"].endswith("(stubs): numpy 1.0 (gone)") and f"rm {link}" in found["hint"]
+
+
+def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:
+    file, own = site_of(person) / NUMPY / "METADATA", person.home / "own"
+    own.write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(own)
+    assert "not as its module has it: numpy 1.0" in check(person)[0]["what"]
+    person.stackenv("edit", "it", "--refresh")
+    assert not file.is_symlink() and own.is_file() and check(person) == []
+
+
+@pytest.mark.parametrize("words", [("--refresh",), ("--no-stubs",)])
+def test_a_stub_with_more_in_it_goes_or_is_mended_as_a_whole(person: Person, words: tuple[str, ...]) -> None:
+    folder, away = site_of(person) / NUMPY, person.home / "away"
+    away.mkdir()
+    (away / "mine").touch()
+    (folder / "licenses/deep").mkdir(parents=True)
+    (folder / "licenses/deep/LICENSE").touch()
+    (folder / "licenses/link").symlink_to(away)
+    assert "not as its module has it: numpy 1.0" in check(person)[0]["what"]
+    person.stackenv("edit", "it", *words)
+    assert (away / "mine").exists() and check(person) == []
+    assert stubs(site_of(person)) == ([NUMPY, STACK] if words == ("--refresh",) else [])
+    assert not (folder / "licenses").exists()
+
+
+def without_powers(person: Person, words: str) -> subprocess.CompletedProcess[str]:
+    """Run `stackenv WORDS` as users are: root writes where nobody may."""
+    powers = "setpriv --bounding-set=-dac_override,-dac_read_search" if os.geteuid() == 0 else ""
+    return person.shell(f"{powers} {COMMAND} {words}")
+
+
+@pytest.mark.parametrize("which", ["a stub", "all"])
+@pytest.mark.parametrize("words", ["edit it --no-stubs", "edit it --refresh"])
+def test_what_cannot_be_written_is_said_before_anything_is_changed(
+    person: Person, which: str, words: str
+) -> None:
+    folder = site_of(person) / NUMPY if which == "a stub" else site_of(person)
+    (site_of(person) / NUMPY / "METADATA").write_text("Name: x\n")
+    shutil.rmtree(site_of(person) / STACK)
+    before = person.tree()
+    folder.chmod(0o555)
+    done = without_powers(person, words)
+    folder.chmod(0o755)
+    assert done.returncode == 1
+    assert f"{folder} cannot be written; nothing was changed" in done.stderr, done.stderr
+    assert f"ls -ld {folder}" in done.stderr
+    assert person.tree() == before
+    person.stackenv("edit", "it", "--refresh")
+    assert check(person) == []
+
+
+@pytest.mark.parametrize("name", ["INSTALLER", "METADATA", "RECORD"])
+def test_a_pipe_in_a_stub_is_not_waited_for(person: Person, name: str) -> None:
+    pipe = site_of(person) / NUMPY / name
+    pipe.unlink()
+    os.mkfifo(pipe)
+    done = person.shell(f"timeout 60 {COMMAND} info it && timeout 60 {COMMAND} edit it --refresh")
+    assert done.returncode == 0, done.stderr
+    assert pipe.is_file() and check(person) == []
+
+
+def test_a_pipe_in_the_metadata_of_a_package_is_not_waited_for(person: Person) -> None:
+    site = site_of(person)
+    folder = site / "odd-1.0.dist-info"
+    folder.mkdir()
+    for name in ("METADATA", "PKG-INFO", "INSTALLER", "RECORD"):
+        os.mkfifo(folder / name)
+    os.mkfifo(site / "linked.egg-link")
+    done = person.shell(f"timeout 60 {COMMAND} info it && timeout 60 {COMMAND} check it")
+    assert "2 packages of its modules" in done.stdout and done.returncode != 124, done.stderr
+
+
+def test_metadata_that_is_a_link_is_read(person: Person) -> None:
+    """As uv makes it with UV_LINK_MODE=symlink."""
+    (person.home / "cache").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 3\n")
+    folder = site_of(person) / "mine-3.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").symlink_to(person.home / "cache")
+    found = read_distributions(person.home / "venvs/it-1.0")
+    assert ("mine", "3") in [(d.metadata["Name"], d.version) for _, d in found]
+
+
+def test_the_files_of_a_module_that_is_a_spack_view_are_links(person: Person) -> None:
+    """A view has folders of its own, and in them a link for each file."""
+    view, store = person.site.software / "Bundle/1/lib", person.site.software / "Bundle/1/store"
+    view.rename(store)
+    subprocess.run(["cp", "-rs", store, view], check=True)
+    assert (view / NUMPY / "METADATA").is_symlink()
+    assert check(person) == []
+    person.stackenv("edit", "it", "--no-stubs")
+    person.stackenv("edit", "it", "--stubs")
+    assert stubs(site_of(person)) == [NUMPY, STACK] and check(person) == []
+    assert (site_of(person) / NUMPY / "METADATA").read_text() == (store / NUMPY / "METADATA").read_text()
+    assert not (site_of(person) / NUMPY / "METADATA").is_symlink()
+
+
+def test_metadata_of_a_module_that_is_unreadable_is_named(person: Person) -> None:
+    """What is larger than any metadata is none to stackenv, and is some to Python."""
+    metadata = person.site.software / f"Bundle/1/lib/{NUMPY}/METADATA"
+    metadata.write_text(metadata.read_text() + "\n" + "x" * (1 << 23))
+    (found,) = check(person)
+    why = "not wanted, as its metadata in Bundle/1 cannot be read: numpy 1.0"
+    assert found["what"].endswith(why), found["what"]
+
+
+def copy_environment(person: Person) -> Path:
+    copy = person.home / "copy"
+    shutil.copytree(person.home / "venvs/it-1.0", copy, symlinks=True)
+    return copy
+
+
+@pytest.mark.parametrize("option", ["--no-stubs", "--no-pth"])
+def test_a_copy_that_is_adopted_without_stubs_says_that_they_go(person: Person, option: str) -> None:
+    copy = copy_environment(person)
+    words = ("adopt", str(copy), "copy", "-m", "Bundle/1", option)
+    said = person.stackenv(*words, "--dry-run").stdout
+    assert "; take 2 stubs out that it has" in said and stubs(find_site(copy)) == [NUMPY, STACK]
+    person.stackenv(*words)
+    assert stubs(find_site(copy)) == [] and check(person, "copy") == []
+
+
+def test_why_there_should_be_no_stub_after_no_pth(person: Person) -> None:
+    copy = copy_environment(person)
+    person.stackenv("adopt", str(copy), "copy", "-m", "Bundle/1", "--no-pth")
+    shutil.copytree(site_of(person) / NUMPY, find_site(copy) / NUMPY)
+    (found,) = check(person, "copy")
+    assert found["what"].endswith("not wanted, after --no-pth: numpy 1.0")
+    assert "show uv" not in person.stackenv("edit", "copy", "--no-stubs", "--dry-run").stdout
+
+
+def test_an_edit_counts_what_it_shows(person: Person) -> None:
+    person.stackenv("edit", "it", "--no-stubs")
+    with zipfile.ZipFile(person.site.wheels / "numpy-1.0-py3-none-any.whl") as archive:
+        archive.extractall(site_of(person))
+    said = person.stackenv("edit", "it", "--stubs", "--dry-run").stdout
+    assert "show uv 1 package of the modules" in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason", "said"),
+    [
+        ('stubs_leave_out: ["*"]', "left-out", "leaves them out (personal.stubs_leave_out)"),
+        ("stubs: false", "site", "turns it off (personal.stubs)"),
+    ],
+)
+def test_the_reason_is_of_the_settings_of_now(person: Person, setting: str, reason: str, said: str) -> None:
+    record = person.home / "venvs/it-1.0/stackenv/record.json"
+    person.stackenv("edit", "it", "--no-stubs")
+    data = json.loads(record.read_text())
+    del data["stubs"], data["stubs_off"]
+    record.write_text(json.dumps(data))
+    site = configure(person, setting)
+    for _ in range(2):
+        assert info(person, **site)["reason"] == reason
+        assert said in person.stackenv("info", "it", **site).stdout
+        person.stackenv("edit", "it", "--refresh", **site)
+    assert info(person)["reason"] == "no-record"
