@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 WHEEL = "Wheel-Version: 1.0\nGenerator: stackenv\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 # What of the modules' metadata is copied, where it is there.
 COPIED = ("WHEEL", "top_level.txt", "entry_points.txt")
-# Entry points that are commands: that they are found twice does no harm.
-COMMANDS = ("console_scripts", "gui_scripts")
+# Entry points that do no harm when they are found twice: commands, and numpy's (pyproject.toml, since 1.23):
+# for PyInstaller, which then looks into one folder twice, and for the array API.
+FOUND_TWICE = ("console_scripts", "gui_scripts", "pyinstaller40", "array_api")
 # From this version on importlib.metadata.entry_points() takes the first of two packages of one name.
 ONCE_SINCE = (3, 10)
 METADATA_FOLDER = re.compile(r"(?P<name>[^-]+)(?:-(?P<version>[^-]+).*)?\.(?:dist|egg)-info")
@@ -127,7 +128,7 @@ def can_be_shown(texts: Mapping[str, str], python: Python) -> bool:
         parser.read_string(texts["entry_points.txt"])
     except configparser.Error:
         return False
-    return all(section in COMMANDS for section in parser.sections())
+    return all(section in FOUND_TWICE for section in parser.sections())
 
 
 def read_source_texts(source: Path) -> dict[str, str]:
