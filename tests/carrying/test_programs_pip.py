@@ -36,7 +36,8 @@ def run(carrier: Carrier, *words: str, **changes: str) -> str:
 
 def test_pip_leaves_to_the_modules_what_they_have(carrier: Carrier) -> None:
     said = run(carrier, "pip", "install", "--dry-run", "pandas")
-    assert f"Requirement already satisfied: numpy>=1.23.2 in {carrier.stack.software}/SciPy-bundle/" in said
+    # By the stub, which has the version of the module.
+    assert "Requirement already satisfied: numpy>=1.23.2 in ./venvs/bio-1.0/" in said
     assert "needle     1.0" in run(carrier, "pip", "list")
     assert run(carrier, "pip", "check") == "No broken requirements found.\n"
 

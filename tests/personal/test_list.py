@@ -16,7 +16,7 @@ from users import STACKENV, User, make_user
 
 from stackenv.transactions.process import Process
 
-TITLES = ["MODULE", "KIND", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"]
+TITLES = ["MODULE", "KIND", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def test_into_a_pipe_go_tabs_and_no_titles(lister: User) -> None:
     prefix, bundle = lister.home / "venvs", lister.stack.bundle_module
     assert listed.returncode == 0
     assert listed.stdout.splitlines() == [
-        f"good/1.0\tvenv\t3.11.2\t{bundle}\t{prefix}/good-1.0\tgood one",
-        f"spoilt/1.0\tbroken\t-\t-\t{prefix}/spoilt-1.0\t",
+        f"good/1.0\tvenv\t-\t3.11.2\t{bundle}\t{prefix}/good-1.0\tgood one",
+        f"spoilt/1.0\t-\tbroken\t-\t-\t{prefix}/spoilt-1.0\t",
     ]
 
 
@@ -95,12 +95,13 @@ def test_the_shape_of_the_json_stays(lister: User) -> None:
         "environment": str(lister.home / "venvs/good-1.0"),
         "modulefile": str(lister.modules / "good/1.0.lua"),
         "kind": "venv",
+        "marks": [],
         "modules": [lister.stack.bundle_module],
         "python": "3.11.2",
         "description": "good one",
         "problem": "",
     }
-    assert spoilt.keys() == good.keys() and spoilt["problem"]
+    assert spoilt.keys() == good.keys() and spoilt["problem"] and spoilt["marks"] == ["broken"]
 
 
 def test_without_modules_json_is_an_empty_list_and_people_are_told(user: User) -> None:

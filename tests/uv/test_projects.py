@@ -265,8 +265,10 @@ def test_what_takes_the_stubs_away_and_what_brings_them_back(owner: Owner, uv: s
     assert (said in took.output) == ("run" not in command), took
     assert_as_promised([refreshed])
     # When uv was not hindered.
-    *_, added = owner.type(ready, "uv sync", "uv add biopython", uv=uv)
-    assert (added.status, added.numpy, said in added.output) == (0, "uv + code", True)
+    *_, synced, added = owner.type(ready, "uv sync", "uv add biopython", uv=uv)
+    # By the one that takes them away.
+    assert (said in synced.output, said in added.output) == (True, False)
+    assert (added.status, added.numpy) == (0, "uv + code")
     named = f"{uninstall}; {again}".replace("biopy", "biopy/1.0")
     assert named in "".join(found["hint"] for found in find(owner, "biopy"))
     *_, refreshed, added = owner.type(ready, uninstall, again, "uv add biopython", uv=uv)
