@@ -10,7 +10,7 @@ from people import COMMAND, Person, make_person, make_site
 
 from stackenv import STACKENV_UUID
 
-FINDING = ["subject", "rule", "level", "what", "where", "why", "hint", "fix"]
+FINDING = ["subject", "rule", "level", "what", "where", "why", "hint", "muted", "fix"]
 
 
 def check(person: Person, *arguments: str, status: int = 0, **changes: str) -> list[dict[str, str]]:

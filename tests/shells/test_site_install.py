@@ -209,8 +209,8 @@ def test_a_signal_that_comes_once_the_modulefile_is_there_is_too_late(place: Pla
     with subprocess.Popen(
         command, env={**os.environ, "LMOD_CMD": LMOD}, stderr=subprocess.DEVNULL
     ) as process:
-        while not place.modulefile.exists():
-            assert process.poll() is None
+        while not place.modulefile.exists() and process.poll() is None:
+            pass
         process.send_signal(signal.SIGTERM)
         process.wait()
     # Whole or not at all: files without their modulefile, or it without them, are what nobody could use.

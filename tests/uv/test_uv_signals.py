@@ -31,6 +31,12 @@ def owner(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> User:
     return make_user(make_once(tmp_path_factory, "uv-signals", make), one_stack)
 
 
+def hear_signals() -> None:
+    """Have a process hear what whoever started the tests ignores (nohup, a job in the background)."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def index() -> Iterator[socket.socket]:
     """Return the socket of an index that takes connections and never answers."""
@@ -77,6 +83,7 @@ def test_a_signal_to_the_script_alone_ends_uv(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_signals,
     )
     connection, _ = index.accept()
     process.send_signal(number)

@@ -39,8 +39,9 @@ class CommandGroup(click.Group):
         word = args[0] if args else "-"
         if word.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, word):
             return super().resolve_command(ctx, args)
-        shown = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
-        similar = [f"did you mean: {ctx.command_path} {name}" for name in find_similar(word, shown)]
+        # By their names alone: to import a command for each takes as long as all else.
+        names = self.list_commands(ctx)
+        similar = [f"did you mean: {ctx.command_path} {name}" for name in find_similar(word, names)]
         hint = "; ".join([*similar, f"{ctx.command_path} --help lists the commands"])
         raise UsageError(f"`{ctx.command_path} {shorten(word)}` is no command", hint)
 

@@ -14,7 +14,7 @@ import click
 
 from stackenv.cli.completers import complete_modules
 from stackenv.cli.options import CommandGroup, dry_run_option, json_option
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.output import format_count, print_json, print_line, print_steps, print_table, print_text, tell
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def config(init: bool, file: Path | None) -> None:
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise StackenvError(f"{path} cannot be read: {error.strerror}", f"ls -l {path}") from error
+        raise StackenvError(
+            f"{path} cannot be read: {error.strerror}", f"ls -l {quote_word(path)}"
+        ) from error
     tell(f"{path}:")
     print_text(text)
 
