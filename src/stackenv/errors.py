@@ -135,11 +135,16 @@ def quote_word(path: str | Path) -> str:
     return shlex.quote(str(path))
 
 
-def find_similar(word: str, words: Iterable[str], count: int = 1) -> list[str]:
-    """Return up to `count` of `words` that `word` may mean, whatever its case, the likeliest first."""
+def find_similar(word: str, words: Iterable[str]) -> list[str]:
+    """Return the likeliest of `words` that `word` may mean, whatever its case; none where none is close."""
     # Slow to import, and needed only where something is wrong.
     from difflib import get_close_matches
 
     folded = {known.lower(): known for known in words}
     # What is typed can be anything, and be pasted.
-    return [folded[close] for close in get_close_matches(word.lower()[:LONGEST_WORD], list(folded), n=count)]
+    return [folded[close] for close in get_close_matches(word.lower()[:LONGEST_WORD], list(folded), n=1)]
+
+
+def suggest(word: str, words: Iterable[str], before: str = "") -> list[str]:
+    """Return the part of a hint that names the likeliest of `words`, behind `before`; empty without one."""
+    return [f"did you mean: {before}{name}" for name in find_similar(word, words)]

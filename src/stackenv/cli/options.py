@@ -9,7 +9,7 @@ from typing import Any, Callable, TypeVar
 import click
 
 from stackenv.cli.completers import complete_modules, complete_names
-from stackenv.errors import LONGEST_WORD, UsageError, find_similar, quote_word
+from stackenv.errors import LONGEST_WORD, UsageError, quote_word, suggest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,8 +40,7 @@ class CommandGroup(click.Group):
         if word.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, word):
             return super().resolve_command(ctx, args)
         # By their names alone: to import a command for each takes as long as all else.
-        names = self.list_commands(ctx)
-        similar = [f"did you mean: {ctx.command_path} {name}" for name in find_similar(word, names)]
+        similar = suggest(word, self.list_commands(ctx), f"{ctx.command_path} ")
         hint = "; ".join([*similar, f"{ctx.command_path} --help lists the commands"])
         raise UsageError(f"`{ctx.command_path} {shorten(word)}` is no command", hint)
 
@@ -110,7 +109,7 @@ no_stubs_option = click.option(
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
 
-# Handed to the argument where the name was left out; nobody can type it.
+# Handed to the argument where the name was left out; it cannot be typed.
 LEFT_OUT = "\0left out"
 
 
@@ -146,7 +145,7 @@ def require_loaded_name(shared: Path | None) -> str:
     return name
 
 
-# Where to act on the loaded one can surprise nobody: what deletes, moves or packs wants a name.
+# For commands that may act on the loaded environment; those that delete, move or pack require its name.
 loaded_name_argument = click.argument(
     "name",
     metavar="[NAME[/VERSION]]",

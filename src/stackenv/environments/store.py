@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from stackenv import RECORD_FILE, STACKENV_UUID
-from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, find_similar, quote_word
+from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word, suggest
 from stackenv.lmod.versions import order_version
 
 if TYPE_CHECKING:
@@ -282,8 +282,7 @@ class ModuleStore:
         if version and self.path_of(name, version).exists():
             raise TakenError(f"{self.path_of(name, version)} was not written by stackenv: it is left alone")
         known = {name for m in self.list_modules() for name in (m.full_name, m.name)}
-        similar = [f"did you mean: {name}" for name in find_similar(text, known)]
-        hint = "; ".join([*similar, "stackenv list shows what there is"])
+        hint = "; ".join([*suggest(text, known), "stackenv list shows what there is"])
         raise StackenvError(f"there is no module {text} in {self.root}", hint)
 
     def require_free(self, name: str, version: str) -> str:

@@ -26,7 +26,7 @@ from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
 from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import read_venv
-from stackenv.errors import StackenvError, UsageError, find_similar, quote_word
+from stackenv.errors import StackenvError, UsageError, quote_word, suggest
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import format_count, tell
 from stackenv.record import Record
@@ -98,7 +98,7 @@ class EditRequest:
 
         for rule in (*self.mute, *self.unmute):
             if rule not in ENVIRONMENT_RULES:
-                similar = [f"did you mean: {name}" for name in find_similar(rule, ENVIRONMENT_RULES)]
+                similar = suggest(rule, ENVIRONMENT_RULES)
                 every = f"the rules of an environment: {', '.join(ENVIRONMENT_RULES)}"
                 raise UsageError(f"{rule} is no rule of stackenv check", "; ".join([*similar, every]))
         if bool(self.mute) != bool(self.reason.strip()):

@@ -15,7 +15,7 @@ from fcntl import F_SETFL, fcntl
 from pathlib import Path
 from typing import BinaryIO
 
-from stackenv.errors import ModuleError, StackenvError, find_similar
+from stackenv.errors import ModuleError, StackenvError, suggest
 from stackenv.lmod.module_files import list_names
 from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
 from stackenv.lmod.spider import map_folders
@@ -257,10 +257,8 @@ class Lmod:
         """Return what to type where the modules `names` could not be loaded: by names that are there, too."""
         known = list_names(self.environ.get("MODULEPATH", "").split(":")) if names else []
         words = [word for word in (name.partition("/")[0] for name in names) if word not in known]
-        similar = [name for word in words for name in find_similar(word, known)]
-        return "; ".join(
-            [*(f"did you mean: {name}" for name in similar), *(f"module spider {name}" for name in names)]
-        )
+        similar = [hint for word in words for hint in suggest(word, known)]
+        return "; ".join([*similar, *(f"module spider {name}" for name in names)])
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in self.environ.items() if name not in SILENCE}
