@@ -6,7 +6,7 @@ import pytest
 
 from stackenv.configuration.loader import load_configuration
 
-KEYS = "modules, environments, carry, carry_variables, carry_on_any_cpu, stubs, stubs_leave_out"
+KEYS = "modules, use, environments, carry, carry_variables, carry_on_any_cpu, stubs, stubs_leave_out"
 
 
 @pytest.fixture

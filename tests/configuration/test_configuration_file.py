@@ -220,7 +220,7 @@ def test_a_control_character_in_a_key_is_a_fault_and_not_a_line_of_its_own(fault
 
 def test_merge_keys_are_unknown_keys(faults):
     assert faults("<<: {conda: {}}\n") == [
-        "2: <<: unknown key; allowed: version, conda, personal, pack, jobs, limits"
+        "2: <<: unknown key; allowed: version, conda, personal, caches, pack, jobs, limits"
     ]
 
 

@@ -38,13 +38,13 @@ def test_another_version_hides_faults_that_may_be_none_there(faults):
     [
         (
             "pyton: {}\n",
-            "2: pyton: unknown key; allowed: version, conda, personal, pack, jobs, limits; did you mean "
-            '"python"?',
+            "2: pyton: unknown key; allowed: version, conda, personal, caches, pack, jobs, limits; "
+            'did you mean "python"?',
         ),
         (
             "channels: {}\n",
-            "2: channels: unknown key; allowed: version, conda, personal, pack, jobs, limits; did you mean "
-            '"conda.channels"?',
+            "2: channels: unknown key; allowed: version, conda, personal, caches, pack, jobs, limits; "
+            'did you mean "conda.channels"?',
         ),
         (
             "conda:\n  init: warn\n  chanels: {}\n",

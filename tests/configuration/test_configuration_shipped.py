@@ -34,7 +34,7 @@ def test_the_default_explains_every_key_in_the_comment_above_it():
     text = SHIPPED_FILE.read_text(encoding="utf-8")
     for section, keys in KEYS_OF_SECTION.items():
         # Keys of a list's items are explained above the list.
-        in_list = section in ("conda.storage", "limits")
+        in_list = section in ("conda.storage", "limits") or section.startswith("caches.")
         pattern = r"(?m)^ *#  ? ? {} " if in_list else r"(?m)^ *#.*\n *{}:"
         for key in set(keys) - set(RESERVED_SECTIONS):
             assert re.search(pattern.format(key), text), f"{section}.{key}"

@@ -27,7 +27,7 @@ def list_keys(settings: Any, begin: str) -> Iterator[str]:
 def test_each_key_is_there_once_and_no_other() -> None:
     configuration = load_configuration(SHIPPED_FILE)
     keys = {"limits"}
-    for section in ("conda", "personal", "pack", "jobs"):
+    for section in ("conda", "personal", "caches", "pack", "jobs"):
         keys |= set(list_keys(getattr(configuration, section), f"{section}."))
     told = re.findall(r"^\| `([a-z_.]+)` \|", BY_SITE, re.MULTILINE)
     assert sorted(told) == sorted(keys - NEVER_OFF)

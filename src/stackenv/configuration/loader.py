@@ -58,7 +58,7 @@ def load_configuration(path: Path) -> SiteConfiguration:
     return SiteConfiguration(
         path,
         values["version"],
-        **{section: values[section] for section in ("conda", "personal", "pack", "jobs", "limits")},
+        **{section: values[section] for section in ("conda", "personal", "caches", "pack", "jobs", "limits")},
         warnings=tuple(str(fault) for fault in _unknown_condarc_keys(merged)),
     )
 

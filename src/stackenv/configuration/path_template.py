@@ -75,7 +75,7 @@ def parse_path_template(text: str) -> PathTemplate:
     return PathTemplate(normal, _split(normal))
 
 
-def parse_relative_folder(text: str, separators: str) -> str:
+def parse_relative_folder(text: str, separators: str, variables: bool = False) -> str:
     """Return the folder `text`, which is stated below a parent, without doubled or trailing slashes.
 
     Parameters
@@ -84,6 +84,8 @@ def parse_relative_folder(text: str, separators: str) -> str:
         For example ``conda/envs``.
     separators
         The characters that would cut the folder in two in the list it is written to.
+    variables
+        Whether it may name variables: ``.cache/${USER}/pip``.
 
     Raises
     ------
@@ -91,7 +93,9 @@ def parse_relative_folder(text: str, separators: str) -> str:
         The message says what is wrong and what is allowed.
     """
     allowed = "allowed: a path below the parent, such as conda/envs"
-    if "$" in text:
+    if variables:
+        _refuse_bad_variables(text)
+    elif "$" in text:
         raise ValueError(f"{text!r} names a variable; {allowed} (variables belong in the parent)")
     _refuse_separators(text, separators)
     _refuse_tilde(text)

@@ -85,6 +85,7 @@ def find_contradictions(configuration: dict[str, Any], faulty: Collection[KeyPat
     def are_sound(*names: str, section: str = "conda") -> bool:
         return not any(key[:2] == (section, name) for key in faulty for name in names)
 
+    caches_are_sound = not any(key[:1] == ("caches",) for key in faulty)
     if are_sound("purged_storage"):
         # A purge goes by the time of the last access and packages keep old ones: it takes single files
         # out of an environment that is in use.
@@ -92,6 +93,16 @@ def find_contradictions(configuration: dict[str, Any], faulty: Collection[KeyPat
             yield from _find_purged(conda, dict(_list_places(conda["storage"])))
         if are_sound("environments", section="personal"):
             yield from _find_purged(conda, dict(_list_folders(configuration["personal"]["environments"])))
+        if caches_are_sound:
+            yield from _find_purged(conda, dict(_list_caches(configuration["caches"])), "caches")
+    if caches_are_sound:
+        if are_sound("environments", section="personal"):
+            folders = configuration["personal"]["environments"]
+            parents = [parse_path_template(folder).text.rpartition("/")[0] or "/" for folder in folders]
+            yield from _find_apart("uv", configuration, parents, ("personal", "environments"))
+        if are_sound("storage"):
+            parents = [parse_path_template(place["parent"]).text for place in conda["storage"]]
+            yield from _find_apart("conda", configuration, parents, ("conda", "storage"))
     if are_sound("final", "condarc", "channels"):
         yield from _find_unwritten_final_keys(conda)
 
@@ -108,12 +119,37 @@ def _list_folders(environments: list[str]) -> Iterator[tuple[KeyPath, tuple[str,
         yield ("personal", "environments", i), (folder, [parse_path_template(folder).text])
 
 
-def _find_purged(conda: dict[str, Any], named: dict[KeyPath, tuple[str, list[str]]]) -> Iterator[Problem]:
+def _list_caches(caches: dict[str, Any]) -> Iterator[tuple[KeyPath, tuple[str, list[str]]]]:
+    for tool, places in caches.items():
+        for i, place in enumerate(places):
+            parent = parse_path_template(place["parent"]).text
+            yield ("caches", tool, i, "parent"), (parent, [parent, f"{parent}/{place['folder']}"])
+
+
+def _find_apart(
+    tool: str, configuration: dict[str, Any], parents: list[str], environments: KeyPath
+) -> Iterator[Problem]:
+    """Yield that the cache of `tool`, which puts hard links into environments, may be on another file system.
+
+    Of both lists the first usable place is taken: with the same parents that is the same file system.
+    """
+    places = configuration["caches"][tool]
+    if places and parents and [parse_path_template(place["parent"]).text for place in places] != parents:
+        problem = (
+            f"{tool} puts hard links to its cache into environments, which needs one file system; allowed: "
+            f"the parents of {'.'.join(map(str, environments))}, in that order: {', '.join(parents)}"
+        )
+        yield (("caches", tool), environments), problem
+
+
+def _find_purged(
+    conda: dict[str, Any], named: dict[KeyPath, tuple[str, list[str]]], what: str = "environments"
+) -> Iterator[Problem]:
     for j, text in enumerate(conda["purged_storage"]):
         purged = parse_path_template(text)
         for key, (name, folders) in named.items():
             if any(purged.contains(folder) for folder in folders):
-                problem = f"{name!r} is on purged storage ({purged.text!r}), where environments lose files"
+                problem = f"{name!r} is on purged storage ({purged.text!r}), where {what} lose files"
                 yield (key, ("conda", "purged_storage", j)), f"{problem}; allowed: a folder that is kept"
 
 

@@ -12,9 +12,11 @@ from voluptuous import Optional as Maybe
 
 from stackenv.configuration.condarc import OWN_KEY_OF_CONDARC_KEY
 from stackenv.configuration.document import NEVER_FINAL
-from stackenv.configuration.path_template import parse_path_template, parse_relative_folder
+from stackenv.configuration.path_template import PathTemplate, parse_path_template, parse_relative_folder
 from stackenv.configuration.rules import check_channels, check_limit, check_pair
 from stackenv.configuration.settings import (
+    CachePlace,
+    CacheSettings,
     ChannelSettings,
     CondaSettings,
     JobSettings,
@@ -102,6 +104,10 @@ def _carried_variable(value: Any) -> Any:
     return name
 
 
+def _cache_place(parent: PathTemplate, folder: str) -> CachePlace:
+    return CachePlace(parent, parse_path_template(f"{parent.text}/{folder}"))
+
+
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     faults = [
         Invalid(f"{name!r} is given twice; allowed: once", [position])
@@ -174,12 +180,24 @@ CONDA_FIELDS: dict[Any, Any] = {
 }
 PERSONAL_FIELDS: dict[Any, Any] = {
     "modules": parsed(parse_path_template, "a folder such as ${HOME}/modules"),
+    "use": check_boolean,
     "environments": All(list_of(_parent, "folders"), _not_empty),
     "carry": check_boolean,
     "carry_variables": All(list_of(_carried_variable, "names"), _each_once),
     "carry_on_any_cpu": check_boolean,
     "stubs": check_boolean,
     "stubs_leave_out": list_of(text("a package's name, * and ? allowed", r"[A-Za-z0-9*?._-]+"), "names"),
+}
+CACHE_PLACE_FIELDS: dict[Any, Any] = {
+    "parent": _parent,
+    "folder": parsed(
+        partial(parse_relative_folder, separators=":,", variables=True),
+        "a path below the parent, such as .cache/${USER}/pip",
+    ),
+}
+CACHES_FIELDS: dict[Any, Any] = {
+    tool: list_of(_section(CACHE_PLACE_FIELDS, _cache_place), "mappings (or [])")
+    for tool in CacheSettings._fields
 }
 PACK_FIELDS: dict[Any, Any] = {
     "mounts": check_node_folder,
@@ -207,6 +225,7 @@ CONFIGURATION_FIELDS: dict[Any, Any] = {
     "version": _version,
     "conda": _section(CONDA_FIELDS, CondaSettings),
     "personal": _section(PERSONAL_FIELDS, PersonalSettings),
+    "caches": _section(CACHES_FIELDS, CacheSettings),
     "pack": _section(PACK_FIELDS, PackSettings),
     "jobs": _section(JOBS_FIELDS, JobSettings),
     "limits": list_of(_section(LIMIT_FIELDS, LimitSettings, check_limit), "mappings (or [])"),
@@ -224,6 +243,8 @@ KEYS_OF_SECTION = {
         ("conda.channels", CHANNEL_FIELDS),
         ("conda.load_test", LOAD_TEST_FIELDS),
         ("personal", PERSONAL_FIELDS),
+        ("caches", CACHES_FIELDS),
+        *((f"caches.{tool}", CACHE_PLACE_FIELDS) for tool in CACHES_FIELDS),
         ("pack", PACK_FIELDS),
         ("jobs", JOBS_FIELDS),
         ("limits", LIMIT_FIELDS),

@@ -80,6 +80,8 @@ class PersonalSettings(typing.NamedTuple):
     ----------
     modules
         The folder that users give to ``module use``.
+    use
+        Whether the module of stackenv itself does ``module use`` of that folder.
     environments
         Folders for environments; the first whose variables are set and whose parent exists.
     carry
@@ -95,12 +97,42 @@ class PersonalSettings(typing.NamedTuple):
     """
 
     modules: PathTemplate
+    use: bool
     environments: tuple[PathTemplate, ...]
     carry: bool
     carry_variables: tuple[str, ...]
     carry_on_any_cpu: bool
     stubs: bool
     stubs_leave_out: tuple[str, ...]
+
+
+class CachePlace(typing.NamedTuple):
+    """A folder for what a tool has downloaded, below a parent.
+
+    Parameters
+    ----------
+    parent
+        The folder that must exist when the module is loaded.
+    folder
+        The whole path, that of the parent included.
+    """
+
+    parent: PathTemplate
+    folder: PathTemplate
+
+
+class CacheSettings(typing.NamedTuple):
+    """The section ``caches`` of a site configuration: of each tool the places, the preferred first.
+
+    The first is used whose variables are all set and whose parent exists; without one the tool's own.
+    """
+
+    pip: tuple[CachePlace, ...]
+    uv: tuple[CachePlace, ...]
+    conda: tuple[CachePlace, ...]
+    huggingface: tuple[CachePlace, ...]
+    torch: tuple[CachePlace, ...]
+    jupyter: tuple[CachePlace, ...]
 
 
 class PackSettings(typing.NamedTuple):
@@ -168,6 +200,8 @@ class SiteConfiguration(typing.NamedTuple):
         The section of the conda modules.
     personal
         The section of the personal modules.
+    caches
+        The section of the tools' caches.
     pack
         The section of packed environments.
     jobs
@@ -182,6 +216,7 @@ class SiteConfiguration(typing.NamedTuple):
     version: int
     conda: CondaSettings
     personal: PersonalSettings
+    caches: CacheSettings
     pack: PackSettings
     jobs: JobSettings
     limits: tuple[LimitSettings, ...]

@@ -1,0 +1,51 @@
+"""The caches of a site configuration: which variables send each tool to its place, and which that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from stackenv.configuration.settings import CacheSettings
+
+CACHE_HOME = "XDG_CACHE_HOME"
+
+
+class CacheVariables(NamedTuple):
+    """How a tool is told where its cache is.
+
+    Parameters
+    ----------
+    folders
+        By the name of each variable that is set, the folder that it names, relative to the cache; empty for
+        the cache itself.
+    yields_to
+        Variables by which a user may have told the tool, or all tools, already; these win.
+    """
+
+    folders: Mapping[str, str]
+    yields_to: tuple[str, ...] = ()
+
+
+# pip.pypa.io, topics/caching; docs.astral.sh/uv, concepts/cache; docs.conda.io, user-guide/configuration;
+# huggingface.co/docs/huggingface_hub, package_reference/environment_variables; docs.pytorch.org/docs, hub;
+# docs.jupyter.org, use/jupyter-directories.
+CACHE_VARIABLES: Mapping[str, CacheVariables] = {
+    "pip": CacheVariables({"PIP_CACHE_DIR": ""}, (CACHE_HOME,)),
+    "uv": CacheVariables({"UV_CACHE_DIR": ""}, (CACHE_HOME,)),
+    "conda": CacheVariables({"CONDA_PKGS_DIRS": ""}),
+    # Not HF_HOME: the user's token lies there, and would not be found, or be seen by a group.
+    "huggingface": CacheVariables(
+        {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets"}, ("HF_HOME", CACHE_HOME)
+    ),
+    "torch": CacheVariables({"TORCH_HOME": ""}, (CACHE_HOME,)),
+    # Not JUPYTER_DATA_DIR: a kernel there is not found by a Jupyter that has not loaded the module.
+    "jupyter": CacheVariables({"JUPYTER_RUNTIME_DIR": ""}),
+}
+
+
+def list_cache_folders(caches: CacheSettings, tool: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the configured folders for the cache of `tool` whose variables are set, the preferred first."""
+    for place in getattr(caches, tool):
+        folder = place.folder.expand(environ)
+        if folder and folder.startswith("/"):
+            yield folder

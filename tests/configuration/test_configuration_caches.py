@@ -1,0 +1,107 @@
+"""Where a site sends the caches of pip, uv, conda and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stackenv.configuration.caches import CACHE_VARIABLES, list_cache_folders
+from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.settings import CacheSettings
+from stackenv.configuration.site_file import SHIPPED_FILE
+
+
+@pytest.fixture
+def load_caches(policy_file: Path) -> Callable[[str], CacheSettings]:
+    def load(text: str) -> CacheSettings:
+        policy_file.write_text(f"version: 1\n{text}\n")
+        return load_configuration(policy_file).caches
+
+    return load
+
+
+def test_by_default_each_tool_has_its_own_cache():
+    shipped = load_configuration(SHIPPED_FILE)
+    assert set(shipped.caches) == {()} and shipped.personal.use
+
+
+def test_each_tool_has_its_variables():
+    assert set(CACHE_VARIABLES) == set(CacheSettings._fields)
+    variables = [name for tool in CACHE_VARIABLES.values() for name in tool.folders]
+    assert len(variables) == len(set(variables))
+
+
+def test_the_folders_whose_variables_are_set_are_those_of_the_user(load_caches):
+    caches = load_caches(
+        "caches:\n  pip:\n"
+        "    - {parent: '${WORKSPACE}', folder: './.cache//${USER}/pip/'}\n"
+        "    - {parent: '${NO_FOLDER}', folder: pip}\n"
+        "    - {parent: /data, folder: 'pip-${USER}'}"
+    )
+    environ = {"WORKSPACE": "/ws/group", "USER": "anna", "NO_FOLDER": "relative"}
+    assert [*list_cache_folders(caches, "pip", environ)] == [
+        "/ws/group/.cache/anna/pip",
+        "/data/pip-anna",
+    ]
+    assert [*list_cache_folders(caches, "pip", {"WORKSPACE": "/ws/group"})] == []
+    assert [*list_cache_folders(caches, "uv", environ)] == []
+
+
+BELOW = "allowed: a path below the parent, such as"
+PLACE = "caches:\n  pip:\n    - parent: /data\n      folder: "
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (f"{PLACE}'/a'", f"5: caches.pip[0].folder: '/a' is absolute; {BELOW} "),
+        (f"{PLACE}'a/../../b'", "5: caches.pip[0].folder: 'a/../../b' climbs with '..'; "),
+        (f"{PLACE}'$USER/a'", "5: caches.pip[0].folder: '$USER/a' has a $ without braces; "),
+        (f"{PLACE}'a,b'", "5: caches.pip[0].folder: 'a,b' contains ',', "),
+        (f"{PLACE}''", f"5: caches.pip[0].folder: found the text ''; {BELOW} .cache/${{USER}}/pip"),
+        ("caches:\n  pip: /data", "3: caches.pip: found the text '/data'; allowed: a list of mappings"),
+        ("caches:\n  pipp: []", "3: caches.pipp: unknown key; allowed: pip, uv, conda, huggingface, torch, "),
+        ("caches:\n  pip:\n    - {parent: /a, folders: b}", "4: caches.pip[0].folder: missing; allowed: "),
+    ],
+)
+def test_what_cannot_be_meant_has_its_line(faults, text, fault):
+    assert fault in "\n".join(line for line in faults(f"{text}\n") if line.startswith(fault))
+
+
+def test_no_cache_is_on_purged_storage_for_a_purge_takes_single_files_of_it(faults):
+    (line,) = faults("caches:\n  torch:\n    - {parent: '${SCRATCH}/${USER}', folder: torch}\n")
+    assert line == (
+        "4: caches.torch[0].parent: '${SCRATCH}/${USER}' is on purged storage ('${SCRATCH}'), where caches "
+        "lose files; allowed: a folder that is kept"
+    )
+
+
+PLACES = "    - {parent: '${WORKSPACE}', folder: cache}\n    - {parent: '${HOME}', folder: cache}\n"
+
+
+def test_a_cache_that_is_linked_into_environments_has_their_parents(load_caches, faults):
+    venvs = "personal: {environments: ['${WORKSPACE}/venvs', '${HOME}//venvs/']}\n"
+    assert len(load_caches(f"{venvs}caches:\n  uv:\n{PLACES}").uv) == 2
+    (line,) = faults(f"caches:\n  uv:\n{PLACES}")
+    assert line == (
+        "3: caches.uv: uv puts hard links to its cache into environments, which needs one file system; "
+        "allowed: the parents of personal.environments, in that order: ${HOME}"
+    )
+    (line,) = faults(f"{venvs}caches:\n  uv:\n    - {{parent: '${{HOME}}', folder: .cache/uv}}\n")
+    assert line.startswith("4: caches.uv: ") and line.endswith(": ${WORKSPACE}, ${HOME}")
+
+
+def test_conda_s_has_the_parents_of_its_environments_where_the_site_names_them(load_caches, faults):
+    (line,) = faults("caches: {conda: [{parent: /data, folder: pkgs}]}\n")
+    assert line.endswith("allowed: the parents of conda.storage, in that order: ${HOME}")
+    nowhere = "conda: {storage: []}\ncaches: {conda: [{parent: /data, folder: pkgs}]}"
+    assert [place.folder.text for place in load_caches(nowhere).conda] == ["/data/pkgs"]
+
+
+def test_ubelix_sends_each_user_to_a_folder_of_their_own_in_the_group_s_workspace():
+    caches = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").caches
+    environ = {"WORKSPACE": "/ws", "HOME": "/home/anna", "USER": "anna"}
+    assert [*list_cache_folders(caches, "uv", environ)] == ["/ws/.cache/anna/uv", "/home/anna/.cache/uv"]
+    assert [*list_cache_folders(caches, "pip", environ)] == ["/ws/.cache/anna/pip"]
