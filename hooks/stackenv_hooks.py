@@ -3,8 +3,14 @@
 Each delegates to `stackenv.site.easybuild`. EasyBuild collects every callable here whose name ends in
 _hook, so nothing else may be named so. The package must be importable by the interpreter that runs
 `eb`; from a checkout or an installed package it is found beside this file.
+
+EasyBuild takes one file. A site that has hooks of its own ends its file with
+
+    from stackenv.hooks.stackenv_hooks import combine_with
+    combine_with(globals())
 """
 
+import functools
 import sys
 from pathlib import Path
 
@@ -25,7 +31,7 @@ except ImportError:
 
 
 def call(name, *args):
-    """Return what the adapter's function `name` returns."""
+    """Return what the adapter's function `name` returns, if EasyBuild calls all of these hooks."""
     if adapter is None:
         raise EasyBuildError(
             "the stackenv hooks cannot run under %s: %s. Install stackenv there: %s -m pip install stackenv",
@@ -33,7 +39,48 @@ def call(name, *args):
             missing,
             sys.executable,
         )
+    adapter.require_all_hooks(HOOKS)
     return getattr(adapter, name)(*args)
+
+
+def combine_with(own):
+    """Add these hooks to those of a site's own; for the last line of the site's file.
+
+    EasyBuild then calls both of one name. Stackenv's comes first, so that it happens whatever the site's
+    does; but before the modulefile is written the site's comes first, since stackenv's completes the
+    installation and the text as it finds them, and loads what is going to be written.
+
+    Parameters
+    ----------
+    own
+        The globals() of the site's file.
+    """
+    for name, hook in HOOKS.items():
+        other = own.get(name)
+        if not callable(other):
+            own[name] = hook
+        elif not hasattr(other, "calls_stackenv"):
+            own[name] = chain(other, hook)
+
+
+def chain(own, hook):
+    """Return the hook that calls the site's hook `own` and stackenv's `hook`, of the same name."""
+
+    @functools.wraps(own)
+    def both(*args, **kwargs):
+        first, last = (own, hook) if hook is pre_module_hook else (hook, own)
+        first(*args, **kwargs)
+        last(*args, **kwargs)
+
+    @functools.wraps(own)
+    def written(block, filepath, module_txt, *args, **kwargs):
+        text = own(block, filepath, module_txt, *args, **kwargs)
+        completed = hook(block, filepath, module_txt if text is None else text, *args, **kwargs)
+        return text if completed is None else completed
+
+    chained = written if hook is module_write_hook else both
+    chained.calls_stackenv = True
+    return chained
 
 
 def start_hook(*args, **kwargs):
@@ -81,3 +128,9 @@ if "crash_hook" in easybuild_hooks.KNOWN_HOOKS:
     def crash_hook(*args, **kwargs):
         """Bring the old modulefile back (EasyBuild 5)."""
         call("restore_modulefiles")
+
+
+HOOKS = {name: value for name, value in globals().items() if name.endswith("_hook")}
+for each in HOOKS.values():
+    # So that what EasyBuild calls in the place of one of them is noticed.
+    each.calls_stackenv = True

@@ -1,4 +1,4 @@
-"""Our hooks, and what fails behind them: EasyBuild loads this file.
+"""A site's own hooks, which fail, beside stackenv's: EasyBuild loads this file.
 
 FAIL_IN names a hook, pre_fetch for example: the build ends there; with CRASH eb itself ends, with BUG another
 error than EasyBuild's comes. With REPORT, the path of a folder, FAIL_IN names hooks, separated by commas: at
@@ -6,7 +6,6 @@ each the running eb forks, the child fails there, and the build goes on as if no
 said, and what it left of the modulefile MODULE, lies in the folder.
 """
 
-import importlib.util
 import json
 import os
 import shutil
@@ -16,11 +15,7 @@ from pathlib import Path
 from easybuild.tools.build_log import EasyBuildError
 from easybuild.tools.config import install_path
 
-OURS = Path(__file__).resolve().parents[2] / "hooks/stackenv_hooks.py"
-spec = importlib.util.spec_from_file_location("ours", OURS)
-ours = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(ours)
-globals().update({name: value for name, value in vars(ours).items() if name.endswith("_hook")})
+from stackenv.hooks.stackenv_hooks import combine_with
 
 
 def fail(name):
@@ -68,18 +63,16 @@ def fail_in_child(name, report):
 
 
 def failing(name):
-    first = globals().get(name + "_hook")
-
     def hook(*args, **kwargs):
-        result = first(*args, **kwargs) if first else None
         if "REPORT" in os.environ:
             fail_in_child(name, Path(os.environ["REPORT"]))
         else:
             fail(name)
-        return result
 
     return hook
 
 
 for name in filter(None, os.environ.get("FAIL_IN", "").split(",")):
     globals()[name + "_hook"] = failing(name)
+
+combine_with(globals())

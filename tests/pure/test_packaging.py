@@ -333,9 +333,9 @@ def test_an_editable_install_follows_the_checkout(environment: Environment, tmp_
 EASYBUILD_STUBS = {
     "easybuild/__init__.py": "",
     "easybuild/tools/__init__.py": "",
-    "easybuild/tools/hooks.py": "KNOWN_HOOKS = ['start_hook', 'crash_hook']\n",
+    "easybuild/tools/hooks.py": "KNOWN_HOOKS = ['start_hook', 'crash_hook']\nload_hooks = None\n",
     "easybuild/tools/build_log.py": "EasyBuildError = Exception\nprint_msg = print_warning = print\n",
-    "easybuild/tools/config.py": "get_module_syntax = install_path = None\n",
+    "easybuild/tools/config.py": "build_option = get_module_syntax = install_path = None\n",
     "easybuild/tools/version.py": "VERSION = '5.4.1'\n",
 }
 # As EasyBuild does it: the file by its path, and each callable whose name ends in _hook.
@@ -387,3 +387,12 @@ def test_hooks_without_their_package_say_what_to_install(with_easybuild: Environ
     shutil.copy(copy / "hooks/stackenv_hooks.py", alone)
     with pytest.raises(AssertionError, match=r"the stackenv hooks cannot run under .*pip install stackenv"):
         run(with_easybuild.folder / "bin/python", "-c", IMPORT_HOOKS, alone, "start")
+
+
+@pytest.mark.usefixtures("with_easybuild")
+def test_a_sites_own_file_of_hooks_can_import_those_of_an_installed_stackenv(installed: Environment) -> None:
+    code = (
+        "from stackenv.hooks.stackenv_hooks import combine_with, start_hook\n"
+        "own = {}\ncombine_with(own)\nprint(own['start_hook'] is start_hook)"
+    )
+    assert run(installed.folder / "bin/python", "-I", "-c", code) == "True\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -132,6 +133,13 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
 def hooks() -> None:
     """Print the path of the EasyBuild hooks.
 
+    EasyBuild takes one file. A site that has hooks of its own keeps its file, which calls stackenv's hooks
+    too when its last lines are:
+
+    \b
+      from stackenv.hooks.stackenv_hooks import combine_with
+      combine_with(globals())
+
     \b
     Example:
       eb --hooks=$(stackenv site hooks) Anaconda3-2024.02-1.eb
@@ -139,6 +147,8 @@ def hooks() -> None:
     from stackenv.site.render import HOOKS
 
     print_line(str(HOOKS.resolve()))
+    if sys.stdout.isatty():
+        tell("hint: beside hooks of your own: stackenv site hooks --help")
 
 
 @site.command()

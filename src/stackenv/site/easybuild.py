@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from easybuild.tools.build_log import EasyBuildError, print_msg, print_warning
-from easybuild.tools.config import get_module_syntax, install_path
+from easybuild.tools.config import build_option, get_module_syntax, install_path
+from easybuild.tools.hooks import load_hooks
 from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
@@ -39,6 +41,7 @@ class Session:
     def __init__(self) -> None:
         self.configuration: SiteConfiguration | None = None
         self.kept: KeptModulefiles | None = None
+        self.hooks_checked = False
 
 
 session = Session()
@@ -94,6 +97,34 @@ def kept() -> KeptModulefiles:
     if session.kept is None:
         session.kept = KeptModulefiles(Path(install_path(), ".stackenv-kept"))
     return session.kept
+
+
+@as_easybuild_error
+def require_all_hooks(names: Iterable[str]) -> None:
+    """Raise EasyBuildError when EasyBuild calls others in the place of some of stackenv's hooks.
+
+    The first one that it does call notices it, so that no build has a part of them. EasyBuild keeps what it
+    has collected from the file by its path, and `load_hooks` returns just that.
+
+    Parameters
+    ----------
+    names
+        The names of stackenv's hooks; what calls them has the attribute `calls_stackenv`.
+    """
+    if session.hooks_checked:
+        return
+    # Once: the hook for failures, which comes next, has work of its own.
+    session.hooks_checked = True
+    path = build_option("hooks")
+    collected = load_hooks(path)
+    lost = sorted(name for name in names if not hasattr(collected.get(name), "calls_stackenv"))
+    if lost:
+        raise StackenvError(
+            f"{path} has hooks of its own in the place of stackenv's, which would not be called: "
+            f"{', '.join(lost)}",
+            "make these the last lines of the file:\n"
+            "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())",
+        )
 
 
 @as_easybuild_error
