@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
@@ -14,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from occupied import fill, fill_home, make_conda, measure, write_policy
+from occupied import fill, fill_home, make_conda, measure, run_on_terminal, write_policy
 from people import COMMAND, Person
 
 from stackenv.disk.usage_tables import draw_bars
@@ -23,25 +21,6 @@ NOBODY = 74023
 PLACE = """
     kind name path bytes files shared_bytes shared_files freed_bytes freed_files last_use unreadable
 """.split()  # noqa: SIM905 (names read better as words)
-
-
-def run_on_terminal(person: Person, *arguments: str, columns: int = 120, **changes: str) -> str:
-    """Return what the command shows on a terminal of `columns`."""
-    here, there = pty.openpty()
-    os.set_blocking(here, False)
-    environ = {**person.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **changes}
-    process = subprocess.Popen([COMMAND, *arguments], env=environ, stdin=there, stdout=there, stderr=there)
-    os.close(there)
-    shown = b""
-    while select.select([here], [], [], 60)[0]:
-        try:
-            more = os.read(here, 65536)
-        except OSError:
-            break
-        shown += more
-    os.close(here)
-    assert process.wait(60) == 0, shown
-    return shown.decode()
 
 
 def test_each_folder_of_the_account_is_found_by_its_kind(person: Person) -> None:

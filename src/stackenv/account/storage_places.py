@@ -5,18 +5,16 @@ Found by environment variables, configuration files and what is on the disk; no 
 
 from __future__ import annotations
 
-import configparser
-import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.account.caches import list_caches
 from stackenv.conda.storage import list_conda_prefixes, list_package_caches
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.record import RECORD_FILE, TOOLS_MARKS
 from stackenv.user_paths import (
-    expand,
     find_absolute,
     find_home,
     find_user_folder,
@@ -30,6 +28,8 @@ ENVIRONMENT = "environment"
 CONDA_PACKAGES = "conda-packages"
 PIP_CACHE = "pip-cache"
 UV_CACHE = "uv-cache"
+HUGGINGFACE_CACHE = "huggingface-cache"
+TORCH_CACHE = "torch-cache"
 JUPYTER = "jupyter"
 LOCAL = "local"
 # What people read for each kind.
@@ -38,6 +38,8 @@ TITLES = {
     CONDA_PACKAGES: "conda's packages",
     PIP_CACHE: "pip's cache",
     UV_CACHE: "uv's cache",
+    HUGGINGFACE_CACHE: "Hugging Face's cache",
+    TORCH_CACHE: "PyTorch's cache",
     JUPYTER: "Jupyter",
     LOCAL: "~/.local",
 }
@@ -70,12 +72,19 @@ def list_places(
     """
     found = [Place(ENVIRONMENT, name, Path(prefix)) for name, prefix in modules]
     prefixes = (*list_conda_prefixes(environ, configuration), *list_venvs(environ, configuration))
+
+    def list_of(tool: str) -> Iterator[Path]:
+        # A group may share a site's place: what is another's is on another quota.
+        return (cache.path for cache in list_caches(tool, environ, configuration) if is_own(cache.path))
+
     candidates: list[tuple[str, Iterable[Path | None]]] = [
         (ENVIRONMENT, prefixes),
         (CONDA_PACKAGES, list_package_caches(environ, configuration)),
-        (PIP_CACHE, (find_pip_cache_folder(environ),)),
-        (UV_CACHE, (find_cache_folder(environ, "UV_CACHE_DIR", "uv"),)),
-        (JUPYTER, list_jupyter_folders(environ)),
+        (PIP_CACHE, list_of("pip")),
+        (UV_CACHE, list_of("uv")),
+        (HUGGINGFACE_CACHE, list_of("huggingface")),
+        (TORCH_CACHE, list_of("torch")),
+        (JUPYTER, (*list_jupyter_folders(environ), *list_of("jupyter"))),
         (LOCAL, (find_absolute(environ.get("PYTHONUSERBASE", "")), find_home(environ, ".local"))),
     ]
     for kind, paths in candidates:
@@ -111,36 +120,6 @@ def list_venvs(environ: Mapping[str, str], configuration: SiteConfiguration) -> 
         for prefix in list_folders(folder) if folder else ():
             if is_own(prefix) and any(has(prefix, mark) for mark in MARKS):
                 yield prefix
-
-
-def list_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the user's own files of pip's configuration that are there (pip/_internal/configuration.py)."""
-    config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
-    places = (find_home(environ, ".pip/pip.conf"), config and config / "pip/pip.conf")
-    for path in (*places, find_absolute(environ.get("PIP_CONFIG_FILE", ""))):
-        if path and path.is_file():
-            yield path
-
-
-def find_pip_cache_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return the folder of pip's cache: by its variable, its configuration, or its default."""
-    configured = ""
-    for file in list_pip_files(environ):
-        parser = configparser.RawConfigParser()
-        with contextlib.suppress(OSError, ValueError, configparser.Error):
-            parser.read(file, encoding="utf-8")
-            configured = parser.get("global", "cache-dir", fallback=configured)
-    own = find_absolute(expand(configured, {"HOME": environ.get("HOME", "")}))
-    return find_cache_folder(environ, "PIP_CACHE_DIR", "pip", own)
-
-
-def find_cache_folder(
-    environ: Mapping[str, str], variable: str, name: str, configured: Path | None = None
-) -> Path | None:
-    """Return the folder that `variable` names, or `configured`, or `name` among the user's caches."""
-    caches = find_user_folder(environ, "XDG_CACHE_HOME", ".cache")
-    named = find_absolute(expand(environ.get(variable, ""), environ))
-    return named or configured or (caches / name if caches else None)
 
 
 def list_jupyter_folders(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import shlex
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
-
-from stackenv.account.storage_places import find_pip_cache_folder, list_venvs
+from stackenv.account.storage_places import list_venvs
 from stackenv.cleaning.in_use import find_reason_to_keep
 from stackenv.cleaning.leftover_environments import list_leftovers, read_intact_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
+from stackenv.cleaning.tool_caches import find_downloads, find_pip_caches, find_uv_caches
 from stackenv.conda.command import describe_command
 from stackenv.conda.package_cache import list_unused
 from stackenv.conda.packages import find_soft_linked
@@ -34,8 +28,6 @@ from stackenv.jupyter.kernels import list_kernels
 from stackenv.jupyter.state import judge_kernel
 from stackenv.lmod.bindings import Lmod
 from stackenv.user_paths import is_own, list_folders
-
-PIP_TIMEOUT_S = 60
 
 
 def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
@@ -82,71 +74,6 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
             action = RunCommand(describe_command(conda, "clean", "--yes", *options))
             folders = tuple(sorted({str(Path(place).parent) for place in places}))
             yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, folders, why)
-
-
-def find_pip_cache(context: Context) -> Iterator[Reclaimable]:
-    """Yield pip's cache, which a pip empties that takes the same folder for it."""
-    folder = find_pip_cache_folder(context.environ)
-    if folder is None or not folder.is_dir() or not any(folder.iterdir()):
-        return
-    python = find_pip(list_pythons(context), folder, context.environ)
-    actions = (RunCommand((python, "-I", "-B", "-m", "pip", "cache", "purge")),) if python else ()
-    kept = "" if python else "no pip was found that uses it: load a Python module and type the same again"
-    place = (str(folder),)
-    yield Reclaimable("pip-cache", "cache of pip", place, 0, 0, actions, context.environ, place, kept)
-
-
-def list_pythons(context: Context) -> Iterator[str]:
-    """Yield the Pythons that may have a pip: the one on PATH, those of the venvs, stackenv's own."""
-    found = shutil.which("python3", path=context.environ.get("PATH", ""))
-    if found:
-        yield found
-    prefixes = [Path(module.prefix) for module in context.store.list_modules()]
-    venvs = [prefix for prefix in prefixes if any(prefix.glob("lib/python3*/site-packages/pip"))]
-    # The newest of them for all: each costs a process.
-    if venvs:
-        yield str(max(venvs, key=read_pip_version) / "bin/python")
-    yield sys.executable
-
-
-def read_pip_version(prefix: Path) -> Version:
-    """Return the version of the pip in the environment at `prefix`; 0 when no folder says it."""
-    for folder in prefix.glob("lib/python3*/site-packages/pip-*.dist-info"):
-        with contextlib.suppress(InvalidVersion):
-            return Version(folder.name[len("pip-") : -len(".dist-info")])
-    return Version("0")
-
-
-def find_pip(pythons: Iterable[str], folder: Path, environ: Mapping[str, str]) -> str:
-    """Return which of `pythons` has the newest pip of those with their cache in `folder`; empty: none.
-
-    An older pip leaves what a newer one has cached (http-v2, since pip 23.3).
-    """
-    found = []
-    for python in pythons:
-        said, version = (ask_pip(python, words, environ) for words in (("cache", "dir"), ("--version",)))
-        match = re.match(r"pip (\S+) ", version)
-        if match and said and Path(said).is_dir() and Path(said).samefile(folder):
-            with contextlib.suppress(InvalidVersion):
-                found.append((Version(match.group(1)), python))
-    return max(found)[1] if found else ""
-
-
-def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return what the pip of `python` answers to `words`; empty when it fails."""
-    try:
-        done = subprocess.run(
-            [python, "-I", "-B", "-m", "pip", *words],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PIP_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "" if done.returncode else done.stdout.strip()
 
 
 def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
@@ -232,11 +159,15 @@ def find_broken_kernels(context: Context) -> Iterator[Reclaimable]:
 # In the order in which they are shown and removed: a module that goes may leave a kernel.
 FINDERS: Mapping[str, Callable[[Context], Iterator[Reclaimable]]] = {
     "conda": find_conda_caches,
-    "pip": find_pip_cache,
+    "pip": find_pip_caches,
+    "uv": find_uv_caches,
+    "downloads": find_downloads,
     "modules": find_modules_without_environment,
     "environments": find_leftover_environments,
     "kernels": find_broken_kernels,
 }
+# Of a project: the others are of an account.
+SHARED = ("modules", "environments")
 
 
 def list_reclaimable(
@@ -245,7 +176,7 @@ def list_reclaimable(
     """Return what can go, measured; `tell` hears what could not be looked at."""
     found = []
     for name, finder in FINDERS.items():
-        if context.shared and name in ("conda", "pip", "kernels"):
+        if context.shared and name not in SHARED:
             continue
         try:
             found += [measure_item(item, context.environ) for item in finder(context)]

@@ -39,9 +39,10 @@ OTHER_NODES = (
 def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Find and remove what is no longer needed.
 
-    Archives, indexes and unused packages of conda, the cache of pip, modules without an environment,
-    environments without a module, what `stackenv rebuild` has replaced, broken Jupyter kernels. You are asked
-    about each class. What your processes on this node use stays; those on other nodes cannot be seen.
+    Archives, indexes and unused packages of conda, the caches of pip, what uv has no use for, modules without
+    an environment, environments without a module, what `stackenv rebuild` has replaced, broken Jupyter
+    kernels. Downloaded models of Hugging Face and PyTorch are named, and stay. You are asked about each
+    class. What your processes on this node use stays; those on other nodes cannot be seen.
 
     \b
     Example:
@@ -116,4 +117,4 @@ def print_reclaimable(found: Sequence[Reclaimable]) -> None:
         print_line("there is nothing to clean")
     for item in found:
         if item.kept:
-            tell(f"{item.what}: stays: {item.kept}")
+            tell(f"{item.what} ({format_bytes(item.size_bytes)}): stays: {item.kept}")

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 def usage(order: str, shared: Path | None, as_json: bool) -> None:
     """Show what takes space, and how many files.
 
-    Your environments, caches, Jupyter and ~/.local. A file with several names (hard links) counts once;
-    SHARED is what another line has too, and what would stay if this one were deleted. USED is the day on
-    which a file of it was read last, where the file system records that. A second table shows how much it is
-    of the site's limits. Nothing is changed.
+    Your environments, the caches of conda, pip, uv, Hugging Face and PyTorch, Jupyter, and ~/.local; a cache
+    also where the tool had it before a variable or the site's module sent it elsewhere. A file with several
+    names (hard links) counts once; SHARED is what another line has too, and what would stay if this one were
+    deleted. USED is the day on which a file of it was read last, where the file system records that. A second
+    table shows how much it is of the site's limits. Nothing is changed.
 
     \b
     Example:

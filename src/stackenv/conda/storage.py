@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from stackenv.configuration.caches import list_cache_folders
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, has, is_own, list_folders
 
@@ -118,6 +119,7 @@ def list_package_caches(environ: Mapping[str, str], configuration: SiteConfigura
     yield from (path for path, _ in list_named("pkgs", environ))
     yield from read_condarc_folders("pkgs", environ)
     yield from (place.packages for place in list_site_storage(environ, configuration, usable=False))
+    yield from map(Path, list_cache_folders(configuration.caches, "conda", environ))
     homes = (find_home(environ, ".conda"), find_absolute(environ.get("MAMBA_ROOT_PREFIX", "")))
     bases = (prefix for prefix in list_conda_prefixes(environ, configuration) if has(prefix, "condabin"))
     yield from (base / "pkgs" for base in (*homes, *bases) if base)

@@ -13,7 +13,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.account.account import Account
-from stackenv.account.storage_places import list_pip_files, list_venvs
+from stackenv.account.caches import list_pip_files
+from stackenv.account.storage_places import list_venvs
 from stackenv.conda.storage import list_conda_prefixes
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.venv import read_configuration

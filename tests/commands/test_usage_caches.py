@@ -1,0 +1,146 @@
+"""`stackenv usage`: the caches of pip, uv, conda, Hugging Face, PyTorch and Jupyter, wherever they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from occupied import fill, measure, run_on_terminal, write_policy
+from people import Person
+
+TOOLS = ("pip", "uv", "conda", "huggingface", "torch", "jupyter")
+# What the module stackenv sends each tool to, below its folder in the workspace.
+BY_SITE = {
+    "pip": ("pip-cache", [""]),
+    "uv": ("uv-cache", [""]),
+    "conda": ("conda-packages", [""]),
+    "huggingface": ("huggingface-cache", ["/datasets", "/hub"]),
+    "torch": ("torch-cache", [""]),
+    "jupyter": ("jupyter", [""]),
+}
+# Where each is by itself: docs of the tools; what it is called, and what `usage` is to list.
+OWN = {
+    "pip": ("pip-cache", "~/.cache/pip"),
+    "uv": ("uv-cache", "~/.cache/uv"),
+    "conda": ("conda-packages", "~/.conda/pkgs"),
+    "huggingface": ("huggingface-cache", "~/.cache/huggingface"),
+    "torch": ("torch-cache", "~/.cache/torch"),
+}
+VARIABLES = {
+    "pip": "PIP_CACHE_DIR",
+    "uv": "UV_CACHE_DIR",
+    "conda": "CONDA_PKGS_DIRS",
+    "huggingface": "HF_HUB_CACHE",
+    "torch": "TORCH_HOME",
+    "jupyter": "JUPYTER_RUNTIME_DIR",
+}
+
+
+def list_kinds(person: Person, **changes: str) -> list[tuple[str, str]]:
+    """Return kind and name of what `usage` lists."""
+    return sorted((place["kind"], place["name"]) for place in measure(person, **changes)["places"])
+
+
+@pytest.fixture
+def workspace(person: Person) -> dict[str, str]:
+    """Return the variables by which a site has caches of all tools in the person's workspace."""
+    folder = person.home / "workspace"
+    folder.mkdir()
+    places = "".join(
+        f'  {tool}: [{{parent: "${{WORKSPACE}}", folder: ".cache/${{WHO}}/{tool}"}}]\n' for tool in TOOLS
+    )
+    # The parents of uv's and conda's caches must be those of the environments.
+    rest = (
+        'personal: {environments: ["${WORKSPACE}/venvs"]}\n'
+        'conda: {storage: [{parent: "${WORKSPACE}", environments: conda/envs, packages: conda/pkgs}]}\n'
+    )
+    return {**write_policy(person, f"caches:\n{places}{rest}"), "WORKSPACE": str(folder), "WHO": "anna"}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_places_of_the_site_count_with_and_without_its_module(
+    person: Person, workspace: dict[str, str], tool: str
+) -> None:
+    kind, below = BY_SITE[tool]
+    folder = person.home / "workspace/.cache/anna" / tool
+    for name in below:
+        fill(Path(f"{folder}{name}"), 2)
+    expected = [(kind, f"~/workspace/.cache/anna/{tool}{name}") for name in below]
+    assert list_kinds(person, **workspace) == expected
+    # With the module loaded: each once.
+    named = f"{folder}/hub" if tool == "huggingface" else str(folder)
+    assert list_kinds(person, **workspace, **{VARIABLES[tool]: named}) == expected
+    # Without the workspace nobody knows where it is, unless a variable says so.
+    del workspace["WORKSPACE"]
+    assert list_kinds(person, **workspace) == []
+
+
+@pytest.mark.parametrize("tool", OWN)
+def test_what_a_tool_had_before_is_not_forgotten(
+    person: Person, workspace: dict[str, str], tool: str
+) -> None:
+    kind, name = OWN[tool]
+    fill(person.home / name[2:], 2)
+    assert list_kinds(person) == [(kind, name)]
+    assert list_kinds(person, **workspace, **{VARIABLES[tool]: f"{person.home}/elsewhere"}) == [(kind, name)]
+
+
+def test_a_variable_for_all_caches_leaves_those_that_were_there_before(person: Person) -> None:
+    names = ("pip", "uv", "huggingface", "torch")
+    for name in names:
+        fill(person.home / ".cache" / name, 1)
+        fill(person.home / "xdg" / name, 1)
+    found = list_kinds(person, XDG_CACHE_HOME=f"{person.home}/xdg")
+    assert found == sorted(
+        (f"{name}-cache", f"~/{place}/{name}") for name in names for place in ("xdg", ".cache")
+    )
+
+
+def test_what_hugging_face_is_told_by_its_variables(person: Person) -> None:
+    for name in ("home", "hub", "sets"):
+        fill(person.home / name, 1)
+    named = {
+        name: f"{person.home}/{folder}" for name, folder in (("HF_HOME", "home"), ("HF_HUB_CACHE", "hub"))
+    }
+    found = list_kinds(person, **named, HF_DATASETS_CACHE=f"{person.home}/sets")
+    assert found == [("huggingface-cache", f"~/{name}") for name in ("home", "hub", "sets")]
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ('cache-dir = "{home}/of-uv" # mine\n[pip]\ncache-dir = "{home}/other"\n', "of-uv"),
+        ("cache-dir = '../of-uv'\n", ".config/of-uv"),
+        ('[pip]\ncache-dir = "{home}/other"\n', ".cache/uv"),
+        ("cache-dir = 3\n\udcff", ".cache/uv"),
+    ],
+)
+def test_a_uv_toml_says_where_the_cache_is(person: Person, text: str, folder: str) -> None:
+    file = person.home / ".config/uv/uv.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text.format(home=person.home), errors="surrogateescape")
+    for name in ("other", folder):
+        fill(person.home / name, 1)
+    ((_, name),) = list_kinds(person)
+    assert os.path.realpath(name.replace("~", str(person.home))) == str(person.home / folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to give a folder away takes root")
+def test_the_cache_of_another_member_of_the_group_is_on_another_quota(
+    person: Person, workspace: dict[str, str]
+) -> None:
+    shared = write_policy(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n')
+    fill(person.home / "workspace/pip/http", 2)
+    assert list_kinds(person, **{**workspace, **shared}) == [("pip-cache", "~/workspace/pip")]
+    os.chown(person.home / "workspace/pip", 4711, -1)
+    assert list_kinds(person, **{**workspace, **shared}) == []
+    assert list_kinds(person, PIP_CACHE_DIR=f"{person.home}/workspace/pip") == []
+
+
+def test_people_read_whose_cache_it_is(person: Person) -> None:
+    for name in ("huggingface", "torch", "uv", "pip"):
+        fill(person.home / ".cache" / name, 1)
+    shown = run_on_terminal(person, "usage")
+    for title in ("Hugging Face's cache", "PyTorch's cache", "uv's cache", "pip's cache"):
+        assert title in shown
