@@ -1,0 +1,221 @@
+"""`stackenv clean` and real caches of uv's: what uv has no use for goes, by uv, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stacked import Stack
+from users import User, make_user
+from uvs import UVS
+from wheels import make_wheel
+
+WITHOUT_UV = "/usr/bin:/bin"
+NOW = "uv-cache"
+
+
+@pytest.fixture(params=UVS)
+def cached(request: pytest.FixtureRequest, tmp_path: Path, one_stack: Stack) -> User:
+    """Return a user with one real uv, the environment it, and a cache of which uv uses the most, not all."""
+    user = make_user(tmp_path, one_stack)
+    user.environ["PATH"] = f"{UVS[request.param]}:{WITHOUT_UV}"
+    install(user, "first", "1.0")
+    # The same file again, as of a project that is built anew: the archive of the one before is left over.
+    install(user, "second", "1.0")
+    time.sleep(0.01)
+    install(user, "second", "1.0", again=True)
+    # As of an older uv, and of `uv run` of a script.
+    (user.home.parent / NOW / "wheels-v0/index/old").mkdir(parents=True)
+    (user.home.parent / NOW / "wheels-v0/index/old/file").write_text("x" * 5000)
+    run(user, "uv", "run", "--no-project", "--with", "first", "python", "-c", "import first")
+    return user
+
+
+def run(user: User, *words: str, **changes: str) -> str:
+    done = subprocess.run(
+        words,
+        env={**user.environ, **changes},
+        cwd=user.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+def install(user: User, name: str, version: str, again: bool = False, **changes: str) -> None:
+    """Install a wheel by uv into the user's environment ~/venvs/it, which is made first."""
+    venv = user.home / "venvs/it"
+    if not venv.exists():
+        run(user, "uv", "venv", "--python", "/usr/bin/python3", str(venv))
+    wheel = make_wheel(user.home.parent / "wheels", name, version)
+    os.utime(wheel, ns=(time.time_ns(), time.time_ns()))
+    words = ("--reinstall",) if again else ()
+    user.environ["UV_FIND_LINKS"] = str(wheel.parent)
+    run(user, "uv", "pip", "install", *words, "--python", f"{venv}/bin/python", str(wheel), **changes)
+
+
+def list_tree(folder: Path) -> list[str]:
+    """Return all that is below `folder`; in a cache but for the lock, which uv makes when it looks."""
+    below = (path for path in folder.rglob("*") if path.name != ".lock")
+    return sorted(f"{path.relative_to(folder)} {path.lstat().st_mtime_ns}" for path in below)
+
+
+def show(user: User, **changes: str) -> list[dict[str, Any]]:
+    done = user.stackenv("clean", "--json", **changes)
+    assert done.returncode == 0, done.stderr
+    return [item for item in json.loads(done.stdout) if item["class"] == "uv-cache"]
+
+
+def clean(user: User, **changes: str) -> str:
+    done = user.stackenv("clean", "--yes", **changes)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
+    cache = cached.home.parent / NOW
+    before = list_tree(cache)
+    (item,) = show(cached)
+    assert list_tree(cache) == before
+    assert item["kept"] == "" and "uv cache prune" in item["does"][0]
+    kinds = {Path(place).relative_to(cache).parts[0].rpartition("-")[0] for place in item["places"]}
+    assert {"archive", "environments", "wheels"} <= kinds
+    removed = list(cache.rglob("*"))
+    environment = list_tree(cached.home / "venvs/it")
+    clean(cached)
+    shown = [Path(place) for place in item["places"]]
+    removed = [path for path in removed if not os.path.lexists(path) and path.name != ".lock"]
+    assert set(shown) <= set(removed)
+    assert all(any(path == top or top in path.parents for top in shown) for path in removed)
+    assert show(cached) == []
+    # What an environment has of it, and what uv has a use for, is there.
+    assert list_tree(cached.home / "venvs/it") == environment
+    run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second")
+    run(
+        cached,
+        "uv",
+        "pip",
+        "install",
+        "--offline",
+        "--reinstall",
+        "--python",
+        f"{cached.home}/venvs/it",
+        "first",
+    )
+
+
+def test_a_cache_that_uv_has_left_for_another_goes_as_a_whole(cached: User) -> None:
+    left = cached.home / ".cache/uv"
+    left.parent.mkdir()
+    (cached.home.parent / NOW).rename(left)
+    # In use as long as nothing says otherwise.
+    del cached.environ["UV_CACHE_DIR"]
+    (item,) = show(cached)
+    assert item["places"] != [str(left)] and "prune" in item["does"][0]
+    now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere", "UV_NO_CACHE": "1"}
+    (item,) = show(cached, **now)
+    assert item["places"] == [str(left)] and "uv cache clean" in item["does"][0]
+    clean(cached, **now)
+    # The newest uv leaves its lock.
+    assert not [path for path in left.rglob("*") if path.name != ".lock"]
+    assert show(cached, **now) == []
+    run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second")
+
+
+@pytest.mark.any_value("cached")
+def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
+    cache = cached.home.parent / NOW
+    mine = cache / "results.csv"
+    mine.write_text("of a night")
+    (item,) = show(cached)
+    assert item["kept"].startswith(f"uv would delete what is not its own, too: take {mine} elsewhere")
+    clean(cached)
+    assert mine.read_text() == "of a night"
+    # uv follows a link to an environment, and deletes what it leads to.
+    data = cached.home / "data"
+    data.mkdir()
+    mine.rename(data / "results.csv")
+    link = next(cache.glob("environments-*")) / "link"
+    link.symlink_to(data)
+    (item,) = show(cached)
+    assert str(link) in item["kept"]
+    clean(cached)
+    assert (data / "results.csv").read_text() == "of a night"
+    link.unlink()
+    clean(cached)
+    assert show(cached) == []
+
+
+@pytest.mark.any_value("cached")
+def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
+    install(cached, "third", "1.0", UV_LINK_MODE="symlink")
+    (item,) = show(cached)
+    assert item["kept"] == f"{cached.home}/venvs/it is made of symbolic links into it, and would break"
+    clean(cached)
+    run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import third")
+    shutil.rmtree(cached.home / "venvs/it")
+    (item,) = show(cached, UV_LINK_MODE="symlink")
+    assert item["kept"].startswith("UV_LINK_MODE is symlink")
+    (item,) = show(cached)
+    assert item["kept"] == ""
+
+
+@pytest.mark.any_value("cached")
+def test_what_a_process_here_runs_out_of_it_stays(cached: User) -> None:
+    script = "import first, time; print('there', flush=True); time.sleep(600)"
+    words = ("uv", "run", "--no-project", "--with", "first", "python", "-c", script)
+    with subprocess.Popen(
+        words, env=cached.environ, cwd=cached.home, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == b"there\n"
+            (item,) = show(cached)
+        finally:
+            os.killpg(process.pid, 9)
+    assert item["kept"].startswith("in use on this node by process")
+
+
+@pytest.mark.any_value("cached")
+def test_the_uv_of_a_module_does_it_where_none_is_on_path(cached: User, tmp_path: Path) -> None:
+    folder, _, _ = cached.environ["PATH"].partition(":")
+    (item,) = show(cached, PATH=WITHOUT_UV)
+    assert item["kept"].startswith("no uv was found that can remove it: load its module")
+    modulefile = tmp_path / "modulefiles/uv/1.0.lua"
+    modulefile.parent.mkdir(parents=True)
+    modulefile.write_text(f'prepend_path("PATH", "{folder}")\n')
+    changes = {"PATH": WITHOUT_UV, "MODULEPATH": f"{tmp_path}/modulefiles:{cached.environ['MODULEPATH']}"}
+    clean(cached, **changes)
+    assert show(cached, **changes) == []
+
+
+def test_a_folder_that_is_no_cache_of_uvs_is_not_looked_at(user: User) -> None:
+    mine = user.home / "mine"
+    mine.mkdir()
+    (mine / "results.csv").write_text("of a night")
+    assert show(user, UV_CACHE_DIR=str(mine)) == []
+    clean(user, UV_CACHE_DIR=str(mine))
+    assert (mine / "results.csv").exists()
+
+
+@pytest.mark.any_value("cached")
+def test_a_uv_that_fails_is_told_and_the_rest_goes(cached: User, tmp_path: Path) -> None:
+    """A mock of a uv that does not start as it should."""
+    broken = tmp_path / "broken/uv"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho 'error: no such thing' >&2\nexit 2\n")
+    broken.chmod(0o755)
+    wheel = cached.home / ".cache/pip/wheels/a/tiny-1.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_text("x")
+    said = clean(cached, PATH=f"{broken.parent}:{WITHOUT_UV}")
+    assert f"uv was left out: {broken} does not say what is unused: error: no such thing" in said
+    assert not wheel.exists() and next((cached.home.parent / NOW).glob("environments-*/*"))
