@@ -55,16 +55,7 @@ fi
 bin=$PWD/.work/venv/bin
 PATH=$bin:$PATH
 export PATH
-# A line is a check; mypy takes the longest.
-xargs -d '\n' -P "$(nproc)" -I CHECK sh -c CHECK <<'CHECKS'
-mypy
-ruff check .
-ruff format --check .
-find tests .ci -name "*.sh" -exec shellcheck --shell=sh --external-sources {} +
-luacheck --no-color --quiet modulefiles/lua
-shellcheck --shell=sh .ci/run
-shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash
-CHECKS
+sh tests/lint.sh
 # Two more than processors: the tests of Slurm, of terminals and of kernels wait half of their time.
 [ "$tier" = quick ] && workers=$(nproc) || workers=$(($(nproc) + 2))
 exec "$bin/python" -m pytest -n "$workers" --dist loadfile --no-loadscope-reorder "$@"

@@ -23,6 +23,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # The wheel has these, and each .py file of src/stackenv.
 DATA = """
     hooks/stackenv_hooks.py
+    py.typed
     site-config/default.yaml
     site-config/pip.conf
     site-config/ubelix.yaml

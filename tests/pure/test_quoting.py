@@ -122,11 +122,9 @@ def test_a_quoted_word_survives_the_evaluation_in_conda_csh(shell: str, texts: l
     texts = [text.replace("\n", "") for text in texts]
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder, "code")
-        code.write_text(
-            "".join(f"/usr/bin/printf '%s\\0' {quote_csh(text)};\n" for text in texts),
-            encoding="utf-8",
-            newline="",
-        )
+        lines = "".join(f"/usr/bin/printf '%s\\0' {quote_csh(text)};\n" for text in texts)
+        # A carriage return stays one: write_text has no `newline` before Python 3.10.
+        code.write_bytes(lines.encode())
         assert run_script(OTHERS[shell], CSH_EVAL.format(code=code)) == as_words(texts)
 
 

@@ -12,7 +12,7 @@ from journals import recover
 
 # In a process of its own: at a signal to stop it ends all that it has started.
 SCRIPT = """
-import importlib, os, signal, sys
+import importlib, os, pathlib, signal, sys
 from pathlib import Path
 from stackenv.transactions.files import write_file
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
@@ -27,7 +27,10 @@ def interrupted(*arguments, **options):
         signal.raise_signal(int(number))
     return result
 
-setattr(importlib.import_module(module), name, interrupted)
+# pathlib of Python 3.9 has kept what it found in os.
+for holder in (importlib.import_module(module), getattr(pathlib, "_normal_accessor", None)):
+    if getattr(holder, name, None) is called:
+        setattr(holder, name, interrupted)
 # What a shell in the background has its commands ignore.
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Lint, types and formatting: what tests/run.sh begins with, what pre-commit runs, and the public workflow.
+#
+#   sh tests/lint.sh          after `sh tests/prepare.sh quick`
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PWD/.work/venv/bin:$PATH
+export PATH
+# A line is a check; mypy takes the longest.
+xargs -d '\n' -P "$(nproc)" -I CHECK sh -c CHECK <<'CHECKS'
+mypy
+ruff check .
+ruff format --check .
+find tests .ci docs -name "*.sh" -exec shellcheck --shell=sh --external-sources {} +
+luacheck --no-color --quiet modulefiles/lua
+shellcheck --shell=sh .ci/run
+shellcheck --shell=bash --exclude=SC2016 tests/demo/*.bash
+CHECKS

@@ -1,0 +1,79 @@
+"""What people find at the top of the repository, against what it is about: commands, versions, files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stackenv import __version__
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+WORKFLOW = CHECKOUT / ".github/workflows/tests.yml"
+PAGES = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")]
+
+
+def read(name: str) -> str:
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def list_workflow_commands(job: str) -> list[str]:
+    steps: list[dict[str, Any]] = yaml.safe_load(WORKFLOW.read_text())["jobs"][job]["steps"]
+    return [step["run"] for step in steps if "run" in step]
+
+
+def test_pre_commit_and_the_workflow_run_the_lint_of_the_tests() -> None:
+    lint = "sh tests/lint.sh"
+    (repo,) = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"]
+    assert [hook["entry"] for hook in repo["hooks"]] == [lint]
+    assert lint in read("tests/run.sh").splitlines()
+    assert lint in list_workflow_commands("quick")
+
+
+def test_the_workflow_runs_what_ci_runs() -> None:
+    (command,) = re.findall(r"(?m)^exec (.+)$", read(".ci/run"))
+    assert list_workflow_commands("everything")[-1] == command
+
+
+def test_the_workflow_runs_the_quick_tests_of_the_tests() -> None:
+    (chosen,) = re.findall(r"set -- (-m 'quick .+) \"\$@\"", read("tests/run.sh"))
+    assert list_workflow_commands("quick")[-1].endswith(chosen)
+
+
+def test_the_workflow_has_each_python_that_the_metadata_names() -> None:
+    named = re.findall(r"Python :: (3\.\d+)", read("setup.cfg"))
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    assert jobs["quick"]["strategy"]["matrix"]["python"] == named
+    assert f"python_requires = >={named[0]}" in read("setup.cfg")
+
+
+def test_the_easyconfig_is_of_this_version() -> None:
+    (easyconfig,) = (CHECKOUT / "easyconfigs").glob("stackenv-*.eb")
+    assert easyconfig.name == f"stackenv-{__version__}.eb"
+    assert re.findall(r"(?m)^version = '(.+)'$", easyconfig.read_text()) == [__version__]
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"## {__version__}" in read("CHANGELOG.md").replace("[", "").replace("]", "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_links_of_a_page_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_what_contributing_names_is_there() -> None:
+    text = read("CONTRIBUTING.md")
+    named = re.findall(r"`((?:src|tests|site-config|docs|modulefiles)/[\w./-]+)`", text)
+    assert len(named) > 15
+    # Of the example: whoever follows it writes this file.
+    missing = {name for name in named if not (CHECKOUT / name).exists()}
+    assert missing == {"tests/rules/test_tmpdir_gone.py"}
+    for name, file in (("ACCOUNT_RULES", "health/rules/__init__.py"), ("START", "conda/load_test.py")):
+        assert f"`{name}`" in text
+        assert re.search(rf"(?m)^{name}\b", read(f"src/stackenv/{file}"))
