@@ -159,6 +159,24 @@ def test_conda_cleans_what_no_environment_links_to(conda_person: Person) -> None
     assert not set(classes(conda_person)) & {"conda-archives", "conda-packages"}
 
 
+def test_conda_cleans_a_cache_that_it_had_before(conda_person: Person) -> None:
+    conda(conda_person, "conda create -q -y --name used activating")
+    packages = conda_person.home / "conda/pkgs"
+    old = conda_person.home / ".conda/pkgs"
+    old.parent.mkdir(exist_ok=True)
+    packages.rename(old)
+    used = hash_tree(conda_person.home / "conda/envs/used")
+    archives = list(old.glob("*.conda")) + list(old.glob("*.tar.bz2"))
+    (item,) = [item for item in show(conda_person) if item["class"] == "conda-archives"]
+    assert set(map(str, archives)) <= set(item["places"])
+    assert f"CONDA_PKGS_DIRS={packages},{old}" in item["does"][0]
+    conda_person.stackenv("clean", "--yes")
+    assert not any(archive.exists() for archive in archives)
+    assert any(path.name.startswith("activating-") for path in old.iterdir())
+    assert hash_tree(conda_person.home / "conda/envs/used") == used
+    assert not set(classes(conda_person)) & {"conda-archives", "conda-packages", "conda-indexes"}
+
+
 def test_packages_stay_that_an_environment_links_to_by_name(conda_person: Person) -> None:
     conda(conda_person, "CONDA_ALWAYS_SOFTLINK=1 conda create -q -y --name soft activating")
     links = [p for p in (conda_person.home / "conda/envs/soft").rglob("*") if p.is_symlink()]

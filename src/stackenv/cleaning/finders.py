@@ -16,7 +16,7 @@ from stackenv.cleaning.tool_caches import find_downloads, find_pip_caches, find_
 from stackenv.conda.command import describe_command
 from stackenv.conda.package_cache import list_unused
 from stackenv.conda.packages import find_soft_linked
-from stackenv.conda.storage import list_conda_prefixes
+from stackenv.conda.storage import list_conda_prefixes, list_package_caches
 from stackenv.disk.usage import measure_trees
 from stackenv.environments.conda_environment import load_conda_stack
 from stackenv.environments.context import Context
@@ -28,6 +28,9 @@ from stackenv.jupyter.kernels import list_kernels
 from stackenv.jupyter.state import judge_kernel
 from stackenv.lmod.bindings import Lmod
 from stackenv.user_paths import is_own, list_folders
+
+# What names conda's package caches, with commas between.
+PACKAGES = "CONDA_PKGS_DIRS"
 
 
 def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
@@ -55,14 +58,17 @@ def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
 
 
 def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
-    """Yield what conda's own `clean` removes: archives, extracted packages, indexes."""
-    from stackenv.conda.storage import list_conda_prefixes
+    """Yield what conda's own `clean` removes: archives, extracted packages, indexes.
 
+    In each package cache of this user, those included that conda had before it was sent elsewhere.
+    """
     stack = load_conda_stack((), context, Lmod.find(context.environ))
     conda = stack.environ.get("CONDA_EXE", "")
-    if not conda or not Path(conda).is_file():
+    folders = name_package_caches(stack.environ, context)
+    if not folders or not conda or not Path(conda).is_file():
         return
-    cache = list_unused(conda, stack.environ)
+    named = ("env", f"{PACKAGES}={folders}")
+    cache = list_unused(conda, {**stack.environ, PACKAGES: folders})
     linked = find_soft_linked(list_conda_prefixes(context.environ, context.configuration))
     kept = f"{linked} is made of symbolic links into the cache, and would break" if linked else ""
     for kind, what, places, options, why in (
@@ -71,9 +77,19 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
         ("conda-indexes", "indexes and logs of conda", cache.indexes, cache.clean_indexes, ""),
     ):
         if places:
-            action = RunCommand(describe_command(conda, "clean", "--yes", *options))
-            folders = tuple(sorted({str(Path(place).parent) for place in places}))
-            yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, folders, why)
+            action = RunCommand((*named, *describe_command(conda, "clean", "--yes", *options)))
+            watched = tuple(sorted({str(Path(place).parent) for place in places}))
+            yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, watched, why)
+
+
+def name_package_caches(environ: Mapping[str, str], context: Context) -> str:
+    """Return what CONDA_PKGS_DIRS has to be for conda to see each package cache of this user.
+
+    What `environ` has in it stays in front.
+    """
+    known = list_package_caches(environ, context.configuration)
+    own = (str(path) for path in known if path.is_dir() and is_own(path) and "," not in str(path))
+    return ",".join(dict.fromkeys((*filter(None, environ.get(PACKAGES, "").split(",")), *own)))
 
 
 def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
