@@ -1,4 +1,4 @@
-# The load test of a modulefile in tcsh: load, activate, run python, leave, unload. The file `step`
+# The load test of a modulefile in tcsh: load, run what it brings, unload. The file `step`
 # says where it is; `before` and `after` hold the environment, NUL by NUL.
 alias module 'eval `'__LMOD__' tcsh \!*`'
 env -0 > before
@@ -17,6 +17,12 @@ if ( __PYTHON__ != '' ) then
     if ( $status != 0 ) exit 1
     conda activate base
     if ( $status != 0 ) exit 1
+endif
+if ( __COMMAND__ != '' ) then
+    printf '%s' 'the command' > step
+    if ( "`which stackenv`" != __COMMAND__ ) exit 1
+    printf '%s' 'stackenv --version' > step
+    stackenv --version || exit 1
 endif
 printf '%s' 'module unload' > step
 module unload __MODULE__ || exit 1

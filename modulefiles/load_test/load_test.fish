@@ -1,4 +1,4 @@
-# The load test of a modulefile in fish: load, activate, run python, leave, unload. The file `step`
+# The load test of a modulefile in fish: load, run what it brings, unload. The file `step`
 # says where it is; `before` and `after` hold the environment, NUL by NUL.
 function module; eval __LMOD__ fish (string escape -- $argv) | source -; end
 function check; printf %s $argv[1] > step; $argv[2..-1]; or exit 1; end
@@ -11,6 +11,10 @@ if test -n __PYTHON__
     check "python -c ''" python -c ''
     check 'conda deactivate' conda deactivate
     check 'conda activate base, again' conda activate base
+end
+if test -n __COMMAND__
+    check 'the command' test (command -v stackenv) = __COMMAND__
+    check 'stackenv --version' stackenv --version
 end
 check 'module unload' module unload __MODULE__
 env -0 > after

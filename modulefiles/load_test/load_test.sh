@@ -1,4 +1,4 @@
-# The load test of a modulefile in bash, zsh, ksh, mksh and dash: load, activate, run python, leave, unload. The file `step`
+# The load test of a modulefile in bash, zsh, ksh, mksh and dash: load, run what it brings, unload. The file `step`
 # says where it is; `before` and `after` hold the environment, NUL by NUL.
 module() { eval "$(__LMOD__ __SHELL__ "$@")"; }
 check() { printf '%s' "$1" > step; shift; "$@" || exit 1; }
@@ -15,6 +15,10 @@ if [ -n __PYTHON__ ]; then
     check "python -c ''" python -c ''
     check 'conda deactivate' conda deactivate
     check 'conda activate base, again' conda activate base
+fi
+if [ -n __COMMAND__ ]; then
+    check 'the command' test "$(command -v stackenv)" = __COMMAND__
+    check 'stackenv --version' stackenv --version
 fi
 check 'module unload' module unload __MODULE__
 env -0 > after

@@ -11,6 +11,8 @@ begin = time.perf_counter()
 spec = importlib.util.spec_from_file_location("stackenv_hooks_timed", HOOKS)
 ours = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(ours)
+# The hooks have found the package.
+from stackenv.site import base, software  # noqa: E402
 
 
 def note(kind, seconds):
@@ -31,8 +33,8 @@ def timed(kind, function):
 
 
 note("hooks", time.perf_counter() - begin)
-validate = ours.adapter.validate_condarc
-ours.adapter.run_load_test = timed("load_test", ours.adapter.run_load_test)
-ours.adapter.validate_condarc = timed("version", lambda *args: list(validate(*args)))
-ours.adapter.find_conda_version = timed("version", ours.adapter.find_conda_version)
+validate = software.validate_condarc
+software.run_load_test = timed("load_test", software.run_load_test)
+software.validate_condarc = timed("version", lambda *args: list(validate(*args)))
+base.find_conda_version = timed("version", base.find_conda_version)
 globals().update({name: timed("hooks", f) for name, f in vars(ours).items() if name.endswith("_hook")})

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from runner import LMOD, WORK
 
-from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.load_test import LoadTestReport, run_load_test
 from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
@@ -36,9 +35,8 @@ def load_test(built_modules, monkeypatch):
 
     def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> LoadTestReport:
         monkeypatch.setenv("PATH", path.format(root=root))
-        return run_load_test(
-            f"{text}\n{more}\n", CondaInstallation("Anaconda3", MODULE, root), LoadTestSettings(shells, 120)
-        )
+        programs = {"PYTHON": f"{root}/bin/python"}
+        return run_load_test(f"{text}\n{more}\n", MODULE, root, programs, LoadTestSettings(shells, 120))
 
     return run
 

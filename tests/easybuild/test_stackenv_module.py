@@ -30,6 +30,7 @@ EASYCONFIG = CHECKOUT / f"easyconfigs/stackenv-{__version__}.eb"
 MODULE = f"stackenv/{__version__}"
 ADDED = {"PATH", "MANPATH", "STACKENV_MANPATH", "CMAKE_PREFIX_PATH"}
 ADDED |= {"EBROOTSTACKENV", "EBVERSIONSTACKENV", "EBDEVELSTACKENV", "LOADEDMODULES", "_LMFILES_"}
+ADDED |= {"MODULEPATH", "STACKENV_MODULES", "STACKENV_SITE_CONFIG", "STACKENV_SET"}
 
 
 def offline(source: Path) -> dict[str, str]:
@@ -50,7 +51,7 @@ def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(make_source(), folder / "source")
             easybuild = make_easybuild(request.param, folder)
-            easybuild.run(str(EASYCONFIG), hooks=None, **offline(folder / "source"))
+            easybuild.run(str(EASYCONFIG), **offline(folder / "source"))
             (folder / "built").touch()
     return EasyBuild(VERSIONS[request.param], Path(request.param), folder / "eb")
 

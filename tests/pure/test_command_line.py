@@ -194,7 +194,7 @@ def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(r
     assert done.stdout.startswith(f"-- {STACKENV_UUID} stackenv {__version__} sha256:")
     assert done.stdout.endswith("\n") and "hint:" not in done.stdout
     sentence, _, hint = done.stderr.partition("\n\nhint: ")
-    assert f"in {root}/libexec/stackenv and condarc.d, are written only by the EasyBuild hook" in sentence
+    assert f"the files in {root} that it depends on are written only by the EasyBuild hook" in sentence
     assert hint == (
         'eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
         "stackenv site install --help\n"

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_render import INSTALLATION, compile_lua, default_policy
+from test_render import INSTALLATION, compile_lua, default_policy, describe_own_module
 from test_render_personal import PACKED_CONDA, VENV
 from test_shell_files import require
 
@@ -23,6 +23,7 @@ GOLDEN = sorted((CHECKOUT / "tests/pure/golden").glob("*.lua"))
 SPECS = {
     "conda.lua.j2": describe_conda_module(INSTALLATION, default_policy()),
     "personal.lua.j2": describe_venv_module(VENV),
+    "stackenv.lua.j2": describe_own_module(),
 }
 BLOCKS = [(name, block) for name, spec in SPECS.items() for block in (*spec.blocks, "help")]
 
@@ -90,6 +91,10 @@ def render_replaced(spec: ModuleSpec, block: str, folder: Path) -> str:
     return render_module(spec, folder)
 
 
+# Of these blocks nothing is left over.
+ONE_LINE = ("before", "storage", "commands", "help", "site", "modules")
+
+
 @pytest.mark.parametrize(("template", "block"), BLOCKS)
 def test_a_site_replaces_any_block(template: str, block: str, tmp_path: Path) -> None:
     spec = SPECS[template]
@@ -98,7 +103,7 @@ def test_a_site_replaces_any_block(template: str, block: str, tmp_path: Path) ->
     assert own[start] == 'LmodMessage("of the site")'
     rest = own[start + 1 :]
     assert rest == shipped[len(shipped) - len(rest) :]
-    assert len(shipped) > len(own) or block in ("before", "storage", "commands", "help")
+    assert len(shipped) > len(own) or block in ONE_LINE
     assert compile_lua("\n".join(own)) == ""
 
 

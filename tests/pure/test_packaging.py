@@ -64,11 +64,14 @@ DATA = """
     templates/lua/active_level.lua
     templates/lua/active_prefix.lua
     templates/lua/base_path.lua
+    templates/lua/cache_folders.lua
     templates/lua/deactivate_missing_conda.lua
+    templates/lua/expand_path.lua
     templates/lua/fill_in.lua
     templates/lua/forget_words.lua
     templates/lua/hide_base.lua
     templates/lua/lists.lua
+    templates/lua/man_pages.lua
     templates/lua/mount_image.lua
     templates/lua/notice.lua
     templates/lua/notice_no_place.lua
@@ -88,14 +91,23 @@ DATA = """
     templates/lua/save_env.lua
     templates/lua/save_prior_conda.lua
     templates/lua/set_default.lua
+    templates/lua/set_noted.lua
     templates/lua/storage_places.lua
     templates/lua/store_environments.lua
     templates/lua/store_packages.lua
+    templates/lua/unset_noted.lua
     templates/lua/unset_without_shell.lua
     templates/lua/usable_place.lua
+    templates/lua/use_folder.lua
     templates/lua/visible_prefixes.lua
     templates/personal.lua.j2
     templates/pip/__main__.py
+    templates/shell/completions_load.bash
+    templates/shell/completions_load.fish
+    templates/shell/completions_load.zsh
+    templates/shell/completions_unload.bash
+    templates/shell/completions_unload.fish
+    templates/shell/completions_unload.zsh
     templates/shell/conda.csh
     templates/shell/conda.fish
     templates/shell/conda.sh
@@ -135,6 +147,7 @@ DATA = """
     templates/shell/unload_file.csh
     templates/shell/unload_file.fish
     templates/shell/unload_file.sh
+    templates/stackenv.lua.j2
 """.split()  # noqa: SIM905 (a list of files reads better as lines)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir")
 DEPENDENCIES = """

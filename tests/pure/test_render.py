@@ -25,11 +25,12 @@ from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.path_template import Literal, PathTemplate, Variable
 from stackenv.configuration.settings import ChannelSettings, CondaSettings, LoadTestSettings, StoragePlace
 from stackenv.errors import StackenvError
-from stackenv.modulefile import Operation, TerminalNotices
+from stackenv.modulefile import ModuleSpec, Operation, TerminalNotices
 from stackenv.modulefile.lua import list_calls, render_call
 from stackenv.modulefile.spec import SHIPPED
 from stackenv.modulefile.templates import open_templates
 from stackenv.modulefile.text import render_installed_file, render_module
+from stackenv.site.stackenv_module import describe_stackenv_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,6 +73,15 @@ POLICIES_OF_ANY_KIND = st.builds(
     templates=st.none(),
 )
 INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS)
+
+
+def describe_own_module() -> ModuleSpec:
+    """Return the description of the module of stackenv where all that it can do is asked for."""
+    configuration = load_configuration(CHECKOUT / "site-config/ubelix.yaml")
+    place = configuration.caches.uv[-1]
+    caches = configuration.caches._replace(conda=(place,), jupyter=(place,))
+    configuration = configuration._replace(path=Path("/etc/stackenv/site.yaml"), caches=caches)
+    return describe_stackenv_module("stackenv/1.0", "/software/stackenv/1.0", configuration)
 
 
 def luac() -> str:
@@ -153,6 +163,14 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     configuration = load_configuration(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
     text = render_module(describe_conda_module(INSTALLATION, configuration))
     golden = GOLDEN / f"{name}.lua"
+    if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
+        golden.write_text(text, encoding="utf-8")
+    assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_module_of_stackenv_is_the_golden_one() -> None:
+    golden = GOLDEN / "stackenv.lua"
+    text = render_module(describe_own_module())
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
         golden.write_text(text, encoding="utf-8")
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()

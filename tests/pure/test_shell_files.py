@@ -142,12 +142,18 @@ OF_STACKENV = {
     "completion/stackenv.bash": shellcheck("bash"),
     "completion/stackenv.fish": ["fish", "--no-config", "--no-execute"],
     "completion/stackenv.zsh": ["zsh", "-n"],
+    # The file that it reads is looked at by itself.
+    "shell/completions_load.bash": shellcheck("bash", "SC1091"),
+    "shell/completions_unload.bash": shellcheck("bash"),
+    "shell/completions_load.zsh": ["zsh", "-n"],
+    "shell/completions_unload.zsh": ["zsh", "-n"],
 }
 
 
 @pytest.mark.parametrize("name", OF_STACKENV)
 def test_a_file_of_stackenv_itself_is_right_to_its_shell(name: str, tmp_path: Path) -> None:
-    values = {"LMOD": "/lmod", "SHELL": "bash", "MODULE": "a/1", "PYTHON": "/p", "ENV": "/env", "BIN": "/b"}
+    values = {"LMOD": "/lmod", "SHELL": "bash", "MODULE": "a/1", "PYTHON": "/p", "COMMAND": "/c"}
+    values |= {"ENV": "/env", "BIN": "/b", "FILE": "/f", "FOLDER": "/d"}
     dialect = {"bash": "sh", "zsh": "sh"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
     text = fill_placeholders((TEMPLATES / name).read_text(encoding="utf-8"), values, dialect)
     assert complaints(OF_STACKENV[name], text, tmp_path) == ""

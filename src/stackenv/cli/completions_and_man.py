@@ -1,12 +1,13 @@
 """The files of stackenv's own module: the command, its man pages and its completions.
 
 easyconfigs/stackenv-VERSION.eb runs it in the environment that holds stackenv:
-`python -I -m stackenv.cli.completions_and_man INSTALLDIR`. Only here is click-man needed, while the
-module is built.
+`python -I -m stackenv.cli.completions_and_man INSTALLDIR`; so does `stackenv site install`, which also names
+where the folder will be. Only here is click-man needed, while the module is built.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import re
 import sys
@@ -19,6 +20,7 @@ from stackenv.cli.main import stackenv
 from stackenv.cli.options import EXIT_STATUS
 from stackenv.modulefile.dialect import quote_sh
 from stackenv.modulefile.spec import SHIPPED
+from stackenv.transactions.files import write_file
 
 COMMAND = """\
 #!/bin/sh
@@ -101,31 +103,27 @@ def write_man_pages(folder: Path) -> None:
         page.write_text(REFERENCE.sub(lambda name: name.group().replace(" ", "-"), page.read_text()))
 
 
-def write_own_module(root: Path) -> None:
-    """Write what the module of stackenv shows of the installation at `root` into it.
+def write_own_module(folder: Path, place: Path) -> None:
+    """Write what the module of stackenv shows into `folder`, which will be at the absolute path `place`.
 
-    Parameters
-    ----------
-    root
-        The module's installation folder, an absolute path; the virtual environment is its `venv`.
+    The command starts the Python that runs this.
     """
-    command, launcher = root / "bin/stackenv", root / "libexec/stackenv"
+    command, launcher = "bin/stackenv", "libexec/stackenv"
     texts = {
-        command: COMMAND.format(
-            python=quote_sh(str(root / "venv/bin/python")), launcher=quote_sh(str(launcher))
-        ),
+        command: COMMAND.format(python=quote_sh(sys.executable), launcher=quote_sh(str(place / launcher))),
         launcher: LAUNCHER,
         **{
-            root / "completions" / place: (SHIPPED / "completion" / name).read_text(encoding="utf-8")
-            for place, name in COMPLETIONS.items()
+            f"completions/{path}": (SHIPPED / "completion" / name).read_text(encoding="utf-8")
+            for path, name in COMPLETIONS.items()
         },
     }
     for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    command.chmod(0o755)
-    write_man_pages(root / "man/man1")
+        write_file(folder / path, text, executable=path == command, by_umask=True)
 
 
 if __name__ == "__main__":
-    write_own_module(Path(sys.argv[1]))
+    installation, *at = map(Path, sys.argv[1:])
+    write_own_module(installation, *(at or [installation]))
+    # What EasyBuild installs must have them; `stackenv site install` says when there are none.
+    if not at or importlib.util.find_spec("click_man"):
+        write_man_pages(installation / "man/man1")

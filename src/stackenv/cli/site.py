@@ -109,21 +109,21 @@ def config(init: bool, file: Path | None) -> None:
 def render(name: str, version: str, root: str, configuration: Path | None) -> None:
     """Print what the hook adds to a modulefile.
 
-    That is the modulefile of a conda installation. The files in the installation that it depends on are
-    written only by the EasyBuild hook, and by stackenv site install.
+    That is the modulefile of a conda installation, or of stackenv itself. The files in the installation that
+    it depends on are written only by the EasyBuild hook, and by stackenv site install.
 
     \b
     Example:
       stackenv site render --name Anaconda3 --version 2024.02-1 \\
           --root /software/Anaconda3/2024.02-1
     """
-    from stackenv.site.render import render_conda_module
+    from stackenv.site.render import find_rendered
 
-    text, folder = render_conda_module(name, version, root, configuration)
-    print_text(text)
+    software = find_rendered(name, version, root, configuration)
+    print_text(software.render())
     tell(
-        f"this text does not work alone: the files that it depends on, in {folder} and condarc.d, are "
-        "written only by the EasyBuild hook, or by stackenv site install\n\n"
+        f"this text does not work alone: the files in {software.root} that it depends on are written only "
+        "by the EasyBuild hook, or by stackenv site install\n\n"
         'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
         "stackenv site install --help"
     )
@@ -152,7 +152,7 @@ def hooks() -> None:
 
 
 @site.command()
-@click.option("--name", required=True, help="Anaconda3, Miniconda3, Miniforge3 or Mambaforge.")
+@click.option("--name", required=True, help="Anaconda3, Miniconda3, Miniforge3, Mambaforge or stackenv.")
 @click.option("--version", required=True, help="Module version, such as 24.7.1-2.")
 @click.option("--root", required=True, help="Prefix of the installation.")
 @modulefile_option
@@ -161,13 +161,14 @@ def hooks() -> None:
 def install(
     name: str, version: str, root: str, modulefile: Path, configuration: Path | None, dry_run: bool
 ) -> None:
-    """Write the module of a conda without EasyBuild.
+    """Write the module of conda or stackenv.
 
-    Of one that was installed by hand, by Spack or by Ansible. It does what the hooks do: it writes stackenv's
-    files into the installation, loads the new modulefile in each shell, and then writes it; but it leaves the
-    package cache as it is. When something fails all is as it was. What it writes all users can read, whatever
-    the umask. Typed again, after an update of conda, of stackenv or of the site configuration, it brings all
-    up to date; an installation may have several modulefiles.
+    Of a conda that was installed by hand, by Spack or by Ansible; of stackenv, for a virtual environment
+    that pip has installed it into. It does what the hooks do: it writes stackenv's files into the
+    installation, loads the new modulefile in each shell, and then writes it; but it leaves the package cache
+    as it is. When something fails all is as it was. What it writes all users can read, whatever the umask.
+    Typed again, after an update of conda, of stackenv or of the site configuration, it brings all up to date;
+    an installation may have several modulefiles.
 
     \b
     Example:
@@ -183,7 +184,7 @@ def install(
         return
     tell(carry_out(module))
     folder = shlex.quote(str(modulefile.absolute().parents[1]))
-    tell(f"{module.installation.module} is ready: module use {folder}; module load {name}")
+    tell(f"{module.software.module} is ready: module use {folder}; module load {name}")
 
 
 @site.command()

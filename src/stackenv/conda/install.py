@@ -24,13 +24,12 @@ FROZEN_MESSAGE = "This is the site's installation; make an environment of your o
 
 
 @contextlib.contextmanager
-def opened_for_writing(installation: CondaInstallation) -> Iterator[None]:
-    """Make the folders that stackenv writes to writable for their owner, and put their modes back.
+def opened_for_writing(root: Path) -> Iterator[None]:
+    """Make the folders of `root` that stackenv writes to writable for their owner, and put their modes back.
 
     EasyBuild's --read-only-installdir takes the permission away at the end of a build, and
     `--module-only` does not give it back.
     """
-    root = Path(installation.root)
     ours = [path for path in (root / "libexec/stackenv").rglob("*") if path.is_dir()]
     folders = [root, root / "condarc.d", root / "conda-meta", root / "pkgs", root / "libexec"]
     folders += [root / "libexec/stackenv", *ours]

@@ -11,13 +11,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from stackenv.conda.installation import CondaInstallation
 from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
 from stackenv.lmod.bindings import find_lmod
@@ -41,6 +40,8 @@ LMOD_SHELL = {"mksh": "ksh", "dash": "sh"}
 EMPTY_MODULE = "stackenv-load-test/empty"
 # Prepended to a path variable and taken away again, it shows how Lmod writes the rest.
 NO_FOLDER = "/stackenv-load-test"
+# The placeholders of the scripts for what is tried.
+PROGRAMS = ("PYTHON", "COMMAND")
 # Lmod's own books, and what a shell keeps of its last command.
 NOT_A_TRACE = ("_ModuleTable", "__LMOD_", "LMOD_", "_LMFILES_")
 NOT_A_TRACE_NAMES = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LOADEDMODULES", "MODULEPATH"})
@@ -70,8 +71,13 @@ class LoadTestReport:
         return f"load test passed in {', '.join(self.passed)}{missing}"
 
 
-def run_load_test(text: str, installation: CondaInstallation, settings: LoadTestSettings) -> LoadTestReport:
+def run_load_test(
+    text: str, module: str, root: str, programs: Mapping[str, str], settings: LoadTestSettings
+) -> LoadTestReport:
     """Load the modulefile `text` in each installed shell of the site configuration; return how it went.
+
+    `module` is its name, `root` the installation that it leads to, and `programs` what is tried of that, by
+    the placeholder of the scripts: PYTHON, of a conda's base, or COMMAND.
 
     A shell in which even an empty module does not load is broken on this host: that is a warning,
     except for bash.
@@ -82,14 +88,14 @@ def run_load_test(text: str, installation: CondaInstallation, settings: LoadTest
         When a shell did not get through; the message names it and holds its own words.
     """
     lmod = find_lmod(os.environ)
-    path = clean_path(os.environ.get("PATH", os.defpath), installation.root)
+    path = clean_path(os.environ.get("PATH", os.defpath), root)
     wanted = dict.fromkeys(settings.shells)
     shells = [shell for shell in wanted if shutil.which(START[shell][0][0], path=path)]
     if "bash" not in shells:
         raise VerificationError("the modulefile cannot be tested: there is no bash on PATH")
     with tempfile.TemporaryDirectory(prefix="stackenv-load-test-") as folder:
-        load_test = LoadTest(Path(folder), lmod, installation, settings.timeout_s, path)
-        load_test.write_module(installation.module, text)
+        load_test = LoadTest(Path(folder), lmod, module, programs, settings.timeout_s, path)
+        load_test.write_module(module, text)
         load_test.write_module(EMPTY_MODULE, "-- empty\n")
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             outcomes = list(pool.map(load_test.run, shells))
@@ -116,11 +122,12 @@ def refuse(failures: Sequence[Outcome]) -> None:
 
 @dataclass(frozen=True)
 class LoadTest:
-    """How the load test runs: its folder, Lmod, the installation, the time each shell has, and its PATH."""
+    """How the load test runs: its folder, Lmod, what is loaded, the time each shell has, and its PATH."""
 
     folder: Path
     lmod: str
-    installation: CondaInstallation
+    module: str
+    programs: Mapping[str, str]
     timeout_s: int
     path: str
 
@@ -132,16 +139,15 @@ class LoadTest:
 
     def run(self, shell: str) -> Outcome:
         """Return the outcome of the whole load test in `shell`."""
-        module = self.installation.module
-        problem = self._run(shell, module, f"{self.installation.root}/bin/python")
+        problem = self._run(shell, self.module, self.programs)
         if problem:
             return Outcome(shell, problem)
-        traces = find_traces(self._home(shell, module))
+        traces = find_traces(self._home(shell, self.module))
         return Outcome(shell, describe_traces(self._leave_out_normalized(shell, traces)))
 
     def run_empty(self, shell: str) -> Outcome:
         """Return the outcome of loading and unloading an empty module in `shell`."""
-        problem = self._run(shell, EMPTY_MODULE, "")
+        problem = self._run(shell, EMPTY_MODULE, {})
         return Outcome(shell, problem or describe_traces(find_traces(self._home(shell, EMPTY_MODULE))))
 
     def _leave_out_normalized(self, shell: str, traces: Traces) -> Traces:
@@ -156,7 +162,7 @@ class LoadTest:
         module = f"stackenv-load-test/rewriting-{shell}"
         lines = (f"prepend_path({quote_lua(name)}, {quote_lua(NO_FOLDER)})\n" for name in names)
         self.write_module(module, "".join(lines))
-        if self._run(shell, module, ""):
+        if self._run(shell, module, {}):
             return traces
         rewritten = read_environment(self._home(shell, module) / "after")
         return {name: values for name, values in traces.items() if rewritten.get(name) != values[1]}
@@ -164,7 +170,7 @@ class LoadTest:
     def _home(self, shell: str, module: str) -> Path:
         return self.folder / f"{shell}-{module.replace('/', '-')}"
 
-    def _run(self, shell: str, module: str, python: str) -> str:
+    def _run(self, shell: str, module: str, programs: Mapping[str, str]) -> str:
         """Run the script of `shell` for `module`; return what went wrong, empty for nothing."""
         command, dialect = START[shell]
         script = (SHIPPED / f"load_test/load_test.{dialect}").read_text(encoding="utf-8")
@@ -174,7 +180,8 @@ class LoadTest:
             "LMOD": self.lmod,
             "SHELL": LMOD_SHELL.get(shell, shell),
             "MODULE": module,
-            "PYTHON": python,
+            **dict.fromkeys(PROGRAMS, ""),
+            **programs,
         }
         (home / "script").write_text(fill_placeholders(script, values, dialect), encoding="utf-8")
         try:

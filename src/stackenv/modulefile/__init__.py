@@ -7,8 +7,12 @@ environment is active) say so in their names.
 
 from stackenv.modulefile.operations import (
     BasePath,
+    CacheFolders,
+    Completions,
     DeactivateMissingConda,
     Family,
+    ManPages,
+    NotedDefault,
     Operation,
     PrependPath,
     SavePriorConda,
@@ -18,16 +22,22 @@ from stackenv.modulefile.operations import (
     SupportedShells,
     TerminalNotices,
     UnloadCode,
+    UnsetNoted,
+    UseFolder,
 )
 from stackenv.modulefile.spec import SHIPPED, InstalledFile, ModuleSpec, Source
 
 __all__ = [
     "SHIPPED",
     "BasePath",
+    "CacheFolders",
+    "Completions",
     "DeactivateMissingConda",
     "Family",
     "InstalledFile",
+    "ManPages",
     "ModuleSpec",
+    "NotedDefault",
     "Operation",
     "PrependPath",
     "SavePriorConda",
@@ -38,4 +48,6 @@ __all__ = [
     "SupportedShells",
     "TerminalNotices",
     "UnloadCode",
+    "UnsetNoted",
+    "UseFolder",
 ]

@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 import jinja2
 
-from stackenv.configuration.path_template import Variable
+from stackenv.configuration.path_template import PathTemplate, Variable
 from stackenv.configuration.settings import StoragePlace
 from stackenv.modulefile import operations as op
 from stackenv.modulefile import personal_operations as personal
@@ -50,12 +50,39 @@ def call_notices(operation: op.TerminalNotices) -> Iterator[Call]:
         yield "notice_no_place", check_notice(operation.no_place)
 
 
+def describe_parts(folder: PathTemplate) -> list[Any]:
+    """Return the parts of `folder` as the Lua function expand_path takes them."""
+    return [{"variable": p.name} if isinstance(p, Variable) else p.text for p in folder.parts]
+
+
 def call_storage(operation: op.StoragePlaces) -> Iterator[Call]:
     def describe(place: StoragePlace) -> dict[str, Any]:
-        parts = [{"variable": p.name} if isinstance(p, Variable) else p.text for p in place.parent.parts]
-        return {"parent": parts, "environments": place.environments, "packages": place.packages}
+        folders = {"environments": place.environments, "packages": place.packages}
+        return {"parent": describe_parts(place.parent), **folders}
 
     yield "storage_places", [describe(place) for place in operation.places]
+
+
+def call_cache_folders(operation: op.CacheFolders) -> Iterator[Call]:
+    below = operation.variables.items()
+    variables = [{"name": name, "below": f"/{folder}" if folder else ""} for name, folder in below]
+    places = [
+        {"parent": describe_parts(place.parent), "folder": describe_parts(place.folder)}
+        for place in operation.places
+    ]
+    if places:
+        yield "cache_folders", variables, operation.yields_to, places
+
+
+def call_completions(operation: op.Completions) -> Iterator[Call]:
+    files = {"bash": "bash/stackenv", "zsh": "zsh/_stackenv_completion", "fish": "fish/stackenv.fish"}
+    for when in ("load", "unload"):
+        code = {}
+        for shell, name in files.items():
+            path = f"{operation.folder}/{name}"
+            values = {"FILE": path, "FOLDER": path.rpartition("/")[0]}
+            code[shell] = Source(f"shell/completions_{when}.{shell}", values)
+        yield "run_in_shell", when, code
 
 
 def call_shell_command(operation: op.ShellCommand) -> Iterator[Call]:
@@ -148,6 +175,12 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     op.ShellCommand: call_shell_command,
     op.TerminalNotices: call_notices,
     op.UnloadCode: call_unload_code,
+    op.ManPages: call("man_pages", "folder"),
+    op.NotedDefault: call("set_noted", "variable", "value"),
+    op.UnsetNoted: call("unset_noted"),
+    op.UseFolder: lambda o: [("use_folder", describe_parts(o.folder))],
+    op.CacheFolders: call_cache_folders,
+    op.Completions: call_completions,
     # One line each: spider keeps what follows the first colon.
     personal.Whatis: lambda o: [("whatis", f"{o.key}: {' '.join(o.value.split())}")],
     personal.Extensions: call_extensions,

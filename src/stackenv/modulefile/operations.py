@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from stackenv.configuration.settings import StoragePlace
+from stackenv.configuration.path_template import PathTemplate
+from stackenv.configuration.settings import CachePlace, StoragePlace
 from stackenv.modulefile.personal_operations import PersonalOperation
 
 # Of an environment's module on PATH: modules that are loaded later stay behind it.
@@ -136,6 +137,62 @@ class TerminalNotices:
     no_place: str
 
 
+@dataclass(frozen=True)
+class ManPages:
+    """Have `man` find the pages below `folder`, and still those of the system."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class NotedDefault:
+    """Set `variable` where the user has not set it, and note that for `UnsetNoted`.
+
+    A value has no colon and no control character: the notes are in one variable.
+    """
+
+    variable: str
+    value: str
+
+
+@dataclass(frozen=True)
+class UnsetNoted:
+    """Unset at unload what `NotedDefault` and `CacheFolders` have set, but not what the user has changed."""
+
+
+@dataclass(frozen=True)
+class UseFolder:
+    """Have Lmod look for modules in `folder`, decided at load; it need not be there yet."""
+
+    folder: PathTemplate
+
+
+@dataclass(frozen=True)
+class CacheFolders:
+    """Send a tool's cache to the first usable of `places`, decided at load, as `NotedDefault` does.
+
+    Parameters
+    ----------
+    variables
+        By name, the folder that each names, relative to the cache; empty for the cache itself.
+    yields_to
+        Variables by which the user has told the tool already.
+    places
+        The preferred first.
+    """
+
+    variables: Mapping[str, str]
+    yields_to: tuple[str, ...]
+    places: tuple[CachePlace, ...]
+
+
+@dataclass(frozen=True)
+class Completions:
+    """Have bash, zsh and fish complete `stackenv` by the files in `folder`, where they are interactive."""
+
+    folder: str
+
+
 Operation = Union[
     Family,
     SupportedShells,
@@ -148,5 +205,11 @@ Operation = Union[
     ShellCommand,
     UnloadCode,
     TerminalNotices,
+    ManPages,
+    NotedDefault,
+    UnsetNoted,
+    UseFolder,
+    CacheFolders,
+    Completions,
     PersonalOperation,
 ]

@@ -17,7 +17,7 @@ from stackenv.modulefile.spec import SHIPPED, Source, Value
 
 PLACEHOLDER = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 QUOTERS: Mapping[str, Callable[[str], str]] = {
-    "sh": quote_sh,
+    **dict.fromkeys(("sh", "bash", "zsh"), quote_sh),
     "csh": quote_csh,
     "fish": quote_fish,
     "python": repr,

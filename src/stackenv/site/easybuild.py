@@ -19,18 +19,15 @@ from easybuild.tools.hooks import load_hooks
 from easybuild.tools.version import VERSION as EASYBUILD_VERSION
 from packaging.version import Version
 
-from stackenv.conda.condarc_validation import validate_condarc
-from stackenv.conda.install import install_files, opened_for_writing
-from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
-from stackenv.conda.load_test import run_load_test
-from stackenv.conda.module import describe_conda_module, describe_installed_files
+from stackenv.conda.install import opened_for_writing
+from stackenv.conda.module import LIBEXEC
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.configuration.site_file import find_configuration_file
 from stackenv.errors import StackenvError
-from stackenv.modulefile.text import OURS_BEGINS, render_module
-from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
+from stackenv.modulefile.text import OURS_BEGINS
 from stackenv.site.kept_modulefiles import KeptModulefiles
+from stackenv.site.software import STACKENV, Software, describe_software, find_software
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -77,8 +74,8 @@ def configuration() -> SiteConfiguration:
 
 
 def is_ours(name: str) -> bool:
-    """Return whether the site configuration has the hook complete the modulefile of the software `name`."""
-    return name in configuration().conda.names
+    """Return whether the hook completes the modulefile of `name`: stackenv's, or a conda's."""
+    return name == STACKENV or name in configuration().conda.names
 
 
 def refuse_tcl(name: str) -> None:
@@ -177,11 +174,10 @@ def restore_modulefiles() -> None:
             )
 
 
-def probe_block(block: Any) -> CondaInstallation:
-    """Return the installation that `block` builds; in a dry run it need not be there yet."""
-    if block.dry_run:
-        return CondaInstallation(block.name, block.short_mod_name, check_root(block.installdir))
-    return probe_installation(block.name, block.short_mod_name, block.installdir)
+def find_built(block: Any) -> Software:
+    """Return what `block` builds; in a dry run it need not be there yet."""
+    find = describe_software if block.dry_run else find_software
+    return find(block.name, block.short_mod_name, block.installdir, configuration())
 
 
 @as_easybuild_error
@@ -189,16 +185,15 @@ def complete_installation(block: Any) -> None:
     """Write what the modulefile depends on into the installation (pre_module_hook)."""
     if not is_ours(block.name) or block.dry_run:
         return
-    conda, installation = configuration().conda, probe_block(block)
-    for warning in validate_condarc(installation, configuration(), os.environ):
+    software = find_built(block)
+    for warning in software.check():
         print_warning("stackenv: %s", warning, log=block.log)
-    with opened_for_writing(installation):
-        for path in install_files(describe_installed_files(installation, conda), conda.templates):
-            print_warning("stackenv: %s", describe_foreign(path))
-        for settle in (empty_cache, set_frozen, compile_answers):
-            done = settle(installation, conda)
-            if done:
-                report(block, done)
+    with opened_for_writing(Path(software.root)):
+        for warnings in (software.stage(Path(software.root, LIBEXEC)), software.install_outside()):
+            for warning in warnings:
+                print_warning("stackenv: %s", warning, log=block.log)
+        for done in software.settle(emptying=True):
+            report(block, done)
 
 
 def report(block: Any, what: str) -> None:
@@ -215,12 +210,11 @@ def complete_module_text(block: Any, filepath: str, text: str) -> str | None:
     if not is_ours(block.name) or filepath.endswith("-easybuild-devel"):
         return None
     refuse_tcl(block.name)
-    conda, installation = configuration().conda, probe_block(block)
-    ours = render_module(describe_conda_module(installation, conda), conda.templates)
+    software = find_built(block)
     # Built from an archived easyconfig, EasyBuild's text may hold our part already.
-    completed = text.split(OURS_BEGINS, 1)[0].rstrip("\n") + "\n\n" + ours
+    completed = text.split(OURS_BEGINS, 1)[0].rstrip("\n") + "\n\n" + software.render()
     if filepath == block.mod_filepath and not block.dry_run:
-        tested = run_load_test(completed, installation, conda.load_test)
+        tested = software.test(completed)
         for warning in tested.warnings:
             print_warning("stackenv: %s", warning, log=block.log)
         report(block, str(tested))

@@ -1,4 +1,4 @@
-"""The module of a conda installation that EasyBuild has not made: by hand, by Spack, by Ansible.
+"""The module of a conda, or of stackenv, that EasyBuild has not installed: by hand, by Spack, by Ansible.
 
 Does what the hooks do, but for emptying the package cache, and takes out again what it has written. A note in
 its folder says which modulefiles it has written for the installation: without it the folder is of the hooks.
@@ -11,26 +11,21 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
-from stackenv.conda.condarc_validation import validate_condarc
-from stackenv.conda.install import install_files, is_foreign, is_our_mark, opened_for_writing
-from stackenv.conda.installation import CondaInstallation, check_root, probe_installation
-from stackenv.conda.load_test import LoadTestReport, run_load_test
-from stackenv.conda.module import LIBEXEC, describe_conda_module, describe_installed_files
+from stackenv.conda.install import is_foreign, opened_for_writing
+from stackenv.conda.installation import check_root
+from stackenv.conda.load_test import LoadTestReport
+from stackenv.conda.module import LIBEXEC
 from stackenv.configuration.loader import load_configuration
-from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
-from stackenv.configuration.settings import SiteConfiguration
 from stackenv.configuration.site_file import find_configuration_file
-from stackenv.errors import StackenvError, TakenError, UsageError, quote_word
-from stackenv.modulefile import InstalledFile
+from stackenv.errors import InstallationError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.output import tell
-from stackenv.site.base import compile_answers, describe_foreign, set_frozen
 from stackenv.site.exchange import exchanged, kept, locked, readable_for_all, staged_folder
+from stackenv.site.software import MAKE_VENV, Software, describe_software, find_software
 from stackenv.transactions.files import write_file
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 
@@ -46,53 +41,36 @@ STAGED = ".stackenv-new"
 
 @dataclass(frozen=True)
 class SiteModule:
-    """A conda installation, and the modulefile that is to lead to it."""
+    """An installation, and the modulefile that is to lead to it."""
 
-    installation: CondaInstallation
+    software: Software
     modulefile: Path
-    configuration: SiteConfiguration
-
-    @property
-    def files(self) -> tuple[InstalledFile, ...]:
-        """What is written into the installation."""
-        return describe_installed_files(self.installation, self.configuration.conda)
-
-    @property
-    def outside(self) -> list[Path]:
-        """Where the installation has files of stackenv's outside of its folder, or is to have them."""
-        beside = [Path(file.path) for file in self.files if f"/{LIBEXEC}/" not in file.path]
-        return [*(path for path in beside if not is_foreign(path)), Path(self.root, "conda-meta/frozen")]
 
     @property
     def root(self) -> str:
         """The prefix of the installation."""
-        return self.installation.root
+        return self.software.root
 
     @property
     def steps(self) -> tuple[str, ...]:
         """What an install does, as sentences."""
-        conda = self.configuration.conda
-        outside = [os.path.relpath(path, self.root) for path in self.outside[:-1]]
-        shells = ", ".join(conda.load_test.shells)
-        steps = [
-            f"write into {self.root}: the folder {LIBEXEC}, {', '.join(outside)}",
-            "mark base as frozen, where conda knows that (25.5 and later)" if conda.freeze_base else "",
-            f"load {self.installation.module} in those shells that are here: {shells}",
+        shells = self.software.configuration.conda.load_test.shells
+        outside = (os.path.relpath(path, self.root) for path in self.software.list_outside())
+        return (
+            f"write into {self.root}: {', '.join((f'the folder {LIBEXEC}', *outside))}",
+            f"load {self.software.module} in those shells that are here: {', '.join(shells)}",
             f"write the modulefile {self.modulefile}",
-        ]
-        return tuple(filter(None, steps))
+        )
 
     def render(self) -> str:
         """Return the text of the modulefile."""
-        conda, name = self.configuration.conda, self.installation.name
-        ours = render_module(describe_conda_module(self.installation, conda), conda.templates)
         about = (
-            f"Name: {name}",
+            f"Name: {self.software.name}",
             f"Version: {self.modulefile.stem}",
-            "Description: conda, without conda init",
+            f"Description: {self.software.summary}",
         )
         lines = "".join(f"whatis({quote_lua(line)})\n" for line in about)
-        return f"{WRITTEN}\n{lines}\n{ours}"
+        return f"{WRITTEN}\n{lines}\n{self.software.render()}"
 
 
 def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path | None) -> SiteModule:
@@ -103,17 +81,12 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
     UsageError
         When the name is of no software that is known, or not what Lmod calls the modulefile.
     InstallationError
-        When there is no conda installation at `root`.
+        When the software is not at `root`.
     TakenError
         When there is a modulefile that `stackenv site install` has not written, or the hooks have been there.
     StackenvError
         When something cannot be written.
     """
-    if name not in CONDA_DISTRIBUTIONS:
-        raise UsageError(
-            f"{name} is no name of a conda that stackenv knows: its module is called by the vendor's name",
-            f"--name is one of {', '.join(CONDA_DISTRIBUTIONS)}",
-        )
     modulefile = modulefile.absolute()
     if (modulefile.parent.name, modulefile.name) != (name, f"{version}.lua"):
         place = modulefile.parent if modulefile.parent.name == name else modulefile.parent / name
@@ -122,11 +95,13 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
             f"--modulefile {quote_word(place / f'{version}.lua')}",
         )
     configuration = load_configuration(file or find_configuration_file(os.environ))
-    installation = probe_installation(name, f"{name}/{version}", root)
+    software = find_software(name, f"{name}/{version}", root, configuration)
     require_own(modulefile)
-    module = SiteModule(installation, modulefile, configuration)
-    if Path(installation.root, LIBEXEC).exists() and not Path(installation.root, NOTE).is_file():
-        raise TakenError(f"{installation.root} has been completed by EasyBuild's hooks already", BY_HOOKS)
+    module = SiteModule(software, modulefile)
+    if Path(module.root, LIBEXEC).exists() and not Path(module.root, NOTE).is_file():
+        raise TakenError(f"{module.root} has been completed by EasyBuild's hooks already", BY_HOOKS)
+    if software.is_complete:
+        raise InstallationError(f"{module.root} is no virtual environment", MAKE_VENV)
     require_possible(module)
     return module
 
@@ -146,7 +121,7 @@ def require_own(modulefile: Path) -> None:
 
 def require_possible(module: SiteModule) -> None:
     """Raise StackenvError when something would be in the way, or cannot be written, before anything is."""
-    for file in module.files:
+    for file in module.software.list_files():
         if not file.yields and is_foreign(Path(file.path)):
             raise StackenvError(
                 f"{file.path} is there and was not written by stackenv; nothing was changed",
@@ -187,14 +162,16 @@ def install(module: SiteModule) -> str:
     StackenvError
         When something cannot be written, or would be written over.
     """
-    installation = module.installation
-    for warning in validate_condarc(installation, module.configuration, os.environ):
+    software, root = module.software, Path(module.root)
+    for warning in software.check():
         tell(f"warning: {warning}")
-    text, root = module.render(), Path(module.root)
+    text = module.render()
     # By a signal the steps are left from the innermost on, each with what it puts back.
-    with stopping_at_signals(), opened_for_writing(installation), locked(root), readable_for_all():  # noqa: SIM117
+    with stopping_at_signals(), opened_for_writing(root), locked(root), readable_for_all():  # noqa: SIM117
         with staged_folder(root / STAGED) as staged:
-            write_staged(module, staged)
+            for warning in software.stage(staged):
+                tell(f"warning: {warning}")
+            write_note(module, staged)
             tested = put_in_place(module, staged, text)
     tell_unreadable(module)
     return str(tested)
@@ -202,16 +179,13 @@ def install(module: SiteModule) -> str:
 
 def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
     """Put what is in `staged` in its place, load the modulefile `text`, write it; return how it loaded."""
-    installation, conda = module.installation, module.configuration.conda
-    with exchanged(staged, Path(module.root, LIBEXEC)), kept([*module.outside, module.modulefile]):
-        outside = [file for file in module.files if f"/{LIBEXEC}/" not in file.path]
-        for path in install_files(outside, conda.templates):
-            tell(f"warning: {describe_foreign(path)}")
-        for settle in (set_frozen, compile_answers):
-            done = settle(installation, conda)
-            if done:
-                tell(done)
-        tested = run_load_test(text, installation, conda.load_test)
+    software, place = module.software, Path(module.root, LIBEXEC)
+    with exchanged(staged, place), kept([*software.list_outside(), module.modulefile]):
+        for warning in software.install_outside():
+            tell(f"warning: {warning}")
+        for done in software.settle(emptying=False):
+            tell(done)
+        tested = software.test(text)
         for warning in tested.warnings:
             tell(f"warning: {warning}")
         write_file(module.modulefile, text, by_umask=True)
@@ -220,14 +194,8 @@ def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
     return tested
 
 
-def write_staged(module: SiteModule, staged: Path) -> None:
-    """Write stackenv's folder of the installation to `staged`, with the note of its modulefiles."""
-    final, templates = f"{module.root}/{LIBEXEC}", module.configuration.conda.templates
-    for file in module.files:
-        if file.path.startswith(f"{final}/"):
-            path = f"{staged}{file.path[len(final) :]}"
-            text = render_installed_file(replace(file, path=path), templates)
-            write_file(Path(path), text, file.executable, by_umask=True)
+def write_note(module: SiteModule, staged: Path) -> None:
+    """Write to `staged`, stackenv's folder of the installation, which modulefiles lead there."""
     modulefiles = dict.fromkeys([*read_note(module.root), str(module.modulefile)])
     write_file(staged / Path(NOTE).name, json.dumps(list(modulefiles)) + "\n", by_umask=True)
 
@@ -243,11 +211,8 @@ def read_note(root: str) -> list[str]:
 
 def tell_unreadable(module: SiteModule) -> None:
     """Tell of folders that keep users from what was written, as another's umask has made them."""
-    places = (
-        Path(module.root, LIBEXEC, "condabin"),
-        Path(module.root, "condarc.d"),
-        module.modulefile.parent,
-    )
+    beside = (path.parent for path in module.software.list_outside())
+    places = (Path(module.root, LIBEXEC), *beside, module.modulefile.parent)
     folders = dict.fromkeys(parent for place in places for parent in (place, *place.parents))
     closed = [str(folder) for folder in folders if folder.stat().st_mode & 0o005 != 0o005]
     if closed:
@@ -267,7 +232,6 @@ class Uninstallation:
     """
 
     root: Path
-    installation: CondaInstallation
     modulefile: Path
     places: tuple[Path, ...]
     others: tuple[str, ...]
@@ -291,7 +255,7 @@ class Uninstallation:
         BusyError
             When another one is at work on this installation.
         """
-        with opened_for_writing(self.installation), locked(self.root):
+        with opened_for_writing(self.root), locked(self.root):
             self.modulefile.unlink(missing_ok=True)
             if self.others:
                 write_file(self.root / NOTE, json.dumps(list(self.others)) + "\n")
@@ -326,11 +290,9 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
             f"`stackenv site install` has not written {modulefile} for {root}; nothing was changed", hint
         )
     require_changeable([Path(root), modulefile.parent])
-    name = f"{modulefile.parent.name}/{modulefile.stem}"
-    installation = CondaInstallation(modulefile.parent.name, name, root)
+    name = modulefile.parent.name
     configuration = load_configuration(file or find_configuration_file(os.environ))
-    module = SiteModule(installation, modulefile, configuration)
+    software = describe_software(name, f"{name}/{modulefile.stem}", root, configuration)
     others = tuple(path for path in noted if path != str(modulefile))
-    own = [path for path in module.outside if (is_our_mark(path) if path.name == "frozen" else path.exists())]
-    places = () if others else (Path(root, LIBEXEC), *own)
-    return Uninstallation(Path(root), installation, modulefile, places, others)
+    places = () if others else (Path(root, LIBEXEC), *software.list_removable())
+    return Uninstallation(Path(root), modulefile, places, others)

@@ -11,6 +11,9 @@ from pathlib import Path
 from stackenv.transactions.journal_file import parse_process
 from stackenv.transactions.process import Process
 
+# Of the software whose modulefiles stackenv completes.
+PROGRAMS = ("conda", "stackenv")
+
 
 @dataclass(frozen=True)
 class RestoredModulefile:
@@ -21,7 +24,7 @@ class RestoredModulefile:
 
     @property
     def installation_stands(self) -> bool:
-        return Path(self.installdir, "bin", "conda").exists()
+        return any(Path(self.installdir, "bin", name).exists() for name in PROGRAMS)
 
 
 def read_note(path: Path) -> tuple[Path, Process] | None:

@@ -1,8 +1,8 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:7889621caf929c0a09d41f550205c700dc32d47f28e762c48863d60799c43876
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:1674b64ba0dc6cb76631d7374e865b8b957bf9f46580d2553d83c58acac94f74
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
-local active_level, active_prefix, base_path, deactivate_missing_conda, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, unset_without_shell, usable_place, visible_prefixes
+local active_level, active_prefix, base_path, deactivate_missing_conda, expand_path, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, unset_without_shell, usable_place, visible_prefixes
 
 -- What the module does, in this order; the functions that Lmod does not have follow.
 local function main()
@@ -414,6 +414,16 @@ function deactivate_missing_conda(message, show_again)
   run_in_shell("unload", show_again)
   LmodMessage(message)
 end
+function expand_path(parts)
+  local path = ""
+  for _, part in ipairs(parts) do
+    local text = part
+    if type(part) == "table" then text = os.getenv(part.variable) end
+    if not text or text == "" then return nil end
+    path = path .. text
+  end
+  if path:sub(1, 1) == "/" and not path:find("[%c:,]") then return (path:gsub("/+$", "")) end
+end
 function fill_in(message, text) return (message:gsub("%%s", (text:gsub("%%", "%%%%")))) end
 function lists(variable, item) return (":" .. (os.getenv(variable) or "") .. ":"):find(":" .. item .. ":", 1, true) end
 function notice(text, found)
@@ -501,17 +511,8 @@ function unset_without_shell(variable)
 end
 function usable_place(places)
   for _, place in ipairs(places) do
-    local path = ""
-    for _, part in ipairs(place.parent) do
-      local text = part
-      if type(part) == "table" then text = os.getenv(part.variable) end
-      if not text or text == "" then path = nil break end
-      path = path .. text
-    end
-    if path and path:sub(1, 1) == "/" and not path:find("[%c:,]") and isDir(path) then
-      path = path:gsub("/+$", "")
-      return path .. "/" .. place.environments, path .. "/" .. place.packages
-    end
+    local path = expand_path(place.parent)
+    if path and isDir(path .. "/") then return path .. "/" .. place.environments, path .. "/" .. place.packages end
   end
 end
 function visible_prefixes()

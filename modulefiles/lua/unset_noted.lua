@@ -1,0 +1,8 @@
+-- Unsets at unload what `set_noted` has set; what the user has changed since stays.
+function unset_noted()
+  if not unloading then return end
+  for variable, value in (os.getenv("STACKENV_SET") or ""):gmatch("([%w_]+)=([^:]*)") do
+    if os.getenv(variable) == value then setenv(variable, value) end
+  end
+  setenv("STACKENV_SET", "")
+end

@@ -1,0 +1,3 @@
+if status is-interactive; and test -r __FILE__
+  source __FILE__
+end

@@ -1,0 +1,251 @@
+"""What a site installs for its modules: a conda installation, or stackenv itself.
+
+The hooks and `stackenv site install` do the same with each: they write what the module needs into the
+installation, load the modulefile in real shells, and write it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stackenv.conda.condarc_validation import validate_condarc
+from stackenv.conda.install import install_files, is_foreign, is_our_mark
+from stackenv.conda.installation import CondaInstallation, check_module_name, check_root, probe_installation
+from stackenv.conda.load_test import LoadTestReport, run_load_test
+from stackenv.conda.module import LIBEXEC, describe_conda_module, describe_installed_files
+from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
+from stackenv.configuration.settings import SiteConfiguration
+from stackenv.errors import InstallationError, UsageError, quote_word
+from stackenv.modulefile import InstalledFile, ModuleSpec
+from stackenv.modulefile.text import render_installed_file, render_module
+from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
+from stackenv.site.stackenv_module import describe_stackenv_module, find_closed
+from stackenv.transactions.files import write_file
+
+STACKENV = "stackenv"
+# How long a Python of the prefix may take to write man pages.
+TIMEOUT_S = 300
+# What pip makes, for `stackenv site install`.
+MAKE_VENV = "python3 -m venv PREFIX && PREFIX/bin/python -m pip install stackenv click-man"
+
+
+@dataclass(frozen=True)
+class Software(ABC):
+    """An installation, and what its module needs.
+
+    Parameters
+    ----------
+    name
+        Of the software: Anaconda3, stackenv.
+    module
+        What users type behind `module load`: Anaconda3/2024.02-1.
+    root
+        The prefix, an absolute path, as the module is to spell it.
+    configuration
+        The site configuration that holds.
+    """
+
+    name: str
+    module: str
+    root: str
+    configuration: SiteConfiguration
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What the software is, in a few words."""
+
+    @abstractmethod
+    def describe(self) -> ModuleSpec:
+        """Return the description of stackenv's part of the modulefile."""
+
+    @abstractmethod
+    def list_programs(self) -> Mapping[str, str]:
+        """Return the programs that the load test tries, by the placeholder of its scripts."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the installation has all that its module needs by itself, as by stackenv's easyconfig."""
+        return False
+
+    def list_files(self) -> tuple[InstalledFile, ...]:
+        """Return the files that the module needs in the installation."""
+        return ()
+
+    def list_outside(self) -> list[Path]:
+        """Return where files of stackenv's are, or will be, in the installation but not in `LIBEXEC`."""
+        return []
+
+    def list_removable(self) -> list[Path]:
+        """Return those of `list_outside` that are there and go with the module."""
+        return [path for path in self.list_outside() if path.exists()]
+
+    def check(self) -> Iterator[str]:
+        """Yield warnings, before anything is written; raise StackenvError where it could not work."""
+        yield from ()
+
+    def stage(self, folder: Path) -> Iterator[str]:
+        """Write what is to be at `LIBEXEC` of the installation to `folder`; yield warnings."""
+        final, templates = f"{self.root}/{LIBEXEC}", self.configuration.conda.templates
+        for file in self.list_files():
+            if file.path.startswith(f"{final}/"):
+                path = f"{folder}{file.path[len(final) :]}"
+                text = render_installed_file(replace(file, path=path), templates)
+                write_file(Path(path), text, file.executable, by_umask=True)
+        yield from ()
+
+    def install_outside(self) -> Iterator[str]:
+        """Write the files that are not in `LIBEXEC`; yield warnings."""
+        files = [file for file in self.list_files() if f"/{LIBEXEC}/" not in file.path]
+        yield from map(describe_foreign, install_files(files, self.configuration.conda.templates))
+
+    def settle(self, emptying: bool) -> Iterator[str]:
+        """Do what follows the files, `emptying` the installer's package cache; yield what was done."""
+        yield from ()
+
+    def render(self) -> str:
+        """Return stackenv's part of the modulefile."""
+        return render_module(self.describe(), self.configuration.conda.templates)
+
+    def test(self, text: str) -> LoadTestReport:
+        """Load the modulefile `text` in the shells of the site configuration; return how it went.
+
+        Raises
+        ------
+        VerificationError
+            When a shell did not get through.
+        """
+        settings = self.configuration.conda.load_test
+        return run_load_test(text, self.module, self.root, self.list_programs(), settings)
+
+
+@dataclass(frozen=True)
+class CondaSoftware(Software):
+    """A conda installation."""
+
+    installation: CondaInstallation
+
+    @property
+    def summary(self) -> str:
+        return "conda, without conda init"
+
+    def describe(self) -> ModuleSpec:
+        return describe_conda_module(self.installation, self.configuration.conda)
+
+    def list_programs(self) -> Mapping[str, str]:
+        return {"PYTHON": f"{self.root}/bin/python"}
+
+    def list_files(self) -> tuple[InstalledFile, ...]:
+        return describe_installed_files(self.installation, self.configuration.conda)
+
+    def list_outside(self) -> list[Path]:
+        beside = [Path(file.path) for file in self.list_files() if f"/{LIBEXEC}/" not in file.path]
+        return [*(path for path in beside if not is_foreign(path)), Path(self.root, "conda-meta/frozen")]
+
+    def list_removable(self) -> list[Path]:
+        return [p for p in super().list_removable() if p.name != "frozen" or is_our_mark(p)]
+
+    def check(self) -> Iterator[str]:
+        yield from validate_condarc(self.installation, self.configuration, os.environ)
+
+    def settle(self, emptying: bool) -> Iterator[str]:
+        for settle in (*([empty_cache] if emptying else []), set_frozen, compile_answers):
+            done = settle(self.installation, self.configuration.conda)
+            if done:
+                yield done
+
+
+@dataclass(frozen=True)
+class StackenvSoftware(Software):
+    """stackenv: `folder` has what the module shows, the folders bin, man and completions."""
+
+    folder: str
+
+    @property
+    def summary(self) -> str:
+        return "environments of Python as modules, on the modules of the cluster"
+
+    def describe(self) -> ModuleSpec:
+        return describe_stackenv_module(self.module, self.folder, self.configuration)
+
+    def list_programs(self) -> Mapping[str, str]:
+        return {"COMMAND": f"{self.folder}/bin/stackenv"}
+
+    def check(self) -> Iterator[str]:
+        closed = " ".join(map(quote_word, find_closed(self.configuration.path)))
+        if closed:
+            yield (
+                f"users cannot read {self.configuration.path}, the site configuration that the module names: "
+                f"each `stackenv` of theirs would fail; to let them: chmod a+rX {closed}"
+            )
+
+    @property
+    def is_complete(self) -> bool:
+        return self.folder == self.root
+
+    def stage(self, folder: Path) -> Iterator[str]:
+        if self.is_complete:
+            return
+        command = [f"{self.root}/bin/python", "-I", "-m", "stackenv.cli.completions_and_man"]
+        done = subprocess.run(
+            [*command, str(folder), self.folder],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode:
+            words = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+            raise InstallationError(
+                f"the stackenv in {self.root} could not write what its module shows: {words}",
+                f"{quote_word(command[0])} -I -m pip install --upgrade stackenv",
+            )
+        if not (folder / "man").is_dir():
+            pip = f"{quote_word(command[0])} -m pip install click-man"
+            yield f"there are no man pages; to have them: {pip}, and type the same again"
+
+
+def describe_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:
+    """Return the software `name` at `root` as if it were there: nothing is looked at."""
+    root = check_root(root)
+    if name == STACKENV:
+        return StackenvSoftware(name, module, root, configuration, root)
+    return CondaSoftware(name, module, root, configuration, CondaInstallation(name, module, root))
+
+
+def find_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:
+    """Return the software `name` at `root`, which `module` leads to; start no process.
+
+    Of stackenv that is an installation by the easyconfig, or a virtual environment that pip has installed it
+    into: of that the module shows a folder of its own, for its bin has a Python, too.
+
+    Raises
+    ------
+    UsageError
+        When the name is of no software that is known, or `module` is no name of a module.
+    InstallationError
+        When it is not at `root`.
+    """
+    if name in CONDA_DISTRIBUTIONS:
+        installation = probe_installation(name, module, root)
+        return CondaSoftware(name, module, installation.root, configuration, installation)
+    if name != STACKENV:
+        raise UsageError(
+            f"{name} is no software that stackenv knows: its module is called by the vendor's name",
+            f"--name is one of {', '.join((*CONDA_DISTRIBUTIONS, STACKENV))}",
+        )
+    root, module = check_root(root), check_module_name(module)
+    is_venv = Path(root, "pyvenv.cfg").is_file()
+    for relative in ("bin/stackenv", *(["bin/python"] if is_venv else [])):
+        path = Path(root, relative)
+        if not path.is_file() or not os.access(path, os.X_OK):
+            why = "cannot be executed" if path.exists() else "is not there"
+            raise InstallationError(f"{root} is no installation of stackenv: {path} {why}", MAKE_VENV)
+    return StackenvSoftware(name, module, root, configuration, f"{root}/{LIBEXEC}" if is_venv else root)

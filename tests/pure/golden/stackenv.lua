@@ -1,0 +1,125 @@
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:1cbed0b4f6a82092f949fe9bf968370af84f5270fa12389fcf38bc1772a1b846
+local root = "/software/stackenv/1.0"
+local loading, unloading = mode() == "load", mode() == "unload"
+local cache_folders, expand_path, man_pages, run_in_shell, set_noted, unset_noted, use_folder
+
+-- What the module does, in this order; the functions that Lmod does not have follow.
+local function main()
+  -- The command, and its pages.
+  prepend_path("PATH", root .. "/bin")
+  man_pages(root .. "/man")
+  set_noted("STACKENV_SITE_CONFIG", "/etc/stackenv/site.yaml")
+  use_folder({ { variable = "HOME" }, "/modules" })
+  cache_folders({ { name = "PIP_CACHE_DIR", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/pip" } } })
+  cache_folders({ { name = "UV_CACHE_DIR", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/uv" } }, { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
+  cache_folders({ { name = "CONDA_PKGS_DIRS", below = "" } }, {  }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
+  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" } }, { "HF_HOME", "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/huggingface" } } })
+  cache_folders({ { name = "TORCH_HOME", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/torch" } } })
+  cache_folders({ { name = "JUPYTER_RUNTIME_DIR", below = "" } }, {  }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
+  run_in_shell("load", {
+    bash = "case $- in *i*) [ ! -r /software/stackenv/1.0/completions/bash/stackenv ] || . /software/stackenv/1.0/completions/bash/stackenv ;; esac",
+    zsh = [=[
+if [[ -o interactive ]]; then
+  () { fpath=("$1" "${(@)fpath[@]:#$1}") } /software/stackenv/1.0/completions/zsh
+  if (( $+functions[compdef] )); then
+    autoload -Uz _stackenv_completion
+    compdef _stackenv_completion stackenv
+  fi
+fi]=],
+    fish = [[
+if status is-interactive; and test -r '/software/stackenv/1.0/completions/fish/stackenv.fish'
+  source '/software/stackenv/1.0/completions/fish/stackenv.fish'
+end]],
+  })
+  run_in_shell("unload", {
+    bash = [[
+case $- in *i*)
+  complete -r stackenv 2>/dev/null || :
+  unset -f _stackenv_completion ;;
+esac]],
+    zsh = [=[
+if [[ -o interactive ]]; then
+  () { fpath=("${(@)fpath[@]:#$1}") } /software/stackenv/1.0/completions/zsh
+  if (( $+functions[compdef] )); then compdef -d stackenv; fi
+  if (( $+functions[_stackenv_completion] )); then unfunction _stackenv_completion; fi
+fi]=],
+    fish = [[
+if status is-interactive
+  complete -e -c stackenv
+  functions -e _stackenv_completion
+end]],
+  })
+  -- What the user had not set before the load.
+  unset_noted()
+end
+
+function cache_folders(variables, others, places)
+  local decided = not loading
+  for _, other in ipairs(others) do decided = decided or os.getenv(other) end
+  for _, place in ipairs(decided and {} or places) do
+    local parent, folder = expand_path(place.parent), expand_path(place.folder)
+    if parent and folder and isDir(parent .. "/") then
+      for _, variable in ipairs(variables) do set_noted(variable.name, folder .. variable.below) end
+      return
+    end
+  end
+end
+function expand_path(parts)
+  local path = ""
+  for _, part in ipairs(parts) do
+    local text = part
+    if type(part) == "table" then text = os.getenv(part.variable) end
+    if not text or text == "" then return nil end
+    path = path .. text
+  end
+  if path:sub(1, 1) == "/" and not path:find("[%c:,]") then return (path:gsub("/+$", "")) end
+end
+function man_pages(folder)
+  prepend_path("MANPATH", folder)
+  if loading and os.getenv("MANPATH") == folder or unloading and os.getenv("STACKENV_MANPATH") then
+    append_path("MANPATH", "")
+    setenv("STACKENV_MANPATH", "1")
+  end
+end
+function run_in_shell(when, code) -- what only a shell can do
+  local text = code[myShellType()] or code[myShellName()]
+  if text and mode() == when then execute{cmd = text, modeA = {when}} end
+end
+function set_noted(variable, value)
+  if not loading or os.getenv(variable) then return end
+  local noted = os.getenv("STACKENV_SET")
+  setenv(variable, value)
+  setenv("STACKENV_SET", (noted and noted .. ":" or "") .. variable .. "=" .. value)
+end
+function unset_noted()
+  if not unloading then return end
+  for variable, value in (os.getenv("STACKENV_SET") or ""):gmatch("([%w_]+)=([^:]*)") do
+    if os.getenv(variable) == value then setenv(variable, value) end
+  end
+  setenv("STACKENV_SET", "")
+end
+function use_folder(parts)
+  local folder = loading and expand_path(parts) or unloading and os.getenv("STACKENV_MODULES")
+  if folder then
+    prepend_path("MODULEPATH", folder)
+    setenv("STACKENV_MODULES", folder)
+  end
+end
+main()
+
+help([[
+stackenv/1.0 gives the command `stackenv`: environments of Python, venv or conda, as modules of your own.
+
+    ml SciPy-bundle                        the modules that it is to be based on, if any
+    stackenv create myenv PACKAGE          make an environment
+    ml myenv                               use it, here or in a job script
+    stackenv list                          all of yours; stackenv --help, man stackenv
+
+Personal modules are found in ~/modules, by their names, while this module is loaded: in a job script
+and in a new shell, `module load stackenv` comes first. `module unload stackenv` also unloads those that were
+found so; they come back with it. What you have typed `module use` for stays.
+
+Caches go to the place that the site has chosen, where you have not set it yourself: PIP_CACHE_DIR, UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, TORCH_HOME, JUPYTER_RUNTIME_DIR.
+The place is decided when this module is loaded; load a module that sets a variable for it, such as
+WORKSPACE, before this one.
+]])
