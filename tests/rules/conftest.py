@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "commands"))
 
+from built import WORK
 from people import Person, Site, make_person, make_site
 
 
@@ -32,3 +37,19 @@ def own_conda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (installer,) = (Path(__file__).resolve().parents[2] / ".work/distribution").glob("Miniforge3-*.sh")
     subprocess.run(["sh", installer, "-b", "-f", "-p", prefix], check=True, capture_output=True)
     return prefix
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on another file system than the homes."""
+    others = [
+        place
+        for place in (Path("/dev/shm"), WORK)
+        if os.access(place, os.W_OK) and place.stat().st_dev != tmp_path.stat().st_dev
+    ]
+    if not others:
+        message = "there is no second file system to write to"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    folder = Path(tempfile.mkdtemp(dir=others[0]))
+    yield folder
+    shutil.rmtree(folder)

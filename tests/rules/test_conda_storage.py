@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from built import CHANNEL, WORK
+from built import CHANNEL
 from checking import find, find_one
 from people import Person
 
 SPLIT, PURGED = "storage-split", "storage-purged"
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on another file system than the homes."""
-    others = [
-        place
-        for place in (Path("/dev/shm"), WORK)
-        if os.access(place, os.W_OK) and place.stat().st_dev != tmp_path.stat().st_dev
-    ]
-    if not others:
-        message = "there is no second file system to write to"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    folder = Path(tempfile.mkdtemp(dir=others[0]))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def count_names(person: Person, conda: Path, name: str, **changes: str) -> int:

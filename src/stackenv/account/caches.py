@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from stackenv.configuration.caches import CACHE_HOME, CACHE_VARIABLES, list_cache_folders
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder
+from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_own
 
 # The tool's own folder among the user's caches (for the sources see CACHE_VARIABLES); conda and Jupyter have
 # theirs elsewhere.
@@ -59,6 +60,18 @@ def list_caches(
     for folder in list_cache_folders(configuration.caches, tool, environ):
         yield from (CacheFolder(Path(folder, name)) for name in CACHE_VARIABLES[tool].folders.values())
     yield from (CacheFolder(path, is_left=True) for path in in_turn[used:])
+
+
+def list_own_caches(
+    tool: str, environ: Mapping[str, str], configuration: SiteConfiguration
+) -> Iterator[CacheFolder]:
+    """Yield those of `list_caches` that are there and this user's, each once: others' are on other quotas."""
+    seen = set()
+    for cache in list_caches(tool, environ, configuration):
+        real = os.path.realpath(cache.path)
+        if real not in seen and is_own(cache.path) and os.path.isdir(real):  # noqa: PTH112 (pathlib raises)
+            seen.add(real)
+            yield cache
 
 
 def list_named_caches(tool: str, environ: Mapping[str, str]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackenv.account.caches import list_caches
+from stackenv.account.caches import list_own_caches
 from stackenv.conda.storage import list_conda_prefixes, list_package_caches
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.record import RECORD_FILE, TOOLS_MARKS
@@ -74,8 +74,7 @@ def list_places(
     prefixes = (*list_conda_prefixes(environ, configuration), *list_venvs(environ, configuration))
 
     def list_of(tool: str) -> Iterator[Path]:
-        # A group may share a site's place: what is another's is on another quota.
-        return (cache.path for cache in list_caches(tool, environ, configuration) if is_own(cache.path))
+        return (cache.path for cache in list_own_caches(tool, environ, configuration))
 
     candidates: list[tuple[str, Iterable[Path | None]]] = [
         (ENVIRONMENT, prefixes),

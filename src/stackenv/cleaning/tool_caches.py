@@ -19,7 +19,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from stackenv.account.caches import CacheFolder, list_caches
+from stackenv.account.caches import CacheFolder, list_own_caches
 from stackenv.account.storage_places import HUGGINGFACE_CACHE, PIP_CACHE, TITLES, TORCH_CACHE, UV_CACHE
 from stackenv.cleaning.reclaimable import Reclaimable
 from stackenv.cleaning.uv_cache import find_foreign, find_linked_from, is_uv_cache, list_prunable
@@ -30,7 +30,6 @@ from stackenv.errors import StackenvError
 from stackenv.health.finding import RunCommand
 from stackenv.lmod.bindings import Lmod
 from stackenv.transactions.writers import name_user
-from stackenv.user_paths import is_own
 
 PIP_TIMEOUT_S = 60
 # Before, pip knows nothing of the folder http-v2 (pip's news, 23.3).
@@ -42,14 +41,8 @@ HUGGINGFACE_TOKENS = ("token", "stored_tokens")
 AGAIN = "and type the same again"
 
 
-def list_own_caches(tool: str, context: Context) -> Iterator[CacheFolder]:
-    """Yield the folders of the cache of `tool` that are there and this user's, each once."""
-    seen = set()
-    for cache in list_caches(tool, context.environ, context.configuration):
-        real = os.path.realpath(cache.path)
-        if real not in seen and os.path.isdir(real) and is_own(cache.path):  # noqa: PTH112 (pathlib raises)
-            seen.add(real)
-            yield cache
+def list_caches(tool: str, context: Context) -> Iterator[CacheFolder]:
+    return list_own_caches(tool, context.environ, context.configuration)
 
 
 def find_other_owner(places: Iterable[str]) -> str:
@@ -73,7 +66,7 @@ def keep_for_owner(places: Iterable[str]) -> str:
 
 def find_pip_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield each cache of pip, with the newest pip at hand to empty it."""
-    filled = [(c.path, held) for c in list_own_caches("pip", context) if (held := list_pip_contents(c.path))]
+    filled = [(c.path, held) for c in list_caches("pip", context) if (held := list_pip_contents(c.path))]
     if not filled:
         return
     python, version = find_pip(list_pythons(context), filled[0][0], context.environ)
@@ -152,7 +145,7 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield of each cache of uv what `uv cache prune` removes; all of one that uv has left for another."""
-    caches = [cache for cache in list_own_caches("uv", context) if is_uv_cache(cache.path)]
+    caches = [cache for cache in list_caches("uv", context) if is_uv_cache(cache.path)]
     uv, environ = find_any_uv(context) if caches else ("", context.environ)
     # As an option it is taken whatever the variables say, but for this one.
     environ = {**environ, "UV_NO_CACHE": "false"}
@@ -205,7 +198,7 @@ def find_downloads(context: Context) -> Iterator[Reclaimable]:
         ("torch", TORCH_CACHE, ""),
     ):
         seen: set[str] = set()
-        for cache in list_own_caches(tool, context):
+        for cache in list_caches(tool, context):
             # One folder may be named alone, and as a part of the one that it is in.
             places = tuple(p for p in map(str, list_downloads(cache.path)) if os.path.realpath(p) not in seen)
             seen.update(map(os.path.realpath, places))

@@ -69,6 +69,7 @@ ACCOUNT_RULES: Mapping[str, AccountRule] = {
     "project-environment": projects.find_project_environment,
     "storage-split": storage.find_storage_split,
     "storage-purged": storage.find_storage_purged,
+    "open-caches": permissions.find_open_caches,
     "kernels": kernels.find_kernels,
     "lmod-cache": modules.find_lmod_cache,
     "quota": storage.find_quota,

@@ -1,4 +1,4 @@
-"""An environment or its module that others can change: they run code as whoever loads it."""
+"""What others can change, an environment, its module, a cache: they run code as whoever uses it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from stackenv.account.account import Account
+from stackenv.account.caches import list_own_caches
+from stackenv.conda.storage import list_package_caches
+from stackenv.configuration.caches import CACHE_VARIABLES
 from stackenv.environments.places import RUN_FIRST
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.transactions.writers import list_writers, name_user
+from stackenv.user_paths import is_own
 
 
 def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -89,3 +94,36 @@ def describe_paths(paths: Mapping[Path, str]) -> str:
     """Return the first of `paths`, and how many more there are."""
     names = [str(path) for path in paths]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def find_open_caches(account: Account) -> Iterator[Finding]:
+    """Yield one finding for the caches that others can write: what is in them is installed, or loaded.
+
+    Of what is above a cache nothing is said, for in a group's folder that is the group's; but where a folder
+    above lets nobody else through, all is well.
+    """
+    environ, configuration = account.environ, account.configuration
+    caches = [c.path for tool in CACHE_VARIABLES for c in list_own_caches(tool, environ, configuration)]
+    caches += filter(is_own, list_package_caches(environ, configuration))
+    reachable = filter(is_reachable, dict.fromkeys(map(Path.resolve, caches)))
+    writers = {path: ", ".join(list_writers(path, path.stat())) for path in reachable}
+    open_paths = {path: who for path, who in writers.items() if who}
+    if open_paths:
+        first, who = next(iter(open_paths.items()))
+        typed = RunCommand(("chmod", "go-rwx", *map(str, open_paths))).sentence
+        yield Finding(
+            "open-caches",
+            "insecure",
+            f"{who} can write {describe_paths(open_paths)}",
+            str(first),
+            "whoever can write there decides what you install or load from it, and that runs as you",
+            f"{typed}; where a group shares it on purpose, each of you trusts all others with that",
+        )
+
+
+def is_reachable(path: Path) -> bool:
+    """Tell whether others than its owner can come to `path`: each folder above lets them through.
+
+    Of a folder with an access control list the group's bits are the most that anybody has (acl(5)).
+    """
+    return all(folder.stat().st_mode & 0o011 for folder in path.resolve().parents)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from stackenv.account.account import Account, find_variable_places
+from stackenv.account.caches import list_caches
 from stackenv.conda.storage import find_device, list_chosen, list_conda_prefixes, list_package_caches
 from stackenv.disk.limits import Limit, probe_limits
 from stackenv.disk.purged_storage import find_purged_folder
@@ -33,6 +36,7 @@ def find_purged_storage(environment: CheckedEnvironment) -> Iterator[Finding]:
         )
 
 
+UV, UV_CACHE_DIR = "uv", "UV_CACHE_DIR"
 CONDA_FOLDERS = {"envs": "environments", "pkgs": "packages"}
 
 
@@ -40,7 +44,8 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
     """Yield a finding for each variable, package cache and conda environment on purged storage.
 
     Of environments those without a module: the others have findings of their own. What a condarc says is
-    the subject of `condarc-policy`.
+    the subject of `condarc-policy`. Of caches those whose files become those of environments: what pip,
+    Hugging Face and PyTorch have lost they download again.
     """
     environ, configuration = account.environ, account.configuration
     reported = set()
@@ -58,6 +63,12 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
             reported.add(path)
             hint = f"conda makes another where the site wants it; {advise_removal(path)}"
             yield report_purged(f"conda's packages are in {path}", str(path), purged, hint)
+    for cache in itertools.islice(list_caches(UV, environ, configuration), 1):
+        purged = find_purged_folder(cache.path, environ, configuration)
+        if purged and cache.path.is_dir():
+            where = ", ".join([str(cache.path), *find_variable_places(UV_CACHE_DIR, account)])
+            hint = advise_uv(account, account.home / ".cache/uv")
+            yield report_purged(f"uv's packages are in {cache.path}", where, purged, hint)
     for prefix in list_conda_prefixes(environ, configuration):
         purged = find_purged_folder(prefix, environ, configuration)
         if purged and not (prefix / "stackenv").exists():
@@ -93,25 +104,81 @@ def report_purged(what: str, where: str, purged: str, hint: str) -> Finding:
     )
 
 
+class LinkedPlaces(NamedTuple):
+    """Where `tool` puts environments, and the packages that it links into them, with what names each."""
+
+    tool: str
+    environments: tuple[Path, str]
+    packages: tuple[Path, str]
+    hint: str
+
+
 def find_storage_split(account: Account) -> Iterator[Finding]:
-    """Yield a finding when the folders that conda takes first for each are on two file systems."""
+    """Yield a finding for each tool whose packages and environments are on two file systems.
+
+    Of several folders it is those that the tool takes first.
+    """
+    for places in filter(None, (describe_conda_places(account), describe_uv_places(account))):
+        if find_device(places.environments[0]) != find_device(places.packages[0]):
+            yield report_split(places, account)
+
+
+def describe_conda_places(account: Account) -> LinkedPlaces | None:
+    """Return where conda puts new environments, and packages."""
     environ, configuration = account.environ, account.configuration
     environments = next(iter(list_chosen("envs", environ, configuration)), None)
     packages = next(iter(list_chosen("pkgs", environ, configuration)), None)
-    if not environments or not packages or find_device(environments[0]) == find_device(packages[0]):
-        return
-    named = {named: list(find_variable_places(named, account)) for _, named in (environments, packages)}
-    where = "; ".join(f"{name} ({', '.join(found)})" if found else name for name, found in named.items())
+    if not environments or not packages:
+        return None
     variable = packages[1] if packages[1].startswith("CONDA_") else environments[1]
     if variable.startswith("CONDA_"):
-        hint = f"unset {variable}, and take it out of where it is set: the site's module then sets it right"
+        hint = advise_unset(variable, "the site's module then sets it right")
     else:
-        folder = shlex.quote(str(environments[0].parent / "pkgs"))
-        hint = f"have both on one file system, for example: export CONDA_PKGS_DIRS={folder}"
-    yield Finding(
+        hint = advise_export("CONDA_PKGS_DIRS", environments[0].parent / "pkgs")
+    return LinkedPlaces("conda", environments, packages, hint)
+
+
+def describe_uv_places(account: Account) -> LinkedPlaces | None:
+    """Return where new venvs are put, and uv's cache; None where there is none yet, or uv is to copy."""
+    environ, configuration = account.environ, account.configuration
+    cache = next(list_caches(UV, environ, configuration), None)
+    folders = (find_absolute(f.expand(environ) or "") for f in configuration.personal.environments)
+    environments = next((folder for folder in folders if folder and folder.parent.is_dir()), None)
+    if not cache or not environments or not cache.path.is_dir() or environ.get("UV_LINK_MODE") == "copy":
+        return None
+    named = "uv itself" if UV_CACHE_DIR not in environ else UV_CACHE_DIR
+    hint = advise_uv(account, environments.parent / ".cache/uv")
+    return LinkedPlaces(UV, (environments, "the site configuration"), (cache.path, named), hint)
+
+
+def advise_uv(account: Account, right: Path) -> str:
+    """Return how uv comes to have its cache where it should: the site's place, or else `right`."""
+    environ, places = account.environ, account.configuration.caches.uv
+    of_site = any(os.path.isdir(place.parent.expand(environ) or "") for place in places)  # noqa: PTH112
+    if not of_site:
+        return advise_export(UV_CACHE_DIR, right)
+    if UV_CACHE_DIR in environ:
+        return advise_unset(UV_CACHE_DIR, "the module stackenv then sets it right")
+    return f"module load stackenv, which sets {UV_CACHE_DIR} right"
+
+
+def advise_unset(variable: str, then: str) -> str:
+    return f"unset {variable}, and take it out of where it is set: {then}"
+
+
+def advise_export(variable: str, folder: Path) -> str:
+    return f"have both on one file system, for example: export {variable}={shlex.quote(str(folder))}"
+
+
+def report_split(places: LinkedPlaces, account: Account) -> Finding:
+    """Return the finding that what a tool links is on two file systems."""
+    tool, environments, packages, hint = places
+    named = {named: list(find_variable_places(named, account)) for _, named in (environments, packages)}
+    where = "; ".join(f"{name} ({', '.join(found)})" if found else name for name, found in named.items())
+    return Finding(
         "storage-split",
         "warning",
-        f"conda keeps packages in {packages[0]}, environments in {environments[0]}: two file systems",
+        f"{tool} keeps packages in {packages[0]}, environments in {environments[0]}: two file systems",
         where,
         "no hard links between the two: each environment is a full copy, in space, in files and in time",
         hint,
