@@ -148,7 +148,7 @@ def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User) -
         Lmod.find(environ, timeout_s=2).spider_reverse_map()
     python = Path(user.stack.software, user.stack.python_module, "bin/python").resolve()
     # It asks Lmod more than that, on a busy machine too.
-    assert find_python_module(Lmod.find(environ, timeout_s=15), str(python)) == user.stack.python_module
+    assert find_python_module(Lmod.find(environ, timeout_s=15), str(python)) == (user.stack.python_module,)
 
 
 @pytest.mark.matrix

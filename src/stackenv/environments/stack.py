@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from stackenv.environments.names import IN_CHARGE
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.python import probe_python
 from stackenv.environments.store import ModuleStore, StoredModule, read_former_record
-from stackenv.errors import StackenvError, UsageError
+from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.output import tell
@@ -183,6 +184,29 @@ def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
     )
 
 
+def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> Stack:
+    """Return as `load_stack` the stack of the modules that a user has named, which are no environments'.
+
+    In a hierarchy what leads to them is loaded first: of several ways that of the modules loaded now.
+
+    Raises
+    ------
+    ModuleError
+        When one of them cannot be loaded, or there are several ways.
+    UsageError
+        When a module of an environment is among them.
+    """
+    try:
+        stack = load_stack(lmod, modules, with_python)
+    except ModuleError:
+        led = lmod.purged().lead_to(modules, [module.full_name for module in lmod.read_loaded()])
+        if led == list(modules):
+            raise
+        tell(f"{', '.join(modules)}: loaded with what leads there: {', '.join(led)}")
+        stack = load_stack(lmod, led, with_python)
+    return require_no_personal(stack)
+
+
 def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Return the python that a load has put in front; empty when it is the one that was there before."""
     for name in ("python3", "python"):
@@ -210,7 +234,7 @@ def choose_base(modules: Sequence[str], version: str, os_python: bool, context: 
         When there is no Python that fits.
     """
     lmod = Lmod.find(context.environ)
-    stack = require_no_personal(load_stack(lmod, modules or list_loaded(lmod)))
+    stack = load_named(lmod, modules or list_loaded(lmod))
     if os_python:
         stack = choose_os_python(stack)
     elif version and (not stack.python or not fits(stack.python.version, version)):
@@ -254,8 +278,7 @@ def choose_os_python(stack: Stack) -> Stack:
 
 def refuse_version(stack: Stack, version: str, lmod: Lmod) -> StackenvError:
     """Return the error for modules that bring no Python `version`; its hint names those that do."""
-    pythons = [module for module in lmod.available("Python") if module.startswith("Python/")]
-    offered = [module for module in pythons if fits(module.split("/")[1], version)]
+    offered = [typed for typed in list_offers(lmod, "Python") if fits(typed.rpartition("/")[2], version)]
     have = f"the modules bring Python {stack.python.version}" if stack.python else "no Python is loaded"
     return StackenvError(
         f"Python {version} is asked for, and {have}",
@@ -280,9 +303,7 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
     """
     if stack.python:
         return stack.python
-    offered = lmod.available(*WITH_NUMPY, "Python")
-    bundles = [name for name in offered if name.split("/")[0] in WITH_NUMPY]
-    found = [name for name in offered if name.split("/")[0] == "Python"]
+    bundles, found = list_offers(lmod, *WITH_NUMPY), list_offers(lmod, "Python")
     what = (
         f"the modules {', '.join(stack.modules)} bring no Python" if stack.modules else "no module is loaded"
     )
@@ -297,6 +318,17 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
         "nothing of the optimised stack",
         f"{hint}; --conda makes a conda environment; --os-python takes the operating system's all the same",
     )
+
+
+def list_offers(lmod: Lmod, *names: str) -> list[str]:
+    """Return what to load for the modules called `names`: each by its full name, by version.
+
+    Where none can be loaded at once each is behind those that lead to it in a hierarchy.
+    """
+    offered = [module for module in lmod.available(*names) if module.split("/")[0] in names]
+    with suppress(ModuleError):
+        return offered or [" ".join(way) for name in names for way in lmod.ways_to(name)]
+    return offered
 
 
 def take_os_python(stack: Stack) -> Stack:

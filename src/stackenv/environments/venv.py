@@ -167,8 +167,8 @@ def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:
         raise StackenvError(error.message, f"if its Python was changed, {again}") from error
 
 
-def find_python_module(lmod: Lmod, executable: str) -> str:
-    """Return the module whose python is really `executable`; empty when none is found.
+def find_python_module(lmod: Lmod, executable: str) -> tuple[str, ...]:
+    """Return the module whose python is really `executable`, behind what leads to it; empty when none is.
 
     Lmod is asked which modules lead to its folder, and each is loaded and compared: a name proves
     nothing. Of several the one that is loaded now, then one named Python, then the latest version.
@@ -178,14 +178,23 @@ def find_python_module(lmod: Lmod, executable: str) -> str:
     candidates = sorted(list_candidates(clean, executable), key=order_module, reverse=True)
     candidates.sort(key=lambda name: (name not in loaded, not name.startswith("Python/")))
     for module in candidates:
-        try:
-            after = clean.load(module).environ
-        except StackenvError:
-            continue
-        found = find_module_python(clean.environ, after)
-        if found and str(Path(found).resolve()) == executable:
-            return module
-    return ""
+        for way in list_ways(clean, module):
+            try:
+                after = clean.load(*way).environ
+            except StackenvError:
+                continue
+            found = find_module_python(clean.environ, after)
+            if found and str(Path(found).resolve()) == executable:
+                return way
+    return ()
+
+
+def list_ways(lmod: Lmod, module: str) -> list[tuple[str, ...]]:
+    """Return what to load for `module`: in a hierarchy it is behind others, and there may be several ways."""
+    try:
+        return lmod.ways_to(module) or [(module,)]
+    except ModuleError:
+        return [(module,)]
 
 
 def list_candidates(lmod: Lmod, executable: str) -> set[str]:

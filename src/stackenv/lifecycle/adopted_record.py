@@ -16,6 +16,7 @@ from stackenv.environments.stack import (
     describe_origin,
     find_module,
     list_loaded,
+    load_named,
     load_stack,
     require_no_personal,
 )
@@ -83,11 +84,11 @@ def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record |
     stack = try_stack(venv, lmod, loaded) or try_stack(venv, lmod, former.modules if former else ())
     if stack:
         return stack, name_python_module(stack)
-    module = find_python_module(lmod, venv.executable)
-    stack = try_stack(venv, lmod, (module, *loaded)) if module else None
+    way = find_python_module(lmod, venv.executable)
+    stack = try_stack(venv, lmod, (*way, *loaded)) if way else None
     if stack is None and loaded:
         tell(f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out")
-    return stack or load_stack(lmod, (module,) if module else ()), module
+    return stack or load_stack(lmod, way), "".join(way[-1:])
 
 
 def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack, str]:
@@ -98,17 +99,18 @@ def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack,
     StackenvError
         When they bring another Python.
     """
-    stack = require_no_personal(load_stack(lmod, request.modules))
+    stack = load_named(lmod, request.modules)
     if stack.python and stack.python.executable == venv.executable:
         return stack, name_python_module(stack)
-    module = find_python_module(lmod, venv.executable)
+    way = find_python_module(lmod, venv.executable)
+    module = "".join(way[-1:])
     if stack.python:
         whose = f"the Python of {module}" if module else f"{venv.executable}, which is no module's"
         raise StackenvError(
             f"{request.prefix} was made with {whose}, and {', '.join(request.modules)} brings another",
             f"name modules that go with {module or 'it'}, with -m; or none",
         )
-    return load_stack(lmod, (*([module] if module else []), *request.modules)), module
+    return load_stack(lmod, (*way, *request.modules)), module
 
 
 def name_python_module(stack: Stack) -> str:

@@ -23,7 +23,13 @@ from stackenv.environments.conda_environment import capture_record, load_conda_s
 from stackenv.environments.context import Context
 from stackenv.environments.launchers import describe_launchers, describe_replacement
 from stackenv.environments.own_packages import read_own_packages
-from stackenv.environments.stack import Stack, load_stack, require_module_names, require_no_personal
+from stackenv.environments.stack import (
+    Stack,
+    load_named,
+    load_stack,
+    require_module_names,
+    require_no_personal,
+)
 from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import read_venv
 from stackenv.errors import StackenvError, UsageError, quote_word, suggest
@@ -323,7 +329,7 @@ def restack(record: Record, modules: tuple[str, ...], context: Context) -> Recor
     """
     require_module_names(modules, f"stackenv edit {record.full_name} --module NAME/VERSION")
     lmod = Lmod.find(context.environ)
-    stack = require_no_personal(load_stack(lmod, modules))
+    stack = load_named(lmod, modules)
     require_same_python(record, stack)
     python = record.python
     if python and stack.python:

@@ -22,9 +22,8 @@ from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.stack import (
     Stack,
     describe_origin,
-    load_stack,
+    load_named,
     require_module_names,
-    require_no_personal,
     require_python,
     take_os_python,
 )
@@ -175,7 +174,7 @@ def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Sta
     lmod = Lmod.find(context.environ)
     if old.kind == "conda":
         return load_conda_stack(modules, context, lmod)
-    stack = require_no_personal(load_stack(lmod, modules))
+    stack = load_named(lmod, modules)
     if stack.python is None and old.python is not None and not old.python.module:
         return take_os_python(stack)
     require_python(stack, lmod)

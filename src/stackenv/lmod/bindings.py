@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fcntl import F_SETFL, fcntl
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import BinaryIO
 from stackenv.errors import ModuleError, StackenvError, suggest
 from stackenv.lmod.module_files import list_names
 from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
-from stackenv.lmod.spider import map_folders
+from stackenv.lmod.spider import list_versions, map_folders, read_ways
 from stackenv.lmod.versions import order_module
 
 # Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
@@ -34,6 +35,8 @@ TALK_PLAINLY = {
     "LMOD_AVAIL_EXTENSIONS": "no",
 }
 NAME_LMOD = "export LMOD_CMD=/path/to/lmod/libexec/lmod"
+# Hidden modules too, and the modulefiles themselves in the place of a cache.
+AS_IT_IS = ("--show_hidden", "--ignore_cache")
 # Either one hides the words of a module (libexec/utils.lua, 8.6.19).
 SILENCE = ("LMOD_QUIET", "LMOD_EXPERT")
 
@@ -182,20 +185,83 @@ class Lmod:
         found, _ = self._ask("--ignore_cache", "is-avail", check_argument(name))
         return found or self._ask("-t", "spider", name)[0]
 
-    def replace_missing(self, full_names: Sequence[str]) -> list[str]:
-        """Return `full_names`, with the newest other version, if any, for each that is not available.
+    def list_instead(self, full_names: Sequence[str]) -> dict[str, str]:
+        """Return by each of `full_names` itself if it is available, else the newest other version, or "".
 
         A hidden one is available. The modulefiles themselves are looked at, for a cache does not know the one
-        just written.
+        just written. In a hierarchy each is looked for where those before it are loaded.
         """
-        names = dict.fromkeys(full_name.split("/")[0] for full_name in full_names)
-        there = self._list_available(tuple(names), "--show_hidden", "--ignore_cache") if names else ()
-        missing = [full_name for full_name in full_names if full_name not in there]
-        # A cache may still have the one that is gone.
-        others = [m for m in self.available(*names) if m not in missing] if missing else []
-        newest = {m.split("/")[0]: m for m in others}
-        found = [m if m in there else newest.get(m.split("/")[0], "") for m in full_names]
-        return list(filter(None, found))
+        names = tuple(dict.fromkeys(full_name.split("/")[0] for full_name in full_names))
+        there = self._list_available(names, *AS_IT_IS) if names else ()
+        if set(there).issuperset(full_names):
+            return dict(zip(full_names, full_names))
+        found, lmod = {}, self
+        for full_name in full_names:
+            name = full_name.split("/")[0]
+            there = lmod._list_available((name,), *AS_IT_IS)
+            # A cache may still have one that is gone.
+            others = [m for m in lmod.available(name) if m.split("/")[0] == name and m in there]
+            found[full_name] = full_name if full_name in there else (others or [""])[-1]
+            with suppress(ModuleError):
+                lmod = replace(lmod, environ=lmod.load(*filter(None, [found[full_name]])).environ)
+        return found
+
+    def replace_missing(self, full_names: Sequence[str]) -> list[str]:
+        """Return what `list_instead` finds for `full_names`, in their order.
+
+        For one that is behind others of a hierarchy, and not behind these, come those and the newest of it.
+        """
+        instead = self.list_instead(full_names)
+        found = list(filter(None, instead.values()))
+        for full_name in (full_name for full_name, other in instead.items() if not other):
+            with suppress(ModuleError):
+                way = (self.ways_to(full_name.split("/")[0]) or [()])[-1]
+                names = {module.split("/")[0] for module in way}
+                found = [module for module in found if module.split("/")[0] not in names] + [*way]
+        return found
+
+    def ways_to(self, name: str) -> list[tuple[str, ...]]:
+        """Return what can be loaded for `name`, each time the module behind those that lead to it.
+
+        `name` is what is typed, with a version or without; of several versions the oldest comes first.
+        """
+        found, words = self._ask("spider", check_argument(name))
+        several = [m for m in list_versions(words) if m.split("/")[0] == name.split("/")[0]]
+        if several:
+            return [way for m in sorted(several, key=order_module) if m != name for way in self.ways_to(m)]
+        full_name, ways = read_ways(words)
+        # What only resembles it is not what was meant.
+        if not found or not f"{full_name}/".startswith(f"{name.rstrip('/')}/"):
+            return []
+        return [(*way, full_name) for way in ways or [()]]
+
+    def lead_to(self, names: Sequence[str], loaded: Sequence[str]) -> list[str]:
+        """Return `names` with what must be loaded before them in a hierarchy, where that is certain.
+
+        Parameters
+        ----------
+        loaded
+            The full names of modules that decide between several ways.
+
+        Raises
+        ------
+        ModuleError
+            When there are several ways; the hint says which.
+        """
+        led: list[str] = []
+        for name in names:
+            ways: list[tuple[str, ...]] = []
+            # What is wrong with Lmod, or takes too long, the load has said.
+            with suppress(ModuleError):
+                if not self._ask("--ignore_cache", "is-avail", check_argument(name))[0]:
+                    ways = self.ways_to(name)
+            fitting = [way for way in ways if {*loaded, *led}.issuperset(way[:-1])]
+            if not fitting and len(ways) > 1:
+                raise refuse_ways(name, ways)
+            # Of several that fit, what was loaded last has its folder first in MODULEPATH.
+            longest: tuple[str, ...] = max(fitting or ways or [(name,)], key=len)
+            led += longest
+        return list(dict.fromkeys(led))
 
     def spider_reverse_map(self) -> Mapping[str, tuple[str, ...]]:
         """Return which modules lead to a folder, for each folder on PATH or a library path of theirs.
@@ -333,6 +399,15 @@ def read_memory(memory: BinaryIO) -> bytes:
 def refuse(what: str, words: str, hint: str = "") -> ModuleError:
     """Return the error that says `what` happened, with Lmod's own words."""
     return ModuleError(f"{what}\n{words}" if words else what, hint)
+
+
+def refuse_ways(name: str, ways: Sequence[tuple[str, ...]]) -> ModuleError:
+    """Return the error for a module of a hierarchy to which several ways lead."""
+    typed = (f"  {' '.join(f'-m {module}' for module in way)}" for way in ways)
+    return ModuleError(
+        f"{name} can only be loaded behind other modules, and there are several ways:\n" + "\n".join(typed),
+        "type the modules of one of these lines",
+    )
 
 
 def check_argument(name: str) -> str:

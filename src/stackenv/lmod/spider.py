@@ -1,4 +1,4 @@
-"""What Lmod's spider says of all modules: which of them lead to a folder."""
+"""What Lmod's spider says: which modules lead to a folder, and which to another module of a hierarchy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from typing import Any
 # The table of `spider -o spider-json`, {name: {file: facts}}, on the last line; what modules have
 # printed is before it, on the same line if it did not end (l_rptDbTJson in libexec/spider, 8.6.19).
 TABLE = re.compile(r'\{"[^"]*":\{"|\[\]|\{\}')
+# What `module spider NAME/VERSION` says of one that others lead to, each line those of one way, and
+# `module spider NAME` of several (m_in "any one of the lines below" and "Versions:", 8.6.19 to 9.2.9).
+WAYS = re.compile(
+    r"on\s+any\s+one\s+of\s+the\s+lines\s+below[^\n]*(?:\n[^\n]+)*\n[ \t]*\n((?:[ \t]+\S[^\n]*(?:\n|\Z))+)"
+)
+SEVERAL = re.compile(r"^\s*Versions:[ \t]*\n((?:[ \t]+\S+[ \t]*(?:\n|\Z))+)", re.MULTILINE)
+ONE = re.compile(r"^[ \t]*-+[ \t]*\n[ \t]+\S+: (\S+/\S+)[ \t]*\n", re.MULTILINE)
 
 
 def map_folders(output: str) -> dict[str, tuple[str, ...]] | None:
@@ -50,3 +57,18 @@ def list_folders(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     # A list when empty, as above.
                     for folder in facts.get(kind) or ():
                         yield facts["fullName"], folder
+
+
+def list_versions(words: str) -> list[str]:
+    """Return the full names of which `module spider NAME` says in its `words` that there are several."""
+    return [name for lines in SEVERAL.findall(words) for name in lines.split()]
+
+
+def read_ways(words: str) -> tuple[str, list[tuple[str, ...]]]:
+    """Return of which module the `words` of `module spider` are, and the modules of each way to it.
+
+    Without a way it can be loaded at once, or the words are of no single module, whose name is then empty.
+    """
+    one = ONE.search(words)
+    ways = [tuple(line.split()) for lines in WAYS.findall(words) for line in lines.splitlines()]
+    return (one.group(1), ways) if one else ("", [])

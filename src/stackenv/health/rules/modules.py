@@ -27,8 +27,8 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
         _ = environment.stack
     except ModuleError as error:
         lmod = Lmod.find({**environment.environ, "MODULEPATH": environment.modulepath})
-        offered = lmod.available(*(module.split("/")[0] for module in record.modules))
-        gone = [module for module in record.modules if module not in offered]
+        instead = lmod.list_instead(record.modules)
+        gone = [module for module, found in instead.items() if module != found]
         modules = " ".join(f"-m {m}" for m in lmod.replace_missing(record.modules)) or "-m MODULE"
         yield Finding(
             "modules-gone",

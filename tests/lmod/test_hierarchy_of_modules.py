@@ -1,0 +1,102 @@
+"""What leads to a module of a hierarchy, as real Lmod's spider says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees_of_modules import Tree, quote_lua
+
+from stackenv.errors import ModuleError
+from stackenv.lmod.spider import list_versions, read_ways
+
+A, B = ("GCC/1", "MPI/1", "Bundle/2.0"), ("GCC/2", "MPI/2", "Bundle/10.0")
+# By a terminal's width, and as another site's pages show it.
+WRAPPED = """\
+
+----------------------------------------------------------------------------
+  gromacs: gromacs/2024.4
+----------------------------------------------------------------------------
+    Description:
+      Before
+      this line
+
+    You will need to load all module(s) on any one of the lines below before the
+    "gromacs/2024.4" module is available to load.
+
+      StdEnv/2023  gcc/12.3  openmpi/4.1.5
+      StdEnv/2023  gcc/12.3  openmpi/4.1.5  cuda/12.2
+
+    Help:
+      More
+"""
+
+
+def use(folder: Path) -> str:
+    return f'prepend_path("MODULEPATH", {quote_lua(str(folder))})'
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Two compilers, and behind each an MPI and a bundle; Alone can be loaded at once."""
+    tree, below = Tree(tmp_path), tmp_path / "below"
+    for (gcc, mpi, bundle), number in ((A, 1), (B, 2)):
+        tree.write(gcc, use(below / f"c{number}"))
+        tree.write(f"../below/c{number}/{mpi}", use(below / f"m{number}"))
+        tree.write(f"../below/m{number}/{bundle}", f'setenv("BUNDLE", "{number}")')
+    tree.write("../below/c1/Both/1", "")
+    tree.write("../below/c2/Both/1", "")
+    tree.write("Alone/1", "")
+    tree.write("Alone/2", "")
+    return tree
+
+
+def test_the_ways_to_each_version_the_oldest_first(tree) -> None:
+    lmod = tree.lmod()
+    assert lmod.ways_to("Bundle") == [A, B]
+    assert lmod.ways_to("Bundle/10.0") == [B]
+    assert lmod.ways_to("Both") == [("GCC/1", "Both/1"), ("GCC/2", "Both/1")]
+    assert lmod.ways_to("Alone") == [("Alone/1",), ("Alone/2",)]
+    assert lmod.ways_to("undle") == lmod.ways_to("Bundle/3") == lmod.ways_to("Missing") == []
+
+
+def test_what_leads_there_is_put_in_front(tree) -> None:
+    lmod = tree.lmod()
+    assert lmod.lead_to(["Alone", "Bundle/2.0"], []) == ["Alone", *A]
+    assert lmod.lead_to(["Bundle", "Both"], ["GCC/2", "MPI/2"]) == [*B, "Both/1"]
+    # What is named already decides, too.
+    assert lmod.lead_to(["GCC/1", "Both"], []) == ["GCC/1", "Both/1"]
+    assert lmod.lead_to(["Missing", "Alone/3"], []) == ["Missing", "Alone/3"]
+    assert lmod.load(*lmod.lead_to(["Bundle/10.0"], [])).environ["BUNDLE"] == "2"
+
+
+def test_several_ways_are_an_error_that_names_them(tree) -> None:
+    with pytest.raises(ModuleError, match=r"several ways:\n  -m GCC/1 -m Both/1\n  -m GCC/2 -m Both/1\n"):
+        tree.lmod().lead_to(["Both/1"], [])
+
+
+def test_the_newest_behind_the_newest_takes_the_place_of_what_is_gone(tree) -> None:
+    lmod = tree.lmod()
+    assert lmod.list_instead(A) == dict(zip(A, A))
+    (tree.folder / "GCC/1.lua").unlink()
+    assert lmod.list_instead(A) == dict(zip(A, B))
+    assert lmod.replace_missing(A) == list(B)
+
+
+def test_where_nothing_behind_the_same_compiler_has_the_name_another_has(tree) -> None:
+    (tree.folder / "../below/m1/Bundle/2.0.lua").unlink()
+    lmod = tree.lmod()
+    assert lmod.list_instead(A) == {"GCC/1": "GCC/1", "MPI/1": "MPI/1", "Bundle/2.0": ""}
+    assert lmod.replace_missing(["Alone/1", *A]) == ["Alone/1", *B]
+
+
+def test_a_site_s_spider_that_hangs_changes_nothing(tree) -> None:
+    tree.write("hangs/1", 'if mode() == "spider" then capture("sleep 600") end')
+    assert tree.lmod(timeout_s=2).lead_to(["Both/1"], ["GCC/1"]) == ["Both/1"]
+
+
+def test_words_that_are_wrapped_are_read() -> None:
+    way = ("StdEnv/2023", "gcc/12.3", "openmpi/4.1.5")
+    assert read_ways(WRAPPED) == ("gromacs/2024.4", [way, (*way, "cuda/12.2")])
+    assert read_ways('Lmod has detected the following error: Unable to find: "x".\n') == ("", [])
+    assert list_versions(WRAPPED) == []

@@ -1,0 +1,214 @@
+"""Environments on a hierarchy of modules: GCC, OpenMPI behind it, and SciPy-bundle behind both."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hierarchy import FIRST, NEXT, make_hierarchy, open_hierarchy
+from stacked import Stack
+from users import User, make_once, make_user
+
+from stackenv.record import RECORD_FILE, Record, parse_record
+
+SEEN = "python -c 'import numpy, Bio; print(numpy.__file__); print(Bio.__file__)'"
+BOTH = "\n".join(f"  -m {gcc} -m {mpi} -m {bundle}" for gcc, mpi, bundle in (FIRST, NEXT))
+
+pytestmark = pytest.mark.any_value("hierarchy")
+
+
+@pytest.fixture(scope="module", params=["eb4", "eb5"])
+def hierarchy(request, tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Stack:
+    """The hierarchy, made once."""
+    folder = make_once(
+        tmp_path_factory,
+        f"hierarchy-{request.param}",
+        lambda folder: make_hierarchy(folder, one_stack, request.param),
+    )
+    return open_hierarchy(folder, one_stack)
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory, hierarchy: Stack) -> User:
+    """Return a user with the module biopy, based on the modules of the first generation; left as it is."""
+    name = f"owner-{Path(hierarchy.modulepath).parents[3].name}"
+
+    def make(folder: Path) -> None:
+        made = make_user(folder, hierarchy).stackenv("create", "biopy", "biopython", load=FIRST)
+        assert made.returncode == 0, made.stderr
+
+    return make_user(make_once(tmp_path_factory, name, make), hierarchy)
+
+
+@pytest.fixture
+def user(tmp_path: Path, hierarchy: Stack) -> User:
+    return make_user(tmp_path, hierarchy)
+
+
+def read_record(user: User, folder: str) -> Record:
+    path = user.home / "venvs" / folder / RECORD_FILE
+    return parse_record(path.read_text(), str(path))
+
+
+def software(stack: Stack) -> Path:
+    return Path(stack.modulepath).parents[2] / "software"
+
+
+def is_first(stack: Stack, seen: str, user: User) -> bool:
+    """Tell whether what SEEN prints is numpy of the first generation, and the environment's own biopython."""
+    numpy, bio = seen.split("\n")[-3:-1]
+    return numpy.startswith(f"{software(stack)}/SciPy-bundle/2023.07-") and bio.startswith(
+        f"{user.home}/venvs/"
+    )
+
+
+@pytest.mark.parametrize(
+    "before", ["", "GCC/13.2.0", " ".join(NEXT), "gompi/2023b"], ids=lambda name: name or "none"
+)
+def test_the_load_brings_the_compilers_first_whatever_others_are_loaded(owner, hierarchy, before) -> None:
+    loaded = f"module load {before} 2>/dev/null\n" if before else ""
+    used = owner.run(f"{loaded}ml use ~/modules; ml biopy 2>/dev/null; {SEEN}; ml -t 2>&1")
+    seen, listed = used.stdout.splitlines()[:2], used.stdout.splitlines()[2:]
+    assert is_first(hierarchy, "\n".join([*seen, ""]), owner), used.stdout + used.stderr
+    assert {*FIRST, "biopy/1.0"} <= {*listed}
+    assert not {*NEXT} & {*listed}
+
+
+def test_unload_and_spider(owner) -> None:
+    used = owner.run(
+        'was=$PATH; ml use ~/modules; ml biopy; ml -biopy; ml -t 2>&1; [ "$PATH" = "$was" ] && echo ok\n'
+        "module spider biopy 2>&1; module spider biopython/1.85 2>&1"
+    )
+    assert used.stdout.startswith("No modules loaded\nok\n")
+    assert "This module can be loaded directly: module load biopy/1.0" in used.stdout
+    assert "biopython: biopython/1.85 (E)" in used.stdout
+
+
+def test_another_compiler_that_is_loaded_later_is_said_with_what_to_type(owner) -> None:
+    used = owner.run(f"ml use ~/modules; ml biopy; ml GCC/13.2.0; python -c 'import numpy'; ml biopy; {SEEN}")
+    assert "was made on GCC/12.3.0 (loaded: GCC/13.2.0)" in used.stderr
+    assert f"type: module use {owner.modules}; module load biopy/1.0" in used.stderr
+    # What it says to type helps.
+    assert is_first(owner.stack, used.stdout, owner), used.stdout + used.stderr
+
+
+def test_the_bundle_of_the_same_name_behind_another_compiler_gives_way(owner, hierarchy, tmp_path) -> None:
+    """The other compiler is a modulefile by hand: no second one of these versions was built."""
+    core, below = tmp_path / "core", tmp_path / "below"
+    bundle = below / f"{FIRST[2]}.lua"
+    bundle.parent.mkdir(parents=True)
+    (core / "icc").mkdir(parents=True)
+    (core / "icc/1.0.lua").write_text(f'prepend_path("MODULEPATH", "{below}")\n')
+    root = software(hierarchy) / "SciPy-bundle/2023.11-gompi-2023b/lib/python3.11/site-packages"
+    bundle.write_text(f'prepend_path("PYTHONPATH", "{root}")\n')
+    used = owner.run(f"ml use {core}; ml icc {FIRST[2]}; ml use ~/modules; ml biopy; {SEEN}")
+    assert is_first(hierarchy, used.stdout, owner), used.stdout + used.stderr
+
+
+def test_a_start_without_the_modules_run_job_and_check_work(owner, hierarchy, tmp_path) -> None:
+    bare = owner.run(f"~/venvs/biopy-1.0/bin/{SEEN}")
+    assert is_first(hierarchy, bare.stdout, owner), bare.stderr
+    run = owner.run(f"stackenv run biopy -- {SEEN}")
+    assert is_first(hierarchy, run.stdout, owner), run.stderr
+    # The script as Slurm would start it, from a shell with the other generation.
+    job = owner.run(
+        f"stackenv job biopy -- {SEEN} > {tmp_path}/job; ml {' '.join(NEXT)}; bash {tmp_path}/job"
+    )
+    assert is_first(hierarchy, job.stdout, owner), job.stderr
+    checked = owner.stackenv("check", "biopy")
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("load", "named", "base"),
+    [
+        ((), FIRST[2], FIRST),
+        (FIRST[:2], "SciPy-bundle", FIRST),
+        (NEXT[:2], "SciPy-bundle", NEXT),
+        (NEXT[:2], FIRST[2], FIRST),
+    ],
+    ids=["nothing is loaded", "its compilers are loaded", "those of the next are", "others are loaded"],
+)
+def test_the_name_of_the_bundle_is_enough(user, load, named, base) -> None:
+    made = user.stackenv("create", "env", "-m", named, load=load)
+    assert made.returncode == 0, made.stderr
+    assert f"{named}: loaded with what leads there: {', '.join(base)}" in made.stderr
+    assert read_record(user, "env-1.0").modules == base
+
+
+def test_several_ways_are_all_said(user) -> None:
+    made = user.stackenv("create", "env", "-m", "SciPy-bundle")
+    assert made.returncode != 0
+    assert (
+        f"SciPy-bundle can only be loaded behind other modules, and there are several ways:\n{BOTH}"
+        in made.stderr
+    )
+    assert not list((user.home / "venvs").iterdir())
+
+
+def test_where_nothing_is_loaded_the_hint_has_the_whole_way(user) -> None:
+    made = user.stackenv("create", "env")
+    typed = f"type: module load {' '.join(NEXT)}, and the same again"
+    assert made.returncode != 0 and typed in made.stderr
+    asked = user.stackenv("create", "env", "--python", "3.11")
+    assert "type: module load GCCcore/13.2.0 Python/3.11.2" in asked.stderr
+    again = user.run(f"module load {' '.join(NEXT)}; stackenv create env")
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("gcc", ["12.3.0", "13.2.0"])
+def test_a_venv_is_adopted_with_the_way_to_its_python(user, hierarchy, gcc) -> None:
+    python = software(hierarchy) / f"Python/3.11.2-GCCcore-{gcc}/bin/python"
+    made = user.run(f"{python} -m venv --without-pip ~/venvs/own; stackenv adopt ~/venvs/own")
+    assert made.returncode == 0, made.stderr
+    # Both Pythons have the same name.
+    assert read_record(user, "own").modules == (f"GCCcore/{gcc}", "Python/3.11.2")
+    used = user.run("ml use ~/modules; ml own; python -c 'import sys; print(sys.prefix)'")
+    assert used.stdout == f"{user.home}/venvs/own\n", used.stderr
+
+
+def test_rebuild_moves_to_the_next_generation_by_the_name_of_its_bundle(user, hierarchy) -> None:
+    made = user.stackenv("create", "env", "biopython", load=FIRST)
+    assert made.returncode == 0, made.stderr
+    refused = user.stackenv("edit", "env", "-m", NEXT[2])
+    assert f"stackenv rebuild env/1.0 {' '.join(f'-m {module}' for module in NEXT)}" in refused.stderr
+    moved = user.stackenv("rebuild", "env", "-m", NEXT[2])
+    assert moved.returncode == 0, moved.stderr
+    assert read_record(user, "env-1.0-2").modules == NEXT
+    used = user.run(f"ml use ~/modules; ml env; {SEEN}")
+    assert "/SciPy-bundle/2023.11-" in used.stdout, used.stderr
+
+
+@pytest.fixture
+def without(user: User, tmp_path: Path) -> Iterator:
+    """Return a function that gives the user a copy of the hierarchy without one modulefile."""
+    copy = tmp_path / "all"
+    original = Path(user.stack.modulepath).parent
+    shutil.copytree(original, copy)
+    for path in copy.rglob("*.lua"):
+        path.write_text(path.read_text().replace(str(original), str(copy)))
+    user.environ["MODULEPATH"] = str(copy / "Core")
+    made = user.stackenv("create", "env", load=FIRST)
+    assert made.returncode == 0, made.stderr
+    return lambda name: (copy / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("gone", "named"),
+    [
+        ("Core/GCC/12.3.0.lua", ", ".join(FIRST)),
+        ("MPI/GCC/12.3.0/OpenMPI/4.1.5/SciPy-bundle/2023.07.lua", FIRST[2]),
+    ],
+    ids=["the compiler", "the bundle"],
+)
+def test_when_one_of_the_modules_goes_check_names_all_of_those_instead(user, without, gone, named) -> None:
+    without(gone)
+    checked = user.stackenv("check", "env")
+    assert f"broken: {named}: not there any more [modules-gone]" in checked.stdout
+    typed = f"stackenv rebuild env/1.0 {' '.join(f'-m {module}' for module in NEXT)}"
+    assert f"type:  {typed}\n" in checked.stdout
+    rebuilt = user.run(typed)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert user.stackenv("check", "env").returncode == 0
