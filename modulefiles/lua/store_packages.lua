@@ -1,8 +1,9 @@
--- Sets CONDA_PKGS_DIRS when the user has not; an unload unsets it while it is still ours.
+-- Sets CONDA_PKGS_DIRS when the user has not; an unload unsets it while it is still ours. What the module stackenv
+-- has set may be on another file system than our environments.
 function store_packages(folder)
   local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
   if unloading then folder = ours end
-  if folder and (unloading or not set or set == ours) then
+  if folder and (unloading or not set or set == ours or take_noted("CONDA_PKGS_DIRS")) then
     if not unloading or set == folder then setenv("CONDA_PKGS_DIRS", folder) end
     setenv("STACKENV_CONDA_PKGS", folder)
   end

@@ -47,6 +47,14 @@ def type_folder(folder: str, environ: Mapping[str, str]) -> str:
     return shown if shlex.quote(shown[1:]) == shown[1:] else shlex.quote(folder)
 
 
+def type_load(folder: str, name: str, environ: Mapping[str, str]) -> str:
+    """Return what to type to load the module `name` of `folder`, which `environ` may use already."""
+    used = map(os.path.realpath, filter(None, environ.get("MODULEPATH", "").split(":")))
+    if os.path.realpath(folder) in used:
+        return f"ml {name}"
+    return f"ml use {type_folder(folder, environ)}; ml {name}"
+
+
 def list_folders(folder: Path) -> list[Path]:
     """Return what is in `folder`, by name; nothing where it cannot be listed."""
     with contextlib.suppress(OSError):

@@ -134,7 +134,7 @@ def test_to_activate_names_the_sites_folder_of_modules(tmp_path: Path) -> None:
     for folder, typed in (("${HOME}/mine", "~/mine"), ("${HOME}/my own", f"'{tmp_path}/my own'")):
         site.write_text(f"version: 1\npersonal:\n  modules: {folder}\n")
         done = run("activate", "biopy", HOME=str(tmp_path), STACKENV_SITE_CONFIG=str(site))
-        assert f"hint: module use {typed}; module load biopy\n" in done.stderr
+        assert f"hint: ml use {typed}; ml biopy\n" in done.stderr
 
 
 def test_check_says_that_a_right_policy_is_right(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ DATA = """
     templates/lua/storage_places.lua
     templates/lua/store_environments.lua
     templates/lua/store_packages.lua
+    templates/lua/take_noted.lua
     templates/lua/unset_noted.lua
     templates/lua/unset_without_shell.lua
     templates/lua/usable_place.lua

@@ -160,7 +160,7 @@ def test_the_folder_of_modules_is_the_sites(
     site.write_text(f"version: 1\npersonal:\n  modules: {folder}\n")
     (found,) = find(person, project("numpy==2.1.1"), stack.bundle_module, STACKENV_SITE_CONFIG=str(site))
     expected = typed.replace("%s", str(person.home))
-    assert f"stackenv create NAME; module use {expected}; module load NAME; " in found["hint"]
+    assert f"stackenv create NAME; ml use {expected}; ml NAME; " in found["hint"]
 
 
 @pytest.mark.parametrize("stack", ["eb5-pythonpath", "eb5-prefixes"], indirect=True)

@@ -44,7 +44,7 @@ COMMANDS = {
 
 # What others call a command, what it is shown with where nothing was given, and what to type here.
 NO_COMMANDS = {
-    "activate": ("NAME", "module use {folder}; module load {0}"),
+    "activate": ("NAME", "{load}"),
     "install": (
         "PACKAGE",
         "load the environment's module first: module load NAME; pip install {0}, or, in a conda "
@@ -94,8 +94,8 @@ class TopGroup(CommandGroup):
             return super().resolve_command(ctx, args)
         word, typed = hint
         given = shlex.join(args[1:]) if len(args) > 1 and all(a.isprintable() for a in args) else word
-        folder = show_module_folder() if "{folder}" in typed else ""
-        raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given, folder=folder))
+        load = show_load(given) if "{load}" in typed else ""
+        raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given, load=load))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their first sentences, which wrap where they are too long."""
@@ -105,13 +105,13 @@ class TopGroup(CommandGroup):
             formatter.write_dl(rows)
 
 
-def show_module_folder() -> str:
-    """Return the folder of personal modules as users type it."""
+def show_load(name: str) -> str:
+    """Return what to type to load the personal module `name` in this shell."""
     from stackenv.environments.context import open_context
-    from stackenv.user_paths import type_folder
+    from stackenv.user_paths import type_load
 
     context = open_context()
-    return type_folder(str(context.store.root), context.environ)
+    return type_load(str(context.store.root), name, context.environ)
 
 
 @click.group(

@@ -57,7 +57,7 @@ from stackenv.transactions.changes import (
 )
 from stackenv.transactions.files import write_file
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, read_text
-from stackenv.user_paths import type_folder
+from stackenv.user_paths import type_load
 
 
 @dataclass(frozen=True)
@@ -410,8 +410,8 @@ def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = (
     assert module is not None
     several = sum(other.name == module.name for other in context.store.list_modules()) > 1
     typed = module.full_name if several else module.name
-    folder = type_folder(str(context.store.root), context.environ)
-    return Made(steps, module, module.read_record(), f"ml use {folder}; ml {typed}")
+    use = type_load(str(context.store.root), typed, context.environ)
+    return Made(steps, module, module.read_record(), use)
 
 
 def describe_based(record: Record) -> str:

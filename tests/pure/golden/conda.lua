@@ -1,8 +1,8 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:76c2d87693719c16e98d185091b012ed7d43e1793c1b89aea63e06ccf6664276
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:f08f3c1050d3a87d4eb638544fa3bdfaa0a0b8bb3c62098b8d4b5040c49c45d0
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
-local active_level, active_prefix, base_path, deactivate_missing_conda, expand_path, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, unset_without_shell, usable_place, visible_prefixes
+local active_level, active_prefix, base_path, deactivate_missing_conda, expand_path, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, take_noted, unset_without_shell, usable_place, visible_prefixes
 
 -- What the module does, in this order; the functions that Lmod does not have follow.
 local function main()
@@ -501,10 +501,17 @@ end
 function store_packages(folder)
   local ours, set = os.getenv("STACKENV_CONDA_PKGS"), os.getenv("CONDA_PKGS_DIRS")
   if unloading then folder = ours end
-  if folder and (unloading or not set or set == ours) then
+  if folder and (unloading or not set or set == ours or take_noted("CONDA_PKGS_DIRS")) then
     if not unloading or set == folder then setenv("CONDA_PKGS_DIRS", folder) end
     setenv("STACKENV_CONDA_PKGS", folder)
   end
+end
+function take_noted(variable)
+  local noted = ":" .. (os.getenv("STACKENV_SET") or "") .. ":"
+  local first, last = noted:find(":" .. variable .. "=" .. (os.getenv(variable) or "") .. ":", 1, true)
+  local rest = first and noted:sub(1, first) .. noted:sub(last + 1)
+  if first and loading then setenv("STACKENV_SET", (rest:gsub("^:*(.-):*$", "%1"))) end
+  return first ~= nil
 end
 function unset_without_shell(variable)
   if unloading and not ({ sh = true, csh = true, fish = true })[myShellType()] then setenv(variable, "") end

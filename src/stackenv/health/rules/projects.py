@@ -22,7 +22,7 @@ from stackenv.health.rules.user_site import read_packages
 from stackenv.output import shorten_list
 from stackenv.record import Package
 from stackenv.transactions.writers import list_writers, name_user
-from stackenv.user_paths import has, shorten, type_folder
+from stackenv.user_paths import has, shorten, type_load
 
 RULE = "project-environment"
 PROJECT_FILE = "pyproject.toml"
@@ -248,11 +248,9 @@ def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
     if active and has(Path(active), RECORD_FILE):
         return f"to use those of the modules, in the folder of {PROJECT_FILE}: {install}"
     template = account.configuration.personal.modules
-    folder = type_folder(template.expand(account.environ) or template.text, account.environ)
-    return (
-        f"to use those of the modules: stackenv create NAME; module use {folder}; "
-        f"module load NAME; in the folder of {PROJECT_FILE}: {install}"
-    )
+    load = type_load(template.expand(account.environ) or template.text, "NAME", account.environ)
+    create = f"stackenv create NAME; {load}"
+    return f"to use those of the modules: {create}; in the folder of {PROJECT_FILE}: {install}"
 
 
 def name_tool(project: Path) -> str:

@@ -1,0 +1,272 @@
+"""What `module load stackenv` sets, and that an unload leaves a shell as it was: the text, in real shells.
+
+What is behind it: tests/easybuild/test_stackenv_module.py, and tests/personal/test_first_line.py.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from built import LMOD
+from session import Session, Snapshot, differences
+
+from stackenv.configuration.loader import load_configuration
+from stackenv.modulefile.text import render_module
+from stackenv.site.stackenv_module import describe_stackenv_module
+
+pytestmark = pytest.mark.some_shells
+
+SITE = """\
+version: 1
+conda:
+  storage:
+    - {parent: "${STACKENV_TEST_PLACE}", environments: conda/envs, packages: conda/pkgs}
+    - {parent: "${HOME}", environments: conda/envs, packages: conda/pkgs}
+personal:
+  modules: MODULES
+caches:
+  pip:
+    - {parent: "${WORKSPACE}", folder: ".cache/${USER}/pip"}
+  uv:
+    - {parent: "${HOME}", folder: .cache/uv}
+  conda:
+    - {parent: "${STACKENV_TEST_PLACE}", folder: CONDA}
+    - {parent: "${HOME}", folder: CONDA}
+  huggingface:
+    - {parent: "${WORKSPACE}/missing", folder: hf}
+    - {parent: "${WORKSPACE}", folder: hf}
+  torch:
+    - {parent: "${WORKSPACE}", folder: torch}
+  jupyter:
+    - {parent: "${NOT_SET}", folder: jupyter}
+    - {parent: "${HOME}", folder: jupyter}
+"""
+LOAD, UNLOAD = "module load stackenv", "module unload stackenv"
+CONDA = "module load Anaconda3/2024.02-1"
+
+
+def write_module(folder: Path, modules: str = "${HOME}/modules", conda: str = ".cache/conda") -> Path:
+    """Write the module of stackenv, by a site configuration of its own; return the folder for MODULEPATH."""
+    site = folder / "site.yaml"
+    site.write_text(SITE.replace("MODULES", modules).replace("CONDA", conda))
+    modulefile = folder / "site-modules/stackenv/1.0.lua"
+    modulefile.parent.mkdir(parents=True, exist_ok=True)
+    spec = describe_stackenv_module("stackenv/1.0", str(folder), load_configuration(site))
+    modulefile.write_text(render_module(spec))
+    return modulefile.parents[1]
+
+
+@pytest.fixture
+def workspace(session: Session, tmp_path: Path) -> Path:
+    """The folder of WORKSPACE, which is set; the module of stackenv can be loaded."""
+    (tmp_path / "workspace").mkdir()
+    modulepath = f"{session.environ['MODULEPATH']}:{write_module(tmp_path)}"
+    session.environ = {
+        **session.environ,
+        **{"MODULEPATH": modulepath, "WORKSPACE": str(tmp_path / "workspace")},
+    }
+    return tmp_path / "workspace"
+
+
+def list_set(workspace: Path, home: Path, user: str = "user") -> dict[str, str]:
+    return {
+        "PIP_CACHE_DIR": f"{workspace}/.cache/{user}/pip",
+        "UV_CACHE_DIR": f"{home}/.cache/uv",
+        "CONDA_PKGS_DIRS": f"{home}/.cache/conda",
+        "HF_HUB_CACHE": f"{workspace}/hf/hub",
+        "HF_DATASETS_CACHE": f"{workspace}/hf/datasets",
+        "TORCH_HOME": f"{workspace}/torch",
+        "JUPYTER_RUNTIME_DIR": f"{home}/jupyter",
+        "STACKENV_SITE_CONFIG": f"{workspace.parent}/site.yaml",
+    }
+
+
+def select(snapshot: Snapshot, wanted: Mapping[str, str]) -> dict[str, str]:
+    return {name: snapshot.environment[name] for name in wanted if name in snapshot.environment}
+
+
+def test_a_load_sets_them_and_an_unload_leaves_nothing(session, stack, workspace) -> None:
+    result = (
+        session.snapshot("before")
+        .check(LOAD)
+        .snapshot("loaded")
+        .check(LOAD, "module refresh")
+        .snapshot("again")
+        # What a shell has now makes no difference to what the load has done.
+        .export("WORKSPACE", "/elsewhere")
+        .export("HOME", str(workspace))
+        .check(UNLOAD)
+        .export("WORKSPACE", str(workspace))
+        .export("HOME", str(stack.home))
+        .snapshot("after")
+        .run()
+    )
+    shots = result.snapshots
+    assert result.statuses == [0] * 4, result.stderr
+    # fish sets USER by itself.
+    wanted = list_set(workspace, stack.home, shots["loaded"].environment["USER"])
+    assert select(shots["loaded"], wanted) == wanted
+    assert shots["loaded"].environment["MODULEPATH"].split(":")[0] == f"{stack.home}/modules"
+    assert differences(shots["loaded"], shots["again"]) == {}
+    assert differences(shots["before"], shots["after"]) == {}
+
+
+def test_a_reload_decides_anew(session, stack, workspace, tmp_path) -> None:
+    (tmp_path / "other").mkdir()
+    session.check(LOAD).export("WORKSPACE", str(tmp_path / "other")).check(LOAD).snapshot("again")
+    result = session.unset("WORKSPACE").check(LOAD).snapshot("without").run()
+    again, without = result.snapshots["again"], result.snapshots["without"]
+    wanted = list_set(tmp_path / "other", stack.home, again.environment["USER"])
+    assert select(again, wanted) == wanted
+    assert "TORCH_HOME" not in without.environment and "PIP_CACHE_DIR" not in without.environment
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the load", "after the load"])
+def test_a_users_own_value_wins_and_stays(session, stack, workspace, after: bool) -> None:
+    # One of them is what the site would choose.
+    own = {
+        **{"PIP_CACHE_DIR": "/mine", "TORCH_HOME": f"{workspace}/torch", "CONDA_PKGS_DIRS": "/mine,/more"},
+        **{"HF_HUB_CACHE": "/mine/hub", "STACKENV_SITE_CONFIG": "/mine.yaml"},
+    }
+    if after:
+        session.check(LOAD)
+        own.pop("TORCH_HOME")
+    for name, value in own.items():
+        session.export(name, value)
+    result = session.check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    wanted = list_set(workspace, stack.home)
+    loaded = select(result.snapshots["loaded"], wanted)
+    assert loaded == {**wanted, **own}
+    assert select(result.snapshots["after"], wanted) == own
+
+
+@pytest.mark.parametrize(
+    ("variable", "free"),
+    [
+        ("XDG_CACHE_HOME", {"CONDA_PKGS_DIRS", "JUPYTER_RUNTIME_DIR"}),
+        (
+            "HF_HOME",
+            {"CONDA_PKGS_DIRS", "JUPYTER_RUNTIME_DIR", "PIP_CACHE_DIR", "UV_CACHE_DIR", "TORCH_HOME"},
+        ),
+    ],
+)
+@pytest.mark.each_value("variable", "dialect")
+def test_what_a_user_has_told_all_tools_wins_too(session, workspace, stack, variable, free) -> None:
+    session.environ = {**session.environ, variable: "/mine"}
+    loaded = session.check(LOAD).snapshot("loaded").run().snapshots["loaded"]
+    wanted = list_set(workspace, stack.home)
+    assert {*select(loaded, wanted)} == {*free, "STACKENV_SITE_CONFIG"}
+
+
+def write_personal(home: Path) -> None:
+    """Write a module into the folder of personal ones."""
+    (home / "modules/mine").mkdir(parents=True)
+    (home / "modules/mine/1.0.lua").write_text('setenv("MINE", "1")\n')
+
+
+def test_a_module_that_is_made_after_the_load_is_found(session, stack, workspace) -> None:
+    folder = f"{stack.home}/modules/mine"
+    made = f'mkdir -p {folder}; echo \'setenv("MINE", "1")\' > {folder}/1.0.lua'
+    session.snapshot("before").check(LOAD).do(made)
+    session.check("module load mine").snapshot("loaded").check(UNLOAD).snapshot("unloaded")
+    result = session.check(LOAD).snapshot("again").check("module purge").snapshot("after").run()
+    shots = result.snapshots
+    # It was found by the module alone, and Lmod has it come and go with that.
+    assert [shots[name].environment.get("MINE") for name in ("loaded", "unloaded", "again")] == [
+        "1",
+        None,
+        "1",
+    ]
+    assert differences(shots["before"], shots["after"]) == {}
+
+
+@pytest.mark.parametrize("first", ["use", "load"])
+def test_what_the_user_has_typed_module_use_for_stays(session, stack, workspace, first: str) -> None:
+    write_personal(stack.home)
+    use = f"module use {stack.home}/modules"
+    session.check(*((use, LOAD) if first == "use" else (LOAD, use)), "module load mine", UNLOAD)
+    result = session.snapshot("after").check("module load mine").run()
+    assert result.statuses == [0] * 5, result.stderr
+    assert result.snapshots["after"].environment["MINE"] == "1"
+    assert f"{stack.home}/modules" in result.snapshots["after"].environment["MODULEPATH"].split(":")
+
+
+def test_a_collection_brings_both_back(session, stack, workspace) -> None:
+    write_personal(stack.home)
+    session.check(LOAD, "module load mine", "module save own").snapshot("saved")
+    result = session.check("module purge", "module restore own").snapshot("restored").run()
+    assert result.statuses == [0] * 5, result.stderr
+    assert differences(result.snapshots["saved"], result.snapshots["restored"]) == {}
+
+
+def test_a_child_that_inherits_it_unloads_it(session, stack, workspace) -> None:
+    child = session.folder / "child"
+    module = f'module() {{ eval "$({LMOD} bash "$@")"; }}'
+    child.write_text(f"{module}\nmodule unload stackenv; env > {session.folder}/child-env\n")
+    session.check(LOAD).do(f"env > {session.folder}/inherited", f"bash --norc --noprofile {child}")
+    session.run()
+    lines = (session.folder / "child-env").read_text().splitlines()
+    left = [line for line in lines if line.startswith((*list_set(workspace, stack.home), "STACKENV"))]
+    assert (session.folder / "inherited").read_text().count("\nTORCH_HOME=") == 1
+    assert left == [] and f"MODULEPATH={session.environ['MODULEPATH']}" in lines
+
+
+@pytest.mark.each_value("first", "between", "conda", "dialect")
+@pytest.mark.parametrize("conda", ["conda/pkgs", ".cache/conda"], ids=["the same folder", "another"])
+@pytest.mark.parametrize("first", ["stackenv", "conda"])
+@pytest.mark.parametrize("between", [False, True], ids=["", "a place is set between"])
+def test_beside_the_module_of_conda_packages_and_environments_stay_on_one_file_system(
+    session, stack, workspace, tmp_path, first: str, between: bool, conda: str
+) -> None:
+    write_module(tmp_path, conda=conda)
+    place = stack.folder("place")
+    loads = [LOAD, CONDA] if first == "stackenv" else [CONDA, LOAD]
+    session.snapshot("before").check(loads[0])
+    if between:
+        session.export("STACKENV_TEST_PLACE", str(place))
+    session.check(loads[1]).snapshot("both").check(*loads).snapshot("reloaded")
+    session.check(UNLOAD).snapshot("conda").check(LOAD).snapshot("again")
+    session.check("module unload Anaconda3").snapshot("one").check(UNLOAD)
+    result = session.unset("STACKENV_TEST_PLACE").snapshot("after").run()
+    shots = result.snapshots
+    for name in ("both", "reloaded", "conda", "again"):
+        environ = shots[name].environment
+        assert environ["CONDA_PKGS_DIRS"] == environ["CONDA_ENVS_PATH"].replace("envs", "pkgs"), name
+    assert differences(shots["before"], shots["after"]) == {}
+
+
+HOMELESS = ("HOME", "USER", "WORKSPACE", "STACKENV_TEST_PLACE")
+
+
+@pytest.mark.any_value("dialect")
+@pytest.mark.parametrize("homeless", [False, True], ids=["", "without HOME, USER, WORKSPACE"])
+def test_to_look_at_it_asks_for_no_folder_of_the_users(session, workspace, homeless: bool) -> None:
+    looks = [f"module {word} stackenv" for word in ("show", "help", "whatis", "spider", "avail")]
+    if homeless:
+        for name in HOMELESS:
+            session.unset(name)
+    session.snapshot("before").check(*looks, LOAD, UNLOAD)
+    result = session.snapshot("after").run()
+    assert result.statuses == [0] * 7, result.stderr
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+    assert "stackenv create myenv PACKAGE" in result.stderr
+    assert str(workspace) not in result.stderr and f"{session.environ['HOME']}/" not in result.stderr
+
+
+@pytest.mark.parametrize("form", ["spider-json", "softwarePage", "jsonSoftwarePage"])
+def test_what_spider_keeps_for_all_holds_nothing_of_who_runs_it(tmp_path: Path, form: str) -> None:
+    modules, home = write_module(tmp_path), tmp_path / "root"
+    write_personal(home)
+    done = subprocess.run(
+        [str(Path(LMOD).with_name("spider")), "-o", form, str(modules)],
+        env={"HOME": str(home), "USER": "root", "WORKSPACE": str(home), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(home) not in done.stdout and "mine" not in done.stdout
+    assert "stackenv" in json.dumps(json.loads(done.stdout) if "json" in form else done.stdout)
