@@ -270,10 +270,15 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
         yield advance
 
 
+# Of a column on a terminal; below, a word takes more lines than anybody reads.
+LEAST_WIDTH = 8
+
+
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print `rows` below `titles`, in columns; into a pipe without titles, tabs between, for awk.
 
-    On a terminal rich cuts what does not fit and obeys NO_COLOR.
+    On a terminal what does not fit goes on in the next line, for nothing can be copied that is cut off; a
+    column of nothing is left out, and NO_COLOR obeyed.
     """
     if not sys.stdout.isatty():
         for row in rows:
@@ -282,11 +287,17 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    columns = [
+        column for column in zip(titles, *(map(escape_controls, row) for row in rows)) if any(column[1:])
+    ]
     plain = bool(os.environ.get("NO_COLOR"))
     style = "" if plain else "table.header"
-    table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=style)
-    # What the row is about, and is typed elsewhere.
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*map(escape_controls, row))
-    Console(no_color=plain, highlight=False).print(table, markup=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=style)
+    for number, (title, *cells) in enumerate(columns):
+        longest = max(map(len, (title, *cells)))
+        # The first is what the row is about, and is typed elsewhere.
+        least = longest if number == 0 else max(len(title), min(longest, LEAST_WIDTH))
+        table.add_column(title, overflow="fold", no_wrap=number == 0, min_width=least)
+    for row in zip(*(cells for _, *cells in columns)):
+        table.add_row(*row)
+    Console(no_color=plain, highlight=False).print(table, markup=False, crop=False)

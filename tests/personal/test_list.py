@@ -75,17 +75,46 @@ def test_a_broken_record_is_told_of_with_its_file(lister: User) -> None:
 @pytest.mark.parametrize("changes", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_on_a_terminal_there_are_columns_with_titles(lister: User, changes: dict[str, str]) -> None:
     shown = run_on_terminal(lister, "list", **changes)
-    lines = [line.split() for line in shown.splitlines()]
     if changes:
         assert "\x1b[3" not in shown
-        assert lines[0] == TITLES
-    assert [line[0] for line in lines[1:]] == ["good/1.0", "spoilt/1.0"]
+        assert shown.splitlines()[0].split() == TITLES
+    # A terminal of which nothing is known has 80 columns, on which names go on in the next line.
+    firsts = [line.split()[0] for line in shown.splitlines()[1:] if not line.startswith(" ")]
+    assert firsts == ["good/1.0", "spoilt/1.0"]
     assert "\t" not in shown
 
 
-def test_on_a_narrow_terminal_names_are_whole(lister: User) -> None:
-    shown = run_on_terminal(lister, "list", COLUMNS="60", NO_COLOR="1")
+def join_cells(shown: str, titles: list[str]) -> list[str]:
+    """Return what stands below each of `titles`, with the lines into which it is folded joined."""
+    first, *rest = shown.splitlines()
+    starts = [f" {first} ".index(f" {title} ") for title in titles]
+    ends = [*starts[1:], None]
+    return ["".join(line[a:b].strip() for line in rest) for a, b in zip(starts, ends)]
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "250"])
+def test_on_a_narrow_terminal_nothing_is_cut(lister: User, columns: str) -> None:
+    shown = run_on_terminal(lister, "list", COLUMNS=columns, NO_COLOR="1")
     assert "good/1.0 " in shown and "spoilt/1.0 " in shown
+    assert join_cells(shown, TITLES) == [
+        "good/1.0spoilt/1.0",
+        "venv-",
+        "-broken",
+        "3.11.2-",
+        f"{lister.stack.bundle_module}-",
+        "~/venvs/good-1.0~/venvs/spoilt-1.0",
+        "good one",
+    ]
+
+
+def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
+    name = f"{'a-name-that-somebody-has-thought-of-' * 2}long"
+    made = user.stackenv("create", name, load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    lines = run_on_terminal(user, "list", COLUMNS="40", NO_COLOR="1").splitlines()
+    assert lines[1].startswith(f"{name}/1.0 ")
+    # Nobody has written a description.
+    assert "DESCR" not in lines[0]
 
 
 def test_the_shape_of_the_json_stays(lister: User) -> None:

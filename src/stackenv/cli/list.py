@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 
 import click
 
 from stackenv.cli.options import json_option, shared_option
 from stackenv.output import print_json, print_table, tell
+from stackenv.user_paths import shorten
 
 
 @click.command("list")
@@ -39,7 +41,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
             ", ".join(row.marks) or "-",
             row.python or "-",
             ", ".join(row.modules) or "-",
-            row.environment,
+            shorten(Path(row.environment), context.environ) if sys.stdout.isatty() else row.environment,
             row.description,
         )
         for row in found
