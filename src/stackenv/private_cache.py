@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from stackenv.plain_files import open_file
 from stackenv.user_paths import find_user_folder
 
 # Twice what a site configuration may hold, and what it becomes; the largest of what is kept.
@@ -36,12 +37,10 @@ def read_private(path: Path) -> str:
 
 
 def read_file(path: Path, flags: int = 0) -> tuple[str, os.stat_result]:
-    """Return text and status of the regular file `path`, opened with `flags`; raise ValueError else."""
-    # A named pipe would block.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
-    with open(handle, "rb") as stream:  # noqa: PTH123
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+    """Return text and status of the regular file `path`, opened with `flags`; ValueError if too large."""
+    with open_file(path, flags) as stream:
+        status = os.fstat(stream.fileno())
+        if status.st_size > LARGEST_BYTES:
             raise ValueError("not a file that stackenv writes")
         # Buffered: on a file system of the network a single read may return less than there is.
         return stream.read(LARGEST_BYTES).decode(), status

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stackenv.errors import StackenvError
+from stackenv.plain_files import read_file_text
 
 # How often people see how far it has come.
 HEAR_S = 0.2
@@ -110,7 +111,7 @@ class RunningProbe:
                 on_output(os.fstat(self.output.fileno()).st_size)
         try:
             # Its status does not count: with some extensions a Python crashes at its very end.
-            return json.loads(self.answered.read_text(encoding="utf-8"))
+            return json.loads(read_file_text(self.answered))
         except (OSError, ValueError):
             words = (read_words(self.errors) + read_words(self.output)).strip() or f"status {status}"
             raise ProbeError(self.python, f"does not run: {words}", status) from None

@@ -95,7 +95,7 @@ def test_a_file_that_may_not_be_read_is_an_error(policy_file, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     # The tests may run as root, who may read everything.
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert message_of(policy_file) == f"{policy_file}: cannot be read: Permission denied"
 
 

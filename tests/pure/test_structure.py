@@ -22,7 +22,7 @@ NOT_OURS = {"hooks", "templates", "site-config"}
 ORDER = (
     *("cli", "site", "cleaning", "lifecycle", "health", "packing", "jupyter", "slurm", "environments"),
     *("disk", "account", "conda", "lmod", "modulefile", "transactions", "configuration"),
-    *("probe", "private_cache", "user_paths", "record", "output", "errors", "__init__"),
+    *("probe", "private_cache", "user_paths", "record", "plain_files", "output", "errors", "__init__"),
 )
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER: set[tuple[str, str]] = set()
@@ -112,7 +112,7 @@ def test_a_command_imports_its_subject_when_it_runs(command: Path) -> None:
     }
     # Only the build of stackenv's own module runs it.
     also = {"modulefile", "transactions"} if command.stem == "completions_and_man" else set()
-    assert imported <= {"", "cli", "errors", "output"} | also
+    assert imported <= {"", "cli", "errors", "output", "plain_files"} | also
 
 
 def test_a_venv_is_made_without_what_checks_an_activation_or_a_terminal_needs() -> None:

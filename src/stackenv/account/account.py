@@ -11,6 +11,7 @@ from pathlib import Path
 from stackenv.account.start_files import StartFile, list_start_files
 from stackenv.conda.storage import list_condarc_files
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.plain_files import read_file_text
 
 
 @dataclass(frozen=True)
@@ -53,5 +54,5 @@ def find_variable_places(name: str, account: Account) -> Iterator[str]:
     modules = account.environ.get("LOADEDMODULES", "").split(":")
     for module, path in zip(modules, account.environ.get("_LMFILES_", "").split(":")):
         with contextlib.suppress(OSError):
-            if module and name in Path(path).read_text(encoding="utf-8", errors="replace"):
+            if module and name in read_file_text(path, errors="replace"):
                 yield f"module {module}"

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from stackenv.plain_files import read_file_bytes
+
 Shell = Literal["sh", "zsh", "csh", "fish", "xonsh"]
 # bash reads .bashrc.d where the system's /etc/skel says so, as on RHEL 9.
 HOME_FILES: Mapping[Shell, tuple[str, ...]] = {
@@ -174,7 +176,7 @@ def list_start_files(home: Path, environ: Mapping[str, str]) -> Iterator[StartFi
                     status = path.stat()
                     identity = (status.st_dev, status.st_ino)
                     if stat.S_ISREG(status.st_mode) and identity not in seen:
-                        yield StartFile(path, shell, path.read_bytes())
+                        yield StartFile(path, shell, read_file_bytes(path))
                         seen.add(identity)
 
 

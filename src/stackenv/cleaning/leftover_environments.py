@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import StackenvError
+from stackenv.plain_files import read_file_text
 from stackenv.record import FOLDER, RECORD_FILE, Record, parse_record
 
 
@@ -63,7 +64,7 @@ def read_intact_record(prefix: Path) -> Record | None:
     try:
         if any((prefix / FOLDER).glob("unfinished-*")):
             return None
-        text = (prefix / RECORD_FILE).read_text(encoding="utf-8", errors="replace")
+        text = read_file_text(prefix / RECORD_FILE, errors="replace")
         record = parse_record(text, str(prefix / RECORD_FILE))
     except (OSError, StackenvError):
         return None

@@ -20,6 +20,7 @@ from stackenv.cli.main import stackenv
 from stackenv.cli.options import EXIT_STATUS
 from stackenv.modulefile.dialect import quote_sh
 from stackenv.modulefile.spec import SHIPPED
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.files import write_file
 
 COMMAND = """\
@@ -100,7 +101,7 @@ def write_man_pages(folder: Path) -> None:
     write_pages("stackenv", stackenv, version=__version__, target_dir=str(folder))
     for page in folder.iterdir():
         # It calls the pages of a group "stackenv site-check", and their files stackenv-site-check.1.
-        page.write_text(REFERENCE.sub(lambda name: name.group().replace(" ", "-"), page.read_text()))
+        page.write_text(REFERENCE.sub(lambda name: name.group().replace(" ", "-"), read_file_text(page)))
 
 
 def write_own_module(folder: Path, place: Path) -> None:
@@ -113,7 +114,7 @@ def write_own_module(folder: Path, place: Path) -> None:
         command: COMMAND.format(python=quote_sh(sys.executable), launcher=quote_sh(str(place / launcher))),
         launcher: LAUNCHER,
         **{
-            f"completions/{path}": (SHIPPED / "completion" / name).read_text(encoding="utf-8")
+            f"completions/{path}": read_file_text(SHIPPED / "completion" / name)
             for path, name in COMPLETIONS.items()
         },
     }

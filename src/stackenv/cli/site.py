@@ -17,6 +17,7 @@ from stackenv.cli.completers import complete_modules
 from stackenv.cli.options import CommandGroup, dry_run_option, json_option
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.output import format_count, print_json, print_line, print_steps, print_table, print_text, tell
+from stackenv.plain_files import read_file_text
 
 if TYPE_CHECKING:
     from stackenv.site.dependents import DependentModule
@@ -92,7 +93,7 @@ def config(init: bool, file: Path | None) -> None:
         return
     path = file or find_configuration_file(os.environ)
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_file_text(path, errors="surrogateescape")
     except OSError as error:
         raise StackenvError(
             f"{path} cannot be read: {error.strerror}", f"ls -l {quote_word(path)}"

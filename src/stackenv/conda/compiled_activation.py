@@ -9,6 +9,7 @@ from pathlib import Path
 from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import StackenvError, explain
 from stackenv.modulefile import SHIPPED
+from stackenv.plain_files import read_file_bytes, read_file_text
 from stackenv.transactions.files import write_file
 
 COMPILED = "libexec/stackenv/activation.compiled"
@@ -29,8 +30,8 @@ def compile_activation(installation: CondaInstallation, timeout_s: int) -> str:
             if reason:
                 path.unlink(missing_ok=True)
                 return f"it was not compiled: {reason}"
-            write_file(path, Path(output, "compiled").read_bytes(), by_umask=True)
-            return Path(output, "reason").read_text(encoding="utf-8")
+            write_file(path, read_file_bytes(Path(output, "compiled")), by_umask=True)
+            return read_file_text(Path(output, "reason"))
         except OSError as error:
             return f"{path} is out of date and cannot be deleted: {explain(error)}"
         except StackenvError as error:

@@ -17,6 +17,7 @@ from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import InstallationError, StackenvError, explain
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.files import write_file
 
 FROZEN_SINCE = Version("25.5")
@@ -82,7 +83,7 @@ def is_foreign(path: Path) -> bool:
     """
     if "libexec/stackenv" in str(path) or not path.exists():
         return False
-    return STACKENV_UUID not in path.read_text(encoding="utf-8", errors="replace")
+    return STACKENV_UUID not in read_file_text(path, errors="replace")
 
 
 def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:
@@ -137,7 +138,7 @@ def unfreeze_base(installation: CondaInstallation) -> bool:
 
 def is_our_mark(mark: Path) -> bool:
     """Return whether `mark` is there and holds what stackenv writes."""
-    return mark.is_file() and FROZEN_MESSAGE in mark.read_text(encoding="utf-8", errors="replace")
+    return mark.is_file() and FROZEN_MESSAGE in read_file_text(mark, errors="replace")
 
 
 def empty_package_cache(installation: CondaInstallation) -> int:

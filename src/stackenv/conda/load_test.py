@@ -23,6 +23,7 @@ from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile import SHIPPED
 from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.templates import fill_placeholders
+from stackenv.plain_files import read_file_text
 
 # The command of each shell, without the start-up files of the build host's admin where the shell has a word
 # for that, and the dialect of its script.
@@ -173,7 +174,7 @@ class LoadTest:
     def _run(self, shell: str, module: str, programs: Mapping[str, str]) -> str:
         """Run the script of `shell` for `module`; return what went wrong, empty for nothing."""
         command, dialect = START[shell]
-        script = (SHIPPED / f"load_test/load_test.{dialect}").read_text(encoding="utf-8")
+        script = read_file_text(SHIPPED / f"load_test/load_test.{dialect}")
         home = self._home(shell, module)
         home.mkdir()
         values = {
@@ -218,12 +219,12 @@ class LoadTest:
 def read_step(home: Path) -> str:
     """Return the step that the script in `home` was at."""
     step = home / "step"
-    return step.read_text(encoding="utf-8") if step.exists() else "start of the shell"
+    return read_file_text(step) if step.exists() else "start of the shell"
 
 
 def read_environment(path: Path) -> dict[str, str]:
     """Return the environment in `path`, as `env -0` wrote it, without Lmod's own books."""
-    entries = path.read_text(encoding="utf-8", errors="surrogateescape").split("\0")
+    entries = read_file_text(path, errors="surrogateescape").split("\0")
     pairs = (entry.partition("=") for entry in entries if entry)
     return {
         name: value

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stackenv.plain_files import read_file_text
 from stackenv.record import Package
 
 # Where a package for any Python is installed; its hashes are noted by the paths in the package (conda 24.7).
@@ -37,7 +38,7 @@ def read_notes(prefix: Path) -> Iterator[Mapping[str, Any]]:
     """Yield what conda-meta has of each package at `prefix`; what says no name and no version is left out."""
     for file in sorted((prefix / "conda-meta").glob("*.json")):
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            note = json.loads(file.read_text(encoding="utf-8"))
+            note = json.loads(read_file_text(file))
             if isinstance(note, dict) and all(isinstance(note.get(key), str) for key in ("name", "version")):
                 yield note
 

@@ -12,6 +12,7 @@ import yaml
 
 from stackenv.configuration.caches import list_cache_folders
 from stackenv.configuration.settings import SiteConfiguration
+from stackenv.plain_files import read_file_bytes, read_file_text
 from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, has, is_own, list_folders
 
 # Of each kind of folder: the variables that name some, and what separates them (conda/base/context.py).
@@ -71,7 +72,7 @@ def read_condarc_folders(what: str, environ: Mapping[str, str]) -> Iterator[Path
     """Yield the folders for `what` (envs, pkgs) in the user's files of conda's configuration."""
     for file in list_condarc_files(environ):
         try:
-            data = yaml.safe_load(file.read_bytes())
+            data = yaml.safe_load(read_file_bytes(file))
         except (OSError, ValueError, RecursionError, yaml.YAMLError):
             # conda says so in every command; here it hides a folder at most.
             continue
@@ -129,7 +130,7 @@ def read_register(environ: Mapping[str, str]) -> list[Path]:
     """Return the environments, and bases, that conda has noted in environments.txt, gone ones too."""
     register = find_home(environ, ".conda/environments.txt")
     with contextlib.suppress(OSError):
-        text = register.read_text(encoding="utf-8", errors="surrogateescape") if register else ""
+        text = read_file_text(register, errors="surrogateescape") if register else ""
         return [Path(line.strip()) for line in text.splitlines() if line.startswith("/")]
     return []
 

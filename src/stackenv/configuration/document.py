@@ -7,7 +7,6 @@ aliases; so the node graph is read here, and PyYAML converts only the scalars.
 from __future__ import annotations
 
 import re
-import stat
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import yaml
 
 from stackenv.configuration.faults import SHOWN_CHARACTERS, Fault, KeyPath, Place, shown
 from stackenv.configuration.site_file import file_error
+from stackenv.plain_files import SpecialFileError, open_file
 
 SIZE_LIMIT_BYTES = 1024 * 1024
 # YAML's characters (PyYAML, Reader.NON_PRINTABLE), less those that PyYAML takes for the end of a
@@ -120,14 +120,12 @@ def _read_text(path: Path) -> str:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise file_error(f"{path}: this is a folder; allowed: a YAML file")
-        # Reading a named pipe would block, and a device may never end.
-        if not stat.S_ISREG(mode):
-            raise file_error(f"{path}: this is not a regular file; allowed: a YAML file")
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             content = stream.read(SIZE_LIMIT_BYTES + 1)
+    except IsADirectoryError as error:
+        raise file_error(f"{path}: this is a folder; allowed: a YAML file") from error
+    except SpecialFileError as error:
+        raise file_error(f"{path}: this is not a regular file; allowed: a YAML file") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path.
         reason = getattr(error, "strerror", None) or error
         raise file_error(f"{path}: cannot be read: {reason}") from error

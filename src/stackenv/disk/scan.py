@@ -15,8 +15,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Callable, NamedTuple, cast
+
+from stackenv.plain_files import read_file_text
 
 BLOCK_BYTES = 512  # stat(2), st_blocks
 # Before so many entries are seen no process is worth its start.
@@ -123,7 +124,7 @@ def count_idle_processors() -> int:
     """Return how many processors nobody else uses now: on a busy node one process is the fastest."""
     try:
         # proc(5), loadavg: how many run or could, this process among them, of how many.
-        running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
+        running = int(read_file_text("/proc/loadavg").split()[3].partition("/")[0])
     except (OSError, ValueError, IndexError):
         running = 1
     return max(1, len(os.sched_getaffinity(0)) - running + 1)

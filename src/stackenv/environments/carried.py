@@ -23,6 +23,7 @@ from stackenv.errors import StackenvError, explain
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import read_loaded_modules
 from stackenv.output import tell
+from stackenv.plain_files import open_file
 from stackenv.record import Carried, Modulefile, Record
 from stackenv.transactions.transaction import read_text
 
@@ -251,7 +252,7 @@ def list_modulefiles(record: Record, environ: Mapping[str, str]) -> Iterable[str
 
 def describe_modulefile(path: str) -> Modulefile:
     """Return by what the modulefile `path` is known."""
-    with Path(path).open("rb") as stream:
+    with open_file(path) as stream:
         status = os.fstat(stream.fileno())
         digest = hashlib.sha256(stream.read()).hexdigest()
     return Modulefile(path, status.st_size, status.st_mtime_ns, digest)

@@ -11,6 +11,7 @@ from stackenv import STACKENV_UUID
 from stackenv.conda.packages import PACKAGE_FOLDERS, read_file_names
 from stackenv.environments.own_packages import InstalledDistribution, read_distributions
 from stackenv.modulefile.text import is_as_written
+from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, Record
 
 # What venv, virtualenv and uv make, and what packages of conda share, at the top.
@@ -94,7 +95,7 @@ def is_own(path: Path) -> bool:
     if path.name not in ("pip.conf", "uv"):
         return False
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             start = stream.read(LARGEST_OWN)
     except OSError:
         return False

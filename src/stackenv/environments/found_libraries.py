@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stackenv.environments.bare_start import run_bare
+from stackenv.plain_files import open_file
 
 # ld.so(8): the program is not run, its libraries are listed. The kernel takes a variable of 128 KiB
 # (MAX_ARG_STRLEN, execve(2)).
@@ -88,7 +89,7 @@ def is_found_there(line: bytes, offered: Mapping[bytes, bytes]) -> bool:
 
 def is_loaded_by_glibc(program: str) -> bool:
     """Tell whether `program` is started by glibc's loader; not so a script, and a static program."""
-    with Path(program).open("rb") as stream:
+    with open_file(program) as stream:
         header = stream.read(ELF_HEADER.size)
         if len(header) < ELF_HEADER.size or not header.startswith(ELF):
             return False

@@ -28,6 +28,7 @@ from stackenv.environments.store import DEPENDS_ON, StoredModule
 from stackenv.environments.stubs import is_left_out, list_stubs
 from stackenv.errors import StackenvError
 from stackenv.lmod.bindings import Lmod
+from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Platform, Python, Record
 
 # Why uv sees nothing of the modules, beside what is in stackenv.environments.carried: they bring none held.
@@ -158,7 +159,7 @@ class ModuleInfo:
 
 def describe_modulefile(module: StoredModule, context: Context, problem: StackenvError) -> ModuleInfo:
     """Return what the modulefile alone says, and the problem with the record."""
-    text = module.path.read_text(encoding="utf-8", errors="replace")
+    text = read_file_text(module.path, errors="replace")
     description = DESCRIPTION.search(text)
     return ModuleInfo(
         module.full_name,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from stackenv.modulefile import SHIPPED, InstalledFile
+from stackenv.plain_files import read_file_text
 from stackenv.record import FOLDER, Record
 
 # Below the environment's prefix. What others keep leads to this file and no further, so that it stays
@@ -45,7 +46,7 @@ def describe_launch(
     afresh
         Forget what the caller's environment has active too, and its PYTHONPATH.
     """
-    script = SCRIPT.read_text(encoding="utf-8")
+    script = read_file_text(SCRIPT)
     words = ("yes" if afresh else "no", lmod, full_name, modulefile, modulepath)
     return ("/bin/sh", "-c", script, "stackenv-run", *words, *command)
 
@@ -54,7 +55,7 @@ def describe_launch_file(record: Record) -> InstalledFile:
     """Return the program by which others, Jupyter for one, start a command in the environment of `record`."""
     modulefile = f"{record.module_folder}/{record.full_name}.lua"
     values = {
-        "SCRIPT": SCRIPT.read_text(encoding="utf-8"),
+        "SCRIPT": read_file_text(SCRIPT),
         "MODULE": record.full_name,
         "MODULEFILE": modulefile,
         "MODULEPATH": f"{record.module_folder}:{record.modulepath}",

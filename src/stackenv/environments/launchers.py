@@ -17,6 +17,7 @@ from stackenv.environments.bare_start import run_bare
 from stackenv.environments.store import read_former_record
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.plain_files import open_file
 from stackenv.record import Carried, Record
 from stackenv.transactions.changes import Change, WriteLink
 
@@ -31,7 +32,7 @@ HEAD = 128
 def is_launcher(path: Path) -> bool:
     """Tell whether `path` is, or leads to, a script of ours that starts a Python."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             head = stream.read(HEAD)
     except OSError:
         return False

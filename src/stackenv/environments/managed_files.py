@@ -13,6 +13,7 @@ from stackenv.environments.added_files import CARRY, LAYERS
 from stackenv.environments.launchers import is_link_to
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_installed_file
+from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, RECORD_FILE
 from stackenv.transactions.changes import Change, RemoveFile, RemoveTree, WriteFile, WriteLink
 from stackenv.transactions.transaction import read_text
@@ -47,7 +48,7 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
     if path.is_symlink() or not path.is_file():
         return True
     # A program of 60 MB is no file of ours.
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         start = stream.read(LARGEST)
     # conda's files of ours have no place for the mark.
     return (

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, PathDistribution
@@ -22,6 +21,7 @@ from packaging.utils import canonicalize_name
 from stackenv.conda.packages import describe_package, list_files, read_notes
 from stackenv.configuration.channels import name_channel
 from stackenv.errors import StackenvError
+from stackenv.plain_files import read_file_bytes, read_file_text, read_plain
 from stackenv.record import RECORD_FILE, Package, Python, Record, Stub, parse_record
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ STUB_INSTALLER = "stackenv\n"
 STUB_FILES = frozenset({"METADATA", "WHEEL", "top_level.txt", "entry_points.txt", "INSTALLER", "RECORD"})
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
-# More than any file of a package's metadata has; some list tens of thousands of files.
-LARGEST = 1 << 26
 # Where Python has packages, and those with code for one platform alone.
 LIBRARIES = ("lib", "lib64")
 # The name in the path of a distribution's metadata.
@@ -84,7 +82,7 @@ class LinkedDistribution(InstalledDistribution):
     """
 
     def __init__(self, link: Path) -> None:
-        lines = link.read_text(encoding="utf-8", errors="surrogateescape").splitlines() or [""]
+        lines = read_file_text(link, errors="surrogateescape").splitlines() or [""]
         self.name_of_link, self.sources = link.stem, Path(lines[0].strip())
         # The second line leads from there to the setup.py, which is elsewhere when the sources are in src.
         self.project = Path(os.path.normpath(self.sources / (lines[1].strip() if len(lines) > 1 else "")))
@@ -142,7 +140,7 @@ def is_rest_of_stub(folder: Path) -> bool:
     """Tell whether `folder` has at most a stub's files, and the record of its environment names that stub."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names are enough)
-        text = (folder.parents[3] / RECORD_FILE).read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_file_text(folder.parents[3] / RECORD_FILE, errors="surrogateescape")
         record = parse_record(text, "")
     except (OSError, StackenvError):
         return False
@@ -159,28 +157,6 @@ def hash_text(text: str) -> str:
     """Return the hash of `text` as RECORD has it (PEP 376)."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
-
-
-def read_plain(path: Path, follow: bool = True, largest: int = LARGEST) -> bytes | None:
-    """Return what the file `path` holds; None where there is none, it is no plain file, or too large.
-
-    A pipe is not waited for. Without `follow` a link is no file.
-    """
-    try:
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-        descriptor = os.open(path, flags)
-    except OSError:
-        return None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > largest:
-            return None
-        with open(descriptor, "rb", closefd=False) as stream:
-            return stream.read()
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def is_link_to_sources(path: Path) -> bool:
@@ -394,7 +370,7 @@ def is_of_conda(
     if expected is None:
         return False
     # Of packages from before conda 4.4 no hashes are noted.
-    return not expected or expected == hashlib.sha256(file.read_bytes()).hexdigest()
+    return not expected or expected == hashlib.sha256(read_file_bytes(file)).hexdigest()
 
 
 def name_metadata_files(path: Path, prefix: Path) -> set[str]:

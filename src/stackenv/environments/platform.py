@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.own_packages import read_site_packages
+from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Platform
 
 FLAG_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "CPPFLAGS", "RUSTFLAGS")
@@ -32,7 +33,7 @@ def read_os(path: Path = Path("/etc/os-release")) -> str:
     major version (`debian 12`); empty where there is no version.
     """
     try:
-        text = "\n" + path.read_text(encoding="utf-8", errors="replace")
+        text = "\n" + read_file_text(path, errors="replace")
     except OSError:
         return ""
     platform = re.search(r"\nPLATFORM_ID=[\"']?(?:platform:)?([^\"'\n]+)", text)
@@ -83,7 +84,7 @@ def list_needed_features(
 def read_cpu_alias(path: Path = Path("/sys/devices/system/cpu/modalias")) -> str:
     """Return what the kernel calls this CPU, by its kind and features; empty where it has no word for it."""
     try:
-        return path.read_text("ascii", "replace").strip()
+        return read_file_text(path, "ascii", "replace").strip()
     except OSError:
         return ""
 

@@ -23,11 +23,13 @@ def list_packages():
             continue
         here = []
         for distribution in metadata.distributions(path=[entry]):
+            place = str(getattr(distribution, "_path", ""))
             try:
+                require_plain(place)
                 name, version = distribution.metadata["Name"], distribution.version
-            except (UnicodeDecodeError, KeyError):
+            except (OSError, UnicodeDecodeError, KeyError):
                 # A setup.py of old wrote its author's name in Latin-1; the folder is NAME-VERSION.
-                words = os.path.basename(str(getattr(distribution, "_path", ""))).split("-")
+                words = os.path.basename(place).split("-")
                 name, version = words[0], words[1] if words[1:] else ""
                 version = re.sub(r"\.(dist|egg)$", "", version)
             key = (name or "").lower().replace("_", "-").replace(".", "-")
@@ -38,6 +40,16 @@ def list_packages():
             here.append((key, {"name": name, "version": version, "location": location}))
         found += [package for _, package in sorted(here, key=lambda pair: pair[0])]
     return found
+
+
+def require_plain(place):
+    """Raise OSError when the metadata at `place` are no regular file: a named pipe would be waited for."""
+    # As importlib.metadata looks for them; what is not there, as in a zip file, it knows itself.
+    for path in (place + "/METADATA", place + "/PKG-INFO", place):
+        if os.path.exists(path):
+            if not os.path.isfile(path) and not os.path.isdir(path):
+                raise OSError("not a regular file: " + path)
+            return
 
 
 def is_found(name):

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.plain_files import read_file_bytes, read_file_text
+
 # They hold the mounts of packed environments.
 HOLDERS = ("squashfuse", "enter_namespace.py")
 ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX")
@@ -39,7 +41,7 @@ def list_processes_using(folder: Path, inherited: bool = False) -> list[Process]
             continue
         # Processes end while they are looked at, and those of others cannot be.
         with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
+            words = read_file_bytes(entry / "cmdline").decode("utf-8", "surrogateescape").split("\0")
             if entry.stat().st_uid != os.geteuid() or any(h in w for h in HOLDERS for w in words[:4]):
                 continue
             started = int(entry.name) in ancestors
@@ -56,7 +58,7 @@ def list_ancestors(pid: int) -> set[int]:
     while pid > 0:
         found.add(pid)
         try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            pid = int(read_file_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[1])
         except OSError:
             break
     return found
@@ -75,7 +77,7 @@ def is_below(path: str, real: str) -> bool:
 def list_run(process: Path) -> Iterator[str]:
     """Yield the program that `process` runs, and the files that it has mapped: libraries, extensions."""
     yield str((process / "exe").readlink())
-    for line in (process / "maps").read_text(errors="surrogateescape").splitlines():
+    for line in read_file_text(process / "maps", errors="surrogateescape").splitlines():
         _, slash, path = line.partition("/")
         if slash:
             yield f"/{path}"
@@ -88,7 +90,7 @@ def list_paths(process: Path, words: list[str], inherited: bool) -> Iterator[str
     yield here
     yield from (os.path.normpath(os.path.join(here, word)) for word in words)  # noqa: PTH118
     if inherited or executable.name.startswith("python"):
-        for entry in (process / "environ").read_bytes().decode("utf-8", "surrogateescape").split("\0"):
+        for entry in read_file_bytes(process / "environ").decode("utf-8", "surrogateescape").split("\0"):
             name, _, value = entry.partition("=")
             if name in ACTIVE:
                 yield os.path.realpath(value)

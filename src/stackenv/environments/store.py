@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stackenv import RECORD_FILE, STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word, suggest
 from stackenv.lmod.versions import order_version
+from stackenv.plain_files import open_file, read_file_bytes, read_file_text
 
 if TYPE_CHECKING:
     from stackenv.record import Record
@@ -117,7 +118,7 @@ class StoredModule(NamedTuple):
         """
         again = f"stackenv edit {self.full_name} --refresh writes it again"
         try:
-            text = self.record_path.read_bytes().decode("utf-8", "replace")
+            text = read_file_bytes(self.record_path).decode("utf-8", "replace")
         except OSError as error:
             if isinstance(error, FileNotFoundError) and self.has_environment:
                 raise LostRecordError(
@@ -146,7 +147,7 @@ def read_former_record(prefix: Path) -> Record | None:
     from stackenv.record import parse_record
 
     try:
-        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
+        record = parse_record(read_file_text(prefix / RECORD_FILE), str(prefix / RECORD_FILE))
     except (OSError, ValueError, StackenvError):
         return None
     return record if not os.path.lexists(record.path) or prefix.samefile(record.path) else None
@@ -174,7 +175,7 @@ class ModuleStore:
         """Return the module of the file `path`; None when stackenv did not write it."""
         try:
             # The second line has a path, at most 4096 bytes (limits.h): the buffer takes both at once.
-            with path.open("rb", buffering=HEAD_BYTES) as stream:
+            with open_file(path, buffering=HEAD_BYTES) as stream:
                 head = stream.readline(HEAD_BYTES) + stream.readline(HEAD_BYTES)
             return self.parse(path, head.decode())
         except (OSError, ValueError):
@@ -198,7 +199,7 @@ class ModuleStore:
     def read_default(self, name: str) -> str:
         """Return the version of `name` that stackenv has made the default; empty when it has not."""
         try:
-            found = re.fullmatch(DEFAULT_MARK, self.default_path(name).read_text(encoding="utf-8"))
+            found = re.fullmatch(DEFAULT_MARK, read_file_text(self.default_path(name)))
         except (OSError, ValueError):
             return ""
         return found.group(1) if found else ""

@@ -28,11 +28,11 @@ from stackenv.environments.own_packages import (
     is_stub,
     list_package_folders,
     name_stub_folder,
-    read_plain,
     read_site_packages,
     says_stub,
 )
 from stackenv.modulefile import InstalledFile
+from stackenv.plain_files import read_plain
 from stackenv.record import Package, Python, Record, Stub
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
 

@@ -22,6 +22,7 @@ from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, explain
 from stackenv.output import tell
+from stackenv.plain_files import open_file
 from stackenv.record import Record
 
 INSTEAD = "pip installs the packages instead"
@@ -152,7 +153,7 @@ def find_uv(folders: Iterable[str]) -> str:
 def is_script(path: str) -> bool:
     """Tell whether the program at `path` is the bin/uv of an environment: its second line says so."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open_file(path) as file:
             lines = (file.readline(200), file.readline(200))
     except OSError:
         return False

@@ -16,6 +16,7 @@ from stackenv.environments.stack import find_module_python, is_of_os
 from stackenv.errors import ModuleError, StackenvError, explain, quote_word
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import order_module
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.files import write_link
 
 
@@ -35,7 +36,7 @@ class Venv:
 
 def read_configuration(path: Path) -> dict[str, str]:
     """Return the keys of a pyvenv.cfg (standard library, site.py: NAME = VALUE, lower case)."""
-    pairs = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines() if "=" in line)
+    pairs = (line.partition("=") for line in read_file_text(path).splitlines() if "=" in line)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 

@@ -22,6 +22,7 @@ from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, StackenvError, quote_word
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Python, Record
 from stackenv.transactions.files import write_file
 
@@ -222,7 +223,7 @@ def read_reports(folder: Path) -> dict[tuple[str, str], Package]:
     found: dict[tuple[str, str], Package] = {}
     for report in sorted(folder.glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            for item in json.loads(report.read_text(encoding="utf-8")).get("install", []):
+            for item in json.loads(read_file_text(report)).get("install", []):
                 name, version = item["metadata"]["name"], item["metadata"]["version"]
                 download = item.get("download_info", {})
                 hashes = download.get("archive_info", {}).get("hashes", {})

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.health.finding import Action, MoveAside, RewriteFile, name_backup
+from stackenv.plain_files import read_file_bytes
 from stackenv.transactions.files import write_new_file
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.postponing import postponing_stop
@@ -61,7 +62,7 @@ def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
         When it does not hold `old` any more, or the disk refuses.
     """
     real = Path(os.path.realpath(path))
-    if real.read_bytes() != old:
+    if read_file_bytes(real) != old:
         raise StackenvError(f"{path} was changed meanwhile; it is left as it is", "stackenv check")
     kept = keep_copy(real, path, old)
     try:
@@ -86,7 +87,7 @@ def move_aside(path: Path, contents: bytes, target: Path) -> None:
     StackenvError
         When it does not hold them any more, there is a `target` by now, or the disk refuses.
     """
-    if path.read_bytes() != contents or os.path.lexists(target):
+    if read_file_bytes(path) != contents or os.path.lexists(target):
         raise StackenvError(f"{path} was changed meanwhile; it is left as it is", "stackenv check")
     path.rename(target)
 
@@ -105,7 +106,7 @@ def keep_copy(real: Path, path: Path, contents: bytes) -> Path:
                     return kept
             finally:
                 os.umask(before)
-        if kept.is_file() and not kept.is_symlink() and kept.read_bytes() == contents:
+        if kept.is_file() and not kept.is_symlink() and read_file_bytes(kept) == contents:
             return kept
     raise AssertionError("there is always a next number")
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from stackenv.conda.packages import list_files
 from stackenv.environments.own_packages import Owners, describe_requirement, read_origin, read_record_rows
+from stackenv.plain_files import read_file_bytes
 from stackenv.transactions.file_hash import hash_file
 
 # Python writes them again, whatever the installer has recorded.
@@ -199,7 +200,7 @@ def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool
     """
     if path.parent != prefix / "bin":
         return False
-    contents = path.read_bytes()
+    contents = read_file_bytes(path)
     begin = FIRST_LINE.match(contents)
     if not begin or b"\0" in contents or not contents[begin.end() :].strip():
         return False
@@ -214,7 +215,7 @@ def has_original_script(distribution: Distribution, prefix: Path) -> bool:
     for file in list_recorded(distribution, prefix):
         path = Path(file.path)
         if path.parent == prefix / "bin" and file.sha256 and path.is_file():
-            begin = FIRST_LINE.match(path.read_bytes())
+            begin = FIRST_LINE.match(read_file_bytes(path))
             if begin and names_prefix(begin, prefix) and not is_changed(file, path.stat(), thorough=True):
                 return True
     return False

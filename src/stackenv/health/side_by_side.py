@@ -6,8 +6,9 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
+
+from stackenv.plain_files import read_file_text
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -30,7 +31,7 @@ def count_processes(looks: int) -> int:
 def read_free_bytes() -> int:
     """Return how much memory programs can have without swapping; 0 where that is not known."""
     with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = read_file_text("/proc/meminfo").splitlines()
         # proc(5): in units of 1024 bytes.
         return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from stackenv.errors import StackenvError
 from stackenv.jupyter.kernels import KERNEL_FILE, list_kernel_folders, read_kernel
+from stackenv.plain_files import read_file_bytes
 
 
 def list_foreign_kernels(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -45,5 +46,5 @@ def list_named_paths(environ: Mapping[str, str]) -> Iterator[tuple[Path, list[st
 
 def read_kernelspec(folder: Path) -> dict[str, Any]:
     """Return the contents of the kernelspec in `folder`, which can be anything that JSON has."""
-    data: dict[str, Any] = json.loads((folder / KERNEL_FILE).read_bytes())
+    data: dict[str, Any] = json.loads(read_file_bytes(folder / KERNEL_FILE))
     return data

@@ -17,6 +17,7 @@ from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, TakenError, quote_word
 from stackenv.jupyter.ipykernel import may_have_ipykernel
 from stackenv.jupyter.kernelspec import name_kernel, rename_kernelspec, write_kernelspec_text
+from stackenv.plain_files import read_file_bytes, read_file_text
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
 from stackenv.transactions.file_hash import hash_file
@@ -121,7 +122,7 @@ class StoredKernel:
 def is_shipped_logo(path: Path) -> bool:
     """Tell whether the file `path` is stackenv's logo, and nobody else's."""
     try:
-        return path.read_bytes() == (SHIPPED_LOGOS / path.name).read_bytes()
+        return read_file_bytes(path) == read_file_bytes(SHIPPED_LOGOS / path.name)
     except OSError:
         return False
 
@@ -129,7 +130,7 @@ def is_shipped_logo(path: Path) -> bool:
 def read_kernel(folder: Path) -> StoredKernel | None:
     """Return the kernelspec in `folder`; None when there is none, or not one that stackenv wrote."""
     try:
-        text = (folder / KERNEL_FILE).read_text(encoding="utf-8")
+        text = read_file_text(folder / KERNEL_FILE)
         contents = json.loads(text)
         kernel = StoredKernel(folder, text, contents)
         if contents["metadata"]["stackenv"]["stackenv"] != STACKENV_UUID:
@@ -217,7 +218,7 @@ def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
         draft.unlink()
     for name in LOGOS:
         if not os.path.lexists(folder / name):
-            write_file(folder / name, (SHIPPED_LOGOS / name).read_bytes())
+            write_file(folder / name, read_file_bytes(SHIPPED_LOGOS / name))
     write_file(folder / KERNEL_FILE, write_kernelspec_text(contents))
 
 

@@ -11,6 +11,7 @@ from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError, explain
 from stackenv.jupyter.ipykernel import may_have_ipykernel
 from stackenv.jupyter.kernels import StoredKernel
+from stackenv.plain_files import read_file_text
 from stackenv.record import RECORD_FILE, Record, parse_record
 
 
@@ -47,7 +48,7 @@ def judge_kernel(stored: StoredKernel) -> KernelState:
             what = f"{prefix / needed} is gone, without which it does not start"
             return KernelState("environment gone", what, remove)
     try:
-        record = parse_record((prefix / RECORD_FILE).read_text(encoding="utf-8"), str(prefix / RECORD_FILE))
+        record = parse_record(read_file_text(prefix / RECORD_FILE), str(prefix / RECORD_FILE))
     except (OSError, ValueError, StackenvError) as error:
         look = f"stackenv check; if nobody needs the kernel: {remove}"
         what = f"the record of its environment cannot be read: {explain(error)}"

@@ -25,6 +25,7 @@ from stackenv.environments.venv import Venv, find_python_module, probe_venv, rea
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.output import format_count, tell
+from stackenv.plain_files import open_file
 from stackenv.record import Python, Record
 
 
@@ -203,7 +204,7 @@ def find_foreign_scripts(prefix: Path) -> tuple[str, ...]:
     found = []
     for script in sorted((prefix / "bin").iterdir()) if (prefix / "bin").is_dir() else ():
         try:
-            with script.open("rb") as stream:
+            with open_file(script) as stream:
                 first = stream.readline(4096)
         except OSError:
             continue

@@ -17,6 +17,7 @@ from stackenv.environments.own_packages import read_own_packages
 from stackenv.environments.packed import ENVIRONMENT, REQUIREMENTS
 from stackenv.errors import StackenvError
 from stackenv.lifecycle.requirements import read_contents
+from stackenv.plain_files import read_file_text
 from stackenv.record import Record, hide_credentials, write_record_text
 
 # Of an environment that cannot be looked into, written down when it was packed.
@@ -27,7 +28,7 @@ def export_environment(name: str, form: str, context: Context) -> str:
     """Return what the environment of the module `name` is made of, in the format `form`."""
     record = context.store.find(name, default=True).read_record()
     if record.packed and form in PACKED_FORMATS:
-        return Path(record.path, PACKED_FORMATS[form]).read_text(encoding="utf-8")
+        return read_file_text(Path(record.path, PACKED_FORMATS[form]))
     return render(form, record, context)
 
 

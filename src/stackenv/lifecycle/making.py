@@ -53,6 +53,7 @@ from stackenv.transactions.changes import (
     RemoveFolder,
     RemoveTree,
     WriteFile,
+    WriteLink,
     carry_out_change,
 )
 from stackenv.transactions.files import write_file
@@ -436,8 +437,12 @@ def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, .
     folder = Path(prefix, FOLDER)
     changes: list[Change] = []
     for path in (*paths, f"{prefix}/{RECORD_FILE}"):
-        if Path(path).exists():
-            changes.append(WriteFile(path, read_text(Path(path)) or "", os.access(path, os.X_OK)))
-        elif not path.startswith(f"{folder}/") or folder.exists():
+        text = read_text(Path(path))
+        if Path(path).is_symlink():
+            changes.append(WriteLink(path, str(Path(path).readlink())))
+        elif text is not None:
+            changes.append(WriteFile(path, text, os.access(path, os.X_OK)))
+        # A pipe among stackenv's own files is nobody's, and does not come back.
+        elif not os.path.lexists(path) and (not path.startswith(f"{folder}/") or folder.exists()):
             changes.append(RemoveFile(path))
     return (*changes, RemoveFile(str(mark)) if folder.exists() else RemoveTree(str(folder), str(mark)))

@@ -23,6 +23,7 @@ from stackenv.environments.installer import describe_pip_call
 from stackenv.environments.venv_install import ELSEWHERE, refuse_python
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
+from stackenv.plain_files import read_file_text
 from stackenv.record import Record
 from stackenv.transactions.child_process import end_with_parent
 
@@ -100,7 +101,7 @@ def ask_pip(
     arguments = ("install", "--upgrade", "--dry-run", "--report", str(report), requirement)
     run_pip(record, arguments, environ)
     found = []
-    for item in json.loads(report.read_text(encoding="utf-8")).get("install", []):
+    for item in json.loads(read_file_text(report)).get("install", []):
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         download = item.get("download_info", {})
         exact = f"{name} @ {download['url']}" if item.get("is_direct") else f"{name}=={version}"

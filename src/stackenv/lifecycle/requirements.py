@@ -31,6 +31,7 @@ from stackenv.environments.venv_install import BUILD_TOOLS, install_packages
 from stackenv.errors import InstallError, UnreachableError
 from stackenv.lifecycle.conda_calls import read_answer, run_conda
 from stackenv.output import format_count, tell
+from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Record
 
 # How a folder of metadata is named, also when a purge has left nothing in it.
@@ -216,10 +217,10 @@ def read_packed(record: Record) -> Contents:
     prefix = Path(record.path)
     try:
         if record.kind == "venv":
-            lines = (prefix / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+            lines = read_file_text(prefix / REQUIREMENTS).splitlines()
             listed = leave_out_usual(map(read_requirement, filter(is_requirement, lines)))
             return Contents(pip=(*listed, *list_recorded_pip(record)))
-        data = yaml.safe_load((prefix / ENVIRONMENT).read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_file_text(prefix / ENVIRONMENT))
         pip = [line for entry in data["dependencies"] if isinstance(entry, dict) for line in entry["pip"]]
         return Contents(
             leave_out_usual(map(read_requirement, map(str, pip))),

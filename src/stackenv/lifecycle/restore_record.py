@@ -27,6 +27,7 @@ from stackenv.lifecycle.export import PACKED_FORMATS, render
 from stackenv.lmod.bindings import Lmod
 from stackenv.packing.image import require_image
 from stackenv.packing.squashfs import opened_image
+from stackenv.plain_files import read_file_text
 from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, parse_choices, parse_record
 from stackenv.transactions.changes import WriteFile
 from stackenv.transactions.writers import list_writers, name_user
@@ -96,7 +97,7 @@ def has_trace(prefix: Path) -> bool:
 
 def recall(module: StoredModule, context: Context) -> Record:
     """Return what the modulefile of `module` tells of its environment; never that stackenv made it."""
-    text = module.path.read_text(encoding="utf-8", errors="replace")
+    text = read_file_text(module.path, errors="replace")
     known = {
         "name": module.name,
         "version": module.version,
@@ -170,7 +171,7 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
     with opened_image(require_image(former)) as folder:
         path = Path(folder, RECORD_FILE)
         try:
-            found = parse_record(path.read_text(encoding="utf-8"), str(path))
+            found = parse_record(read_file_text(path), str(path))
         except OSError as error:
             raise StackenvError(
                 f"the image of {module.full_name} holds no {RECORD_FILE}: {os.strerror(error.errno or 0)}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.lmod.module_table import LoadedModule, LuaTable, TableError, TableReader, read_entry
+from stackenv.plain_files import read_file_text
 
 # Below the home. Lmod 8.6 knows only the first; later versions write both, or the second alone where the
 # site has set LMOD_USE_DOT_CONFIG_ONLY, and read the newer of two:
@@ -78,7 +79,7 @@ def read_collection(name: str, system: str, path: Path) -> Collection:
     """Return the collection that is saved in `path`; raise OSError or ValueError when it is none."""
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise ValueError("larger than any table of Lmod")
-    lines = path.read_text(encoding="latin-1").splitlines(keepends=True)
+    lines = read_file_text(path, encoding="latin-1").splitlines(keepends=True)
     table = TableReader("".join(line for line in lines if not line.startswith("--"))).read("_ModuleTable_")
     entries, base = table.get("mT"), table.get("systemBaseMPATH")
     if not isinstance(entries, dict) or not isinstance(base, str):

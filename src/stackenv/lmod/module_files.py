@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from stackenv.lmod.versions import order_module
+from stackenv.plain_files import open_file
 
 # How a modulefile in Tcl begins (Environment Modules' documentation, "modulefile").
 TCL = b"#%Module"
@@ -74,7 +75,7 @@ def is_modulefile(path: str) -> bool:
     if path.endswith(".lua"):
         return True
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123
+        with open_file(path) as stream:
             return stream.read(len(TCL)) == TCL
     except OSError:
         return False

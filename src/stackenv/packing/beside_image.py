@@ -25,6 +25,7 @@ from stackenv.environments.packed import (
 )
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_installed_file
+from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.files import write_file
 
@@ -93,7 +94,7 @@ def is_text_for_others(entry: Path, record: Record) -> bool:
         return True
     if entry.is_symlink() or is_launcher(entry):
         return False
-    with entry.open("rb") as stream:
+    with open_file(entry) as stream:
         head = stream.read(1024)
     prefixes = (record.path, Path(record.path).resolve())
     own = STACKENV_UUID.encode() in head or any(os.fsencode(f"{prefix}/bin/") in head for prefix in prefixes)

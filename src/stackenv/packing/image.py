@@ -11,6 +11,7 @@ from stackenv.environments.packed import IMAGE
 from stackenv.errors import StackenvError
 from stackenv.packing.squashfs import opened_image
 from stackenv.packing.tree import TreeEntry, list_differences, read_tree
+from stackenv.plain_files import open_file
 from stackenv.record import PackedImage, Record
 from stackenv.transactions.file_hash import hash_file
 
@@ -50,7 +51,7 @@ def require_same(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry]
 
 def describe_image(image: Path, identity: str, way: str, mounts: str, entries: int, tree: str) -> PackedImage:
     """Return the description of the file `image`, which is durable when this returns."""
-    with image.open("rb") as stream:
+    with open_file(image) as stream:
         os.fsync(stream.fileno())
     return PackedImage(identity, image.stat().st_size, hash_file(image), entries, tree, way, mounts)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from stackenv.packing.tree import TreeEntry
+from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, Record
 
 # What stays beside an image: the names in bin, which lead into it, and what stackenv has written. Behind
@@ -60,7 +61,7 @@ def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
 
 def file_holds(path: Path, size_bytes: int, prefixes: Iterable[bytes]) -> bool:
     """Tell whether the file `path` holds one of `prefixes`, in text or in what a compiler has made."""
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         if size_bytes < SMALL_BYTES:
             return holds(stream.read(), prefixes)
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as contents:

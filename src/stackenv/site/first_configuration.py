@@ -9,6 +9,7 @@ from pathlib import Path
 from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.errors import StackenvError, TakenError
 from stackenv.output import tell
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.files import write_new_file
 
 VERSION = "version: "
@@ -28,7 +29,7 @@ HEADER = """\
 
 def render_first_configuration() -> str:
     """Return the text: the shipped configuration, of which only the version of the format is in force."""
-    shipped = SHIPPED_FILE.read_text(encoding="utf-8")
+    shipped = read_file_text(SHIPPED_FILE)
     # What is above is about the shipped file.
     lines = shipped[shipped.index("# The version of this format.") :].splitlines()
     return HEADER + "".join(f"{comment_out(line)}\n" for line in lines)

@@ -24,6 +24,7 @@ from stackenv.configuration.site_file import find_configuration_file
 from stackenv.errors import InstallationError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.modulefile.lua_string import quote_lua
 from stackenv.output import tell
+from stackenv.plain_files import read_file_text
 from stackenv.site.exchange import exchanged, kept, locked, readable_for_all, staged_folder
 from stackenv.site.software import MAKE_VENV, Software, describe_software, find_software
 from stackenv.transactions.files import write_file
@@ -110,7 +111,7 @@ def require_own(modulefile: Path) -> None:
     """Raise TakenError when there is something at `modulefile` that `stackenv site install` did not write."""
     if not os.path.lexists(modulefile):
         return
-    text = modulefile.read_text(encoding="utf-8", errors="replace") if modulefile.is_file() else ""
+    text = read_file_text(modulefile, errors="replace") if modulefile.is_file() else ""
     if modulefile.is_symlink() or not text.startswith(WRITTEN):
         aside = f"mv {quote_word(modulefile)} {quote_word(f'{modulefile}.old')}"
         raise TakenError(
@@ -203,7 +204,7 @@ def write_note(module: SiteModule, staged: Path) -> None:
 def read_note(root: str) -> list[str]:
     """Return the modulefiles that `site install` has written for the installation and are still there."""
     try:
-        noted = json.loads(Path(root, NOTE).read_text(encoding="utf-8"))
+        noted = json.loads(read_file_text(Path(root, NOTE)))
     except (OSError, ValueError):
         return []
     return [str(path) for path in noted if os.path.lexists(str(path))] if isinstance(noted, list) else []

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from stackenv.plain_files import read_file_bytes, read_file_text
 from stackenv.transactions.journal_file import parse_process
 from stackenv.transactions.process import Process
 
@@ -30,7 +31,7 @@ class RestoredModulefile:
 def read_note(path: Path) -> tuple[Path, Process] | None:
     """Return where the copy of the note `path` belongs, and who made it; None without a whole note."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_file_text(path))
         return Path(data["path"]), parse_process(data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -87,7 +88,7 @@ class KeptModulefiles:
         self.current = None
         if not copy.is_file():
             return []
-        changed = not path.is_file() or path.read_bytes() != copy.read_bytes()
+        changed = not path.is_file() or read_file_bytes(path) != read_file_bytes(copy)
         if changed:
             copy_whole(copy, path)
         self._remove(copy)

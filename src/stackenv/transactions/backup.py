@@ -21,6 +21,7 @@ from typing import Callable
 
 from stackenv import STACKENV_UUID
 from stackenv.errors import StackenvError, explain, quote_word
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.changes import Change, RemoveTree, delete, open_up, remove_tree
 from stackenv.transactions.files import write_file
 from stackenv.transactions.places import BACKUP, BACKUP_LISTING, LISTING, Places
@@ -154,7 +155,7 @@ def keep(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[
 def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None:
     """Return the patterns and the entries of the list `path`; None when it was never finished."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        data = json.loads(read_file_text(path, errors="surrogateescape"))
         return tuple(data["patterns"]), {name: Listed(**entry) for name, entry in data["entries"].items()}
     except FileNotFoundError:
         return None

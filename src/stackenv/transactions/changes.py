@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.errors import StackenvError, TakenError
+from stackenv.plain_files import SpecialFileError, read_file_bytes
 from stackenv.transactions.file_hash import hash_file
 from stackenv.transactions.files import write_file, write_link, write_new_file
 from stackenv.transactions.places import Places, is_aside, is_file, is_staged
@@ -75,7 +76,7 @@ class MakeFile(Change):
         """Tell whether what is at `path` is this file; what cannot be read, or is no file, is another's."""
         path, text = Path(self.path), self.text.encode("utf-8", "surrogateescape")
         try:
-            found = path.read_bytes() if stat.S_ISREG(path.lstat().st_mode) else b""
+            found = read_file_bytes(path) if stat.S_ISREG(path.lstat().st_mode) else b""
         except OSError:
             return False
         own = self.own_line.encode("utf-8", "surrogateescape")
@@ -243,10 +244,10 @@ def remove_drafts(path: Path) -> None:
 
 
 def hash_if_there(path: Path) -> str:
-    """Return the SHA-256 of what the file `path` holds; empty when it is not there."""
+    """Return the SHA-256 of what the file `path` holds; empty when there is none, or no regular file."""
     try:
         return hash_file(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, SpecialFileError):
         return ""
 
 

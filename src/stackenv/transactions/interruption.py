@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from stackenv.errors import StackenvError
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.postponing import stop_now_or_later
 from stackenv.transactions.process import read_start
 
@@ -62,7 +63,7 @@ def list_descendants(pid: int) -> dict[int, str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                parent = int(read_file_text(entry / "stat").rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(entry.name))
     found: dict[int, str] = {}
     pending = [pid]
@@ -76,7 +77,7 @@ def list_descendants(pid: int) -> dict[int, str]:
 def is_running(pid: int, start: str) -> bool:
     """Tell whether the process `pid` still runs that was started at `start`."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = read_file_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
     except OSError:
         return False
     return state not in ("Z", "X") and read_start(pid) == start

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from stackenv.plain_files import read_file_bytes
+
 TIMEOUT_S = 10
 # The last resorts take the name away at once, and the mount when nobody uses it any more.
 WAYS = (
@@ -27,7 +29,7 @@ def list_mounts(folder: Path) -> list[str]:
     The kernel's list is read (proc_pid_mountinfo(5)), since a look at the place itself can hang.
     """
     found = []
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+    for line in read_file_bytes("/proc/self/mountinfo").splitlines():
         place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), line.split()[4]))
         if place == str(folder) or place.startswith(f"{folder}/"):
             found.append(place)

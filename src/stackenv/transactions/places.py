@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv import STACKENV_UUID
+from stackenv.plain_files import read_file_bytes
 
 LARGEST = 1 << 20
 # What an update copies before it replaces it, and the list of it, by which that folder is known.
@@ -84,7 +85,7 @@ class Places:
         if not is_file(path) or path.lstat().st_size > LARGEST:
             return False
         try:
-            return STACKENV_UUID.encode() in path.read_bytes()
+            return STACKENV_UUID.encode() in read_file_bytes(path)
         except OSError:
             return False
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackenv.plain_files import read_file_text
 from stackenv.transactions.postponing import postponing_stop
 
 HEARTBEAT_S = 20
@@ -22,7 +23,7 @@ GONE_AFTER_S = 900
 def read_start(pid: int) -> str:
     """Return when the process `pid` of this host was started, in clock ticks; empty when it has ended."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = read_file_text(f"/proc/{pid}/stat")
     except OSError:
         return ""
     # The name, in brackets, may hold anything; the state is the third field, the start the 22nd (proc(5)).
@@ -47,7 +48,7 @@ def is_hidden(pid: int) -> bool:
 def read_boot() -> str:
     """Return what tells this boot of this kernel from any other; empty when that cannot be told."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return read_file_text("/proc/sys/kernel/random/boot_id").strip()
     except OSError:
         return ""
 

@@ -11,6 +11,7 @@ from typing import Callable
 
 from stackenv.errors import BusyError, StackenvError, TakenError, explain
 from stackenv.output import SCREEN, clear_status, show_status, tell
+from stackenv.plain_files import read_file_bytes
 from stackenv.record import read_command_words
 from stackenv.transactions.changes import Change
 from stackenv.transactions.interruption import ignoring_stopping, leaving_rest
@@ -190,6 +191,6 @@ def require_as_seen(seen: Mapping[str, str | None]) -> None:
 def read_text(path: Path) -> str | None:
     """Return what the file `path` holds; None when it is not there or cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return read_file_bytes(path).decode("utf-8", "surrogateescape")
     except OSError:
         return None

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from stackenv.conda.activation.run import Observation
 from stackenv.conda.activation.sources import ActivationSources
+from stackenv.plain_files import read_file_text
 
 CONDAS_OWN = frozenset({"CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"})
 # An empty entry of these is the system's own pages; elsewhere it is the current folder, and a slip.
@@ -87,7 +88,7 @@ def read_scripts(sources: ActivationSources) -> str:
     texts = []
     for script in (*sources.activate, *sources.csh):
         with contextlib.suppress(OSError):
-            texts.append(Path(script).read_text(encoding="utf-8", errors="replace"))
+            texts.append(read_file_text(script, errors="replace"))
     return "\n".join(texts)
 
 

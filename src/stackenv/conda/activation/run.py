@@ -23,6 +23,7 @@ from stackenv.errors import StackenvError, quote_word
 from stackenv.modulefile import SHIPPED
 from stackenv.modulefile.dialect import is_name, quote_csh, quote_sh
 from stackenv.modulefile.templates import fill_placeholders
+from stackenv.plain_files import read_file_text
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 HOST_LAUNCHER = Path(__file__).with_name("host.py")
@@ -175,7 +176,7 @@ def write_bash(activate: Sequence[str], deactivate: Sequence[str], prefix: str, 
 
     Each script is sourced in a function, as conda sources it: a `declare` in it is local.
     """
-    functions = (SHIPPED / "capture/capture.bash").read_text(encoding="utf-8")
+    functions = read_file_text(SHIPPED / "capture/capture.bash")
     lines = [
         fill_placeholders(functions, {"ENV": find_program("env"), "BIN": f"{prefix}/bin"}, "sh"),
         f"__stackenv_moment {quote_sh(folder + '/0')} 0 || :",
@@ -257,7 +258,7 @@ def watch_shell(
 def read_text(path: Path) -> str:
     """Return the text of `path`; empty when there is none."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        return read_file_text(path, errors="surrogateescape")
     except OSError:
         return ""
 

@@ -17,6 +17,7 @@ from typing import Any
 from stackenv.conda.activation.captured import CaptureFinding
 from stackenv.errors import StackenvError
 from stackenv.modulefile.dialect import is_name
+from stackenv.plain_files import read_file_bytes, read_file_text
 
 STATE_FILE = "conda-meta/state"
 VARIABLES_FOLDER = "etc/conda/env_vars.d"
@@ -102,7 +103,7 @@ def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, 
 
 def read_mapping(path: Path, is_state: bool) -> dict[str, Any]:
     """Return the names and values in `path`; raise ValueError or AttributeError when there are none."""
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = json.loads(read_file_text(path))
     mapping = document.get("env_vars", {}) if is_state else document
     if not isinstance(mapping, dict):
         raise ValueError("not a mapping of names to values")
@@ -121,6 +122,6 @@ def hash_activation(prefix: Path) -> str:
         if path.is_file():
             contents = ""
             with contextlib.suppress(OSError):
-                contents = hashlib.sha256(path.read_bytes()).hexdigest()
+                contents = hashlib.sha256(read_file_bytes(path)).hexdigest()
             digest.update(f"{path.relative_to(prefix)}\0{contents}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from stackenv.conda.storage import list_site_storage
 from stackenv.configuration.channels import DEFAULTS_URLS, name_channel
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.health.finding import Finding, MoveAside, RewriteFile
+from stackenv.plain_files import read_file_bytes
 from stackenv.user_paths import expand, find_absolute
 
 
@@ -28,7 +29,7 @@ def find_condarc(account: Account) -> Iterator[Finding]:
 
 def find_syntax_faults(file: Path) -> Iterator[Finding]:
     """Yield a finding for each fault of `file`."""
-    contents = file.read_bytes()
+    contents = read_file_bytes(file)
     try:
         text = contents.decode("utf-8")
         data, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
@@ -76,7 +77,7 @@ def set_aside(file: Path, finding: Finding) -> Finding:
     """Return `finding` with the fix that conda goes without `file`, if it is the user's to rename."""
     if file.lstat().st_uid != os.geteuid() or not os.access(file.parent, os.W_OK):
         return finding
-    action = MoveAside(str(file), file.read_bytes(), str(next(name_aside(file))))
+    action = MoveAside(str(file), read_file_bytes(file), str(next(name_aside(file))))
     return replace(
         finding,
         hint=f"{finding.hint}; or rename the file, so that conda works without it: stackenv check --fix",
@@ -108,7 +109,7 @@ class Fault:
 def find_condarc_policy(account: Account) -> Iterator[Finding]:
     """Yield the entries of the user's condarc files that the configuration forbids; unknown keys are left."""
     for file in account.condarc_files():
-        contents = file.read_bytes()
+        contents = read_file_bytes(file)
         try:
             node = yaml.compose(contents, yaml.SafeLoader)
         except (yaml.YAMLError, ValueError, RecursionError):

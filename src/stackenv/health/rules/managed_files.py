@@ -24,6 +24,7 @@ from stackenv.health.finding import Finding, RunCommand
 from stackenv.health.rules.python import OF_PYTHON
 from stackenv.modulefile.text import is_as_written, render_installed_file, render_module
 from stackenv.output import format_count, shorten_list
+from stackenv.plain_files import read_file_text
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.transaction import read_text
 
@@ -181,7 +182,7 @@ def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
     """Yield a sentence when stackenv has written the modulefile, and would write another now."""
-    text = modulefile.read_text(encoding="utf-8", errors="surrogateescape")
+    text = read_file_text(modulefile, errors="surrogateescape")
     if not is_as_written(text):
         return
     if any(f'pushenv("{variable}"' in text for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT")):
@@ -209,7 +210,7 @@ def list_changed_files(record: Record) -> Iterator[tuple[str, str]]:
     for file in files:
         path = Path(file.path)
         if not is_users(file, record.path) and has_contents(path):
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_file_text(path, errors="replace")
             if text != render_installed_file(file):
                 yield f"{path} is not as stackenv writes it", f"at worst {file.loss}" if file.loss else ""
 
@@ -242,7 +243,7 @@ def list_changed_scripts(record: Record) -> Iterator[str]:
 
 def find_modulefile_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding when the hash in the modulefile's first line is not that of the rest."""
-    if is_as_written(environment.modulefile.read_text(encoding="utf-8", errors="surrogateescape")):
+    if is_as_written(read_file_text(environment.modulefile, errors="surrogateescape")):
         return
     fix = environment.refresh
     yield Finding(

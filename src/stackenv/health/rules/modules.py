@@ -16,6 +16,7 @@ from stackenv.errors import ModuleError, quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.lmod.bindings import Lmod
+from stackenv.plain_files import read_file_bytes
 
 
 def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
@@ -170,7 +171,9 @@ def find_lmod_cache(account: Account) -> Iterator[Finding]:
         written = min(path.stat().st_mtime for path in files)
         if written < time.time() - read_valid_s(account):
             continue
-        covered = {m.decode("utf-8", "replace") for path in files for m in COVERED.findall(path.read_bytes())}
+        covered = {
+            m.decode("utf-8", "replace") for path in files for m in COVERED.findall(read_file_bytes(path))
+        }
         changed = [place for place in modulepath if place in covered and is_newer(Path(place), written)]
         if changed:
             fix = RunCommand(("rm", *map(str, files)))

@@ -20,6 +20,7 @@ from stackenv.health.finding import Finding, Level
 from stackenv.health.rules.optimised_packages import list_needing
 from stackenv.health.rules.user_site import read_packages
 from stackenv.output import shorten_list
+from stackenv.plain_files import read_file_text
 from stackenv.record import Package
 from stackenv.transactions.writers import list_writers, name_user
 from stackenv.user_paths import has, shorten, type_load
@@ -259,7 +260,7 @@ def name_tool(project: Path) -> str:
         if has(project, f"{tool}.lock"):
             return tool
     try:
-        text = (project / PROJECT_FILE).read_text(encoding="utf-8", errors="replace")
+        text = read_file_text(project / PROJECT_FILE, errors="replace")
     except OSError:
         return "uv"
     # What Poetry alone reads. uv and PDM take what has this table.

@@ -11,6 +11,7 @@ from stackenv.environments.platform import read_os
 from stackenv.environments.venv import find_lost_links
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding
+from stackenv.plain_files import read_file_text
 from stackenv.record import Record
 
 # The rules that run the Python, or look at what it finds.
@@ -146,7 +147,7 @@ def find_platform(environment: CheckedEnvironment) -> Iterator[Finding]:
 
 def read_cpu_features(path: Path = Path("/proc/cpuinfo")) -> set[str]:
     """Return what this node's CPU can do (proc(5)); its line is `flags`, on Arm `Features`."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_file_text(path, errors="replace").splitlines():
         title, _, words = line.partition(":")
         if title.strip() in ("flags", "Features"):
             return set(words.split())

@@ -20,6 +20,7 @@ from stackenv.disk.usage import measure_trees
 from stackenv.environments.venv import read_configuration
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.output import format_bytes, format_count, shorten_list
+from stackenv.plain_files import read_file_text
 from stackenv.user_paths import find_absolute, shorten
 
 TRUE = ("1", "true", "yes", "on", "t", "y")
@@ -51,7 +52,7 @@ def find_pip_user(account: Account) -> Iterator[Finding]:
 def find_user(path: Path) -> Iterator[int]:
     """Yield the lines of the file `path` by which `pip install` means `pip install --user`."""
     section = ""
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_file_text(path, errors="replace").splitlines(), 1):
         begun, found = SECTION.match(line.strip()), KEY.match(line)
         section = begun.group(1) if begun else section
         if found and section in ("global", "install") and found.group(1).lower() in TRUE:

@@ -1,0 +1,135 @@
+"""Files are read by one mechanism, which waits for no pipe and reads no device."""
+
+from __future__ import annotations
+
+import ast
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import stackenv
+from stackenv.plain_files import SpecialFileError, open_file, read_file_bytes, read_file_text, read_plain
+
+PACKAGE = Path(stackenv.__file__).parent
+# Not of the package: links to what EasyBuild, Lmod and a vendor's Python run.
+NOT_OURS = {"hooks", "templates", "site-config"}
+# Files that another Python runs alone; one that has named the file may name a pipe (`--from <(ssh ...)`); and
+# two that look at what they have opened themselves, also where it is no regular file.
+OTHERS = {
+    *(
+        "plain_files.py",
+        "lifecycle/create_from.py",
+        "site/untrusted_files.py",
+        "transactions/journal_file.py",
+    ),
+}
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+SPECIAL: dict[str, Callable[[Path], None]] = {
+    "a pipe": os.mkfifo,
+    "a socket": make_socket,
+    "a link to a device": lambda path: path.symlink_to("/dev/zero"),
+    "a link to a terminal": lambda path: path.symlink_to("/dev/ptmx"),
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize("read", [open_file, read_file_bytes, read_file_text])
+def test_what_is_no_regular_file_cannot_be_read(
+    tmp_path: Path, kind: str, read: Callable[[Path], object]
+) -> None:
+    place = tmp_path / "file"
+    SPECIAL[kind](place)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(SpecialFileError, match="not a regular file") as caught:
+        read(place)
+    assert caught.value.filename == str(place)
+    assert read_plain(place) is None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_folder_and_a_file_that_is_gone_are_what_they_are_to_python(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        read_file_bytes(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_file_bytes(tmp_path / "gone")
+    assert read_plain(tmp_path) is None and read_plain(tmp_path / "gone") is None
+
+
+@pytest.mark.parametrize("contents", [b"", b"a\nb\r\nc\rd", "\u00fc\r".encode(), b"\xff\n"])
+def test_a_text_is_read_as_python_reads_it(tmp_path: Path, contents: bytes) -> None:
+    place = tmp_path / "file"
+    place.write_bytes(contents)
+    assert read_file_bytes(place) == contents == read_plain(place)
+    for encoding, errors in (("utf-8", "surrogateescape"), ("utf-8", "replace"), ("latin-1", "strict")):
+        expected = place.read_text(encoding=encoding, errors=errors)
+        assert read_file_text(place, encoding=encoding, errors=errors) == expected
+
+
+def test_a_link_is_read_unless_it_is_not_to_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 9)
+    (tmp_path / "link").symlink_to("file")
+    assert read_plain(tmp_path / "link") == b"x" * 9
+    assert read_plain(tmp_path / "link", follow=False) is None
+    assert read_plain(tmp_path / "file", largest=8) is None
+
+
+# Of os.open: a folder, a place that nothing is read from, or a file that is made.
+ELSEWHERE = ("O_PATH", "O_DIRECTORY", "O_EXCL", "os.devnull", "flags")
+OPENED = ("handle", "descriptor", "number")
+
+
+def list_readings(source: str) -> Iterator[int]:
+    """Yield the lines of `source` that read a file, or open one, in another way."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            owner, _, name = ast.unparse(node.func).rpartition(".")
+            words = [ast.unparse(argument) for argument in (*node.args, *(k.value for k in node.keywords))]
+            if is_reading(owner, name, words):
+                yield node.lineno
+
+
+def is_reading(owner: str, name: str, words: list[str]) -> bool:
+    if (owner, name) == ("os", "open"):
+        return not any(flag in word for word in words for flag in ELSEWHERE)
+    if name == "open":
+        # What is written has a mode that says so; what is opened by its number is open.
+        is_written = any(word[:1] in "\"'" and set(word) & set("wax+") for word in words)
+        return not is_written and words[:1] not in ([name] for name in OPENED)
+    # By this name importlib reads the metadata of a distribution.
+    is_metadata = owner.endswith(("distribution", "super()", "]"))
+    return bool(owner) and name in ("read_text", "read_bytes") and not is_metadata
+
+
+@pytest.mark.parametrize(
+    "file", sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")), ids=str
+)
+def test_each_file_of_the_package_reads_by_it(file: str) -> None:
+    if Path(file).parts[0] in NOT_OURS or Path(file).name.startswith("probe_") or file in OTHERS:
+        return
+    assert list(list_readings((PACKAGE / file).read_text(encoding="utf-8"))) == []
+
+
+OTHER_WAYS = (
+    *("p.read_text()", "p.read_bytes()", "open(p)", "open(p, 'rb')", "p.open('rb')"),
+    "os.open(p, os.O_RDONLY)",
+)
+NO_READING = (
+    "open(p, 'wb')",
+    "distribution.read_text('RECORD')",
+    "os.open(p, os.O_PATH)",
+    "read_file_text(p)",
+)
+
+
+def test_the_look_at_the_sources_finds_each_other_way() -> None:
+    assert [line for line in OTHER_WAYS if not list(list_readings(line))] == []
+    assert [line for line in NO_READING if list(list_readings(line))] == []
