@@ -84,3 +84,28 @@ def test_with_a_stand_in_for_fedoras_python_each_stub_is_where_its_package_would
     assert "name: own\n" in exported and "name: pure\n" not in exported
     assert adopter.stackenv("edit", "it", "--no-stubs").returncode == 0
     assert list_packages(adopter) == ["lib64/site-packages/own-1.0.dist-info"]
+
+
+def test_with_a_stand_in_for_fedoras_python_a_stub_moves_with_its_package(adopter: User) -> None:
+    assert adopter.stackenv("adopt", "venvs/it", "it", load=["Plugged/1.0"]).returncode == 0
+    wheel = adopter.home / "software/Plugged/1.0/packages/for_platform-1.0.dist-info/WHEEL"
+    wheel.write_text(wheel.read_text().replace("Root-Is-Purelib: False", "Root-Is-Purelib: true"))
+    checked = adopter.stackenv("check", "it").stdout
+    assert "missing: for-platform 1.0; not wanted, beside the right one: for-platform 1.0" in checked
+    assert adopter.stackenv("edit", "it", "--refresh").returncode == 0
+    moved = [f"lib/site-packages/{name}-1.0.dist-info" for name in ("for_platform", "pure")]
+    assert list_packages(adopter) == moved
+    assert adopter.stackenv("check", "it").returncode == 0
+
+
+@pytest.mark.parametrize("lib", ["lib", "lib64"])
+def test_with_a_stand_in_for_fedoras_python_others_must_not_write_either_folder(
+    adopter: User, lib: str
+) -> None:
+    assert adopter.stackenv("adopt", "venvs/it", "it", load=["Plugged/1.0"]).returncode == 0
+    folder = adopter.home / f"venvs/it/{lib}/python3.9/site-packages"
+    folder.chmod(0o777)
+    checked = adopter.stackenv("check", "it")
+    assert checked.returncode != 0 and f"everybody can write {folder}" in checked.stdout
+    folder.chmod(0o755)
+    assert adopter.stackenv("check", "it").returncode == 0

@@ -16,6 +16,7 @@ from pathlib import Path
 from stackenv.configuration.caches import CACHE_HOME, CACHE_VARIABLES, list_cache_folders
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_own
+from stackenv.plain_files import read_file_text
 
 # The tool's own folder among the user's caches (for the sources see CACHE_VARIABLES); conda and Jupyter have
 # theirs elsewhere.
@@ -108,7 +109,7 @@ def find_in_uv_file(environ: Mapping[str, str]) -> Path | None:
     config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
     file = find_absolute(environ.get("UV_CONFIG_FILE", "")) or (config and config / "uv/uv.toml")
     with contextlib.suppress(OSError, ValueError):
-        for line in file.read_text(encoding="utf-8").splitlines() if file else ():
+        for line in read_file_text(file).splitlines() if file else ():
             if line.lstrip().startswith("["):
                 break
             found = UV_KEY.match(line)

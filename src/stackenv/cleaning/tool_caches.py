@@ -24,6 +24,7 @@ from stackenv.account.storage_places import HUGGINGFACE_CACHE, PIP_CACHE, TITLES
 from stackenv.cleaning.reclaimable import Reclaimable
 from stackenv.cleaning.uv_cache import find_foreign, find_linked_from, is_uv_cache, list_prunable
 from stackenv.environments.context import Context
+from stackenv.environments.package_folders import find_in_packages
 from stackenv.environments.stack import load_stack
 from stackenv.environments.uv import HOW_TO_GET, find_uv, list_path
 from stackenv.errors import StackenvError
@@ -97,7 +98,7 @@ def list_pythons(context: Context) -> Iterator[str]:
     if found:
         yield found
     prefixes = [Path(module.prefix) for module in context.store.list_modules()]
-    venvs = [prefix for prefix in prefixes if any(prefix.glob("lib/python3*/site-packages/pip"))]
+    venvs = [prefix for prefix in prefixes if any(find_in_packages(prefix, "pip"))]
     # The newest of them for all: each costs a process.
     if venvs:
         yield str(max(venvs, key=read_pip_version) / "bin/python")
@@ -106,7 +107,7 @@ def list_pythons(context: Context) -> Iterator[str]:
 
 def read_pip_version(prefix: Path) -> Version:
     """Return the version of the pip in the environment at `prefix`; 0 when no folder says it."""
-    for folder in prefix.glob("lib/python3*/site-packages/pip-*.dist-info"):
+    for folder in find_in_packages(prefix, "pip-*.dist-info"):
         with contextlib.suppress(InvalidVersion):
             return Version(folder.name[len("pip-") : -len(".dist-info")])
     return Version("0")

@@ -13,6 +13,7 @@ from pathlib import Path
 from stackenv.cleaning.in_use import list_venvs
 from stackenv.conda.storage import list_conda_prefixes
 from stackenv.environments.context import Context
+from stackenv.environments.package_folders import find_in_packages
 from stackenv.errors import StackenvError
 from stackenv.user_paths import list_folders
 
@@ -128,7 +129,7 @@ def find_linked_from(cache: Path, context: Context) -> Path | None:
     real = f"{os.path.realpath(cache)}/"
     prefixes = (*list_venvs(context), *list_conda_prefixes(context.environ, context.configuration))
     for prefix in prefixes:
-        for metadata in prefix.glob("lib/python3*/site-packages/*.dist-info/METADATA"):
+        for metadata in find_in_packages(prefix, "*.dist-info/METADATA"):
             if metadata.is_symlink() and os.path.realpath(metadata).startswith(real):
                 return prefix
     return None

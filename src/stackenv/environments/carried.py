@@ -17,6 +17,7 @@ from stackenv.environments.found_libraries import needs_library_path
 from stackenv.environments.launchers import find_replaceable, is_launcher, with_launchers
 from stackenv.environments.other_session import differs_by_the_time, load_elsewhere
 from stackenv.environments.own_packages import read_origin
+from stackenv.environments.package_folders import LIBRARIES, list_package_folders
 from stackenv.environments.platform import list_cpu_features, probe_platform, read_cpu_alias
 from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, explain
@@ -128,8 +129,7 @@ def lacks_libraries(record: Record, stack: Stack) -> bool:
     """Tell whether the environment's own packages need libraries of `stack`, and the record says none do."""
     if record.carried is None or record.carried.libraries or not record.python or record.packed:
         return False
-    folder = Path(record.path, f"lib/python{record.python.minor}/site-packages")
-    folders = [folder, *list_added_folders(folder)]
+    folders = [f for own in list_package_folders(Path(record.path)) for f in (own, *list_added_folders(own))]
     try:
         return needs_library_path(find_program(record), folders, list_set_entries("LD_LIBRARY_PATH", stack))
     except (OSError, subprocess.SubprocessError):
@@ -151,7 +151,7 @@ def describe_carried(
     python_path, prefixes = entries["PYTHONPATH"], entries["EBPYTHONPREFIXES"]
     preload, library_path = entries["LD_PRELOAD"], entries["LD_LIBRARY_PATH"]
     program = find_program(record)
-    folders = list_package_folders(record, python_path, prefixes)
+    folders = list_extension_folders(record, python_path, prefixes)
     # What is in an image is as it was when this was asked before.
     in_image = record.packed and (record.carried is None or record.carried.libraries)
     needed = preload or in_image or needs_library_path(program, folders, library_path)
@@ -211,7 +211,7 @@ def split_entries(variable: str, value: str) -> list[str]:
     return [e for e in entries if e.startswith("/") or (variable == "LD_PRELOAD" and e and "/" not in e)]
 
 
-def list_package_folders(record: Record, python_path: Sequence[str], prefixes: Sequence[str]) -> list[Path]:
+def list_extension_folders(record: Record, python_path: Sequence[str], prefixes: Sequence[str]) -> list[Path]:
     """Return the folders in which the Python of `record` finds extension modules, each once.
 
     Those that .pth files add, and the sources of editable packages, are among them.
@@ -219,12 +219,12 @@ def list_package_folders(record: Record, python_path: Sequence[str], prefixes: S
     assert record.python is not None
     base = Path(record.python.executable).parents[1]
     # As on Fedora and its like, whose own Python has its platform's in lib64.
-    libraries = [f"{lib}/python{record.python.minor}" for lib in ("lib", "lib64")]
+    libraries = [f"{lib}/python{record.python.minor}" for lib in LIBRARIES]
     standard = [base / library / "lib-dynload" for library in libraries]
     packages = [base / library / "site-packages" for library in libraries]
     packages += [Path(prefix, libraries[0], "site-packages") for prefix in prefixes]
     packages += map(Path, python_path)
-    packages.append(Path(record.path, libraries[0], "site-packages"))
+    packages += list_package_folders(Path(record.path))
     folders = [*standard, *(added for folder in packages for added in (folder, *list_added_folders(folder)))]
     return list({os.path.realpath(folder): folder for folder in reversed(folders)}.values())[::-1]
 

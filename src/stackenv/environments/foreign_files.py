@@ -10,6 +10,7 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.conda.packages import PACKAGE_FOLDERS, read_file_names
 from stackenv.environments.own_packages import InstalledDistribution, read_distributions
+from stackenv.environments.package_folders import name_package_folders
 from stackenv.modulefile.text import is_as_written
 from stackenv.plain_files import open_file
 from stackenv.record import FOLDER, Record
@@ -105,8 +106,8 @@ def is_own(path: Path) -> bool:
 
 def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
     """Yield what is beside the files of packages: in bin, in site-packages, among activation scripts."""
-    folders = {"bin": USUAL_PROGRAMS, **dict.fromkeys(SCRIPTS)}
-    for folder, usual in (*folders.items(), *((site, USUAL_MODULES) for site in list_sites(prefix))):
+    sites = dict.fromkeys(name_package_folders(prefix), USUAL_MODULES)
+    for folder, usual in {"bin": USUAL_PROGRAMS, **dict.fromkeys(SCRIPTS), **sites}.items():
         below = (name[len(folder) + 1 :] for name in installed if name.startswith(f"{folder}/"))
         known = {name.partition("/")[0] for name in below}
         for name in list_names(prefix / folder):
@@ -115,18 +116,13 @@ def list_beside(prefix: Path, installed: set[str]) -> Iterator[str]:
             yield f"{folder}/{name}"
 
 
-def list_sites(prefix: Path) -> list[str]:
-    """Return the folders of Python packages, relative to `prefix`."""
-    return [str(path.relative_to(prefix)) for path in prefix.glob("lib/python3*/site-packages")]
-
-
 def list_below(prefix: Path, installed: set[str], tops: Sequence[str]) -> Iterator[str]:
     """Yield what nobody installed below the folders `tops`: files in them, and whole folders at any depth.
 
     Such are databases in `share`, what R's install.packages puts into `lib/R/library`, npm into
     `lib/node_modules`. A file among those of packages is most often a cache that one of them keeps there.
     """
-    sites = list_sites(prefix)
+    sites = name_package_folders(prefix)
     # What is directly in these is named by `list_beside`.
     watched = {*sites, *SCRIPTS}
     known = {

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv.conda.packages import describe_package, list_files, read_notes
 from stackenv.configuration.channels import name_channel
+from stackenv.environments.package_folders import find_in_packages
 from stackenv.errors import StackenvError
 from stackenv.plain_files import read_file_bytes, read_file_text, read_plain
 from stackenv.record import RECORD_FILE, Package, Python, Record, Stub, parse_record
@@ -35,8 +36,6 @@ STUB_INSTALLER = "stackenv\n"
 STUB_FILES = frozenset({"METADATA", "WHEEL", "top_level.txt", "entry_points.txt", "INSTALLER", "RECORD"})
 # What of a distribution is in a list of files; without one of them Python does not know it.
 METADATA = ("METADATA", "RECORD", "PKG-INFO")
-# Where Python has packages, and those with code for one platform alone.
-LIBRARIES = ("lib", "lib64")
 # The name in the path of a distribution's metadata.
 METADATA_PATH = re.compile(
     r"(?:.*/)?site-packages/([^/-]+)[^/]*\.(?:dist-info|egg-info|egg|egg-link)(?:/.*)?"
@@ -108,8 +107,7 @@ def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]
 
     Not the stubs of what its modules bring, which are not in it, nor links to stubs elsewhere.
     """
-    folders = list_package_folders(prefix)
-    links = (p for f in folders for p in sorted(f.glob("*.egg-link")) if is_link_to_sources(p))
+    links = (path for path in sorted(find_in_packages(prefix, "*.egg-link")) if is_link_to_sources(path))
     return [
         *((path, InstalledDistribution(path)) for path in list_metadata(prefix) if not says_stub(path)),
         *((path, LinkedDistribution(path)) for path in links),
@@ -164,7 +162,7 @@ def is_link_to_sources(path: Path) -> bool:
     return (read_plain(path) or b"").startswith(b"/")
 
 
-def read_site_packages(prefix: Path) -> list[Distribution]:
+def read_site_packages(prefix: Path) -> list[InstalledDistribution]:
     """Return the distributions in the site-packages of the environment at `prefix`, by name.
 
     Not those whose metadata are lost, or say no name or version.
@@ -172,21 +170,10 @@ def read_site_packages(prefix: Path) -> list[Distribution]:
     return sort_named(distribution for _, distribution in read_distributions(prefix))
 
 
-def sort_named(
-    distributions: Iterable[InstalledDistribution],
-) -> list[Distribution]:
+def sort_named(distributions: Iterable[InstalledDistribution]) -> list[InstalledDistribution]:
     """Return those of `distributions` that say their name and version, by name, and of a name the last."""
     named = {d.metadata["Name"]: d for d in distributions if d.is_named}
     return [named[name] for name in sorted(named, key=str.casefold)]
-
-
-def list_package_folders(prefix: Path) -> list[Path]:
-    """Return the folders of the environment at `prefix` into which pip and uv install packages.
-
-    Two where virtualenv has made it of a Python as Fedora's; venv makes the second a link to the first.
-    """
-    libraries = LIBRARIES[:1] if (prefix / LIBRARIES[1]).is_symlink() else LIBRARIES
-    return [f for lib in libraries for f in sorted(prefix.glob(f"{lib}/python3*/site-packages"))]
 
 
 def list_metadata(prefix: Path) -> list[Path]:
@@ -195,7 +182,7 @@ def list_metadata(prefix: Path) -> list[Path]:
     Not what begins with ~: so pip renames what it is about to take away, and leaves it when it is killed.
     """
     kinds = ("*.dist-info", "*.egg-info", "*.egg/EGG-INFO")
-    found = (path for folder in list_package_folders(prefix) for kind in kinds for path in folder.glob(kind))
+    found = (path for kind in kinds for path in find_in_packages(prefix, kind))
     return sorted(path for path in found if "/site-packages/~" not in str(path))
 
 
@@ -275,7 +262,7 @@ class Owners:
     by_pip: tuple[tuple[Path, InstalledDistribution], ...]
 
     @property
-    def distributions(self) -> list[Distribution]:
+    def distributions(self) -> list[InstalledDistribution]:
         """What pip, or a tool like it, has installed, by name."""
         return sort_named(distribution for _, distribution in self.by_pip)
 

@@ -21,16 +21,15 @@ from packaging.utils import canonicalize_name
 
 from stackenv.configuration.settings import PersonalSettings
 from stackenv.environments.own_packages import (
-    LIBRARIES,
     STUB_INSTALLER,
     InstalledDistribution,
     hash_text,
     is_stub,
-    list_package_folders,
     name_stub_folder,
     read_site_packages,
     says_stub,
 )
+from stackenv.environments.package_folders import choose_package_folder, find_in_packages, is_pure
 from stackenv.modulefile import InstalledFile
 from stackenv.plain_files import read_plain
 from stackenv.record import Package, Python, Record, Stub
@@ -188,23 +187,15 @@ def describe_stub(stub: Stub, record: Record) -> Iterator[InstalledFile]:
         return
     name = name_stub_folder(stub)
     rows = [f"{name}/{file},{hash_text(text)},{len(text.encode())}" for file, text in texts.items()]
-    folder = f"{find_package_folder(record, texts['WHEEL'])}/{name}"
+    assert record.python is not None
+    folder = choose_package_folder(Path(record.path), record.python.minor, is_pure(texts["WHEEL"])) / name
     texts["RECORD"] = "\n".join([*rows, f"{name}/RECORD,,", ""])
     yield from (InstalledFile(f"{folder}/{file}", text=text) for file, text in texts.items())
 
 
-def find_package_folder(record: Record, wheel: str) -> str:
-    """Return where pip would have the package of a WHEEL with the text `wheel` in the venv of `record`."""
-    assert record.python is not None
-    pure, platform = (f"{record.path}/{lib}/python{record.python.minor}/site-packages" for lib in LIBRARIES)
-    is_pure = not re.search(r"^Root-Is-Purelib:\s*false", wheel, re.M | re.I)
-    return pure if is_pure or Path(platform) not in list_package_folders(Path(record.path)) else platform
-
-
 def list_stubs(prefix: Path) -> list[Path]:
     """Return the folders of stubs that are in the environment at `prefix`."""
-    folders = list_package_folders(prefix)
-    return sorted(path for folder in folders for path in folder.glob("*.dist-info") if is_stub(path))
+    return sorted(path for path in find_in_packages(prefix, "*.dist-info") if is_stub(path))
 
 
 def plan_first_stubs(record: Record) -> tuple[Change, ...]:
@@ -234,7 +225,9 @@ def plan_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
     writes = (WriteFile(path, text, synced=False) for path, text in new.items())
     folders = dict.fromkeys(Path(path).parent for path in wanted)
     more = (change for folder in folders for change in plan_emptying(folder, wanted))
-    return (*writes, *more, *plan_stub_removal(record, [folder.name for folder in folders]))
+    # One can have been in lib, whose package goes to lib64 now.
+    old = (folder for folder in list_stubs(Path(record.path)) if folder not in folders)
+    return (*writes, *more, *plan_stub_removal(old))
 
 
 def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
@@ -245,7 +238,7 @@ def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
     if record.kind != "venv" or record.packed:
         return ()
     named = [name_stub_folder(stub) for stub in record.stubs if canonicalize_name(stub.name) not in own]
-    return plan_stub_removal(record, named)
+    return plan_stub_removal(folder for folder in list_stubs(Path(record.path)) if folder.name not in named)
 
 
 def is_free(folder: Path) -> bool:
@@ -255,9 +248,8 @@ def is_free(folder: Path) -> bool:
     return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
 
 
-def plan_stub_removal(record: Record, kept: Collection[str] = ()) -> tuple[Change, ...]:
-    """Return the changes that take the stubs out of the venv of `record`, but the folders called `kept`."""
-    folders = [folder for folder in list_stubs(Path(record.path)) if folder.name not in kept]
+def plan_stub_removal(folders: Iterable[Path]) -> tuple[Change, ...]:
+    """Return the changes that take the stubs in `folders` out of their venv."""
     return tuple(
         change for folder in folders for change in (*plan_emptying(folder), RemoveFolder(str(folder)))
     )
@@ -283,6 +275,5 @@ def list_linked_stubs(record: Record, own: Collection[str]) -> list[Path]:
     Whose they are is not known: none is written or deleted through them.
     """
     named = {name_stub_folder(stub) for stub in record.stubs if canonicalize_name(stub.name) not in own}
-    folders = list_package_folders(Path(record.path))
-    found = (path for folder in folders for path in folder.glob("*.dist-info") if path.is_symlink())
+    found = (path for path in find_in_packages(Path(record.path), "*.dist-info") if path.is_symlink())
     return sorted(path for path in found if says_stub(path) or (path.name in named and not path.exists()))

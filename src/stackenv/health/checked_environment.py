@@ -7,13 +7,18 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import Distribution
 from pathlib import Path
 
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.added_files import describe_files
 from stackenv.environments.managed_files import list_stand_ins
-from stackenv.environments.own_packages import Owners, read_own_packages, read_owners, read_site_packages
+from stackenv.environments.own_packages import (
+    InstalledDistribution,
+    Owners,
+    read_own_packages,
+    read_owners,
+    read_site_packages,
+)
 from stackenv.environments.stack import Stack, load_stack
 from stackenv.environments.venv import Venv, read_venv
 from stackenv.errors import StackenvError
@@ -171,7 +176,7 @@ class CheckedEnvironment:
         return tuple(package for package in stack.packages if sees_base or not stack.is_base(package))
 
     @cached_property
-    def distributions(self) -> list[Distribution]:
+    def distributions(self) -> list[InstalledDistribution]:
         """What is installed into the environment's own site-packages; nothing while it is packed."""
         packed = self.record is not None and self.record.packed
         return [] if packed else read_site_packages(self.prefix)
@@ -183,7 +188,7 @@ class CheckedEnvironment:
         return Owners((), ()) if packed else read_owners(self.prefix)
 
     @cached_property
-    def extensions(self) -> dict[Distribution, list[str]]:
+    def extensions(self) -> dict[InstalledDistribution, list[str]]:
         """The compiled modules of each package that has some."""
         found = {distribution: list_extensions(distribution) for distribution in self.distributions}
         return {distribution: names for distribution, names in found.items() if names}

@@ -10,6 +10,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.own_packages import is_stub
+from stackenv.environments.package_folders import find_in_packages
 from stackenv.errors import ModuleError, StackenvError
 from stackenv.probe import ProbeError, run_probe
 from stackenv.record import Record
@@ -73,5 +74,4 @@ def may_have_ipykernel(record: Record) -> bool:
         return True
     if any(canonicalize_name(name) == NAME for name, _, _ in record.pinned):
         return True
-    found = Path(record.path).glob(f"lib*/python3*/site-packages/{NAME}-*-info")
-    return any(not is_stub(path) for path in found)
+    return any(not is_stub(path) for path in find_in_packages(Path(record.path), f"{NAME}-*-info"))

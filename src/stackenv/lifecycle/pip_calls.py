@@ -12,14 +12,14 @@ import subprocess
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import Distribution
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.installer import describe_pip_call
+from stackenv.environments.own_packages import InstalledDistribution
+from stackenv.environments.package_folders import choose_package_folder, is_pure, name_package_folders
 from stackenv.environments.venv_install import ELSEWHERE, refuse_python
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
@@ -31,6 +31,7 @@ from stackenv.transactions.child_process import end_with_parent
 VERSIONED = {"pip": ("bin/pip*",), "setuptools": ("bin/easy_install*",)}
 # Folders that pip uninstalls get such a name beside them until it is done (pip/_internal/utils/temp_dir.py).
 RENAMED = "~*"
+WHEEL = re.compile(r"[^/]+\.dist-info/WHEEL")
 
 
 class PipError(InstallError):
@@ -161,31 +162,35 @@ def list_inconsistencies(record: Record, environ: Mapping[str, str]) -> frozense
     return frozenset()
 
 
-def list_touched(record: Record, replaced: Iterable[Distribution], wheels: Path) -> tuple[str, ...] | None:
+def list_touched(
+    record: Record, replaced: Iterable[InstalledDistribution], wheels: Path
+) -> tuple[str, ...] | None:
     """Return glob patterns, below the environment, of all that pip touches when it installs `wheels`.
 
     None when that cannot be told: for one of the distributions that are `replaced` lists no files.
     """
-    assert record.python is not None
-    site = os.path.relpath(find_site_packages(record.path, record.python), record.path)
-    touched = [f"{glob.escape(site)}/{RENAMED}"]
+    prefix = Path(record.path)
+    sites = name_package_folders(prefix)
+    touched = [f"{glob.escape(site)}/{RENAMED}" for site in sites]
     for distribution in replaced:
         if distribution.read_text("RECORD") is None:
             return None
+        site = str(distribution.place.parent.relative_to(prefix))
         names = [os.path.normpath(f"{site}/{file}") for file in distribution.files or ()]
-        touched += [unit for name in names for unit in name_units(name, site)]
+        touched += [unit for name in names for unit in name_units(name, sites)]
     for wheel in sorted(wheels.glob("*.whl")):
-        touched += (unit for name in list_wheel(wheel, site) for unit in name_units(name, site))
+        touched += (unit for name in list_wheel(wheel, record) for unit in name_units(name, sites))
         touched += VERSIONED.get(wheel.name.partition("-")[0], ())
     # What does not exist yet is told by the outermost folder that does not exist either.
     return tuple(dict.fromkeys(outermost(Path(record.path), pattern) for pattern in touched))
 
 
-def name_units(name: str, site: str) -> Iterator[str]:
-    """Yield the glob patterns for the file `name`: in site-packages the package as a whole."""
+def name_units(name: str, sites: Iterable[str]) -> Iterator[str]:
+    """Yield the glob patterns for the file `name`: in one of the folders `sites` the package as a whole."""
     if name.startswith("../") or name.startswith("/"):
         return
-    inner = name[len(site) + 1 :].split("/") if name.startswith(f"{site}/") else []
+    site = next((site for site in sites if name.startswith(f"{site}/")), "")
+    inner = name[len(site) + 1 :].split("/") if site else []
     if not inner:
         yield glob.escape(name)
         yield from (glob.escape(str(folder)) + f"/{RENAMED}" for folder in list(Path(name).parents)[:-1])
@@ -208,16 +213,24 @@ def outermost(prefix: Path, pattern: str) -> str:
     return pattern
 
 
-def list_wheel(wheel: Path, site: str) -> Iterator[str]:
+def list_wheel(wheel: Path, record: Record) -> Iterator[str]:
     """Yield where the files of `wheel` go, below the environment (binary distribution format, PEP 427)."""
+    assert record.python is not None
+    prefix, minor = Path(record.path), record.python.minor
+    folders = (choose_package_folder(prefix, minor, for_all) for for_all in (True, False))
+    pure, platform = (folder.relative_to(prefix) for folder in folders)
+    places = {"scripts": "bin", "data": ".", "purelib": pure, "platlib": platform}
     scripts = ""
     with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
+        names = archive.namelist()
+        text = "".join(archive.read(n).decode("utf-8", "replace") for n in names if WHEEL.fullmatch(n))
+        site = pure if is_pure(text) else platform
+        for name in names:
             data = re.fullmatch(r"[^/]+\.data/([^/]+)/(.+)", name)
             if data and data[1] == "headers":
                 yield "include/site"
                 continue
-            place = {"scripts": "bin", "data": "."}.get(data[1], site) if data else site
+            place = places.get(data[1], site) if data else site
             yield os.path.normpath(f"{place}/{data[2] if data else name}")
             if re.fullmatch(r"[^/]+\.dist-info/entry_points\.txt", name):
                 scripts = archive.read(name).decode("utf-8", "replace")

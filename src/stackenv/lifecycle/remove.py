@@ -26,7 +26,7 @@ from stackenv.environments.module_update import (
     see,
 )
 from stackenv.environments.store import StoredModule
-from stackenv.environments.stubs import plan_stub_removal
+from stackenv.environments.stubs import list_stubs, plan_stub_removal
 from stackenv.errors import StackenvError
 from stackenv.jupyter.kernels import plan_kernel_removal
 from stackenv.lifecycle.saved_collections import tell_collections
@@ -162,7 +162,7 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     """Return how an adopted environment stays: without the files of stackenv."""
     files = describe_files(record)
     notes, kept = plan_kept_files(files, record.path)
-    stubs = plan_stub_removal(record)
+    stubs = plan_stub_removal(list_stubs(Path(record.path)))
     require_changeable(stubs)
     sentence = (
         f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "

@@ -15,6 +15,7 @@ from stackenv.environments.conda_environment import capture_record
 from stackenv.environments.constraints import CONSTRAINTS_FILE
 from stackenv.environments.context import Context
 from stackenv.environments.managed_files import list_lost_files
+from stackenv.environments.package_folders import find_in_packages
 from stackenv.environments.packed import IMAGE, describe_contents
 from stackenv.environments.places import RUN_FIRST
 from stackenv.environments.platform import probe_platform
@@ -32,8 +33,8 @@ from stackenv.record import CHOICES_TITLE, FOLDER, RECORD_FILE, Record, parse_ch
 from stackenv.transactions.changes import WriteFile
 from stackenv.transactions.writers import list_writers, name_user
 
-# What Python, and the activation of a conda environment, read at their start.
-STARTED = ("lib/python3*/site-packages", "lib/python3*/site-packages/*.pth", "etc/conda/activate.d/*")
+# What Python, and the activation of a conda environment, read at their start; lib64 may lead anywhere.
+STARTED = ("lib*/python3*/site-packages", "lib*/python3*/site-packages/*.pth", "etc/conda/activate.d/*")
 
 
 def restore_record(module: StoredModule, context: Context, request: AdoptRequest | None = None) -> Record:
@@ -92,7 +93,12 @@ def require_restorable(module: StoredModule, context: Context, adopted: bool) ->
 
 def has_trace(prefix: Path) -> bool:
     """Tell whether stackenv has put anything into the environment at `prefix`."""
-    return (prefix / FOLDER).is_dir() or any(prefix.glob(f"lib/python3*/site-packages/{LAYERS}.py"))
+    return (prefix / FOLDER).is_dir() or has_layers(prefix)
+
+
+def has_layers(prefix: Path) -> bool:
+    """Tell whether stackenv's files that order the packages are in the environment at `prefix`."""
+    return any(find_in_packages(prefix, f"{LAYERS}.py"))
 
 
 def recall(module: StoredModule, context: Context) -> Record:
@@ -129,7 +135,6 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
             "by an older stackenv: it does not say what is in the image; nothing was changed",
             f"unsquashfs -d FOLDER {quote_word(prefix / IMAGE)}; stackenv adopt FOLDER NEW_NAME",
         )
-    has_layers = any(prefix.glob(f"lib/python3*/site-packages/{LAYERS}.py"))
     return {
         "kind": "conda" if (prefix / "conda-meta").is_dir() else "venv",
         "modules": re.findall(DEPENDS_ON, text),
@@ -140,7 +145,7 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
         "platform": asdict(probe_platform()),
         "cpu_features": [],
         # `adopt --no-pth` writes the others.
-        "layers": has_layers or not (prefix / CONSTRAINTS_FILE).exists(),
+        "layers": has_layers(prefix) or not (prefix / CONSTRAINTS_FILE).exists(),
     }
 
 

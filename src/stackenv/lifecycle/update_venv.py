@@ -6,18 +6,22 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import Distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from stackenv.environments.added_files import find_site_packages
 from stackenv.environments.carried import renew_libraries
 from stackenv.environments.context import Context
 from stackenv.environments.install_failure import find_pinned
 from stackenv.environments.module_update import plan_environment_files, plan_kept_modulefile, see
-from stackenv.environments.own_packages import read_origin, read_own_packages, read_site_packages
+from stackenv.environments.own_packages import (
+    InstalledDistribution,
+    read_origin,
+    read_own_packages,
+    read_site_packages,
+)
+from stackenv.environments.package_folders import name_package_folders
 from stackenv.environments.places import plan_access
 from stackenv.environments.platform import list_needed_features
 from stackenv.environments.stack import Stack
@@ -105,8 +109,8 @@ def refuse_venv(target: Target, requirement: Requirement) -> None:
     name, full_name = requirement.name, record.full_name
     if record.packed:
         raise StackenvError(f"{full_name} is packed", f"stackenv unpack {full_name}")
-    site = os.path.relpath(find_site_packages(record.path, record.python), record.path)
-    unwritable = find_unwritable(target, ("bin", site, FOLDER))
+    sites = name_package_folders(Path(record.path))
+    unwritable = find_unwritable(target, ("bin", *sites, FOLDER))
     if unwritable:
         raise StackenvError(f"{unwritable} cannot be written by you", f"ls -ld {quote_word(unwritable)}")
     found = find_distributions(Path(record.path))
@@ -131,7 +135,7 @@ def refuse_pip(record: Record, environ: Mapping[str, str]) -> None:
         )
 
 
-def find_distributions(prefix: Path) -> dict[str, Distribution]:
+def find_distributions(prefix: Path) -> dict[str, InstalledDistribution]:
     """Return what is in the site-packages of `prefix`, by canonical name."""
     return {canonicalize_name(d.metadata["Name"]): d for d in read_site_packages(prefix)}
 
@@ -199,12 +203,11 @@ class VenvUpdate:
         fetch_wheels(self.record, self.prospect.changes, self.environ, self.wheels)
 
     def keep(self) -> None:
-        assert self.record.python
         found = find_distributions(Path(self.record.path))
         changed = [found.get(canonicalize_name(change.name)) for change in self.prospect.changes]
         touched = list_touched(self.record, filter(None, changed), self.wheels)
-        site = os.path.relpath(find_site_packages(self.record.path, self.record.python), self.record.path)
-        keep(Path(self.record.path), self.kept, touched or (site, "bin", "include"), lambda _: True)
+        sites = name_package_folders(Path(self.record.path))
+        keep(Path(self.record.path), self.kept, touched or (*sites, "bin", "include"), lambda _: True)
 
     def install(self) -> None:
         install_wheels(self.record, self.prospect.changes, self.environ, self.wheels)

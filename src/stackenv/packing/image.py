@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from stackenv.environments.package_folders import list_package_folders
 from stackenv.environments.packed import IMAGE
 from stackenv.errors import StackenvError
 from stackenv.packing.squashfs import opened_image
@@ -24,7 +25,7 @@ def describe_compilation(record: Record) -> tuple[str, ...]:
     Empty where there are none. An image cannot be added to later.
     """
     python = Path(record.path, "bin/python")
-    folders = [str(folder) for folder in Path(record.path).glob("lib/python3*")]
+    folders = [str(folder.parent) for folder in list_package_folders(Path(record.path))]
     if not python.exists() or not folders:
         return ()
     return (str(python), "-m", "compileall", "-q", "-q", "-j", "0", *folders)

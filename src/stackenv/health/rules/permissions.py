@@ -7,10 +7,14 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+<<<<<<< HEAD
 from stackenv.account.account import Account
 from stackenv.account.caches import list_own_caches
 from stackenv.conda.storage import list_package_caches
 from stackenv.configuration.caches import CACHE_VARIABLES
+=======
+from stackenv.environments.package_folders import list_package_folders
+>>>>>>> dc6ab8d (An environment's folders of packages are named by one function: clean, permissions, packing, update and export know lib64, and a stub that moves between the two leaves none behind)
 from stackenv.environments.places import RUN_FIRST
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
@@ -22,7 +26,7 @@ def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
     """Yield one finding for what others can write, and one for what belongs to somebody else."""
     prefix, modulefile = environment.prefix, environment.modulefile
     own = [modulefile, modulefile.parent, modulefile.parent.parent, *(prefix / name for name in RUN_FIRST)]
-    own += prefix.glob("lib/python3*/site-packages")
+    own += list_package_folders(prefix)
     present = [path for path in own if path.exists()]
     open_paths = {path: who for path in present if (who := who_writes(path, environment))}
     if open_paths:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from stackenv import RECORD_FILE
 from stackenv.account.account import Account
-from stackenv.environments.own_packages import LIBRARIES
+from stackenv.environments.package_folders import list_package_folders
 from stackenv.environments.python import probe_python
 from stackenv.environments.stack import BUILD_BACKENDS, find_module
 from stackenv.health.finding import Finding, Level
@@ -106,20 +106,11 @@ def list_project_folders(folder: Path | None, home: Path) -> Iterator[Path]:
             return
 
 
-def list_site_packages(prefix: Path) -> list[Path]:
-    """Return the folders of packages below `prefix`, each once: lib64 is often a link to lib."""
-    folders = (folder for lib in LIBRARIES for folder in prefix.glob(f"{lib}/python3.*/site-packages"))
-    found: dict[str, Path] = {}
-    for folder in folders:
-        found.setdefault(os.path.realpath(folder), folder)
-    return sorted(found.values())
-
-
 def read_own(prefix: Path) -> dict[str, Package]:
     """Return the packages in the environment itself, by name."""
     return {
         name: Package(name, version, str(folder))
-        for folder in list_site_packages(prefix)
+        for folder in list_package_folders(prefix)
         for name, version in read_packages(folder).items()
     }
 
@@ -141,12 +132,12 @@ def list_module_folders(environ: Mapping[str, str]) -> Iterator[Path]:
         yield Path(os.path.realpath(entry))
     # EasyBuild's sitecustomize.py takes the folder for the version of the Python that runs.
     for entry in filter(None, environ.get("EBPYTHONPREFIXES", "").split(":")):
-        yield from list_site_packages(Path(os.path.realpath(entry)))
+        yield from list_package_folders(Path(os.path.realpath(entry)))
 
 
 def describe_writers(prefix: Path) -> str:
     """Return who but this user can decide what the environment's Python runs; empty when nobody can."""
-    folders = (prefix.parent, prefix, prefix / "bin", *list_site_packages(prefix))
+    folders = (prefix.parent, prefix, prefix / "bin", *list_package_folders(prefix))
     for folder in folders:
         status = folder.stat()
         if status.st_uid not in (os.geteuid(), 0):
@@ -269,7 +260,7 @@ def name_tool(project: Path) -> str:
 
 def list_problems(prefix: Path, clashes: Iterable[Clash]) -> Iterator[str]:
     """Yield why what is installed in the environment cannot work with what it imports from the modules."""
-    folders = list_site_packages(prefix)
+    folders = list_package_folders(prefix)
     for clash in clashes:
         built, runs = (MINOR.search(f"{path}/") for path in (clash.theirs.location, str(folders[-1])))
         if built and runs and built.group(1) != runs.group(1):
