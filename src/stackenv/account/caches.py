@@ -15,8 +15,8 @@ from pathlib import Path
 
 from stackenv.configuration.caches import CACHE_HOME, CACHE_VARIABLES, list_cache_folders
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_own
 from stackenv.plain_files import read_file_text
+from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_own
 
 # The tool's own folder among the user's caches (for the sources see CACHE_VARIABLES); conda and Jupyter have
 # theirs elsewhere.

@@ -7,14 +7,11 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-<<<<<<< HEAD
 from stackenv.account.account import Account
 from stackenv.account.caches import list_own_caches
 from stackenv.conda.storage import list_package_caches
 from stackenv.configuration.caches import CACHE_VARIABLES
-=======
 from stackenv.environments.package_folders import list_package_folders
->>>>>>> dc6ab8d (An environment's folders of packages are named by one function: clean, permissions, packing, update and export know lib64, and a stub that moves between the two leaves none behind)
 from stackenv.environments.places import RUN_FIRST
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
