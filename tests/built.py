@@ -40,6 +40,15 @@ class BuiltModules:
     software: str
     miniconda: str = "Miniconda3/24.7.1-0"
     miniforge: str = "Miniforge3/24.7.1-2"
+    # What most tests load, and type; and its installation, where it is not with the others.
+    module: str = "Anaconda3/2024.02-1"
+    command: str = "conda"
+    elsewhere: str = ""
+
+    @property
+    def used(self) -> str:
+        """The installation of the module that most tests load."""
+        return self.elsewhere or f"{self.software}/{self.module}"
 
 
 def hash_sources() -> str:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tiers
 from built import BuiltModules, build_modules
-from copied_installations import copy_modules_that_ask_conda, install_modules_by_hand
+from copied_installations import choose_mamba, copy_modules_that_ask_conda, install_modules_by_hand
 
 # What a shell starts in the background ignores it, and so would all commands that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -36,13 +36,15 @@ def built_modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     """Return the modules of Anaconda3 (two versions), Miniconda3 and Miniforge3, built by EasyBuild.
 
     With the parameter `asked` they are as `conda.native_activation: false` has them; with `installed` those
-    of `stackenv site install`.
+    of `stackenv site install`; with `mamba` it is Miniforge3 and mamba that tests load and type.
     """
     built, kind = build_modules(), getattr(request, "param", "native")
     if kind == "native":
         return built
     if kind == "asked":
         return copy_modules_that_ask_conda(built, tmp_path_factory.mktemp("asked"))
+    if kind == "mamba":
+        return choose_mamba(built, tmp_path_factory)
     return install_modules_by_hand(built, tmp_path_factory.mktemp("installed"))
 
 

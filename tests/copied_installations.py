@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from built import LMOD, WORK, BuiltModules
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "stackenv"))
@@ -63,21 +65,44 @@ def install_modules_by_hand(built: BuiltModules, folder: Path) -> BuiltModules:
     """Have `stackenv site install` make the modules, of installations that no hook of EasyBuild has seen."""
     for source in Path(built.modulepath).glob("*/*.lua"):
         name = source.relative_to(built.modulepath).with_suffix("")
-        root, modulefile = folder / "software" / name, folder / "modules/all" / f"{name}.lua"
-        copy_bare_installation(Path(built.software, name), root)
-        done = subprocess.run(
-            [
-                *(COMMAND, "site", "install", "--name", name.parent.name, "--version", name.name),
-                *("--root", root, "--modulefile", modulefile, "--config", WORK / "built/site.yaml"),
-            ],
-            env={**os.environ, "LMOD_CMD": LMOD},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
+        copy_bare_installation(Path(built.software, name), folder / "software" / name)
+        install_by_hand(folder, name)
     return BuiltModules(str(folder / "modules/all"), str(folder / "software"))
+
+
+def install_by_hand(folder: Path, name: Path) -> None:
+    """Have `stackenv site install` make the module `name` below `folder`, of what is in `folder`/software."""
+    root, modulefile = folder / "software" / name, folder / "modules/all" / f"{name}.lua"
+    done = subprocess.run(
+        [
+            *(COMMAND, "site", "install", "--name", name.parent.name, "--version", name.name),
+            *("--root", root, "--modulefile", modulefile, "--config", WORK / "built/site.yaml"),
+        ],
+        env={**os.environ, "LMOD_CMD": LMOD},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+
+
+def choose_mamba(built: BuiltModules, factory: pytest.TempPathFactory) -> BuiltModules:
+    """Have tests load Miniforge3 and type mamba: the stand-in for one, or a real one.
+
+    That is where STACKENV_TEST_CONDA names the prefix of a conda that has bin/mamba. It is not written to:
+    the module is one of `stackenv site install`, for a copy.
+    """
+    mamba = replace(built, module=built.miniforge, command="mamba")
+    prefix = Path(os.environ.get("STACKENV_TEST_CONDA", "/nowhere"))
+    if not (prefix / "bin/mamba").exists():
+        return mamba
+    folder = factory.mktemp("mamba")
+    copy_installation(prefix, folder / "software" / built.miniforge)
+    install_by_hand(folder, Path(built.miniforge))
+    # Others beside it, which tests change to.
+    modulepath = f"{folder}/modules/all:{built.modulepath}"
+    return replace(mamba, modulepath=modulepath, elsewhere=f"{folder}/software/{built.miniforge}")
 
 
 def copy_bare_installation(source: Path, root: Path) -> None:

@@ -30,8 +30,9 @@ ALWAYS = ("bash", "tcsh", "fish")
 IN_TURN = ("zsh", "ksh", "mksh", "dash")
 PAIRS_OF_STACKS = (("eb4-pythonpath", "eb5-prefixes"), ("eb4-prefixes", "eb5-pythonpath"))
 # By the marker of a test: another kind of conda modules. They have conda asked at each `conda activate`
-# (`conda.native_activation: false`), or `stackenv site install` has made them, and no hook.
-KINDS = {"both_activations": "asked", "site_install": "installed"}
+# (`conda.native_activation: false`), or `stackenv site install` has made them, and no hook; or it is mamba
+# that is typed.
+KINDS = {"both_activations": "asked", "site_install": "installed", "with_mamba": "mamba"}
 SELECTING = ("each_value", "each_pair", "any_value")
 # Folders whose tests need nothing but the package and the shells of this machine.
 QUICK = ("configuration", "pure")

@@ -6,8 +6,9 @@ Called by the function `conda` of each shell, with the installation's own interp
 
 or, from csh, with COMMAND and its arguments in STACKENV_ARGUMENT_1 and so on. DIALECT is sh, csh or
 fish; OPTIONS a comma-separated list of `base` (the base's bin is on PATH while no environment is
-active), `hide` (~/.local is out of sight while one is) and `hide-modules` (so is what modules bring on
-PYTHONPATH), or `none`. Started without -S, it always asks conda.
+active), `hide` (~/.local is out of sight while one is), `hide-modules` (so is what modules bring on
+PYTHONPATH) and `mamba` (the words are as mamba takes them), or `none`. Started without -S, it always asks
+conda.
 
 A change of a file beside this one counts when activation.compiled has been deleted. The hook writes this
 one after the others, and then replaces activation.compiled: until then users have the old one whole.

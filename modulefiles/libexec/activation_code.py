@@ -103,6 +103,26 @@ def read_arguments():
     return arguments
 
 
+def translate(arguments):
+    """Return the words behind `mamba activate` or `mamba deactivate` as conda takes them.
+
+    mamba has options for the name and the path, which conda has not, and flags that change nothing here
+    (mamba-org/mamba, micromamba/src/shell.cpp and common_options.cpp).
+    """
+    words, named = [], False
+    for word in arguments:
+        name, equals, value = word.partition("=")
+        if named:
+            words.append(word)
+            named = False
+        elif name in ("-n", "--name", "-p", "--prefix"):
+            words += [value] * bool(equals)
+            named = not equals
+        elif word not in ("-q", "--quiet", "-v", "--verbose", "-y", "--yes"):
+            words.append(word)
+    return words + ["--name"] * named
+
+
 def level_of(environ):
     """Return how many environments are active (CONDA_SHLVL, 0 when unset or no number)."""
     text = environ.get("CONDA_SHLVL", "")
@@ -381,9 +401,12 @@ def main(built):
     dialect, options = sys.argv[1], sys.argv[2].split(",")
     command, *arguments = read_arguments()
     environ = dict(os.environ)
+    name = "mamba" if "mamba" in options else "conda"
     if command == "notice":
-        notice(environ, options, "to put the environment first: conda activate %(name)s")
+        notice(environ, options, "to put the environment first: " + name + " activate %(name)s")
         return
+    if name == "mamba":
+        arguments = translate(arguments)
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
     if command == "leave":

@@ -5,9 +5,9 @@ true` would stop it in them too. Asked here is what pip would find in its own fi
 (pip/_internal/configuration.py); only where that stops it is anything set. Imported by activation_code.py;
 run as
 
-    python -I stackenv_pip_guard.py OPTIONS CONDA [ARGUMENT...]
+    python -I stackenv_pip_guard.py OPTIONS COMMAND [ARGUMENT...]
 
-it starts `conda`, whose `run` and `env` have pip work in environments that are not active, away from
+it starts conda or mamba, whose `run` and `env` have pip work in environments that are not active, away from
 what would reach into an active one (put_aside.py; OPTIONS are those of activation.py).
 """
 
@@ -123,7 +123,7 @@ def main():
             os.environ[operation[1]] = operation[2]
         else:
             os.environ.pop(operation[1], None)
-    os.execv(sys.executable, [sys.executable, "-I"] + command)
+    os.execv(command[0], command)
 
 
 if __name__ == "__main__":

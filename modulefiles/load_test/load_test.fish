@@ -3,13 +3,16 @@
 function module; eval __LMOD__ fish (string escape -- $argv) | source -; end
 function check; printf %s $argv[1] > step; $argv[2..-1]; or exit 1; end
 function gone; if functions -q $argv[1]; echo "$argv[1] is still there" >&2; return 1; end; end
+set commands (string match -r '.+' -- conda __MAMBA__)
 env -0 > before
 check 'module load' module load __MODULE__
 if test -n __PYTHON__
-    check 'conda activate base' conda activate base
-    check 'python of the base' test (command -v python) = __PYTHON__
-    check "python -c ''" python -c ''
-    check 'conda deactivate' conda deactivate
+    for name in $commands
+        check "$name activate base" $name activate base
+        check 'python of the base' test (command -v python) = __PYTHON__
+        check "python -c ''" python -c ''
+        check "$name deactivate" $name deactivate
+    end
     check 'conda activate base, again' conda activate base
 end
 if test -n __COMMAND__
@@ -19,5 +22,7 @@ end
 check 'module unload' module unload __MODULE__
 env -0 > after
 if test -n __PYTHON__
-    check 'no conda after unload' gone conda
+    for name in $commands
+        check "no $name after unload" gone $name
+    end
 end

@@ -7,13 +7,16 @@ gone() {
     case "$(command -v "$1")" in "$1" | alias*) echo "$1 is still there" >&2; return 1 ;; esac
     return 0
 }
+mamba=__MAMBA__
 env -0 > before
 check 'module load' module load __MODULE__
 if [ -n __PYTHON__ ]; then
-    check 'conda activate base' conda activate base
-    check 'python of the base' test "$(command -v python)" = __PYTHON__
-    check "python -c ''" python -c ''
-    check 'conda deactivate' conda deactivate
+    for name in conda ${mamba:+"$mamba"}; do
+        check "$name activate base" "$name" activate base
+        check 'python of the base' test "$(command -v python)" = __PYTHON__
+        check "python -c ''" python -c ''
+        check "$name deactivate" "$name" deactivate
+    done
     check 'conda activate base, again' conda activate base
 fi
 if [ -n __COMMAND__ ]; then
@@ -23,5 +26,5 @@ fi
 check 'module unload' module unload __MODULE__
 env -0 > after
 if [ -n __PYTHON__ ]; then
-    check 'no conda after unload' gone conda
+    for name in conda ${mamba:+"$mamba"}; do check "no $name after unload" gone "$name"; done
 fi

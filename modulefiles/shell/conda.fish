@@ -1,14 +1,9 @@
 # The function `conda` of fish.
 function conda
-    # A module that was loaded after the activation may have come in front of the environment.
     switch "$argv[1]"
         case activate deactivate init install update upgrade remove uninstall 'shell.*'
         case '*'
-            if string match -q '*hide-modules*' -- __OPTIONS__; and test -n "$CONDA_PREFIX" -a -n "$PYTHONPATH"
-                if test "$PYTHONPATH" != "$STACKENV_PYTHONPATH_SEEN" -a "$CONDA_PREFIX" != "$STACKENV_CONDA_ENV"
-                    __PYTHON__ __FLAGS__ __ACTIVATION__ fish __OPTIONS__ notice
-                end
-            end
+            # include shell/late_modules.fish
     end
     switch "$argv[1]"
         case activate deactivate
@@ -35,10 +30,5 @@ function conda
             __PYTHON__ -I __CONDA__ $argv
             return
     end
-    status is-interactive
-    and set -lx STACKENV_PROMPT =
-    set -l __se_code (__PYTHON__ __FLAGS__ __ACTIVATION__ fish __OPTIONS__ $argv)
-    or return
-    string join \n -- $__se_code | source
-    return 0
+    # include shell/activation.fish
 end

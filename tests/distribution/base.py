@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from channel import Package, write_package
 from interpreter import Interpreter, run
@@ -15,6 +16,8 @@ HERE = Path(__file__).resolve().parent
 VENDORED = "conda_lock/_vendor/conda/"
 PREFIX_MARK = "@PREFIX@"
 CACHED = Package("cached-by-installer", "1.0")
+# Of Miniforge3 alone: the installers of the others take it out. The version that files/bin/mamba says.
+MAMBA = Package("mamba", "2.0.5")
 
 
 def stage_base(interpreter: Interpreter, scratch: Path) -> Path:
@@ -73,7 +76,8 @@ def write_commands(root: Path, interpreter: Interpreter) -> None:
     for name in ("python", "python3"):
         (root / "bin" / name).symlink_to(f"python{interpreter.minor}")
     (root / "condabin").mkdir()
-    (root / "condabin/conda").symlink_to("../bin/conda")
+    for name in ("conda", "mamba"):
+        (root / "condabin" / name).symlink_to(f"../bin/{name}")
     (root / "pyvenv.cfg").write_text(interpreter.environment_configuration())
 
 
@@ -82,10 +86,12 @@ def write_folders(root: Path, scratch: Path) -> None:
     profile = root / "etc/profile.d/conda.sh"
     profile.parent.mkdir(parents=True)
     profile.write_text((HERE / "files/preamble.sh").read_text() + (HERE / "files/conda.sh").read_text())
+    shutil.copy(HERE / "files/mamba.sh", profile.with_name("mamba.sh"))
     # The default solver, libmamba, is compiled and not on the package index.
     (root / ".condarc").write_text("solver: classic\n")
     for name, text in {
         "conda-meta/history": "",
+        f"conda-meta/{MAMBA.filename.replace('.tar.bz2', '.json')}": json.dumps(describe_installed(MAMBA)),
         "envs/.keep": "",
         "share/man/man1/conda-stand-in.1": ".TH conda-stand-in 1\n",
         "lib/pkgconfig/stand-in.pc": "Name: stand-in\nDescription: none\nVersion: 1\n",
@@ -94,6 +100,17 @@ def write_folders(root: Path, scratch: Path) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     write_package_cache(root / "pkgs", scratch)
+
+
+def describe_installed(package: Package) -> dict[str, Any]:
+    """Return conda's record of an installed package."""
+    return {
+        **package.index(),
+        "channel": "https://packages.invalid",
+        "files": [],
+        "fn": package.filename,
+        "url": f"https://packages.invalid/{package.subdir}/{package.filename}",
+    }
 
 
 def write_package_cache(cache: Path, scratch: Path) -> None:

@@ -44,9 +44,12 @@ DATA = """
     templates/libexec/conda-init
     templates/libexec/condarc.py
     templates/libexec/enter_namespace.py
+    templates/libexec/environment_words.sh
+    templates/libexec/guarded_start.sh
     templates/libexec/hide_modules.py
     templates/libexec/launch
     templates/libexec/layers.py
+    templates/libexec/mamba
     templates/libexec/mount_image
     templates/libexec/native_activation.py
     templates/libexec/packed
@@ -103,6 +106,15 @@ DATA = """
     templates/lua/visible_prefixes.lua
     templates/personal.lua.j2
     templates/pip/__main__.py
+    templates/shell/activation.csh
+    templates/shell/activation.fish
+    templates/shell/activation.sh
+    templates/shell/command_load.csh
+    templates/shell/command_load.fish
+    templates/shell/command_load.sh
+    templates/shell/command_unload.csh
+    templates/shell/command_unload.fish
+    templates/shell/command_unload.sh
     templates/shell/completions_load.bash
     templates/shell/completions_load.fish
     templates/shell/completions_load.zsh
@@ -119,17 +131,24 @@ DATA = """
     templates/shell/conda_environment_unload.fish
     templates/shell/conda_environment_unload.sh
     templates/shell/conda_export.sh
-    templates/shell/conda_load.csh
-    templates/shell/conda_load.fish
-    templates/shell/conda_load.sh
-    templates/shell/conda_unload.csh
-    templates/shell/conda_unload.fish
-    templates/shell/conda_unload.sh
     templates/shell/gone.csh
+    templates/shell/late_modules.csh
+    templates/shell/late_modules.fish
+    templates/shell/late_modules.sh
     templates/shell/launch.sh
     templates/shell/load_file.csh
     templates/shell/load_file.fish
     templates/shell/load_file.sh
+    templates/shell/mamba.csh
+    templates/shell/mamba.fish
+    templates/shell/mamba.sh
+    templates/shell/mamba_export.sh
+    templates/shell/mamba_load.csh
+    templates/shell/mamba_load.fish
+    templates/shell/mamba_load.sh
+    templates/shell/mamba_unload.csh
+    templates/shell/mamba_unload.fish
+    templates/shell/mamba_unload.sh
     templates/shell/personal_load.csh
     templates/shell/personal_load.fish
     templates/shell/personal_load.sh

@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 
 from stackenv.conda.installation import CondaInstallation
-from stackenv.conda.module import describe_conda_module, describe_installed_files
+from stackenv.conda.module import describe_conda_module, describe_installed_files, describe_mamba_values
 from stackenv.configuration.loader import load_configuration
 from stackenv.modulefile import InstalledFile
+from stackenv.modulefile.spec import Name
 from stackenv.modulefile.templates import fill_placeholders, open_templates, read_source
 from stackenv.modulefile.text import render_installed_file, render_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPLATES = CHECKOUT / "modulefiles"
 ROOT = "/software/Anaconda3/2024.02-1"
-INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT)
+INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", ROOT, mamba=2)
 SITE_CONFIGURATION = load_configuration(CHECKOUT / "site-config/default.yaml").conda
-COMMAND = describe_conda_module(INSTALLATION, SITE_CONFIGURATION).blocks["commands"][0]
+VALUES = describe_mamba_values(INSTALLATION, SITE_CONFIGURATION)
 
 # Those of libexec/packed, which is not of the installation, but of an environment.
 PACKED = {
@@ -41,14 +42,22 @@ PERSONAL = {
     "UNLOAD": "echo unload",
     "FUNCTION": "conda() { :; }",
 }
+# Those of the code that puts a command of the user's own aside, and brings it back.
+OWN = {
+    "NAME": Name("mamba"),
+    "PRIOR": Name("STACKENV_MAMBA_BEFORE"),
+    "OWN_ALIAS": Name("_STACKENV_MAMBA_ALIAS"),
+    "OWN_FUNCTION": Name("_STACKENV_MAMBA_FUNCTION"),
+}
 SH_SHELLS = ("bash", "zsh", "ksh", "mksh", "dash")
-# What is in another file is read with that; the last is for bash alone.
+# What is in other files is read with those; the last two are for bash alone.
+INCLUDED = ("remove_entry", "activation", "late_modules")
 NAMES = {
-    dialect: sorted(p.stem for p in (TEMPLATES / "shell").glob(f"*.{dialect}") if p.stem != "remove_entry")
+    dialect: sorted(p.stem for p in (TEMPLATES / "shell").glob(f"*.{dialect}") if p.stem not in INCLUDED)
     for dialect in ("sh", "csh", "fish")
 }
-POSIX_NAMES = [name for name in NAMES["sh"] if name != "conda_export"]
-PROGRAMS = ("conda", "conda-init", "launch", "mount_image", "packed", "pip", "pip_in_venv")
+POSIX_NAMES = [name for name in NAMES["sh"] if not name.endswith("_export")]
+PROGRAMS = ("conda", "conda-init", "launch", "mamba", "mount_image", "packed", "pip", "pip_in_venv")
 OWN_SCRIPTS = tuple(
     str(path.relative_to(CHECKOUT))
     for path in (*sorted((CHECKOUT / "tests").glob("*.sh")), CHECKOUT / ".ci/run")
@@ -68,7 +77,7 @@ def require(program: str) -> None:
 def fill(source: str, dialect: str) -> str:
     """Return the file `source` of the templates' folder with the values of a plain installation."""
     text = read_source(open_templates(None), source)
-    return fill_placeholders(text, {**COMMAND.values, **PACKED, **PERSONAL}, dialect)
+    return fill_placeholders(text, {**VALUES, **PACKED, **PERSONAL, **OWN}, dialect)
 
 
 def complaints(command: list[str], text: str, tmp_path: Path) -> str:
@@ -90,8 +99,9 @@ def test_the_sh_functions_please_shellcheck(name: str, dialect: str, tmp_path: P
     assert complaints(shellcheck(dialect), fill(f"shell/{name}.sh", "sh"), tmp_path) == ""
 
 
-def test_what_is_for_bash_alone_pleases_shellcheck(tmp_path: Path) -> None:
-    assert complaints(shellcheck("bash"), fill("shell/conda_export.sh", "sh"), tmp_path) == ""
+@pytest.mark.parametrize("name", ["conda", "mamba"])
+def test_what_is_for_bash_alone_pleases_shellcheck(name: str, tmp_path: Path) -> None:
+    assert complaints(shellcheck("bash"), fill(f"shell/{name}_export.sh", "sh"), tmp_path) == ""
 
 
 @pytest.mark.parametrize("dialect", ["sh", "dash"])
@@ -153,7 +163,7 @@ OF_STACKENV = {
 @pytest.mark.parametrize("name", OF_STACKENV)
 def test_a_file_of_stackenv_itself_is_right_to_its_shell(name: str, tmp_path: Path) -> None:
     values = {"LMOD": "/lmod", "SHELL": "bash", "MODULE": "a/1", "PYTHON": "/p", "COMMAND": "/c"}
-    values |= {"ENV": "/env", "BIN": "/b", "FILE": "/f", "FOLDER": "/d"}
+    values |= {"ENV": "/env", "BIN": "/b", "FILE": "/f", "FOLDER": "/d", "MAMBA": "mamba"}
     dialect = {"bash": "sh", "zsh": "sh"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
     text = fill_placeholders((TEMPLATES / name).read_text(encoding="utf-8"), values, dialect)
     assert complaints(OF_STACKENV[name], text, tmp_path) == ""
@@ -177,7 +187,12 @@ def test_a_broken_file_would_be_found(shell: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["shell/conda.sh", "shell/conda.fish", "shell/unload.sh", "shell/unload.fish"]
+    "name",
+    [
+        f"shell/{name}.{dialect}"
+        for name in ("conda", "mamba", "activation", "late_modules", "unload", "mamba_unload")
+        for dialect in ("sh", "fish")
+    ],
 )
 def test_no_line_of_code_is_taken_for_a_comment(name: str) -> None:
     # What Lmod writes goes without the lines that begin with #; none may lie in a text of several lines.
@@ -204,7 +219,8 @@ def test_the_modulefile_says_nothing_in_csh_that_needs_two_lines() -> None:
     # An `execute` is one line to csh, and an alias loses its quotes there.
     text = render_module(describe_conda_module(INSTALLATION, SITE_CONFIGURATION))
     csh = re.findall(r"\bcsh = (?!true)(.*)", text)
-    assert len([code for code in csh if ".csh" in code]) == 2
+    # The two commands, and the two files of the unload.
+    assert len([code for code in csh if ".csh" in code]) == 4
     assert all(code.startswith('"') and "\\n" not in code for code in csh)
 
 

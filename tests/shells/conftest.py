@@ -27,7 +27,9 @@ def stack(built_modules, tmp_path: Path) -> Stack:
     for name in ("one", "two", "three"):
         make_environment(environments / name, f"STACKENV_TEST_{name.upper()}")
     make_environment(environments / "unset-reader", script=': "$NOT_SET_AT_ALL"; false')
-    return Stack(built_modules.modulepath, built_modules.software, home, built_modules.miniconda)
+    built = built_modules
+    places = built.modulepath, built.software, home
+    return Stack(*places, built.miniconda, built.module, built.command, built.used)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from pathlib import Path
 # The names that conda's own hook, and ours, could leave behind; dash cannot list its functions.
 FUNCTION_NAMES = (
     "conda __conda_activate __conda_deactivate __conda_reactivate __conda_exe __conda_hashr "
-    "__add_sys_prefix_to_path __stackenv_conda __stackenv_prompt"
+    "__add_sys_prefix_to_path __stackenv_conda __stackenv_prompt "
+    "mamba __mamba_exe __mamba_hashr __mamba_xctivate __mamba_wrap"
 )
 
 

@@ -32,12 +32,26 @@ def make_environment(prefix: Path, variable: str = "", script: str = "") -> Path
 
 @dataclass(frozen=True)
 class Stack:
-    """The built modules, and a home of this test's own with the environments one, two, three."""
+    """The built modules, and a home of this test's own with the environments one, two, three.
+
+    `command` is what is typed where `module` is loaded: conda, or mamba; its installation is `used`.
+    """
 
     modulepath: str
     software: str
     home: Path
     miniconda: str
+    module: str
+    command: str
+    used: str
+
+    @property
+    def load(self) -> str:
+        return f"module load {self.module}"
+
+    @property
+    def unload(self) -> str:
+        return f"module unload {self.module.partition('/')[0]}"
 
     @property
     def environments(self) -> Path:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from session import Result, Session, differences
 
-pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations, pytest.mark.site_install]
-
-LOAD = "module load Anaconda3/2024.02-1"
-UNLOAD = "module unload Anaconda3"
+pytestmark = [
+    pytest.mark.some_shells,
+    pytest.mark.both_activations,
+    pytest.mark.site_install,
+    pytest.mark.with_mamba,
+]
 
 
 def bin_of(stack, name: str) -> str:
@@ -23,12 +25,19 @@ def assert_no_trace(result: Result, first: str = "before", last: str = "after") 
 
 @pytest.mark.all_shells
 def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> None:
-    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    result = (
+        session.snapshot("before")
+        .check(stack.load)
+        .snapshot("loaded")
+        .check(stack.unload)
+        .snapshot("after")
+        .run()
+    )
     assert_no_trace(result)
     loaded = result.snapshots["loaded"]
     assert loaded.environment["CONDA_ENVS_PATH"] == str(stack.environments)
     assert loaded.environment["CONDA_PKGS_DIRS"] == str(stack.home / "conda/pkgs")
-    root = stack.root("2024.02-1")
+    root = stack.used
     assert loaded.path[:4] == [
         f"{root}/libexec/stackenv/condabin",
         f"{root}/condabin",
@@ -41,12 +50,12 @@ def test_load_sets_up_and_unload_leaves_no_trace(session: Session, stack) -> Non
 @pytest.mark.all_shells
 def test_activation_replaces_the_base_and_deactivation_brings_it_back(session, stack) -> None:
     result = (
-        session.check(LOAD)
+        session.check(stack.load)
         .snapshot("loaded")
-        .check("conda activate one")
+        .check(f"{stack.command} activate one")
         .do("python", "command -v python" if session.dialect.family != "csh" else "which python")
         .snapshot("one")
-        .check("conda deactivate")
+        .check(f"{stack.command} deactivate")
         .snapshot("left")
         .run()
     )
@@ -60,11 +69,11 @@ def test_activation_replaces_the_base_and_deactivation_brings_it_back(session, s
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_unload_leaves_every_environment(session: Session, count: int) -> None:
-    session.snapshot("before").check(LOAD)
+def test_unload_leaves_every_environment(session: Session, count: int, stack) -> None:
+    session.snapshot("before").check(stack.load)
     for name in ["one", "two", "three"][:count]:
-        session.check(f"conda activate {'--stack ' if name == 'two' else ''}{name}")
-    result = session.snapshot("active").check(UNLOAD).snapshot("after").run()
+        session.check(f"{stack.command} activate {'--stack ' if name == 'two' else ''}{name}")
+    result = session.snapshot("active").check(stack.unload).snapshot("after").run()
     assert_no_trace(result)
     assert result.snapshots["active"].environment.get("CONDA_SHLVL") == (str(count) if count else None)
     assert result.statuses == [0] * (count + 2)
@@ -74,12 +83,14 @@ def test_unload_leaves_every_environment(session: Session, count: int) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_reload_keeps_every_level_and_each_deactivates(session: Session, count: int, stack) -> None:
     names = ["one", "two", "three"][:count]
-    session.check(LOAD)
+    session.check(stack.load)
     for level, name in enumerate(names):
-        session.snapshot(f"level{level}").check(f"conda activate {'--stack ' if name == 'two' else ''}{name}")
-    session.snapshot("active").check(LOAD).snapshot("reloaded").do("python")
+        session.snapshot(f"level{level}").check(
+            f"{stack.command} activate {'--stack ' if name == 'two' else ''}{name}"
+        )
+    session.snapshot("active").check(stack.load).snapshot("reloaded").do("python")
     for level in reversed(range(count)):
-        session.check("conda deactivate").snapshot(f"back{level}")
+        session.check(f"{stack.command} deactivate").snapshot(f"back{level}")
     result = session.run()
     shots = result.snapshots
     assert result.stderr == ""
@@ -94,13 +105,13 @@ def test_a_reload_follows_a_changed_scratch(session: Session, stack) -> None:
     result = (
         session.export("STACKENV_TEST_PLACE", str(first))
         .snapshot("before")
-        .check(LOAD)
+        .check(stack.load)
         .snapshot("first")
         .export("STACKENV_TEST_PLACE", str(second))
-        .check(f"conda activate {session.dialect.quote(str(stack.environments / 'one'))}")
-        .check(LOAD)
+        .check(f"{stack.command} activate {session.dialect.quote(str(stack.environments / 'one'))}")
+        .check(stack.load)
         .snapshot("second")
-        .check(UNLOAD)
+        .check(stack.unload)
         .export("STACKENV_TEST_PLACE", str(first))
         .snapshot("after")
         .run()
@@ -115,8 +126,8 @@ def test_a_reload_follows_a_changed_scratch(session: Session, stack) -> None:
 def test_a_swap_to_another_version_leaves_the_first_ones_environments(session, stack) -> None:
     result = (
         session.snapshot("before")
-        .check(LOAD, "conda activate one", "conda activate --stack two")
-        .check("module swap Anaconda3/2024.02-1 Anaconda3/2023.09-0")
+        .check(stack.load, f"{stack.command} activate one", f"{stack.command} activate --stack two")
+        .check(f"module swap {stack.module} Anaconda3/2023.09-0")
         .snapshot("swapped")
         .check("conda activate one")
         .do("python")
@@ -128,14 +139,14 @@ def test_a_swap_to_another_version_leaves_the_first_ones_environments(session, s
     swapped = result.snapshots["swapped"].environment
     assert swapped["CONDA_EXE"] == f"{stack.root('2023.09-0')}/bin/conda"
     assert "CONDA_PREFIX" not in swapped and "CONDA_SHLVL" not in swapped
-    assert stack.root("2024.02-1") not in swapped["PATH"]
+    assert stack.used not in swapped["PATH"]
     assert "python of one" in result.stdout
 
 
 def test_loading_another_version_swaps(session: Session, stack) -> None:
     result = (
         session.snapshot("before")
-        .check(LOAD, "conda activate one", "module load Anaconda3/2023.09-0")
+        .check(stack.load, f"{stack.command} activate one", "module load Anaconda3/2023.09-0")
         .snapshot("swapped")
         .check("module unload Anaconda3")
         .snapshot("after")
@@ -148,7 +159,7 @@ def test_loading_another_version_swaps(session: Session, stack) -> None:
 def test_loading_another_distribution_swaps(session: Session, stack) -> None:
     result = (
         session.snapshot("before")
-        .check(LOAD, "conda activate one", f"module load {stack.miniconda}")
+        .check(stack.load, f"{stack.command} activate one", f"module load {stack.miniconda}")
         .snapshot("swapped")
         .check("conda activate two")
         .do("python")
@@ -157,22 +168,27 @@ def test_loading_another_distribution_swaps(session: Session, stack) -> None:
         .run()
     )
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
-    assert "Anaconda3" not in result.snapshots["swapped"].environment["PATH"]
+    assert stack.used not in result.snapshots["swapped"].environment["PATH"]
     assert "python of two" in result.stdout
 
 
-def test_save_purge_restore(session: Session) -> None:
+def test_save_purge_restore(session: Session, stack) -> None:
     collection = f"cycle-{session.dialect.name}"
     result = (
         session.snapshot("before")
-        .check(LOAD, f"module save {collection}", "conda activate one", "conda activate two")
+        .check(
+            stack.load,
+            f"module save {collection}",
+            f"{stack.command} activate one",
+            f"{stack.command} activate two",
+        )
         .check("module purge")
         .snapshot("purged")
         .check(f"module restore {collection}")
         .snapshot("restored")
-        .check("conda activate one")
+        .check(f"{stack.command} activate one")
         .do("python")
-        .check(UNLOAD)
+        .check(stack.unload)
         .snapshot("after")
         .run()
     )
@@ -183,28 +199,28 @@ def test_save_purge_restore(session: Session) -> None:
     assert "python of one" in result.stdout
 
 
-def test_restore_over_a_loaded_module_with_an_environment(session: Session) -> None:
+def test_restore_over_a_loaded_module_with_an_environment(session: Session, stack) -> None:
     collection = f"over-{session.dialect.name}"
     result = (
-        session.check(LOAD, f"module save {collection}", "conda activate one")
+        session.check(stack.load, f"module save {collection}", f"{stack.command} activate one")
         .check(f"module restore {collection}")
         .do("python")
-        .check("conda deactivate", UNLOAD)
+        .check(f"{stack.command} deactivate", stack.unload)
         .run()
     )
     assert "python of one" in result.stdout, result.stderr
     assert result.statuses == [0] * 6
 
 
-def test_the_shell_is_as_strict_as_before(session: Session) -> None:
+def test_the_shell_is_as_strict_as_before(session: Session, stack) -> None:
     if session.dialect.family != "sh":
         pytest.skip("csh and fish have no set -eu")
     session.strict = True
     result = (
         session.snapshot("before")
-        .do(LOAD, "conda activate unset-reader", "python", "conda deactivate")
-        .check("conda activate no-such-environment")
-        .do("case $- in *e*u*|*u*e*) echo still strict;; esac", UNLOAD)
+        .do(stack.load, f"{stack.command} activate unset-reader", "python", f"{stack.command} deactivate")
+        .check(f"{stack.command} activate no-such-environment")
+        .do("case $- in *e*u*|*u*e*) echo still strict;; esac", stack.unload)
         .snapshot("after")
         .do("echo the end")
         .run()
@@ -214,11 +230,11 @@ def test_the_shell_is_as_strict_as_before(session: Session) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_an_error_is_condas_own_and_changes_nothing(session: Session) -> None:
+def test_an_error_is_condas_own_and_changes_nothing(session: Session, stack) -> None:
     result = (
-        session.check(LOAD, "conda activate one")
+        session.check(stack.load, f"{stack.command} activate one")
         .snapshot("one")
-        .check("conda activate no-such-environment")
+        .check(f"{stack.command} activate no-such-environment")
         .snapshot("still")
         .run()
     )

@@ -13,6 +13,9 @@ from stackenv.errors import InstallationError, UsageError, quote_word
 # What a shell, a list variable or Lmod's own quoting of aliases would split or expand. Lmod writes
 # an alias of csh between single quotes without escaping (shells/Csh.lua, 8.6.19).
 FORBIDDEN_IN_ROOT = "'\"`$\\!:*?[]{}~;&|<>()#"
+MAMBA_RECORD = re.compile(r"mamba-(\d+)\.[^-]*-[^-]+\.json", re.ASCII)
+# mamba 1 is a program of Python around conda, mamba 2 one of its own (mamba-org/mamba).
+KNOWN_MAMBAS = {1, 2}
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,14 @@ class CondaInstallation:
         What users type behind `module load`: Anaconda3/2024.02-1.
     root
         The installation's prefix, an absolute path, as the module is to spell it.
+    mamba
+        The major version of its mamba; 0 where it has none, or one that is not known.
     """
 
     name: str
     module: str
     root: str
+    mamba: int = 0
 
 
 def check_root(root: str) -> str:
@@ -94,4 +100,20 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
                 f"{root} is no conda installation that can be used: {path} cannot be executed",
                 f"ls -l {quote_word(path)}",
             )
-    return CondaInstallation(name, module, root)
+    return CondaInstallation(name, module, root, find_mamba(root))
+
+
+def find_mamba(root: str) -> int:
+    """Return the major version of the mamba in the installation at `root`; 0 for none that is known.
+
+    By conda's record of the package; a program without one may be anything.
+    """
+    program = Path(root, "bin/mamba")
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        return 0
+    majors = {
+        int(found[1])
+        for record in Path(root, "conda-meta").glob("mamba-*.json")
+        if (found := MAMBA_RECORD.fullmatch(record.name))
+    }
+    return majors.pop() if len(majors) == 1 and majors <= KNOWN_MAMBAS else 0

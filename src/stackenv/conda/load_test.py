@@ -1,8 +1,9 @@
 """The load test of a modulefile: EasyBuild never loads the final one, so this does, in real shells.
 
-The text is written to a temporary MODULEPATH and loaded with a temporary HOME; the base is activated,
-its python runs, and after the unload the environment is what it was, or what Lmod makes of it for any
-module: Lmod writes each path variable that it touches without duplicates, empty entries and double slashes.
+The text is written to a temporary MODULEPATH and loaded with a temporary HOME; the base is activated, by
+conda and by a mamba that the module has, its python runs, and after the unload the environment is what it
+was, or what Lmod makes of it for any module: Lmod writes each path variable that it touches without
+duplicates, empty entries and double slashes.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ EMPTY_MODULE = "stackenv-load-test/empty"
 # Prepended to a path variable and taken away again, it shows how Lmod writes the rest.
 NO_FOLDER = "/stackenv-load-test"
 # The placeholders of the scripts for what is tried.
-PROGRAMS = ("PYTHON", "COMMAND")
+PROGRAMS = ("PYTHON", "MAMBA", "COMMAND")
 # Lmod's own books, and what a shell keeps of its last command.
 NOT_A_TRACE = ("_ModuleTable", "__LMOD_", "LMOD_", "_LMFILES_")
 NOT_A_TRACE_NAMES = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LOADEDMODULES", "MODULEPATH"})
@@ -78,7 +79,7 @@ def run_load_test(
     """Load the modulefile `text` in each installed shell of the site configuration; return how it went.
 
     `module` is its name, `root` the installation that it leads to, and `programs` what is tried of that, by
-    the placeholder of the scripts: PYTHON, of a conda's base, or COMMAND.
+    the placeholder of the scripts: PYTHON, of a conda's base, and MAMBA, or COMMAND.
 
     A shell in which even an empty module does not load is broken on this host: that is a warning,
     except for bash.

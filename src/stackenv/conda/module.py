@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from stackenv import STACKENV_UUID
 from stackenv.conda.installation import CondaInstallation
 from stackenv.conda.python_files import NOT_GUARDED, describe_hiding
@@ -12,7 +14,9 @@ from stackenv.modulefile import (
     DeactivateMissingConda,
     Family,
     InstalledFile,
+    MambaHook,
     ModuleSpec,
+    Operation,
     PrependPath,
     SavePriorConda,
     SetEnv,
@@ -26,10 +30,10 @@ from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 
 LIBEXEC = "libexec/stackenv"
 
-NO_FUNCTION = "this shell has no conda function; put `module load {module}` in this script"
+NO_FUNCTION = "this shell has no {command} function; put `module load {module}` in this script"
 INIT_REFUSED = (
-    "`conda init` is not needed here and would change your start-up files for every login and job: "
-    "`module load {module}` gives `conda`, with `conda activate`, in every shell and script"
+    "`{init}` is not needed here and would change your start-up files for every login and job: "
+    "`module load {module}` gives `{command}`, with `{command} activate`, in every shell and script"
 )
 NOTICE_PYTHONPATH = (
     "{name}: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an "
@@ -48,7 +52,13 @@ NOTICE_NO_PLACE = (
     "where conda puts them by itself, the folder .conda in your home"
 )
 ROOT_GONE = "{root} is gone: its environments were left without their own scripts; a new shell is clean"
-OWN_NAME = "{name}: conda is the command of the module until it is unloaded, not your own alias or function"
+OWN_NAME = (
+    "{name}: {command} is the command of the module until it is unloaded, not your own alias or function"
+)
+MAMBA_GONE = (
+    "{root}/bin/mamba cannot be run any more; use conda instead, which takes the same words, and tell your "
+    "site's support"
+)
 HELP = """\
 {module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
 
@@ -59,11 +69,12 @@ HELP = """\
 In a job script: `module load {module}`, then `conda activate myenv`.
 Unloading the module leaves every environment and undoes everything.
 """
+HELP_MAMBA = "`mamba` takes the same words, and finds packages faster.\n"
 
 
 def describe_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:
     """Return what the placeholders of the shell files stand for, unquoted."""
-    root = installation.root
+    root, module = installation.root, installation.module
     options = [
         *(["base"] if settings.base_on_path else []),
         *(["hide"] if settings.user_site == "hide" else []),
@@ -81,11 +92,47 @@ def describe_values(installation: CondaInstallation, settings: CondaSettings) ->
         "FLAGS": "-ISB" if settings.native_activation else "-I",
         "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
-        "NO_FUNCTION": NO_FUNCTION.format(module=installation.module),
-        "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name),
+        "COMMAND": "conda",
+        "NO_FUNCTION": NO_FUNCTION.format(command="conda", module=module),
+        "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name, command="conda"),
         "INIT_POLICY": settings.init,
-        "INIT_MESSAGE": INIT_REFUSED.format(module=installation.module),
+        "INIT_MESSAGE": INIT_REFUSED.format(command="conda", init="conda init", module=module),
+        # A process without the function cannot know that nothing of conda's own is needed.
+        "INIT_REFUSAL": NO_FUNCTION.format(command="conda", module=module),
     }
+
+
+def describe_mamba_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:
+    """Return what the placeholders of the files of the command `mamba` stand for, unquoted."""
+    values, root, module = describe_values(installation, settings), installation.root, installation.module
+    init = INIT_REFUSED.format(command="mamba", init="mamba shell init", module=module)
+    return values | {
+        "COMMAND": "mamba",
+        "RUN": f"{root}/{LIBEXEC}/condabin/mamba",
+        "MAMBA": f"{root}/bin/mamba",
+        "MAMBA_MAJOR": str(installation.mamba),
+        "MAMBA_GONE": MAMBA_GONE.format(root=root),
+        # Its `activate` takes other words than conda's.
+        "OPTIONS": f"{values['OPTIONS']},mamba",
+        "NO_FUNCTION": NO_FUNCTION.format(command="mamba", module=module),
+        "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name, command="mamba"),
+        "INIT_MESSAGE": init,
+        "INIT_REFUSAL": init,
+    }
+
+
+def describe_commands(installation: CondaInstallation, settings: CondaSettings) -> tuple[Operation, ...]:
+    """Return what defines the command `conda`, and `mamba` where there is one that is known."""
+    folder, export = f"{installation.root}/{LIBEXEC}", settings.export_function
+    conda = ShellCommand("conda", describe_values(installation, settings), f"{folder}/conda.csh", export)
+    if not installation.mamba:
+        return (conda,)
+    values = describe_mamba_values(installation, settings)
+    return (
+        conda,
+        MambaHook(values, f"{folder}/mamba_unload.csh"),
+        ShellCommand("mamba", values, f"{folder}/mamba.csh", export),
+    )
 
 
 def describe_notices(installation: CondaInstallation, settings: CondaSettings) -> TerminalNotices:
@@ -106,7 +153,7 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
     return ModuleSpec(
         template="conda.lua.j2",
         facts={"root": root},
-        help_text=HELP.format(module=installation.module),
+        help_text=HELP.format(module=installation.module) + (HELP_MAMBA if installation.mamba else ""),
         blocks={
             "family": (
                 Family("conda"),
@@ -123,13 +170,22 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
                 SetEnv("CONDA_EXE", values["CONDA"]),
                 SetEnv("CONDA_PYTHON_EXE", values["PYTHON"]),
             ),
-            "commands": (ShellCommand(values, f"{root}/{LIBEXEC}/conda.csh", settings.export_function),),
+            "commands": describe_commands(installation, settings),
             "notices": (describe_notices(installation, settings),),
             "unload": (
                 DeactivateMissingConda(ROOT_GONE.format(root=root)),
                 UnloadCode(values, f"{root}/{LIBEXEC}/unload.csh"),
             ),
         },
+    )
+
+
+def describe_mamba_files(folder: str, values: Mapping[str, str]) -> tuple[InstalledFile, ...]:
+    """Return the files of the command `mamba` in stackenv's `folder` of the installation."""
+    return (
+        InstalledFile(f"{folder}/condabin/mamba", "libexec/mamba", values=values, executable=True),
+        InstalledFile(f"{folder}/mamba.csh", "shell/mamba.csh", dialect="csh", values=values),
+        InstalledFile(f"{folder}/mamba_unload.csh", "shell/mamba_unload.csh", dialect="csh", values=values),
     )
 
 
@@ -147,6 +203,10 @@ def describe_installed_files(
     }
     return (
         *(InstalledFile(p, s, values=values, executable=True) for p, s in programs.items()),
+        *(
+            describe_mamba_files(here, describe_mamba_values(installation, settings))
+            * bool(installation.mamba)
+        ),
         InstalledFile(f"{here}/conda.csh", "shell/conda.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/unload.csh", "shell/unload.csh", dialect="csh", values=values),
         InstalledFile(f"{here}/stackenv_activation_code.py", "libexec/activation_code.py"),

@@ -18,7 +18,7 @@ from stackenv.modulefile import operations as op
 from stackenv.modulefile import personal_operations as personal
 from stackenv.modulefile.dialect import quote_sh
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.modulefile.spec import Source
+from stackenv.modulefile.spec import Name, Source
 from stackenv.modulefile.templates import render_source
 
 # csh evaluates what Lmod prints in a command substitution, where words that look like patterns of
@@ -28,6 +28,8 @@ UNSAFE_IN_NOTICE = re.compile(r"['\"`!*?\[\]{}\\$~\n]")
 SHELLS = ("sh", "csh", "fish")
 # csh has no function, and evaluates no more than a line.
 IN_MODULE = ("sh", "fish")
+# Where a function of the user's own is kept; csh has none, and no name for it.
+OWN_FUNCTION = {"sh": "_STACKENV_{1}_FUNCTION", "csh": "none", "fish": "__stackenv_{0}_before"}
 # The name of a function, and what it gets.
 Call = tuple[Any, ...]
 
@@ -88,23 +90,45 @@ def call_completions(operation: op.Completions) -> Iterator[Call]:
 def call_shell_command(operation: op.ShellCommand) -> Iterator[Call]:
     # Not by Lmod's set_shell_function: with a user's alias of this name the shell would define another
     # function, or nothing (bash(1), "ALIASES"); and in eval, which is read when the alias is gone.
-    values = operation.values
-    load: dict[str, Source] = {}
+    name, values = operation.name, operation.values
+    load, unload = {}, {}
     for dialect in SHELLS:
         function = f'source "{operation.csh_file}"'
-        defines = "conda" if dialect == "sh" else ""
-        code = function if dialect == "csh" else Source(f"shell/conda.{dialect}", values, defines)
+        defines = name if dialect == "sh" else ""
+        code = function if dialect == "csh" else Source(f"shell/{name}.{dialect}", values, defines)
+        own = {
+            "NAME": Name(name),
+            "PRIOR": Name(f"STACKENV_{name.upper()}_BEFORE"),
+            "OWN_ALIAS": Name(f"_STACKENV_{name.upper()}_ALIAS"),
+            "OWN_FUNCTION": Name(OWN_FUNCTION[dialect].format(name, name.upper())),
+        }
         message = check_notice(values["OWN_NAME_MESSAGE"])
-        load[dialect] = Source(f"shell/conda_load.{dialect}", {"FUNCTION": code, "OWN_NAME_MESSAGE": message})
+        load[dialect] = Source(
+            f"shell/command_load.{dialect}", {**own, "FUNCTION": code, "OWN_NAME_MESSAGE": message}
+        )
+        unload[dialect] = Source(f"shell/command_unload.{dialect}", own)
     yield "run_in_shell", "load", load
-    yield "run_in_shell", "unload", {d: Source(f"shell/conda_unload.{d}") for d in SHELLS}
+    yield "run_in_shell", "unload", unload
     if operation.export:
-        yield "run_in_shell", "load", {"bash": Source("shell/conda_export.sh")}
+        yield "run_in_shell", "load", {"bash": Source(f"shell/{name}_export.sh")}
+
+
+def call_mamba_hook(operation: op.MambaHook) -> Iterator[Call]:
+    values = operation.values
+    yield "run_in_shell", "load", {d: Source(f"shell/mamba_load.{d}", values) for d in SHELLS}
+    code: dict[str, str | Source] = {d: Source(f"shell/mamba_unload.{d}", values) for d in IN_MODULE}
+    code["csh"] = source_if_readable(operation.csh_file)
+    yield "run_in_shell", "unload", code
+
+
+def source_if_readable(file: str) -> str:
+    """Return the line of csh that sources `file`, which goes with the installation."""
+    return f'if ( -r "{file}" ) source "{file}"'
 
 
 def call_unload_code(operation: op.UnloadCode) -> Iterator[Call]:
     code: dict[str, str | Source] = {d: Source(f"shell/unload.{d}", operation.values) for d in ("sh", "fish")}
-    code["csh"] = f'if ( -r "{operation.csh_file}" ) source "{operation.csh_file}"'
+    code["csh"] = source_if_readable(operation.csh_file)
     yield "run_in_shell", "unload", code
     yield "unset_without_shell", "STACKENV_CONDA_BEFORE"
 
@@ -173,6 +197,7 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     ],
     op.StoragePlaces: call_storage,
     op.ShellCommand: call_shell_command,
+    op.MambaHook: call_mamba_hook,
     op.TerminalNotices: call_notices,
     op.UnloadCode: call_unload_code,
     op.ManPages: call("man_pages", "folder"),

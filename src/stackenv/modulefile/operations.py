@@ -97,15 +97,27 @@ class SavePriorConda:
 
 @dataclass(frozen=True)
 class ShellCommand:
-    """Define the command `conda`: a function in sh-like shells and fish, an alias in csh.
+    """Define the command `name`, conda or mamba: a function in sh-like shells and fish, an alias in csh.
 
     `values` are what the placeholders of the shell files stand for, unquoted. csh sources the installed
     file `csh_file`. With `export` the children of a bash have the function too.
     """
 
+    name: str
     values: Mapping[str, str]
     csh_file: str
     export: bool
+
+
+@dataclass(frozen=True)
+class MambaHook:
+    """Undo at the unload what mamba's own hook has done to the shell after the load, and not before it.
+
+    `values` are as in `ShellCommand`; csh sources the installed file `csh_file` at the unload.
+    """
+
+    values: Mapping[str, str]
+    csh_file: str
 
 
 @dataclass(frozen=True)
@@ -203,6 +215,7 @@ Operation = Union[
     StoragePlaces,
     SavePriorConda,
     ShellCommand,
+    MambaHook,
     UnloadCode,
     TerminalNotices,
     ManPages,

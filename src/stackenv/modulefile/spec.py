@@ -47,6 +47,10 @@ class Source:
         return self.name.rpartition(".")[2]
 
 
+class Name(str):
+    """The name of a command or a variable: as a value of a placeholder it goes in as it is."""
+
+
 Value = Union[str, Source]
 
 

@@ -12,8 +12,8 @@ from typing import Callable
 import jinja2
 
 from stackenv.errors import StackenvError
-from stackenv.modulefile.dialect import quote_csh, quote_fish, quote_sh
-from stackenv.modulefile.spec import SHIPPED, Source, Value
+from stackenv.modulefile.dialect import check_name, quote_csh, quote_fish, quote_sh
+from stackenv.modulefile.spec import SHIPPED, Name, Source, Value
 
 PLACEHOLDER = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 QUOTERS: Mapping[str, Callable[[str], str]] = {
@@ -23,7 +23,7 @@ QUOTERS: Mapping[str, Callable[[str], str]] = {
     "python": repr,
 }
 # A comment to its own language: what it stands for is once in the folder, and in several files.
-INCLUDE = re.compile(r"^( *)# include (shell/\S+)\n", re.MULTILINE)
+INCLUDE = re.compile(r"^( *)# include ((?:shell|libexec)/\S+)\n", re.MULTILINE)
 WORD = re.compile(r"\w+")
 
 
@@ -61,6 +61,8 @@ def fill_placeholders(
         value = values.get(match.group(1))
         if value is None:
             return match.group(0)
+        if isinstance(value, Name):
+            return check_name(value)
         if isinstance(value, Source):
             assert templates is not None
             value = render_source(value, templates)

@@ -138,7 +138,8 @@ class CondaSoftware(Software):
         return describe_conda_module(self.installation, self.configuration.conda)
 
     def list_programs(self) -> Mapping[str, str]:
-        return {"PYTHON": f"{self.root}/bin/python"}
+        mamba = "mamba" if self.installation.mamba else ""
+        return {"PYTHON": f"{self.root}/bin/python", "MAMBA": mamba}
 
     def list_files(self) -> tuple[InstalledFile, ...]:
         return describe_installed_files(self.installation, self.configuration.conda)

@@ -52,7 +52,7 @@ escaped=$(printf '%s\n' "$prefix" | sed 's/[&|\\]/\\&/g')
 find "$prefix/bin" "$prefix/etc" -type f -exec sed -i "s|@PREFIX_MARK@|$escaped|g" {} +
 case "$name" in
 Miniforge3) ;;
-*) rm -f "$prefix/bin/mamba" ;;
+*) rm -f "$prefix/bin/mamba" "$prefix/condabin/mamba" "$prefix/etc/profile.d/mamba.sh" "$prefix/conda-meta"/mamba-*.json ;;
 esac
 echo "$name $version: a stand-in for tests, with conda @CONDA@" >"$prefix/etc/stackenv-test-distribution"
 echo "installation finished."

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:8ef2c2242a288b0adfb26f11eeb6c3079775d392567572e6ed46ccb15f773b5f
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:73868022e7fce13660ed8b4b8bc4a9aca93233722d66031dc2bd2b877b0bbe30
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -32,7 +32,7 @@ case ${KSH_VERSION-} in
     Version*) __se_before= ;;
     *) __se_before=$(typeset -f conda 2>/dev/null || :) ;;
 esac
-case ${STACKENV_CONDA_BEFORE-}:$__se_before in
+case ${STACKENV_CONDA_BEFORE-clean}:$__se_before in
     *__se_code* | *:) ;;
     clean:*)
         _STACKENV_CONDA_FUNCTION=$__se_before
@@ -103,7 +103,7 @@ eval 'conda() {
 if functions -q conda; and not functions conda | string match -q '*__se_code*'
     functions -e __stackenv_conda_before
     functions -c conda __stackenv_conda_before
-    if test -t 2; and test "$STACKENV_CONDA_BEFORE" = clean
+    if test -t 2; and string match -qr '^(clean)?$' -- "$STACKENV_CONDA_BEFORE"
         printf '%s\n' 'Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function' >&2
     end
 end

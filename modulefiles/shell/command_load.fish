@@ -1,0 +1,10 @@
+# Defines the function `conda`, or `mamba`: the user's own, or alias, comes back at the unload.
+if functions -q __NAME__; and not functions __NAME__ | string match -q '*__se_code*'
+    functions -e __OWN_FUNCTION__
+    functions -c __NAME__ __OWN_FUNCTION__
+    # That of another conda is no function of the user's own.
+    if test -t 2; and string match -qr '^(clean)?$' -- "$__PRIOR__"
+        printf '%s\n' __OWN_NAME_MESSAGE__ >&2
+    end
+end
+eval __FUNCTION__

@@ -1,0 +1,6 @@
+# At the unload, and at a reload: the user's own alias `conda`, or `mamba`. tcsh looks up the variables of a line before
+# it tests its condition.
+unalias __NAME__
+if ( ! $?__OWN_ALIAS__ ) set __OWN_ALIAS__
+if ( "$__OWN_ALIAS__" != "" ) alias __NAME__ "$__OWN_ALIAS__"
+unset __OWN_ALIAS__

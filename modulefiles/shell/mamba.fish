@@ -1,0 +1,21 @@
+# The function `mamba` of fish. See mamba.sh.
+function mamba
+    switch "$argv[1]/$argv[2]"
+        case 'activate/*' 'deactivate/*'
+        case 'install/*' 'update/*' 'upgrade/*' 'remove/*' 'uninstall/*' env/update
+            __RUN__ $argv
+            or return
+            # What runs at activation may have been installed or removed just now.
+            test "$CONDA_SHLVL" -gt 0 2>/dev/null
+            or return 0
+            set argv reactivate
+        case shell/hook 'shell.*/hook'
+            # mamba shell hook --shell fish | source: this function is what the hook would set up.
+            return 0
+        case '*'
+            # include shell/late_modules.fish
+            __RUN__ $argv
+            return
+    end
+    # include shell/activation.fish
+end

@@ -1,0 +1,2 @@
+# See mamba_load.sh. tcsh looks up the variables of a line before it tests its condition.
+if ( $?MAMBA_EXE ) eval 'if ( "$MAMBA_EXE" == '__MAMBA__' ) set _STACKENV_MAMBA_KEPT'

@@ -1,0 +1,2 @@
+# Whoever has a block of `mamba shell init` for this very mamba keeps what it sets (mamba_unload.sh).
+case ${MAMBA_EXE-} in __ROOT__/*) _STACKENV_MAMBA_KEPT=yes ;; esac

@@ -1,0 +1,25 @@
+# What mamba's own hook leaves, or ROOT/etc/profile.d/mamba.sh, where it was run after the load. The functions of a
+# micromamba of the user's own have the same names, and stay.
+if [ -n "${_STACKENV_MAMBA_KEPT-}" ]; then
+    unset _STACKENV_MAMBA_KEPT
+else
+    # shellcheck disable=SC3044
+    case ${KSH_VERSION-} in
+        Version*) __se_before= ;;
+        *) __se_before=$(typeset -f __mamba_exe 2>/dev/null || :) ;;
+    esac
+    case $__se_before:${MAMBA_EXE-} in
+        *__MAMBA__*:* | *__se_code*:* | *MAMBA_EXE*:__ROOT__/* | :__ROOT__/*)
+            # shellcheck disable=SC3044
+            case $(typeset -f mamba 2>/dev/null || :) in *__mamba_*) unset -f mamba ;; esac
+            # shellcheck disable=SC3044
+            if [ -n "${BASH_VERSION-}" ]; then complete -r mamba 2>/dev/null || :; fi
+            unset -f __mamba_exe __mamba_hashr __mamba_xctivate __mamba_wrap _umamba_bash_completions \
+                _umamba_zsh_completions 2>/dev/null || :
+            unset __exe_name
+            ;;
+    esac
+    case ${MAMBA_EXE-} in __ROOT__/*) unset MAMBA_EXE ;; esac
+    if [ "${MAMBA_ROOT_PREFIX-}" = __ROOT__ ]; then unset MAMBA_ROOT_PREFIX; fi
+    unset __se_before
+fi
