@@ -1,0 +1,135 @@
+"""A user's first line is `module load stackenv`, and nothing else has to be known: fresh logins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from built import LMOD
+from own_prefix import install_prefix
+from users import User, make_once, make_user
+
+INIT = Path(LMOD).parents[1] / "init"
+SITE = """\
+version: 1
+conda:
+  load_test: {shells: [bash]}
+caches:
+  pip:
+    - {parent: "${HOME}", folder: .cache/own/pip}
+"""
+# The start-up file of a login shell that is not interactive, too.
+START_UP = {"bash": ".bash_profile", "zsh": ".zprofile", "tcsh": ".login", "fish": ".config/fish/config.fish"}
+SHOW = "python -c 'import Bio, numpy; print(Bio.__file__, numpy.__file__)'"
+
+
+@dataclass(frozen=True)
+class Login:
+    """A home with start-up files that have Lmod and the site's modules, as /etc/profile.d has elsewhere."""
+
+    home: Path
+    environ: dict[str, str]
+
+    def run(self, shell: str, *lines: str) -> subprocess.CompletedProcess[str]:
+        """Type `lines` at a login shell."""
+        return subprocess.run(
+            [shell, "-l"],
+            input="".join(f"{line}\n" for line in lines),
+            env=self.environ,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def site_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the module of stackenv, by the README's commands for a site without EasyBuild."""
+
+    def make(folder: Path) -> None:
+        install_prefix(folder / "prefix")
+        (folder / "site.yaml").write_text(SITE)
+        command = [str(folder / "prefix/bin/stackenv"), "site", "install", "--name", "stackenv"]
+        command += ["--version", "1.0", "--root", str(folder / "prefix")]
+        command += ["--modulefile", str(folder / "modules/stackenv/1.0.lua")]
+        command += ["--config", str(folder / "site.yaml")]
+        subprocess.run(command, env={**os.environ, "LMOD_CMD": LMOD}, check=True)
+
+    return make_once(tmp_path_factory, "site-module", make) / "modules"
+
+
+def make_login(user: User, site_module: Path) -> Login:
+    """Return the login of `user`: of their settings those for pip without a network stay."""
+    for shell, name in START_UP.items():
+        (user.home / name).parent.mkdir(parents=True, exist_ok=True)
+        word = "." if shell != "tcsh" and shell != "fish" else "source"
+        lines = (f"{word} {INIT}/{shell}", f"module use {user.stack.modulepath} {site_module}")
+        (user.home / name).write_text("".join(f"{line}\n" for line in lines))
+    kept = {name: value for name, value in user.environ.items() if name.startswith("PIP_")}
+    environ = {"HOME": str(user.home), "USER": "anna", "LOGNAME": "anna", "TERM": "dumb", **kept}
+    return Login(user.home, {**environ, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})
+
+
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory, site_module: Path) -> Login:
+    """A user who has made biopy in their first login."""
+    from stacked import open_stack
+
+    user = make_user(tmp_path_factory.mktemp("login"), open_stack("eb5-pythonpath"))
+    found = make_login(user, site_module)
+    first = found.run(
+        "bash",
+        "module load stackenv",
+        f"module load {user.stack.bundle_module}",
+        "stackenv create biopy biopython",
+        "ml biopy",
+        SHOW,
+    )
+    # What create prints is to be typed as it is: the folder, which was not there at the load, is in use.
+    assert first.stdout.splitlines()[0] == "ml biopy", first.stderr
+    assert first.stdout.splitlines()[1].startswith(f"{user.home}/venvs/biopy-1.0/"), first.stderr
+    return found
+
+
+@pytest.mark.parametrize("shell", list(START_UP))
+def test_in_a_fresh_login_two_lines_are_enough(login: Login, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+    done = login.run(
+        shell, "module load stackenv", "ml biopy", SHOW, "printenv PIP_CACHE_DIR", "stackenv list"
+    )
+    # A login shell of tcsh has words of its own on what is no terminal.
+    lines = [line for line in done.stdout.splitlines() if "no access to tty" not in line]
+    own, cache, *listed = (line for line in lines if "no job control" not in line)
+    bio, numpy = own.split()
+    assert cache == f"{login.home}/.cache/own/pip"
+    assert bio.startswith(f"{login.home}/venvs/biopy-1.0/") and "/software/" in numpy, done.stderr
+    assert any("biopy/1.0" in line for line in listed), done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", list(START_UP))
+def test_after_an_unload_nothing_is_left(login: Login, shell: str) -> None:
+    done = login.run(
+        shell,
+        f"env -0 > {login.home}/before",
+        "module load stackenv",
+        "ml biopy",
+        "module unload stackenv",
+        f"env -0 > {login.home}/after",
+        "python -c 'import Bio'",
+    )
+
+    def read(name: str) -> set[str]:
+        entries = (login.home / name).read_text().split("\0")
+        # Lmod itself writes the empty entry at the end of a path variable as one colon more.
+        return {e.rstrip(":") for e in entries if not e.startswith(("_", "LMOD_", "LOADEDMODULES", "SHLVL"))}
+
+    assert read("after") ^ read("before") == set(), done.stderr
+    # Lmod says that the environment, which it found by the module, has gone with it.
+    assert "biopy" in done.stderr

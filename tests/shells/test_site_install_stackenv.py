@@ -1,0 +1,201 @@
+"""`stackenv site install --name stackenv`, and `uninstall`, of a virtual environment; and bad input."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from built import LMOD
+from copied_installations import COMMAND
+from own_prefix import make_thin_prefix
+
+SITE = "version: 1\nconda:\n  load_test: {shells: [bash, tcsh]}\n"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A prefix with stackenv in `root`, and where its modulefile goes."""
+
+    root: Path
+    modulefile: Path
+    site: Path
+
+    def command(self, verb: str, *options: str) -> list[str]:
+        name = ["--name", "stackenv", "--version", self.modulefile.stem] if verb == "install" else []
+        words = ["--root", str(self.root), "--modulefile", str(self.modulefile), "--config", str(self.site)]
+        return [COMMAND, "site", verb, *name, *words, *options]
+
+    def run(self, verb: str, *options: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*before, *self.command(verb, *options)],
+            env={**os.environ, "LMOD_CMD": LMOD},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def tree(self) -> dict[str, tuple[int, bytes]]:
+        return {
+            str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+            for top in (self.root, self.modulefile.parents[1])
+            for path in sorted(top.rglob("*"))
+            if "__pycache__" not in path.parts
+        }
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    make_thin_prefix(tmp_path / "prefix")
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "site.yaml").write_text(SITE)
+    return Place(tmp_path / "prefix", tmp_path / "modules/stackenv/1.0.lua", tmp_path / "site.yaml")
+
+
+def load(place: Place, script: str) -> subprocess.CompletedProcess[str]:
+    """Run `script` behind the load of the module in a bash without anything else."""
+    module = f'module() {{ eval "$({LMOD} bash "$@")"; }}; module load stackenv'
+    environ = {"HOME": str(place.root.parent), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", f"{module}\n{script}"],
+        env={**environ, "MODULEPATH": str(place.modulefile.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_uninstall_takes_out_what_install_has_written(place: Place) -> None:
+    before = place.tree()
+    shown = place.run("install", "--dry-run")
+    assert shown.stdout.splitlines() == [
+        f"write into {place.root}: the folder libexec/stackenv",
+        "load stackenv/1.0 in those shells that are here: bash, tcsh",
+        f"write the modulefile {place.modulefile}",
+    ]
+    assert place.tree() == before
+    done = place.run("install")
+    assert done.returncode == 0 and "load test passed in bash, tcsh" in done.stderr, done.stderr
+    assert "there are no man pages; to have them:" in done.stderr
+    again = place.run("install")
+    assert again.returncode == 0, again.stderr
+    used = load(place, "stackenv --version && stackenv site config > /dev/null; command -v stackenv python")
+    version, command, *rest = used.stdout.splitlines()
+    assert version.startswith("stackenv, version ") and used.stderr == f"stackenv: {place.site}:\n"
+    # Of the environment's own bin nothing is on PATH.
+    assert command == f"{place.root}/libexec/stackenv/bin/stackenv" and str(place.root) not in "".join(rest)
+    assert place.run("uninstall").returncode == 0
+    assert place.tree() == before
+
+
+@pytest.mark.parametrize("umask", ["077", "002"])
+def test_users_can_use_it_whatever_the_umask(place: Place, umask: str) -> None:
+    done = place.run("install", before=("sh", "-c", f'umask {umask}; exec "$@"', "sh"))
+    assert done.returncode == 0, done.stderr
+    ours = [place.root / "libexec", *(place.root / "libexec").rglob("*")]
+    ours += [place.modulefile, place.modulefile.parent]
+    assert [path for path in ours if path.stat().st_mode & 0o044 != 0o044] == []
+    programs = [path for path in ours if path.is_dir() or path.parent.name == "bin"]
+    assert [path for path in programs if path.stat().st_mode & 0o055 != 0o055] == []
+
+
+def test_a_site_configuration_that_users_cannot_read_is_said(place: Place) -> None:
+    place.site.chmod(0o600)
+    done = place.run("install")
+    assert done.returncode == 0
+    assert f"users cannot read {place.site}, the site configuration that the module names" in done.stderr
+    assert f"{place.site}\n" in done.stderr.partition("chmod a+rX ")[2]
+
+
+def test_with_the_shipped_default_no_configuration_is_named(place: Place) -> None:
+    command = [word for word in place.command("install") if word not in ("--config", str(place.site))]
+    environ = {key: value for key, value in os.environ.items() if key != "STACKENV_SITE_CONFIG"}
+    done = subprocess.run(
+        command, env={**environ, "LMOD_CMD": LMOD}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "STACKENV_SITE_CONFIG" not in place.modulefile.read_text()
+
+
+def break_prefix(place: Place, kind: str) -> str:
+    """Spoil the prefix; return what `site install` says of it."""
+    if kind == "no stackenv":
+        (place.root / "bin/stackenv").unlink()
+        return f"{place.root} is no installation of stackenv: {place.root}/bin/stackenv is not there"
+    if kind == "not executable":
+        (place.root / "bin/stackenv").chmod(0o644)
+        return f"{place.root} is no installation of stackenv: {place.root}/bin/stackenv cannot be executed"
+    if kind == "no venv":
+        (place.root / "pyvenv.cfg").unlink()
+        return f"{place.root} is no virtual environment"
+    next(place.root.glob("lib/python3*/site-packages/tests.pth")).unlink()
+    return f"the stackenv in {place.root} could not write what its module shows: "
+
+
+@pytest.mark.parametrize("kind", ["no stackenv", "not executable", "no venv", "no package"])
+def test_what_is_no_prefix_of_stackenv_is_refused(place: Place, kind: str) -> None:
+    words = break_prefix(place, kind)
+    before = place.tree()
+    done = place.run("install")
+    assert done.returncode == 5 and words in done.stderr, done.stderr
+    assert "hint: " in done.stderr and "Traceback" not in done.stderr
+    assert place.tree() == before
+
+
+def test_what_the_easyconfig_has_installed_is_the_hooks(place: Place) -> None:
+    (place.root / "pyvenv.cfg").unlink()
+    (place.root / "libexec").mkdir()
+    (place.root / "libexec/stackenv").write_text("the launcher\n")
+    done = place.run("install")
+    assert done.returncode == 9 and "eb --hooks=" in done.stderr, done.stderr
+
+
+def test_a_modulefile_that_it_did_not_write_stays(place: Place) -> None:
+    place.modulefile.parent.mkdir()
+    place.modulefile.write_text("-- of the site\n")
+    before = place.tree()
+    for verb in ("install", "uninstall"):
+        done = place.run(verb)
+        assert done.returncode == 9 and "it is left alone" in done.stderr, done.stderr
+    assert place.tree() == before
+
+
+def test_two_at_once_and_a_read_only_prefix(place: Place) -> None:
+    before = place.tree()
+    descriptor = os.open(place.root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        done = place.run("install")
+        assert done.returncode == 8 and "is at work on" in done.stderr, done.stderr
+    finally:
+        os.close(descriptor)
+    script = f'mount --bind {place.root} {place.root} && mount -o remount,bind,ro {place.root} && exec "$@"'
+    done = place.run("install", before=("unshare", "--mount", "sh", "-c", script, "sh"))
+    assert done.returncode == 1 and "is mounted read-only; nothing was changed" in done.stderr, done.stderr
+    assert place.tree() == before
+
+
+def test_what_does_not_load_leaves_all_as_it_was(place: Place, tmp_path: Path) -> None:
+    assert place.run("install").returncode == 0
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/stackenv.lua.j2").write_text(
+        '{% extends "stackenv/stackenv.lua.j2" %}\n{% block unload %}\nsetenv("LEFT", "1")\n'
+        'execute{cmd = "export LEFT=1", modeA = {"unload"}}\n{% endblock %}\n'
+    )
+    failing = tmp_path / "failing.yaml"
+    failing.write_text(SITE.replace("conda:", f"conda:\n  templates: {tmp_path}/templates"))
+    before = place.tree()
+    done = replace(place, site=failing).run("install")
+    assert done.returncode == 6 and "module unload leaves a trace" in done.stderr, done.stderr
+    assert place.tree() == before
+
+
+def test_render_shows_the_text_that_install_writes(place: Place) -> None:
+    assert place.run("install").returncode == 0
+    named = ["--name", "stackenv", "--version", "1.0", "--root", str(place.root), "--config", str(place.site)]
+    done = subprocess.run([COMMAND, "site", "render", *named], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert place.modulefile.read_text().endswith(f"\n\n{done.stdout}")
