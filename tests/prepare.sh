@@ -257,6 +257,12 @@ prepare_installers() {
         prepare_make_venv installers requirements-installers.txt
 }
 
+# What makes the site of the pages.
+prepare_docs() {
+    prepare_once "$prepare_work/docs/.stamp" "$(prepare_hash docs/requirements.txt)" \
+        'making .work/docs: Sphinx and its theme' prepare_make_venv docs ../docs/requirements.txt
+}
+
 # What the tests would make when they first want it, of the package as it is now: they keep its hash.
 prepare_built() {
     prepare_logged "$prepare_work/venv/bin/python" "$prepare_tests/built.py" || return
@@ -275,6 +281,7 @@ prepare_piece() {
     jupyter) prepare_jupyter ;;
     programs) prepare_programs ;;
     installers) prepare_installers ;;
+    docs) prepare_docs ;;
     built) prepare_built ;;
     *)
         prepare_say "unknown: $1 (nothing, demo, quick, or a piece: see the top of tests/prepare.sh)"
@@ -299,7 +306,7 @@ prepare_pieces_of_demo() {
 
 # The longest first.
 prepare_all_pieces() {
-    prepare_side_by_side stack-sources distribution programs installers venv jupyter eb5 eb4 &&
+    prepare_side_by_side stack-sources distribution programs installers venv jupyter docs eb5 eb4 &&
         prepare_side_by_side eb5-pythonpath eb5-prefixes eb4-pythonpath eb4-prefixes built
 }
 

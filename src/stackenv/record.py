@@ -72,7 +72,7 @@ URL_QUERY = r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*"
 class Package:
     """An installed package, as its metadata names it, and where it came from.
 
-    `location` is the folder that it is imported from; `sha256` that of the wheel, where pip reports it
+    `location` is the folder that it is imported from; `sha256` that of the wheel, where pip reports
     it; `source` the file name of what was installed (a wheel, an sdist), where known; `installer` is
     `pip` for what pip, or a tool like it, has put beside conda's packages, `ensurepip` for the pip that was
     copied into a venv when it was made, and empty for all others.
@@ -233,7 +233,9 @@ class Record:
     modulepath
         The MODULEPATH under which they were found.
     python
-        None for a conda environment without Python.
+        Its interpreter; None for a conda environment without Python.
+    platform
+        The machine that it was made on.
     packages
         The environment's own.
     pinned
@@ -242,10 +244,16 @@ class Record:
         Names of packages of the stack that may be replaced in the environment.
     cpu_features
         What packages compiled here for this very CPU need of one; empty for plain wheels.
+    user_site
+        Whether it imports from ~/.local too.
     owned
         True when stackenv made the folder, and may delete it.
+    description
+        What `module spider` and `stackenv list` say of it.
     made_by
         The command's words, as typed.
+    activation
+        What a conda environment's own activation does, captured; None for a venv.
     packed
         The image that the environment is in; None while it is a folder of files.
     replaces

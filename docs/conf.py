@@ -1,0 +1,26 @@
+"""How Sphinx makes the site of these pages: `sh docs/build.sh`."""
+
+import re
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parents[1] / "src/stackenv/__init__.py"
+(found,) = re.findall(r'(?m)^__version__ = "(.+)"$', SOURCES.read_text(encoding="utf-8"))
+
+project = "stackenv"
+author = "the stackenv authors"
+version = release = found
+html_title = f"stackenv {found}"
+
+extensions = ["myst_parser"]
+# Links to headings, such as commands.md#stackenv-create, are looked up, too.
+myst_heading_anchors = 3
+# Examples of several shells, and of what is printed: most are no one language.
+highlight_language = "text"
+
+html_theme = "furo"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_copyright = False
+html_show_sphinx = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
