@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from occupied import fill, measure, run_on_terminal, write_policy
-from people import Person
+from people import COMMAND, Person
+
+from stackenv.configuration.loader import load_configuration
+from stackenv.modulefile.text import render_module
+from stackenv.site.stackenv_module import describe_stackenv_module
 
 TOOLS = ("pip", "uv", "conda", "huggingface", "torch", "jupyter")
 # What the module stackenv sends each tool to, below its folder in the workspace.
@@ -76,6 +81,28 @@ def test_the_places_of_the_site_count_with_and_without_its_module(
     assert list_kinds(person, **workspace) == []
 
 
+def test_with_the_real_module_loaded_each_is_listed_once(person: Person, workspace: dict[str, str]) -> None:
+    site = Path(workspace["STACKENV_SITE_CONFIG"])
+    modulefile = person.home.parent / "site-modules/stackenv/1.0.lua"
+    modulefile.parent.mkdir(parents=True)
+    spec = describe_stackenv_module("stackenv/1.0", str(modulefile.parent), load_configuration(site))
+    modulefile.write_text(render_module(spec))
+    expected = []
+    for tool, (kind, below) in BY_SITE.items():
+        for name in below:
+            fill(person.home / f"workspace/.cache/anna/{tool}{name}", 1)
+            expected.append((kind, f"~/workspace/.cache/anna/{tool}{name}"))
+    for kind, name in OWN.values():
+        fill(person.home / name[2:], 1)
+        expected.append((kind, name))
+    # It brings the configuration of its site, too.
+    load = f"unset STACKENV_SITE_CONFIG; module use {modulefile.parents[1]}; module load stackenv"
+    done = person.shell(f"{load} && {COMMAND} usage --json", **workspace)
+    assert done.returncode == 0, done.stderr
+    places = json.loads(done.stdout)["places"]
+    assert sorted((place["kind"], place["name"]) for place in places) == sorted(expected)
+
+
 @pytest.mark.parametrize("tool", OWN)
 def test_what_a_tool_had_before_is_not_forgotten(
     person: Person, workspace: dict[str, str], tool: str
@@ -98,13 +125,15 @@ def test_a_variable_for_all_caches_leaves_those_that_were_there_before(person: P
 
 
 def test_what_hugging_face_is_told_by_its_variables(person: Person) -> None:
-    for name in ("home", "hub", "sets"):
+    for name in ("home", "hub", "sets", "old"):
         fill(person.home / name, 1)
     named = {
         name: f"{person.home}/{folder}" for name, folder in (("HF_HOME", "home"), ("HF_HUB_CACHE", "hub"))
     }
     found = list_kinds(person, **named, HF_DATASETS_CACHE=f"{person.home}/sets")
     assert found == [("huggingface-cache", f"~/{name}") for name in ("home", "hub", "sets")]
+    ((_, name),) = list_kinds(person, HUGGINGFACE_HUB_CACHE=f"{person.home}/old")
+    assert name == "~/old"
 
 
 @pytest.mark.parametrize(

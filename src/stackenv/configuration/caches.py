@@ -35,7 +35,9 @@ CACHE_VARIABLES: Mapping[str, CacheVariables] = {
     "conda": CacheVariables({"CONDA_PKGS_DIRS": ""}),
     # Not HF_HOME: the user's token lies there, and would not be found, or be seen by a group.
     "huggingface": CacheVariables(
-        {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets"}, ("HF_HOME", CACHE_HOME)
+        {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets"},
+        # The second is the old name of HF_HUB_CACHE, and counts where that is not set.
+        ("HF_HOME", "HUGGINGFACE_HUB_CACHE", CACHE_HOME),
     ),
     "torch": CacheVariables({"TORCH_HOME": ""}, (CACHE_HOME,)),
     # Not JUPYTER_DATA_DIR: a kernel there is not found by a Jupyter that has not loaded the module.

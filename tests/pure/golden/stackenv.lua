@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:1cbed0b4f6a82092f949fe9bf968370af84f5270fa12389fcf38bc1772a1b846
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:b1a2adc1abcd693b3c035e6a8559e836d52a9a0c52c1240494ffde2f808844f7
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, man_pages, run_in_shell, set_noted, unset_noted, use_folder
@@ -13,7 +13,7 @@ local function main()
   cache_folders({ { name = "PIP_CACHE_DIR", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/pip" } } })
   cache_folders({ { name = "UV_CACHE_DIR", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/uv" } }, { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
   cache_folders({ { name = "CONDA_PKGS_DIRS", below = "" } }, {  }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
-  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" } }, { "HF_HOME", "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/huggingface" } } })
+  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" } }, { "HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/huggingface" } } })
   cache_folders({ { name = "TORCH_HOME", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/torch" } } })
   cache_folders({ { name = "JUPYTER_RUNTIME_DIR", below = "" } }, {  }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
   run_in_shell("load", {
