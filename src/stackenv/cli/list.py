@@ -10,7 +10,6 @@ import click
 
 from stackenv.cli.options import json_option, shared_option
 from stackenv.output import print_json, print_table, tell
-from stackenv.user_paths import shorten
 
 
 @click.command("list")
@@ -27,6 +26,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
     """
     from stackenv.environments.context import open_context, recover
     from stackenv.environments.listing import describe_listed, list_modules
+    from stackenv.user_paths import shorten
 
     context = open_context(shared)
     recover(context)
