@@ -1,0 +1,98 @@
+"""What the hooks make of the modulefile of stackenv itself, and what they refuse."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from runner import IN_BASH, LMOD, EasyBuild
+from test_stackenv_module import EASYCONFIG, MODULE, environ, offline, tree
+
+__all__ = ["environ", "tree"]
+ELSEWHERE = """\
+personal:
+  modules: ${HOME}/elsewhere
+caches:
+  pip:
+    - {parent: "${HOME}", folder: .cache/elsewhere}
+"""
+
+
+def read(easybuild: EasyBuild) -> str:
+    return (easybuild.modules / f"{MODULE}.lua").read_text()
+
+
+@pytest.fixture
+def kept(tree: EasyBuild):
+    """The tree, whose modulefile is what it was when the test is over."""
+    path = tree.modules / f"{MODULE}.lua"
+    before = path.read_bytes()
+    yield tree
+    path.write_bytes(before)
+
+
+def rebuild(easybuild: EasyBuild, *arguments: str, check: bool = True, **settings: str):
+    environ = {**offline(easybuild.prefix.parent / "source"), **settings}
+    return easybuild.run(str(EASYCONFIG), "--module-only", "--force", *arguments, check=check, **environ)
+
+
+def test_the_module_names_the_site_configuration_in_use(tree) -> None:
+    text = read(tree)
+    assert text.count("stackenv 0.1.0 sha256:") == 1
+    assert f'set_noted("STACKENV_SITE_CONFIG", "{tree.prefix.parent}/in-bash.yaml")' in text
+    assert 'use_folder({ { variable = "HOME" }, "/modules" })' in text
+
+
+@pytest.mark.any_value("tree")
+def test_module_only_brings_the_module_up_to_date(kept, tmp_path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(IN_BASH + ELSEWHERE)
+    done = rebuild(kept, STACKENV_SITE_CONFIG=str(site))
+    assert "== stackenv: load test passed in bash" in done.stdout
+    # Those folders are pytest's, for one user alone.
+    assert f"users cannot read {site}, the site configuration" in (done.stdout + done.stderr).replace(
+        "\n", " "
+    )
+    text = read(kept)
+    assert f'"STACKENV_SITE_CONFIG", "{site}"' in text and '"/elsewhere"' in text and "PIP_CACHE_DIR" in text
+    assert text.count("stackenv 0.1.0 sha256:") == 1
+    assert list((kept.prefix / "software/.stackenv-kept").glob("**/*.lua")) == []
+
+
+@pytest.mark.any_value("tree")
+def test_one_that_fails_its_load_test_leaves_the_old_one(kept, tmp_path) -> None:
+    before = read(kept)
+    (tmp_path / "stackenv.lua.j2").write_text(
+        '{% extends "stackenv/stackenv.lua.j2" %}\n{% block site %}\nerror("of this site")\n{% endblock %}\n'
+    )
+    site = tmp_path / "site.yaml"
+    site.write_text(IN_BASH.replace("conda:", f"conda:\n  templates: {tmp_path}"))
+    done = rebuild(kept, check=False, STACKENV_SITE_CONFIG=str(site))
+    assert done.returncode and "failed its load test" in done.stdout + done.stderr
+    assert read(kept) == before
+
+
+@pytest.mark.any_value("tree")
+def test_tcl_is_refused(kept) -> None:
+    before = read(kept)
+    done = rebuild(kept, "--module-syntax=Tcl", check=False)
+    assert done.returncode and "--module-syntax=Lua" in done.stdout + done.stderr
+    assert read(kept) == before
+
+
+@pytest.mark.any_value("easybuild")
+def test_a_dry_run_before_there_is_anything_shows_the_text(easybuild) -> None:
+    done = easybuild.run(str(EASYCONFIG), "-x", **offline(easybuild.prefix.parent))
+    assert "use_folder(" in done.stdout
+    assert not (easybuild.prefix / "software/stackenv").exists()
+
+
+@pytest.mark.any_value("tree")
+def test_a_user_s_own_site_configuration_wins(tree, environ) -> None:
+    script = f'module() {{ eval "$({LMOD} bash "$@")"; }}; module load stackenv; echo "$STACKENV_SITE_CONFIG"'
+    for own in ("", "/mine.yaml"):
+        given = {**environ, **({"STACKENV_SITE_CONFIG": own} if own else {})}
+        done = subprocess.run(
+            ["bash", "--norc", "-c", script], env=given, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{own or tree.prefix.parent / 'in-bash.yaml'}\n"
