@@ -84,7 +84,7 @@ def test_the_examples_in_the_policy_s_comments_are_right_policies(tmp_path) -> N
     text = (SITE_CONFIG / "default.yaml").read_text()
     blocks = re.findall(r"(?:^ *#     .*\n)+", text, re.MULTILINE)
     examples = [block for block in blocks if re.match(r" *#     \w+:", block)]
-    assert len(examples) == 3
+    assert len(examples) == 4
     for block in examples:
         indent = "  " if block.startswith("  ") else ""
         lines = "".join(f"{indent}{line.strip()[6:]}\n" for line in block.splitlines())
