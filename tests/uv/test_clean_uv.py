@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from stacked import Stack
-from users import User, make_user
+from users import STACKENV, User, make_user
 from uvs import UVS
 from wheels import make_wheel
 
@@ -131,6 +132,22 @@ def test_a_cache_that_uv_has_left_for_another_goes_as_a_whole(cached: User) -> N
     run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second")
 
 
+def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> None:
+    elsewhere = cached.home / "elsewhere/uv"
+    elsewhere.parent.mkdir()
+    (cached.home.parent / NOW).rename(elsewhere)
+    (cached.home / ".cache").mkdir()
+    (cached.home / ".cache/uv").symlink_to(elsewhere)
+    # Left for another, but whoever unloads the module comes back to it.
+    (item,) = show(cached)
+    assert "uv cache prune" in item["does"][0]
+    clean(cached)
+    assert show(cached) == []
+    del cached.environ["UV_CACHE_DIR"]
+    install(cached, "third", "1.0")
+    assert (cached.home / ".cache/uv").is_symlink() and next(elsewhere.glob("archive-*/*"))
+
+
 @pytest.mark.any_value("cached")
 def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
     cache = cached.home.parent / NOW
@@ -153,6 +170,31 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
     link.unlink()
     clean(cached)
     assert show(cached) == []
+
+
+@pytest.mark.any_value("cached")
+def test_what_comes_while_the_question_stands_stays(cached: User) -> None:
+    mine = cached.home.parent / NOW / "results.csv"
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        [STACKENV, "clean"],
+        env=cached.environ,
+        cwd=cached.home,
+        stdin=inner,
+        stdout=inner,
+        stderr=subprocess.PIPE,
+    ) as process:
+        os.close(inner)
+        assert process.stderr is not None
+        words = b""
+        while b"Remove uv-cache" not in words:
+            words += os.read(process.stderr.fileno(), 1000)
+        mine.write_text("of a night")
+        os.write(outer, b"y\n")
+        words += process.stderr.read()
+    os.close(outer)
+    assert process.returncode == 1 and mine.read_text() == "of a night"
+    assert b"not removed: uv would delete what is not its own" in words
 
 
 @pytest.mark.any_value("cached")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from stackenv.health.finding import RunCommand
@@ -42,6 +42,8 @@ class Reclaimable:
         The folders in which no process may be at work; none: `places`.
     kept
         Why it stays all the same; empty when it can go.
+    judge
+        Returns the same, as it is by then: asked again when it is to go, which may be hours later.
     """
 
     kind: str
@@ -53,3 +55,4 @@ class Reclaimable:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     watched: tuple[str, ...] = ()
     kept: str = ""
+    judge: Callable[[], str] = field(default=str, repr=False)

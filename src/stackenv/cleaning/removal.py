@@ -51,7 +51,7 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
 
 
 def remove(item: Reclaimable, context: Context) -> None:
-    """Carry out the actions of `item`, if nothing here uses it by now.
+    """Carry out the actions of `item`, if nothing keeps it by now.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def remove(item: Reclaimable, context: Context) -> None:
     if not any(os.path.lexists(place) for place in item.places):
         # It went with something else: a kernel goes with its module.
         return
-    now = measure_item(replace(item, kept=""), context.environ)
+    now = measure_item(replace(item, kept=item.judge()), context.environ)
     if now.kept:
         raise StackenvError(now.kept)
     for action in item.actions:

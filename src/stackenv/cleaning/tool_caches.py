@@ -8,6 +8,7 @@ again where there is no network.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shlex
@@ -40,6 +41,7 @@ FIRST_HTTP_V2 = Version("23.3")
 HUGGINGFACE_FOLDERS = ("hub", "datasets", "xet", "assets")
 HUGGINGFACE_TOKENS = ("token", "stored_tokens")
 AGAIN = "and type the same again"
+NO_UV = f"no uv was found that can remove it: load its module ({HOW_TO_GET}) {AGAIN}"
 
 
 def list_caches(tool: str, context: Context) -> Iterator[CacheFolder]:
@@ -151,23 +153,31 @@ def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
     # As an option it is taken whatever the variables say, but for this one.
     environ = {**environ, "UV_NO_CACHE": "false"}
     for cache in caches:
-        folder = str(cache.path)
-        what = f"cache of uv, {folder}: " + (
-            "all, for uv has another now" if cache.is_left else "what is unused"
-        )
-        places: tuple[str, ...] = (folder,)
-        kept = f"no uv was found that can remove it: load its module ({HOW_TO_GET}) {AGAIN}" if not uv else ""
-        foreign = find_foreign(cache.path)
-        if foreign:
-            kept = f"uv would delete what is not its own, too: take {shlex.quote(foreign)} elsewhere {AGAIN}"
-        elif uv and not cache.is_left:
-            places = tuple(list_prunable(uv, cache.path, environ))
-        kept = kept or keep_for_owner(places) or keep_for_links(cache.path, context)
-        verb = "clean" if cache.is_left else "prune"
-        remove = RunCommand((uv, "cache", verb, "--no-config", "--cache-dir", folder))
+        # Of a link in its place an older uv removes the link, and where that leads nowhere none can cache.
+        real = Path(os.path.realpath(cache.path))
+        goes = cache.is_left and not cache.path.is_symlink()
+        what = f"cache of uv, {cache.path}: " + ("all, for uv has another now" if goes else "what is unused")
+        places: tuple[str, ...] = (str(real),)
+        judge = functools.partial(judge_uv_cache, real, context)
+        kept = judge() or (NO_UV if not uv else "")
+        if not kept and not goes:
+            places = tuple(list_prunable(uv, real, environ))
+        words = ("cache", "clean" if goes else "prune", "--no-config", "--cache-dir", str(real))
+        actions = (RunCommand((uv, *words)),) if uv else ()
         if places:
-            actions = (remove,) if uv else ()
-            yield Reclaimable(UV_CACHE, what, places, 0, 0, actions, environ, (folder,), kept)
+            kept = kept or keep_for_owner(places)
+            yield Reclaimable(UV_CACHE, what, places, 0, 0, actions, environ, (str(real),), kept, judge)
+
+
+def judge_uv_cache(cache: Path, context: Context) -> str:
+    """Return why uv is not to be let loose on the folder `cache`; empty when nothing keeps it from that."""
+    foreign = find_foreign(cache)
+    if foreign:
+        return f"uv would delete what is not its own, too: take {shlex.quote(foreign)} elsewhere {AGAIN}"
+    if context.environ.get("UV_LINK_MODE") == "symlink":
+        return "UV_LINK_MODE is symlink: environments would break whose files are links to it"
+    linked = find_linked_from(cache, context)
+    return f"{linked} is made of symbolic links into it, and would break" if linked else ""
 
 
 def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:
@@ -182,14 +192,6 @@ def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:
             environ = load_stack(lmod, modules[-1:], with_python=False).environ
             return find_uv(list_path(environ)), environ
     return "", context.environ
-
-
-def keep_for_links(cache: Path, context: Context) -> str:
-    """Return why uv's `cache` stays where environments have links to its files in the place of files."""
-    if context.environ.get("UV_LINK_MODE") == "symlink":
-        return "UV_LINK_MODE is symlink: environments would break whose files are links to it"
-    linked = find_linked_from(cache, context)
-    return f"{linked} is made of symbolic links into it, and would break" if linked else ""
 
 
 def find_downloads(context: Context) -> Iterator[Reclaimable]:
