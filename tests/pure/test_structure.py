@@ -112,7 +112,7 @@ def test_a_command_imports_its_subject_when_it_runs(command: Path) -> None:
     }
     # Only the build of stackenv's own module runs it.
     also = {"modulefile", "transactions"} if command.stem == "completions_and_man" else set()
-    assert imported <= {"", "cli", "errors", "output", "plain_files"} | also
+    assert imported <= {"", "cli", "errors", "output", "plain_files", "user_paths"} | also
 
 
 def test_a_venv_is_made_without_what_checks_an_activation_or_a_terminal_needs() -> None:

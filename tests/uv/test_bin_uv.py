@@ -205,37 +205,61 @@ def test_without_stubs_a_uv_is_told_to_reinstall_and_uninstall(owner: User) -> N
     ]
 
 
-# Words and variables in a project, and whether they are about this environment.
+# Words and variables in a project, and what is said at last where a stub of this environment is taken away.
+HERE = "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV"
+BACK = "type first: stackenv edit it/1.0 --allow-shadow PACKAGE"
+REPLACED = "in the place of packages of the modules of it/1.0; hint: stackenv check it/1.0"
 PROJECTS = (
-    ("sync", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", True),
-    ("--directory x -q remove six", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV/", True),
-    ("add --active six", "UV_PROJECT_ENVIRONMENT=own", True),
-    ("add six", "", False),
-    ("sync --active", "VIRTUAL_ENV=$HOME", False),
-    ("sync", "UV_PROJECT_ENVIRONMENT=own", False),
-    ("run --active --exact six", "", False),
-    ("lock", "UV_PROJECT_ENVIRONMENT=$VIRTUAL_ENV", False),
+    ("sync", HERE, BACK),
+    ("--directory x -q remove six", f"{HERE}/", BACK),
+    ("sync --active", "UV_PROJECT_ENVIRONMENT=own", BACK),
+    # What these leave out of the lock file stays, and what they take away they have replaced.
+    ("add --active six", "UV_PROJECT_ENVIRONMENT=own", REPLACED),
+    ("sync --inexact", HERE, REPLACED),
+    ("add six", "", ""),
+    ("sync --active", "VIRTUAL_ENV=$HOME", ""),
+    ("sync", "UV_PROJECT_ENVIRONMENT=own", ""),
+    ("lock", HERE, ""),
+    ("run --exact six", "UV_PROJECT_ENVIRONMENT=own", ""),
+    ("run six --exact", HERE, ""),
+    ("run -- six --exact", HERE, ""),
+    ("run -m six --exact", HERE, ""),
 )
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
-def test_that_a_project_has_taken_stubs_away_is_said(owner: User, shell: str) -> None:
+def test_stubs_that_a_project_takes_away_are_put_back(owner: User, shell: str) -> None:
     """By a stand-in that takes a stub away, for a real one would do that in a project alone."""
     site = "~/venvs/it-1.0/lib/python3*/site-packages"
-    back = f"mv ~/numpy-* {site}/"
+    back = f"[ -e {site}/numpy-* ] && rm -r ~/numpy-* || mv ~/numpy-* {site}/; [ -e {site}/numpy-*/METADATA ]"
     calls = [
-        f"echo CALL; echo CALL >&2; {variables} $SH $UV {words}\n{back}" for words, variables, _ in PROJECTS
+        f"echo CALL; echo CALL >&2; {variables} $SH $UV {words}\n{back} || exit 9"
+        for words, variables, _ in PROJECTS
     ]
     # Of one that has ended badly uv says enough.
-    calls += ["echo 'exit 3' >>own/uv; $SH $UV sync --active; echo $?; sed -i '$d' own/uv"]
+    calls += ["echo 'exit 3' >>own/uv; $SH $UV add --active; echo $?; sed -i '$d' own/uv"]
     begin = f"SH={shell} UV=venvs/it-1.0/bin/uv\ncp own/uv printing\necho 'mv {site}/numpy-* ~' >>own/uv"
     done = in_environment(owner, "\n".join([begin, *calls, back, "mv printing own/uv"]))
     assert done.returncode == 0, done.stderr
     said = done.stderr.split("CALL\n")[1:]
     assert done.stdout.endswith("UV_CONSTRAINT=\n3\n")
-    for (words, variables, is_here), told, line in zip(PROJECTS, done.stdout.split("CALL\n")[1:], said):
+    for (words, variables, end), told, line in zip(PROJECTS, done.stdout.split("CALL\n")[1:], said):
         assert told.split()[: len(words.split())] == words.split()
-        assert line.endswith("; hint: stackenv check it/1.0\n") if is_here else not line, (words, variables)
+        assert line.rstrip("\n").endswith(end) if end else not line, (words, variables)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "mksh", "ksh93"])
+def test_a_program_is_not_run_in_an_environment_that_loses_its_stubs_for_it(owner: User, shell: str) -> None:
+    """uv would take them away before the program starts, which is to have the terminal and its signals."""
+    words = ("--with 'a b' --active --exact six", "--exact --active", "--with=a --extra x -m six --exact")
+    done = in_environment(
+        owner, "\n".join(f"{shell} venvs/it-1.0/bin/uv run {word}; echo $?" for word in words)
+    )
+    assert done.stdout.split()[:3] == ["2", "2", "run"], done.stderr
+    hint = "nothing was done; hint: uv sync --active; then uv run without --exact"
+    assert [line.endswith(hint) for line in done.stderr.splitlines()] == [True, True]
+    in_project = in_environment(owner, f"{HERE} uv run --exact six; $VIRTUAL_ENV/bin/uv -q run --exact x")
+    assert in_project.stderr.count("hint: uv sync; then uv run without --exact") == 1
 
 
 def test_by_the_activate_script_too(owner: User) -> None:

@@ -250,30 +250,51 @@ def test_what_removes_a_package_from_the_project_alone(owner: Owner, uv: str) ->
 LINKED = "ln -s $VIRTUAL_ENV .venv; env -u UV_PROJECT_ENVIRONMENT uv sync"
 
 
+PUT_BACK = "of the packages that uv has removed came with the modules of biopy/1.0, and still do"
+
+
 @on_one_stack
 @by_each_uv
-@pytest.mark.parametrize("command", ["uv sync", "uv remove six", "uv run --exact python -V", LINKED])
-def test_what_takes_the_stubs_away_and_what_brings_them_back(owner: Owner, uv: str, command: str) -> None:
-    project, ready, *_ = PAGE[UV]
-    *_, refresh, uninstall, again = PAGE[REMOVES]
+@pytest.mark.parametrize("command", ["uv sync", "uv remove six", LINKED])
+def test_stubs_that_uv_takes_away_are_put_back(owner: Owner, uv: str, command: str) -> None:
     assert all(f"`{name}`" in PAGE_TEXT for name in ("uv sync", "uv remove", "uv run --exact"))
     owner.renew()
-    *_, took, refreshed = owner.type(project, ready, "uv add six", command, refresh, uv=uv)
-    assert (took.status, took.numpy) == (0, "")
-    # It is said but for `run`, which has the terminal for what it starts.
-    said = "stackenv: uv has removed or replaced what shows it the packages of the modules of biopy"
-    assert (said in took.output) == ("run" not in command), took
+    *_, took, added = owner.type(*PAGE[UV][:2], "uv add six", command, "uv add biopython", uv=uv)
+    assert (took.status, took.numpy, PUT_BACK in took.output) == (0, "stackenv", True), took
+    assert_as_promised([added])
+    assert find(owner, "biopy") == []
+
+
+@on_one_stack
+@by_each_uv
+def test_what_brings_stubs_back_that_another_uv_has_taken_away(owner: Owner, uv: str) -> None:
+    """One that is started by its path."""
+    project, ready, *_ = PAGE[UV]
+    *_, refresh, uninstall, again = PAGE[REMOVES]
+    path = f"PATH={owner.tools}/{uv.split()[0]}:$PATH"
+    owner.renew()
+    *_, took, refreshed = owner.type(project, ready, "uv add six", f"{path} uv sync", refresh, uv=uv)
+    assert (took.status, took.numpy, "stackenv" in took.output) == (0, "", False)
     assert_as_promised([refreshed])
     # When uv was not hindered.
-    *_, synced, added = owner.type(ready, "uv sync", "uv add biopython", uv=uv)
-    # By the one that takes them away.
-    assert (said in synced.output, said in added.output) == (True, False)
+    *_, added = owner.type(ready, f"{path} uv sync", "uv add biopython", uv=uv)
     assert (added.status, added.numpy) == (0, "uv + code")
     named = f"{uninstall}; {again}".replace("biopy", "biopy/1.0")
     assert named in "".join(found["hint"] for found in find(owner, "biopy"))
     *_, refreshed, added = owner.type(ready, uninstall, again, "uv add biopython", uv=uv)
     assert_as_promised([refreshed, added])
-    assert said not in added.output
+
+
+@on_one_stack
+@by_each_uv
+def test_a_lock_file_without_the_list_replaces_what_the_module_has(owner: Owner, uv: str) -> None:
+    owner.renew("biopython")
+    *_, synced = owner.type(PAGE[UV][1], "uv sync", uv=uv)
+    assert (synced.status, synced.numpy) == (0, "uv + code")
+    said = (
+        "stackenv: uv has installed its own in the place of packages of the modules of biopy/1.0; hint: stack"
+    )
+    assert said in synced.output and PUT_BACK in synced.output
 
 
 @on_one_stack
@@ -334,10 +355,12 @@ def is_of_its_own(owner: Owner, ran: Ran) -> bool:
     return "Installed 2 packages" in ran.output and ran.numpy == "stackenv" and owner.is_of_module(ran.output)
 
 
-def has_no_stubs(owner: Owner, ran: Ran) -> bool:
-    return (ran.status, ran.numpy) == (0, "") and ("stackenv check biopy" in ran.output) == (
-        "remove" in ran.command
-    )
+def has_stubs_again(owner: Owner, ran: Ran) -> bool:
+    return (ran.status, ran.numpy, PUT_BACK in ran.output) == (0, "stackenv", True)
+
+
+def is_refused(owner: Owner, ran: Ran) -> bool:
+    return (ran.status, ran.numpy, "nothing was done; hint: uv sync" in ran.output) == (2, "stackenv", True)
 
 
 def is_deleted(owner: Owner, ran: Ran) -> bool:
@@ -355,8 +378,8 @@ class Row:
 
 OUTCOMES = {
     "uv add --active biopython": Row((), False, is_over_the_module),
-    "uv remove --active biopython": Row(("biopython",), True, has_no_stubs),
-    "uv run --active --exact python -V": Row((), True, has_no_stubs),
+    "uv remove --active biopython": Row(("biopython",), True, has_stubs_again),
+    "uv run --active --exact python -V": Row((), True, is_refused),
     "uv sync --active --reinstall": Row(("biopython",), True, is_over_the_module),
     "UV_CONSTRAINT=$VIRTUAL_ENV/stackenv/constraints.txt uv lock": Row(
         ("biopython",), False, locks_the_newest
