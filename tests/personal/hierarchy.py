@@ -55,7 +55,7 @@ def write_easyconfigs(folder: Path) -> None:
             (folder / f"{'-'.join(filter(None, [name, version, toolchain]))}.eb").write_text(text)
 
 
-def make_hierarchy(folder: Path, stack: Stack, easybuild: str) -> None:
+def make_hierarchy(folder: Path, stack: Stack, easybuild: str, scheme: str = "HierarchicalMNS") -> None:
     """Make the modulefiles and installations below `folder` with the EasyBuild `easybuild`, eb4 or eb5."""
     software, binary = folder / "eb/software", WORK / easybuild / "bin"
     for name in ("easyconfigs", "home"):
@@ -67,7 +67,7 @@ def make_hierarchy(folder: Path, stack: Stack, easybuild: str) -> None:
         ):
             shutil.copytree(Path(stack.software, source), software / target, symlinks=True)
     write_easyconfigs(folder / "easyconfigs")
-    options = ("--module-naming-scheme=HierarchicalMNS", "--module-only", "--force")
+    options = (f"--module-naming-scheme={scheme}", "--module-only", "--force")
     files = sorted((folder / "easyconfigs").glob("*.eb"))
     done = subprocess.run(
         [binary / "eb", *options, f"--robot={folder / 'easyconfigs'}", *files],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,36 @@ def test_when_one_of_the_modules_goes_check_names_all_of_those_instead(user, wit
     rebuilt = user.run(typed)
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert user.stackenv("check", "env").returncode == 0
+
+
+@pytest.fixture(scope="module")
+def by_class(tmp_path_factory: pytest.TempPathFactory, one_stack: Stack) -> Stack:
+    """The same modules, each behind its class: lang/Python, compiler/GCC."""
+
+    def make(folder: Path) -> None:
+        make_hierarchy(folder, one_stack, "eb5", "CategorizedModuleNamingScheme")
+
+    folder = make_once(tmp_path_factory, "by-class", make)
+    return replace(one_stack, name="by class", modulepath=str(folder / "eb/modules/all"))
+
+
+def test_a_class_in_front_of_the_name_is_no_part_of_the_name_of_the_software(by_class, tmp_path) -> None:
+    user = make_user(tmp_path, by_class)
+    first, following = (
+        f"lang/SciPy-bundle/{version}" for version in ("2023.07-gompi-2023a", "2023.11-gompi-2023b")
+    )
+    hint = user.stackenv("create", "env").stderr
+    assert f"type: module load {following}, and the same again" in hint
+    made = user.stackenv("create", "env", load=[first])
+    assert made.returncode == 0, made.stderr
+    record = read_record(user, "env-1.0")
+    assert record.modules == (first,)
+    assert record.python is not None and record.python.module == "lang/Python/3.11.2-GCCcore-12.3.0"
+    assert ("numpy", "1.25.1", first) in record.pinned
+    modulefile = Path(by_class.modulepath, f"{first}.lua")
+    aside = modulefile.rename(tmp_path / "aside")
+    try:
+        checked = user.stackenv("check", "env")
+    finally:
+        aside.rename(modulefile)
+    assert f"type:  stackenv rebuild env/1.0 -m {following}\n" in checked.stdout

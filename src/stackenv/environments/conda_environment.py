@@ -18,6 +18,7 @@ from stackenv.environments.stack import Stack, describe_origin, load_stack, requ
 from stackenv.errors import InstallError, ModuleError, StackenvError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_files import list_modulefiles
+from stackenv.lmod.versions import software_of
 from stackenv.output import tell
 from stackenv.record import Python, Record
 
@@ -30,7 +31,7 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
     """
     loaded = [module.full_name for module in lmod.read_loaded()]
     for module in (*modules, *loaded):
-        if module.split("/")[0] in names:
+        if software_of(module) in names:
             return module
     folders = lmod.environ.get("MODULEPATH", "").split(":")
     present = [name for name in names if list_modulefiles(name, folders)]
@@ -42,7 +43,7 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
 def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> Stack:
     """Return the stack of conda's module and `modules`; without a conda module that of `modules`."""
     conda = choose_conda_module(context.configuration.conda.names, modules, lmod)
-    others = [name for name in modules if name.split("/")[0] != conda.split("/")[0]]
+    others = [name for name in modules if software_of(name) != software_of(conda)]
     try:
         stack = load_stack(lmod, [*([conda] if conda else []), *others], with_python=False)
         return require_no_personal(stack)

@@ -21,6 +21,7 @@ from stackenv.environments.store import ModuleStore, StoredModule, read_former_r
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
+from stackenv.lmod.versions import software_of
 from stackenv.output import tell
 from stackenv.record import Package, Python, Record, read_command_words
 
@@ -147,7 +148,7 @@ def find_module(path: str, loaded: Sequence[str], environ: Mapping[str, str]) ->
     """
     for name in loaded:
         software = "".join(
-            c for c in name.split("/")[0].upper().replace("+", "PLUS").replace("-", "MIN") if c.isalnum()
+            c for c in software_of(name).upper().replace("+", "PLUS").replace("-", "MIN") if c.isalnum()
         )
         root = environ.get(f"EBROOT{software}")
         if root and f"{path}/".startswith(f"{Path(root).resolve()}/"):
@@ -325,7 +326,7 @@ def list_offers(lmod: Lmod, *names: str) -> list[str]:
 
     Where none can be loaded at once each is behind those that lead to it in a hierarchy.
     """
-    offered = [module for module in lmod.available(*names) if module.split("/")[0] in names]
+    offered = [module for module in lmod.available(*names) if software_of(module) in names]
     with suppress(ModuleError):
         return offered or [" ".join(way) for name in names for way in lmod.ways_to(name)]
     return offered
@@ -390,7 +391,7 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
     names: list[str] = []
     for module in lmod.read_loaded():
         # The command itself comes by a module, which is no part of anybody's stack.
-        if not module.asked_for or module.full_name.split("/")[0] == "stackenv":
+        if not module.asked_for or software_of(module.full_name) == "stackenv":
             continue
         if not is_personal(module, lmod.environ):
             names.append(module.full_name)

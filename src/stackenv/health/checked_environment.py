@@ -26,6 +26,7 @@ from stackenv.health.extensions import RunningImports, list_extensions
 from stackenv.health.finding import RunCommand
 from stackenv.health.installed_files import THREADS, Fault, Showing, list_faults, showing_nothing
 from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.versions import software_of
 from stackenv.record import Package, Record
 
 # MODULEPATH, modules, and whether their Python and its packages are asked for.
@@ -67,7 +68,7 @@ class StackLoader:
     @cached_property
     def modules(self) -> dict[str, str]:
         """The newest version of each module that there is, by full name, by its name."""
-        return {name.split("/")[0]: name for name in Lmod.find(self.environ).available()}
+        return {software_of(name): name for name in Lmod.find(self.environ).available()}
 
 
 @dataclass

@@ -30,6 +30,7 @@ from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_mod
 from stackenv.lifecycle.requirements import InstallReport, read_contents
 from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.versions import name_of
 from stackenv.modulefile.text import render_module
 from stackenv.output import format_count, show_status, tell
 from stackenv.record import RECORD_FILE, Record, write_record_text
@@ -240,9 +241,9 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
 
 def tell_loaded_versions(old: Record, context: Context) -> None:
     """Say that other versions of its modules, which are loaded now, are not taken for what was meant."""
-    names = {module.split("/")[0] for module in old.modules}
+    names = set(map(name_of, old.modules))
     loaded = [m.full_name for m in Lmod.find(context.environ).read_loaded() if m.asked_for]
-    others = [m for m in loaded if m.split("/")[0] in names and m not in old.modules]
+    others = [m for m in loaded if name_of(m) in names and m not in old.modules]
     if others:
         words = " ".join(f"-m {shlex.quote(m)}" for m in loaded if m != old.full_name)
         tell(

@@ -20,7 +20,7 @@ from stackenv.errors import ModuleError, StackenvError, suggest
 from stackenv.lmod.module_files import list_names
 from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
 from stackenv.lmod.spider import list_versions, map_folders, read_ways
-from stackenv.lmod.versions import order_module
+from stackenv.lmod.versions import name_of, order_module
 
 # Debian's and Fedora's packages, and Lmod's own instructions (Lmod documentation, "Installing Lmod").
 USUAL_PREFIXES = ("/usr/share/lmod", "/opt/apps/lmod")
@@ -191,16 +191,16 @@ class Lmod:
         A hidden one is available. The modulefiles themselves are looked at, for a cache does not know the one
         just written. In a hierarchy each is looked for where those before it are loaded.
         """
-        names = tuple(dict.fromkeys(full_name.split("/")[0] for full_name in full_names))
+        names = tuple(dict.fromkeys(map(name_of, full_names)))
         there = self._list_available(names, *AS_IT_IS) if names else ()
         if set(there).issuperset(full_names):
             return dict(zip(full_names, full_names))
         found, lmod = {}, self
         for full_name in full_names:
-            name = full_name.split("/")[0]
+            name = name_of(full_name)
             there = lmod._list_available((name,), *AS_IT_IS)
             # A cache may still have one that is gone.
-            others = [m for m in lmod.available(name) if m.split("/")[0] == name and m in there]
+            others = [m for m in lmod.available(name) if name_of(m) == name and m in there]
             found[full_name] = full_name if full_name in there else (others or [""])[-1]
             with suppress(ModuleError):
                 lmod = replace(lmod, environ=lmod.load(*filter(None, [found[full_name]])).environ)
@@ -215,9 +215,9 @@ class Lmod:
         found = list(filter(None, instead.values()))
         for full_name in (full_name for full_name, other in instead.items() if not other):
             with suppress(ModuleError):
-                way = (self.ways_to(full_name.split("/")[0]) or [()])[-1]
-                names = {module.split("/")[0] for module in way}
-                found = [module for module in found if module.split("/")[0] not in names] + [*way]
+                way = (self.ways_to(name_of(full_name)) or [()])[-1]
+                names = set(map(name_of, way))
+                found = [module for module in found if name_of(module) not in names] + [*way]
         return found
 
     def ways_to(self, name: str) -> list[tuple[str, ...]]:
@@ -226,7 +226,7 @@ class Lmod:
         `name` is what is typed, with a version or without; of several versions the oldest comes first.
         """
         found, words = self._ask("spider", check_argument(name))
-        several = [m for m in list_versions(words) if m.split("/")[0] == name.split("/")[0]]
+        several = [m for m in list_versions(words) if m.startswith(f"{name}/")]
         if several:
             return [way for m in sorted(several, key=order_module) if m != name for way in self.ways_to(m)]
         full_name, ways = read_ways(words)

@@ -1,9 +1,19 @@
-"""The order of modules by name and version."""
+"""The names of modules without their versions, and their order by both."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+
+def name_of(full_name: str) -> str:
+    """Return the name of a module without its version; a site's scheme may put a class in front of it."""
+    return full_name.rpartition("/")[0] or full_name
+
+
+def software_of(full_name: str) -> str:
+    """Return what the software is called: SciPy-bundle, of lang/SciPy-bundle/2023.07 too."""
+    return name_of(full_name).rpartition("/")[2]
 
 
 def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:

@@ -16,6 +16,7 @@ from stackenv.errors import ModuleError, quote_word
 from stackenv.health.checked_environment import CheckedEnvironment
 from stackenv.health.finding import Finding, RunCommand
 from stackenv.lmod.bindings import Lmod
+from stackenv.lmod.versions import name_of
 from stackenv.plain_files import read_file_bytes
 
 
@@ -81,7 +82,7 @@ def report_not_available(
     """Return the finding that the modules `gone`, of those of `load`, are not available."""
     shell, when = ("shell", "login and each job") if not load.interactive else ("interactive shell", "login")
     are = "is" if len(gone) == 1 else "are"
-    others = [m for name in gone for m in lmod.available(name.split("/")[0]) if is_version_of(m, name)]
+    others = [m for name in gone for m in lmod.available(name_of(name)) if is_version_of(m, name)]
     instead = f" (there are: {', '.join(others)})" if others else ""
     away = [str(folder) for folder in folders if not folder.is_dir()]
     used = f"; `module use` leads to a folder that does not exist: {', '.join(away)}" if away else ""
@@ -97,7 +98,7 @@ def report_not_available(
 
 def is_version_of(full_name: str, name: str) -> bool:
     """Tell whether the module `full_name` is another version of the module `name`."""
-    return full_name.split("/")[0] == name.split("/")[0]
+    return name_of(full_name) in (name, name_of(name))
 
 
 VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")
