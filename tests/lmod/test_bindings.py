@@ -80,6 +80,24 @@ def test_words_behind_a_program_that_empties_stderr_are_kept(tree) -> None:
     assert tree.lmod().load("opens").words.splitlines()[-2:] == ["two", "three"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("scipy-bundle", "SciPy-bundle"),
+        ("scipy-bundle/2023.07-gfbf-2023a", "SciPy-bundle/2023.07-gfbf-2023a"),
+        ("SciPy-bundle/2023.07-gfbf-2023b", "SciPy-bundle/2023.07-gfbf-2023a"),
+        ("scipy/1.0", ""),
+    ],
+)
+def test_an_unknown_module_is_answered_with_the_likeliest(tree, name: str, meant: str) -> None:
+    for version in ("2023.07-gfbf-2023a", "2023.11-gfbf-2023b", "2023.11-gfbf-2023a"):
+        tree.write(f"SciPy-bundle/{version}", "")
+    with pytest.raises(ModuleError) as error:
+        tree.lmod().load(name)
+    hints = [f"did you mean: {meant}"] if meant else []
+    assert error.value.hint == "; ".join([*hints, f"module spider {name}"])
+
+
 def test_an_unknown_module_is_refused_with_lmods_words_and_spider(tree) -> None:
     with pytest.raises(ModuleError, match="unknown") as error:
         tree.lmod().load("nowhere/1")

@@ -16,8 +16,8 @@ from fcntl import F_SETFL, fcntl
 from pathlib import Path
 from typing import BinaryIO
 
-from stackenv.errors import ModuleError, StackenvError, suggest
-from stackenv.lmod.module_files import list_names
+from stackenv.errors import ModuleError, StackenvError, find_similar
+from stackenv.lmod.module_files import list_modulefiles, list_names
 from stackenv.lmod.module_table import LoadedModule, read_changes, read_loaded_modules
 from stackenv.lmod.spider import list_versions, map_folders, read_ways
 from stackenv.lmod.versions import name_of, order_module
@@ -321,14 +321,26 @@ class Lmod:
 
     def _suggest(self, names: Sequence[str]) -> str:
         """Return what to type where the modules `names` could not be loaded: by names that are there, too."""
-        known = list_names(self.environ.get("MODULEPATH", "").split(":")) if names else []
-        words = [word for word in (name.partition("/")[0] for name in names) if word not in known]
-        similar = [hint for word in words for hint in suggest(word, known)]
+        folders = self.environ.get("MODULEPATH", "").split(":")
+        similar = [f"did you mean: {found}" for name in names for found in find_similar_module(name, folders)]
         return "; ".join([*similar, *(f"module spider {name}" for name in names)])
 
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in self.environ.items() if name not in SILENCE}
         return run(command, {**environ, **TALK_PLAINLY}, self.timeout_s)
+
+
+def find_similar_module(name: str, folders: Sequence[str]) -> list[str]:
+    """Return which module in `folders`, those of MODULEPATH, `name` may mean; empty where none is close.
+
+    With the likeliest version, where `name` has one.
+    """
+    word, _, version = name.partition("/")
+    known = list_names(folders)
+    for base in [word] if word in known else find_similar(word, known):
+        close = find_similar(f"{base}/{version}", list_modulefiles(base, folders)) if version else []
+        return [found for found in (close or [base]) if found not in (word, name)]
+    return []
 
 
 def run(
