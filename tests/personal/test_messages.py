@@ -186,10 +186,10 @@ def test_the_token_in_a_channel_of_conda_is_not_in_the_recorded_command(user: Us
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (("install", "biopython>1"), "pip install 'biopython>1'"),
-        (("install",), "pip install PACKAGE"),
-        (("activate", "biopy"), "module load biopy"),
-        (("activate",), "module load NAME"),
+        (("install", "biopython>1"), "module load NAME; pip install 'biopython>1'"),
+        (("install",), "module load NAME; pip install PACKAGE"),
+        (("activate", "biopy"), "ml use ~/modules; ml biopy"),
+        (("activate",), "ml use ~/modules; ml NAME"),
     ],
 )
 def test_commands_of_other_programs_are_answered_with_what_to_type(
@@ -198,7 +198,7 @@ def test_commands_of_other_programs_are_answered_with_what_to_type(
     told = user.stackenv(*arguments)
     assert told.returncode == 2
     assert f"`stackenv {arguments[0]}` is no command" in told.stderr
-    assert hint in told.stderr and ("module load" in told.stderr)
+    assert hint in told.stderr
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
