@@ -17,8 +17,13 @@ from pathlib import Path
 from easybuild.tools import hooks as easybuild_hooks
 from easybuild.tools.build_log import EasyBuildError
 
+adapter, missing = None, ""
 try:
-    from stackenv.site import easybuild as adapter
+    if sys.version_info < (3, 9):  # noqa: UP036 (it is the Python of `eb`)
+        # RHEL 8's own: the import would end eb with a SyntaxError.
+        missing = "it is Python {}.{}, and they need 3.9 or later".format(*sys.version_info)
+    else:
+        from stackenv.site import easybuild as adapter
 except ImportError:
     here = Path(__file__).resolve().parent
     # A checkout's hooks/ has src/ beside it; an installed stackenv/hooks/ lies in the package.
@@ -26,21 +31,21 @@ except ImportError:
     try:
         from stackenv.site import easybuild as adapter
     except ImportError as error:
-        adapter = None
-        missing = str(error)
+        missing = f"{error}. Install stackenv there: {sys.executable} -m pip install stackenv"
 
 
 def call(name, *args):
     """Return what the adapter's function `name` returns, if EasyBuild calls all of these hooks."""
     if adapter is None:
-        raise EasyBuildError(
-            "the stackenv hooks cannot run under %s: %s. Install stackenv there: %s -m pip install stackenv",
-            sys.executable,
-            missing,
-            sys.executable,
-        )
+        raise EasyBuildError("the stackenv hooks cannot run under %s: %s", sys.executable, missing)
     adapter.require_all_hooks(HOOKS)
     return getattr(adapter, name)(*args)
+
+
+def restore_modulefiles():
+    """Bring the old modulefile back, unless it is these hooks that stopped `eb`, before anything was done."""
+    if adapter is not None:
+        call("restore_modulefiles")
 
 
 def combine_with(own):
@@ -115,19 +120,19 @@ def module_write_hook(block, filepath, module_txt, *args, **kwargs):
 
 def fail_hook(*args, **kwargs):
     """Bring the old modulefile back."""
-    call("restore_modulefiles")
+    restore_modulefiles()
 
 
 def cancel_hook(*args, **kwargs):
     """Bring the old modulefile back."""
-    call("restore_modulefiles")
+    restore_modulefiles()
 
 
 if "crash_hook" in easybuild_hooks.KNOWN_HOOKS:
 
     def crash_hook(*args, **kwargs):
         """Bring the old modulefile back (EasyBuild 5)."""
-        call("restore_modulefiles")
+        restore_modulefiles()
 
 
 HOOKS = {name: value for name, value in globals().items() if name.endswith("_hook")}

@@ -415,6 +415,15 @@ def test_the_hooks_have_only_names_that_easybuild_knows(with_easybuild: Environm
     ]
 
 
+def test_hooks_say_which_python_they_need_where_its_version_is_told_to_be_older(
+    with_easybuild: Environment, copy: Path
+) -> None:
+    older = "import sys\nsys.version_info = (3, 6, 8)\n"
+    python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
+    with pytest.raises(AssertionError, match=r"cannot run under .*it is Python 3\.6, and they need 3\.9"):
+        run(python, "-c", older + IMPORT_HOOKS, hooks, "start")
+
+
 def test_hooks_without_their_package_say_what_to_install(with_easybuild: Environment, copy: Path) -> None:
     alone = with_easybuild.folder / "alone/hooks/stackenv_hooks.py"
     alone.parent.mkdir(parents=True)
