@@ -1,0 +1,103 @@
+"""The pages of docs/admins as an admin types them: a site of real EasyBuild, and a user of its stack.
+
+The paths of the pages are put in a folder of the test: see PLACES.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from built import CHECKOUT, LMOD, WORK
+from pages import BLOCK, DOCS, Command, list_pages, read_commands, type_in
+from stacked import open_stack
+from users import User, make_user
+
+from stackenv.configuration.loader import load_configuration
+
+PLACES = ("/etc/stackenv", "/tmp/try", "/apps")
+INIT = Path(LMOD).parents[1] / "init/bash"
+PAGES = [page for page in list_pages() if page.startswith("admins/") and read_commands(page)]
+YAML = [
+    pytest.param(block["text"], id=f"{page.stem}-{number}")
+    for page in sorted((DOCS / "admins").glob("*.md"))
+    for number, block in enumerate(BLOCK.finditer(page.read_text(encoding="utf-8")))
+    if block["kind"] == "yaml"
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site's admin: a software tree, with Anaconda3 in it, and a user with an environment `biopy`."""
+
+    folder: Path
+    user: User
+
+    def put(self, text: str) -> str:
+        """Return `text` with the site's places in the folder of the test."""
+        return re.sub(rf"(?<![\w/.}}-])(?={'|'.join(PLACES)})", str(self.folder), text)
+
+    def run(self, script: str) -> str:
+        binary = WORK / "eb5/bin"
+        done = subprocess.run(
+            ["bash", "--norc", "--noprofile", "-c", f'. "{INIT}"\nexec 2>&1\n{script}'],
+            env={
+                **self.user.environ,
+                "PATH": f"{binary}:{WORK / 'venv/bin'}:/usr/bin:/bin",
+                "EB_PYTHON": str(binary / "python"),
+                "MODULEPATH": f"{self.folder}/apps/modules/all:{self.user.environ['MODULEPATH']}",
+                "EASYBUILD_INSTALLPATH": str(self.folder / "apps"),
+                "EASYBUILD_PREFIX": str(self.folder / "eb"),
+                "EASYBUILD_SOURCEPATH": str(WORK / "distribution"),
+                "EASYBUILD_ROBOT_PATHS": str(CHECKOUT / "tests/distribution/easyconfigs"),
+                "EASYBUILD_ALLOW_USE_AS_ROOT_AND_ACCEPT_CONSEQUENCES": "1",
+                "STACKENV_SITE_CONFIG": str(self.folder / "in-bash.yaml"),
+            },
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        return done.stdout
+
+    def type(self, commands: list[Command]) -> list[str]:
+        """Type `commands` in one shell; return what is not as their page says."""
+        put = [Command(self.put(command.typed), command.printed) for command in commands]
+        return type_in(put, self.run)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site on which the page `install` was typed; its load test is in bash alone."""
+    folder = tmp_path_factory.mktemp("site")
+    user = make_user(folder, open_stack("eb5-pythonpath"))
+    made = user.stackenv("create", "biopy", load=[user.stack.bundle_module])
+    assert made.returncode == 0, made.stderr
+    (folder / "in-bash.yaml").write_text("version: 1\nconda:\n  load_test: {shells: [bash]}\n")
+    for place in ("etc", "tmp"):
+        (folder / place).mkdir(exist_ok=True)
+    site = Site(folder, user)
+    assert "\n\n".join(site.type(read_commands("admins/install.md"))) == ""
+    yield site
+    # EasyBuild leaves what it installs unwritable.
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "admins/install.md"])
+def test_what_a_page_for_admins_types_does_what_it_says(site: Site, page: str) -> None:
+    assert "\n\n".join(site.type(read_commands(page))) == ""
+
+
+@pytest.mark.parametrize("text", YAML)
+def test_a_site_configuration_of_a_page_is_right(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(text)
+    assert load_configuration(file)
