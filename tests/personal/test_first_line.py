@@ -96,6 +96,13 @@ def login(tmp_path_factory: pytest.TempPathFactory, site_module: Path) -> Login:
     return found
 
 
+def read_environment(path: Path) -> set[str]:
+    """Return what `env -0` has written to `path`, without Lmod's own books."""
+    entries = path.read_text().split("\0")
+    # Lmod itself writes the empty entry at the end of a path variable as one colon more.
+    return {e.rstrip(":") for e in entries if not e.startswith(("_", "LMOD_", "LOADEDMODULES", "SHLVL"))}
+
+
 @pytest.mark.parametrize("shell", list(START_UP))
 def test_in_a_fresh_login_two_lines_are_enough(login: Login, shell: str) -> None:
     if not shutil.which(shell):
@@ -124,12 +131,27 @@ def test_after_an_unload_nothing_is_left(login: Login, shell: str) -> None:
         f"env -0 > {login.home}/after",
         "python -c 'import Bio'",
     )
-
-    def read(name: str) -> set[str]:
-        entries = (login.home / name).read_text().split("\0")
-        # Lmod itself writes the empty entry at the end of a path variable as one colon more.
-        return {e.rstrip(":") for e in entries if not e.startswith(("_", "LMOD_", "LOADEDMODULES", "SHLVL"))}
-
-    assert read("after") ^ read("before") == set(), done.stderr
+    before, after = (read_environment(login.home / name) for name in ("before", "after"))
+    assert after ^ before == set(), done.stderr
     # Lmod says that the environment, which it found by the module, has gone with it.
     assert "biopy" in done.stderr
+
+
+@pytest.mark.parametrize("again", ["module load stackenv", "module unload stackenv; module load stackenv"])
+@pytest.mark.parametrize("shell", list(START_UP))
+def test_an_environment_that_is_loaded_outlives_a_reload(login: Login, shell: str, again: str) -> None:
+    lines = ("module load stackenv", "ml biopy", f"env -0 > {login.home}/loaded", *again.split("; "))
+    done = login.run(shell, *lines, f"env -0 > {login.home}/again", SHOW)
+    loaded, after = (read_environment(login.home / name) for name in ("loaded", "again"))
+    assert after ^ loaded == set(), done.stderr
+    assert f"{login.home}/venvs/biopy-1.0/" in done.stdout
+
+
+def test_a_job_that_inherits_both_loads_both_again(login: Login) -> None:
+    (login.home / "job").write_text(
+        f"#!/bin/bash\nmodule load stackenv\nml biopy\n{SHOW}\nenv -0 > {login.home}/job-env\n"
+    )
+    run = f"bash -c '. {INIT}/bash; . ./job'"
+    done = login.run("bash", "module load stackenv", "ml biopy", f"env -0 > {login.home}/loaded", run)
+    assert f"{login.home}/venvs/biopy-1.0/" in done.stdout, done.stderr
+    assert read_environment(login.home / "job-env") ^ read_environment(login.home / "loaded") == set()
