@@ -187,11 +187,29 @@ def test_nothing_of_the_users_leads_elsewhere(user: User, uv: Path, tmp_path: Pa
 @pytest.mark.any_value("setting")
 @pytest.mark.parametrize("setting", ["target", "prefix"])
 def test_a_setting_that_leads_elsewhere(user: User, uv: Path, tmp_path: Path, setting: str) -> None:
-    (user.home / "uv.toml").write_text(f"[pip]\n{setting} = '{tmp_path / 'elsewhere'}'\n")
-    refused = create(user, "six", "--uv", uv=uv)
+    elsewhere = tmp_path / "else where"
+    (user.home / "uv.toml").write_text(f"[pip]\n{setting} = '{elsewhere}'\n")
+    refused = create(user, "six", "--uv", uv=uv, RUST_LOG="uv=error")
+    assert refused.returncode == 10
+    assert f"uv would install into {elsewhere}, and not into the environment: `target`" in refused.stderr
+    assert "nothing was installed\n\nhint: remove that setting, or leave out --uv" in refused.stderr
+    require_nothing_left(user)
+    assert [path.name for path in elsewhere.rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_a_setting_that_leads_elsewhere_with_a_stand_in_that_does_not_say_so(
+    user: User, tmp_path: Path
+) -> None:
+    """As a later uv may not, or in other words."""
+    (user.home / "uv.toml").write_text(f"[pip]\ntarget = '{tmp_path / 'elsewhere'}'\n")
+    silent = tmp_path / "uv"
+    silent.write_text(f'#!/bin/sh\ncase " $* " in *" -v "*) exit 0 ;; esac\nexec {NEWEST} "$@"\n')
+    silent.chmod(0o755)
+    refused = create(user, "six", "--uv", uv=silent)
     assert refused.returncode == 10
     assert "uv installed six outside of the environment: `target` or `prefix` is set" in refused.stderr
-    assert not list((user.home / "venvs").iterdir())
+    assert "hint: uv pip uninstall six; then remove that setting, or leave out --uv" in refused.stderr
+    require_nothing_left(user)
 
 
 def test_no_uv_on_path(user: User) -> None:

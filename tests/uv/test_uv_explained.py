@@ -232,6 +232,18 @@ def test_what_takes_stubs_away_by_each_shell(owner: User, shell: str) -> None:
     assert read_own(done.stderr) == [BACK.format(2).rstrip()] and list_stubs(owner) == ["numpy", "packaging"]
 
 
+def test_all_stubs_are_kept_and_put_back_at_once(owner: User, tmp_path: Path) -> None:
+    """However many there are: a process each would take seconds."""
+    trace = tmp_path / "trace"
+    done = in_environment(
+        owner, "newest", f"strace -f -e trace=execve -o {trace} $BIN_UV pip sync -q six.txt"
+    )
+    assert read_own(done.stderr) == [BACK.format(2).rstrip()]
+    lines = [line for line in trace.read_text().splitlines() if "execve(" in line and line.endswith("= 0")]
+    programs = [line.partition('"')[2].partition('"')[0].rpartition("/")[2] for line in lines]
+    assert [programs.count(name) for name in ("mkdir", "cp", "mv", "rm")] == [1, 1, 1, 2], programs
+
+
 @pytest.mark.parametrize("program", ["cp", "mv"])
 def test_stubs_that_a_failing_program_does_not_bring_back(owner: User, program: str) -> None:
     (owner.home / "failing").mkdir(exist_ok=True)

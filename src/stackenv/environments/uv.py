@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -31,6 +32,12 @@ HOW_TO_GET = "`module spider uv`, or https://docs.astral.sh/uv/getting-started/i
 OF_MODULES = ("PYTHONPATH", "EBPYTHONPREFIXES")
 # How uv tells of what it has installed.
 INSTALLED = re.compile(r"^ [+~] ([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
+# How uv tells with -v of a `target` or `prefix`, by which it installs elsewhere than into the environment.
+ELSEWHERE = re.compile(r"Using `--(?:target|prefix)` directory at `?(.+?)`?$", re.MULTILINE)
+TAKE_BACK = (
+    "`target` or `prefix` is set in a uv.toml, or in the pyproject.toml of a folder above this one",
+    "remove that setting, or leave out --uv",
+)
 # A uv that gives no sign of life in that time is none to wait for.
 TIMEOUT_S = 60
 
@@ -62,6 +69,14 @@ class Uv:
         python = f"{record.path}/bin/python"
         # `reinstall` in a uv.toml would put packages of an index over those of the modules.
         command = (self.path, "pip", "install", "--color", "never", "--no-reinstall", "--python", python)
+        elsewhere = ask_for_target((*command, "-v", "--dry-run", "-r", os.devnull), environ)
+        if elsewhere:
+            why, hint = TAKE_BACK
+            raise InstallError(
+                f"uv would install into {elsewhere}, and not into the environment: {why}; nothing was "
+                "installed",
+                hint,
+            )
         for arguments in calls:
             within = self.describe_environ(record, environ, NO_BUILD_ISOLATION in arguments)
             status, said = run_installer((*command, *arguments), within)
@@ -114,14 +129,14 @@ def list_own(record: Record) -> set[str]:
 def require_inside(record: Record, said: str) -> None:
     """Raise InstallError when what uv has `said` that it installed is not in the venv of `record`.
 
-    No option and no variable takes back a `target` of a uv.toml.
+    No option and no variable takes back a `target` of a uv.toml. `ask_for_target` finds it with uvs of now.
     """
     installed = {canonicalize_name(name) for name in INSTALLED.findall(said)}
     if installed and not installed & list_own(record):
+        why, hint = TAKE_BACK
         raise InstallError(
-            f"uv installed {', '.join(sorted(installed))} outside of the environment: `target` or `prefix` "
-            "is set in a uv.toml, or in the pyproject.toml of a folder above this one",
-            "remove that setting, or leave out --uv",
+            f"uv installed {', '.join(sorted(installed))} outside of the environment: {why}",
+            f"uv pip uninstall {' '.join(sorted(installed))}; then {hint}",
         )
 
 
@@ -163,22 +178,42 @@ def is_script(path: str) -> bool:
 def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return where the uv at `path` has its cache, or else why it does not say so."""
     try:
-        done = subprocess.run(
-            [path, "cache", "dir", "--color", "never"],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=TIMEOUT_S,
-        )
+        done = ask([path, "cache", "dir", "--color", "never"], environ)
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", explain(error)
     if done.returncode < 0:
         return "", f"it ends with {signal.Signals(-done.returncode).name}"
     said = " ".join(done.stderr.split()) or f"status {done.returncode}"
     return (done.stdout.strip(), "") if done.returncode == 0 else ("", said)
+
+
+def ask_for_target(words: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return the folder into which uv would install by `words`, if not into the environment that they name.
+
+    It makes the folder, and a lock in it, and nothing else. Empty where it does not say so.
+    """
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        # By RUST_LOG it would say less, or more than can be read.
+        within = {
+            name: value for name, value in environ.items() if name not in ("RUST_LOG", "UV_WORKING_DIR")
+        }
+        found = ELSEWHERE.search(ask(words, within).stderr)
+        return found[1] if found else ""
+    return ""
+
+
+def ask(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `words`, and return what was said; raise OSError or TimeoutExpired."""
+    return subprocess.run(
+        words,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=TIMEOUT_S,
+    )
 
 
 def is_apart(one: Path, other: Path) -> bool:
