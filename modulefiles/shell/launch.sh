@@ -16,9 +16,20 @@ stackenv_run_lmod() (
     exec "$stackenv_lmod" sh "$@" </dev/null
 )
 # Sticky modules aside, so that the outcome does not depend on the shell of the caller.
+stackenv_own=""
 if [ -n "${LOADEDMODULES-}" ]; then
+    stackenv_own=":$LOADEDMODULES:"
     stackenv_code=$(stackenv_run_lmod --quiet purge) || stackenv_refuse "module purge failed" "$1"
     eval "$stackenv_code"
+    # The module stackenv comes back: what is downloaded here goes to the caches of the site, not to the home.
+    case $stackenv_own in
+    *:stackenv/*)
+        stackenv_own=stackenv/${stackenv_own#*:stackenv/}
+        stackenv_own=${stackenv_own%%:*}
+        stackenv_code=$(stackenv_run_lmod --quiet try-load "$stackenv_own") && eval "$stackenv_code"
+        ;;
+    *) stackenv_own="" ;;
+    esac
 fi
 # For a command that a server starts: what the server has active, and where its Python looks, must not reach the
 # command. Nothing is deactivated by conda: that would run the scripts of its packages. Sticky modules keep their
@@ -50,7 +61,9 @@ if [ "$stackenv_afresh" = yes ]; then
     unset PYTHONPATH EBPYTHONPREFIXES PYTHONHOME PYTHONPLATLIBDIR PYTHONEXECUTABLE
     # How a server has its own Python run, and what that is not to see.
     unset PYTHONNOUSERSITE PYTHONUSERBASE PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONSTARTUP PYTHONINSPECT
-    [ -n "${LOADEDMODULES-}" ] || unset LD_PRELOAD LD_LIBRARY_PATH
+    case ${LOADEDMODULES-} in
+    "" | "$stackenv_own") unset LD_PRELOAD LD_LIBRARY_PATH ;;
+    esac
     MODULEPATH=$stackenv_paths${MODULEPATH:+:$MODULEPATH} stackenv_paths=""
     unset stackenv_level
     unset -f stackenv_leave
@@ -96,6 +109,6 @@ if [ "$stackenv_folder" != found ]; then
 fi
 # One of the same name may have been exported.
 unset stackenv_afresh stackenv_lmod stackenv_module stackenv_file stackenv_paths
-unset stackenv_folder stackenv_first stackenv_code
+unset stackenv_folder stackenv_first stackenv_code stackenv_own
 unset -f stackenv_refuse stackenv_run_lmod
 exec "$@"

@@ -155,3 +155,28 @@ def test_a_job_that_inherits_both_loads_both_again(login: Login) -> None:
     done = login.run("bash", "module load stackenv", "ml biopy", f"env -0 > {login.home}/loaded", run)
     assert f"{login.home}/venvs/biopy-1.0/" in done.stdout, done.stderr
     assert read_environment(login.home / "job-env") ^ read_environment(login.home / "loaded") == set()
+
+
+@pytest.mark.parametrize("how", ["run", "job", "job elsewhere", "kernel"])
+def test_what_starts_in_an_environment_has_the_caches_too(login: Login, how: str) -> None:
+    show = "sh -c 'echo $PIP_CACHE_DIR; command -v python'"
+    # A job may be submitted where nothing is loaded.
+    leave = ["module purge"] if how == "job elsewhere" else []
+    launch = f"{login.home}/venvs/biopy-1.0/stackenv/launch {LMOD} {show}"
+    lines = {
+        "run": [f"stackenv run biopy -- {show}"],
+        "kernel": [launch],
+    }.get(how, [f"stackenv job biopy -- {show} > {login.home}/script", *leave, f"bash {login.home}/script"])
+    done = login.run("bash", "module load stackenv", *lines)
+    assert done.stdout.splitlines() == [
+        f"{login.home}/.cache/own/pip",
+        f"{login.home}/venvs/biopy-1.0/bin/python",
+    ], done.stderr
+
+
+def test_a_job_works_where_the_module_is_not_there(login: Login) -> None:
+    script = login.home / "elsewhere"
+    login.run("bash", "module load stackenv", f"stackenv job biopy -- command -v python > {script}")
+    script.write_text(script.read_text().replace("stackenv/1.0", "stackenv/none"))
+    done = login.run("bash", f"bash {script}")
+    assert (done.stdout, done.stderr) == (f"{login.home}/venvs/biopy-1.0/bin/python\n", "")

@@ -382,6 +382,16 @@ def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Reco
     return None
 
 
+def is_own(module: LoadedModule) -> bool:
+    """Tell whether the command itself comes by `module`, which is no part of anybody's stack."""
+    return software_of(module.full_name) == "stackenv"
+
+
+def find_own_module(environ: Mapping[str, str]) -> str:
+    """Return the full name of the module of stackenv that is loaded in `environ`; empty where none is."""
+    return next((m.full_name for m in read_loaded_modules(environ) if is_own(m)), "")
+
+
 def list_loaded(lmod: Lmod) -> tuple[str, ...]:
     """Return the modules that the user has loaded, as far as an environment can be based on them.
 
@@ -390,8 +400,7 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
     """
     names: list[str] = []
     for module in lmod.read_loaded():
-        # The command itself comes by a module, which is no part of anybody's stack.
-        if not module.asked_for or software_of(module.full_name) == "stackenv":
+        if not module.asked_for or is_own(module):
             continue
         if not is_personal(module, lmod.environ):
             names.append(module.full_name)

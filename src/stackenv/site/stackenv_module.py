@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from stackenv.configuration.caches import CACHE_VARIABLES
@@ -39,10 +40,11 @@ Personal modules are in {folder}: `module use {folder}` comes before `ml myenv`.
 """
 CACHES = """\
 
-Caches go to the place that the site has chosen, where you have not set it yourself: {variables}.
+{chosen}
 The place is decided when this module is loaded; load a module that sets a variable for it, such as
 WORKSPACE, before this one.
 """
+CHOSEN = "Caches go to the place that the site has chosen, where you have not set it yourself: {variables}."
 
 
 def describe_stackenv_module(module: str, folder: str, configuration: SiteConfiguration) -> ModuleSpec:
@@ -68,12 +70,11 @@ def describe_help(module: str, configuration: SiteConfiguration) -> str:
     folder = configuration.personal.modules.text.replace("${HOME}", "~", 1)
     used = USED if configuration.personal.use else NOT_USED
     caches = describe_caches(configuration.caches)
-    variables = ", ".join(name for cache in caches for name in cache.variables)
-    return (
-        HELP.format(module=module)
-        + used.format(folder=folder, name=module.partition("/")[0])
-        + (CACHES.format(variables=variables) if variables else "")
-    )
+    page = HELP.format(module=module) + used.format(folder=folder, name=module.partition("/")[0])
+    if caches:
+        chosen = CHOSEN.format(variables=", ".join(name for cache in caches for name in cache.variables))
+        page += CACHES.format(chosen=textwrap.fill(chosen, 100))
+    return page
 
 
 def describe_configuration(path: Path) -> tuple[Operation, ...]:

@@ -90,6 +90,8 @@ class JobSpec:
         Where the module is.
     modulepath
         Where its base modules were found.
+    own_module
+        The module of stackenv, which sends caches to their places; empty for none.
     lmod_package
         The folder of Lmod, for where the job's own shell has no `module`.
     inherited
@@ -112,6 +114,7 @@ class JobSpec:
     full_name: str
     module_folder: str
     modulepath: tuple[str, ...]
+    own_module: str
     lmod_package: str
     inherited: tuple[str, ...]
     array: bool
@@ -122,7 +125,12 @@ class JobSpec:
 
 
 def describe_job(
-    record: Record, request: JobRequest, settings: JobSettings, lmod_package: str, command: Sequence[str]
+    record: Record,
+    request: JobRequest,
+    settings: JobSettings,
+    own_module: str,
+    lmod_package: str,
+    command: Sequence[str],
 ) -> JobSpec:
     """Return the script that runs `command` in the environment of `record`.
 
@@ -145,6 +153,7 @@ def describe_job(
         full_name=record.full_name,
         module_folder=record.module_folder,
         modulepath=tuple(folders),
+        own_module=own_module,
         lmod_package=lmod_package,
         inherited=list_inherited(request),
         array=bool(request.array),

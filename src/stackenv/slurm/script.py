@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stackenv.environments.context import Context
+from stackenv.environments.stack import find_own_module
 from stackenv.lmod.bindings import find_lmod_package
 from stackenv.modulefile.dialect import quote_sh
 from stackenv.slurm.job import JobRequest, JobSpec, describe_job
@@ -48,7 +49,7 @@ LOAD = """\
 [ -n "${{LMOD_PKG-}}" ] || LMOD_PKG={package}
 command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
 module --quiet purge
-{leave}{base_folders}module use {folder}
+{leave}{base_folders}{own}module use {folder}
 module load {name} || exit
 """
 # Where MODULEPATH has a folder, that keeps its place: there may be one for each kind of node.
@@ -56,6 +57,11 @@ BASE_FOLDERS = """\
 for folder in {folders}; do
     case ":${{MODULEPATH-}}:" in *":$folder:"*) ;; *) module use --append "$folder" ;; esac
 done
+"""
+# Without it, as on a node where it is not installed, the job works all the same.
+OWN = """\
+# What is downloaded goes to the caches of the site.
+module --quiet try-load {name}
 """
 # srun reads SLURM_EXPORT_ENV, which sbatch --export=NONE leaves in the job: its tasks would have
 # nothing of what is loaded here. Since Slurm 22.05 it does not read SLURM_CPUS_PER_TASK.
@@ -77,7 +83,8 @@ def write_script(context: Context, name: str, request: JobRequest, command: tupl
         module_folder=str(context.store.root),
     )
     package = find_lmod_package(context.environ)
-    return render_job(describe_job(record, request, context.configuration.jobs, package, command))
+    own = find_own_module(context.environ)
+    return render_job(describe_job(record, request, context.configuration.jobs, own, package, command))
 
 
 def render_job(spec: JobSpec) -> str:
@@ -116,6 +123,7 @@ def render_load(spec: JobSpec) -> str:
         package=quote_sh(spec.lmod_package),
         leave=LEAVE.format(names=" \\\n    ".join(textwrap.wrap(" ".join(spec.active_variables), 100))),
         base_folders=BASE_FOLDERS.format(folders=folders) if folders else "",
+        own=OWN.format(name=quote_sh(spec.own_module)) if spec.own_module else "",
         folder=quote_sh(spec.module_folder),
     )
 

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:b1a2adc1abcd693b3c035e6a8559e836d52a9a0c52c1240494ffde2f808844f7
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c8fa5173566236c9b5ef141b1e6fa667796faf73cbcbed40824efea3fa5131b2
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, man_pages, run_in_shell, set_noted, unset_noted, use_folder
@@ -119,7 +119,8 @@ Personal modules are found in ~/modules, by their names, while this module is lo
 and in a new shell, `module load stackenv` comes first. `module unload stackenv` also unloads those that were
 found so; they come back with it. What you have typed `module use` for stays.
 
-Caches go to the place that the site has chosen, where you have not set it yourself: PIP_CACHE_DIR, UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, TORCH_HOME, JUPYTER_RUNTIME_DIR.
+Caches go to the place that the site has chosen, where you have not set it yourself: PIP_CACHE_DIR,
+UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, TORCH_HOME, JUPYTER_RUNTIME_DIR.
 The place is decided when this module is loaded; load a module that sets a variable for it, such as
 WORKSPACE, before this one.
 ]])
