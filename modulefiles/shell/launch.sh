@@ -18,18 +18,19 @@ stackenv_run_lmod() (
 # Sticky modules aside, so that the outcome does not depend on the shell of the caller.
 stackenv_own=""
 if [ -n "${LOADEDMODULES-}" ]; then
-    stackenv_own=":$LOADEDMODULES:"
+    stackenv_own=$(
+        set -f
+        IFS=:
+        for stackenv_own in $LOADEDMODULES; do
+            case $stackenv_own in stackenv/* | */stackenv/*) echo "$stackenv_own" ;; esac
+        done
+    )
     stackenv_code=$(stackenv_run_lmod --quiet purge) || stackenv_refuse "module purge failed" "$1"
     eval "$stackenv_code"
     # The module stackenv comes back: what is downloaded here goes to the caches of the site, not to the home.
-    case $stackenv_own in
-    *:stackenv/*)
-        stackenv_own=stackenv/${stackenv_own#*:stackenv/}
-        stackenv_own=${stackenv_own%%:*}
+    if [ -n "$stackenv_own" ]; then
         stackenv_code=$(stackenv_run_lmod --quiet try-load "$stackenv_own") && eval "$stackenv_code"
-        ;;
-    *) stackenv_own="" ;;
-    esac
+    fi
 fi
 # For a command that a server starts: what the server has active, and where its Python looks, must not reach the
 # command. Nothing is deactivated by conda: that would run the scripts of its packages. Sticky modules keep their

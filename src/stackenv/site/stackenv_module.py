@@ -70,7 +70,7 @@ def describe_help(module: str, configuration: SiteConfiguration) -> str:
     folder = configuration.personal.modules.text.replace("${HOME}", "~", 1)
     used = USED if configuration.personal.use else NOT_USED
     caches = describe_caches(configuration.caches)
-    page = HELP.format(module=module) + used.format(folder=folder, name=module.partition("/")[0])
+    page = HELP.format(module=module) + used.format(folder=folder, name=module.rpartition("/")[0])
     if caches:
         chosen = CHOSEN.format(variables=", ".join(name for cache in caches for name in cache.variables))
         page += CACHES.format(chosen=textwrap.fill(chosen, 100))
