@@ -27,6 +27,9 @@ POINTERS = ("revision.http", "revision.rev")
 # Sources that were unpacked: no links of uv's are below.
 SOURCES = "src"
 
+# Thousands of folders and links for a while (shm_overview(7)); on a disk each takes some time.
+MEMORY = Path("/dev/shm")
+
 
 def is_uv_cache(folder: Path) -> bool:
     """Tell whether `folder` looks like a cache of uv's."""
@@ -59,7 +62,8 @@ def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> list[str]
     StackenvError
         When uv fails; its words are in the message.
     """
-    with tempfile.TemporaryDirectory(prefix="stackenv-uv-") as folder:
+    place = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="stackenv-uv-", dir=place) as folder:
         sketch = Path(os.path.realpath(folder))
         drawn = list(draw(os.path.realpath(cache), sketch))
         prune(uv, sketch, environ)
