@@ -226,8 +226,8 @@ def render_exit_statuses() -> str:
 
 
 def render_json() -> str:
-    rows = [
-        (f"[`{name}`](commands.md#{name.replace(' ', '-')})",)
+    links = [
+        f"- [`{name}`](commands.md#{name.replace(' ', '-')})\n"
         for name, command in walk(stackenv, "stackenv")
         if any("--json" in parameter.opts for parameter in command.params)
     ]
@@ -238,7 +238,7 @@ def render_json() -> str:
     named = [(f"`{name}`", escape(text)) for name, text in fields.items()]
     return "".join(
         (
-            *(JSON, table(("command",), rows)),
+            *(JSON, *links),
             *(FINDINGS.format(grave), table(("key", "what it holds"), named)),
             *(RULES, table(("rule", "what it reports"), summary)),
         )

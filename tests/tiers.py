@@ -38,7 +38,19 @@ SELECTING = ("each_value", "each_pair", "any_value")
 QUICK = ("configuration", "pure")
 # The longest first, so that no worker is left with one of them at the end.
 ORDER = (
-    *("easybuild", "slurm", "personal", "uv", "carrying", "shells", "kernels", "rules", "commands", "lmod"),
+    *(
+        "easybuild",
+        "slurm",
+        "personal",
+        "uv",
+        "carrying",
+        "shells",
+        "pages",
+        "kernels",
+        "rules",
+        "commands",
+        "lmod",
+    ),
     *("configuration", "pure"),
 )
 
