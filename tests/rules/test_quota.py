@@ -76,12 +76,15 @@ def test_a_full_home(
     assert find(person, RULE) == []
 
 
-def test_a_full_package_cache(person: Person, mount: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variable", "below"), [("CONDA_PKGS_DIRS", "pkgs/below"), ("TORCH_HOME", "")])
+def test_a_full_cache(
+    person: Person, mount: Callable[[str], Path], tmp_path: Path, variable: str, below: str
+) -> None:
     home = mount("size=4m")
     fill(home, 1 << 16)
     other = tmp_path / "other"
     other.mkdir()
-    found = find(person, RULE, HOME=str(other), CONDA_PKGS_DIRS=str(home / "pkgs/below"))
+    found = find(person, RULE, HOME=str(other), **{variable: str(home / below)})
     assert str(home) in [f["where"] for f in found]
     assert str(home) not in [f["where"] for f in find(person, RULE, HOME=str(other))]
 

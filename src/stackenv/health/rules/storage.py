@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.account.account import Account, find_variable_places
-from stackenv.account.caches import list_caches
+from stackenv.account.caches import list_caches, list_own_caches
 from stackenv.conda.storage import find_device, list_chosen, list_conda_prefixes, list_package_caches
+from stackenv.configuration.caches import CACHE_VARIABLES
 from stackenv.disk.limits import Limit, probe_limits
 from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.health.checked_environment import CheckedEnvironment
@@ -216,6 +217,10 @@ def list_written_folders(account: Account) -> Iterator[Path]:
     for what in ("envs", "pkgs"):
         yield from (path for path, _ in list_chosen(what, environ, configuration))
     yield from list_package_caches(environ, configuration)
+    for tool in CACHE_VARIABLES:
+        yield from (
+            cache.path for cache in list_own_caches(tool, environ, configuration) if not cache.is_left
+        )
 
 
 def is_writable(path: Path) -> bool:
