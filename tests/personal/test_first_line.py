@@ -60,7 +60,9 @@ def site_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command += ["--config", str(folder / "site.yaml")]
         subprocess.run(command, env={**os.environ, "LMOD_CMD": LMOD}, check=True)
 
-    return make_once(tmp_path_factory, "site-module", make) / "modules"
+    made = make_once(tmp_path_factory, "site-module", make)
+    assert (made / "prefix/libexec/stackenv/man/man1/stackenv-create.1").is_file()
+    return made / "modules"
 
 
 def make_login(user: User, site_module: Path) -> Login:

@@ -6,6 +6,7 @@ What is behind it: tests/easybuild/test_stackenv_module.py, and tests/personal/t
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -255,6 +256,23 @@ def test_to_look_at_it_asks_for_no_folder_of_the_users(session, workspace, homel
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
     assert "stackenv create myenv PACKAGE" in result.stderr
     assert str(workspace) not in result.stderr and f"{session.environ['HOME']}/" not in result.stderr
+
+
+def count_started(module: str, environ: Mapping[str, str], folder: Path) -> int:
+    """Return how many programs Lmod starts for the load of `module`."""
+    trace = folder / f"{module}.strace"
+    command = ["strace", "-f", "-e", "trace=execve", "-o", str(trace), LMOD, "bash", "load", module]
+    subprocess.run(command, env=environ, capture_output=True, check=True)
+    return trace.read_text().count("execve(")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_a_load_starts_no_process(tmp_path: Path) -> None:
+    modules = write_module(tmp_path)
+    (modules / "empty").mkdir()
+    (modules / "empty/1.0.lua").write_text("-- empty\n")
+    environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "MODULEPATH": str(modules)}
+    assert count_started("stackenv", environ, tmp_path) == count_started("empty", environ, tmp_path)
 
 
 @pytest.mark.parametrize("form", ["spider-json", "softwarePage", "jsonSoftwarePage"])

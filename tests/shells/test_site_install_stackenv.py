@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 from built import LMOD
 from copied_installations import COMMAND
+from dialects import DIALECTS, spare_manual_pages
 from own_prefix import make_thin_prefix
+from terminals import COMPINIT, SHELLS, Terminal
 
 SITE = "version: 1\nconda:\n  load_test: {shells: [bash, tcsh]}\n"
 
@@ -89,6 +92,26 @@ def test_uninstall_takes_out_what_install_has_written(place: Place) -> None:
     assert command == f"{place.root}/libexec/stackenv/bin/stackenv" and str(place.root) not in "".join(rest)
     assert place.run("uninstall").returncode == 0
     assert place.tree() == before
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_tab_completes_where_the_module_is_loaded(place: Place, shell: str) -> None:
+    if not shutil.which(shell) or not shutil.which("setsid"):
+        pytest.fail(f"no {shell}") if os.environ.get("CI") == "true" else pytest.skip(f"no {shell}")
+    assert place.run("install").returncode == 0
+    environ = {"HOME": str(place.root.parent), "PATH": "/usr/bin:/bin", "TERM": "dumb", "LANG": "C.UTF-8"}
+    spare_manual_pages(environ)
+    environ["MODULEPATH"] = str(place.modulefile.parents[1])
+    terminal = Terminal(SHELLS[shell], environ, place.root.parent)
+    try:
+        lines = (DIALECTS[shell].start(LMOD), *([COMPINIT] if shell == "zsh" else []), "module load stackenv")
+        for line in lines:
+            terminal.type(line)
+        assert "Usage: stackenv site" in terminal.type("stackenv si\t--help")
+        terminal.type("module unload stackenv")
+        assert "Usage: stackenv site" not in terminal.type("stackenv si\t--help")
+    finally:
+        terminal.close()
 
 
 @pytest.mark.parametrize("umask", ["077", "002"])
