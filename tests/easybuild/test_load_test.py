@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from runner import LMOD, WORK
 
-from stackenv.conda.load_test import LoadTestReport, run_load_test
 from stackenv.configuration.settings import LoadTestSettings
 from stackenv.errors import VerificationError
+from stackenv.site.load_test import LoadTestReport, run_load_test
 
 MODULE = "Anaconda3/2024.02-1"
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")

@@ -90,6 +90,16 @@ def select(snapshot: Snapshot, wanted: Mapping[str, str]) -> dict[str, str]:
     return {name: snapshot.environment[name] for name in wanted if name in snapshot.environment}
 
 
+def test_another_version_takes_over(session, stack, workspace, tmp_path) -> None:
+    old = tmp_path / "site-modules/stackenv/1.0.lua"
+    old.with_name("2.0.lua").write_text(old.read_text().replace("/hf", "/newer"))
+    session.snapshot("before").check("module load stackenv/1.0", "module load stackenv/2.0")
+    result = session.snapshot("newer").check(UNLOAD).snapshot("after").run()
+    newer = result.snapshots["newer"].environment
+    assert newer["HF_HUB_CACHE"] == f"{workspace}/newer/hub" and newer["TORCH_HOME"] == f"{workspace}/torch"
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
 def test_a_load_sets_them_and_an_unload_leaves_nothing(session, stack, workspace) -> None:
     result = (
         session.snapshot("before")

@@ -147,15 +147,15 @@ def break_prefix(place: Place, kind: str) -> str:
     """Spoil the prefix; return what `site install` says of it."""
     if kind == "no stackenv":
         (place.root / "bin/stackenv").unlink()
-        return f"{place.root} is no installation of stackenv: {place.root}/bin/stackenv is not there"
+        return f"stackenv is not installed in {place.root}: {place.root}/bin/stackenv not found"
     if kind == "not executable":
         (place.root / "bin/stackenv").chmod(0o644)
-        return f"{place.root} is no installation of stackenv: {place.root}/bin/stackenv cannot be executed"
+        return f"stackenv is not installed in {place.root}: {place.root}/bin/stackenv is not executable"
     if kind == "no venv":
         (place.root / "pyvenv.cfg").unlink()
-        return f"{place.root} is no virtual environment"
+        return f"{place.root} is not a virtual environment: {place.root}/pyvenv.cfg not found"
     next(place.root.glob("lib/python3*/site-packages/tests.pth")).unlink()
-    return f"the stackenv in {place.root} could not write what its module shows: "
+    return f"the stackenv in {place.root} could not write the files of its module: "
 
 
 @pytest.mark.parametrize("kind", ["no stackenv", "not executable", "no venv", "no package"])

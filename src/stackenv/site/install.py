@@ -17,7 +17,6 @@ from pathlib import Path
 from stackenv import STACKENV_UUID
 from stackenv.conda.install import is_foreign, opened_for_writing
 from stackenv.conda.installation import check_root
-from stackenv.conda.load_test import LoadTestReport
 from stackenv.conda.module import LIBEXEC
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.site_file import find_configuration_file
@@ -26,6 +25,7 @@ from stackenv.modulefile.lua_string import quote_lua
 from stackenv.output import tell
 from stackenv.plain_files import read_file_text
 from stackenv.site.exchange import exchanged, kept, locked, readable_for_all, staged_folder
+from stackenv.site.load_test import LoadTestReport
 from stackenv.site.software import MAKE_VENV, Software, describe_software, find_software
 from stackenv.transactions.files import write_file
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
@@ -102,7 +102,9 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
     if Path(module.root, LIBEXEC).exists() and not Path(module.root, NOTE).is_file():
         raise TakenError(f"{module.root} has been completed by EasyBuild's hooks already", BY_HOOKS)
     if software.is_complete:
-        raise InstallationError(f"{module.root} is no virtual environment", MAKE_VENV)
+        raise InstallationError(
+            f"{module.root} is not a virtual environment: {module.root}/pyvenv.cfg not found", MAKE_VENV
+        )
     require_possible(module)
     return module
 

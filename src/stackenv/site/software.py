@@ -16,7 +16,6 @@ from pathlib import Path
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.install import install_files, is_foreign, is_our_mark
 from stackenv.conda.installation import CondaInstallation, check_module_name, check_root, probe_installation
-from stackenv.conda.load_test import LoadTestReport, run_load_test
 from stackenv.conda.module import LIBEXEC, describe_conda_module, describe_installed_files
 from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
 from stackenv.configuration.settings import SiteConfiguration
@@ -24,6 +23,7 @@ from stackenv.errors import InstallationError, UsageError, quote_word
 from stackenv.modulefile import InstalledFile, ModuleSpec
 from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
+from stackenv.site.load_test import LoadTestReport, run_load_test
 from stackenv.site.stackenv_module import describe_stackenv_module, find_closed
 from stackenv.transactions.files import write_file
 
@@ -205,7 +205,7 @@ class StackenvSoftware(Software):
         if done.returncode:
             words = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
             raise InstallationError(
-                f"the stackenv in {self.root} could not write what its module shows: {words}",
+                f"the stackenv in {self.root} could not write the files of its module: {words}",
                 f"{quote_word(command[0])} -I -m pip install --upgrade stackenv",
             )
         if not (folder / "man").is_dir():
@@ -239,7 +239,7 @@ def find_software(name: str, module: str, root: str, configuration: SiteConfigur
         return CondaSoftware(name, module, installation.root, configuration, installation)
     if name != STACKENV:
         raise UsageError(
-            f"{name} is no software that stackenv knows: its module is called by the vendor's name",
+            f"{name}: unknown software; a module is named as the vendor names the software",
             f"--name is one of {', '.join((*CONDA_DISTRIBUTIONS, STACKENV))}",
         )
     root, module = check_root(root), check_module_name(module)
@@ -247,6 +247,6 @@ def find_software(name: str, module: str, root: str, configuration: SiteConfigur
     for relative in ("bin/stackenv", *(["bin/python"] if is_venv else [])):
         path = Path(root, relative)
         if not path.is_file() or not os.access(path, os.X_OK):
-            why = "cannot be executed" if path.exists() else "is not there"
-            raise InstallationError(f"{root} is no installation of stackenv: {path} {why}", MAKE_VENV)
+            why = "is not executable" if path.exists() else "not found"
+            raise InstallationError(f"stackenv is not installed in {root}: {path} {why}", MAKE_VENV)
     return StackenvSoftware(name, module, root, configuration, f"{root}/{LIBEXEC}" if is_venv else root)

@@ -6,7 +6,8 @@ import textwrap
 from pathlib import Path
 
 from stackenv.configuration.caches import CACHE_VARIABLES
-from stackenv.configuration.settings import CacheSettings, SiteConfiguration
+from stackenv.configuration.path_template import Variable
+from stackenv.configuration.settings import CachePlace, CacheSettings, SiteConfiguration
 from stackenv.configuration.site_file import CONFIGURATION_VARIABLE, SHIPPED_FILE
 from stackenv.errors import ConfigurationError, quote_word
 from stackenv.modulefile import (
@@ -22,29 +23,33 @@ from stackenv.modulefile import (
 )
 
 HELP = """\
-{module} gives the command `stackenv`: environments of Python, venv or conda, as modules of your own.
+{module} gives the command `stackenv`, which makes modules of Python environments (venv or conda).
 
-    ml SciPy-bundle                        the modules that it is to be based on, if any
-    stackenv create myenv PACKAGE          make an environment
-    ml myenv                               use it, here or in a job script
-    stackenv list                          all of yours; stackenv --help, man stackenv
+    ml SciPy-bundle                  load the modules to build on, if any
+    stackenv create myenv PACKAGE    make an environment
+    ml myenv                         use it
+    stackenv list                    see what you have
+
+More: `stackenv --help`, `man stackenv`.
 
 """
 USED = """\
-Personal modules are found in {folder}, by their names, while this module is loaded: in a job script
-and in a new shell, `module load {name}` comes first. `module unload {name}` also unloads those that were
-found so; they come back with it. What you have typed `module use` for stays.
+In a new shell, and in a job script, type `module load {name}` before `ml myenv`: while it is loaded, Lmod
+finds your modules, which are in {folder}. Unloading it unloads them too, unless you have typed
+`module use {folder}` yourself.
 """
 NOT_USED = """\
-Personal modules are in {folder}: `module use {folder}` comes before `ml myenv`.
+Your modules are in {folder}: type `module use {folder}` before `ml myenv`.
 """
 CACHES = """\
-
-{chosen}
-The place is decided when this module is loaded; load a module that sets a variable for it, such as
-WORKSPACE, before this one.
+Downloads are cached in the place that the site has chosen, unless you set these variables yourself:
+{variables}.
 """
-CHOSEN = "Caches go to the place that the site has chosen, where you have not set it yourself: {variables}."
+DEPENDS = """\
+That place depends on {variables}: load the module that sets it before this one.
+"""
+# Those that every login sets.
+ALWAYS_SET = ("HOME", "USER", "LOGNAME")
 
 
 def describe_stackenv_module(module: str, folder: str, configuration: SiteConfiguration) -> ModuleSpec:
@@ -69,12 +74,23 @@ def describe_help(module: str, configuration: SiteConfiguration) -> str:
     """Return the page of `module help`."""
     folder = configuration.personal.modules.text.replace("${HOME}", "~", 1)
     used = USED if configuration.personal.use else NOT_USED
-    caches = describe_caches(configuration.caches)
     page = HELP.format(module=module) + used.format(folder=folder, name=module.rpartition("/")[0])
+    caches = describe_caches(configuration.caches)
     if caches:
-        chosen = CHOSEN.format(variables=", ".join(name for cache in caches for name in cache.variables))
-        page += CACHES.format(chosen=textwrap.fill(chosen, 100))
+        names = ", ".join(name for cache in caches for name in cache.variables)
+        page += "\n" + CACHES.format(variables=textwrap.fill(names, 100))
+    wanted = dict.fromkeys(
+        name for cache in caches for place in cache.places for name in list_variables(place)
+    )
+    if wanted:
+        page += DEPENDS.format(variables=" and ".join(wanted))
     return page
+
+
+def list_variables(place: CachePlace) -> list[str]:
+    """Return the variables in the path of `place` that not every login sets."""
+    names = (part.name for part in place.folder.parts if isinstance(part, Variable))
+    return [name for name in names if name not in ALWAYS_SET]
 
 
 def describe_configuration(path: Path) -> tuple[Operation, ...]:

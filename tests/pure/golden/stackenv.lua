@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:c8fa5173566236c9b5ef141b1e6fa667796faf73cbcbed40824efea3fa5131b2
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:2f86e470fc6e0606913252e31768afd5813f3bee6da2c6b9b7212c8ec6f08182
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, man_pages, run_in_shell, set_noted, unset_noted, use_folder
@@ -108,19 +108,21 @@ end
 main()
 
 help([[
-stackenv/1.0 gives the command `stackenv`: environments of Python, venv or conda, as modules of your own.
+stackenv/1.0 gives the command `stackenv`, which makes modules of Python environments (venv or conda).
 
-    ml SciPy-bundle                        the modules that it is to be based on, if any
-    stackenv create myenv PACKAGE          make an environment
-    ml myenv                               use it, here or in a job script
-    stackenv list                          all of yours; stackenv --help, man stackenv
+    ml SciPy-bundle                  load the modules to build on, if any
+    stackenv create myenv PACKAGE    make an environment
+    ml myenv                         use it
+    stackenv list                    see what you have
 
-Personal modules are found in ~/modules, by their names, while this module is loaded: in a job script
-and in a new shell, `module load stackenv` comes first. `module unload stackenv` also unloads those that were
-found so; they come back with it. What you have typed `module use` for stays.
+More: `stackenv --help`, `man stackenv`.
 
-Caches go to the place that the site has chosen, where you have not set it yourself: PIP_CACHE_DIR,
-UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, TORCH_HOME, JUPYTER_RUNTIME_DIR.
-The place is decided when this module is loaded; load a module that sets a variable for it, such as
-WORKSPACE, before this one.
+In a new shell, and in a job script, type `module load stackenv` before `ml myenv`: while it is loaded, Lmod
+finds your modules, which are in ~/modules. Unloading it unloads them too, unless you have typed
+`module use ~/modules` yourself.
+
+Downloads are cached in the place that the site has chosen, unless you set these variables yourself:
+PIP_CACHE_DIR, UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, TORCH_HOME,
+JUPYTER_RUNTIME_DIR.
+That place depends on WORKSPACE: load the module that sets it before this one.
 ]])
