@@ -67,7 +67,7 @@ def read_block(kind: str, text: str) -> Iterator[Command]:
         return
     for part in re.split(r"(?m)^\$ ", text)[1:]:
         typed, _, printed = re.sub(r"\\\n> ", "", part).partition("\n")
-        yield Command(typed, printed.rstrip("\n") or None)
+        yield Command(typed, printed.strip("\n") or None)
 
 
 def type_in(commands: list[Command], run: Run, begin: str = "") -> list[str]:
