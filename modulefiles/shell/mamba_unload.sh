@@ -17,6 +17,11 @@ else
             unset -f __mamba_exe __mamba_hashr __mamba_xctivate __mamba_wrap _umamba_bash_completions \
                 _umamba_zsh_completions 2>/dev/null || :
             unset __exe_name
+            # Where MAMBA_ROOT_PREFIX is not set the hook puts this in front.
+            __se_list=$PATH __se_entry=/condabin
+            # include shell/remove_entry.sh
+            PATH=$__se_list
+            unset __se_list __se_entry
             ;;
     esac
     case ${MAMBA_EXE-} in __ROOT__/*) unset MAMBA_EXE ;; esac

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
 from session import differences
 
-pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations, pytest.mark.with_mamba]
 
-LOAD = "module load Anaconda3/2024.02-1"
-MESSAGE = "this shell has no conda function; put `module load Anaconda3/2024.02-1` in this script\n"
+# {0} is the command.
 WITHOUT_FUNCTION = {
-    "sh -c": ["sh", "-c", "conda activate one"],
+    "sh -c": ["sh", "-c", "{0} activate one"],
     "make": ["make", "-f", "makefile"],
     "zsh": ["zsh", "-f", "script1"],
     "ksh": ["ksh", "script1"],
@@ -20,33 +20,41 @@ WITHOUT_FUNCTION = {
     "dash": ["dash", "script1"],
     "tcsh": ["tcsh", "-f", "script1"],
     "fish": ["fish", "script1"],
-    "env": ["env", "conda", "activate", "one"],
-    "deactivate": ["sh", "-c", "conda deactivate"],
-    "init": ["sh", "-c", "conda init bash"],
+    "env": ["env", "{0}", "activate", "one"],
+    "deactivate": ["sh", "-c", "{0} deactivate"],
+    "init": ["sh", "-c", "{0} init bash"],
 }
 BASH = {
     "bash script": ["bash", "script2"],
-    "bash -c": ["bash", "-c", "conda activate one && python"],
+    "bash -c": ["bash", "-c", "{0} activate one && python"],
 }
 
 
+def find_message(stack) -> str:
+    return f"this shell has no {stack.command} function; put `{stack.load}` in this script\n"
+
+
 @pytest.fixture
-def child(session):
-    (session.folder / "makefile").write_text("all:\n\tconda activate one\n")
-    (session.folder / "script1").write_text("conda activate one\n")
-    (session.folder / "script2").write_text("conda activate one\npython\n")
+def child(session, stack):
+    activate = f"{stack.command} activate one\n"
+    (session.folder / "makefile").write_text(f"all:\n\t{activate}")
+    (session.folder / "script1").write_text(activate)
+    (session.folder / "script2").write_text(f"{activate}python\n")
 
     def run(command: list[str]):
-        words = " ".join(session.dialect.quote(word) for word in command)
-        return session.do(LOAD).check(words)
+        words = " ".join(session.dialect.quote(word.format(stack.command)) for word in command)
+        return session.do(stack.load).check(words)
 
     return run
 
 
 @pytest.mark.parametrize("how", list(WITHOUT_FUNCTION))
-def test_a_child_without_the_function_says_what_to_add(child, how: str) -> None:
+def test_a_child_without_the_function_says_what_to_add(child, stack, how: str) -> None:
     result = child(WITHOUT_FUNCTION[how]).run()
-    assert MESSAGE in result.stderr
+    if (how, stack.command) == ("init", "mamba"):
+        assert "`mamba shell init` is not needed here" in result.stderr
+    else:
+        assert find_message(stack) in result.stderr
     assert result.statuses[-1] != 0
     assert "python of one" not in result.stdout
     assert "conda init" not in result.stderr
@@ -62,7 +70,7 @@ def test_conda_init_reverse_takes_its_blocks_out_in_the_shell_and_in_a_child(ses
         subprocess.run([f"{root}/bin/python", "-I", "-c", script], check=True)
         assert "conda initialize" in file.read_text()
     result = (
-        session.check(LOAD)
+        session.check("module load Anaconda3/2024.02-1")
         .do("conda init --reverse bash", "env conda init --reverse zsh")
         .check("conda init --help", "env conda init --help")
         .run()
@@ -70,32 +78,32 @@ def test_conda_init_reverse_takes_its_blocks_out_in_the_shell_and_in_a_child(ses
     assert {shell: file.read_text().strip() for shell, file in files.items()} == dict.fromkeys(
         files, "# mine"
     )
-    assert "is not needed here" not in result.stderr and MESSAGE not in result.stderr
+    assert "is not needed here" not in result.stderr and "this shell has no" not in result.stderr
     assert result.statuses == [0, 0, 0] and result.stdout.count("usage: conda init") == 2
 
 
 @pytest.mark.parametrize("how", list(BASH))
-def test_a_bash_child_of_bash_works_and_of_others_says_what_to_add(child, session, how: str) -> None:
+def test_a_bash_child_of_bash_works_and_of_others_says_what_to_add(child, session, stack, how: str) -> None:
     result = child(BASH[how]).run()
     if session.dialect.name == "bash":
         assert result.stdout == "python of one\n", result.stderr
         assert result.statuses[-1] == 0
     else:
-        assert MESSAGE in result.stderr
+        assert find_message(stack) in result.stderr
         assert "python of one" not in result.stdout
 
 
-def test_bash_under_xargs_works_from_bash_and_says_what_to_add_from_others(child, session) -> None:
+def test_bash_under_xargs_works_from_bash_and_says_what_to_add_from_others(child, session, stack) -> None:
     result = child(["true"]).check("echo script2 | xargs bash").run()
     if session.dialect.name == "bash":
         assert result.stdout == "python of one\n", result.stderr
     else:
-        assert MESSAGE in result.stderr
+        assert find_message(stack) in result.stderr
 
 
-def test_a_child_runs_every_other_conda_command(child) -> None:
-    result = child(["sh", "-c", "conda --version"]).run()
-    assert result.stdout == "conda 24.7.1\n", result.stderr
+def test_a_child_runs_every_other_command(child, stack) -> None:
+    result = child(["sh", "-c", "{0} --version"]).run()
+    assert re.fullmatch(r"(conda 24\.7\.1|2\.[\d.]+)\n", result.stdout), result.stderr
     assert result.statuses == [0]
 
 
@@ -104,11 +112,11 @@ def test_a_child_with_an_inherited_environment_loads_and_activates_it_again(sess
     inner = "\n".join(
         [
             dialect.start(session.lmod),
-            LOAD,
-            "conda activate one",
+            stack.load,
+            f"{stack.command} activate one",
             "python",
-            "conda deactivate",
-            "module unload Anaconda3",
+            f"{stack.command} deactivate",
+            stack.unload,
             f"env -0 > {session.folder}/child",
         ]
     )
@@ -116,12 +124,13 @@ def test_a_child_with_an_inherited_environment_loads_and_activates_it_again(sess
     command = " ".join([*dialect.command, str(session.folder / "inner")])
     result = (
         session.snapshot("before")
-        .check(LOAD, "conda activate one", command, "conda deactivate", "module unload Anaconda3")
+        .check(stack.load, f"{stack.command} activate one", command)
+        .check(f"{stack.command} deactivate", stack.unload)
         .snapshot("after")
         .run()
     )
     assert result.stdout == "python of one\n", result.stderr
     assert result.statuses == [0] * 5
     left = (session.folder / "child").read_text()
-    assert "CONDA" not in left and str(stack.environments) not in left
+    assert "CONDA" not in left and "MAMBA" not in left and str(stack.environments) not in left
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}

@@ -8,10 +8,8 @@ import pytest
 from environments import make_environment
 from session import differences
 
-pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations]
+pytestmark = [pytest.mark.some_shells, pytest.mark.both_activations, pytest.mark.with_mamba]
 
-LOAD = "module load Anaconda3/2024.02-1"
-UNLOAD = "module unload Anaconda3"
 NAMES = [
     "it's",
     "a b",
@@ -33,8 +31,15 @@ def hostile(stack, session, tmp_path):
     return replace(stack, home=home)
 
 
-def test_a_hostile_home_reaches_conda_as_it_is(session, hostile) -> None:
-    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+def test_a_hostile_home_reaches_conda_as_it_is(session, hostile, stack) -> None:
+    result = (
+        session.snapshot("before")
+        .check(stack.load)
+        .snapshot("loaded")
+        .check(stack.unload)
+        .snapshot("after")
+        .run()
+    )
     loaded = result.snapshots["loaded"].environment
     assert loaded["CONDA_ENVS_PATH"] == str(hostile.environments)
     assert loaded["CONDA_PKGS_DIRS"] == str(hostile.home / "conda/pkgs")
@@ -43,18 +48,18 @@ def test_a_hostile_home_reaches_conda_as_it_is(session, hostile) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_hostile_environment_activates_and_leaves(session, hostile, name: str) -> None:
+def test_a_hostile_environment_activates_and_leaves(session, hostile, name: str, stack) -> None:
     prefix = make_environment(hostile.environments / name, "STACKENV_TEST_HOSTILE")
     result = (
-        session.check(LOAD)
+        session.check(stack.load)
         .snapshot("loaded")
-        .check(f"conda activate {session.dialect.quote(name)}")
+        .check(f"{stack.command} activate {session.dialect.quote(name)}")
         .snapshot("active")
-        .check("conda deactivate")
+        .check(f"{stack.command} deactivate")
         .snapshot("left")
-        .check(f"conda activate {session.dialect.quote(str(prefix))}", LOAD)
+        .check(f"{stack.command} activate {session.dialect.quote(str(prefix))}", stack.load)
         .snapshot("reloaded")
-        .check(UNLOAD)
+        .check(stack.unload)
         .run()
     )
     active = result.snapshots["active"]
@@ -81,8 +86,14 @@ def test_poisoned_python_variables_do_not_reach_conda(session, stack) -> None:
     }
     result = (
         session.snapshot("before")
-        .check(LOAD, "conda activate one", "conda env list", "conda deactivate", "conda activate two")
-        .check(UNLOAD)
+        .check(
+            stack.load,
+            f"{stack.command} activate one",
+            f"{stack.command} env list",
+            f"{stack.command} deactivate",
+            f"{stack.command} activate two",
+        )
+        .check(stack.unload)
         .snapshot("after")
         .run()
     )
@@ -91,14 +102,14 @@ def test_poisoned_python_variables_do_not_reach_conda(session, stack) -> None:
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_a_path_with_odd_entries_survives_the_cycle(session) -> None:
+def test_a_path_with_odd_entries_survives_the_cycle(session, stack) -> None:
     path = session.environ["PATH"] + ":/opt/it's here/bin:/opt/$x/bin"
     session.environ = {**session.environ, "PATH": path}
     result = (
         session.snapshot("before")
-        .check(LOAD, "conda activate one", LOAD)
+        .check(stack.load, f"{stack.command} activate one", stack.load)
         .snapshot("active")
-        .check("conda deactivate", UNLOAD)
+        .check(f"{stack.command} deactivate", stack.unload)
         .snapshot("after")
         .run()
     )

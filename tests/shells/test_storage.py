@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 from session import differences
 
-pytestmark = [pytest.mark.some_shells, pytest.mark.site_install]
-
-LOAD = "module load Anaconda3/2024.02-1"
-UNLOAD = "module unload Anaconda3"
+pytestmark = [pytest.mark.some_shells, pytest.mark.site_install, pytest.mark.with_mamba]
 
 
 @pytest.fixture
@@ -29,10 +26,15 @@ def workspace(stack, session):
     return folder
 
 
-def test_a_users_own_package_cache_stays_theirs(session) -> None:
+def test_a_users_own_package_cache_stays_theirs(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_PKGS_DIRS": "/data/mine"}
     result = (
-        session.snapshot("before").check(LOAD).snapshot("loaded").check(LOAD, UNLOAD).snapshot("after").run()
+        session.snapshot("before")
+        .check(stack.load)
+        .snapshot("loaded")
+        .check(stack.load, stack.unload)
+        .snapshot("after")
+        .run()
     )
     assert result.snapshots["loaded"].environment["CONDA_PKGS_DIRS"] == "/data/mine"
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
@@ -41,7 +43,12 @@ def test_a_users_own_package_cache_stays_theirs(session) -> None:
 def test_a_users_own_environments_stay_in_front(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_PATH": "/data/mine:/data/more"}
     result = (
-        session.snapshot("before").check(LOAD).snapshot("loaded").check(LOAD, UNLOAD).snapshot("after").run()
+        session.snapshot("before")
+        .check(stack.load)
+        .snapshot("loaded")
+        .check(stack.load, stack.unload)
+        .snapshot("after")
+        .run()
     )
     loaded = result.snapshots["loaded"].environment["CONDA_ENVS_PATH"]
     assert loaded == f"/data/mine:/data/more:{stack.environments}"
@@ -51,20 +58,25 @@ def test_a_users_own_environments_stay_in_front(session, stack) -> None:
 def test_with_our_own_folder_set_by_the_user_nothing_is_touched(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_PATH": f"{stack.environments}:/data/more"}
     result = (
-        session.snapshot("before").check(LOAD).snapshot("loaded").check(LOAD, UNLOAD).snapshot("after").run()
+        session.snapshot("before")
+        .check(stack.load)
+        .snapshot("loaded")
+        .check(stack.load, stack.unload)
+        .snapshot("after")
+        .run()
     )
     loaded = result.snapshots["loaded"].environment["CONDA_ENVS_PATH"]
     assert loaded == f"{stack.environments}:/data/more"
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
 
 
-def test_with_the_other_spelling_set_neither_is_touched(session) -> None:
+def test_with_the_other_spelling_set_neither_is_touched(session, stack) -> None:
     session.environ = {**session.environ, "CONDA_ENVS_DIRS": "/data/mine"}
     result = (
         session.snapshot("before")
-        .check(LOAD)
+        .check(stack.load)
         .snapshot("loaded")
-        .check("conda --version", UNLOAD)
+        .check(f"{stack.command} --version", stack.unload)
         .snapshot("after")
         .run()
     )
@@ -74,13 +86,13 @@ def test_with_the_other_spelling_set_neither_is_touched(session) -> None:
 
 
 @pytest.mark.parametrize("variable", ["CONDA_PKGS_DIRS", "CONDA_ENVS_PATH"])
-def test_what_the_user_exports_after_the_load_survives_the_unload(session, variable: str) -> None:
+def test_what_the_user_exports_after_the_load_survives_the_unload(session, variable: str, stack) -> None:
     result = (
-        session.check(LOAD)
+        session.check(stack.load)
         .export(variable, "/data/mine")
-        .check(LOAD)
+        .check(stack.load)
         .snapshot("reloaded")
-        .check(UNLOAD)
+        .check(stack.unload)
         .snapshot("after")
         .run()
     )
@@ -88,22 +100,22 @@ def test_what_the_user_exports_after_the_load_survives_the_unload(session, varia
     assert result.snapshots["after"].environment[variable] == "/data/mine"
 
 
-@pytest.mark.parametrize("first", ["Workspace", "Anaconda3/2024.02-1"])
-@pytest.mark.parametrize("out_first", ["Workspace", "Anaconda3"])
+@pytest.mark.parametrize("first", ["Workspace", "conda"])
+@pytest.mark.parametrize("out_first", ["Workspace", "conda"])
 def test_beside_the_workspace_module_in_every_order(
     session, stack, workspace, first: str, out_first: str
 ) -> None:
-    second = "Anaconda3/2024.02-1" if first == "Workspace" else "Workspace"
-    out_second = "Anaconda3" if out_first == "Workspace" else "Workspace"
+    loads = [stack.load, "module load Workspace"][:: -1 if first == "Workspace" else 1]
+    unloads = [stack.unload, "module unload Workspace"][:: -1 if out_first == "Workspace" else 1]
     result = (
         session.snapshot("before")
-        .check(f"module load {first}", f"module load {second}")
+        .check(*loads)
         .snapshot("both")
-        .check(f"module load {first}", LOAD)
+        .check(loads[0], stack.load)
         .snapshot("reloaded")
-        .check(f"module unload {out_first}")
+        .check(unloads[0])
         .snapshot("one")
-        .check(f"module unload {out_second}")
+        .check(unloads[1])
         .snapshot("after")
         .run()
     )
@@ -117,12 +129,41 @@ def test_beside_the_workspace_module_in_every_order(
     assert result.statuses == [0] * 6
 
 
+@pytest.mark.each_value("first", "words", "dialect")
+@pytest.mark.parametrize("words", ["create -n", "create --name=", "env create -n", "env create --file"])
+@pytest.mark.parametrize("first", ["Workspace", "conda"])
+def test_what_is_created_beside_the_workspace_module_is_the_workspaces(
+    session, stack, workspace, first: str, words: str
+) -> None:
+    """mamba takes CONDA_ENVS_PATH from its end, and would make it in the home."""
+    new = "new" if not words.endswith("--file") else "environment.yml"
+    (session.folder / "environment.yml").write_text("name: new\nchannels: [nodefaults]\ndependencies: []\n")
+    quiet = "-q" if words.startswith("env") else "-q -y"
+    loads = [stack.load, "module load Workspace"][:: -1 if first == "Workspace" else 1]
+    result = (
+        session.check(*loads)
+        .check(f"{stack.command} {words}{'' if words[-1] == '=' else ' '}{new} {quiet} --offline")
+        .check(f"{stack.command} activate new")
+        .snapshot("active")
+        .run()
+    )
+    assert result.statuses == [0] * 4, result.stdout + result.stderr
+    assert result.snapshots["active"].environment["CONDA_PREFIX"] == f"{workspace}/conda/envs/new"
+
+
 @pytest.mark.parametrize("missing", ["HOME", "SCRATCH", "WORKSPACE"])
-def test_without_the_places_of_the_policy_the_load_still_works(session, missing: str) -> None:
+def test_without_the_places_of_the_policy_the_load_still_works(session, missing: str, stack) -> None:
     session.environ = {k: v for k, v in session.environ.items() if k != missing}
     if missing == "HOME" and session.dialect.name == "fish":
         pytest.skip("fish 3.6 itself does not start properly without HOME")
-    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    result = (
+        session.snapshot("before")
+        .check(stack.load)
+        .snapshot("loaded")
+        .check(stack.unload)
+        .snapshot("after")
+        .run()
+    )
     assert result.statuses == [0, 0], result.stderr
     loaded = result.snapshots["loaded"].environment
     # zsh asks the account for HOME where it is unset.
