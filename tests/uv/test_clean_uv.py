@@ -7,6 +7,7 @@ import os
 import pty
 import shutil
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,30 @@ def cached(request: pytest.FixtureRequest, tmp_path: Path, one_stack: Stack) -> 
     """Return a user with one real uv, the environment it, and a cache of which uv uses the most, not all."""
     user = make_user(tmp_path, one_stack)
     user.environ["PATH"] = f"{UVS[request.param]}:{WITHOUT_UV}"
-    install(user, "first", "1.0")
+    install(user, "first")
     # The same file again, as of a project that is built anew: the archive of the one before is left over.
-    install(user, "second", "1.0")
+    install(user, "second")
     time.sleep(0.01)
-    install(user, "second", "1.0", again=True)
+    install(user, "second", again=True)
     # As of an older uv, and of `uv run` of a script.
     (user.home.parent / NOW / "wheels-v0/index/old").mkdir(parents=True)
     (user.home.parent / NOW / "wheels-v0/index/old/file").write_text("x" * 5000)
     run(user, "uv", "run", "--no-project", "--with", "first", "python", "-c", "import first")
     return user
+
+
+def pack_sources(folder: Path, number: int) -> Path:
+    """Return an archive of sources: of always the same name, with another content for each `number`."""
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "sources"\nversion = "1.0"\n[tool.setuptools]\npy-modules = ["sources"]\n'
+    )
+    (folder / "sources.py").write_text(f"NUMBER = {number}\n")
+    archive = folder.parent / "sources-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(folder, "sources-1.0")
+    return archive
 
 
 def run(user: User, *words: str, **changes: str) -> str:
@@ -52,16 +67,20 @@ def run(user: User, *words: str, **changes: str) -> str:
     return done.stdout
 
 
-def install(user: User, name: str, version: str, again: bool = False, **changes: str) -> None:
+def install(user: User, name: str, again: bool = False, **changes: str) -> None:
     """Install a wheel by uv into the user's environment ~/venvs/it, which is made first."""
+    wheel = make_wheel(user.home.parent / "wheels", name, "1.0")
+    os.utime(wheel, ns=(time.time_ns(), time.time_ns()))
+    user.environ["UV_FIND_LINKS"] = f"{wheel.parent},{user.stack.wheels}"
+    install_file(user, wheel, again, **changes)
+
+
+def install_file(user: User, file: Path, again: bool, **changes: str) -> None:
     venv = user.home / "venvs/it"
     if not venv.exists():
         run(user, "uv", "venv", "--python", "/usr/bin/python3", str(venv))
-    wheel = make_wheel(user.home.parent / "wheels", name, version)
-    os.utime(wheel, ns=(time.time_ns(), time.time_ns()))
     words = ("--reinstall",) if again else ()
-    user.environ["UV_FIND_LINKS"] = str(wheel.parent)
-    run(user, "uv", "pip", "install", *words, "--python", f"{venv}/bin/python", str(wheel), **changes)
+    run(user, "uv", "pip", "install", *words, "--python", f"{venv}/bin/python", str(file), **changes)
 
 
 def list_tree(folder: Path) -> list[str]:
@@ -83,13 +102,15 @@ def clean(user: User, **changes: str) -> str:
 
 
 def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
+    for number in (1, 2):
+        install_file(cached, pack_sources(cached.home.parent / f"sources-{number}", number), again=True)
     cache = cached.home.parent / NOW
     before = list_tree(cache)
     (item,) = show(cached)
     assert list_tree(cache) == before
     assert item["kept"] == "" and "uv cache prune" in item["does"][0]
     kinds = {Path(place).relative_to(cache).parts[0].rpartition("-")[0] for place in item["places"]}
-    assert {"archive", "environments", "wheels"} <= kinds
+    assert {"archive", "environments", "wheels", "sdists"} <= kinds
     removed = list(cache.rglob("*"))
     environment = list_tree(cached.home / "venvs/it")
     clean(cached)
@@ -100,7 +121,7 @@ def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
     assert show(cached) == []
     # What an environment has of it, and what uv has a use for, is there.
     assert list_tree(cached.home / "venvs/it") == environment
-    run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second")
+    run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second, sources")
     run(
         cached,
         "uv",
@@ -144,7 +165,7 @@ def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> Non
     clean(cached)
     assert show(cached) == []
     del cached.environ["UV_CACHE_DIR"]
-    install(cached, "third", "1.0")
+    install(cached, "third")
     assert (cached.home / ".cache/uv").is_symlink() and next(elsewhere.glob("archive-*/*"))
 
 
@@ -199,7 +220,7 @@ def test_what_comes_while_the_question_stands_stays(cached: User) -> None:
 
 @pytest.mark.any_value("cached")
 def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
-    install(cached, "third", "1.0", UV_LINK_MODE="symlink")
+    install(cached, "third", UV_LINK_MODE="symlink")
     (item,) = show(cached)
     assert item["kept"] == f"{cached.home}/venvs/it is made of symbolic links into it, and would break"
     clean(cached)
