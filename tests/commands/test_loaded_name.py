@@ -62,3 +62,16 @@ def test_the_loaded_one_of_a_project_is_no_own_one_of_its_name(owner: Person) ->
 def test_an_empty_name_is_none(owner: Person) -> None:
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} info ''")
     assert done.returncode != 0 and done.stdout == ""
+
+
+def test_a_program_in_the_place_of_the_name_is_answered_with_the_dashes(owner: Person) -> None:
+    done = owner.shell(f"module load biopy || exit 99\n{COMMAND} run python -c 'print(1)'")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("stackenv: there is no environment python; ")
+    typed = done.stderr.rpartition("hint: ")[2].strip()
+    assert typed == "stackenv run -- python -c 'print(1)'"
+    done = owner.shell(f"module load biopy || exit 99\n{typed.replace('stackenv', COMMAND, 1)}")
+    assert done.stdout == "1\n", done.stderr
+    # Without one that is loaded there is nothing that it could run in.
+    done = owner.shell(f"{COMMAND} run python -c 'print(1)'")
+    assert done.returncode == 1 and "there is no module python" in done.stderr

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stackenv.cli.completers import complete_files
 from stackenv.cli.options import LEFT_OUT, loaded_name_argument, shared_option
 from stackenv.errors import UsageError
+
+if TYPE_CHECKING:
+    from stackenv.environments.context import Context
 
 
 class RunCommand(click.Command):
@@ -64,4 +71,26 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
         raise UsageError("there is no command to run", f"stackenv run {name} -- python script.py")
     context = open_context(shared)
     recover(context)
+    refuse_program(name, words, context)
     run_in(name, words, context)
+
+
+def refuse_program(name: str, words: Sequence[str], context: Context) -> None:
+    """Say that the dashes are missing, where `name` is a program and no environment, and one is loaded.
+
+    Raises
+    ------
+    UsageError
+        When that is so.
+    """
+    # First, and most times last: many a job calls it.
+    if not shutil.which(name, path=context.environ.get("PATH", "")):
+        return
+    from stackenv.environments.names import find_loaded
+
+    loaded, _, is_meant = find_loaded(context.environ, context.shared)
+    known = {called for module in context.store.list_modules() for called in (module.name, module.full_name)}
+    if is_meant and name not in known:
+        typed = shlex.join(("stackenv", "run", "--", name, *words))
+        what = f"there is no environment {name}; for the program of that name in {loaded} dashes are missing"
+        raise UsageError(what, typed)
