@@ -5,7 +5,7 @@
 #   sh docs/build.sh FOLDER     into FOLDER
 #
 # A link that leads nowhere, and a page that no other leads to, fail. Sphinx and its theme, of docs/requirements.txt,
-# are installed into .work/docs when they are not there.
+# are installed into .work/docs when they are not there; the pictures take `dot`, of Debian's and RHEL's graphviz.
 set -eu
 cd "$(dirname "$0")/.."
 sh tests/prepare.sh docs

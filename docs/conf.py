@@ -11,7 +11,9 @@ author = "the stackenv authors"
 version = release = found
 html_title = f"stackenv {found}"
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.graphviz"]
+# Pictures are text in the pages, which `dot` draws.
+graphviz_output_format = "svg"
 # Links to headings, such as commands.md#stackenv-create, are looked up, too.
 myst_heading_anchors = 3
 # Examples of several shells, and of what is printed: most are no one language.

@@ -14,7 +14,7 @@ prepare_tests=$(cd "$(dirname "$0")" && pwd) || exit
 prepare_checkout=$(dirname "$prepare_tests")
 prepare_work=$prepare_checkout/.work
 prepare_packages='lmod zsh tcsh fish ksh mksh strace shellcheck lua-check git python3 python3-venv python3-dev gcc make'
-prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3 acl"
+prepare_packages="$prepare_packages squashfs-tools squashfuse fuse3 acl graphviz"
 prepare_packages="$prepare_packages munge slurmctld slurmd slurm-client"
 prepare_packages="$prepare_packages cron at openssh-server openssh-client screen"
 prepare_packages="$prepare_packages gdb valgrind"
@@ -49,6 +49,9 @@ prepare_has() {
         ;;
     squashfs-tools)
         command -v mksquashfs >/dev/null 2>&1
+        ;;
+    graphviz)
+        command -v dot >/dev/null 2>&1
         ;;
     fuse3)
         command -v fusermount3 >/dev/null 2>&1
@@ -99,7 +102,7 @@ prepare: nothing was changed. As root, on Debian or Ubuntu:
 or on RHEL and its kin (Lmod, fish, ShellCheck and Slurm are in EPEL: dnf install -y epel-release):
   dnf install -y Lmod zsh tcsh fish ksh mksh strace ShellCheck git python3.11 python3.11-devel gcc make \\
     squashfs-tools squashfuse fuse3 acl munge slurm slurm-slurmctld slurm-slurmd lua luarocks \\
-    cronie at openssh-server openssh-clients screen gdb valgrind
+    cronie at openssh-server openssh-clients screen gdb valgrind graphviz
   luarocks install luacheck
 EOF
     return 3
