@@ -52,6 +52,9 @@ def test_a_cache_that_uv_has_by_itself_on_another_file_system(person: Person, el
     policy = write_policy(person, OF_SITE)
     assert find_one(person, SPLIT, **policy)["hint"].startswith("module load stackenv")
     assert find(person, SPLIT, **policy, UV_CACHE_DIR=f"{person.home}/site-uv") == []
+    # To which the module would yield.
+    hint = find_one(person, SPLIT, **policy, XDG_CACHE_HOME=str(elsewhere))["hint"]
+    assert hint.startswith("have both on one file system, for example: export UV_CACHE_DIR=")
 
 
 def test_a_cache_of_uvs_on_purged_storage(person: Person) -> None:

@@ -156,10 +156,10 @@ def advise_uv(account: Account, right: Path) -> str:
     """Return how uv comes to have its cache where it should: the site's place, or else `right`."""
     environ, places = account.environ, account.configuration.caches.uv
     of_site = any(os.path.isdir(place.parent.expand(environ) or "") for place in places)  # noqa: PTH112
-    if not of_site:
-        return advise_export(UV_CACHE_DIR, right)
-    if UV_CACHE_DIR in environ:
+    if of_site and UV_CACHE_DIR in environ:
         return advise_unset(UV_CACHE_DIR, "the module stackenv then sets it right")
+    if not of_site or any(name in environ for name in CACHE_VARIABLES[UV].yields_to):
+        return advise_export(UV_CACHE_DIR, right)
     return f"module load stackenv, which sets {UV_CACHE_DIR} right"
 
 
