@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -90,3 +91,14 @@ def test_one_in_a_stub_of_what_is_adopted_is_not_waited_for(person: Person) -> N
     run(person, f"adopt {copy} copy -m Bundle/1")
     assert pipe.is_file()
     assert person.stackenv("check", "copy", "--json").stdout.strip() == "[]"
+
+
+def test_one_in_the_place_of_the_record_is_replaced_by_what_is_said(person: Person) -> None:
+    record = person.home / PREFIX / "stackenv/record.json"
+    make_pipe(record)
+    (found,) = json.loads(person.stackenv("check", "it", "--json", status=None).stdout)
+    assert found["what"] == f"the record of it/1.0, {record}, is not a regular file"
+    assert found["hint"].startswith("stackenv edit it/1.0 --refresh")
+    person.stackenv("edit", "it/1.0", "--refresh")
+    assert record.is_file()
+    assert json.loads(person.stackenv("check", "it", "--json").stdout) == []

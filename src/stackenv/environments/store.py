@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stackenv import RECORD_FILE, STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, TakenError, UsageError, quote_word, suggest
 from stackenv.lmod.versions import order_version
-from stackenv.plain_files import open_file, read_file_bytes, read_file_text
+from stackenv.plain_files import SpecialFileError, open_file, read_file_bytes, read_file_text
 
 if TYPE_CHECKING:
     from stackenv.record import Record
@@ -120,9 +120,10 @@ class StoredModule(NamedTuple):
         try:
             text = read_file_bytes(self.record_path).decode("utf-8", "replace")
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and self.has_environment:
+            if isinstance(error, (FileNotFoundError, SpecialFileError)) and self.has_environment:
+                lost = "is missing" if isinstance(error, FileNotFoundError) else f"is {error.strerror}"
                 raise LostRecordError(
-                    f"the record of {self.full_name}, {self.record_path}, is missing", again
+                    f"the record of {self.full_name}, {self.record_path}, {lost}", again
                 ) from error
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
