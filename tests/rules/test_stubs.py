@@ -12,34 +12,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from homes import bring_back, keep_home
-from people import MINOR, Person, force_in, make_person, make_site, make_wheel
+from people import Person, force_in, make_wheel
 from stacked import WORK
+from stubbed import Kept, keep, lend, make_stubbed, site_packages
 
 REFRESH = "stackenv edit biopy/1.0 --refresh"
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, list[tuple[Path, Path]]]:
+def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Kept]:
     """Return a person with an environment on a bundle of three packages, and copies of both."""
-    folder = tmp_path_factory.mktemp("stubs")
-    site = make_site(folder / "site")
-    for name in ("numpy", "tiny.dots"):
-        with zipfile.ZipFile(make_wheel(site.wheels, name, "1.0")) as archive:
-            archive.extractall(site.software / "Bundle/1/lib")
-    person = make_person(folder, site)
+    person = make_stubbed(tmp_path_factory.mktemp("stubs"), "numpy", "tiny.dots")
     person.create("biopy", "tiny-own==1.0")
     person.create("other", module="Bundle/2")
-    return person, [(place, keep_home(place)) for place in (person.home, site.software / "Bundle/1")]
+    return person, keep(person)
 
 
 @pytest.fixture
-def biologist(origin: tuple[Person, list[tuple[Path, Path]]]) -> Iterator[Person]:
+def biologist(origin: tuple[Person, Kept]) -> Iterator[Person]:
     """Return the person, with home and bundle as they were made."""
-    person, kept = origin
-    yield person
-    for place, copy in kept:
-        bring_back(place, copy)
+    yield from lend(*origin)
 
 
 def find(person: Person, *rules: str, **changes: str) -> list[dict[str, str]]:
@@ -52,16 +44,12 @@ def find_one(person: Person, **changes: str) -> dict[str, str]:
     """Return what the rule finds, which is all that is found, and what every finding of it says."""
     (found,) = find(person, **changes)
     assert (found["rule"], found["level"], found["hint"]) == ("stubs", "warning", REFRESH)
-    assert found["where"].startswith(str(site_packages(person)))
+    assert found["where"].startswith(str(site_packages(person, "biopy")))
     return found
 
 
-def site_packages(person: Person, name: str = "biopy") -> Path:
-    return person.home / f"venvs/{name}-1.0/lib/python{MINOR}/site-packages"
-
-
 def stub(person: Person, name: str = "tiny_stack-1.0") -> Path:
-    return site_packages(person) / f"{name}.dist-info"
+    return site_packages(person, "biopy") / f"{name}.dist-info"
 
 
 def type_it(person: Person, hint: str) -> None:
@@ -107,7 +95,7 @@ def purge(person: Person, *kept: str) -> None:
     for path in stub(person).iterdir():
         if path.name not in kept:
             os.utime(path, (old, old))
-    for path in site_packages(person).rglob("*"):
+    for path in site_packages(person, "biopy").rglob("*"):
         if path.is_file() and path.stat().st_atime < time.time() - 30 * 86400:
             path.unlink()
     assert {path.name for path in stub(person).iterdir()} == {*kept}
@@ -179,7 +167,7 @@ def test_all_that_is_wrong_is_one_finding(biologist: Person) -> None:
 def test_two_versions_of_one(biologist: Person) -> None:
     """As where the stubs of an environment on another generation are copied in."""
     name = "tiny_stack-2.0.dist-info"
-    shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist) / name)
+    shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist, "biopy") / name)
     found = find_one(biologist)
     assert found["what"].endswith("not wanted, beside the right one: tiny-stack 2.0")
     type_it(biologist, found["hint"])
@@ -212,7 +200,7 @@ def test_a_package_in_the_place_of_a_stub(biologist: Person, where: str) -> None
     """The rule `shadows` says so, and what it says to type ends with the stub back."""
     if where == "beside it":
         with zipfile.ZipFile(make_wheel(biologist.site.wheels, "tiny-stack", "2.0")) as archive:
-            archive.extractall(site_packages(biologist))
+            archive.extractall(site_packages(biologist, "biopy"))
     else:
         same = ("--reinstall", "tiny-stack==1.0")
         force_in(biologist, "biopy", *(same if where == "its place" else ("tiny-stack==2.0",)))
@@ -294,7 +282,7 @@ def test_the_user_wants_none(biologist: Person) -> None:
     biologist.stackenv("edit", "biopy", "--no-stubs")
     assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
     name = "tiny_stack-2.0.dist-info"
-    shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist) / name)
+    shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist, "biopy") / name)
     assert find_one(biologist)["what"].endswith("not wanted, after --no-stubs: tiny-stack 2.0")
     type_it(biologist, REFRESH)
     assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}

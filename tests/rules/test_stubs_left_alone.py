@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from homes import bring_back, keep_home
-from people import COMMAND, Person, make_person, make_site, make_wheel
+from people import COMMAND, Person
+from stubbed import Kept, keep, lend, make_stubbed, site_packages
 
 from stackenv.environments.own_packages import read_distributions
 
@@ -20,25 +20,18 @@ NUMPY, STACK = "numpy-1.0.dist-info", "tiny_stack-1.0.dist-info"
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, list[tuple[Path, Path]]]:
+def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Person, Kept]:
     """Return a person with two environments on a bundle of two packages, and copies of home and bundle."""
-    folder = tmp_path_factory.mktemp("alone")
-    site = make_site(folder / "site")
-    with zipfile.ZipFile(make_wheel(site.wheels, "numpy", "1.0")) as archive:
-        archive.extractall(site.software / "Bundle/1/lib")
-    person = make_person(folder, site)
+    person = make_stubbed(tmp_path_factory.mktemp("alone"), "numpy")
     person.create("it")
     person.create("other")
-    return person, [(place, keep_home(place)) for place in (person.home, site.software / "Bundle/1")]
+    return person, keep(person)
 
 
 @pytest.fixture
-def person(origin: tuple[Person, list[tuple[Path, Path]]]) -> Iterator[Person]:
+def person(origin: tuple[Person, Kept]) -> Iterator[Person]:
     """Return the person, with home and bundle as they were made."""
-    person, kept = origin
-    yield person
-    for place, copy in kept:
-        bring_back(place, copy)
+    yield from lend(*origin)
 
 
 def find_site(prefix: Path) -> Path:
@@ -47,7 +40,7 @@ def find_site(prefix: Path) -> Path:
 
 
 def site_of(person: Person, name: str = "it") -> Path:
-    return find_site(person.home / f"venvs/{name}-1.0")
+    return site_packages(person, name)
 
 
 def stubs(site: Path) -> list[str]:
