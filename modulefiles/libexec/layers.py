@@ -441,7 +441,7 @@ def restore_pip():
     import shutil
 
     kept = os.path.join(sys.prefix, "stackenv", "bin")
-    for name in list_programs(kept):
+    for name in os.listdir(kept) if os.access(kept, os.R_OK) else []:
         program = os.path.join(sys.prefix, "bin", name)
         if os.path.lexists(program):
             continue
@@ -451,24 +451,11 @@ def restore_pip():
             os.rename(draft, program)
         except OSError:
             # Another's environment, or a full disk: the one behind bin runs.
-            remove_draft(draft)
+            try:
+                os.unlink(draft)
+            except OSError:
+                pass
     tell_no_pip()
-
-
-def list_programs(folder):
-    """Return the names in `folder`; none where it cannot be read."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def remove_draft(draft):
-    """Remove the file `draft`, as far as it is there and can be removed."""
-    try:
-        os.unlink(draft)
-    except OSError:
-        pass
 
 
 def tell_no_pip():
@@ -477,17 +464,12 @@ def tell_no_pip():
         tell("neither " + NAME + " nor its modules have a pip; to install one: python -m ensurepip")
 
 
-def list_loaded():
-    """Return the full names of the loaded modules."""
-    return [module for module in os.environ.get("LOADEDMODULES", "").split(":") if module]
-
-
 def bring_modules():
     """Bring to this process what recorded modules that are not loaded would; return why it is not brought.
 
     Where a library of theirs needs it, this Python starts again. Empty where there is nothing to say.
     """
-    loaded = list_loaded()
+    loaded = [module for module in os.environ.get("LOADEDMODULES", "").split(":") if module]
     missing = [module for module in MODULES.split() if module not in loaded]
     # One that a child has inherited is of another process.
     own = "%d " % os.getpid()
