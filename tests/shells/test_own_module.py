@@ -90,6 +90,7 @@ def select(snapshot: Snapshot, wanted: Mapping[str, str]) -> dict[str, str]:
     return {name: snapshot.environment[name] for name in wanted if name in snapshot.environment}
 
 
+@pytest.mark.any_value("dialect")
 def test_another_version_takes_over(session, stack, workspace, tmp_path) -> None:
     old = tmp_path / "site-modules/stackenv/1.0.lua"
     old.with_name("2.0.lua").write_text(old.read_text().replace("/hf", "/newer"))
@@ -126,6 +127,7 @@ def test_a_load_sets_them_and_an_unload_leaves_nothing(session, stack, workspace
     assert differences(shots["before"], shots["after"]) == {}
 
 
+@pytest.mark.any_value("dialect")
 def test_a_reload_decides_anew(session, stack, workspace, tmp_path) -> None:
     (tmp_path / "other").mkdir()
     session.check(LOAD).export("WORKSPACE", str(tmp_path / "other")).check(LOAD).snapshot("again")
@@ -136,6 +138,7 @@ def test_a_reload_decides_anew(session, stack, workspace, tmp_path) -> None:
     assert "TORCH_HOME" not in without.environment and "PIP_CACHE_DIR" not in without.environment
 
 
+@pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("after", [False, True], ids=["before the load", "after the load"])
 def test_a_users_own_value_wins_and_stays(session, stack, workspace, after: bool) -> None:
     # One of them is what the site would choose.
@@ -165,7 +168,7 @@ def test_a_users_own_value_wins_and_stays(session, stack, workspace, after: bool
         ),
     ],
 )
-@pytest.mark.each_value("variable", "dialect")
+@pytest.mark.any_value("dialect")
 def test_what_a_user_has_told_all_tools_wins_too(session, workspace, stack, variable, free) -> None:
     session.environ = {**session.environ, variable: "/mine"}
     loaded = session.check(LOAD).snapshot("loaded").run().snapshots["loaded"]
@@ -195,6 +198,7 @@ def test_a_module_that_is_made_after_the_load_is_found(session, stack, workspace
     assert differences(shots["before"], shots["after"]) == {}
 
 
+@pytest.mark.any_value("dialect")
 @pytest.mark.parametrize("first", ["use", "load"])
 def test_what_the_user_has_typed_module_use_for_stays(session, stack, workspace, first: str) -> None:
     write_personal(stack.home)
@@ -206,6 +210,7 @@ def test_what_the_user_has_typed_module_use_for_stays(session, stack, workspace,
     assert f"{stack.home}/modules" in result.snapshots["after"].environment["MODULEPATH"].split(":")
 
 
+@pytest.mark.any_value("dialect")
 def test_a_collection_brings_both_back(session, stack, workspace) -> None:
     write_personal(stack.home)
     session.check(LOAD, "module load mine", "module save own").snapshot("saved")
@@ -214,6 +219,7 @@ def test_a_collection_brings_both_back(session, stack, workspace) -> None:
     assert differences(result.snapshots["saved"], result.snapshots["restored"]) == {}
 
 
+@pytest.mark.any_value("dialect")
 def test_a_child_that_inherits_it_unloads_it(session, stack, workspace) -> None:
     child = session.folder / "child"
     module = f'module() {{ eval "$({LMOD} bash "$@")"; }}'
