@@ -25,8 +25,8 @@ endif
 if ( __COMMAND__ != '' ) then
     printf '%s' 'the command' > step
     if ( "`which stackenv`" != __COMMAND__ ) exit 1
-    printf '%s' 'stackenv --version' > step
-    stackenv --version || exit 1
+    printf '%s' 'stackenv site check' > step
+    stackenv site check || exit 1
 endif
 printf '%s' 'module unload' > step
 module unload __MODULE__ || exit 1

@@ -17,7 +17,7 @@ if test -n __PYTHON__
 end
 if test -n __COMMAND__
     check 'the command' test (command -v stackenv) = __COMMAND__
-    check 'stackenv --version' stackenv --version
+    check 'stackenv site check' stackenv site check
 end
 check 'module unload' module unload __MODULE__
 env -0 > after

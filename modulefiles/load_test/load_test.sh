@@ -21,7 +21,7 @@ if [ -n __PYTHON__ ]; then
 fi
 if [ -n __COMMAND__ ]; then
     check 'the command' test "$(command -v stackenv)" = __COMMAND__
-    check 'stackenv --version' stackenv --version
+    check 'stackenv site check' stackenv site check
 fi
 check 'module unload' module unload __MODULE__
 env -0 > after

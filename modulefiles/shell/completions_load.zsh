@@ -1,7 +1,7 @@
 # fpath is for a compinit that runs later, as in a .zshrc; compdef for one that has run.
 if [[ -o interactive ]]; then
   () { fpath=("$1" "${(@)fpath[@]:#$1}") } __FOLDER__
-  if (( $+functions[compdef] )); then
+  if (( ${+functions[compdef]} )); then
     autoload -Uz _stackenv_completion
     compdef _stackenv_completion stackenv
   fi

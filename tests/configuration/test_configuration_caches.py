@@ -36,13 +36,13 @@ def test_each_tool_has_its_variables():
 def test_the_folders_whose_variables_are_set_are_those_of_the_user(load_caches):
     caches = load_caches(
         "caches:\n  pip:\n"
-        "    - {parent: '${WORKSPACE}', folder: './.cache//${USER}/pip/'}\n"
+        "    - {parent: '${WORKSPACE}', folder: './.cache-${USER}//pip/'}\n"
         "    - {parent: '${NO_FOLDER}', folder: pip}\n"
         "    - {parent: /data, folder: 'pip-${USER}'}"
     )
     environ = {"WORKSPACE": "/ws/group", "USER": "anna", "NO_FOLDER": "relative"}
     assert [*list_cache_folders(caches, "pip", environ)] == [
-        "/ws/group/.cache/anna/pip",
+        "/ws/group/.cache-anna/pip",
         "/data/pip-anna",
     ]
     assert [*list_cache_folders(caches, "pip", {"WORKSPACE": "/ws/group"})] == []
@@ -60,7 +60,11 @@ PLACE = "caches:\n  pip:\n    - parent: /data\n      folder: "
         (f"{PLACE}'a/../../b'", "5: caches.pip[0].folder: 'a/../../b' climbs with '..'; "),
         (f"{PLACE}'$USER/a'", "5: caches.pip[0].folder: '$USER/a' has a $ without braces; "),
         (f"{PLACE}'a,b'", "5: caches.pip[0].folder: 'a,b' contains ',', "),
-        (f"{PLACE}''", f"5: caches.pip[0].folder: found the text ''; {BELOW} .cache/${{USER}}/pip"),
+        (f"{PLACE}''", f"5: caches.pip[0].folder: found the text ''; {BELOW} .cache-${{USER}}/pip"),
+        (
+            f"{PLACE}'a/${{USER}}/pip'",
+            "4: caches.pip[0]: folder 'a/${USER}/pip': the first user makes a",
+        ),
         ("caches:\n  pip: /data", "3: caches.pip: found the text '/data'; allowed: a list of mappings"),
         ("caches:\n  pipp: []", "3: caches.pipp: unknown key; allowed: pip, uv, conda, huggingface, torch, "),
         ("caches:\n  pip:\n    - {parent: /a, folders: b}", "4: caches.pip[0].folder: missing; allowed: "),
@@ -103,5 +107,5 @@ def test_conda_s_has_the_parents_of_its_environments_where_the_site_names_them(l
 def test_ubelix_sends_each_user_to_a_folder_of_their_own_in_the_group_s_workspace():
     caches = load_configuration(SHIPPED_FILE.parent / "ubelix.yaml").caches
     environ = {"WORKSPACE": "/ws", "HOME": "/home/anna", "USER": "anna"}
-    assert [*list_cache_folders(caches, "uv", environ)] == ["/ws/.cache/anna/uv", "/home/anna/.cache/uv"]
-    assert [*list_cache_folders(caches, "pip", environ)] == ["/ws/.cache/anna/pip"]
+    assert [*list_cache_folders(caches, "uv", environ)] == ["/ws/.cache-anna/uv", "/home/anna/.cache/uv"]
+    assert [*list_cache_folders(caches, "pip", environ)] == ["/ws/.cache-anna/pip"]

@@ -72,7 +72,9 @@ DATA = """
     templates/lua/expand_path.lua
     templates/lua/fill_in.lua
     templates/lua/forget_words.lua
+    templates/lua/has_key.lua
     templates/lua/hide_base.lua
+    templates/lua/is_writable.lua
     templates/lua/lists.lua
     templates/lua/man_pages.lua
     templates/lua/mount_image.lua

@@ -31,7 +31,7 @@ personal:
   modules: MODULES
 caches:
   pip:
-    - {parent: "${WORKSPACE}", folder: ".cache/${USER}/pip"}
+    - {parent: "${WORKSPACE}", folder: ".cache-${USER}/pip"}
   uv:
     - {parent: "${HOME}", folder: .cache/uv}
   conda:
@@ -75,7 +75,7 @@ def workspace(session: Session, tmp_path: Path) -> Path:
 
 def list_set(workspace: Path, home: Path, user: str = "user") -> dict[str, str]:
     return {
-        "PIP_CACHE_DIR": f"{workspace}/.cache/{user}/pip",
+        "PIP_CACHE_DIR": f"{workspace}/.cache-{user}/pip",
         "UV_CACHE_DIR": f"{home}/.cache/uv",
         "CONDA_PKGS_DIRS": f"{home}/.cache/conda",
         "HF_HUB_CACHE": f"{workspace}/hf/hub",
@@ -180,6 +180,34 @@ def write_personal(home: Path) -> None:
     """Write a module into the folder of personal ones."""
     (home / "modules/mine").mkdir(parents=True)
     (home / "modules/mine/1.0.lua").write_text('setenv("MINE", "1")\n')
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "free"),
+    [
+        (".config/uv/uv.toml", 'cache-dir = "~/mine"', "UV_CACHE_DIR"),
+        (".config/pip/pip.conf", "[global]\n  cache-dir: ~/mine", "PIP_CACHE_DIR"),
+        (".pip/pip.conf", "[global]\ncache-dir=~/mine", "PIP_CACHE_DIR"),
+        (".condarc", "channels: [a]\npkgs_dirs: [~/mine]", "CONDA_PKGS_DIRS"),
+        (".config/uv/uv.toml", '# cache-dir = "~/mine"\nno-cache-dir = 1', ""),
+    ],
+)
+def test_what_a_user_has_told_a_tool_in_its_file_wins(session, stack, workspace, file, line, free) -> None:
+    (stack.home / file).parent.mkdir(parents=True, exist_ok=True)
+    (stack.home / file).write_text(f"{line}\n")
+    loaded = session.check(LOAD).snapshot("loaded").run().snapshots["loaded"].environment
+    tools = {"UV_CACHE_DIR", "PIP_CACHE_DIR", "CONDA_PKGS_DIRS"}
+    assert tools - loaded.keys() == ({free} if free else set())
+
+
+def test_a_place_that_the_user_cannot_write_is_passed_over(session, stack, workspace) -> None:
+    blocked = workspace.parent / "site-modules/stackenv/1.0.lua"
+    # Another member of the group has made it first; whoever is root may write everywhere but on /proc.
+    text = blocked.read_text().replace('{ variable = "WORKSPACE" }, "/torch"', '"/proc/self/torch"')
+    assert text != blocked.read_text()
+    blocked.write_text(text)
+    loaded = session.check(LOAD).snapshot("loaded").run().snapshots["loaded"].environment
+    assert "TORCH_HOME" not in loaded and loaded["HF_HUB_CACHE"] == f"{workspace}/hf/hub"
 
 
 def test_a_module_that_is_made_after_the_load_is_found(session, stack, workspace) -> None:

@@ -125,6 +125,46 @@ def test_users_can_use_it_whatever_the_umask(place: Place, umask: str) -> None:
     assert [path for path in programs if path.stat().st_mode & 0o055 != 0o055] == []
 
 
+def test_a_prefix_that_users_cannot_read_is_said_with_what_opens_all_of_it(place: Place) -> None:
+    packages = next(place.root.glob("lib/python3*/site-packages"))
+    packages.chmod(0o700)
+    done = place.run("install")
+    assert done.returncode == 0 and f"to let them: chmod -R a+rX {place.root}\n" in done.stderr, done.stderr
+    packages.chmod(0o755)
+    assert "users cannot run" not in place.run("install").stderr
+
+
+def test_a_site_configuration_is_named_by_its_whole_path(place: Place) -> None:
+    command = place.command("install")
+    command[command.index(str(place.site))] = place.site.name
+    environ = {**os.environ, "LMOD_CMD": LMOD}
+    subprocess.run(command, env=environ, cwd=place.site.parent, check=True, capture_output=True)
+    used = load(place, "cd / && stackenv site config > /dev/null")
+    assert used.returncode == 0 and used.stderr == f"stackenv: {place.site}:\n"
+
+
+def test_a_site_configuration_behind_a_link_into_a_closed_folder_is_said(place: Place) -> None:
+    closed = place.site.with_name("closed")
+    closed.mkdir(mode=0o700)
+    place.site.rename(closed / "site.yaml")
+    place.site.symlink_to(closed / "site.yaml")
+    done = place.run("install")
+    assert done.returncode == 0 and f" {closed}\n" in done.stderr, done.stderr
+
+
+def test_zsh_whose_arrays_are_those_of_ksh_loads_and_unloads_it(place: Place) -> None:
+    assert place.run("install").returncode == 0
+    module = f'module() {{ eval "$({LMOD} zsh "$@")"; }}; setopt ksharrays'
+    done = subprocess.run(
+        ["zsh", "-fic", f"{module}; module load stackenv; module unload stackenv"],
+        env={"HOME": "/", "PATH": "/usr/bin:/bin", "MODULEPATH": str(place.modulefile.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_site_configuration_that_users_cannot_read_is_said(place: Place) -> None:
     place.site.chmod(0o600)
     done = place.run("install")

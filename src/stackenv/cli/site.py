@@ -63,7 +63,7 @@ def check(file: Path | None) -> None:
     from stackenv.configuration.loader import load_configuration
     from stackenv.configuration.site_file import find_configuration_file
 
-    configuration = load_configuration(file or find_configuration_file(os.environ))
+    configuration = load_configuration(find_configuration_file(os.environ, file))
     for warning in configuration.warnings:
         tell(f"warning: {warning}")
     print_line(f"{configuration.path}: the site configuration is right")
@@ -91,7 +91,7 @@ def config(init: bool, file: Path | None) -> None:
         write_first_configuration(path)
         tell(f"written; change what differs at your site, then: stackenv site check {shlex.quote(str(path))}")
         return
-    path = file or find_configuration_file(os.environ)
+    path = find_configuration_file(os.environ, file)
     try:
         text = read_file_text(path, errors="surrogateescape")
     except OSError as error:

@@ -20,19 +20,38 @@ class CacheVariables(NamedTuple):
         the cache itself.
     yields_to
         Variables by which a user may have told the tool, or all tools, already; these win.
+    key, files
+        The key by which a user may have told the tool in a file of the tool's, and which files those are, as
+        templates: a variable would override them.
     """
 
     folders: Mapping[str, str]
     yields_to: tuple[str, ...] = ()
+    key: str = ""
+    files: tuple[str, ...] = ()
+
+
+def in_config_home(file: str) -> tuple[str, str]:
+    """Return where a `file` of the user's settings may be, as templates."""
+    return f"${{XDG_CONFIG_HOME}}/{file}", f"${{HOME}}/.config/{file}"
 
 
 # pip.pypa.io, topics/caching; docs.astral.sh/uv, concepts/cache; docs.conda.io, user-guide/configuration;
 # huggingface.co/docs/huggingface_hub, package_reference/environment_variables; docs.pytorch.org/docs, hub;
 # docs.jupyter.org, use/jupyter-directories.
 CACHE_VARIABLES: Mapping[str, CacheVariables] = {
-    "pip": CacheVariables({"PIP_CACHE_DIR": ""}, (CACHE_HOME,)),
-    "uv": CacheVariables({"UV_CACHE_DIR": ""}, (CACHE_HOME,)),
-    "conda": CacheVariables({"CONDA_PKGS_DIRS": ""}),
+    "pip": CacheVariables(
+        *({"PIP_CACHE_DIR": ""}, (CACHE_HOME,)),
+        *("cache-dir", ("${PIP_CONFIG_FILE}", "${HOME}/.pip/pip.conf", *in_config_home("pip/pip.conf"))),
+    ),
+    "uv": CacheVariables(
+        *({"UV_CACHE_DIR": ""}, (CACHE_HOME,)),
+        *("cache-dir", ("${UV_CONFIG_FILE}", *in_config_home("uv/uv.toml"))),
+    ),
+    "conda": CacheVariables(
+        *({"CONDA_PKGS_DIRS": ""}, ()),
+        *("pkgs_dirs", ("${CONDARC}", "${HOME}/.condarc", "${HOME}/.conda/.condarc")),
+    ),
     # Not HF_HOME: the user's token lies there, and would not be found, or be seen by a group.
     "huggingface": CacheVariables(
         {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets"},

@@ -85,7 +85,7 @@ def parse_relative_folder(text: str, separators: str, variables: bool = False) -
     separators
         The characters that would cut the folder in two in the list it is written to.
     variables
-        Whether it may name variables: ``.cache/${USER}/pip``.
+        Whether it may name variables: ``.cache-${USER}/pip``.
 
     Raises
     ------

@@ -27,6 +27,17 @@ def check_pair(place: dict[str, Any]) -> dict[str, Any]:
     return place
 
 
+def check_cache_place(place: dict[str, Any]) -> dict[str, Any]:
+    """Return the `place` of a cache, of which users make no folder that others need."""
+    first, _, rest = place["folder"].partition("/")
+    if "${USER}" in rest and "${USER}" not in first:
+        raise Invalid(
+            f"folder {place['folder']!r}: the first user makes {first}, in which others may then not write; "
+            f"allowed: ${{USER}} in the first part, such as .cache-${{USER}}/pip"
+        )
+    return place
+
+
 def check_channels(channels: dict[str, Any]) -> dict[str, Any]:
     """Return the section ``conda.channels``, whose lists must not contradict each other."""
     faults = [*_several_in_one(channels, "default"), *_several_in_one(channels, "denied")]

@@ -13,7 +13,7 @@ from voluptuous import Optional as Maybe
 from stackenv.configuration.condarc import OWN_KEY_OF_CONDARC_KEY
 from stackenv.configuration.document import NEVER_FINAL
 from stackenv.configuration.path_template import PathTemplate, parse_path_template, parse_relative_folder
-from stackenv.configuration.rules import check_channels, check_limit, check_pair
+from stackenv.configuration.rules import check_cache_place, check_channels, check_limit, check_pair
 from stackenv.configuration.settings import (
     CachePlace,
     CacheSettings,
@@ -192,11 +192,11 @@ CACHE_PLACE_FIELDS: dict[Any, Any] = {
     "parent": _parent,
     "folder": parsed(
         partial(parse_relative_folder, separators=":,", variables=True),
-        "a path below the parent, such as .cache/${USER}/pip",
+        "a path below the parent, such as .cache-${USER}/pip",
     ),
 }
 CACHES_FIELDS: dict[Any, Any] = {
-    tool: list_of(_section(CACHE_PLACE_FIELDS, _cache_place), "mappings (or [])")
+    tool: list_of(_section(CACHE_PLACE_FIELDS, _cache_place, check_cache_place), "mappings (or [])")
     for tool in CacheSettings._fields
 }
 PACK_FIELDS: dict[Any, Any] = {

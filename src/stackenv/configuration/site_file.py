@@ -13,17 +13,19 @@ SYSTEM_FILE = Path("/etc/stackenv/site.yaml")
 SHIPPED_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
 
 
-def find_configuration_file(environ: Mapping[str, str]) -> Path:
+def find_configuration_file(environ: Mapping[str, str], chosen: Path | None = None) -> Path:
     """Return the absolute path of the site configuration that holds for this run.
 
-    The file that STACKENV_SITE_CONFIG names, else /etc/stackenv/site.yaml if there is one, else the
-    shipped default.
+    The `chosen` one, else the file that STACKENV_SITE_CONFIG names, else /etc/stackenv/site.yaml if there
+    is one, else the shipped default.
 
     Raises
     ------
     ConfigurationError
         STACKENV_SITE_CONFIG names a file that does not exist.
     """
+    if chosen:
+        return chosen.absolute()
     named = environ.get(CONFIGURATION_VARIABLE, "")
     if named:
         # EasyBuild changes its working folder between the steps of a build.

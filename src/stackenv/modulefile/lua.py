@@ -73,7 +73,9 @@ def call_cache_folders(operation: op.CacheFolders) -> Iterator[Call]:
         for place in operation.places
     ]
     if places:
-        yield "cache_folders", variables, operation.yields_to, places
+        files = [describe_parts(file) for file in operation.files]
+        own = {"variables": operation.yields_to, "key": operation.key, "files": files}
+        yield "cache_folders", variables, own, places
 
 
 def call_completions(operation: op.Completions) -> Iterator[Call]:

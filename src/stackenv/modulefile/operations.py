@@ -189,12 +189,16 @@ class CacheFolders:
         By name, the folder that each names, relative to the cache; empty for the cache itself.
     yields_to
         Variables by which the user has told the tool already.
+    key, files
+        The key by which the user has told it in one of these files.
     places
         The preferred first.
     """
 
     variables: Mapping[str, str]
     yields_to: tuple[str, ...]
+    key: str
+    files: tuple[PathTemplate, ...]
     places: tuple[CachePlace, ...]
 
 

@@ -95,7 +95,7 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
             f"Lmod would not call the module of {modulefile} {name}/{version}",
             f"--modulefile {quote_word(place / f'{version}.lua')}",
         )
-    configuration = load_configuration(file or find_configuration_file(os.environ))
+    configuration = load_configuration(find_configuration_file(os.environ, file))
     software = find_software(name, f"{name}/{version}", root, configuration)
     require_own(modulefile)
     module = SiteModule(software, modulefile)
@@ -213,7 +213,10 @@ def read_note(root: str) -> list[str]:
 
 
 def tell_unreadable(module: SiteModule) -> None:
-    """Tell of folders that keep users from what was written, as another's umask has made them."""
+    """Tell of what keeps users from what was written, or what it runs, as another's umask has left it."""
+    if module.software.is_unreadable():
+        all_of_it = quote_word(module.root)
+        tell(f"warning: users cannot run what is in {module.root}; to let them: chmod -R a+rX {all_of_it}")
     beside = (path.parent for path in module.software.list_outside())
     places = (Path(module.root, LIBEXEC), *beside, module.modulefile.parent)
     folders = dict.fromkeys(parent for place in places for parent in (place, *place.parents))
@@ -294,7 +297,7 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
         )
     require_changeable([Path(root), modulefile.parent])
     name = modulefile.parent.name
-    configuration = load_configuration(file or find_configuration_file(os.environ))
+    configuration = load_configuration(find_configuration_file(os.environ, file))
     software = describe_software(name, f"{name}/{modulefile.stem}", root, configuration)
     others = tuple(path for path in noted if path != str(modulefile))
     places = () if others else (Path(root, LIBEXEC), *software.list_removable())

@@ -17,5 +17,5 @@ def find_rendered(name: str, version: str, root: str, file: Path | None) -> Soft
 
     `file` is the site configuration; without it, it is the one in use.
     """
-    configuration = load_configuration(file or find_configuration_file(os.environ))
+    configuration = load_configuration(find_configuration_file(os.environ, file))
     return find_software(name, f"{name}/{version}", root, configuration)

@@ -89,6 +89,10 @@ class Software(ABC):
         """Yield warnings, before anything is written; raise StackenvError where it could not work."""
         yield from ()
 
+    def is_unreadable(self) -> bool:
+        """Tell whether users cannot read what the module runs beside what stackenv writes."""
+        return False
+
     def stage(self, folder: Path) -> Iterator[str]:
         """Write what is to be at `LIBEXEC` of the installation to `folder`; yield warnings."""
         final, templates = f"{self.root}/{LIBEXEC}", self.configuration.conda.templates
@@ -184,6 +188,16 @@ class StackenvSoftware(Software):
                 f"users cannot read {self.configuration.path}, the site configuration that the module names: "
                 f"each `stackenv` of theirs would fail; to let them: chmod a+rX {closed}"
             )
+
+    def is_unreadable(self) -> bool:
+        # What another umask has made in an installation it has made so everywhere.
+        packages = Path(self.root).glob("lib*/python3*/site-packages")
+        places = [
+            Path(self.root, "bin"),
+            *(place for folder in packages for place in (folder, *folder.parents)),
+        ]
+        inside = (place for place in places if place.is_relative_to(self.root))
+        return any(place.stat().st_mode & 0o005 != 0o005 for place in inside)
 
     @property
     def is_complete(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 
 from stackenv.configuration.caches import CACHE_VARIABLES
-from stackenv.configuration.path_template import Variable
+from stackenv.configuration.path_template import Variable, parse_path_template
 from stackenv.configuration.settings import CachePlace, CacheSettings, SiteConfiguration
 from stackenv.configuration.site_file import CONFIGURATION_VARIABLE, SHIPPED_FILE
 from stackenv.errors import ConfigurationError, quote_word
@@ -116,13 +117,17 @@ def describe_configuration(path: Path) -> tuple[Operation, ...]:
 def describe_caches(caches: CacheSettings) -> list[CacheFolders]:
     """Return what sends caches to their places, of the tools that have one."""
     return [
-        CacheFolders(tool.folders, tool.yields_to, getattr(caches, name))
+        CacheFolders(
+            *(tool.folders, tool.yields_to, tool.key, tuple(map(parse_path_template, tool.files))),
+            getattr(caches, name),
+        )
         for name, tool in CACHE_VARIABLES.items()
         if getattr(caches, name)
     ]
 
 
 def find_closed(path: Path) -> list[Path]:
-    """Return what keeps users from reading the file `path`: it, or folders above it."""
-    folders = [folder for folder in path.parents if folder.is_dir() and not folder.stat().st_mode & 0o001]
-    return [*reversed(folders), *([] if path.stat().st_mode & 0o004 else [path])]
+    """Return what keeps users from reading the file `path`: it, or folders above it and what it leads to."""
+    above = dict.fromkeys([*reversed(path.parents), *reversed(Path(os.path.realpath(path)).parents)])
+    folders = [folder for folder in above if folder.is_dir() and not folder.stat().st_mode & 0o001]
+    return [*folders, *([] if path.stat().st_mode & 0o004 else [path])]

@@ -1,7 +1,7 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:2f86e470fc6e0606913252e31768afd5813f3bee6da2c6b9b7212c8ec6f08182
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:f9b8239b06868699c3df2f4849b0572f213549a5dc82069f0bbac5c06b9326a8
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
-local cache_folders, expand_path, man_pages, run_in_shell, set_noted, unset_noted, use_folder
+local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
 
 -- What the module does, in this order; the functions that Lmod does not have follow.
 local function main()
@@ -10,18 +10,18 @@ local function main()
   man_pages(root .. "/man")
   set_noted("STACKENV_SITE_CONFIG", "/etc/stackenv/site.yaml")
   use_folder({ { variable = "HOME" }, "/modules" })
-  cache_folders({ { name = "PIP_CACHE_DIR", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/pip" } } })
-  cache_folders({ { name = "UV_CACHE_DIR", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/uv" } }, { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
-  cache_folders({ { name = "CONDA_PKGS_DIRS", below = "" } }, {  }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
-  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" } }, { "HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/huggingface" } } })
-  cache_folders({ { name = "TORCH_HOME", below = "" } }, { "XDG_CACHE_HOME" }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache/", { variable = "USER" }, "/torch" } } })
-  cache_folders({ { name = "JUPYTER_RUNTIME_DIR", below = "" } }, {  }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
+  cache_folders({ { name = "PIP_CACHE_DIR", below = "" } }, { variables = { "XDG_CACHE_HOME" }, key = "cache-dir", files = { { { variable = "PIP_CONFIG_FILE" } }, { { variable = "HOME" }, "/.pip/pip.conf" }, { { variable = "XDG_CONFIG_HOME" }, "/pip/pip.conf" }, { { variable = "HOME" }, "/.config/pip/pip.conf" } } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/pip" } } })
+  cache_folders({ { name = "UV_CACHE_DIR", below = "" } }, { variables = { "XDG_CACHE_HOME" }, key = "cache-dir", files = { { { variable = "UV_CONFIG_FILE" } }, { { variable = "XDG_CONFIG_HOME" }, "/uv/uv.toml" }, { { variable = "HOME" }, "/.config/uv/uv.toml" } } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/uv" } }, { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
+  cache_folders({ { name = "CONDA_PKGS_DIRS", below = "" } }, { variables = {  }, key = "pkgs_dirs", files = { { { variable = "CONDARC" } }, { { variable = "HOME" }, "/.condarc" }, { { variable = "HOME" }, "/.conda/.condarc" } } }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
+  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" } }, { variables = { "HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME" }, key = "", files = {  } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/huggingface" } } })
+  cache_folders({ { name = "TORCH_HOME", below = "" } }, { variables = { "XDG_CACHE_HOME" }, key = "", files = {  } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/torch" } } })
+  cache_folders({ { name = "JUPYTER_RUNTIME_DIR", below = "" } }, { variables = {  }, key = "", files = {  } }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
   run_in_shell("load", {
     bash = "case $- in *i*) [ ! -r /software/stackenv/1.0/completions/bash/stackenv ] || . /software/stackenv/1.0/completions/bash/stackenv ;; esac",
     zsh = [=[
 if [[ -o interactive ]]; then
   () { fpath=("$1" "${(@)fpath[@]:#$1}") } /software/stackenv/1.0/completions/zsh
-  if (( $+functions[compdef] )); then
+  if (( ${+functions[compdef]} )); then
     autoload -Uz _stackenv_completion
     compdef _stackenv_completion stackenv
   fi
@@ -40,8 +40,8 @@ esac]],
     zsh = [=[
 if [[ -o interactive ]]; then
   () { fpath=("${(@)fpath[@]:#$1}") } /software/stackenv/1.0/completions/zsh
-  if (( $+functions[compdef] )); then compdef -d stackenv; fi
-  if (( $+functions[_stackenv_completion] )); then unfunction _stackenv_completion; fi
+  if (( ${+functions[compdef]} )); then compdef -d stackenv; fi
+  if (( ${+functions[_stackenv_completion]} )); then unfunction _stackenv_completion; fi
 fi]=],
     fish = [[
 if status is-interactive
@@ -53,12 +53,16 @@ end]],
   unset_noted()
 end
 
-function cache_folders(variables, others, places)
+function cache_folders(variables, own, places)
   local decided = not loading
-  for _, other in ipairs(others) do decided = decided or os.getenv(other) end
+  for _, other in ipairs(own.variables) do decided = decided or os.getenv(other) end
+  for _, file in ipairs(decided and {} or own.files) do
+    local path = expand_path(file)
+    decided = decided or path and isFile(path) and has_key(read_text(path), own.key)
+  end
   for _, place in ipairs(decided and {} or places) do
     local parent, folder = expand_path(place.parent), expand_path(place.folder)
-    if parent and folder and isDir(parent .. "/") then
+    if parent and folder and isDir(parent .. "/") and is_writable(folder) then
       for _, variable in ipairs(variables) do set_noted(variable.name, folder .. variable.below) end
       return
     end
@@ -74,6 +78,15 @@ function expand_path(parts)
   end
   if path:sub(1, 1) == "/" and not path:find("[%c:,]") then return (path:gsub("/+$", "")) end
 end
+function has_key(text, key)
+  return ("\n" .. text):find("\n[ \t]*" .. key:gsub("%p", "%%%0") .. "[ \t]*[:=]") ~= nil
+end
+function is_writable(folder)
+  while folder ~= "" and not isDir(folder .. "/") do folder = folder:gsub("/[^/]*$", "") end
+  local found, posix_library = pcall(require, "posix")
+  local access = found and posix_library.access
+  return not access or access(folder .. "/", "wx") ~= nil
+end
 function man_pages(folder)
   prepend_path("MANPATH", folder)
   if loading and os.getenv("MANPATH") == folder or unloading and os.getenv("STACKENV_MANPATH") then
@@ -81,6 +94,7 @@ function man_pages(folder)
     setenv("STACKENV_MANPATH", "1")
   end
 end
+function read_text(path) local file = io.open(path) return file and file:read("*a") or "" end
 function run_in_shell(when, code) -- what only a shell can do
   local text = code[myShellType()] or code[myShellName()]
   if text and mode() == when then execute{cmd = text, modeA = {when}} end
