@@ -34,8 +34,13 @@ from stackenv.site.stackenv_module import describe_stackenv_module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-POLICIES = {"conda": "default", "conda-ubelix": "ubelix"}
 INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", "/software/Anaconda3/2024.02-1")
+WITH_MAMBA = CondaInstallation("Miniforge3", "Miniforge3/25.9.1-0", "/software/Miniforge3/25.9.1-0", mamba=2)
+GOLDENS = {
+    "conda": ("default", INSTALLATION),
+    "conda-ubelix": ("ubelix", INSTALLATION),
+    "mamba": ("default", WITH_MAMBA),
+}
 
 # What would end a string, a comment, a long bracket, a block or a template.
 HOSTILE = st.text(max_size=20) | st.sampled_from(
@@ -72,7 +77,7 @@ POLICIES_OF_ANY_KIND = st.builds(
     load_test=st.builds(LoadTestSettings, st.just(("bash",)), st.just(60)),
     templates=st.none(),
 )
-INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS)
+INSTALLATIONS = st.builds(CondaInstallation, PLAIN, HOSTILE, ROOTS, st.integers(0, 2))
 
 
 def describe_own_module() -> ModuleSpec:
@@ -158,10 +163,11 @@ def test_without_notices_there_is_no_code_for_them() -> None:
     assert render_operation(TerminalNotices("/software", "", "", "", "")) == ""
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", GOLDENS)
 def test_the_text_is_the_golden_one(name: str) -> None:
-    configuration = load_configuration(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
-    text = render_module(describe_conda_module(INSTALLATION, configuration))
+    policy, installation = GOLDENS[name]
+    configuration = load_configuration(CHECKOUT / f"site-config/{policy}.yaml").conda
+    text = render_module(describe_conda_module(installation, configuration))
     golden = GOLDEN / f"{name}.lua"
     if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
         golden.write_text(text, encoding="utf-8")
@@ -176,15 +182,16 @@ def test_the_module_of_stackenv_is_the_golden_one() -> None:
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", GOLDENS)
 def test_conda_is_asked_by_another_start_alone(name: str) -> None:
     """As with `native_activation: false`: tests/copied_installations.py counts on it."""
-    native = load_configuration(CHECKOUT / f"site-config/{POLICIES[name]}.yaml").conda
+    policy, installation = GOLDENS[name]
+    native = load_configuration(CHECKOUT / f"site-config/{policy}.yaml").conda
     asking = native._replace(native_activation=False)
     texts = []
     for settings_of_site in (native, asking):
-        module = render_module(describe_conda_module(INSTALLATION, settings_of_site))
-        files = describe_installed_files(INSTALLATION, settings_of_site)
+        module = render_module(describe_conda_module(installation, settings_of_site))
+        files = describe_installed_files(installation, settings_of_site)
         texts.append([module.partition("\n")[2], *map(render_installed_file, files)])
     assert any("-ISB" in text for text in texts[0])
     assert [text.replace("-ISB", "-I") for text in texts[0]] == [t.replace("-ISB", "-I") for t in texts[1]]
@@ -192,7 +199,7 @@ def test_conda_is_asked_by_another_start_alone(name: str) -> None:
 
 
 def test_each_placeholder_of_a_rendered_file_is_replaced() -> None:
-    files = describe_installed_files(INSTALLATION, default_policy())
+    files = describe_installed_files(WITH_MAMBA, default_policy())
     text = "".join(render_installed_file(file) for file in files if not file.path.endswith(".py"))
     assert [word for word in text.split() if word.startswith("__") and word.endswith("__")] == []
 

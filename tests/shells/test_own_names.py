@@ -1,4 +1,4 @@
-"""A user's own alias or function `conda` does no harm, and is back after the unload."""
+"""A user's own alias or function `conda`, or `mamba`, does no harm, and is back after the unload."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from built import LMOD
 from dialects import DIALECTS, Dialect
 from session import Session, differences
 
-ALIASES = {"one word": "mamba", "two words": "mamba  -q", "quoted": "mamba 'a  b' \"c\""}
+MODULES = {"conda": "Anaconda3", "mamba": "Miniforge3"}
+ALIASES = {"one word": "micromamba", "two words": "micromamba  -q", "quoted": "micromamba 'a  b' \"c\""}
 # An alias of a script counts in bash when this is set.
 BEGIN = {"bash": "shopt -s expand_aliases"}
 DEFINE = {
-    "sh": "alias conda={0}",
-    "csh": "alias conda {0}",
-    "fish": "alias conda {0}",
+    "sh": "alias {0}={1}",
+    "csh": "alias {0} {1}",
+    "fish": "alias {0} {1}",
 }
 FUNCTION = {
-    "sh": 'conda() { echo "my own $1\'s"; }',
-    "fish": 'function conda; echo "my own $argv[1]\'s"; end',
+    "sh": '{0}() {{ echo "my own $1\'s"; }}',
+    "fish": 'function {0}; echo "my own $argv[1]\'s"; end',
 }
 
 
@@ -31,19 +32,20 @@ def begin(session: Session) -> Session:
     return session.do(*filter(None, [BEGIN.get(session.dialect.name, "")]))
 
 
-@pytest.mark.each_value("alias", "dialect")
+@pytest.mark.each_pair("name", "dialect")
 @pytest.mark.parametrize("alias", ALIASES)
-def test_an_alias_is_put_aside_and_comes_back(session: Session, alias: str) -> None:
+@pytest.mark.parametrize("name", MODULES)
+def test_an_alias_is_put_aside_and_comes_back(session: Session, alias: str, name: str) -> None:
     """Through a second load, a reload and an activation; as the shell shows it to be read again."""
-    dialect = session.dialect
+    dialect, module = session.dialect, MODULES[name]
     result = (
         begin(session)
-        .do(DEFINE[dialect.family].format(dialect.quote(ALIASES[alias])))
+        .do(DEFINE[dialect.family].format(name, dialect.quote(ALIASES[alias])))
         .snapshot("before")
-        .do("alias conda" if dialect.family != "fish" else "functions conda")
-        .check("module load Anaconda3", "module load Anaconda3", "conda activate one", "python")
-        .check("module unload Anaconda3")
-        .do("alias conda" if dialect.family != "fish" else "functions conda")
+        .do(f"alias {name}" if dialect.family != "fish" else f"functions {name}")
+        .check(f"module load {module}", f"module load {module}", f"{name} activate one", "python")
+        .check(f"module unload {module}")
+        .do(f"alias {name}" if dialect.family != "fish" else f"functions {name}")
         .snapshot("after")
         .run()
     )
@@ -62,13 +64,15 @@ def strip_origin(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "dialect", [DIALECTS[n] for n in ("bash", "zsh", "mksh", "fish")], ids=lambda d: d.name
 )
-def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Dialect) -> None:
+@pytest.mark.parametrize("name", MODULES)
+def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Dialect, name: str) -> None:
     """dash does not show its functions, ksh93 shows others, and csh has none."""
+    module = MODULES[name]
     result = (
-        session.do(FUNCTION[dialect.family])
+        session.do(FUNCTION[dialect.family].format(name))
         .snapshot("before")
-        .check("module load Anaconda3", "module load Anaconda3", "conda activate one", "python")
-        .check("module unload Anaconda3", "conda word")
+        .check(f"module load {module}", f"module load {module}", f"{name} activate one", "python")
+        .check(f"module unload {module}", f"{name} word")
         .snapshot("after")
         .run()
     )
@@ -80,36 +84,41 @@ def test_a_function_is_put_aside_and_comes_back(session: Session, dialect: Diale
 @pytest.mark.parametrize(
     "dialect", [DIALECTS[n] for n in ("bash", "zsh", "mksh", "fish")], ids=lambda d: d.name
 )
-def test_a_function_that_was_defined_after_the_load_stays(session: Session, dialect: Dialect) -> None:
+@pytest.mark.parametrize("name", MODULES)
+def test_a_function_that_was_defined_after_the_load_stays(
+    session: Session, dialect: Dialect, name: str
+) -> None:
     """As where ~/.bashrc is sourced again; and what a personal module on top does with it ends."""
     result = (
-        session.check("module load Anaconda3")
-        .do(FUNCTION[dialect.family])
-        .check("module unload Anaconda3", "conda word")
+        session.check(f"module load {MODULES[name]}")
+        .do(FUNCTION[dialect.family].format(name))
+        .check(f"module unload {MODULES[name]}", f"{name} word")
         .run()
     )
     assert (set(result.statuses), result.stdout, result.stderr) == ({0}, "my own word's\n", "")
 
 
-def test_an_exported_function_comes_back_exported(stack, tmp_path) -> None:
+@pytest.mark.parametrize("name", MODULES)
+def test_an_exported_function_comes_back_exported(stack, tmp_path, name: str) -> None:
     folder = tmp_path / "session"
     folder.mkdir()
     session = Session(DIALECTS["bash"], folder, LMOD, stack.environ())
-    session.do("conda() { echo mine; }", "export -f conda").check("module load Anaconda3")
-    result = session.check("module unload Anaconda3", "bash -c conda").run()
+    session.do(f"{name}() {{ echo mine; }}", f"export -f {name}").check(f"module load {MODULES[name]}")
+    result = session.check(f"module unload {MODULES[name]}", f"bash -c {name}").run()
     assert (result.statuses, result.stdout) == ([0] * 3, "mine\n"), result.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
-def test_one_line_on_a_terminal_says_that_it_was_in_the_way(shell: str, stack) -> None:
+@pytest.mark.parametrize("name", MODULES)
+def test_one_line_on_a_terminal_says_that_it_was_in_the_way(shell: str, stack, name: str) -> None:
     dialect = DIALECTS[shell]
     script = "\n".join(
         [
             *filter(None, [BEGIN.get(shell, "")]),
             dialect.start(LMOD),
-            DEFINE[dialect.family].format("mamba"),
-            "module load Anaconda3",
-            "module unload Anaconda3",
+            DEFINE[dialect.family].format(name, "micromamba"),
+            f"module load {MODULES[name]}",
+            f"module unload {MODULES[name]}",
         ]
     )
     terminal, inside = pty.openpty()
@@ -120,9 +129,10 @@ def test_one_line_on_a_terminal_says_that_it_was_in_the_way(shell: str, stack) -
         said = b"".join(read_all(terminal))
     assert process.returncode == 0
     lines = said.decode().replace("\r", "").splitlines()
-    (line,) = (line for line in lines if line.startswith("Anaconda3"))
+    (line,) = (line for line in lines if line.startswith(MODULES[name]))
     assert line == (
-        "Anaconda3: conda is the command of the module until it is unloaded, not your own alias or function"
+        f"{MODULES[name]}: {name} is the command of the module until it is unloaded, not your own alias or "
+        "function"
     )
 
 

@@ -29,6 +29,8 @@ from stackenv.modulefile import (
 from stackenv.modulefile.operations import ENVIRONMENT_PRIORITY
 
 LIBEXEC = "libexec/stackenv"
+# Below that: the program, and what csh sources.
+MAMBA_FILES = ("condabin/mamba", "mamba.csh", "mamba_unload.csh")
 
 NO_FUNCTION = "this shell has no {command} function; put `module load {module}` in this script"
 INIT_REFUSED = (
@@ -182,10 +184,11 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
 
 def describe_mamba_files(folder: str, values: Mapping[str, str]) -> tuple[InstalledFile, ...]:
     """Return the files of the command `mamba` in stackenv's `folder` of the installation."""
+    program, *of_csh = (f"{folder}/{name}" for name in MAMBA_FILES)
+    sources = (f"shell/{path.rpartition('/')[2]}" for path in of_csh)
     return (
-        InstalledFile(f"{folder}/condabin/mamba", "libexec/mamba", values=values, executable=True),
-        InstalledFile(f"{folder}/mamba.csh", "shell/mamba.csh", dialect="csh", values=values),
-        InstalledFile(f"{folder}/mamba_unload.csh", "shell/mamba_unload.csh", dialect="csh", values=values),
+        InstalledFile(program, "libexec/mamba", values=values, executable=True),
+        *(InstalledFile(p, s, dialect="csh", values=values) for p, s in zip(of_csh, sources)),
     )
 
 

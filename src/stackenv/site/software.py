@@ -16,7 +16,7 @@ from pathlib import Path
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.install import install_files, is_foreign, is_our_mark
 from stackenv.conda.installation import CondaInstallation, check_module_name, check_root, probe_installation
-from stackenv.conda.module import LIBEXEC, describe_conda_module, describe_installed_files
+from stackenv.conda.module import LIBEXEC, MAMBA_FILES, describe_conda_module, describe_installed_files
 from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.errors import InstallationError, UsageError, quote_word
@@ -147,6 +147,12 @@ class CondaSoftware(Software):
 
     def list_files(self) -> tuple[InstalledFile, ...]:
         return describe_installed_files(self.installation, self.configuration.conda)
+
+    def stage(self, folder: Path) -> Iterator[str]:
+        yield from super().stage(folder)
+        # Without --rebuild, EasyBuild leaves what an earlier build has written for a mamba that has gone.
+        for name in () if self.installation.mamba else MAMBA_FILES:
+            (folder / name).unlink(missing_ok=True)
 
     def list_outside(self) -> list[Path]:
         beside = [Path(file.path) for file in self.list_files() if f"/{LIBEXEC}/" not in file.path]

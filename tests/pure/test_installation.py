@@ -1,0 +1,49 @@
+"""What is found out of a conda installation by a look at its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stackenv.conda.installation import probe_installation
+
+RECORDS = {
+    "none": ((), 0),
+    "mamba 2": (("mamba-2.3.3-h3dc7f2e_0",), 2),
+    "mamba 1": (("mamba-1.5.8-py310h51d5547_0",), 1),
+    "of a major that is not known": (("mamba-3.0.0-h3dc7f2e_0",), 0),
+    "two that differ": (("mamba-1.5.8-py310_0", "mamba-2.3.3-h3dc7f2e_0"), 0),
+    "two that agree": (("mamba-2.0.5-0", "mamba-2.3.3-h3dc7f2e_0"), 2),
+    "others": (("mamba-package-2.0-0", "libmamba-2.3.3-h3dc7f2e_0", "micromamba-2.3.3-0"), 0),
+}
+
+
+def make_root(tmp_path: Path, *records: str) -> Path:
+    root = tmp_path / "miniforge3"
+    for name in ("bin/conda", "bin/python", "bin/mamba"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch(mode=0o755)
+    (root / "conda-meta").mkdir()
+    for record in records:
+        (root / f"conda-meta/{record}.json").touch()
+    return root
+
+
+@pytest.mark.parametrize("which", RECORDS)
+def test_which_mamba_it_has_is_read_from_condas_record(tmp_path: Path, which: str) -> None:
+    records, major = RECORDS[which]
+    root = make_root(tmp_path, *records)
+    assert probe_installation("Miniforge3", "Miniforge3/1", str(root)).mamba == major
+
+
+@pytest.mark.parametrize("what", ["gone", "not executable", "a folder"])
+def test_a_record_without_its_program_is_none(tmp_path: Path, what: str) -> None:
+    root = make_root(tmp_path, "mamba-2.3.3-0")
+    if what == "not executable":
+        (root / "bin/mamba").chmod(0o644)
+    else:
+        (root / "bin/mamba").unlink()
+        if what == "a folder":
+            (root / "bin/mamba").mkdir()
+    assert probe_installation("Miniforge3", "Miniforge3/1", str(root)).mamba == 0
