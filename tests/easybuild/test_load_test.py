@@ -28,15 +28,21 @@ CONDA = (
 
 @pytest.fixture
 def load_test(built_modules, monkeypatch):
-    """Return a function that runs the load test with `more` in the modulefile and `path` as PATH."""
-    root = f"{built_modules.software}/{MODULE}"
-    text = Path(built_modules.modulepath, f"{MODULE}.lua").read_text()
+    """Return a function that runs the load test with `more` in the modulefile and `path` as PATH.
+
+    Of Anaconda3; with a `mamba`, of Miniforge3.
+    """
     monkeypatch.setenv("LMOD_CMD", LMOD)
 
-    def run(more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM) -> LoadTestReport:
+    def run(
+        more: str = "", shells: tuple[str, ...] = SHELLS, path: str = SYSTEM, mamba: str = ""
+    ) -> LoadTestReport:
+        module = built_modules.miniforge if mamba else MODULE
+        root = f"{built_modules.software}/{module}"
+        text = Path(built_modules.modulepath, f"{module}.lua").read_text()
         monkeypatch.setenv("PATH", path.format(root=root))
-        programs = {"PYTHON": f"{root}/bin/python"}
-        return run_load_test(f"{text}\n{more}\n", MODULE, root, programs, LoadTestSettings(shells, 120))
+        programs = {"PYTHON": f"{root}/bin/python", "MAMBA": mamba}
+        return run_load_test(f"{text}\n{more}\n", module, root, programs, LoadTestSettings(shells, 120))
 
     return run
 
@@ -94,6 +100,22 @@ def test_a_function_conda_that_stays_is_found_in_every_shell(load_test, tmp_path
     words = str(raised.value)
     found = [shell for shell in shells if f"in {shell}: no conda after unload: conda is still there" in words]
     assert found == list(shells)
+
+
+def test_mamba_is_tried_too_and_what_it_leaves_is_found(load_test) -> None:
+    assert load_test(mamba="mamba").passed == SHELLS
+    shells = tuple(shell for shell in SHELLS if shell != "tcsh")
+    with pytest.raises(VerificationError) as raised:
+        load_test(CONDA.replace("conda", "mamba"), shells, mamba="mamba")
+    words = str(raised.value)
+    assert [shell for shell in shells if f"in {shell}: no mamba after unload" in words] == list(shells)
+    # The module of a conda without it, whose test would try it.
+    with pytest.raises(VerificationError, match="in bash: mamba activate base: "):
+        load_test(
+            "execute{cmd='mamba() { return 3; }', modeA={'load'}}",
+            ("bash",),
+            mamba="mamba",
+        )
 
 
 @pytest.mark.any_value("built")

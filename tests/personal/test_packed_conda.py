@@ -200,6 +200,30 @@ def test_a_name_that_a_condarc_leads_to_is_refused_too(owner: User, tmp_path: Pa
     assert prefix_of(owner).is_dir()
 
 
+BY_MAMBA = {
+    "install -y -n one plain": "install",
+    "install -yp {at} plain": "install",
+    "update --prefix={at} --all": "update",
+    "remove -y -n one python": "remove",
+    "env update -f named.yml": "env update",
+    "env remove -y --name one": "env remove",
+    "create -y -n one plain": "create",
+}
+
+
+@pytest.mark.parametrize("words", BY_MAMBA)
+def test_mamba_is_refused_too(owner: User, built_modules: BuiltModules, words: str) -> None:
+    """Also by the name in a file, which conda itself stops at, by marks that mamba does not know."""
+    before = describe_tree(owner.home / "conda/envs")
+    done = owner.run(f"module load {built_modules.miniforge}; mamba {words.format(at=prefix_of(owner))}")
+    assert done.returncode == 1
+    name = "real/1.0" if "named" in words else "one/1.0"
+    assert done.stderr.startswith(
+        f"stackenv: {name} is packed and cannot be changed: nothing was done (mamba {BY_MAMBA[words]})."
+    )
+    assert describe_tree(owner.home / "conda/envs") == before
+
+
 @pytest.mark.parametrize("shell", ["tcsh", "fish"])
 @pytest.mark.parametrize("command", ["conda -v install --yes -n one plain", "conda rename -n one other-name"])
 def test_other_shells_refuse_too(owner: User, shell: str, command: str) -> None:

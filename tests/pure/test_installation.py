@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stackenv.conda.installation import probe_installation
+from stackenv.conda.installation import CondaInstallation, probe_installation
+from stackenv.configuration.loader import load_configuration
+from stackenv.configuration.site_file import SHIPPED_FILE
+from stackenv.site.software import CondaSoftware
 
 RECORDS = {
     "none": ((), 0),
@@ -47,3 +50,15 @@ def test_a_record_without_its_program_is_none(tmp_path: Path, what: str) -> None
         if what == "a folder":
             (root / "bin/mamba").mkdir()
     assert probe_installation("Miniforge3", "Miniforge3/1", str(root)).mamba == 0
+
+
+def test_what_was_written_for_a_mamba_that_has_gone_goes_too(tmp_path: Path) -> None:
+    written = {}
+    for mamba in (0, 2, 0):
+        words = "Miniforge3", "Miniforge3/1", str(tmp_path)
+        installation = CondaInstallation(*words, mamba)
+        software = CondaSoftware(*words, load_configuration(SHIPPED_FILE), installation)
+        assert list(software.stage(tmp_path / "staged")) == []
+        names = {path.name for path in (tmp_path / "staged").rglob("*") if path.is_file()}
+        assert written.setdefault(mamba, names) == names
+    assert written[2] - written[0] == {"mamba", "mamba.csh", "mamba_unload.csh"}

@@ -109,14 +109,16 @@ def test_what_the_user_sets_meanwhile_stays(guarded, prefix) -> None:
 
 
 @pytest.mark.any_value("dialect")
+@pytest.mark.parametrize("command", ["conda", "mamba"])
 @pytest.mark.parametrize("dialect", ["bash", "tcsh", "fish"], indirect=True)
-def test_conda_run_and_conda_env_have_pip_work(guarded, prefix, tmp_path) -> None:
+def test_conda_run_and_conda_env_have_pip_work(guarded, prefix, tmp_path, command: str) -> None:
     wanted = tmp_path / "environment.yml"
     wanted.write_text("name: real\nchannels: [nodefaults]\ndependencies:\n  - pip:\n      - pytz\n")
     result = (
         guarded.export("CONDA_OFFLINE", "1")
-        .check(LOAD, f"conda run --name real {INSTALL}")
-        .check(f"conda env update --name real --file {wanted}")
+        .check("module load Miniforge3" if command == "mamba" else LOAD)
+        .check(f"{command} run --name real {INSTALL}")
+        .check(f"{command} env update --name real --file {wanted}")
         .snapshot("after")
         .run()
     )
