@@ -7,6 +7,7 @@ installation, load the modulefile in real shells, and write it.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -188,11 +189,11 @@ class StackenvSoftware(Software):
         return {"COMMAND": f"{self.folder}/bin/stackenv"}
 
     def check(self) -> Iterator[str]:
-        closed = " ".join(map(quote_word, find_closed(self.configuration.path)))
+        closed = [str(path) for path in find_closed(self.configuration.path)]
         if closed:
             yield (
                 f"users cannot read {self.configuration.path}, the site configuration that the module names: "
-                f"each `stackenv` of theirs would fail; to let them: chmod a+rX {closed}"
+                f"each `stackenv` of theirs would fail; to let them: chmod a+rX {shlex.join(closed)}"
             )
 
     def is_unreadable(self) -> bool:
