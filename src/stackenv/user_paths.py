@@ -35,6 +35,12 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     return string.Template(text).safe_substitute(environ)
 
 
+def is_around_home(path: Path, environ: Mapping[str, str]) -> bool:
+    """Return whether `path` is the home, or a folder that it is in."""
+    home = Path(os.path.realpath(environ.get("HOME") or "/"))
+    return Path(os.path.realpath(path)) in (home, *home.parents)
+
+
 def shorten(path: Path, environ: Mapping[str, str]) -> str:
     """Return `path` as people write it, with ~ for the home."""
     home = find_home(environ, "")

@@ -119,7 +119,7 @@ def test_a_killed_removal_is_finished_by_the_next_command(left: Person, when: in
 
 def test_the_cache_of_pip_is_emptied_by_pip(person: Person) -> None:
     person.create("biopy")
-    wheel = person.home / ".cache/pip/wheels/ab/cd/tiny-1.0-py3-none-any.whl"
+    wheel = person.home / f".cache/pip/wheels/ab/cd/ef/{'0' * 50}/tiny-1.0-py3-none-any.whl"
     wheel.parent.mkdir(parents=True)
     wheel.write_bytes(b"x" * 100_000)
     (item,) = show(person)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
+import shutil
 import subprocess
+import sys
+import tarfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +19,9 @@ from occupied import fill, write_policy
 from packaging.version import Version
 from people import Person
 
-WHEEL = "wheels/ab/cd/tiny-1.0-py3-none-any.whl"
+# By hashes, as pip names what it caches (pip/_internal/cache.py, pip/_internal/network/cache.py).
+WHEEL = f"wheels/ab/cd/ef/{'0' * 50}/tiny-1.0-py3-none-any.whl"
+HTTP = f"a/b/c/d/e/abcde{'0' * 51}"
 
 
 def cache_wheel(folder: Path) -> Path:
@@ -29,7 +37,7 @@ def test_each_cache_of_pip_is_emptied_also_one_that_it_had_before(person: Person
         **write_policy(person, 'caches: {pip: [{parent: "${WORKSPACE}", folder: pip}]}\n'),
         **{"WORKSPACE": f"{person.home}/ws", "PIP_CACHE_DIR": f"{person.home}/now", "PIP_NO_CACHE_DIR": "1"},
     }
-    folders = [person.home / name for name in ("now", "ws/pip", ".cache/pip")]
+    folders = [person.home / name for name in ("now", ".cache/pip", "ws/pip")]
     wheels = [cache_wheel(folder) for folder in folders]
     found = show(person, **changes)
     assert [(item["class"], item["kept"]) for item in found] == [("pip-cache", "")] * 3
@@ -49,6 +57,63 @@ def test_what_is_not_pips_in_its_folder_stays(person: Person) -> None:
     assert results.read_text() == "of a night" and not wheel.exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["wheels/mine-1.0-py3-none-any.whl", "http/server.conf", "http-v2/a/b/c/d/e/server.conf"]
+)
+def test_what_pip_has_not_put_where_it_caches_keeps_all(person: Person, name: str) -> None:
+    wheel = cache_wheel(person.home / "data")
+    mine = person.home / "data" / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("of a night")
+    named = {"PIP_CACHE_DIR": f"{person.home}/data"}
+    (item,) = show(person, **named)
+    assert item["kept"].startswith(f"pip would delete what is not its own, too: take {mine} elsewhere")
+    person.stackenv("clean", "--yes", **named)
+    assert mine.exists() and wheel.exists()
+    mine.unlink()
+    person.stackenv("clean", "--yes", **named)
+    assert not wheel.exists()
+
+
+class Index(http.server.SimpleHTTPRequestHandler):
+    """An index whose answers may be cached."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "max-age=600")
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_cache_that_a_real_pip_has_filled_is_emptied(person: Person, tmp_path: Path) -> None:
+    project, cache = tmp_path / "index/mine", person.home / ".cache/pip"
+    project.mkdir(parents=True)
+    with tarfile.open(project / "mine-1.0.tar.gz", "w:gz") as archive:
+        for name, text in (
+            ("setup.py", "from setuptools import setup; setup(name='mine', version='1.0')"),
+            ("PKG-INFO", "Metadata-Version: 1.0\nName: mine\nVersion: 1.0\n"),
+        ):
+            (tmp_path / name).write_text(text)
+            archive.add(tmp_path / name, f"mine-1.0/{name}")
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Index, directory=str(project.parent))
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        words = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--cache-dir", str(cache)]
+        # Else pip caches no answer that has come without TLS.
+        words += ["--index-url", f"http://{host}/", "--trusted-host", host]
+        words += ["--target", f"{tmp_path}/to", "mine==1.0"]
+        subprocess.run([sys.executable, *words], check=True, env={**os.environ, "PIP_NO_INDEX": "0"})
+        server.shutdown()
+    assert next(cache.glob("wheels/**/*.whl")) and next(cache.glob("http*/**/*"))
+    (item,) = show(person)
+    assert item["kept"] == "" and len(item["places"]) == 2
+    person.stackenv("clean", "--yes")
+    assert show(person) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="to give a file away takes root")
 def test_a_cache_in_which_a_colleague_has_files_stays(person: Person) -> None:
     wheel = cache_wheel(person.home / "shared")
@@ -63,7 +128,9 @@ def test_a_cache_in_which_a_colleague_has_files_stays(person: Person) -> None:
 
 
 def test_of_a_newer_pips_cache_an_older_pip_says_that_it_cannot_empty_it(person: Person) -> None:
-    (file,) = fill(person.home / ".cache/pip/http-v2/a/b", 1)
+    file = person.home / ".cache/pip/http-v2" / HTTP
+    file.parent.mkdir(parents=True)
+    file.write_text("x")
     (item,) = show(person)
     (command,) = item["does"]
     version = subprocess.run(
@@ -79,23 +146,37 @@ def test_of_a_newer_pips_cache_an_older_pip_says_that_it_cannot_empty_it(person:
         assert file.exists()
 
 
+# As the tools make them: huggingface.co/docs/hub, local-cache, and docs/datasets, cache;
+# docs.pytorch.org/docs, hub.
 DOWNLOADS = {
-    "huggingface": ("hub/models--tiny/blobs", "datasets/tiny", "xet/chunks"),
-    "torch": ("hub/checkpoints",),
+    "huggingface": {
+        "hub/models--tiny/blobs": "0",
+        "hub/.locks/models--tiny": "0.lock",
+        "datasets/me___tiny/default/0.0.0/0": "dataset_info.json",
+        f"datasets/downloads/extracted/{'0' * 64}": "train.csv",
+        "xet/https___server-0/chunk-cache": "0",
+    },
+    "torch": {"hub/checkpoints": "tiny-0123abcd.pth", "hub/me_vision_main": "hubconf.py"},
 }
+
+
+def download(tool: str, cache: Path) -> None:
+    """Put into `cache` what `tool` has there after a download."""
+    for folder, name in DOWNLOADS[tool].items():
+        (cache / folder).mkdir(parents=True, exist_ok=True)
+        (cache / folder / name).write_bytes(b"x" * 1_000_000)
 
 
 @pytest.mark.parametrize("tool", DOWNLOADS)
 def test_downloaded_models_stay_with_their_size_and_what_to_type(person: Person, tool: str) -> None:
     cache = person.home / ".cache" / tool
-    for name in DOWNLOADS[tool]:
-        fill(cache / name, 2, 1_000_000)
+    download(tool, cache)
     token = cache / "token"
     if tool == "huggingface":
         token.write_text("hf_secret")
     (item,) = show(person)
     assert (item["class"], item["does"]) == (f"{tool}-cache", [])
-    assert item["bytes"] > 1_000_000 * len(DOWNLOADS[tool])
+    assert item["bytes"] >= 1_000_000 * (4 if tool == "huggingface" else 2)
     before = person.tree()
     done = person.stackenv("clean", "--yes")
     assert "MB): stays: what was downloaded may not be had again from here" in done.stderr
@@ -107,10 +188,41 @@ def test_downloaded_models_stay_with_their_size_and_what_to_type(person: Person,
         assert token.read_text() == "hf_secret"
 
 
+@pytest.mark.parametrize("place", ["work", ""])
+@pytest.mark.parametrize(
+    ("variable", "tool", "count"),
+    [
+        ("HF_HOME", "huggingface", 4),
+        ("TORCH_HOME", "torch", 2),
+        ("TORCH_HOME", "huggingface", 0),
+    ],
+)
+def test_what_is_the_users_own_is_never_to_be_removed(
+    person: Person, variable: str, tool: str, count: int, place: str
+) -> None:
+    folder = person.home / place
+    for name in ("hub/mine", "hub/my_own_clone/.git", "hub/checkpoints", "hub/models--mine/src", "thesis"):
+        fill(folder / name, 1)
+    (folder / "hub/my_own_clone/hubconf.py").touch()
+    for name in ("mine", "mine/default/old", "prepared/0.0.0", "downloads", "saved/staging"):
+        fill(folder / "datasets" / name, 1)
+    named = {variable: str(folder)}
+    assert show(person, **named) == []
+    # What was downloaded beside it is found, and what is typed takes that alone.
+    for mixed in ("hub/checkpoints", "datasets/downloads"):
+        shutil.rmtree(folder / mixed)
+    own = set(person.tree())
+    download(tool, folder)
+    found = show(person, **named)
+    assert sum(len(item["places"]) for item in found) == count
+    for item in found:
+        subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True)
+    assert own <= set(person.tree()) and show(person, **named) == []
+
+
 def test_the_places_of_the_site_for_models_are_named_each_once(person: Person) -> None:
     folder = person.home / "ws/models"
-    for name in ("hub", "datasets"):
-        fill(folder / name, 1)
+    download("huggingface", folder)
     (person.home / ".cache/huggingface").mkdir(parents=True)
     (person.home / ".cache/huggingface/token").write_text("hf_secret")
     changes = {
@@ -118,12 +230,13 @@ def test_the_places_of_the_site_for_models_are_named_each_once(person: Person) -
         **{"WORKSPACE": f"{person.home}/ws", "HF_HUB_CACHE": f"{folder}/hub", "HF_HOME": str(folder)},
     }
     places = [place for item in show(person, **changes) for place in item["places"]]
-    assert sorted(places) == [f"{folder}/datasets", f"{folder}/hub"]
+    names = ("datasets/downloads", "datasets/me___tiny", "hub/models--tiny", "xet/https___server-0")
+    assert sorted(places) == [f"{folder}/{name}" for name in names]
 
 
 def test_of_a_project_no_caches_are_cleaned(person: Person) -> None:
     (person.home / "project").mkdir()
     cache_wheel(person.home / ".cache/pip")
-    fill(person.home / ".cache/torch", 1)
+    download("torch", person.home / ".cache/torch")
     done = person.stackenv("clean", "--json", "--shared", str(person.home / "project"))
     assert json.loads(done.stdout) == []

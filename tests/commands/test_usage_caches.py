@@ -21,7 +21,7 @@ BY_SITE = {
     "uv": ("uv-cache", [""]),
     "conda": ("conda-packages", [""]),
     "huggingface": ("huggingface-cache", ["/datasets", "/hub"]),
-    "torch": ("torch-cache", [""]),
+    "torch": ("torch-cache", ["/hub"]),
     "jupyter": ("jupyter", [""]),
 }
 # Where each is by itself: docs of the tools; what it is called, and what `usage` is to list.
@@ -125,15 +125,26 @@ def test_a_variable_for_all_caches_leaves_those_that_were_there_before(person: P
 
 
 def test_what_hugging_face_is_told_by_its_variables(person: Person) -> None:
-    for name in ("home", "hub", "sets", "old"):
+    for name in ("home", "home/hub", "hub", "sets", "old"):
         fill(person.home / name, 1)
     named = {
         name: f"{person.home}/{folder}" for name, folder in (("HF_HOME", "home"), ("HF_HUB_CACHE", "hub"))
     }
     found = list_kinds(person, **named, HF_DATASETS_CACHE=f"{person.home}/sets")
-    assert found == [("huggingface-cache", f"~/{name}") for name in ("home", "hub", "sets")]
+    assert found == [("huggingface-cache", f"~/{name}") for name in ("home/hub", "hub", "sets")]
     ((_, name),) = list_kinds(person, HUGGINGFACE_HUB_CACHE=f"{person.home}/old")
     assert name == "~/old"
+
+
+def test_the_home_and_what_is_above_it_are_no_caches(person: Person) -> None:
+    fill(person.home / "hub", 1)
+    for variable in (*VARIABLES.values(), "HF_HOME", "PYTHONUSERBASE"):
+        for folder in (person.home, person.home.parent):
+            found = list_kinds(person, **{variable: str(folder)})
+            is_torch = variable == "TORCH_HOME" and folder == person.home
+            is_hub = variable == "HF_HOME" and folder == person.home
+            expected = [("torch-cache", "~/hub")] if is_torch else []
+            assert found == ([("huggingface-cache", "~/hub")] if is_hub else expected), variable
 
 
 @pytest.mark.parametrize(

@@ -135,22 +135,72 @@ def test_what_is_shown_is_what_uv_removes(cached: User) -> None:
     )
 
 
-def test_a_cache_that_uv_has_left_for_another_goes_as_a_whole(cached: User) -> None:
+def test_a_cache_that_uv_has_left_is_pruned_and_the_rest_is_left_to_the_user(cached: User) -> None:
     left = cached.home / ".cache/uv"
     left.parent.mkdir()
     (cached.home.parent / NOW).rename(left)
     # In use as long as nothing says otherwise.
     del cached.environ["UV_CACHE_DIR"]
     (item,) = show(cached)
-    assert item["places"] != [str(left)] and "prune" in item["does"][0]
+    assert item["places"] != [str(left)] and "uv cache prune" in item["does"][0]
+    # As of one job, or of the site's module.
     now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere", "UV_NO_CACHE": "1"}
-    (item,) = show(cached, **now)
-    assert item["places"] == [str(left)] and "uv cache clean" in item["does"][0]
     clean(cached, **now)
+    # The links of the older one are absolute: it loses its archives where the cache is moved.
+    assert next(left.glob("wheels-*/*"))
+    (item,) = show(cached, **now)
+    assert item["places"] == [str(left)] and item["does"] == []
+    assert f"here uv has its cache in {cached.home}/elsewhere" in item["kept"]
+    subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True, env=cached.environ)
     # The newest uv leaves its lock.
     assert not [path for path in left.rglob("*") if path.name != ".lock"]
     assert show(cached, **now) == []
     run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import first, second")
+
+
+@pytest.mark.any_value("cached")
+def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) -> None:
+    now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere"}
+    left = cached.home / ".cache/uv"
+    left.parent.mkdir()
+    (cached.home.parent / NOW).rename(left)
+    (left / "results.csv").write_text("of a night")
+    (item,) = show(cached, **now)
+    assert "results.csv" in item["kept"] and "cache clean" not in item["kept"]
+    (left / "results.csv").unlink()
+    # What the site's module sends uv to, also while it is not loaded.
+    policy = cached.home / "site.yaml"
+    policy.write_text(
+        'version: 1\npersonal: {environments: ["${HOME}/venvs"]}\n'
+        'caches: {uv: [{parent: "${HOME}", folder: .cache/uv}]}\n'
+    )
+    (item,) = show(cached, **now, STACKENV_SITE_CONFIG=str(policy))
+    assert "uv cache prune" in item["does"][0]
+
+
+@pytest.mark.parametrize("name", ["archive-v90", "results-v2", "archive-v91"])
+@pytest.mark.any_value("cached")
+def test_a_folder_that_this_uv_does_not_know_keeps_all(cached: User, name: str) -> None:
+    cache = cached.home.parent / NOW
+    file = cache / name / "file"
+    file.parent.mkdir()
+    file.write_text("of a newer uv, or of a night")
+    (item,) = show(cached)
+    assert f"does not know {cache}/{name}, and would delete it" in item["kept"]
+    clean(cached)
+    assert file.exists() and next(cache.glob("environments-*/*"))
+    shutil.rmtree(file.parent)
+    clean(cached)
+    assert show(cached) == []
+
+
+def test_what_older_uvs_have_left_goes_also_where_nothing_newer_is_there(cached: User) -> None:
+    cache = cached.home.parent / NOW
+    for name in ("built-wheels-v3", "flat-index-v0"):
+        (cache / name / "pypi").mkdir(parents=True)
+    (item,) = show(cached)
+    assert item["kept"] == ""
+    assert {f"{cache}/built-wheels-v3", f"{cache}/flat-index-v0"} <= set(item["places"])
 
 
 def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> None:
@@ -159,7 +209,7 @@ def test_a_cache_behind_a_link_is_pruned_and_the_link_stays(cached: User) -> Non
     (cached.home.parent / NOW).rename(elsewhere)
     (cached.home / ".cache").mkdir()
     (cached.home / ".cache/uv").symlink_to(elsewhere)
-    # Left for another, but whoever unloads the module comes back to it.
+    # Whoever unloads the module comes back to it.
     (item,) = show(cached)
     assert "uv cache prune" in item["does"][0]
     clean(cached)
@@ -230,6 +280,25 @@ def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
     assert item["kept"].startswith("UV_LINK_MODE is symlink")
     (item,) = show(cached)
     assert item["kept"] == ""
+    for place, text in (("uv.toml", "link-mode = 'symlink'"), ("other.toml", '[pip]\nlink-mode = "symlink"')):
+        file = cached.home / ".config/uv" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+        named = {} if place == "uv.toml" else {"UV_CONFIG_FILE": str(file)}
+        (item,) = show(cached, **named)
+        assert item["kept"].startswith(f"link-mode is symlink in {file}")
+
+
+@pytest.mark.any_value("cached")
+def test_a_tool_and_the_active_environment_of_links_into_the_cache_keep_it(cached: User) -> None:
+    run(cached, "uv", "tool", "install", "--python", "/usr/bin/python3", "first", UV_LINK_MODE="symlink")
+    tool = cached.home / ".local/share/uv/tools/first"
+    (item,) = show(cached)
+    assert item["kept"] == f"{tool} is made of symbolic links into it, and would break"
+    project = cached.home / "project/.venv"
+    project.parent.mkdir()
+    tool.rename(project)
+    assert show(cached, VIRTUAL_ENV=str(project))[0]["kept"].startswith(f"{project} is made of")
 
 
 @pytest.mark.any_value("cached")
@@ -276,7 +345,7 @@ def test_a_uv_that_fails_is_told_and_the_rest_goes(cached: User, tmp_path: Path)
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\necho 'error: no such thing' >&2\nexit 2\n")
     broken.chmod(0o755)
-    wheel = cached.home / ".cache/pip/wheels/a/tiny-1.0-py3-none-any.whl"
+    wheel = cached.home / f".cache/pip/wheels/ab/cd/ef/{'0' * 50}/tiny-1.0-py3-none-any.whl"
     wheel.parent.mkdir(parents=True)
     wheel.write_text("x")
     said = clean(cached, PATH=f"{broken.parent}:{WITHOUT_UV}")

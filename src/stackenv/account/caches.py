@@ -1,4 +1,4 @@
-"""Where the tools of a user keep what they have downloaded: now, by the site's choice, and before.
+"""Where the tools of a user keep what they have downloaded: now, by the site's choice, and by themselves.
 
 Found by environment variables and configuration files; no process is started.
 """
@@ -10,13 +10,12 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stackenv.configuration.caches import CACHE_HOME, CACHE_VARIABLES, list_cache_folders
 from stackenv.configuration.settings import SiteConfiguration
 from stackenv.plain_files import read_file_text
-from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_own
+from stackenv.user_paths import expand, find_absolute, find_home, find_user_folder, is_around_home, is_own
 
 # The tool's own folder among the user's caches (for the sources see CACHE_VARIABLES); conda and Jupyter have
 # theirs elsewhere.
@@ -25,63 +24,49 @@ OWN_FOLDERS = {"pip": "pip", "uv": "uv", "huggingface": "huggingface", "torch": 
 UV_KEY = re.compile(r"""^\s*cache-dir\s*=\s*(["'])(?P<path>[^"']*)\1\s*(?:#.*)?$""")
 
 
-@dataclass(frozen=True)
-class CacheFolder:
-    """A folder in which a tool caches.
+# Of what these variables name, the folders that are caches: the rest may be the user's own.
+PARTS = {"HF_HOME": ("hub", "datasets", "xet", "assets"), "TORCH_HOME": ("hub",)}
 
-    Parameters
-    ----------
-    path
-        The folder.
-    is_left
-        Whether the tool is sent elsewhere now, and not by the site's module alone, which may be unloaded.
+
+def list_caches(tool: str, environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
+    """Yield where the cache of `tool`, a key of CACHE_VARIABLES, may be, the folder in use now first.
+
+    The site's places count also while its module is not loaded, and so do those that the tool would use
+    without a variable. Several may be one folder; they need not be there, nor be this user's.
     """
-
-    path: Path
-    is_left: bool = False
-
-
-def list_caches(
-    tool: str, environ: Mapping[str, str], configuration: SiteConfiguration
-) -> Iterator[CacheFolder]:
-    """Yield where the cache of `tool`, a key of CACHE_VARIABLES, may be, the folders in use now first.
-
-    The site's places count also while its module is not loaded. Several may be one folder; they need not be
-    there, nor be this user's.
-    """
-    named = list(list_named_caches(tool, environ))
-    yield from map(CacheFolder, named)
+    variables = CACHE_VARIABLES[tool]
+    for name in (*variables.folders, *variables.yields_to):
+        named = find_absolute(expand(environ.get(name, ""), environ))
+        if named and name != CACHE_HOME:
+            yield from list_parts(name, named)
     configured = {"pip": find_in_pip_files, "uv": find_in_uv_file}.get(tool, lambda _: None)(environ)
     homes = (find_user_folder(environ, CACHE_HOME, ".cache"), find_home(environ, ".cache"))
     own = [home / OWN_FOLDERS[tool] for home in homes if home and tool in OWN_FOLDERS]
-    in_turn = [path for path in (configured, *own) if path]
-    # The first of them is taken where no variable names one.
-    used = 0 if named else 1
-    yield from map(CacheFolder, in_turn[:used])
+    yield from filter(None, (configured, *own))
     for folder in list_cache_folders(configuration.caches, tool, environ):
-        yield from (CacheFolder(Path(folder, name)) for name in CACHE_VARIABLES[tool].folders.values())
-    yield from (CacheFolder(path, is_left=True) for path in in_turn[used:])
+        for name, inside in variables.folders.items():
+            yield from list_parts(name, Path(folder, inside))
+
+
+def list_parts(variable: str, named: Path) -> Iterator[Path]:
+    """Yield the caches in the folder that `variable` names: that folder for the most."""
+    yield from (named / part for part in PARTS.get(variable, ("",)))
 
 
 def list_own_caches(
     tool: str, environ: Mapping[str, str], configuration: SiteConfiguration
-) -> Iterator[CacheFolder]:
-    """Yield those of `list_caches` that are there and this user's, each once: others' are on other quotas."""
+) -> Iterator[Path]:
+    """Yield those of `list_caches` that are there and this user's, each once: others' are on other quotas.
+
+    The home, and what it is in, is never a cache, whatever a variable says.
+    """
     seen = set()
     for cache in list_caches(tool, environ, configuration):
-        real = os.path.realpath(cache.path)
-        if real not in seen and is_own(cache.path) and os.path.isdir(real):  # noqa: PTH112 (pathlib raises)
+        real = os.path.realpath(cache)
+        is_cache = is_own(cache) and not is_around_home(cache, environ)
+        if real not in seen and is_cache and os.path.isdir(real):  # noqa: PTH112 (pathlib raises)
             seen.add(real)
             yield cache
-
-
-def list_named_caches(tool: str, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the folders that the variables of `tool` name."""
-    variables = CACHE_VARIABLES[tool]
-    for name in (*variables.folders, *variables.yields_to):
-        path = find_absolute(expand(environ.get(name, ""), environ))
-        if path and name != CACHE_HOME:
-            yield path
 
 
 def list_pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -104,15 +89,26 @@ def find_in_pip_files(environ: Mapping[str, str]) -> Path | None:
     return find_absolute(expand(configured, {"HOME": environ.get("HOME", "")}))
 
 
+def list_uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files of uv's configuration that may be there: the user's, then the machine's.
+
+    docs.astral.sh/uv, concepts/configuration-files; one that a variable names holds alone.
+    """
+    named = find_absolute(environ.get("UV_CONFIG_FILE", ""))
+    config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
+    system = (find_absolute(folder) for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":"))
+    folders = filter(None, (config, *system, Path("/etc")))
+    yield from [named] if named else [folder / "uv/uv.toml" for folder in folders]
+
+
 def find_in_uv_file(environ: Mapping[str, str]) -> Path | None:
     """Return the folder that the user's own uv.toml names, if any."""
-    config = find_user_folder(environ, "XDG_CONFIG_HOME", ".config")
-    file = find_absolute(environ.get("UV_CONFIG_FILE", "")) or (config and config / "uv/uv.toml")
+    file = next(list_uv_files(environ))
     with contextlib.suppress(OSError, ValueError):
-        for line in read_file_text(file).splitlines() if file else ():
+        for line in read_file_text(file).splitlines():
             if line.lstrip().startswith("["):
                 break
             found = UV_KEY.match(line)
-            if found and file:
+            if found:
                 return file.parent / found["path"]
     return None

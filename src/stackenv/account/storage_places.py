@@ -19,6 +19,7 @@ from stackenv.user_paths import (
     find_home,
     find_user_folder,
     has,
+    is_around_home,
     is_own,
     list_folders,
     shorten,
@@ -74,7 +75,7 @@ def list_places(
     prefixes = (*list_conda_prefixes(environ, configuration), *list_venvs(environ, configuration))
 
     def list_of(tool: str) -> Iterator[Path]:
-        return (cache.path for cache in list_own_caches(tool, environ, configuration))
+        return list_own_caches(tool, environ, configuration)
 
     candidates: list[tuple[str, Iterable[Path | None]]] = [
         (ENVIRONMENT, prefixes),
@@ -87,7 +88,9 @@ def list_places(
         (LOCAL, (find_absolute(environ.get("PYTHONUSERBASE", "")), find_home(environ, ".local"))),
     ]
     for kind, paths in candidates:
-        found += [Place(kind, shorten(path, environ), path) for path in paths if path]
+        # A variable may name the home, where the tool then has a folder or two.
+        own = (path for path in paths if path and not is_around_home(path, environ))
+        found += [Place(kind, shorten(path, environ), path) for path in own]
     return tuple(drop_repeated(found))
 
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.account.storage_places import list_venvs
+from stackenv.cleaning.downloads import find_downloads
 from stackenv.cleaning.in_use import find_reason_to_keep
 from stackenv.cleaning.leftover_environments import list_leftovers, read_intact_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
-from stackenv.cleaning.tool_caches import find_downloads, find_pip_caches, find_uv_caches
+from stackenv.cleaning.tool_caches import find_pip_caches, find_uv_caches
 from stackenv.conda.command import describe_command
 from stackenv.conda.package_cache import list_unused
 from stackenv.conda.packages import find_soft_linked

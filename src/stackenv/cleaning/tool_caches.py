@@ -1,8 +1,8 @@
-"""What `stackenv clean` finds in the caches of pip, uv, Hugging Face and PyTorch.
+"""What `stackenv clean` finds in the caches of pip and uv.
 
 What a tool itself calls safe goes, by that tool, in each folder where it may have a cache: also in those that
-it had before the site's module, or a variable, sent it elsewhere. Downloaded models stay: they may not be had
-again where there is no network.
+it had before the site's module, or a variable, sent it elsewhere. A folder stays when something in it would
+go that the tool has not made.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from stackenv.account.caches import CacheFolder, list_own_caches
-from stackenv.account.storage_places import HUGGINGFACE_CACHE, PIP_CACHE, TITLES, TORCH_CACHE, UV_CACHE
+from stackenv.account import caches
+from stackenv.account.storage_places import PIP_CACHE, UV_CACHE
 from stackenv.cleaning.reclaimable import Reclaimable
-from stackenv.cleaning.uv_cache import find_foreign, find_linked_from, is_uv_cache, list_prunable
+from stackenv.cleaning.uv_cache import find_foreign, find_symlinked, is_uv_cache, list_prunable
+from stackenv.configuration.caches import list_cache_folders
 from stackenv.environments.context import Context
 from stackenv.environments.package_folders import find_in_packages
 from stackenv.environments.stack import load_stack
@@ -32,20 +33,24 @@ from stackenv.errors import StackenvError
 from stackenv.health.finding import RunCommand
 from stackenv.lmod.bindings import Lmod
 from stackenv.transactions.writers import name_user
+from stackenv.user_paths import list_folders
 
 PIP_TIMEOUT_S = 60
 # Before, pip knows nothing of the folder http-v2 (pip's news, 23.3).
 FIRST_HTTP_V2 = Version("23.3")
-# Where Hugging Face's programs keep what they download, in the folder that also holds the user's token
-# (huggingface.co/docs/huggingface_hub, package_reference/environment_variables).
-HUGGINGFACE_FOLDERS = ("hub", "datasets", "xet", "assets")
-HUGGINGFACE_TOKENS = ("token", "stored_tokens")
+# What `pip cache purge` removes (pip/_internal/commands/cache.py), by the names that pip gives: hashes, in
+# folders by their first digits (pip/_internal/cache.py, pip/_internal/network/cache.py).
+PIP_FILES = {
+    "http": re.compile(r"([0-9a-f]/){5}[0-9a-f]{56}.*"),
+    "http-v2": re.compile(r"([0-9a-f]/){5}[0-9a-f]{56}.*"),
+    "wheels": re.compile(r"([0-9a-f]{2}/){3}[0-9a-f]{50}/[^/]+\.whl"),
+}
 AGAIN = "and type the same again"
 NO_UV = f"no uv was found that can remove it: load its module ({HOW_TO_GET}) {AGAIN}"
 
 
-def list_caches(tool: str, context: Context) -> Iterator[CacheFolder]:
-    return list_own_caches(tool, context.environ, context.configuration)
+def list_caches(tool: str, context: Context) -> Iterator[Path]:
+    return caches.list_own_caches(tool, context.environ, context.configuration)
 
 
 def find_other_owner(places: Iterable[str]) -> str:
@@ -67,31 +72,51 @@ def keep_for_owner(places: Iterable[str]) -> str:
     return f"{owner} has files in it too, and it is not yours alone to empty" if owner else ""
 
 
+def advise_on_foreign(tool: str, foreign: str) -> str:
+    """Return why a cache of `tool` stays in which the tool would delete a file that it has not made."""
+    return f"{tool} would delete what is not its own, too: take {shlex.quote(foreign)} elsewhere {AGAIN}"
+
+
 def find_pip_caches(context: Context) -> Iterator[Reclaimable]:
     """Yield each cache of pip, with the newest pip at hand to empty it."""
-    filled = [(c.path, held) for c in list_caches("pip", context) if (held := list_pip_contents(c.path))]
+    filled = [(folder, held) for folder in list_caches("pip", context) if (held := list_pip_contents(folder))]
     if not filled:
         return
     python, version = find_pip(list_pythons(context), filled[0][0], context.environ)
     for folder, held in filled:
         places = tuple(str(p) for p in held if p.name != "http-v2" or version >= FIRST_HTTP_V2)
-        kept = keep_for_owner(places)
+        judge = functools.partial(judge_pip_cache, folder)
+        kept = judge() or keep_for_owner(places)
         if not python:
-            kept = f"no pip was found that can empty it: load a Python module {AGAIN}"
+            kept = kept or f"no pip was found that can empty it: load a Python module {AGAIN}"
         elif not places:
-            kept = f"pip {version} cannot empty it, which takes {FIRST_HTTP_V2}: load a newer Python {AGAIN}"
+            old = f"pip {version} cannot empty it, which takes {FIRST_HTTP_V2}"
+            kept = kept or f"{old}: load a newer Python {AGAIN}"
         purge = RunCommand((python, "-I", "-B", "-m", "pip", "cache", "purge", "--cache-dir", str(folder)))
         yield Reclaimable(
             *(PIP_CACHE, f"cache of pip, {folder}", places or tuple(map(str, held)), 0, 0),
-            *((purge,) if python else (), context.environ, (str(folder),), kept),
+            *((purge,) if python else (), context.environ, (str(folder),), kept, judge),
         )
 
 
 def list_pip_contents(folder: Path) -> list[Path]:
     """Return the parts of pip's cache in `folder` that hold what `pip cache purge` removes."""
-    # pip/_internal/commands/cache.py: of the wheels the files alone, and not what tells their origin.
-    parts = (("http", "*"), ("http-v2", "*"), ("wheels", "*.whl"))
-    return [folder / part for part, names in parts if any(p.is_file() for p in (folder / part).rglob(names))]
+    return [folder / part for part in PIP_FILES if any(list_purged(folder / part))]
+
+
+def list_purged(part: Path) -> Iterator[Path]:
+    """Yield the files that `pip cache purge` removes from a part of its cache."""
+    # Of the wheels not what tells their origin.
+    return (path for path in part.rglob("*.whl" if part.name == "wheels" else "*") if not path.is_dir())
+
+
+def judge_pip_cache(folder: Path) -> str:
+    """Return why pip is not to empty its cache in `folder`: something in it is not pip's; empty without."""
+    for part, names in PIP_FILES.items():
+        for path in list_purged(folder / part):
+            if not names.fullmatch(str(path.relative_to(folder / part))):
+                return advise_on_foreign("pip", str(path))
+    return ""
 
 
 def list_pythons(context: Context) -> Iterator[str]:
@@ -147,37 +172,68 @@ def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 
 def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
-    """Yield of each cache of uv what `uv cache prune` removes; all of one that uv has left for another."""
-    caches = [cache for cache in list_caches("uv", context) if is_uv_cache(cache.path)]
-    uv, environ = find_any_uv(context) if caches else ("", context.environ)
+    """Yield of each cache of uv what `uv cache prune` removes, and how all of one goes that uv has left."""
+    found = [cache for cache in list_caches("uv", context) if is_uv_cache(cache)]
+    uv, environ = find_any_uv(context) if found else ("", context.environ)
     # As an option it is taken whatever the variables say, but for this one.
     environ = {**environ, "UV_NO_CACHE": "false"}
-    for cache in caches:
+    for cache in found:
         # Of a link in its place an older uv removes the link, and where that leads nowhere none can cache.
-        real = Path(os.path.realpath(cache.path))
-        goes = cache.is_left and not cache.path.is_symlink()
-        what = f"cache of uv, {cache.path}: " + ("all, for uv has another now" if goes else "what is unused")
+        real = Path(os.path.realpath(cache))
         places: tuple[str, ...] = (str(real),)
-        judge = functools.partial(judge_uv_cache, real, context)
+        judge = functools.partial(judge_uv_cache, real, {path.name for path in list_folders(real)}, context)
         kept = judge() or (NO_UV if not uv else "")
-        if not kept and not goes:
-            places = tuple(list_prunable(uv, real, environ))
-        words = ("cache", "clean" if goes else "prune", "--no-config", "--cache-dir", str(real))
+        if not kept:
+            places, unknown = list_prunable(uv, real, environ)
+            kept = advise_on_unknown(uv, unknown) or keep_for_owner(places)
+        words = ("cache", "prune", "--no-config", "--cache-dir", str(real))
         actions = (RunCommand((uv, *words)),) if uv else ()
+        what = f"cache of uv, {cache}: what is unused"
         if places:
-            kept = kept or keep_for_owner(places)
             yield Reclaimable(UV_CACHE, what, places, 0, 0, actions, environ, (str(real),), kept, judge)
+        if not kept and not cache.is_symlink():
+            yield from offer_all_of(real, context)
 
 
-def judge_uv_cache(cache: Path, context: Context) -> str:
-    """Return why uv is not to be let loose on the folder `cache`; empty when nothing keeps it from that."""
+def judge_uv_cache(cache: Path, names: Collection[str], context: Context) -> str:
+    """Return why uv is not to be let loose on the folder `cache`; empty when nothing keeps it from that.
+
+    `names` are of what was in it when it was looked at.
+    """
     foreign = find_foreign(cache)
     if foreign:
-        return f"uv would delete what is not its own, too: take {shlex.quote(foreign)} elsewhere {AGAIN}"
-    if context.environ.get("UV_LINK_MODE") == "symlink":
-        return "UV_LINK_MODE is symlink: environments would break whose files are links to it"
-    linked = find_linked_from(cache, context)
-    return f"{linked} is made of symbolic links into it, and would break" if linked else ""
+        return advise_on_foreign("uv", foreign)
+    # Another uv may have made it since, a newer one.
+    new = next((path for path in list_folders(cache) if path.is_dir() and path.name not in names), None)
+    return f"{new} is new: type the same again" if new else find_symlinked(cache, context)
+
+
+def advise_on_unknown(uv: str, unknown: str) -> str:
+    """Return why a cache stays whose folder `unknown` is of a newer `uv`, or not of uv; empty without."""
+    if not unknown:
+        return ""
+    return (
+        f"{uv} does not know {unknown}, and would delete it: if a newer uv has made it, load that one; "
+        f"if you have, take it elsewhere; {AGAIN}"
+    )
+
+
+def offer_all_of(cache: Path, context: Context) -> Iterator[Reclaimable]:
+    """Yield the whole `cache`, with what to type, unless uv has it now or while the site's module is loaded.
+
+    What has sent uv elsewhere may be a variable of one job: it never goes by itself.
+    """
+    environ, configuration = context.environ, context.configuration
+    now = next(caches.list_caches("uv", environ, configuration))
+    lasting = {str(now), *list_cache_folders(configuration.caches, "uv", environ)}
+    if str(cache) in map(os.path.realpath, lasting) or find_other_owner([str(cache)]):
+        return
+    typed = shlex.join(("uv", "cache", "clean", "--cache-dir", str(cache)))
+    kept = (
+        f"here uv has its cache in {now}; where it needs this one, too, it downloads again, and environments "
+        f"break that were installed from it with link-mode symlink; for all of it: {typed}"
+    )
+    yield Reclaimable(UV_CACHE, f"cache of uv, {cache}: all", (str(cache),), 0, 0, (), kept=kept)
 
 
 def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:
@@ -192,30 +248,3 @@ def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:
             environ = load_stack(lmod, modules[-1:], with_python=False).environ
             return find_uv(list_path(environ)), environ
     return "", context.environ
-
-
-def find_downloads(context: Context) -> Iterator[Reclaimable]:
-    """Yield what Hugging Face and PyTorch have downloaded, none of which goes by itself."""
-    for tool, kind, choose in (
-        ("huggingface", HUGGINGFACE_CACHE, "`hf cache ls` and `hf cache rm` show and remove single ones; "),
-        ("torch", TORCH_CACHE, ""),
-    ):
-        seen: set[str] = set()
-        for cache in list_caches(tool, context):
-            # One folder may be named alone, and as a part of the one that it is in.
-            places = tuple(p for p in map(str, list_downloads(cache.path)) if os.path.realpath(p) not in seen)
-            seen.update(map(os.path.realpath, places))
-            if places:
-                typed = shlex.join(("rm", "-r", *places))
-                kept = f"what was downloaded may not be had again from here; {choose}for all of it: {typed}"
-                what = f"{TITLES[kind]}, {cache.path}"
-                yield Reclaimable(kind, what, places, 0, 0, (), kept=kept)
-
-
-def list_downloads(cache: Path) -> list[Path]:
-    """Return what holds downloads in the folder `cache`: not the user's tokens, which may lie in it."""
-    parts = [cache / name for name in HUGGINGFACE_FOLDERS if (cache / name).is_dir()]
-    with contextlib.suppress(OSError):
-        if not parts and any(cache.iterdir()) and not any((cache / n).exists() for n in HUGGINGFACE_TOKENS):
-            return [cache]
-    return parts

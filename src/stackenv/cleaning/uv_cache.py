@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+from stackenv.account.caches import list_uv_files
 from stackenv.cleaning.in_use import list_venvs
 from stackenv.conda.storage import list_conda_prefixes
 from stackenv.environments.context import Context
 from stackenv.environments.package_folders import find_in_packages
 from stackenv.errors import StackenvError
-from stackenv.user_paths import list_folders
+from stackenv.plain_files import read_file_text
+from stackenv.user_paths import find_absolute, find_user_folder, has, list_folders
 
 TIMEOUT_S = 600
-# The folders and files of a cache (uv's crates/uv-cache/src/lib.rs, CacheBucket): archive-v0, wheels-v6, ...
-BUCKET = re.compile(r"[a-z]+(-[a-z]+)*-v\d+")
+# The folders of a cache, with the version of what is in them (uv's crates/uv-cache/src/lib.rs, CacheBucket).
+BUCKET = re.compile(r"(?P<name>[a-z]+(-[a-z]+)*)-v(?P<version>\d+)")
+# Versions of one so far: some 20.
+VERSIONS = range(100)
+# Since uv 0.4 (the same file).
+RENAMED = {"built-wheels": "sdists"}
+TAG = "CACHEDIR.TAG"
 MARKS = re.compile(r"CACHEDIR\.TAG|\.gitignore|\.git|\.lock|\.tmp\w+")
 # Those in which links lead to what is in others; files there tell which of several versions counts.
 LINKING = ("wheels-", "built-wheels-", "sdists-")
 POINTERS = ("revision.http", "revision.rev")
 # Sources that were unpacked: no links of uv's are below.
 SOURCES = "src"
+# In any table of a uv.toml.
+SYMLINK = re.compile(r"""^\s*link-mode\s*=\s*["']symlink["']""", re.MULTILINE)
 
 # Thousands of folders and links for a while (shm_overview(7)); on a disk each takes some time.
 MEMORY = Path("/dev/shm")
@@ -33,7 +44,7 @@ MEMORY = Path("/dev/shm")
 
 def is_uv_cache(folder: Path) -> bool:
     """Tell whether `folder` looks like a cache of uv's."""
-    return any(BUCKET.fullmatch(path.name) for path in list_folders(folder))
+    return has(folder, TAG) and any(BUCKET.fullmatch(path.name) for path in list_folders(folder))
 
 
 def find_foreign(cache: Path) -> str:
@@ -43,19 +54,28 @@ def find_foreign(cache: Path) -> str:
     parts to what they lead to; `uv cache clean` deletes the folder.
     """
     for path in list_folders(cache):
-        if path.is_symlink() or not (BUCKET.fullmatch(path.name) or MARKS.fullmatch(path.name)):
+        is_bucket = BUCKET.fullmatch(path.name) and path.is_dir()
+        if path.is_symlink() or not (is_bucket or MARKS.fullmatch(path.name)):
             return str(path)
-        if BUCKET.fullmatch(path.name) and not path.name.startswith(LINKING):
+        if is_bucket and not path.name.startswith(LINKING):
             for inside in list_folders(path):
                 if inside.is_symlink():
                     return str(inside)
     return ""
 
 
-def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> list[str]:
+class Prunable(NamedTuple):
+    """What uv would remove of a cache, and a folder among it that this uv does not know."""
+
+    places: tuple[str, ...]
+    unknown: str
+
+
+def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> Prunable:
     """Return what `uv cache prune` would remove of `cache`.
 
-    uv has no dry run of it: it is let loose on a sketch, of the folders and links alone.
+    uv has no dry run of it: it is let loose on a sketch, of the folders and links alone. In it are other
+    versions of each folder, too, of which uv leaves its own.
 
     Raises
     ------
@@ -66,10 +86,26 @@ def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> list[str]
     with tempfile.TemporaryDirectory(prefix="stackenv-uv-", dir=place) as folder:
         sketch = Path(os.path.realpath(folder))
         drawn = list(draw(os.path.realpath(cache), sketch))
+        buckets = [match for match in map(BUCKET.fullmatch, drawn) if match]
+        for name in {RENAMED.get(match["name"], match["name"]) for match in buckets}:
+            for version in VERSIONS:
+                (sketch / f"{name}-v{version}").mkdir(exist_ok=True)
         prune(uv, sketch, environ)
         gone = [path for path in drawn if not os.path.lexists(sketch / path)]
+        known = [match for match in (BUCKET.fullmatch(path.name) for path in list_folders(sketch)) if match]
     seen = set(gone)
-    return [str(cache / path) for path in gone if os.path.dirname(path) not in seen]  # noqa: PTH120 (text)
+    tops = (str(cache / path) for path in gone if os.path.dirname(path) not in seen)  # noqa: PTH120 (text)
+    unknown = (match[0] for match in buckets if match[0] in seen and not is_superseded(match, known))
+    return Prunable(tuple(tops), next((str(cache / name) for name in unknown), ""))
+
+
+def is_superseded(bucket: re.Match[str], known: Iterable[re.Match[str]]) -> bool:
+    """Tell whether a uv that knows the folders `known` has `bucket` in a later version."""
+    renamed = RENAMED.get(bucket["name"])
+    return any(
+        k["name"] == renamed or (k["name"] == bucket["name"] and int(k["version"]) > int(bucket["version"]))
+        for k in known
+    )
 
 
 def draw(cache: str, sketch: Path, inside: str = "") -> Iterator[str]:
@@ -128,12 +164,30 @@ def prune(uv: str, cache: Path, environ: Mapping[str, str]) -> None:
         raise StackenvError(f"{uv} does not say what is unused: {said or f'status {done.returncode}'}")
 
 
-def find_linked_from(cache: Path, context: Context) -> Path | None:
-    """Return an environment of this user whose packages are symbolic links into `cache`; None without."""
+def find_symlinked(cache: Path, context: Context) -> str:
+    """Return why environments of symbolic links into `cache` would break; empty when none is known."""
+    if context.environ.get("UV_LINK_MODE") == "symlink":
+        return "UV_LINK_MODE is symlink: environments would break whose files are links to it"
+    for file in list_uv_files(context.environ):
+        with contextlib.suppress(OSError):
+            if SYMLINK.search(read_file_text(file, errors="replace")):
+                return f"link-mode is symlink in {file}: environments would break whose files are links to it"
     real = f"{os.path.realpath(cache)}/"
-    prefixes = (*list_venvs(context), *list_conda_prefixes(context.environ, context.configuration))
-    for prefix in prefixes:
+    for prefix in list_prefixes(context):
         for metadata in find_in_packages(prefix, "*.dist-info/METADATA"):
             if metadata.is_symlink() and os.path.realpath(metadata).startswith(real):
-                return prefix
-    return None
+                return f"{prefix} is made of symbolic links into it, and would break"
+    return ""
+
+
+def list_prefixes(context: Context) -> Iterator[Path]:
+    """Yield the environments of this user that can be found, those of `uv tool` among them."""
+    environ = context.environ
+    yield from list_venvs(context)
+    yield from list_conda_prefixes(environ, context.configuration)
+    share = find_user_folder(environ, "XDG_DATA_HOME", ".local/share")
+    # docs.astral.sh/uv, reference/storage
+    tools = find_absolute(environ.get("UV_TOOL_DIR", "")) or (share and share / "uv/tools")
+    yield from list_folders(tools) if tools else ()
+    active = find_absolute(environ.get("VIRTUAL_ENV", ""))
+    yield from [active] if active else ()

@@ -41,8 +41,10 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
 
     Archives, indexes and unused packages of conda, the caches of pip, what uv has no use for, modules without
     an environment, environments without a module, what `stackenv rebuild` has replaced, broken Jupyter
-    kernels. Downloaded models of Hugging Face and PyTorch are named, and stay. You are asked about each
-    class. What your processes on this node use stays; those on other nodes cannot be seen.
+    kernels. You are asked about each class. Downloaded models of Hugging Face and PyTorch, and caches that
+    uv does not use here, stay, with what to type to remove them. A cache stays, too, from which its tool
+    would delete something that it has not made. What your processes on this node use stays; those on other
+    nodes cannot be seen.
 
     \b
     Example:

@@ -104,7 +104,7 @@ def find_open_caches(account: Account) -> Iterator[Finding]:
     above lets nobody else through, all is well.
     """
     environ, configuration = account.environ, account.configuration
-    caches = [c.path for tool in CACHE_VARIABLES for c in list_own_caches(tool, environ, configuration)]
+    caches = [c for tool in CACHE_VARIABLES for c in list_own_caches(tool, environ, configuration)]
     caches += filter(is_own, list_package_caches(environ, configuration))
     reachable = filter(is_reachable, dict.fromkeys(map(Path.resolve, caches)))
     writers = {path: ", ".join(list_writers(path, path.stat())) for path in reachable}

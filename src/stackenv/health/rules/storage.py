@@ -65,11 +65,11 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
             hint = f"conda makes another where the site wants it; {advise_removal(path)}"
             yield report_purged(f"conda's packages are in {path}", str(path), purged, hint)
     for cache in itertools.islice(list_caches(UV, environ, configuration), 1):
-        purged = find_purged_folder(cache.path, environ, configuration)
-        if purged and cache.path.is_dir():
-            where = ", ".join([str(cache.path), *find_variable_places(UV_CACHE_DIR, account)])
+        purged = find_purged_folder(cache, environ, configuration)
+        if purged and cache.is_dir():
+            where = ", ".join([str(cache), *find_variable_places(UV_CACHE_DIR, account)])
             hint = advise_uv(account, account.home / ".cache/uv")
-            yield report_purged(f"uv's packages are in {cache.path}", where, purged, hint)
+            yield report_purged(f"uv's packages are in {cache}", where, purged, hint)
     for prefix in list_conda_prefixes(environ, configuration):
         purged = find_purged_folder(prefix, environ, configuration)
         if purged and not (prefix / "stackenv").exists():
@@ -145,11 +145,11 @@ def describe_uv_places(account: Account) -> LinkedPlaces | None:
     cache = next(list_caches(UV, environ, configuration), None)
     folders = (find_absolute(f.expand(environ) or "") for f in configuration.personal.environments)
     environments = next((folder for folder in folders if folder and folder.parent.is_dir()), None)
-    if not cache or not environments or not cache.path.is_dir() or environ.get("UV_LINK_MODE") == "copy":
+    if not cache or not environments or not cache.is_dir() or environ.get("UV_LINK_MODE") == "copy":
         return None
     named = "uv itself" if UV_CACHE_DIR not in environ else UV_CACHE_DIR
     hint = advise_uv(account, environments.parent / ".cache/uv")
-    return LinkedPlaces(UV, (environments, "the site configuration"), (cache.path, named), hint)
+    return LinkedPlaces(UV, (environments, "the site configuration"), (cache, named), hint)
 
 
 def advise_uv(account: Account, right: Path) -> str:
@@ -218,9 +218,7 @@ def list_written_folders(account: Account) -> Iterator[Path]:
         yield from (path for path, _ in list_chosen(what, environ, configuration))
     yield from list_package_caches(environ, configuration)
     for tool in CACHE_VARIABLES:
-        yield from (
-            cache.path for cache in list_own_caches(tool, environ, configuration) if not cache.is_left
-        )
+        yield from list_own_caches(tool, environ, configuration)
 
 
 def is_writable(path: Path) -> bool:
