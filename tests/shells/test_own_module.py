@@ -80,6 +80,7 @@ def list_set(workspace: Path, home: Path, user: str = "user") -> dict[str, str]:
         "CONDA_PKGS_DIRS": f"{home}/.cache/conda",
         "HF_HUB_CACHE": f"{workspace}/hf/hub",
         "HF_DATASETS_CACHE": f"{workspace}/hf/datasets",
+        "HF_XET_CACHE": f"{workspace}/hf/xet",
         "TORCH_HOME": f"{workspace}/torch",
         "JUPYTER_RUNTIME_DIR": f"{home}/jupyter",
         "STACKENV_SITE_CONFIG": f"{workspace.parent}/site.yaml",

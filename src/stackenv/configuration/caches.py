@@ -54,7 +54,7 @@ CACHE_VARIABLES: Mapping[str, CacheVariables] = {
     ),
     # Not HF_HOME: the user's token lies there, and would not be found, or be seen by a group.
     "huggingface": CacheVariables(
-        {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets"},
+        {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets", "HF_XET_CACHE": "xet"},
         # The second is the old name of HF_HUB_CACHE, and counts where that is not set.
         ("HF_HOME", "HUGGINGFACE_HUB_CACHE", CACHE_HOME),
     ),

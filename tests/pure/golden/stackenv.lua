@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:f9b8239b06868699c3df2f4849b0572f213549a5dc82069f0bbac5c06b9326a8
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:a795bbedea3e9ec4fdd7335abac12069cd9721491cddfe51093b582faeffcb21
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -13,7 +13,7 @@ local function main()
   cache_folders({ { name = "PIP_CACHE_DIR", below = "" } }, { variables = { "XDG_CACHE_HOME" }, key = "cache-dir", files = { { { variable = "PIP_CONFIG_FILE" } }, { { variable = "HOME" }, "/.pip/pip.conf" }, { { variable = "XDG_CONFIG_HOME" }, "/pip/pip.conf" }, { { variable = "HOME" }, "/.config/pip/pip.conf" } } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/pip" } } })
   cache_folders({ { name = "UV_CACHE_DIR", below = "" } }, { variables = { "XDG_CACHE_HOME" }, key = "cache-dir", files = { { { variable = "UV_CONFIG_FILE" } }, { { variable = "XDG_CONFIG_HOME" }, "/uv/uv.toml" }, { { variable = "HOME" }, "/.config/uv/uv.toml" } } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/uv" } }, { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
   cache_folders({ { name = "CONDA_PKGS_DIRS", below = "" } }, { variables = {  }, key = "pkgs_dirs", files = { { { variable = "CONDARC" } }, { { variable = "HOME" }, "/.condarc" }, { { variable = "HOME" }, "/.conda/.condarc" } } }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
-  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" } }, { variables = { "HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME" }, key = "", files = {  } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/huggingface" } } })
+  cache_folders({ { name = "HF_HUB_CACHE", below = "/hub" }, { name = "HF_DATASETS_CACHE", below = "/datasets" }, { name = "HF_XET_CACHE", below = "/xet" } }, { variables = { "HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME" }, key = "", files = {  } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/huggingface" } } })
   cache_folders({ { name = "TORCH_HOME", below = "" } }, { variables = { "XDG_CACHE_HOME" }, key = "", files = {  } }, { { parent = { { variable = "WORKSPACE" } }, folder = { { variable = "WORKSPACE" }, "/.cache-", { variable = "USER" }, "/torch" } } })
   cache_folders({ { name = "JUPYTER_RUNTIME_DIR", below = "" } }, { variables = {  }, key = "", files = {  } }, { { parent = { { variable = "HOME" } }, folder = { { variable = "HOME" }, "/.cache/uv" } } })
   run_in_shell("load", {
@@ -136,7 +136,7 @@ finds your modules, which are in ~/modules. Unloading it unloads them too, unles
 `module use ~/modules` yourself.
 
 Downloads are cached in the place that the site has chosen, unless you set these variables yourself:
-PIP_CACHE_DIR, UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, TORCH_HOME,
-JUPYTER_RUNTIME_DIR.
+PIP_CACHE_DIR, UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, HF_XET_CACHE,
+TORCH_HOME, JUPYTER_RUNTIME_DIR.
 That place depends on WORKSPACE: load the module that sets it before this one.
 ]])
