@@ -8,6 +8,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+# What the module of stackenv itself has put into MODULEPATH (modulefiles/lua/use_folder.lua).
+OWN_FOLDER = "STACKENV_MODULES"
+
 
 def find_home(environ: Mapping[str, str], name: str) -> Path | None:
     """Return `name` in the home folder; None when HOME is not an absolute path."""
@@ -53,12 +56,27 @@ def type_folder(folder: str, environ: Mapping[str, str]) -> str:
     return shown if shlex.quote(shown[1:]) == shown[1:] else shlex.quote(folder)
 
 
+def uses_folder(environ: Mapping[str, str], folder: str) -> bool:
+    """Tell whether Lmod looks for modules in `folder` in `environ`, by whatever path."""
+    used = map(os.path.realpath, filter(None, environ.get("MODULEPATH", "").split(":")))
+    return os.path.realpath(folder) in used
+
+
 def type_load(folder: str, name: str, environ: Mapping[str, str]) -> str:
     """Return what to type to load the module `name` of `folder`, which `environ` may use already."""
-    used = map(os.path.realpath, filter(None, environ.get("MODULEPATH", "").split(":")))
-    if os.path.realpath(folder) in used:
+    if uses_folder(environ, folder):
         return f"ml {name}"
     return f"ml use {type_folder(folder, environ)}; ml {name}"
+
+
+def describe_shells(folder: str, environ: Mapping[str, str]) -> str:
+    """Return in which shells that is enough which `type_load` returns."""
+    if not uses_folder(environ, folder):
+        return "in a shell or a job script"
+    own = environ.get(OWN_FOLDER, "")
+    by_module = own and os.path.realpath(own) == os.path.realpath(folder)
+    first = "module load stackenv" if by_module else f"ml use {type_folder(folder, environ)}"
+    return f"in this shell, and after `{first}` in a new one or a job script"
 
 
 def list_folders(folder: Path) -> list[Path]:

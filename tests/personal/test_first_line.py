@@ -94,6 +94,7 @@ def login(tmp_path_factory: pytest.TempPathFactory, site_module: Path) -> Login:
     )
     # What create prints is to be typed as it is: the folder, which was not there at the load, is in use.
     assert first.stdout.splitlines()[0] == "ml biopy", first.stderr
+    assert "in this shell, and after `module load stackenv` in a new one or a job script:\n" in first.stderr
     assert first.stdout.splitlines()[1].startswith(f"{user.home}/venvs/biopy-1.0/"), first.stderr
     return found
 

@@ -109,5 +109,5 @@ def print_made(made: Made, as_json: bool) -> None:
     if as_json:
         print_json(made.describe())
     else:
-        tell(f"{made.module.full_name} is ready, in {made.module.prefix}; in a shell or a job script:")
+        tell(f"{made.module.full_name} is ready, in {made.module.prefix}; {made.shells}:")
         print_line(made.use)

@@ -58,7 +58,7 @@ from stackenv.transactions.changes import (
 )
 from stackenv.transactions.files import write_file
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, read_text
-from stackenv.user_paths import type_load
+from stackenv.user_paths import describe_shells, type_load
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Made:
         Their sentences.
     module, record
         Of the environment; None for a dry run.
-    use
-        What to type to use it.
+    use, shells
+        What to type to use it, and in which shells that is enough.
     differences, details
         What is not as in the environment that was made again: sentences, and the same as plain data.
     """
@@ -81,6 +81,7 @@ class Made:
     module: StoredModule | None = None
     record: Record | None = None
     use: str = ""
+    shells: str = ""
     differences: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -411,8 +412,9 @@ def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = (
     assert module is not None
     several = sum(other.name == module.name for other in context.store.list_modules()) > 1
     typed = module.full_name if several else module.name
-    use = type_load(str(context.store.root), typed, context.environ)
-    return Made(steps, module, module.read_record(), use)
+    folder = str(context.store.root)
+    use, shells = type_load(folder, typed, context.environ), describe_shells(folder, context.environ)
+    return Made(steps, module, module.read_record(), use, shells)
 
 
 def describe_based(record: Record) -> str:
