@@ -479,7 +479,7 @@ def bring_modules():
 
         carry.restore(marks[0])
     if not missing:
-        return ""
+        return describe_other_tree()
     if CARRIES != "yes" or os.environ.get("STACKENV_CARRY", "").lower() in OFF:
         return describe_missing(missing, loaded)
     import _stackenv_carry as carry
@@ -493,6 +493,21 @@ def bring_modules():
         os.environ.setdefault(name, value)
     CARRIED.update(carried)
     return why and describe_without("their libraries are not found, since " + why, HINT)
+
+
+def describe_other_tree():
+    """Return that the loaded modules are of another software tree than this Python; empty if they are not.
+
+    A site may have several by kind of CPU, with the same names in them. Both are then called alike, and the
+    folder of one is not that of the other.
+    """
+    root, own = os.environ.get("EBROOTPYTHON", "").rstrip("/"), sys.base_prefix
+    if not root or root == own or root.split("/")[-2:] != own.split("/")[-2:]:
+        return ""
+    if not MODULES or os.path.realpath(root) == os.path.realpath(own):
+        return ""
+    loaded = "the modules that are loaded are of the software tree of " + root
+    return loaded + ", and the environment " + NAME + " is on " + own + "; type: stackenv check " + NAME
 
 
 def describe_refusal(error, carry, missing, loaded):

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -101,11 +102,27 @@ class Platform:
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter: its version, the real path of its executable, and the module it belongs to."""
+    """An interpreter.
+
+    Parameters
+    ----------
+    version
+        As 3.11.2.
+    executable
+        No link itself, in the folder that the module puts on PATH. That may lead to another software tree on
+        each kind of node.
+    module
+        The module that it belongs to, by full name; empty when there is none.
+    """
 
     version: str
     executable: str
     module: str = ""
+
+    @property
+    def real(self) -> str:
+        """The real path of the executable, on this node."""
+        return os.path.realpath(self.executable)
 
     @property
     def minor(self) -> str:

@@ -90,6 +90,7 @@ DATA = """
     templates/lua/remove_entry.lua
     templates/lua/require_cpu_features.lua
     templates/lua/require_module.lua
+    templates/lua/require_installed.lua
     templates/lua/require_path.lua
     templates/lua/require_platform.lua
     templates/lua/run_in_shell.lua

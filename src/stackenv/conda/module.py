@@ -18,6 +18,7 @@ from stackenv.modulefile import (
     ModuleSpec,
     Operation,
     PrependPath,
+    RequireInstalled,
     SavePriorConda,
     SetEnv,
     ShellCommand,
@@ -60,6 +61,11 @@ OWN_NAME = (
 MAMBA_GONE = (
     "{root}/bin/mamba cannot be run any more; use conda instead, which takes the same words, and tell your "
     "site's support"
+)
+INCOMPLETE = (
+    "{module} cannot be loaded on this node: {path}, which belongs to it, is missing. Please tell the site's "
+    "support. For them: of several software trees by CPU each has to be completed, on a node that has it, by "
+    "the EasyBuild hooks (--module-only --force) or by `stackenv site install`"
 )
 HELP = """\
 {module} gives the command `conda` in this shell: no `conda init`, in scripts and jobs too.
@@ -152,12 +158,14 @@ def describe_conda_module(installation: CondaInstallation, settings: CondaSettin
     # The last is first on PATH: our `conda`, the vendor's condabin (conda adds one by itself where
     # none is, and never takes it away), the base, and behind them our `pip`.
     path = (f"{LIBEXEC}/pip", "bin", "condabin", f"{LIBEXEC}/condabin")
+    complete = values["ACTIVATION"]
     return ModuleSpec(
         template="conda.lua.j2",
         facts={"root": root},
         help_text=HELP.format(module=installation.module) + (HELP_MAMBA if installation.mamba else ""),
         blocks={
             "family": (
+                RequireInstalled(complete, INCOMPLETE.format(module=installation.module, path=complete)),
                 Family("conda"),
                 SupportedShells(("bare", "rc"), f"{name} has no `conda` for this shell"),
             ),

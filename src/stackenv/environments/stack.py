@@ -112,7 +112,7 @@ class Stack:
 
     def is_base(self, package: Package) -> bool:
         """Tell whether `package` is installed into the Python itself, not beside it."""
-        prefix = Path(self.python.executable).parents[1] if self.python else None
+        prefix = Path(self.python.real).parents[1] if self.python else None
         return prefix is not None and Path(package.location).is_relative_to(prefix)
 
 
@@ -178,7 +178,8 @@ def load_stack(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
     if not executable:
         return Stack(asked, names, after, modulepath, None, (), False, False, False, clean.environ)
     probed = probe_python(executable, after)
-    python = Python(probed.version, probed.executable, find_module(probed.executable, names, after))
+    program = name_executable(executable, probed.executable)
+    python = Python(probed.version, program, find_module(probed.executable, names, after))
     return Stack(
         *(asked, names, after, modulepath, python, probed.packages),
         *(probed.has_venv, probed.has_ensurepip, probed.has_pip, clean.environ),
@@ -206,6 +207,16 @@ def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
         tell(f"{', '.join(modules)}: loaded with what leads there: {', '.join(led)}")
         stack = load_stack(lmod, led, with_python)
     return require_no_personal(stack)
+
+
+def name_executable(found: str, real: str) -> str:
+    """Return the path of the Python `found` on PATH by which a venv leads to it; `real` is its real path.
+
+    The folder stays as the module names it: a site may have a software tree for each kind of CPU behind one
+    path, and the real path would be that of this node's for good.
+    """
+    named = os.path.join(os.path.dirname(found), os.path.basename(real))  # noqa: PTH118, PTH119, PTH120 (texts)
+    return named if os.path.isabs(named) and os.path.realpath(named) == real else real  # noqa: PTH117
 
 
 def find_module_python(before: Mapping[str, str], after: Mapping[str, str]) -> str:

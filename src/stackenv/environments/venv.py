@@ -105,7 +105,7 @@ def find_lost_links(prefix: Path, executable: str = "") -> dict[str, str]:
     base = Path(configuration.get("home", ""), name)
     if not (base.is_absolute() and base.is_file()) and executable:
         base = Path(executable)
-    if not base.is_file() or (executable and str(base.resolve()) != executable):
+    if not base.is_file() or (executable and base.resolve() != Path(executable).resolve()):
         return {}
     return {link: str(base) if link == name else name for link in lost}
 

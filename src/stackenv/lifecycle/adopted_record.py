@@ -65,7 +65,7 @@ def try_stack(venv: Venv, lmod: Lmod, names: Sequence[str]) -> Stack | None:
         stack = require_no_personal(load_stack(lmod, names)) if names else None
     except (ModuleError, UsageError):
         return None
-    return stack if stack and stack.python and stack.python.executable == venv.executable else None
+    return stack if stack and stack.python and stack.python.real == venv.executable else None
 
 
 def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record | None) -> tuple[Stack, str]:
@@ -101,7 +101,7 @@ def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack,
         When they bring another Python.
     """
     stack = load_named(lmod, request.modules)
-    if stack.python and stack.python.executable == venv.executable:
+    if stack.python and stack.python.real == venv.executable:
         return stack, name_python_module(stack)
     way = find_python_module(lmod, venv.executable)
     module = "".join(way[-1:])
@@ -117,7 +117,7 @@ def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack,
 def name_python_module(stack: Stack) -> str:
     """Return the module of the stack's Python."""
     assert stack.python is not None
-    return stack.python.module or find_module(stack.python.executable, stack.loaded, stack.environ)
+    return stack.python.module or find_module(stack.python.real, stack.loaded, stack.environ)
 
 
 def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) -> None:

@@ -284,8 +284,8 @@ def refresh_packed(record: Record, context: Context) -> Record:
     require_module_names(record.modules, f"module spider {record.modules[0]}")
     lmod = Lmod.find(context.environ)
     stack = require_no_personal(load_stack(lmod, record.modules))
-    found = stack.python.executable if stack.python else ""
-    if record.python and record.python.module and found != record.python.executable:
+    found = stack.python.real if stack.python else ""
+    if record.python and record.python.module and found != record.python.real:
         raise StackenvError(
             f"{record.full_name} is based on {record.python.executable}, and its modules bring "
             f"{found or 'no Python'}; nothing was changed",
@@ -347,7 +347,7 @@ def require_same_python(record: Record, stack: Stack) -> None:
     executable = read_venv(Path(record.path)).executable
     if stack.python is None and not record.python.module:
         return
-    if stack.python and stack.python.executable == executable:
+    if stack.python and stack.python.real == executable:
         return
     brought = (
         f"bring Python {stack.python.version} ({stack.python.executable}"

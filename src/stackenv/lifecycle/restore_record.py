@@ -219,7 +219,7 @@ def require_own_files(prefix: Path) -> None:
 def require_own_python(prefix: Path, stack: Stack | None) -> None:
     """Raise StackenvError when the Python of `prefix` is another user's, and not that of the modules."""
     python = (prefix / "bin/python").resolve()
-    if python.exists() and not (stack and stack.python and stack.python.executable == str(python)):
+    if python.exists() and not (stack and stack.python and stack.python.real == str(python)):
         refuse(python, prefix, find_doubt(python, groups=False))
 
 

@@ -202,6 +202,7 @@ CALLS: Mapping[type, Callable[[Any], Iterable[Call]]] = {
     op.MambaHook: call_mamba_hook,
     op.TerminalNotices: call_notices,
     op.UnloadCode: call_unload_code,
+    op.RequireInstalled: call("require_installed", "path", "message"),
     op.ManPages: call("man_pages", "folder"),
     op.NotedDefault: call("set_noted", "variable", "value"),
     op.UnsetNoted: call("unset_noted"),

@@ -30,6 +30,17 @@ class SupportedShells:
 
 
 @dataclass(frozen=True)
+class RequireInstalled:
+    """Refuse to load in a shell, with `message`, while the file `path` of the installation is missing.
+
+    EasyBuild loads the module, as Lmod's shell python, before the hooks have written it.
+    """
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
 class PrependPath:
     """Put `value` in front of the path variable `variable`; unload takes it away.
 
@@ -212,6 +223,7 @@ class Completions:
 Operation = Union[
     Family,
     SupportedShells,
+    RequireInstalled,
     PrependPath,
     SetEnv,
     BasePath,

@@ -39,6 +39,7 @@ Subject = TypeVar("Subject")
 ENVIRONMENT_RULES: Mapping[str, EnvironmentRule] = {
     "environment-gone": managed_files.find_environment_gone,
     "modules-gone": modules.find_modules_gone,
+    "other-tree": modules.find_other_tree,
     "python-changed": python.find_python_changed,
     "managed-files": managed_files.find_managed_files,
     "platform": python.find_platform,

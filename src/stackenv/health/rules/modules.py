@@ -45,6 +45,37 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
         )
 
 
+def find_other_tree(environment: CheckedEnvironment) -> Iterator[Finding]:
+    """Yield one finding when MODULEPATH has its modules in another software tree than it was made on.
+
+    A site may have several by kind of CPU, with the same names in them. One that MODULEPATH has as well, or
+    that the same folder leads to, is no other.
+    """
+    record, name = environment.record, environment.full_name
+    if record is None or not (record.python and record.python.module):
+        return
+    now = [folder for folder in environment.environ.get("MODULEPATH", "").split(":") if folder]
+    for module in record.modules:
+        there, made_on = (find_folder(module, folders) for folders in (now, record.modulepath.split(":")))
+        if not (there and made_on) or {*map(os.path.realpath, now)} & {os.path.realpath(made_on)}:
+            continue
+        yield Finding(
+            "other-tree",
+            "warning",
+            f"it was made on the software tree of {made_on}, and MODULEPATH has that of {there}",
+            str(environment.modulefile),
+            f"{record.python.executable}, which may be for another CPU, runs with packages of the other tree",
+            f"make one for this tree, too: stackenv export {name} > {record.name}.yaml; stackenv create "
+            f"{record.name}-here --from {record.name}.yaml",
+        )
+        return
+
+
+def find_folder(module: str, folders: Sequence[str]) -> str:
+    """Return the first of `folders` that has the modulefile of `module`; empty when none has."""
+    return next((folder for folder in folders if folder and Path(folder, f"{module}.lua").is_file()), "")
+
+
 def find_modules_at_login(account: Account) -> Iterator[Finding]:
     """Yield a finding for each line that loads, whatever the conditions in its file say, what Lmod lacks.
 

@@ -82,13 +82,13 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
     executable, made_with = environment.venv.executable, record.python
     rebuild = f"stackenv rebuild {environment.full_name}"
     program = environment.prefix / "bin/python"
-    if executable != made_with.executable:
+    if executable != made_with.real:
         what = f"its Python leads to {executable} now; it was made with {made_with.executable}"
         yield report_python(program, what, rebuild)
         return
     stack = environment.loaded_stack
     python = stack and stack.python
-    if not python or python.executable != executable or python.version == made_with.version:
+    if not python or python.real != executable or python.version == made_with.version:
         return
     what = f"{executable} is Python {python.version} now; it was {made_with.version}"
     if python.minor != made_with.minor:
