@@ -46,8 +46,8 @@ def test_a_link_that_leads_nowhere_fails(tmp_path: Path) -> None:
     subprocess.run(["cp", "-r", CHECKOUT / "docs", copy], check=True)
     # conf.py reads the version.
     (tmp_path / "src").symlink_to(CHECKOUT / "src")
-    with (copy / "projects.md").open("a") as page:
-        page.write("\n[gone](reference/commands.md#stackenv-no-such)\n")
+    with (copy / "users/projects.md").open("a") as page:
+        page.write("\n[gone](../reference/commands.md#stackenv-no-such)\n")
     sphinx = CHECKOUT / ".work/docs/bin/sphinx-build"
     words = [
         sphinx,

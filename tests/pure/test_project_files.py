@@ -67,6 +67,12 @@ def test_links_of_a_page_lead_to_files(page: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_each_link_of_a_page_has_words(page: Path) -> None:
+    # The site would fill in the title; who reads the file sees nothing.
+    assert "[](" not in page.read_text(encoding="utf-8")
+
+
 def test_what_contributing_names_is_there() -> None:
     text = read("CONTRIBUTING.md")
     named = re.findall(r"`((?:src|tests|site-config|docs|modulefiles)/[\w./-]+)`", text)

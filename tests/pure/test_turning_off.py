@@ -1,4 +1,4 @@
-"""docs/turning-off.md against the keys of the site configuration and the options of the commands."""
+"""docs/admins/turning-off.md against the keys of the site configuration and the options of the commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stackenv.cli.main import stackenv
 from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.site_file import SHIPPED_FILE
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/turning-off.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs/admins/turning-off.md").read_text()
 BY_SITE, _, BY_USER = PAGE.partition("## By a user")
 # What cannot be turned off, only be something else.
 NEVER_OFF = {"conda.load_test.timeout_s", "personal.modules", "personal.environments", "pack.mounts"}

@@ -1,4 +1,4 @@
-"""The page on projects, docs/projects.md, as its reader types it: sections, their commands, the table."""
+"""The page on projects, docs/users/projects.md, as its reader types it: sections, their commands, the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from built import CHECKOUT
 from users import User
 
-PAGE = CHECKOUT / "docs/projects.md"
+PAGE = CHECKOUT / "docs/users/projects.md"
 REFUSED = "# refused"
 # Between what one command has printed and the next; no program prints it.
 MARK = "\x1e"
