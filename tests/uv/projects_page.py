@@ -1,4 +1,4 @@
-"""The page on projects, docs/users/projects.md, as its reader types it: sections, their commands, the table."""
+"""docs/users/projects.md as its reader types it: sections, their commands, the table."""
 
 from __future__ import annotations
 

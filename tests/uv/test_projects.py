@@ -1,4 +1,4 @@
-"""The page on projects, docs/users/projects.md: each of its commands is typed, and does what the page promises.
+"""docs/users/projects.md: each command of the page is typed, and does what the page promises.
 
 What needs the index is the matrix's: Poetry and PDM take no folder of wheels.
 """
