@@ -177,6 +177,33 @@ def test_conda_cleans_a_cache_that_it_had_before(conda_person: Person) -> None:
     assert not set(classes(conda_person)) & {"conda-archives", "conda-packages", "conda-indexes"}
 
 
+def test_what_conda_has_not_put_into_its_cache_keeps_what_it_would_take_for_its_own(
+    conda_person: Person,
+) -> None:
+    conda(conda_person, "conda create -q -y --name used activating")
+    conda(conda_person, "conda env remove -q -y --name used")
+    packages = conda_person.home / "conda/pkgs"
+    (packages / "cache").mkdir(exist_ok=True)
+    (packages / "cache/0123abcd.json").write_text("{}")
+    names = {"conda-archives": "thesis.tar.bz2", "conda-packages": "book", "conda-indexes": "cache/book"}
+    (packages / "book/info").mkdir(parents=True)
+    for file in ("thesis.tar.bz2", "book/info/author.txt", "cache/book"):
+        (packages / file).write_text("of a night")
+    found = {item["class"]: item["kept"] for item in show(conda_person)}
+    assert found == {
+        kind: f"conda would delete what is not its own, too: take {packages}/{name} elsewhere and type the "
+        "same again"
+        for kind, name in names.items()
+    }
+    before = hash_tree(packages)
+    conda_person.stackenv("clean", "--yes")
+    assert hash_tree(packages) == before
+    for name in names.values():
+        (packages / name).rename(conda_person.home / Path(name).name.replace("book", f"of-{len(name)}"))
+    conda_person.stackenv("clean", "--yes")
+    assert not set(classes(conda_person)) & set(names)
+
+
 def test_packages_stay_that_an_environment_links_to_by_name(conda_person: Person) -> None:
     conda(conda_person, "CONDA_ALWAYS_SOFTLINK=1 conda create -q -y --name soft activating")
     links = [p for p in (conda_person.home / "conda/envs/soft").rglob("*") if p.is_symlink()]

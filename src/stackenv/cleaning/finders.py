@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.account.storage_places import list_venvs
+from stackenv.cleaning.conda_caches import judge_conda_caches
 from stackenv.cleaning.downloads import find_downloads
 from stackenv.cleaning.in_use import find_reason_to_keep
 from stackenv.cleaning.leftover_environments import list_leftovers, read_intact_record
@@ -80,7 +82,9 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
         if places:
             action = RunCommand((*named, *describe_command(conda, "clean", "--yes", *options)))
             watched = tuple(sorted({str(Path(place).parent) for place in places}))
-            yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, watched, why)
+            judge = functools.partial(judge_conda_caches, kind, tuple(map(Path, folders.split(","))))
+            why = why or judge()
+            yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, watched, why, judge)
 
 
 def name_package_caches(environ: Mapping[str, str], context: Context) -> str:

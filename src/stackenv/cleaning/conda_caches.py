@@ -1,0 +1,63 @@
+"""What `conda clean` would delete of a package cache, and conda has not put there.
+
+It goes by endings, and by folders with the names `info` and `cache` (conda/cli/main_clean.py), and
+CONDA_PKGS_DIRS may name a folder that has more in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Callable
+
+from stackenv.cleaning.tool_caches import advise_on_foreign
+from stackenv.plain_files import read_file_text
+from stackenv.user_paths import has, list_folders
+
+ARCHIVE = re.compile(r"(?P<stem>.+)\.tar\.bz2(\.part)?")
+# What each package has one of (docs.conda.io/projects/conda-build, resources/package-spec).
+METADATA = ("index.json", "paths.json", "about.json", "files", "repodata_record.json")
+# By the hash of their channel (conda/gateways/repodata), mamba's among them.
+INDEX = re.compile(r"[0-9a-f]{8}\b.*|repodata_shards\.db.*|.*\.lock")
+
+
+def list_foreign_archives(folder: Path) -> Iterator[Path]:
+    """Yield the archives in `folder` that conda has neither noted in urls.txt nor extracted."""
+    noted: set[str] = set()
+    with contextlib.suppress(OSError):
+        lines = read_file_text(folder / "urls.txt", errors="replace").splitlines()
+        noted = {line.partition("#")[0].rpartition("/")[2] for line in lines}
+    for path in list_folders(folder):
+        archive = ARCHIVE.fullmatch(path.name)
+        if not archive or f"{archive['stem']}.tar.bz2" in noted or path.is_dir():
+            continue
+        if not has(folder, f"{archive['stem']}/info/index.json"):
+            yield path
+
+
+def list_foreign_packages(folder: Path) -> Iterator[Path]:
+    """Yield the folders in `folder` that conda takes for packages, for they have an `info`, and are none."""
+    for path in list_folders(folder):
+        info = path / "info"
+        if info.is_dir() and not any(has(info, name) for name in METADATA):
+            yield path
+
+
+def list_foreign_indexes(folder: Path) -> Iterator[Path]:
+    """Yield what is not conda's in the folder of indexes, which conda deletes as a whole."""
+    yield from (path for path in list_folders(folder / "cache") if not INDEX.fullmatch(path.name))
+
+
+FOREIGN: Mapping[str, Callable[[Path], Iterator[Path]]] = {
+    "conda-archives": list_foreign_archives,
+    "conda-packages": list_foreign_packages,
+    "conda-indexes": list_foreign_indexes,
+}
+
+
+def judge_conda_caches(kind: str, folders: Iterable[Path]) -> str:
+    """Return why conda is not to remove the class `kind` from `folders`; empty when nothing keeps it."""
+    foreign = next((path for folder in folders for path in FOREIGN[kind](folder)), None)
+    return advise_on_foreign("conda", str(foreign)) if foreign else ""
