@@ -1,7 +1,9 @@
 -- Unset, MANPATH means the system's pages, which an entry of ours alone would hide; an empty one means them.
 function man_pages(folder)
+  -- EasyBuild's own part of the modulefile may have put the folder there.
+  local before = os.getenv("MANPATH") or folder
   prepend_path("MANPATH", folder)
-  if loading and os.getenv("MANPATH") == folder or unloading and os.getenv("STACKENV_MANPATH") then
+  if loading and before == folder or unloading and os.getenv("STACKENV_MANPATH") then
     append_path("MANPATH", "")
     setenv("STACKENV_MANPATH", "1")
   end

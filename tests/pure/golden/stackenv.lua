@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:a795bbedea3e9ec4fdd7335abac12069cd9721491cddfe51093b582faeffcb21
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:8c9a27d182d9d128f2a5863e95019b592b50e61ca0bbb61a7a8af94de4ec658b
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -88,8 +88,9 @@ function is_writable(folder)
   return not access or access(folder .. "/", "wx") ~= nil
 end
 function man_pages(folder)
+  local before = os.getenv("MANPATH") or folder
   prepend_path("MANPATH", folder)
-  if loading and os.getenv("MANPATH") == folder or unloading and os.getenv("STACKENV_MANPATH") then
+  if loading and before == folder or unloading and os.getenv("STACKENV_MANPATH") then
     append_path("MANPATH", "")
     setenv("STACKENV_MANPATH", "1")
   end
