@@ -1,12 +1,13 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:426f267a927912bd1d685a95a30324231fa3c8a28214ffb0b9237bea48d8c720
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4c2bf5ea4bdb4793fbfb04234fbf806d3f3c1c50216cfd68d812297a30f24cdf
 local root = "/software/Miniforge3/25.9.1-0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
-local active_level, active_prefix, base_path, deactivate_missing_conda, expand_path, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, take_noted, unset_without_shell, usable_place, visible_prefixes
+local active_level, active_prefix, base_path, deactivate_missing_conda, expand_path, fill_in, lists, notice, notice_no_place, notice_other_conda, notice_pythonpath, refuse_shells, remove_entry, require_installed, run_in_shell, save_prior_conda, storage_places, store_environments, store_packages, take_noted, unset_without_shell, usable_place, visible_prefixes
 
 -- What the module does, in this order; the functions that Lmod does not have follow.
 local function main()
-  -- One conda at a time.
+  -- Whole, and one conda at a time.
+  require_installed(root .. "/libexec/stackenv/activation.py", "Miniforge3/25.9.1-0 cannot be loaded on this node: /software/Miniforge3/25.9.1-0/libexec/stackenv/activation.py, which belongs to it, is missing. Please tell the site's support. For them: of several software trees by CPU each has to be completed, on a node that has it, by the EasyBuild hooks (--module-only --force) or by `stackenv site install`")
   family("conda")
   refuse_shells({ "bare", "rc" }, "Miniforge3 has no `conda` for this shell")
   -- What unload brings back: no conda, or another one.
@@ -671,6 +672,9 @@ function refuse_shells(names, message)
 end
 function remove_entry(when, variable, entry) -- of a list such as PATH; Lmod counts how often it was put there
   for _ = 1, mode() == when and lists(variable, entry) and 9 or 0 do remove_path(variable, entry) end
+end
+function require_installed(path, message)
+  if loading and myShellType() ~= "python" and not lfs.attributes(path, "mode") then LmodError(message) end
 end
 function run_in_shell(when, code) -- what only a shell can do
   local text = code[myShellType()] or code[myShellName()]
