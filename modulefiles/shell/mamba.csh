@@ -10,6 +10,11 @@ if ( $#argv > 1 ) then
 endif
 set __se_arguments = ( $argv:q )
 switch ( $__se_first:q/$__se_second:q )
+    case */-h:
+    case */--help:
+        unset __se_first __se_second __se_arguments
+        __RUN__ $argv:q
+        exit $status
     case activate/*:
     case deactivate/*:
         unset __se_first __se_second

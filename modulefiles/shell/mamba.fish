@@ -1,6 +1,9 @@
 # The function `mamba` of fish. See mamba.sh.
 function mamba
     switch "$argv[1]/$argv[2]"
+        case '*/-h' '*/--help'
+            __RUN__ $argv
+            return
         case 'activate/*' 'deactivate/*'
         case 'install/*' 'update/*' 'upgrade/*' 'remove/*' 'uninstall/*' env/update
             __RUN__ $argv

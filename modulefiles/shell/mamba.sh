@@ -2,6 +2,10 @@
 # else by the program.
 mamba() {
     case "${1-}/${2-}" in
+        */-h | */--help)
+            __RUN__ "$@"
+            return
+            ;;
         activate/* | deactivate/*) ;;
         install/* | update/* | upgrade/* | remove/* | uninstall/* | env/update)
             __RUN__ "$@" || return

@@ -55,6 +55,14 @@ def test_activate_takes_the_words_of_mamba(session: Session, stack) -> None:
     assert stacked.index(f"{stack.environments}/one/bin") < stacked.index(f"{stack.environments}/two/bin")
 
 
+def test_help_is_mambas_own(session: Session) -> None:
+    result = session.check(
+        LOAD, "mamba activate --help", "mamba deactivate -h", "mamba install --help", "mamba"
+    ).run()
+    assert (result.statuses, result.stderr) == ([0] * 5, "")
+    assert result.stdout.count("Usage: mamba") == 4 and "conda" not in result.stdout
+
+
 def test_what_conda_does_not_take_is_an_error_and_changes_nothing(session: Session) -> None:
     result = (
         session.check(LOAD)
@@ -278,6 +286,25 @@ def test_a_name_is_sent_where_conda_has_it_or_would_make_it(recording, tmp_path:
     # With nothing of the kind in a variable, where a condarc says.
     (tmp_path / ".condarc").write_text(f"envs_dirs: [{tmp_path}/mine]\n")
     assert recording(["create", "-n", "new"])[:3] == ["create", "-p", "TOP/mine/new"]
+
+
+@pytest.mark.parametrize(
+    "words", ["install -y x", "update -n base --all", "remove -p {root} x", "env update -f e.yml"]
+)
+def test_a_frozen_base_is_not_changed(recording, tmp_path: Path, words: str) -> None:
+    root = tmp_path / "miniforge3"
+    (root / "conda-meta/frozen").write_text("{}")
+    done = subprocess.run(
+        [root / "libexec/stackenv/condabin/mamba", *words.format(root=root).split()],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{root} is marked as frozen (conda-meta/frozen), and is not changed")
+    for allowed in (["list", "-n", "base"], ["install", "-n", "nowhere"], ["remove", "-r", "/own", "x"]):
+        assert recording(allowed)[: len(allowed)] == allowed
 
 
 @pytest.mark.parametrize("major", [1, 3])

@@ -77,6 +77,10 @@ HELP = """\
 In a job script: `module load {module}`, then `conda activate myenv`.
 Unloading the module leaves every environment and undoes everything.
 """
+FROZEN = (
+    " is marked as frozen (conda-meta/frozen), and is not changed; make an environment of your own: mamba "
+    "create --name NAME"
+)
 HELP_MAMBA = "`mamba` takes the same words, and finds packages faster.\n"
 
 
@@ -120,6 +124,7 @@ def describe_mamba_values(installation: CondaInstallation, settings: CondaSettin
         "MAMBA": f"{root}/bin/mamba",
         "MAMBA_MAJOR": str(installation.mamba),
         "MAMBA_GONE": MAMBA_GONE.format(root=root),
+        "FROZEN": FROZEN,
         # Its `activate` takes other words than conda's.
         "OPTIONS": f"{values['OPTIONS']},mamba",
         "NO_FUNCTION": NO_FUNCTION.format(command="mamba", module=module),

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4c2bf5ea4bdb4793fbfb04234fbf806d3f3c1c50216cfd68d812297a30f24cdf
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:8d1834f438050c5d2142cfbf49d808829777d43724c6d0752320df69573c9e69
 local root = "/software/Miniforge3/25.9.1-0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -282,6 +282,10 @@ esac
 unset __se_before
 eval 'mamba() {
     case "${1-}/${2-}" in
+        */-h | */--help)
+            /software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba "$@"
+            return
+            ;;
         activate/* | deactivate/*) ;;
         install/* | update/* | upgrade/* | remove/* | uninstall/* | env/update)
             /software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba "$@" || return
@@ -328,6 +332,9 @@ if functions -q mamba; and not functions mamba | string match -q '*__se_code*'
 end
 eval 'function mamba
     switch "$argv[1]/$argv[2]"
+        case \'*/-h\' \'*/--help\'
+            \'/software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba\' $argv
+            return
         case \'activate/*\' \'deactivate/*\'
         case \'install/*\' \'update/*\' \'upgrade/*\' \'remove/*\' \'uninstall/*\' env/update
             \'/software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba\' $argv
