@@ -5,7 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -206,6 +209,32 @@ def test_what_is_no_prefix_of_stackenv_is_refused(place: Place, kind: str) -> No
     assert done.returncode == 5 and words in done.stderr, done.stderr
     assert "hint: " in done.stderr and "Traceback" not in done.stderr
     assert place.tree() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_nothing_is_left(place: Place, number: int) -> None:
+    before = place.tree()
+    command = [sys.executable, *place.command("install")]
+    environ = {**os.environ, "LMOD_CMD": LMOD}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        # The Python of the prefix writes into it.
+        while not (place.root / ".stackenv-new").exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(number)
+        assert "what was begun is undone" in process.communicate()[1]
+        assert process.returncode == 128 + number
+    assert place.tree() == before
+
+
+def test_a_prefix_whose_python_does_not_start_is_said(place: Place) -> None:
+    (place.root / "bin/python").unlink()
+    (place.root / "bin/python").write_text("#!/nonexistent\n")
+    (place.root / "bin/python").chmod(0o755)
+    before = place.tree()
+    done = place.run("install")
+    assert done.returncode == 5 and "could not write the files of its module: " in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and place.tree() == before
 
 
 def test_what_the_easyconfig_has_installed_is_the_hooks(place: Place) -> None:

@@ -10,7 +10,7 @@ import os
 import shlex
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from stackenv.conda.installation import CondaInstallation, check_module_name, ch
 from stackenv.conda.module import LIBEXEC, MAMBA_FILES, describe_conda_module, describe_installed_files
 from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.errors import InstallationError, UsageError, quote_word
+from stackenv.errors import InstallationError, UsageError, explain, quote_word
 from stackenv.modulefile import InstalledFile, ModuleSpec
 from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
@@ -213,9 +213,25 @@ class StackenvSoftware(Software):
     def stage(self, folder: Path) -> Iterator[str]:
         if self.is_complete:
             return
-        command = [f"{self.root}/bin/python", "-I", "-m", "stackenv.cli.completions_and_man"]
+        python = f"{self.root}/bin/python"
+        words = run_for_words(
+            [python, "-I", "-m", "stackenv.cli.completions_and_man", str(folder), self.folder]
+        )
+        if words:
+            raise InstallationError(
+                f"the stackenv in {self.root} could not write the files of its module: {words}",
+                f"{quote_word(python)} -I -m pip install --upgrade stackenv",
+            )
+        if not (folder / "man").is_dir():
+            pip = f"{quote_word(python)} -m pip install click-man"
+            yield f"there are no man pages; to have them: {pip}, and type the same again"
+
+
+def run_for_words(command: Sequence[str]) -> str:
+    """Run `command`, and return its words where it fails; empty where it does not."""
+    try:
         done = subprocess.run(
-            [*command, str(folder), self.folder],
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -223,15 +239,9 @@ class StackenvSoftware(Software):
             timeout=TIMEOUT_S,
             check=False,
         )
-        if done.returncode:
-            words = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
-            raise InstallationError(
-                f"the stackenv in {self.root} could not write the files of its module: {words}",
-                f"{quote_word(command[0])} -I -m pip install --upgrade stackenv",
-            )
-        if not (folder / "man").is_dir():
-            pip = f"{quote_word(command[0])} -m pip install click-man"
-            yield f"there are no man pages; to have them: {pip}, and type the same again"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return explain(error)
+    return (done.stderr or done.stdout).strip() or "no words" if done.returncode else ""
 
 
 def describe_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:
