@@ -77,11 +77,13 @@ def test_packages_and_environments_that_are_there(person: Person, own_conda: Pat
     assert environment["where"] == f"{person.home}/conda/envs/genes"
     assert environment["hint"].endswith(f"conda create --clone {person.home}/conda/envs/genes --name genes")
     # Of a folder that holds more than packages the hint is not to delete it.
-    (person.home / "conda/pkgs/results").mkdir()
-    (told,) = (
-        f for f in find(person, PURGED, SCRATCH=f"{person.home}/conda") if f["where"] == packages["where"]
-    )
-    assert told["hint"].endswith(f"env CONDA_PKGS_DIRS={packages['where']} conda clean --all")
-    (person.home / "conda/pkgs/results").rmdir()
+    for name in ("results", "thesis.tar.bz2", "cache/results"):
+        mine = person.home / "conda/pkgs" / name
+        mine.parent.mkdir(exist_ok=True)
+        mine.touch()
+        found = find(person, PURGED, SCRATCH=f"{person.home}/conda")
+        (told,) = (f for f in found if f["where"] == packages["where"])
+        assert told["hint"].endswith(f"env CONDA_PKGS_DIRS={packages['where']} stackenv clean")
+        mine.unlink()
     subprocess.run(["sh", "-c", packages["hint"].rpartition(": ")[2]], check=True)
     assert len(find(person, PURGED, SCRATCH=f"{person.home}/conda")) == 1

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackenv.account.storage_places import list_venvs
-from stackenv.cleaning.conda_caches import judge_conda_caches
 from stackenv.cleaning.downloads import find_downloads
 from stackenv.cleaning.in_use import find_reason_to_keep
 from stackenv.cleaning.leftover_environments import list_leftovers, read_intact_record
 from stackenv.cleaning.reclaimable import DeleteEnvironment, Reclaimable
-from stackenv.cleaning.tool_caches import find_pip_caches, find_uv_caches
+from stackenv.cleaning.tool_caches import advise_on_foreign, find_pip_caches, find_uv_caches
 from stackenv.conda.command import describe_command
+from stackenv.conda.foreign_packages import find_foreign
 from stackenv.conda.package_cache import list_unused
 from stackenv.conda.packages import find_soft_linked
 from stackenv.conda.storage import list_conda_prefixes, list_package_caches
@@ -85,6 +85,12 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
             judge = functools.partial(judge_conda_caches, kind, tuple(map(Path, folders.split(","))))
             why = why or judge()
             yield Reclaimable(kind, what, places, 0, 0, (action,), stack.environ, watched, why, judge)
+
+
+def judge_conda_caches(kind: str, folders: Iterable[Path]) -> str:
+    """Return why conda is not to remove the class `kind` from `folders`; empty when nothing keeps it."""
+    foreign = find_foreign(folders, (kind,))
+    return advise_on_foreign("conda", str(foreign)) if foreign else ""
 
 
 def name_package_caches(environ: Mapping[str, str], context: Context) -> str:

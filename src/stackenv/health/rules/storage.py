@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from stackenv.account.account import Account, find_variable_places
 from stackenv.account.caches import list_caches, list_own_caches
+from stackenv.conda.foreign_packages import find_foreign
 from stackenv.conda.storage import find_device, list_chosen, list_conda_prefixes, list_package_caches
 from stackenv.configuration.caches import CACHE_VARIABLES
 from stackenv.disk.limits import Limit, probe_limits
@@ -80,9 +81,10 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
 
 def advise_removal(path: Path) -> str:
     """Return what takes the package cache `path` away: of a folder that holds more, what is conda's alone."""
-    if is_own(path) and not path.is_symlink() and all(map(is_of_cache, path.iterdir())):
+    has_more = not all(map(is_of_cache, path.iterdir())) or find_foreign([path])
+    if is_own(path) and not path.is_symlink() and not has_more:
         return f"this one can go: {shlex.join(('rm', '-r', str(path)))}"
-    typed = shlex.join(("env", f"CONDA_PKGS_DIRS={path}", "conda", "clean", "--all"))
+    typed = shlex.join(("env", f"CONDA_PKGS_DIRS={path}", "stackenv", "clean"))
     return f"in it lies more than that; to take conda's files out: {typed}"
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Callable
 
-from stackenv.cleaning.tool_caches import advise_on_foreign
 from stackenv.plain_files import read_file_text
 from stackenv.user_paths import has, list_folders
 
@@ -57,7 +56,6 @@ FOREIGN: Mapping[str, Callable[[Path], Iterator[Path]]] = {
 }
 
 
-def judge_conda_caches(kind: str, folders: Iterable[Path]) -> str:
-    """Return why conda is not to remove the class `kind` from `folders`; empty when nothing keeps it."""
-    foreign = next((path for folder in folders for path in FOREIGN[kind](folder)), None)
-    return advise_on_foreign("conda", str(foreign)) if foreign else ""
+def find_foreign(folders: Iterable[Path], kinds: Iterable[str] = tuple(FOREIGN)) -> Path | None:
+    """Return what conda has not made in the package caches `folders`, and would delete with `kinds`."""
+    return next((path for folder in folders for kind in kinds for path in FOREIGN[kind](folder)), None)
