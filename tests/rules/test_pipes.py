@@ -96,6 +96,8 @@ def test_one_in_a_stub_of_what_is_adopted_is_not_waited_for(person: Person) -> N
 def test_one_in_the_place_of_the_record_is_replaced_by_what_is_said(person: Person) -> None:
     record = person.home / PREFIX / "stackenv/record.json"
     make_pipe(record)
+    # What follows would wait without end.
+    run(person, "check it")
     (found,) = json.loads(person.stackenv("check", "it", "--json", status=None).stdout)
     assert found["what"] == f"the record of it/1.0, {record}, is not a regular file"
     assert found["hint"].startswith("stackenv edit it/1.0 --refresh")
