@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from built import CHECKOUT, LMOD, WORK
+from built import CHECKOUT, LMOD, WORK, BuiltModules
+from copied_installations import copy_bare_installation
 from pages import BLOCK, DOCS, Command, list_pages, read_commands, type_in
 from stacked import open_stack
 from users import User, make_user
 
 from stackenv.configuration.loader import load_configuration
 
-PLACES = ("/etc/stackenv", "/tmp/try", "/apps")
+PLACES = ("/etc/stackenv", "/etc/easybuild", "/tmp/try", "/apps")
 INIT = Path(LMOD).parents[1] / "init/bash"
 PAGES = [page for page in list_pages() if page.startswith("admins/") and read_commands(page)]
 YAML = [
@@ -74,7 +75,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) -> Iterator[Site]:
     """Return a site on which the page `install` was typed; its load test is in bash alone."""
     folder = tmp_path_factory.mktemp("site")
     user = make_user(folder, open_stack("eb5-pythonpath"))
@@ -83,6 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (folder / "in-bash.yaml").write_text("version: 1\nconda:\n  load_test: {shells: [bash]}\n")
     for place in ("etc", "tmp"):
         (folder / place).mkdir(exist_ok=True)
+    copy_bare_installation(Path(built_modules.software, built_modules.miniforge), folder / "apps/miniforge3")
     site = Site(folder, user)
     assert "\n\n".join(site.type(read_commands("admins/install.md"))) == ""
     yield site
