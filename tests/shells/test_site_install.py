@@ -307,7 +307,8 @@ def test_a_prefix_on_a_read_only_mount_is_refused_at_once(place: Place) -> None:
     assert place.tree() == before
 
 
-def test_a_prefix_without_write_permission_gets_its_modes_back(place: Place) -> None:
+@pytest.mark.parametrize("killed", [False, True], ids=["at once", "after a kill"])
+def test_a_prefix_without_write_permission_gets_its_modes_back(place: Place, killed: bool) -> None:
     folders = [
         place.root,
         *(path for path in place.root.iterdir() if path.is_dir() and not path.is_symlink()),
@@ -315,8 +316,17 @@ def test_a_prefix_without_write_permission_gets_its_modes_back(place: Place) -> 
     for folder in folders:
         folder.chmod(0o555)
     try:
+        if killed:
+            command, environ = place.command("install"), {**os.environ, "LMOD_CMD": LMOD}
+            with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
+                while not (place.root / "libexec/stackenv/activation.py").exists():
+                    assert process.poll() is None
+                    time.sleep(0.001)
+                process.kill()
+            assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o555, 0o755}
         assert place.run("install").returncode == 0
         assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o555}
+        assert not list(place.root.glob(".stackenv-*"))
     finally:
         for folder in folders:
             folder.chmod(0o755)

@@ -7,7 +7,7 @@ import json
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -24,6 +24,11 @@ FROZEN_SINCE = Version("25.5")
 FROZEN_MESSAGE = "This is the site's installation; make an environment of your own: conda create --name NAME"
 
 
+# In the root while folders of it have been made writable: their modes before, which the next one puts back
+# when this one is killed.
+MODES = ".stackenv-modes"
+
+
 @contextlib.contextmanager
 def opened_for_writing(root: Path) -> Iterator[None]:
     """Make the folders of `root` that stackenv writes to writable for their owner, and put their modes back.
@@ -34,21 +39,44 @@ def opened_for_writing(root: Path) -> Iterator[None]:
     ours = [path for path in (root / "libexec/stackenv").rglob("*") if path.is_dir()]
     folders = [root, root / "condarc.d", root / "conda-meta", root / "pkgs", root / "libexec"]
     folders += [root / "libexec/stackenv", *ours]
-    changed: list[tuple[Path, int]] = []
+    modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in folders if folder.is_dir()}
+    closed = {folder: mode for folder, mode in modes.items() if not mode & stat.S_IWUSR}
+    before = closed | read_modes(root, modes)
     try:
-        for folder in folders:
-            mode = folder.stat().st_mode if folder.is_dir() else stat.S_IWUSR
-            if not mode & stat.S_IWUSR:
-                folder.chmod(stat.S_IMODE(mode) | stat.S_IWUSR)
-                changed.append((folder, stat.S_IMODE(mode)))
+        if closed:
+            root.chmod(modes[root] | stat.S_IWUSR)
+            noted = {str(folder.relative_to(root)): mode for folder, mode in before.items()}
+            write_file(root / MODES, json.dumps(noted) + "\n", by_umask=True)
+        for folder, mode in closed.items():
+            folder.chmod(mode | stat.S_IWUSR)
         yield
     except PermissionError as error:
         raise StackenvError(
             f"{root} cannot be written: {explain(error)}", "type it as the owner of the installation"
         ) from error
     finally:
-        for folder, mode in reversed(changed):
-            folder.chmod(mode)
+        put_modes_back(root, before)
+
+
+def read_modes(root: Path, known: Collection[Path]) -> dict[Path, int]:
+    """Return the modes that folders in `known` had before one that was killed has made them writable."""
+    try:
+        noted = json.loads(read_file_text(root / MODES))
+        modes = {root / name: int(mode) & 0o7777 for name, mode in noted.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+    return {folder: mode for folder, mode in modes.items() if folder in known}
+
+
+def put_modes_back(root: Path, modes: Mapping[Path, int]) -> None:
+    """Give the folders their `modes` where they have others, the root last: the note of them is in it."""
+    changed = [f for f, mode in modes.items() if f.is_dir() and stat.S_IMODE(f.stat().st_mode) != mode]
+    for folder in changed:
+        if folder != root:
+            folder.chmod(modes[folder])
+    (root / MODES).unlink(missing_ok=True)
+    if root in changed:
+        root.chmod(modes[root])
 
 
 def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def install(module: SiteModule) -> str:
         tell(f"warning: {warning}")
     text = module.render()
     # By a signal the steps are left from the innermost on, each with what it puts back.
-    with stopping_at_signals(), opened_for_writing(root), locked(root), readable_for_all():  # noqa: SIM117
+    with stopping_at_signals(), locked(root), opened_for_writing(root), readable_for_all():  # noqa: SIM117
         with staged_folder(root / STAGED) as staged:
             for warning in software.stage(staged):
                 tell(f"warning: {warning}")
@@ -261,7 +261,7 @@ class Uninstallation:
         BusyError
             When another one is at work on this installation.
         """
-        with opened_for_writing(self.root), locked(self.root):
+        with locked(self.root), opened_for_writing(self.root):
             self.modulefile.unlink(missing_ok=True)
             if self.others:
                 write_file(self.root / NOTE, json.dumps(list(self.others)) + "\n")
