@@ -76,7 +76,7 @@ def test_a_full_home(
     assert find(person, RULE) == []
 
 
-@pytest.mark.parametrize(("variable", "below"), [("CONDA_PKGS_DIRS", "pkgs/below"), ("HF_HUB_CACHE", "")])
+@pytest.mark.parametrize(("variable", "below"), [("CONDA_PKGS_DIRS", "pkgs/below"), ("TORCH_HOME", "")])
 def test_a_full_cache(
     person: Person, mount: Callable[[str], Path], tmp_path: Path, variable: str, below: str
 ) -> None:

@@ -28,8 +28,12 @@ UV_KEY = re.compile(r"""^\s*cache-dir\s*=\s*(["'])(?P<path>[^"']*)\1\s*(?:#.*)?$
 PARTS = {"HF_HOME": ("hub", "datasets", "xet", "assets"), "TORCH_HOME": ("hub",)}
 
 
-def list_caches(tool: str, environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:
+def list_caches(
+    tool: str, environ: Mapping[str, str], configuration: SiteConfiguration, whole: bool = False
+) -> Iterator[Path]:
     """Yield where the cache of `tool`, a key of CACHE_VARIABLES, may be, the folder in use now first.
+
+    That is, where a variable names one that holds more, the caches in it; with `whole` that folder.
 
     The site's places count also while its module is not loaded, and so do those that the tool would use
     without a variable. Several may be one folder; they need not be there, nor be this user's.
@@ -38,14 +42,15 @@ def list_caches(tool: str, environ: Mapping[str, str], configuration: SiteConfig
     for name in (*variables.folders, *variables.yields_to):
         named = find_absolute(expand(environ.get(name, ""), environ))
         if named and name != CACHE_HOME:
-            yield from list_parts(name, named)
+            yield from [named] if whole else list_parts(name, named)
     configured = {"pip": find_in_pip_files, "uv": find_in_uv_file}.get(tool, lambda _: None)(environ)
     homes = (find_user_folder(environ, CACHE_HOME, ".cache"), find_home(environ, ".cache"))
     own = [home / OWN_FOLDERS[tool] for home in homes if home and tool in OWN_FOLDERS]
     yield from filter(None, (configured, *own))
     for folder in list_cache_folders(configuration.caches, tool, environ):
         for name, inside in variables.folders.items():
-            yield from list_parts(name, Path(folder, inside))
+            place = Path(folder, inside)
+            yield from [place] if whole else list_parts(name, place)
 
 
 def list_parts(variable: str, named: Path) -> Iterator[Path]:
@@ -54,14 +59,14 @@ def list_parts(variable: str, named: Path) -> Iterator[Path]:
 
 
 def list_own_caches(
-    tool: str, environ: Mapping[str, str], configuration: SiteConfiguration
+    tool: str, environ: Mapping[str, str], configuration: SiteConfiguration, whole: bool = False
 ) -> Iterator[Path]:
     """Yield those of `list_caches` that are there and this user's, each once: others' are on other quotas.
 
     The home, and what it is in, is never a cache, whatever a variable says.
     """
     seen = set()
-    for cache in list_caches(tool, environ, configuration):
+    for cache in list_caches(tool, environ, configuration, whole):
         real = os.path.realpath(cache)
         is_cache = is_own(cache) and not is_around_home(cache, environ)
         if real not in seen and is_cache and os.path.isdir(real):  # noqa: PTH112 (pathlib raises)

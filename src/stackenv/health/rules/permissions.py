@@ -104,7 +104,11 @@ def find_open_caches(account: Account) -> Iterator[Finding]:
     above lets nobody else through, all is well.
     """
     environ, configuration = account.environ, account.configuration
-    caches = [c for tool in CACHE_VARIABLES for c in list_own_caches(tool, environ, configuration)]
+    caches = [
+        cache
+        for tool in CACHE_VARIABLES
+        for cache in list_own_caches(tool, environ, configuration, whole=True)
+    ]
     caches += filter(is_own, list_package_caches(environ, configuration))
     reachable = filter(is_reachable, dict.fromkeys(map(Path.resolve, caches)))
     writers = {path: ", ".join(list_writers(path, path.stat())) for path in reachable}

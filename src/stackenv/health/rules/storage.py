@@ -220,7 +220,7 @@ def list_written_folders(account: Account) -> Iterator[Path]:
         yield from (path for path, _ in list_chosen(what, environ, configuration))
     yield from list_package_caches(environ, configuration)
     for tool in CACHE_VARIABLES:
-        yield from list_own_caches(tool, environ, configuration)
+        yield from list_own_caches(tool, environ, configuration, whole=True)
 
 
 def is_writable(path: Path) -> bool:
