@@ -159,6 +159,18 @@ def test_a_cache_that_uv_has_left_is_pruned_and_the_rest_is_left_to_the_user(cac
 
 
 @pytest.mark.any_value("cached")
+def test_a_cache_that_a_uv_toml_names_is_pruned_beside_that_of_a_variable(cached: User) -> None:
+    configured = cached.home / "mine"
+    (cached.home.parent / NOW).rename(configured)
+    (cached.home / ".config/uv").mkdir(parents=True)
+    (cached.home / ".config/uv/uv.toml").write_text(f'cache-dir = "{configured}"\n')
+    clean(cached)
+    assert next(configured.glob("wheels-*/*"))
+    (item,) = show(cached)
+    assert item["places"] == [str(configured)] and item["does"] == []
+
+
+@pytest.mark.any_value("cached")
 def test_all_of_a_cache_is_not_offered_while_something_keeps_it(cached: User) -> None:
     now = {"UV_CACHE_DIR": f"{cached.home}/elsewhere"}
     left = cached.home / ".cache/uv"

@@ -192,7 +192,7 @@ def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
         if places:
             yield Reclaimable(UV_CACHE, what, places, 0, 0, actions, environ, (str(real),), kept, judge)
         if not kept and not cache.is_symlink():
-            yield from offer_all_of(real, context)
+            yield from offer_all_of(real, uv, context)
 
 
 def judge_uv_cache(cache: Path, names: Collection[str], context: Context) -> str:
@@ -213,13 +213,13 @@ def advise_on_unknown(uv: str, unknown: str) -> str:
     if not unknown:
         return ""
     return (
-        f"{uv} does not know {unknown}, and would delete it: if a newer uv has made it, load that one; "
-        f"if you have, take it elsewhere; {AGAIN}"
+        f"{uv} does not know {unknown}, and would delete it: if a newer uv has made it, load that one, "
+        f"if you have, take it elsewhere, {AGAIN}"
     )
 
 
-def offer_all_of(cache: Path, context: Context) -> Iterator[Reclaimable]:
-    """Yield the whole `cache`, with what to type, unless uv has it now or while the site's module is loaded.
+def offer_all_of(cache: Path, uv: str, context: Context) -> Iterator[Reclaimable]:
+    """Yield the whole `cache`, with what to type; not the one that `uv` has now, or by the site's module.
 
     What has sent uv elsewhere may be a variable of one job: it never goes by itself.
     """
@@ -228,7 +228,7 @@ def offer_all_of(cache: Path, context: Context) -> Iterator[Reclaimable]:
     lasting = {str(now), *list_cache_folders(configuration.caches, "uv", environ)}
     if str(cache) in map(os.path.realpath, lasting) or find_other_owner([str(cache)]):
         return
-    typed = shlex.join(("uv", "cache", "clean", "--cache-dir", str(cache)))
+    typed = shlex.join((uv, "cache", "clean", "--cache-dir", str(cache)))
     kept = (
         f"here uv has its cache in {now}; where it needs this one, too, it downloads again, and environments "
         f"break that were installed from it with link-mode symlink; for all of it: {typed}"
