@@ -13,7 +13,7 @@ VALUES = {
     "PYTHON": "/bin/echo",
     "CONDA": "conda",
     "INIT_MESSAGE": "not needed here",
-    "NO_FUNCTION": "put `module load M` in this script",
+    "INIT_REFUSAL": "put `module load M` in this script",
 }
 
 

@@ -215,8 +215,8 @@ def read_note(root: str) -> list[str]:
 def tell_unreadable(module: SiteModule) -> None:
     """Tell of what keeps users from what was written, or what it runs, as another's umask has left it."""
     if module.software.is_unreadable():
-        all_of_it = quote_word(module.root)
-        tell(f"warning: users cannot run what is in {module.root}; to let them: chmod -R a+rX {all_of_it}")
+        quoted_root = quote_word(module.root)
+        tell(f"warning: users cannot run what is in {module.root}; to let them: chmod -R a+rX {quoted_root}")
     beside = (path.parent for path in module.software.list_outside())
     places = (Path(module.root, LIBEXEC), *beside, module.modulefile.parent)
     folders = dict.fromkeys(parent for place in places for parent in (place, *place.parents))
