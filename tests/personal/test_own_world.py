@@ -318,7 +318,7 @@ def test_every_way_into_an_environment_puts_it_first(owner: User, command: str) 
     assert "comes before the environment; the environment is first now" in done.stderr
 
 
-NOTICE = "stackenv: {0} was loaded after `conda activate plain` and comes before the environment; "
+NOTICE = "stackenv: {0} was loaded after plain was activated, and comes before the environment; "
 
 
 @pytest.mark.some_shells
