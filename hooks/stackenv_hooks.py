@@ -38,7 +38,9 @@ def call(name, *args):
     """Return what the adapter's function `name` returns, if EasyBuild calls all of these hooks."""
     if adapter is None:
         raise EasyBuildError("the stackenv hooks cannot run under %s: %s", sys.executable, missing)
-    adapter.require_all_hooks(HOOKS)
+    # What a failure brings back it brings back in any case.
+    if name != "restore_modulefiles":
+        adapter.require_all_hooks(HOOKS)
     return getattr(adapter, name)(*args)
 
 

@@ -36,6 +36,17 @@ def test_what_is_no_name_is_refused_with_what_one_may_be_and_nothing_is_made(
     assert describe_tree(user.home) == before
 
 
+@pytest.mark.parametrize(
+    "command", [("create", "stackenv"), ("adopt", "env", "stackenv")], ids=lambda c: c[0]
+)
+def test_none_is_called_as_the_module_of_the_command(user: User, command: tuple[str, ...]) -> None:
+    (user.home / "env/conda-meta").mkdir(parents=True)
+    before = describe_tree(user.home)
+    refused = user.stackenv(*command)
+    assert refused.returncode == 2 and "the module that the command comes by" in refused.stderr
+    assert describe_tree(user.home) == before
+
+
 def test_a_path_with_spaces_quotes_and_other_letters_works_to_the_end(user: User) -> None:
     path = "odd 'place' é & ü/env (1);#"
     made = user.stackenv("create", "it", "--path", path, load=[user.stack.bundle_module])

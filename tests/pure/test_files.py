@@ -124,10 +124,10 @@ def test_the_group_of_a_project_gets_the_rights_that_it_is_to_have(
 
 
 def test_an_admin_who_installs_again_corrects_the_modes(tmp_path, umask) -> None:
-    path = tmp_path / "libexec/stackenv/file"
+    path = tmp_path / "pip.conf"
     for mask, mode in ((0o077, 0o600), (0o022, 0o644)):
         os.umask(mask)
-        install_files((InstalledFile(str(path), text="text\n"),), None)
+        install_files((InstalledFile(str(path), text=f"# {STACKENV_UUID}\n"),), None)
         assert oct(stat.S_IMODE(path.stat().st_mode)) == oct(mode)
 
 

@@ -19,6 +19,7 @@ from stackenv.lmod.module_table import (
     read_changes,
     read_loaded_modules,
 )
+from stackenv.lmod.versions import software_of
 
 ANSWER = 'import os\nos.environ["A"] = "1";\n'
 
@@ -29,6 +30,20 @@ def encode_table(text: str) -> dict[str, str]:
     pieces = [encoded[at : at + 512] for at in range(0, len(encoded), 512)]
     numbered = {f"_ModuleTable{number:03}_": piece for number, piece in enumerate(pieces, 1)}
     return {**numbered, "_ModuleTable_Sz_": str(len(pieces))}
+
+
+@pytest.mark.parametrize(
+    ("module", "software"),
+    [
+        ("SciPy-bundle/2023.07-gfbf-2023a", "SciPy-bundle"),
+        ("lang/SciPy-bundle/2023.07", "SciPy-bundle"),
+        ("Python/3.11.3/GCCcore-12.3.0", "Python"),
+        ("7zip/22.01", "7zip"),
+        ("Python", "Python"),
+    ],
+)
+def test_what_the_software_of_a_module_is_called(module: str, software: str) -> None:
+    assert software_of(module) == software
 
 
 @pytest.mark.parametrize(

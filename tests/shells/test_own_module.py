@@ -211,6 +211,18 @@ def test_a_place_that_the_user_cannot_write_is_passed_over(session, stack, works
     assert "TORCH_HOME" not in loaded and loaded["HF_HUB_CACHE"] == f"{workspace}/hf/hub"
 
 
+def test_a_module_of_the_users_that_is_called_like_it_is_no_endless_loop(session, stack, workspace) -> None:
+    own = stack.home / "modules/stackenv/2.0.lua"
+    own.parent.mkdir(parents=True)
+    own.write_text("-- empty\n")
+    result = session.snapshot("before").check(LOAD).snapshot("loaded").check(UNLOAD).snapshot("after").run()
+    assert result.statuses == [0, 0], result.stderr
+    assert f"one is called like this: {own.parent}" in result.stderr.replace("\n", " ")
+    loaded = result.snapshots["loaded"].environment
+    assert str(stack.home / "modules") not in loaded["MODULEPATH"].split(":") and "HF_HUB_CACHE" in loaded
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
 def test_a_module_that_is_made_after_the_load_is_found(session, stack, workspace) -> None:
     folder = f"{stack.home}/modules/mine"
     made = f'mkdir -p {folder}; echo \'setenv("MINE", "1")\' > {folder}/1.0.lua'

@@ -105,13 +105,8 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
 
 
 def is_foreign(path: Path) -> bool:
-    """Return whether `path` is there and stackenv did not write it.
-
-    Below libexec/stackenv everything is ours.
-    """
-    if "libexec/stackenv" in str(path) or not path.exists():
-        return False
-    return STACKENV_UUID not in read_file_text(path, errors="replace")
+    """Return whether `path`, not in stackenv's own folder, is there and stackenv did not write it."""
+    return path.exists() and STACKENV_UUID not in read_file_text(path, errors="replace")
 
 
 def find_conda_version(installation: CondaInstallation, timeout_s: int) -> Version:

@@ -17,7 +17,7 @@ from stackenv.environments.context import Context
 from stackenv.environments.names import IN_CHARGE
 from stackenv.environments.platform import probe_platform
 from stackenv.environments.python import probe_python
-from stackenv.environments.store import ModuleStore, StoredModule, read_former_record
+from stackenv.environments.store import COMMAND_MODULE, ModuleStore, StoredModule, read_former_record
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
@@ -395,7 +395,7 @@ def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Reco
 
 def is_own(module: LoadedModule) -> bool:
     """Tell whether the command itself comes by `module`, which is no part of anybody's stack."""
-    return software_of(module.full_name) == "stackenv"
+    return software_of(module.full_name) == COMMAND_MODULE
 
 
 def find_own_module(environ: Mapping[str, str]) -> str:

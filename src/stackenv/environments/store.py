@@ -47,6 +47,10 @@ def is_name(text: str) -> bool:
     return bool(re.fullmatch(NAME, text))
 
 
+# What its own module is called: easyconfigs/stackenv-*.eb, `stackenv site install`.
+COMMAND_MODULE = "stackenv"
+
+
 def can_be_named(text: str) -> bool:
     """Tell whether commands take `text` for the name, or the version, of a personal module."""
     return is_name(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua")
@@ -297,6 +301,12 @@ class ModuleStore:
         TakenError
             When there is a file, whoever wrote it.
         """
+        if name == COMMAND_MODULE:
+            raise UsageError(
+                f"{name} is the name of the module that the command comes by, which Lmod would not find any "
+                "more: nothing was changed",
+                "take another name",
+            )
         path = self.path_of(check_name(name), check_name(version, "version"))
         if not path.exists() and not path.is_symlink():
             return f"{name}/{version}"

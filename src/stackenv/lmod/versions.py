@@ -12,8 +12,13 @@ def name_of(full_name: str) -> str:
 
 
 def software_of(full_name: str) -> str:
-    """Return what the software is called: SciPy-bundle, of lang/SciPy-bundle/2023.07 too."""
-    return name_of(full_name).rpartition("/")[2]
+    """Return what the software is called: SciPy-bundle, of lang/SciPy-bundle/2023.07 too.
+
+    Of Python/3.11.3/GCCcore-12.3.0, a version in two parts, it is Python
+    (lmod.readthedocs.io, 130_spider_nvv).
+    """
+    parts = name_of(full_name).split("/")
+    return next((part for part in reversed(parts) if not part[:1].isdigit()), parts[-1])
 
 
 def order_module(full_name: str) -> tuple[str, str, tuple[Any, ...]]:

@@ -38,7 +38,7 @@ class Session:
     def __init__(self) -> None:
         self.configuration: SiteConfiguration | None = None
         self.kept: KeptModulefiles | None = None
-        self.hooks_checked = False
+        self.lost_hooks: list[str] | None = None
 
 
 session = Session()
@@ -100,7 +100,7 @@ def kept() -> KeptModulefiles:
 def require_all_hooks(names: Iterable[str]) -> None:
     """Raise EasyBuildError when EasyBuild calls others in the place of some of stackenv's hooks.
 
-    The first one that it does call notices it, so that no build has a part of them. EasyBuild keeps what it
+    Each that it does call refuses then, so that no build has a part of them. EasyBuild keeps what it
     has collected from the file by its path, and `load_hooks` returns just that.
 
     Parameters
@@ -108,17 +108,14 @@ def require_all_hooks(names: Iterable[str]) -> None:
     names
         The names of stackenv's hooks; what calls them has the attribute `calls_stackenv`.
     """
-    if session.hooks_checked:
-        return
-    # Once: the hook for failures, which comes next, has work of its own.
-    session.hooks_checked = True
     path = build_option("hooks")
-    collected = load_hooks(path)
-    lost = sorted(name for name in names if not hasattr(collected.get(name), "calls_stackenv"))
-    if lost:
+    if session.lost_hooks is None:
+        collected = load_hooks(path)
+        session.lost_hooks = sorted(n for n in names if not hasattr(collected.get(n), "calls_stackenv"))
+    if session.lost_hooks:
         raise StackenvError(
             f"{path} has hooks of its own in the place of stackenv's, which would not be called: "
-            f"{', '.join(lost)}",
+            f"{', '.join(session.lost_hooks)}",
             "make these the last lines of the file:\n"
             "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())",
         )

@@ -124,7 +124,7 @@ def require_own(modulefile: Path) -> None:
 
 def require_possible(module: SiteModule) -> None:
     """Raise StackenvError when something would be in the way, or cannot be written, before anything is."""
-    for file in module.software.list_files():
+    for file in module.software.list_files_outside():
         if not file.yields and is_foreign(Path(file.path)):
             raise StackenvError(
                 f"{file.path} is there and was not written by stackenv; nothing was changed",

@@ -78,6 +78,10 @@ class Software(ABC):
         """Return the files that the module needs in the installation."""
         return ()
 
+    def list_files_outside(self) -> list[InstalledFile]:
+        """Return those of `list_files` that are not in `LIBEXEC`."""
+        return [file for file in self.list_files() if not file.path.startswith(f"{self.root}/{LIBEXEC}/")]
+
     def list_outside(self) -> list[Path]:
         """Return where files of stackenv's are, or will be, in the installation but not in `LIBEXEC`."""
         return []
@@ -106,8 +110,9 @@ class Software(ABC):
 
     def install_outside(self) -> Iterator[str]:
         """Write the files that are not in `LIBEXEC`; yield warnings."""
-        files = [file for file in self.list_files() if f"/{LIBEXEC}/" not in file.path]
-        yield from map(describe_foreign, install_files(files, self.configuration.conda.templates))
+        yield from map(
+            describe_foreign, install_files(self.list_files_outside(), self.configuration.conda.templates)
+        )
 
     def settle(self, emptying: bool) -> Iterator[str]:
         """Do what follows the files, `emptying` the installer's package cache; yield what was done."""
@@ -156,7 +161,7 @@ class CondaSoftware(Software):
             (folder / name).unlink(missing_ok=True)
 
     def list_outside(self) -> list[Path]:
-        beside = [Path(file.path) for file in self.list_files() if f"/{LIBEXEC}/" not in file.path]
+        beside = [Path(file.path) for file in self.list_files_outside()]
         return [*(path for path in beside if not is_foreign(path)), Path(self.root, "conda-meta/frozen")]
 
     def list_removable(self) -> list[Path]:
