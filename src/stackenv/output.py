@@ -270,34 +270,47 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
         yield advance
 
 
-# Of a column on a terminal; below, a word takes more lines than anybody reads.
-LEAST_WIDTH = 8
+# Between the columns of a table on a terminal.
+GAP = 3
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print `rows` below `titles`, in columns; into a pipe without titles, tabs between, for awk.
 
-    On a terminal what does not fit goes on in the next line, for nothing can be copied that is cut off; a
-    column of nothing is left out, and NO_COLOR obeyed.
+    On a terminal the columns for which it is too narrow are lines of their own below each row: nothing is cut
+    or broken, for a path is to be copied. A column of nothing is left out, and NO_COLOR obeyed.
     """
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(map(escape_controls, row)))
         return
+    from rich.cells import cell_len, set_cell_size
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     columns = [
         column for column in zip(titles, *(map(escape_controls, row) for row in rows)) if any(column[1:])
     ]
     plain = bool(os.environ.get("NO_COLOR"))
-    style = "" if plain else "table.header"
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=style)
-    for number, (title, *cells) in enumerate(columns):
-        longest = max(map(len, (title, *cells)))
-        # The first is what the row is about, and is typed elsewhere.
-        least = longest if number == 0 else max(len(title), min(longest, LEAST_WIDTH))
-        table.add_column(title, overflow="fold", no_wrap=number == 0, min_width=least)
-    for row in zip(*(cells for _, *cells in columns)):
-        table.add_row(*row)
-    Console(no_color=plain, highlight=False).print(table, markup=False, crop=False)
+    console = Console(no_color=plain, highlight=False)
+    widths = [max(map(cell_len, column)) for column in columns]
+    beside = choose_beside(widths, console.width)
+    longest = max((len(title) for title, *_ in columns), default=0)
+    for number, cells in enumerate(zip(*columns)):
+        line = (" " * GAP).join(set_cell_size(cells[n], widths[n]) for n in beside).rstrip()
+        console.print(Text(line, style="" if number or plain else "bold"), soft_wrap=True)
+        for n in range(len(columns)):
+            if number and cells[n] and n not in beside:
+                below = f"{'':{GAP}}{columns[n][0]:{longest}}{'':{GAP}}{cells[n]}"
+                console.print(Text(below), soft_wrap=True)
+
+
+def choose_beside(widths: Sequence[int], room: int) -> list[int]:
+    """Return which columns, of these `widths`, fit into `room` together: the widest give way.
+
+    The first, which is what a row is about, does not.
+    """
+    beside = list(range(len(widths)))
+    while len(beside) > 1 and sum(widths[n] + GAP for n in beside) - GAP > room:
+        beside.remove(max(beside[1:], key=lambda n: widths[n]))
+    return beside

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import time
@@ -77,34 +78,40 @@ def test_on_a_terminal_there_are_columns_with_titles(lister: User, changes: dict
     shown = run_on_terminal(lister, "list", **changes)
     if changes:
         assert "\x1b[3" not in shown
-        assert shown.splitlines()[0].split() == TITLES
-    # A terminal of which nothing is known has 80 columns, on which names go on in the next line.
+        titles = shown.splitlines()[0].split()
+        assert titles[:2] == TITLES[:2] and (titles == TITLES) == ("TERM" not in changes)
+    # A terminal of which nothing is known has 80 columns, and below a row is what they have no room for.
     firsts = [line.split()[0] for line in shown.splitlines()[1:] if not line.startswith(" ")]
     assert firsts == ["good/1.0", "spoilt/1.0"]
     assert "\t" not in shown
 
 
-def join_cells(shown: str, titles: list[str]) -> list[str]:
-    """Return what stands below each of `titles`, with the lines into which it is folded joined."""
+def read_rows(shown: str) -> list[list[str]]:
+    """Return the cells of each row, in the order of TITLES, those on lines of their own below it, too."""
     first, *rest = shown.splitlines()
-    starts = [f" {first} ".index(f" {title} ") for title in titles]
-    ends = [*starts[1:], None]
-    return ["".join(line[a:b].strip() for line in rest) for a, b in zip(starts, ends)]
+    beside = re.findall(r"\S+(?: +|$)", first)
+    starts = [sum(map(len, beside[:n])) for n in range(len(beside))]
+    rows: list[dict[str, str]] = []
+    for line in rest:
+        if line.startswith(" "):
+            title, cell = re.split(r"  +", line.strip(), maxsplit=1)
+            assert title not in rows[-1]
+            rows[-1][title] = cell
+        else:
+            cells = (line[a:b].strip() for a, b in zip(starts, [*starts[1:], None]))
+            rows.append(dict(zip(map(str.strip, beside), cells)))
+    return [[row.get(title, "") for title in TITLES] for row in rows]
 
 
 @pytest.mark.parametrize("columns", ["40", "60", "80", "250"])
 def test_on_a_narrow_terminal_nothing_is_cut(lister: User, columns: str) -> None:
     shown = run_on_terminal(lister, "list", COLUMNS=columns, NO_COLOR="1")
-    assert "good/1.0 " in shown and "spoilt/1.0 " in shown
-    assert join_cells(shown, TITLES) == [
-        "good/1.0spoilt/1.0",
-        "venv-",
-        "-broken",
-        "3.11.2-",
-        f"{lister.stack.bundle_module}-",
-        "~/venvs/good-1.0~/venvs/spoilt-1.0",
-        "good one",
+    assert read_rows(shown) == [
+        ["good/1.0", "venv", "-", "3.11.2", lister.stack.bundle_module, "~/venvs/good-1.0", "good one"],
+        ["spoilt/1.0", "-", "broken", "-", "-", "~/venvs/spoilt-1.0", ""],
     ]
+    # What is longer than the terminal is one cell on a line of its own.
+    assert all(len(line) <= int(columns) or line.startswith(" ") for line in shown.splitlines())
 
 
 def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
@@ -112,9 +119,10 @@ def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
     made = user.stackenv("create", name, load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
     lines = run_on_terminal(user, "list", COLUMNS="40", NO_COLOR="1").splitlines()
-    assert lines[1].startswith(f"{name}/1.0 ")
-    # Nobody has written a description.
-    assert "DESCR" not in lines[0]
+    assert lines[1] == f"{name}/1.0"
+    # It is the path's line alone, so that it can be copied. Nobody has written a description.
+    assert lines[-1].split() == ["ENVIRONMENT", f"~/venvs/{name}-1.0"]
+    assert not any("DESCR" in line for line in lines)
 
 
 def test_the_shape_of_the_json_stays(lister: User) -> None:
