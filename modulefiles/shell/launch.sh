@@ -25,9 +25,24 @@ if [ -n "${LOADEDMODULES-}" ]; then
             case $stackenv_own in stackenv/* | */stackenv/*) echo "$stackenv_own" ;; esac
         done
     )
+    stackenv_set=${STACKENV_SET-}
     stackenv_code=$(stackenv_run_lmod --quiet purge) || stackenv_refuse "module purge failed" "$1"
     eval "$stackenv_code"
-    # The module stackenv comes back: what is downloaded here goes to the caches of the site, not to the home.
+    # What the module stackenv had set (lua/set_noted.lua) stays as it was, for the module that told it a folder
+    # may be gone. What the purge has left is the own value of the user.
+    while [ -n "$stackenv_set" ]; do
+        stackenv_entry=${stackenv_set%%:*}
+        stackenv_set=${stackenv_set#"$stackenv_entry"} stackenv_set=${stackenv_set#:}
+        case $stackenv_entry in
+        [A-Za-z_]*=*) ;;
+        *) continue ;;
+        esac
+        case ${stackenv_entry%%=*} in *[!A-Za-z0-9_]*) continue ;; esac
+        eval "[ -z \"\${${stackenv_entry%%=*}+set}\" ]" || continue
+        export "${stackenv_entry%%=*}=${stackenv_entry#*=}"
+        export STACKENV_SET="${STACKENV_SET:+$STACKENV_SET:}$stackenv_entry"
+    done
+    # It comes back: what is downloaded here goes to the caches of the site, not to the home.
     if [ -n "$stackenv_own" ]; then
         stackenv_code=$(stackenv_run_lmod --quiet try-load "$stackenv_own") && eval "$stackenv_code"
     fi
@@ -110,6 +125,6 @@ if [ "$stackenv_folder" != found ]; then
 fi
 # One of the same name may have been exported.
 unset stackenv_afresh stackenv_lmod stackenv_module stackenv_file stackenv_paths
-unset stackenv_folder stackenv_first stackenv_code stackenv_own
+unset stackenv_folder stackenv_first stackenv_code stackenv_own stackenv_set stackenv_entry
 unset -f stackenv_refuse stackenv_run_lmod
 exec "$@"

@@ -182,4 +182,65 @@ def test_a_job_works_where_the_module_is_not_there(login: Login) -> None:
     login.run("bash", "module load stackenv", f"stackenv job biopy -- command -v python > {script}")
     script.write_text(script.read_text().replace("stackenv/1.0", "stackenv/none"))
     done = login.run("bash", f"bash {script}")
-    assert (done.stdout, done.stderr) == (f"{login.home}/venvs/biopy-1.0/bin/python\n", "")
+    assert done.stdout == f"{login.home}/venvs/biopy-1.0/bin/python\n"
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("stackenv: ") and " no module stackenv/none on " in told
+
+
+WORKSPACE = """\
+setenv("WORKSPACE", "{folder}")
+"""
+BY_WORKSPACE = """\
+version: 1
+conda:
+  load_test: {shells: [bash]}
+caches:
+  pip:
+    - {parent: "${WORKSPACE}", folder: ".cache-${USER}/pip"}
+    - {parent: "${HOME}", folder: .cache/own/pip}
+  torch:
+    - {parent: "${WORKSPACE}", folder: ".cache-${USER}/torch"}
+"""
+
+
+@pytest.fixture(scope="module")
+def grouped(login: Login, site_module: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the module Workspace, and one with a module stackenv whose caches depend on it."""
+    folder = tmp_path_factory.mktemp("grouped")
+    for name in ("group o'1", "modules/Workspace", "own/stackenv", "jobs"):
+        (folder / name).mkdir(parents=True)
+    (folder / "modules/Workspace/1.lua").write_text(WORKSPACE.format(folder=folder / "group o'1"))
+    (folder / "site.yaml").write_text(BY_WORKSPACE)
+    prefix = site_module.parent / "prefix"
+    command = [str(prefix / "bin/stackenv"), "site", "render", "--name", "stackenv", "--version", "2.0"]
+    command += ["--root", str(prefix), "--config", str(folder / "site.yaml")]
+    made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (folder / "own/stackenv/2.0.lua").write_text(made)
+    return folder
+
+
+@pytest.mark.parametrize("own", ["", "/elsewhere"])
+@pytest.mark.parametrize("how", ["run", "job", "job elsewhere", "kernel"])
+def test_caches_by_the_variable_of_another_module_are_handed_on(
+    login: Login, grouped: Path, how: str, own: str
+) -> None:
+    show = "sh -c 'echo $PIP_CACHE_DIR; echo $TORCH_HOME'"
+    submit = f"bash {grouped}/jobs/script"
+    if how == "job elsewhere":
+        # A clean environment, as by sbatch --export=NONE, in which nobody has said where the module is.
+        kept = f"PIP_CACHE_DIR={own}" if own else ""
+        submit = f"env -i HOME=$HOME USER=$USER PATH=/usr/bin:/bin {kept} {submit}"
+    lines = {
+        "run": [f"stackenv run biopy -- {show}"],
+        "kernel": [f"{login.home}/venvs/biopy-1.0/stackenv/launch {LMOD} {show}"],
+    }.get(how, [f"stackenv job biopy -- {show} > {grouped}/jobs/script", submit])
+    done = login.run(
+        "bash",
+        f"module use {grouped}/modules {grouped}/own",
+        "module load Workspace stackenv/2.0",
+        *([f"export PIP_CACHE_DIR={own}"] if own else []),
+        *lines,
+    )
+    caches = grouped / "group o'1/.cache-anna"
+    assert done.stdout.splitlines() == [own or f"{caches}/pip", f"{caches}/torch"], done.stderr
+    assert done.stderr == ""

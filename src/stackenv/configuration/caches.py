@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from stackenv.configuration.path_template import Variable
 from stackenv.configuration.settings import CacheSettings
 
 CACHE_HOME = "XDG_CACHE_HOME"
+# Those that every login sets.
+ALWAYS_SET = ("HOME", "USER", "LOGNAME")
 
 
 class CacheVariables(NamedTuple):
@@ -70,3 +73,15 @@ def list_cache_folders(caches: CacheSettings, tool: str, environ: Mapping[str, s
         folder = place.folder.expand(environ)
         if folder and folder.startswith("/"):
             yield folder
+
+
+def list_variables(caches: CacheSettings) -> tuple[str, ...]:
+    """Return the variables that the configured folders name, and that not every login sets."""
+    names = (
+        part.name
+        for tool in CACHE_VARIABLES
+        for place in getattr(caches, tool)
+        for part in place.folder.parts
+        if isinstance(part, Variable) and part.name not in ALWAYS_SET
+    )
+    return tuple(dict.fromkeys(names))

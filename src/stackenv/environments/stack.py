@@ -398,9 +398,9 @@ def is_own(module: LoadedModule) -> bool:
     return software_of(module.full_name) == COMMAND_MODULE
 
 
-def find_own_module(environ: Mapping[str, str]) -> str:
-    """Return the full name of the module of stackenv that is loaded in `environ`; empty where none is."""
-    return next((m.full_name for m in read_loaded_modules(environ) if is_own(m)), "")
+def find_own_module(environ: Mapping[str, str]) -> LoadedModule | None:
+    """Return the module of stackenv that is loaded in `environ`; None where none is."""
+    return next((module for module in read_loaded_modules(environ) if is_own(module)), None)
 
 
 def list_loaded(lmod: Lmod) -> tuple[str, ...]:

@@ -62,6 +62,13 @@ class LoadedModule:
     asked_for: bool
     order: int
 
+    @property
+    def folder(self) -> str:
+        """The folder of MODULEPATH in which it was found; empty where the environment does not say."""
+        end = f"/{self.full_name}"
+        path = self.path[: -len(".lua")] if self.path.endswith(f"{end}.lua") else self.path
+        return path[: -len(end)] if path.endswith(end) else ""
+
 
 def read_loaded_modules(environ: Mapping[str, str]) -> tuple[LoadedModule, ...]:
     """Return the modules loaded in `environ`, in load order; start no process.

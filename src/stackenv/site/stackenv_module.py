@@ -6,9 +6,9 @@ import os
 import textwrap
 from pathlib import Path
 
-from stackenv.configuration.caches import CACHE_VARIABLES
-from stackenv.configuration.path_template import Variable, parse_path_template
-from stackenv.configuration.settings import CachePlace, CacheSettings, SiteConfiguration
+from stackenv.configuration.caches import CACHE_VARIABLES, list_variables
+from stackenv.configuration.path_template import parse_path_template
+from stackenv.configuration.settings import CacheSettings, SiteConfiguration
 from stackenv.configuration.site_file import CONFIGURATION_VARIABLE, SHIPPED_FILE
 from stackenv.errors import ConfigurationError, quote_word
 from stackenv.modulefile import (
@@ -49,8 +49,6 @@ Downloads are cached in the place that the site has chosen, unless you set these
 DEPENDS = """\
 That place depends on {variables}: load the module that sets it before this one.
 """
-# Those that every login sets.
-ALWAYS_SET = ("HOME", "USER", "LOGNAME")
 
 
 def describe_stackenv_module(module: str, folder: str, configuration: SiteConfiguration) -> ModuleSpec:
@@ -80,18 +78,10 @@ def describe_help(module: str, configuration: SiteConfiguration) -> str:
     if caches:
         names = ", ".join(name for cache in caches for name in cache.variables)
         page += "\n" + CACHES.format(variables=textwrap.fill(names, 100))
-    wanted = dict.fromkeys(
-        name for cache in caches for place in cache.places for name in list_variables(place)
-    )
+    wanted = list_variables(configuration.caches)
     if wanted:
         page += DEPENDS.format(variables=" and ".join(wanted))
     return page
-
-
-def list_variables(place: CachePlace) -> list[str]:
-    """Return the variables in the path of `place` that not every login sets."""
-    names = (part.name for part in place.folder.parts if isinstance(part, Variable))
-    return [name for name in names if name not in ALWAYS_SET]
 
 
 def describe_configuration(path: Path) -> tuple[Operation, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stackenv.configuration.settings import JobSettings
 from stackenv.environments.packed import ENTRANCE
+from stackenv.lmod.module_table import LoadedModule
 from stackenv.record import Record
 
 # Without these, a thread for each CPU of the node: OpenMP, the libraries below numpy, and numexpr, which
@@ -92,6 +93,8 @@ class JobSpec:
         Where its base modules were found.
     own_module
         The module of stackenv, which sends caches to their places; empty for none.
+    told
+        Variables that name those places, and that other modules have set, with their values.
     lmod_package
         The folder of Lmod, for where the job's own shell has no `module`.
     inherited
@@ -115,6 +118,7 @@ class JobSpec:
     module_folder: str
     modulepath: tuple[str, ...]
     own_module: str
+    told: tuple[tuple[str, str], ...]
     lmod_package: str
     inherited: tuple[str, ...]
     array: bool
@@ -128,7 +132,8 @@ def describe_job(
     record: Record,
     request: JobRequest,
     settings: JobSettings,
-    own_module: str,
+    own: LoadedModule | None,
+    told: Sequence[tuple[str, str]],
     lmod_package: str,
     command: Sequence[str],
 ) -> JobSpec:
@@ -144,7 +149,8 @@ def describe_job(
     if request.has_several_tasks:
         words = ("srun", *words)
     # Lmod 8.6 runs the second line of a folder's name as a command.
-    found = (f for f in record.modulepath.split(":") if f.startswith("/") and f.isprintable())
+    listed = dict.fromkeys([*record.modulepath.split(":"), own.folder if own else ""])
+    found = (f for f in listed if f.startswith("/") and f.isprintable())
     folders = (folder for folder in found if folder != record.module_folder)
     return JobSpec(
         directives=describe_directives(record.name, request, settings),
@@ -153,7 +159,8 @@ def describe_job(
         full_name=record.full_name,
         module_folder=record.module_folder,
         modulepath=tuple(folders),
-        own_module=own_module,
+        own_module=own.full_name if own else "",
+        told=tuple(told),
         lmod_package=lmod_package,
         inherited=list_inherited(request),
         array=bool(request.array),

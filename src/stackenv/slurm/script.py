@@ -7,9 +7,10 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
+from stackenv.configuration.caches import list_variables
 from stackenv.environments.context import Context
 from stackenv.environments.stack import find_own_module
-from stackenv.lmod.bindings import find_lmod_package
+from stackenv.lmod.bindings import Lmod, find_lmod_package
 from stackenv.modulefile.dialect import quote_sh
 from stackenv.slurm.job import JobRequest, JobSpec, describe_job
 
@@ -61,7 +62,9 @@ done
 # Without it, as on a node where it is not installed, the job works all the same.
 OWN = """\
 # What is downloaded goes to the caches of the site.
-module --quiet try-load {name}
+{told}module --quiet try-load {name}
+[[ ":${{LOADEDMODULES-}}:" == *:{name}:* ]] ||
+    echo "stackenv: no module "{name}" on $HOSTNAME: caches may be in the home; type stackenv job again" >&2
 """
 # srun reads SLURM_EXPORT_ENV, which sbatch --export=NONE leaves in the job: its tasks would have
 # nothing of what is loaded here. Since Slurm 22.05 it does not read SLURM_CPUS_PER_TASK.
@@ -84,7 +87,21 @@ def write_script(context: Context, name: str, request: JobRequest, command: tupl
     )
     package = find_lmod_package(context.environ)
     own = find_own_module(context.environ)
-    return render_job(describe_job(record, request, context.configuration.jobs, own, package, command))
+    told = list_told(context) if own else ()
+    return render_job(describe_job(record, request, context.configuration.jobs, own, told, package, command))
+
+
+def list_told(context: Context) -> tuple[tuple[str, str], ...]:
+    """Return the variables by which a loaded module tells where caches are, with their values.
+
+    Those of a login, such as TMPDIR, are not among them: a job has its own.
+    """
+    named = {name: context.environ.get(name, "") for name in list_variables(context.configuration.caches)}
+    usable = {name: value for name, value in named.items() if value and value.isprintable()}
+    if not usable:
+        return ()
+    left = Lmod.find(context.environ).purged().environ
+    return tuple((name, value) for name, value in usable.items() if name not in left)
 
 
 def render_job(spec: JobSpec) -> str:
@@ -123,9 +140,18 @@ def render_load(spec: JobSpec) -> str:
         package=quote_sh(spec.lmod_package),
         leave=LEAVE.format(names=" \\\n    ".join(textwrap.wrap(" ".join(spec.active_variables), 100))),
         base_folders=BASE_FOLDERS.format(folders=folders) if folders else "",
-        own=OWN.format(name=quote_sh(spec.own_module)) if spec.own_module else "",
+        own=render_own(spec) if spec.own_module else "",
         folder=quote_sh(spec.module_folder),
     )
+
+
+def render_own(spec: JobSpec) -> str:
+    """Return the lines that load the module of stackenv, and say where there is none.
+
+    A value that is set where the job is submitted, by no module, wins.
+    """
+    told = (f"[[ -v {name} ]] || export {name}={quote_sh(value)}\n" for name, value in spec.told)
+    return OWN.format(name=quote_sh(spec.own_module), told="".join(told))
 
 
 def render_threads(spec: JobSpec) -> str:
