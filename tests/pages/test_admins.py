@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from built import CHECKOUT, LMOD, WORK, BuiltModules
 from copied_installations import copy_bare_installation
+from own_prefix import install_prefix
 from pages import BLOCK, DOCS, Command, list_pages, read_commands, type_in
 from stacked import open_stack
 from users import User, make_user
@@ -85,6 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
     for place in ("etc", "tmp"):
         (folder / place).mkdir(exist_ok=True)
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), folder / "apps/miniforge3")
+    install_prefix(folder / "apps/stackenv/0.1.0")
     site = Site(folder, user)
     assert "\n\n".join(site.type(read_commands("admins/install.md"))) == ""
     yield site

@@ -6,6 +6,7 @@ What the module does then is in test_cycle.py and test_storage.py, with the mark
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -19,7 +20,12 @@ import pytest
 from built import LMOD, WORK, BuiltModules
 from copied_installations import COMMAND, copy_bare_installation, copy_installation
 
+from stackenv.conda.install import FROZEN_MESSAGE
+from stackenv.modulefile.text import OURS_BEGINS
+
 VERSION = "24.7.1-2"
+# Root without the right to write where no mode lets it, as whoever owns an installation.
+AS_BUILD_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 INIT = Path(LMOD).parents[1] / "init/bash"
 FAILING = """\
 {% extends "stackenv/conda.lua.j2" %}
@@ -123,16 +129,93 @@ def test_a_modulefile_that_is_a_slip_of_the_pen_takes_nothing_out(place: Place) 
     assert place.tree() == before
 
 
-def test_what_the_hooks_have_completed_is_theirs(built_modules: BuiltModules, tmp_path: Path) -> None:
+@pytest.fixture
+def hooked(built_modules: BuiltModules, tmp_path: Path) -> Place:
+    """Return a Miniforge3 with what the hooks have written into it, and without a modulefile."""
     root = tmp_path / "miniforge3"
     copy_installation(Path(built_modules.software, built_modules.miniforge), root)
     (tmp_path / "modules").mkdir()
-    place = Place(root, tmp_path / "modules/Miniforge3" / f"{VERSION}.lua")
-    before = place.tree()
-    done = place.run("install")
+    return Place(root, tmp_path / "modules/Miniforge3" / f"{VERSION}.lua")
+
+
+@pytest.fixture
+def text(built_modules: BuiltModules, hooked: Place) -> str:
+    """Return the text of its modulefile, as EasyBuild has written it with the hooks."""
+    source = Path(built_modules.modulepath, f"{built_modules.miniforge}.lua").read_text()
+    return source.replace(str(Path(built_modules.software, built_modules.miniforge)), str(hooked.root))
+
+
+def test_what_the_hooks_have_completed_is_theirs(hooked: Place) -> None:
+    before = hooked.tree()
+    done = hooked.run("install")
     assert done.returncode == 9 and "has been completed by EasyBuild's hooks" in done.stderr
-    assert place.run("uninstall").returncode == 1
-    assert place.tree() == before
+    done = hooked.run("uninstall")
+    assert done.returncode == 1 and f"{hooked.modulefile} not found; nothing was changed" in done.stderr
+    assert hooked.tree() == before
+
+
+@pytest.mark.parametrize("name", [f"{VERSION}.lua", f".{VERSION}.lua"], ids=["itself", "a hidden one"])
+def test_what_the_hooks_have_written_stays_while_a_modulefile_needs_it(
+    hooked: Place, text: str, name: str
+) -> None:
+    hooked.modulefile.parent.mkdir()
+    hooked.modulefile.write_text(text.split(OURS_BEGINS)[0])
+    needing = hooked.modulefile.with_name(name)
+    needing.write_text(text)
+    before = hooked.tree()
+    done = hooked.run("uninstall")
+    assert done.returncode == 1
+    assert f"{needing} still needs what stackenv's hooks have written; nothing was changed" in done.stderr
+    assert "eb --module-only --force" in done.stderr
+    assert hooked.tree() == before
+
+
+def test_the_modulefile_of_another_installation_says_nothing_of_this_one(hooked: Place, text: str) -> None:
+    hooked.modulefile.parent.mkdir()
+    hooked.modulefile.write_text(text.split(OURS_BEGINS)[0].replace(str(hooked.root), f"{hooked.root}-2"))
+    before = hooked.tree()
+    done = hooked.run("uninstall")
+    assert done.returncode == 1
+    assert f"{hooked.modulefile} does not lead to {hooked.root}; nothing was changed" in done.stderr
+    assert hooked.tree() == before
+
+
+def test_a_build_user_takes_out_of_a_read_only_installation_what_the_hooks_have_written(
+    hooked: Place, text: str
+) -> None:
+    hooked.modulefile.parent.mkdir()
+    hooked.modulefile.write_text(text.split(OURS_BEGINS)[0])
+    (hooked.root / "condarc.d/own.yml").write_text("channel_priority: strict\n")
+    mark = hooked.root / "conda-meta/frozen"
+    mark.write_text(json.dumps({"message": FROZEN_MESSAGE}))
+    folders = [
+        path for path in (hooked.root, *hooked.root.rglob("*")) if path.is_dir() and not path.is_symlink()
+    ]
+    for folder in folders:
+        folder.chmod(0o555)
+    before = hooked.tree()
+    try:
+        done = subprocess.run(
+            [*AS_BUILD_USER, *hooked.command("uninstall")],
+            env={**os.environ, "LMOD_CMD": LMOD},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        after = hooked.tree()
+    finally:
+        for folder in folders:
+            if folder.exists():
+                folder.chmod(0o755)
+    gone = {str(Path(path).relative_to(hooked.root)) for path in before.keys() - after.keys()}
+    outside = {path for path in gone if not path.startswith("libexec/stackenv/")}
+    assert outside - {"pip.conf"} == {
+        *("libexec", "libexec/stackenv", "condarc.d/stackenv.yml", "conda-meta/frozen")
+    }
+    # The rest is as it was, with its modes.
+    assert after == {path: entry for path, entry in before.items() if path in after}
+    assert str(hooked.modulefile) in after
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o002])

@@ -200,6 +200,8 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
 
     The installation stays. While another modulefile leads to it, only this one is removed. Sessions and jobs
     that have the module loaded can then neither use it nor unload it: hide it first, and wait for them.
+    What the EasyBuild hooks have written is taken out too, but for the modulefile, once EasyBuild has written
+    that without them.
 
     \b
     Example:

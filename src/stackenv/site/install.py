@@ -1,13 +1,15 @@
 """The module of a conda, or of stackenv, that EasyBuild has not installed: by hand, by Spack, by Ansible.
 
-Does what the hooks do, but for emptying the package cache, and takes out again what it has written. A note in
-its folder says which modulefiles it has written for the installation: without it the folder is of the hooks.
+Does what the hooks do, but for emptying the package cache, and takes out again what it, or the hooks, have
+written. A note in its folder says which modulefiles it has written for the installation: without it the
+folder is of the hooks.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -232,7 +234,8 @@ class Uninstallation:
     Parameters
     ----------
     places
-        In the installation; none while it has another module.
+        What is removed, in this order: the modulefile first, so that nobody loads it any more; one that
+        EasyBuild has written stays. Of the installation nothing while it has another module.
     others
         The modulefiles of these.
     """
@@ -240,7 +243,7 @@ class Uninstallation:
     root: Path
     modulefile: Path
     places: tuple[Path, ...]
-    others: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -250,11 +253,10 @@ class Uninstallation:
             if self.others
             else []
         )
-        removed = (f"remove {path}" for path in (self.modulefile, *self.places))
-        return (*removed, *left)
+        return (*(f"remove {path}" for path in self.places), *left)
 
     def carry_out(self) -> None:
-        """Remove the modulefile first, so that nobody loads it any more, and then the rest.
+        """Remove what is to go, and folders that are empty then.
 
         Raises
         ------
@@ -262,14 +264,13 @@ class Uninstallation:
             When another one is at work on this installation.
         """
         with locked(self.root), opened_for_writing(self.root):
-            self.modulefile.unlink(missing_ok=True)
-            if self.others:
-                write_file(self.root / NOTE, json.dumps(list(self.others)) + "\n")
             for place in self.places:
                 if place.is_dir():
                     shutil.rmtree(place)
                 else:
                     place.unlink(missing_ok=True)
+            if self.others:
+                write_file(self.root / NOTE, json.dumps(list(self.others)) + "\n")
             emptied = [self.modulefile.parent]
             emptied += [] if self.others else [self.root / "libexec", self.root / "condarc.d"]
             for folder in emptied:
@@ -280,14 +281,24 @@ class Uninstallation:
 def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Uninstallation:
     """Return what is taken away from the installation at `root`, and its modulefile.
 
+    What the hooks have written is taken away once EasyBuild has written the modulefile without them.
+
     Raises
     ------
     TakenError
         When the modulefile is not one that `stackenv site install` has written.
     StackenvError
-        When it has not written that for this installation, or cannot change it.
+        When it has not written that for this installation, or cannot change it; when a modulefile still
+        needs what the hooks have written.
     """
     root, modulefile = check_root(root), modulefile.absolute()
+    name = modulefile.parent.name
+    configuration = load_configuration(find_configuration_file(os.environ, file))
+    software = describe_software(name, f"{name}/{modulefile.stem}", root, configuration)
+    if Path(root, LIBEXEC).is_dir() and not Path(root, NOTE).is_file():
+        require_without_hooks(root, modulefile)
+        require_changeable([Path(root)])
+        return Uninstallation(Path(root), modulefile, (Path(root, LIBEXEC), *software.list_removable()))
     require_own(modulefile)
     noted = read_note(root)
     if str(modulefile) not in noted:
@@ -296,9 +307,30 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
             f"`stackenv site install` has not written {modulefile} for {root}; nothing was changed", hint
         )
     require_changeable([Path(root), modulefile.parent])
-    name = modulefile.parent.name
-    configuration = load_configuration(find_configuration_file(os.environ, file))
-    software = describe_software(name, f"{name}/{modulefile.stem}", root, configuration)
     others = tuple(path for path in noted if path != str(modulefile))
     places = () if others else (Path(root, LIBEXEC), *software.list_removable())
-    return Uninstallation(Path(root), modulefile, places, others)
+    return Uninstallation(Path(root), modulefile, (modulefile, *places), others)
+
+
+def require_without_hooks(root: str, modulefile: Path) -> None:
+    """Raise StackenvError unless `modulefile`, of EasyBuild, leads to `root` without stackenv's part.
+
+    Nor may one beside it, such as that of a hidden module, have the part and lead there.
+    """
+    leads = re.compile(rf"(?<![\w/.+-]){re.escape(root)}(?![\w/.+-])")
+    beside = sorted(modulefile.parent.iterdir()) if modulefile.parent.is_dir() else []
+    texts = {path: read_file_text(path, errors="replace") for path in beside if path.is_file()}
+    leading = {path: text for path, text in texts.items() if leads.search(text)}
+    if modulefile not in leading:
+        why = f"does not lead to {root}" if modulefile in texts else "not found"
+        raise StackenvError(
+            f"{modulefile} {why}; nothing was changed",
+            f"--modulefile is the one that EasyBuild has written for {quote_word(root)}",
+        )
+    for path, text in leading.items():
+        if STACKENV_UUID in text:
+            raise StackenvError(
+                f"{path} still needs what stackenv's hooks have written; nothing was changed",
+                "take the hooks out of EasyBuild's configuration (eb --show-config shows them), then: "
+                "eb --module-only --force EASYCONFIG",
+            )
