@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from answering import answer
-from runner import CHECKOUT, FAILING_HOOKS
+from runner import CHECKOUT, FAILING_HOOKS, HOOKS
 from test_hook import OTHER
 
 MODULE = "Anaconda3/2024.02-1"
@@ -90,6 +90,15 @@ def test_both_hooks_of_a_name_are_called(built, module, own, tmp_path, way) -> N
         *("start", "parse Anaconda3", "pre_ready", "pre_module, installation completed: True"),
         *("module_write, text completed: False", "end"),
     ]
+
+
+@pytest.mark.each_value("easybuild")
+def test_that_the_option_replaces_a_site_s_hooks_is_said(easybuild, own) -> None:
+    replaced = easybuild.build("--dry-run", EASYBUILD_HOOKS=str(own))
+    words = f"the hooks in {own} (EASYBUILD_HOOKS) are not called, because --hooks replaces them"
+    assert words in replaced.stdout + replaced.stderr
+    same = easybuild.build("--dry-run", EASYBUILD_HOOKS=str(HOOKS))
+    assert "are not called" not in same.stdout + same.stderr
 
 
 @pytest.mark.each_value("easybuild")

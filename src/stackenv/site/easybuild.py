@@ -27,6 +27,7 @@ from stackenv.configuration.site_file import find_configuration_file
 from stackenv.errors import StackenvError
 from stackenv.modulefile.text import OURS_BEGINS
 from stackenv.site.kept_modulefiles import KeptModulefiles
+from stackenv.site.render import HOOKS
 from stackenv.site.software import STACKENV, Software, describe_software, find_software
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -124,7 +125,23 @@ def require_all_hooks(names: Iterable[str]) -> None:
 @as_easybuild_error
 def load_site_configuration() -> None:
     """Load the configuration (start_hook), so that a wrong one stops EasyBuild before it builds anything."""
+    warn_of_replaced_hooks()
     configuration()
+
+
+def warn_of_replaced_hooks() -> None:
+    """Warn when `--hooks`, with stackenv's own file, replaces the site's file that EASYBUILD_HOOKS names.
+
+    One that a config.cfg names is not seen: EasyBuild keeps the value that has won, and no other.
+    """
+    configured, used = os.environ.get("EASYBUILD_HOOKS"), str(build_option("hooks"))
+    if configured and Path(used).resolve() == HOOKS.resolve() != Path(configured).resolve():
+        print_warning(
+            "stackenv: the hooks in %s (EASYBUILD_HOOKS) are not called, because --hooks replaces them; to "
+            "have both, leave --hooks out, and make these the last lines of that file:\n"
+            "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())",
+            configured,
+        )
 
 
 @as_easybuild_error
