@@ -185,6 +185,8 @@ def test_a_build_user_takes_out_of_a_read_only_installation_what_the_hooks_have_
 ) -> None:
     hooked.modulefile.parent.mkdir()
     hooked.modulefile.write_text(text.split(OURS_BEGINS)[0])
+    # EasyBuild's copy of what it has replaced.
+    hooked.modulefile.with_name(f"{VERSION}.bak_20261130035806_1").write_text(text)
     (hooked.root / "condarc.d/own.yml").write_text("channel_priority: strict\n")
     mark = hooked.root / "conda-meta/frozen"
     mark.write_text(json.dumps({"message": FROZEN_MESSAGE}))

@@ -315,11 +315,12 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
 def require_without_hooks(root: str, modulefile: Path) -> None:
     """Raise StackenvError unless `modulefile`, of EasyBuild, leads to `root` without stackenv's part.
 
-    Nor may one beside it, such as that of a hidden module, have the part and lead there.
+    Nor may one beside it, such as that of a hidden module, have the part and lead there. EasyBuild's copies
+    of what it replaces, VERSION.bak_TIME, may: to Lmod they are no modules.
     """
     leads = re.compile(rf"(?<![\w/.+-]){re.escape(root)}(?![\w/.+-])")
-    beside = sorted(modulefile.parent.iterdir()) if modulefile.parent.is_dir() else []
-    texts = {path: read_file_text(path, errors="replace") for path in beside if path.is_file()}
+    candidates = [modulefile, *sorted(modulefile.parent.glob("*.lua"))]
+    texts = {path: read_file_text(path, errors="replace") for path in candidates if path.is_file()}
     leading = {path: text for path, text in texts.items() if leads.search(text)}
     if modulefile not in leading:
         why = f"does not lead to {root}" if modulefile in texts else "not found"
