@@ -105,3 +105,17 @@ def test_a_site_configuration_of_a_page_is_right(text: str, tmp_path: Path) -> N
     file = tmp_path / "site.yaml"
     file.write_text(text)
     assert load_configuration(file)
+
+
+def test_the_page_on_uninstalling_breaks_nothing_while_a_file_names_the_hooks(site: Site) -> None:
+    """`unset EASYBUILD_HOOKS` is not enough where config.cfg has them: the page's own commands say so."""
+    config = site.folder / "config.cfg"
+    config.write_text(f"[config]\nhooks = {CHECKOUT}/hooks/stackenv_hooks.py\n")
+    commands = read_commands("admins/uninstall.md")
+    (last,) = (n for n, command in enumerate(commands) if "stackenv site uninstall" in command.typed)
+    named = Command(f"export EASYBUILD_CONFIGFILES={config}", None)
+    shown, refused = site.type([named, *commands[: last + 1]])
+    assert "stackenv_hooks.py" in shown
+    assert "still needs what stackenv's hooks have written; nothing was changed" in refused
+    (kept,) = (site.folder / "apps/software/Anaconda3").glob("*/libexec/stackenv/activation.py")
+    assert kept.is_file()
