@@ -26,13 +26,26 @@ stackenv_find() {
         \~/*) stackenv_found=${HOME-}/${1#??} ;;
         */*) stackenv_found=$1 ;;
         *)
-            # It may be where a condarc leads; to ask conda takes 0.1 s.
-            stackenv_find_named "$1" || stackenv_found=$(__PYTHON__ -I -c 'import sys
-from conda.base.context import locate_prefix_by_name, reset_context
-reset_context()
-print(locate_prefix_by_name(sys.argv[1]))' "$1" 2>/dev/null)
+            # It may be where a condarc leads.
+            stackenv_find_named "$1" || stackenv_ask_conda "$1" there
             ;;
     esac
+}
+
+# Sets stackenv_found to the environment of a name that conda finds, or with the word `new` would make; where it
+# cannot be asked, stackenv_failed to what it says. It takes 0.1 s.
+stackenv_ask_conda() {
+    stackenv_found=$(__PYTHON__ -I -c 'import sys
+try:
+    from conda.base.context import context, locate_prefix_by_name, reset_context
+    reset_context(argparse_args={"name": sys.argv[1]})
+    print(context.target_prefix if sys.argv[2] == "new" else locate_prefix_by_name(sys.argv[1]))
+except Exception as error:
+    if type(error).__name__ != "EnvironmentNameNotFound":
+        print(error)
+        sys.exit(1)' "$1" "$2" 2>/dev/null) && return
+    stackenv_failed=${stackenv_found:-conda cannot be run}
+    stackenv_found=''
 }
 
 # Whether that is packed.
@@ -41,27 +54,50 @@ stackenv_is_packed() {
     [ -e "${stackenv_found:-/nowhere}/stackenv/packed" ]
 }
 
-# The command, and the environments that it names.
-stackenv_verb='' stackenv_name='' stackenv_prefix='' stackenv_clone='' stackenv_new='' stackenv_deletes='' stackenv_before=''
-stackenv_file='' stackenv_root=''
+# The command, and the environments that it names; the number of the word that says the name.
+stackenv_verb='' stackenv_name='' stackenv_prefix='' stackenv_clone='' stackenv_new='' stackenv_deletes='' stackenv_option=''
+stackenv_file='' stackenv_root='' stackenv_failed='' stackenv_number=0 stackenv_named_at=0
 for stackenv_word; do
-    case $stackenv_before in
-        -n | -[dkqvy]*n) stackenv_word=--name=$stackenv_word ;;
-        -p | -[dkqvy]*p) stackenv_word=--prefix=$stackenv_word ;;
-        --name | --prefix | --clone | --cwd) stackenv_word=$stackenv_before=$stackenv_word ;;
-        # Of mamba.
-        -r | --root-prefix | -s | --shell) stackenv_word=$stackenv_before=$stackenv_word ;;
-        -f | --file) stackenv_file=$stackenv_word ;;
+    : $((stackenv_number += 1))
+    # The word behind an option that takes a value is that, and no command.
+    case $stackenv_word in -*) stackenv_option='' ;; esac
+    case $stackenv_option in
+        -n) stackenv_word=--name=$stackenv_word ;;
+        -p) stackenv_word=--prefix=$stackenv_word ;;
+        -r) stackenv_word=--root-prefix=$stackenv_word ;;
+        -f) stackenv_word=--file=$stackenv_word ;;
+        -?*) stackenv_word=$stackenv_option=$stackenv_word ;;
     esac
-    stackenv_before=$stackenv_word
+    stackenv_option=''
+    # Flags that have one letter may stand before an option, as in -yn.
+    while :; do
+        case $stackenv_word in
+            -[dkqvy][!=]*) stackenv_word=-${stackenv_word#-?} ;;
+            *) break ;;
+        esac
+    done
+    # With a value in conda and mamba alike; of mamba, before its command too; of its `run`, where others have flags of
+    # these letters (mamba-org/mamba, micromamba/src/common_options.cpp and run.cpp).
+    case $stackenv_verb:$stackenv_word in
+        *:-n | *:--name | *:-p | *:--prefix | *:--clone | *:--cwd | *:-f | *:--file | \
+            *:-r | *:--root-prefix | *:--relocate-prefix | *:--log-level | *:--rc-file | \
+            shell*:-s | shell*:--shell | run:-e | run:--env | run:-a | run:--attach | run:--label)
+            stackenv_option=$stackenv_word
+            ;;
+    esac
+    case $stackenv_word in
+        -n | --name | -n?* | --name=*) [ "$stackenv_named_at" -gt 0 ] || stackenv_named_at=$stackenv_number ;;
+    esac
     case $stackenv_word in
         -n=* | --name=*) stackenv_name=${stackenv_word#*=} ;;
         -p=* | --prefix=*) stackenv_prefix=${stackenv_word#*=} ;;
         --clone=*) stackenv_clone=${stackenv_word#*=} ;;
         -n?*) stackenv_name=${stackenv_word#-n} ;;
         -p?*) stackenv_prefix=${stackenv_word#-p} ;;
-        --file=*) stackenv_file=${stackenv_word#*=} ;;
+        -f=* | --file=*) stackenv_file=${stackenv_word#*=} ;;
+        -f?*) stackenv_file=${stackenv_word#-f} ;;
         -r=* | --root-prefix=*) stackenv_root=${stackenv_word#*=} ;;
+        -r?*) stackenv_root=${stackenv_word#-r} ;;
         --all) stackenv_deletes=remove ;;
         -h | --help) stackenv_verb=help ;;
         # It takes back what `conda init` has written.
@@ -79,7 +115,7 @@ for stackenv_word; do
 done
 case $stackenv_prefix in
     '' | */*) ;;
-    *) stackenv_prefix=./$stackenv_prefix ;;
+    *) stackenv_prefix=__PLAIN_PREFIX__/$stackenv_prefix ;;
 esac
 stackenv_target=${stackenv_prefix:-$stackenv_name}
 # An environment that only a file or nothing names is found by conda alone, which stops at conda-meta/pinned

@@ -244,7 +244,8 @@ def install(root: Path, modulefile: Path) -> None:
 PLACED = {
     "create -n new x": "create -p TOP/first/new x",
     "create x --name=new": "create x --prefix=TOP/first/new",
-    "create -nnew": "create --prefix=TOP/first/new",
+    "create -nnew": "create -pTOP/first/new",
+    "create -yqnmain": "create -yqpTOP/first/main",
     "create -yn new": "create -yp TOP/first/new",
     "-y create --name new": "-y create --prefix TOP/first/new",
     "create -n other": "create -p TOP/second/other",
@@ -262,6 +263,20 @@ PLACED = {
     "run -n other cmd -n 5": "run -p TOP/second/other cmd -n 5",
     "run -p p cmd -n other": "run -p p cmd -n other",
     "search -n other": "search -n other",
+    "--rc-file TOP/rc install -n old x": "--rc-file TOP/rc install -p TOP/first/old x",
+    "-n old install x": "-p TOP/first/old install x",
+    "run -e A=1 -n other cmd": "run -e A=1 -p TOP/second/other cmd",
+    "run -a stdout --label x --cwd / -n other cmd": "run -a stdout --label x --cwd / -p TOP/second/other cmd",
+    "shell -s bash -n other": "shell -s bash -p TOP/second/other",
+    "info -n other": "info -p TOP/second/other",
+    "config list -n other": "config list -p TOP/second/other",
+    "repoquery depends -n other x": "repoquery depends -p TOP/second/other x",
+    "export -n other": "export -p TOP/second/other",
+    "list -f -n other": "list -f -p TOP/second/other",
+    "install -n ../evil x": "install -n ../evil x",
+    "create -n ..": "create -n ..",
+    "create -f windows.yml": "create -f windows.yml --prefix TOP/first/three",
+    "create -f indented.yml": "create -f indented.yml",
     "env list": "env list",
     "": "",
 }
@@ -273,11 +288,13 @@ def test_a_name_is_sent_where_conda_has_it_or_would_make_it(recording, tmp_path:
         make_environment(tmp_path / name)
     for name, line in {"new.yml": "called", "odd.yaml": "a: b", "quoted.yaml": "'old'  # mine"}.items():
         (tmp_path / name).write_text(f"channels: []\nname: {line}\ndependencies: []\n")
+    (tmp_path / "windows.yml").write_bytes(b"channels: []\r\nname:  three\r\n")
+    (tmp_path / "indented.yml").write_text("variables:\n  name: bob\ndependencies: []\n")
     folders = f"{tmp_path}/first:{tmp_path}/second"
     got = {}
     for words in PLACED:
         lines = recording(words.replace("TOP", str(tmp_path)).split(), CONDA_ENVS_PATH=folders)
-        got[words] = " ".join(lines[: lines.index("root=TOP/miniforge3")])
+        got[words] = " ".join(lines[: lines.index("root=TOP/miniforge3")]).replace(str(tmp_path), "TOP")
         assert lines[-2] == "program=TOP/miniforge3/bin/mamba"
         assert (":TOP/miniforge3/bin:" in f":{lines[-1].partition('=')[2]}:") != (
             words.split()[:1] == ["run"]
@@ -286,6 +303,43 @@ def test_a_name_is_sent_where_conda_has_it_or_would_make_it(recording, tmp_path:
     # With nothing of the kind in a variable, where a condarc says.
     (tmp_path / ".condarc").write_text(f"envs_dirs: [{tmp_path}/mine]\n")
     assert recording(["create", "-n", "new"])[:3] == ["create", "-p", "TOP/mine/new"]
+
+
+def run_program(tmp_path: Path, words: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the module's program `mamba`, whatever becomes of it."""
+    return subprocess.run(
+        [tmp_path / "miniforge3/libexec/stackenv/condabin/mamba", *words],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environ},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", ["create -n new", "install -n elsewhere x", "remove -n elsewhere --all"])
+def test_where_conda_cannot_be_asked_mamba_is_not_run(recording, tmp_path: Path, words: str) -> None:
+    assert recording(["create", "-n", "new"])[0] == "create"
+    (tmp_path / ".condarc").write_text("envs_dirs: [unclosed\n")
+    done = run_program(tmp_path, words.split())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ".condarc" in done.stderr and "mamba was not run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_before_the_command_hides_it_from_what_is_refused(recording, tmp_path: Path) -> None:
+    assert recording(["--log-level", "info", "list"])[:3] == ["--log-level", "info", "list"]
+    root = tmp_path / "miniforge3"
+    (root / "conda-meta/frozen").write_text("{}")
+    for options in (
+        ["--log-level", "info"],
+        ["--rc-file", f"{tmp_path}/rc"],
+        ["-v", "--relocate-prefix", "/x"],
+    ):
+        init = run_program(tmp_path, [*options, "shell", "init"])
+        assert init.returncode == 1 and "`mamba shell init` is not needed" in init.stderr
+        frozen = run_program(tmp_path, [*options, "install", "-n", "base", "x"])
+        assert frozen.returncode == 1 and "is marked as frozen" in frozen.stderr
 
 
 @pytest.mark.parametrize(
@@ -324,6 +378,9 @@ def test_a_mamba_of_another_major(built_modules: BuiltModules, tmp_path: Path, m
     result = session.check("module load Miniforge3", "mamba list", "mamba activate base").run()
     if major == 1:
         assert (result.statuses, result.stdout) == ([0, 0, 0], "1 ['list']\n"), result.stderr
+        # What base is updated to since is no program of Python.
+        (root / "bin/mamba").write_text(RECORDER)
+        assert run_program(tmp_path, ["list"]).stdout.startswith("list\n")
     else:
         assert result.stdout == "0 ['list']\n0 ['activate', 'base']\n", result.stderr
         assert not (root / "libexec/stackenv/condabin/mamba").exists()

@@ -58,10 +58,7 @@ ROOT_GONE = "{root} is gone: its environments were left without their own script
 OWN_NAME = (
     "{name}: {command} is the command of the module until it is unloaded, not your own alias or function"
 )
-MAMBA_GONE = (
-    "{root}/bin/mamba cannot be run any more; use conda instead, which takes the same words, and tell your "
-    "site's support"
-)
+MAMBA_GONE = "{root}/bin/mamba cannot be run any more; use conda instead, and tell your site's support"
 INCOMPLETE = (
     "{module} cannot be loaded on this node: {path}, which belongs to it, is missing. Please tell the site's "
     "support. For them: of several software trees by CPU each has to be completed, on a node that has it, by "
@@ -81,7 +78,10 @@ FROZEN = (
     " is marked as frozen (conda-meta/frozen), and is not changed; make an environment of your own: mamba "
     "create --name NAME"
 )
-HELP_MAMBA = "`mamba` takes the same words, and finds packages faster.\n"
+NOT_ASKED = (
+    "mamba was not run: conda cannot say where the environment is; correct what is named above and try again"
+)
+HELP_MAMBA = "`mamba` is here too: `mamba create`, `mamba activate`, `mamba deactivate` need no set-up.\n"
 
 
 def describe_values(installation: CondaInstallation, settings: CondaSettings) -> dict[str, str]:
@@ -105,6 +105,7 @@ def describe_values(installation: CondaInstallation, settings: CondaSettings) ->
         "PIP_GUARD": f"{root}/{LIBEXEC}/stackenv_pip_guard.py",
         "OPTIONS": ",".join(options) or "none",
         "COMMAND": "conda",
+        "PLAIN_PREFIX": ".",
         "NO_FUNCTION": NO_FUNCTION.format(command="conda", module=module),
         "OWN_NAME_MESSAGE": OWN_NAME.format(name=installation.name, command="conda"),
         "INIT_POLICY": settings.init,
@@ -122,7 +123,9 @@ def describe_mamba_values(installation: CondaInstallation, settings: CondaSettin
         "COMMAND": "mamba",
         "RUN": f"{root}/{LIBEXEC}/condabin/mamba",
         "MAMBA": f"{root}/bin/mamba",
-        "MAMBA_MAJOR": str(installation.mamba),
+        # To mamba a path without a slash is a name (target_prefix_hook in libmamba's configuration.cpp).
+        "PLAIN_PREFIX": f"{root}/envs",
+        "NOT_ASKED": NOT_ASKED,
         "MAMBA_GONE": MAMBA_GONE.format(root=root),
         "FROZEN": FROZEN,
         # Its `activate` takes other words than conda's.

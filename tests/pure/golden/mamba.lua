@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:8d1834f438050c5d2142cfbf49d808829777d43724c6d0752320df69573c9e69
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:20e56076e0d5cdfa971d6e35210789e853a0115e8817c1d320ae8a76a5165511
 local root = "/software/Miniforge3/25.9.1-0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -758,5 +758,5 @@ Miniforge3/25.9.1-0 gives the command `conda` in this shell: no `conda init`, in
 
 In a job script: `module load Miniforge3/25.9.1-0`, then `conda activate myenv`.
 Unloading the module leaves every environment and undoes everything.
-`mamba` takes the same words, and finds packages faster.
+`mamba` is here too: `mamba create`, `mamba activate`, `mamba deactivate` need no set-up.
 ]])
