@@ -103,24 +103,33 @@ def read_arguments():
     return arguments
 
 
-def translate(arguments):
-    """Return the words behind `mamba activate` or `mamba deactivate` as conda takes them.
+def translate(command, arguments):
+    """Return the words behind `mamba activate` and its kin as conda takes them; exit at another option.
 
-    mamba has options for the name and the path, which conda has not, and flags that change nothing here
-    (mamba-org/mamba, micromamba/src/shell.cpp and common_options.cpp).
+    mamba has options for the name, the path and the root, which conda has not, and others that change nothing
+    here (mamba-org/mamba, micromamba/src/shell.cpp and common_options.cpp).
     """
-    words, named = [], False
-    for word in arguments:
-        name, equals, value = word.partition("=")
-        if named:
-            words.append(word)
-            named = False
-        elif name in ("-n", "--name", "-p", "--prefix"):
-            words += [value] * bool(equals)
-            named = not equals
-        elif word not in ("-q", "--quiet", "-v", "--verbose", "-y", "--yes"):
-            words.append(word)
-    return words + ["--name"] * named
+    if not any(word.startswith("-") for word in arguments):
+        return arguments
+    import getopt
+
+    with_value = ["name=", "prefix=", "root-prefix=", "shell=", "rc-file=", "log-level="]
+    flags = ["quiet", "verbose", "yes", "json", "offline", "dry-run", "no-rc", "no-env", "debug"]
+    try:
+        options, words = getopt.gnu_getopt(
+            arguments, "n:p:r:s:qvy", with_value + flags + ["stack", "no-stack"]
+        )
+    except getopt.GetoptError as error:
+        sys.exit("mamba " + command + ": " + error.msg)
+    words = [value for name, value in options if name in ("-n", "--name", "-p", "--prefix")] + words
+    roots = [value for name, value in options if name in ("-r", "--root-prefix")]
+    if roots and command == "activate" and len(words) < 2:
+        name = "".join(words)
+        if name in ("", "base"):
+            words = [roots[-1]]
+        elif "/" not in name:
+            words = [os.path.join(roots[-1], "envs", name)]
+    return words + [name for name, _ in options if name in ("--stack", "--no-stack")]
 
 
 def level_of(environ):
@@ -406,7 +415,7 @@ def main(built):
         notice(environ, options, "to put the environment first: " + name + " activate %(name)s")
         return
     if name == "mamba":
-        arguments = translate(arguments)
+        arguments = translate(command, arguments)
     if not level_of(environ):
         os.environ["PATH"] = without_base(environ.get("PATH", ""), ROOT)
     if command == "leave":

@@ -7,7 +7,7 @@ if stackenv_is_packed "$stackenv_clone"; then
     exec "$stackenv_found/stackenv/packed" run __PYTHON__ -I __PIP_GUARD__ __OPTIONS__ "$@"
 fi
 case $stackenv_verb in
-    activate | deactivate)
+    activate | deactivate | reactivate)
         printf '%s\n' __NO_FUNCTION__ >&2
         exit 1
         ;;

@@ -17,6 +17,7 @@ switch ( $__se_first:q/$__se_second:q )
         exit $status
     case activate/*:
     case deactivate/*:
+    case reactivate/*:
         unset __se_first __se_second
         breaksw
     case install/*:

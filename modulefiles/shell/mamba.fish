@@ -4,7 +4,7 @@ function mamba
         case '*/-h' '*/--help'
             __RUN__ $argv
             return
-        case 'activate/*' 'deactivate/*'
+        case 'activate/*' 'deactivate/*' 'reactivate/*'
         case 'install/*' 'update/*' 'upgrade/*' 'remove/*' 'uninstall/*' env/update
             __RUN__ $argv
             or return

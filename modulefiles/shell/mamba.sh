@@ -6,7 +6,7 @@ mamba() {
             __RUN__ "$@"
             return
             ;;
-        activate/* | deactivate/*) ;;
+        activate/* | deactivate/* | reactivate/*) ;;
         install/* | update/* | upgrade/* | remove/* | uninstall/* | env/update)
             __RUN__ "$@" || return
             # What runs at activation may have been installed or removed just now.

@@ -6,4 +6,5 @@ if ! declare -F __mamba_exe >/dev/null; then
     __mamba_xctivate() { : __se_code; }
     __mamba_hashr() { : __se_code; }
     export -f __mamba_exe __mamba_wrap __mamba_xctivate __mamba_hashr
+    _STACKENV_MAMBA_EXPORTED=yes
 fi

@@ -1,6 +1,6 @@
 # Sourced at the unload. See mamba_unload.sh.
 if ( $?_STACKENV_MAMBA_KEPT ) then
-    unset _STACKENV_MAMBA_KEPT
+    unset _STACKENV_MAMBA_KEPT _STACKENV_MAMBA_ROOT_KEPT
     exit 0
 endif
 set __se_before = ""
@@ -21,7 +21,7 @@ if ( "$__se_alias:q" =~ *__MAMBA__* || ( "$__se_before:q" == __MAMBA__ && "$__se
 endif
 if ( "$__se_before:q" == __MAMBA__ ) unsetenv MAMBA_EXE
 if ( $?MAMBA_ROOT_PREFIX ) then
-    if ( "$MAMBA_ROOT_PREFIX:q" == __ROOT__ ) unsetenv MAMBA_ROOT_PREFIX
+    if ( ! $?_STACKENV_MAMBA_ROOT_KEPT && "$MAMBA_ROOT_PREFIX:q" == __ROOT__ ) unsetenv MAMBA_ROOT_PREFIX
 endif
-unset __se_before __se_alias
+unset __se_before __se_alias _STACKENV_MAMBA_ROOT_KEPT
 exit 0

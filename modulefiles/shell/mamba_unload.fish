@@ -23,6 +23,8 @@ else
     string match -q -- __ROOT__'/*' "$MAMBA_EXE"
     and set -e MAMBA_EXE
     test "$MAMBA_ROOT_PREFIX" = __ROOT__
+    and not set -q _STACKENV_MAMBA_ROOT_KEPT
     and set -e MAMBA_ROOT_PREFIX
-    true
 end
+set -e _STACKENV_MAMBA_ROOT_KEPT
+true

@@ -25,6 +25,19 @@ else
             ;;
     esac
     case ${MAMBA_EXE-} in __ROOT__/*) unset MAMBA_EXE ;; esac
-    if [ "${MAMBA_ROOT_PREFIX-}" = __ROOT__ ]; then unset MAMBA_ROOT_PREFIX; fi
+    case ${_STACKENV_MAMBA_ROOT_KEPT-}:${MAMBA_ROOT_PREFIX-} in :__ROOT__) unset MAMBA_ROOT_PREFIX ;; esac
     unset __se_before
+fi
+unset _STACKENV_MAMBA_ROOT_KEPT
+if [ -n "${_STACKENV_MAMBA_EXPORTED-}" ]; then
+    # Those that a hook has not replaced go; the others are a micromamba's, and are not for bash's children.
+    for __se_name in __mamba_exe __mamba_wrap __mamba_xctivate __mamba_hashr; do
+        # shellcheck disable=SC2163,SC3044,SC3045
+        case $(typeset -f "$__se_name" || :) in
+            '') ;;
+            *__se_code*) unset -f "$__se_name" ;;
+            *) export -fn "$__se_name" ;;
+        esac
+    done
+    unset __se_name _STACKENV_MAMBA_EXPORTED
 fi

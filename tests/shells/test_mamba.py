@@ -44,13 +44,29 @@ def miniforge(stack) -> str:
 def test_activate_takes_the_words_of_mamba(session: Session, stack) -> None:
     quoted = session.dialect.quote(f"{stack.environments}/two")
     ways = ["-n one", f"--prefix {quoted}", "--name=one -y", f"-q -p {quoted}", "--stack -n one", "base", ""]
+    ways += ["-ntwo", "-yq one", "-s bash two", "--json one", f"-r {quoted} base", "-r /nowhere one"]
     session.check(LOAD)
     for number, words in enumerate(ways):
         session.check(f"mamba activate {words}").snapshot(str(number))
     result = session.check(UNLOAD).run()
-    assert (result.statuses, result.stderr) == ([0] * 9, "")
+    assert result.statuses == [0] * 13 + [1, 0], result.stderr
     names = [result.snapshots[str(number)].environment["CONDA_DEFAULT_ENV"] for number in range(len(ways))]
-    assert names == ["one", "two", "one", "two", "one", "base", "base"]
+    assert names == [
+        "one",
+        "two",
+        "one",
+        "two",
+        "one",
+        "base",
+        "base",
+        "two",
+        "one",
+        "two",
+        "one",
+        "two",
+        "two",
+    ]
+    assert "/nowhere/envs/one" in result.stderr
     stacked = result.snapshots["4"].path
     assert stacked.index(f"{stack.environments}/one/bin") < stacked.index(f"{stack.environments}/two/bin")
 
@@ -68,7 +84,10 @@ def test_what_conda_does_not_take_is_an_error_and_changes_nothing(session: Sessi
         session.check(LOAD)
         .snapshot("loaded")
         .check(
-            "mamba activate -n", "mamba activate --json one", "mamba activate one two", "mamba deactivate x"
+            "mamba activate -n",
+            "mamba activate --no-such one",
+            "mamba activate one two",
+            "mamba deactivate x",
         )
         .snapshot("still")
         .run()
@@ -163,6 +182,41 @@ def test_a_micromamba_of_the_users_own_keeps_its_root(session: Session, stack) -
     active = result.snapshots["active"].environment
     assert {name: active[name] for name in environ} == environ
     assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)
+def test_a_root_of_before_the_load_stays(session: Session, miniforge: str) -> None:
+    """MAMBA_ROOT_PREFIX is the site's by the user's own choice, for a micromamba of the user's."""
+    session.environ = {
+        **session.environ,
+        "MAMBA_ROOT_PREFIX": miniforge,
+        "MAMBA_EXE": "/mine/micromamba",
+    }
+    define = {
+        "sh": "micromamba() { /mine/micromamba; }",
+        "csh": "alias micromamba /mine/micromamba",
+        "fish": "function micromamba; $MAMBA_EXE $argv; end; function __fish_mamba_envs; end",
+    }[session.dialect.family]
+    result = (
+        session.do(define)
+        .snapshot("before")
+        .check(LOAD, LOAD, "mamba reactivate", UNLOAD)
+        .snapshot("after")
+        .run()
+    )
+    assert result.statuses == [0] * 4, result.stderr
+    assert differences(result.snapshots["before"], result.snapshots["after"]) == {}
+
+
+@pytest.mark.parametrize("dialect", ["bash"], indirect=True)
+def test_the_functions_of_a_micromamba_1_after_the_load_are_its_own(session: Session) -> None:
+    """It has no __mamba_wrap; those that it has are not exported after the unload."""
+    functions = "; ".join(f"{name}() {{ echo mine; }}" for name in ("__mamba_exe", "__mamba_hashr"))
+    result = (
+        session.check(LOAD).do(functions).check(UNLOAD, "declare -F __mamba_exe", "declare -F __mamba_wrap")
+    )
+    result = result.check("! bash -c 'declare -F __mamba_exe'").run()
+    assert result.statuses == [0, 0, 0, 1, 0], result.stderr
 
 
 @pytest.mark.parametrize("dialect", ["bash", "zsh", "tcsh", "fish"], indirect=True)

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:20e56076e0d5cdfa971d6e35210789e853a0115e8817c1d320ae8a76a5165511
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:871826a79e08172cad69df62c9994794ba23862dea5ab28c666187354597d2b4
 local root = "/software/Miniforge3/25.9.1-0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil
@@ -189,11 +189,15 @@ if [ "${STACKENV_CONDA_BEFORE-}" = clean ]; then
 fi]],
   })
   run_in_shell("load", {
-    sh = "case ${MAMBA_EXE-} in /software/Miniforge3/25.9.1-0/*) _STACKENV_MAMBA_KEPT=yes ;; esac",
-    csh = "if ( $?MAMBA_EXE ) eval 'if ( \"$MAMBA_EXE\" == ''/software/Miniforge3/25.9.1-0/bin/mamba'' ) set _STACKENV_MAMBA_KEPT'",
+    sh = [[
+case ${MAMBA_EXE-} in /software/Miniforge3/25.9.1-0/*) _STACKENV_MAMBA_KEPT=yes ;; esac
+if [ "${MAMBA_ROOT_PREFIX-}" = /software/Miniforge3/25.9.1-0 ]; then _STACKENV_MAMBA_ROOT_KEPT=yes; fi]],
+    csh = "if ( $?MAMBA_EXE ) eval 'if ( \"$MAMBA_EXE\" == ''/software/Miniforge3/25.9.1-0/bin/mamba'' ) set _STACKENV_MAMBA_KEPT'; if ( $?MAMBA_ROOT_PREFIX ) eval 'if ( \"$MAMBA_ROOT_PREFIX\" == ''/software/Miniforge3/25.9.1-0'' ) set _STACKENV_MAMBA_ROOT_KEPT'",
     fish = [[
 string match -q -- '/software/Miniforge3/25.9.1-0''/*' "$MAMBA_EXE"
-and set -g _STACKENV_MAMBA_KEPT yes]],
+and set -g _STACKENV_MAMBA_KEPT yes
+test "$MAMBA_ROOT_PREFIX" = '/software/Miniforge3/25.9.1-0'
+and set -g _STACKENV_MAMBA_ROOT_KEPT yes]],
   })
   run_in_shell("unload", {
     sh = [[
@@ -223,8 +227,19 @@ else
             ;;
     esac
     case ${MAMBA_EXE-} in /software/Miniforge3/25.9.1-0/*) unset MAMBA_EXE ;; esac
-    if [ "${MAMBA_ROOT_PREFIX-}" = /software/Miniforge3/25.9.1-0 ]; then unset MAMBA_ROOT_PREFIX; fi
+    case ${_STACKENV_MAMBA_ROOT_KEPT-}:${MAMBA_ROOT_PREFIX-} in :/software/Miniforge3/25.9.1-0) unset MAMBA_ROOT_PREFIX ;; esac
     unset __se_before
+fi
+unset _STACKENV_MAMBA_ROOT_KEPT
+if [ -n "${_STACKENV_MAMBA_EXPORTED-}" ]; then
+    for __se_name in __mamba_exe __mamba_wrap __mamba_xctivate __mamba_hashr; do
+        case $(typeset -f "$__se_name" || :) in
+            '') ;;
+            *__se_code*) unset -f "$__se_name" ;;
+            *) export -fn "$__se_name" ;;
+        esac
+    done
+    unset __se_name _STACKENV_MAMBA_EXPORTED
 fi]],
     fish = [[
 if set -q _STACKENV_MAMBA_KEPT
@@ -250,9 +265,11 @@ else
     string match -q -- '/software/Miniforge3/25.9.1-0''/*' "$MAMBA_EXE"
     and set -e MAMBA_EXE
     test "$MAMBA_ROOT_PREFIX" = '/software/Miniforge3/25.9.1-0'
+    and not set -q _STACKENV_MAMBA_ROOT_KEPT
     and set -e MAMBA_ROOT_PREFIX
-    true
-end]],
+end
+set -e _STACKENV_MAMBA_ROOT_KEPT
+true]],
     csh = "if ( -r \"/software/Miniforge3/25.9.1-0/libexec/stackenv/mamba_unload.csh\" ) source \"/software/Miniforge3/25.9.1-0/libexec/stackenv/mamba_unload.csh\"",
   })
   run_in_shell("load", {
@@ -286,7 +303,7 @@ eval 'mamba() {
             /software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba "$@"
             return
             ;;
-        activate/* | deactivate/*) ;;
+        activate/* | deactivate/* | reactivate/*) ;;
         install/* | update/* | upgrade/* | remove/* | uninstall/* | env/update)
             /software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba "$@" || return
             case "${CONDA_SHLVL:-0}" in 0) return 0 ;; esac
@@ -335,7 +352,7 @@ eval 'function mamba
         case \'*/-h\' \'*/--help\'
             \'/software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba\' $argv
             return
-        case \'activate/*\' \'deactivate/*\'
+        case \'activate/*\' \'deactivate/*\' \'reactivate/*\'
         case \'install/*\' \'update/*\' \'upgrade/*\' \'remove/*\' \'uninstall/*\' env/update
             \'/software/Miniforge3/25.9.1-0/libexec/stackenv/condabin/mamba\' $argv
             or return
@@ -398,6 +415,7 @@ if ! declare -F __mamba_exe >/dev/null; then
     __mamba_xctivate() { : __se_code; }
     __mamba_hashr() { : __se_code; }
     export -f __mamba_exe __mamba_wrap __mamba_xctivate __mamba_hashr
+    _STACKENV_MAMBA_EXPORTED=yes
 fi]],
   })
   notice_pythonpath("Miniforge3: PYTHONPATH is set (%s) and comes before the packages of every conda environment; if an import goes wrong, unload that module or unset PYTHONPATH", "Miniforge3: PYTHONPATH is set (%s); the python of base imports those packages, an activated environment does not")
