@@ -3,7 +3,7 @@ std = "min"
 max_line_length = false
 read_globals = {
   "LmodError", "LmodMessage", "append_path", "capture", "depends_on", "execute", "extensions", "family", "help",
-  "isAvail", "isDir", "isFile", "isloaded", "lfs", "loaded_modules", "mode", "myModuleName", "myShellName", "myShellType", "posix",
+  "isAvail", "isDir", "isFile", "isloaded", "lfs", "loaded_modules", "mode", "myFileName", "myModuleName", "myShellName", "myShellType", "posix",
   "prepend_path", "pushenv", "remove_path", "setenv", "unsetenv", "whatis",
 }
 -- Each file is a function; a modulefile has those that it calls, as local ones, and these facts.

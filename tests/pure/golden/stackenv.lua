@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:d71d0897b1cdbc6762089b9dfe288b94bb0de8d302138fc01ce388c9741ca99e
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:71595db71977f7fc2dfb862e04b06d426ff6ec6c4abc7662c248365aa02ee6fd
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -116,7 +116,8 @@ end
 function use_folder(parts)
   local folder = loading and expand_path(parts) or unloading and os.getenv("STACKENV_MODULES")
   local same = folder and loading and folder .. "/" .. myModuleName():match("[^/]+$")
-  if same and (isDir(same) or isFile(same .. ".lua") or isFile(same)) then
+  local is_this = same and myFileName():sub(1, #same + 1) == same .. "/"
+  if same and not is_this and (isDir(same) or isFile(same .. ".lua") or isFile(same)) then
     LmodMessage(myModuleName() .. ": your own modules are not in use, for one is called like this: " .. same)
   elseif folder then
     prepend_path("MODULEPATH", folder)
