@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -122,3 +123,9 @@ def test_a_venv_is_made_without_what_checks_an_activation_or_a_terminal_needs() 
     assert "stackenv.lifecycle.making" in imported
     unneeded = ("stackenv.health", "stackenv.conda.activation", "packaging.requirements", "rich")
     assert [name for name in imported if name.startswith(unneeded)] == []
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Without packages in tests/ pytest imports each by its name alone, and would not collect the second."""
+    names = Counter(path.name for path in Path(__file__).parents[1].glob("*/test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == [] and len(names) > 100
