@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from runner import IN_BASH, LMOD, EasyBuild
@@ -22,17 +25,26 @@ def read(easybuild: EasyBuild) -> str:
     return (easybuild.modules / f"{MODULE}.lua").read_text()
 
 
+@dataclass
+class WithOwnModules(EasyBuild):
+    """A tree that others use at the same time, with a folder of modules of the test's own."""
+
+    own_modules: Path
+
+    @property
+    def modules(self) -> Path:
+        return self.own_modules / "all"
+
+
 @pytest.fixture
-def kept(tree: EasyBuild):
-    """The tree, whose modulefile is what it was when the test is over."""
-    path = tree.modules / f"{MODULE}.lua"
-    before = path.read_bytes()
-    yield tree
-    path.write_bytes(before)
+def kept(tree: EasyBuild, tmp_path: Path) -> WithOwnModules:
+    shutil.copytree(tree.modules, tmp_path / "modules/all")
+    return WithOwnModules(tree.version, tree.folder, tree.prefix, tmp_path / "modules")
 
 
-def rebuild(easybuild: EasyBuild, *arguments: str, check: bool = True, **settings: str):
+def rebuild(easybuild: WithOwnModules, *arguments: str, check: bool = True, **settings: str):
     environ = {**offline(easybuild.prefix.parent / "source"), **settings}
+    environ["EASYBUILD_INSTALLPATH_MODULES"] = str(easybuild.own_modules)
     return easybuild.run(str(EASYCONFIG), "--module-only", "--force", *arguments, check=check, **environ)
 
 
