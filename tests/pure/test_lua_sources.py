@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_render import INSTALLATION, compile_lua, default_policy, describe_own_module
+from test_render import INSTALLATION, WITH_MAMBA, compile_lua, default_policy, describe_own_module
 from test_render_personal import PACKED_CONDA, VENV
 from test_shell_files import require
 
@@ -28,6 +28,10 @@ SPECS = {
 BLOCKS = [(name, block) for name, spec in SPECS.items() for block in (*spec.blocks, "help")]
 
 
+def render_with_mamba() -> str:
+    return render_module(describe_conda_module(WITH_MAMBA, default_policy()))
+
+
 def luacheck(*paths: Path) -> str:
     """Return what luacheck says of files; empty when it is content."""
     require("luacheck")
@@ -46,9 +50,10 @@ def test_the_functions_please_luacheck() -> None:
     assert luacheck(*(path.relative_to(CHECKOUT) for path in FUNCTIONS)) == ""
 
 
-def test_whole_modulefiles_please_luacheck() -> None:
+def test_whole_modulefiles_please_luacheck(tmp_path: Path) -> None:
     assert GOLDEN
-    assert luacheck(*GOLDEN) == ""
+    (tmp_path / "mamba.lua").write_text(render_with_mamba())
+    assert luacheck(*GOLDEN, tmp_path / "mamba.lua") == ""
 
 
 def test_luacheck_finds_what_lmod_does_not_have(tmp_path: Path) -> None:
@@ -65,7 +70,11 @@ def test_a_file_is_the_function_of_its_name(path: Path) -> None:
 
 def test_each_function_is_called_by_a_modulefile() -> None:
     cpu = describe_conda_environment_module(PACKED_CONDA)
-    text = "".join(path.read_text(encoding="utf-8") for path in GOLDEN) + render_module(cpu)
+    text = (
+        "".join(path.read_text(encoding="utf-8") for path in GOLDEN)
+        + render_module(cpu)
+        + render_with_mamba()
+    )
     assert {name for name in list_own_functions() if name not in text} <= {"require_cpu_features"}
 
 

@@ -7,11 +7,13 @@ The golden files are the whole text for two policies. After a change that was me
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,12 +37,12 @@ from stackenv.site.stackenv_module import describe_stackenv_module
 CHECKOUT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 INSTALLATION = CondaInstallation("Anaconda3", "Anaconda3/2024.02-1", "/software/Anaconda3/2024.02-1")
-WITH_MAMBA = CondaInstallation("Miniforge3", "Miniforge3/25.9.1-0", "/software/Miniforge3/25.9.1-0", mamba=2)
+WITH_MAMBA = replace(INSTALLATION, mamba=2)
 GOLDENS = {
     "conda": ("default", INSTALLATION),
     "conda-ubelix": ("ubelix", INSTALLATION),
-    "mamba": ("default", WITH_MAMBA),
 }
+RENDERED = {**GOLDENS, "mamba": ("default", WITH_MAMBA)}
 
 # What would end a string, a comment, a long bracket, a block or a template.
 HOSTILE = st.text(max_size=20) | st.sampled_from(
@@ -174,6 +176,18 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
 
 
+def test_what_mamba_adds_is_the_golden_difference() -> None:
+    golden = GOLDEN / "mamba.diff"
+    without, with_mamba = (
+        render_module(describe_conda_module(installation, default_policy())).splitlines()
+        for installation in (INSTALLATION, WITH_MAMBA)
+    )
+    lines = list(difflib.unified_diff(without, with_mamba, "conda", "mamba", lineterm="", n=1))
+    if os.environ.get("STACKENV_UPDATE_GOLDEN") == "1":
+        golden.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    assert lines == golden.read_text(encoding="utf-8").splitlines()
+
+
 def test_the_module_of_stackenv_is_the_golden_one() -> None:
     golden = GOLDEN / "stackenv.lua"
     text = render_module(describe_own_module())
@@ -182,10 +196,10 @@ def test_the_module_of_stackenv_is_the_golden_one() -> None:
     assert text.splitlines() == golden.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("name", GOLDENS)
+@pytest.mark.parametrize("name", RENDERED)
 def test_conda_is_asked_by_another_start_alone(name: str) -> None:
     """As with `native_activation: false`: tests/copied_installations.py counts on it."""
-    policy, installation = GOLDENS[name]
+    policy, installation = RENDERED[name]
     native = load_configuration(CHECKOUT / f"site-config/{policy}.yaml").conda
     asking = native._replace(native_activation=False)
     texts = []
