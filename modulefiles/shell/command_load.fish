@@ -2,7 +2,7 @@
 if functions -q __NAME__; and not functions __NAME__ | string match -q '*__se_code*'
     functions -e __OWN_FUNCTION__
     functions -c __NAME__ __OWN_FUNCTION__
-    # That of another conda is no function of the user's own.
+    # The function of another conda does not count as the user's own.
     if test -t 2; and string match -qr '^(clean)?$' -- "$__PRIOR__"
         printf '%s\n' __OWN_NAME_MESSAGE__ >&2
     end

@@ -112,7 +112,7 @@ class Python:
         No link itself, in the folder that the module puts on PATH. That may lead to another software tree on
         each kind of node.
     module
-        The module that it belongs to, by full name; empty when there is none.
+        The full name of the module that it belongs to; empty if none does.
     """
 
     version: str
@@ -288,11 +288,11 @@ class Record:
     carried
         What its Python brings of the modules where they are not loaded; None for nothing.
     carry_off
-        Who wants that it brings nothing: `user` or `site`; empty: nobody.
+        Who turned that off: `user` or `site`; empty if it is on.
     stubs
         What of `pinned` has its metadata in the environment, so that uv takes it for installed.
     stubs_off
-        Who wants none of these: `user` or `site`; empty: nobody.
+        Who turned these off: `user` or `site`; empty if they are on.
     muted
         Rules whose warnings are not wanted, each with the user's reason.
     """

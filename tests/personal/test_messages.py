@@ -197,7 +197,7 @@ def test_commands_of_other_programs_are_answered_with_what_to_type(
 ) -> None:
     told = user.stackenv(*arguments)
     assert told.returncode == 2
-    assert f"`stackenv {arguments[0]}` is no command" in told.stderr
+    assert f"`stackenv {arguments[0]}` is not a command" in told.stderr
     assert hint in told.stderr
 
 
@@ -246,7 +246,7 @@ def test_the_example_of_edit_is_none_that_is_refused(user: User) -> None:
 def test_a_slip_of_the_pen_in_a_command(user: User, words: tuple[str, ...], hint: str) -> None:
     told = user.stackenv(*words)
     assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.endswith(f" is no command\n\nhint: {hint}\n") and len(told.stderr) < 300
+    assert told.stderr.endswith(f" is not a command\n\nhint: {hint}\n") and len(told.stderr) < 300
 
 
 def test_a_slip_of_the_pen_in_a_name(user: User) -> None:

@@ -112,7 +112,7 @@ def test_wrong_usage_is_status_2_with_nothing_on_stdout(arguments: list[str]) ->
 def test_what_is_no_command_is_status_2_with_nothing_on_stdout(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"stackenv: `stackenv {' '.join(arguments)}` is no command\n")
+    assert done.stderr.startswith(f"stackenv: `stackenv {' '.join(arguments)}` is not a command\n")
 
 
 def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_before() -> None:
@@ -125,7 +125,7 @@ def test_each_question_is_asked_by_one_function_which_forgets_what_was_typed_bef
 def test_what_is_no_command_on_purpose_is_answered_with_what_to_type(word: str) -> None:
     done = run(word, "biopy")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"`stackenv {word}` is no command" in done.stderr
+    assert f"`stackenv {word}` is not a command" in done.stderr
     assert "module" in done.stderr.partition("hint: ")[2]
 
 

@@ -40,7 +40,7 @@ class Downloads(NamedTuple):
 def find_downloads(context: Context) -> Iterator[Reclaimable]:
     """Yield what Hugging Face and PyTorch have downloaded, none of which goes by itself.
 
-    It may not be had again where there is no network.
+    Where there is no network it could not be downloaded again.
     """
     for downloads in DOWNLOADS:
         seen: set[str] = set()
@@ -56,7 +56,8 @@ def find_downloads(context: Context) -> Iterator[Reclaimable]:
 def describe(cache: Path, places: tuple[str, ...], downloads: Downloads) -> Reclaimable:
     """Return the downloads `places` of `cache`, with what to type."""
     typed = shlex.join(("rm", "-r", *places))
-    kept = f"what was downloaded may not be had again from here; {downloads.choose}for all of it: {typed}"
+    why = "it may not be possible to download it again from here"
+    kept = f"{why}; {downloads.choose}to remove all of it: {typed}"
     what = f"{TITLES[downloads.kind]}, {cache}"
     return Reclaimable(downloads.kind, what, places, 0, 0, (), kept=kept)
 

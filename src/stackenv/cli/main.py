@@ -95,7 +95,7 @@ class TopGroup(CommandGroup):
         word, typed = hint
         given = shlex.join(args[1:]) if len(args) > 1 and all(a.isprintable() for a in args) else word
         load = show_load(given) if "{load}" in typed else ""
-        raise UsageError(f"`stackenv {args[0]}` is no command", typed.format(given, load=load))
+        raise UsageError(f"`stackenv {args[0]}` is not a command", typed.format(given, load=load))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their first sentences, which wrap where they are too long."""

@@ -42,7 +42,7 @@ class CommandGroup(click.Group):
         # By their names alone: to import a command for each takes as long as all else.
         similar = suggest(word, self.list_commands(ctx), f"{ctx.command_path} ")
         hint = "; ".join([*similar, f"{ctx.command_path} --help lists the commands"])
-        raise UsageError(f"`{ctx.command_path} {shorten(word)}` is no command", hint)
+        raise UsageError(f"`{ctx.command_path} {shorten(word)}` is not a command", hint)
 
 
 def shorten(word: str) -> str:

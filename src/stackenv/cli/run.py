@@ -76,7 +76,7 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
 
 
 def refuse_program(name: str, words: Sequence[str], context: Context) -> None:
-    """Say that the dashes are missing, where `name` is a program and no environment, and one is loaded.
+    """Say that the the dashes are missing, where `name` is a program and no environment, and one is loaded.
 
     Raises
     ------

@@ -93,7 +93,7 @@ class JobSpec:
         Where its base modules were found.
     own_module
         The module of stackenv, which sends caches to their places; empty for none.
-    told
+    cache_variables
         Variables that name those places, and that other modules have set, with their values.
     lmod_package
         The folder of Lmod, for where the job's own shell has no `module`.
@@ -118,7 +118,7 @@ class JobSpec:
     module_folder: str
     modulepath: tuple[str, ...]
     own_module: str
-    told: tuple[tuple[str, str], ...]
+    cache_variables: tuple[tuple[str, str], ...]
     lmod_package: str
     inherited: tuple[str, ...]
     array: bool
@@ -133,7 +133,7 @@ def describe_job(
     request: JobRequest,
     settings: JobSettings,
     own: LoadedModule | None,
-    told: Sequence[tuple[str, str]],
+    variables: Sequence[tuple[str, str]],
     lmod_package: str,
     command: Sequence[str],
 ) -> JobSpec:
@@ -160,7 +160,7 @@ def describe_job(
         module_folder=record.module_folder,
         modulepath=tuple(folders),
         own_module=own.full_name if own else "",
-        told=tuple(told),
+        cache_variables=tuple(variables),
         lmod_package=lmod_package,
         inherited=list_inherited(request),
         array=bool(request.array),

@@ -62,7 +62,7 @@ done
 # Without it, as on a node where it is not installed, the job works all the same.
 OWN = """\
 # What is downloaded goes to the caches of the site.
-{told}module --quiet try-load {name}
+{variables}module --quiet try-load {name}
 [[ ":${{LOADEDMODULES-}}:" == *:{name}:* ]] ||
     echo "stackenv: no module "{name}" on $HOSTNAME: caches may be in the home; type stackenv job again" >&2
 """
@@ -87,11 +87,13 @@ def write_script(context: Context, name: str, request: JobRequest, command: tupl
     )
     package = find_lmod_package(context.environ)
     own = find_own_module(context.environ)
-    told = list_told(context) if own else ()
-    return render_job(describe_job(record, request, context.configuration.jobs, own, told, package, command))
+    variables = list_cache_variables(context) if own else ()
+    return render_job(
+        describe_job(record, request, context.configuration.jobs, own, variables, package, command)
+    )
 
 
-def list_told(context: Context) -> tuple[tuple[str, str], ...]:
+def list_cache_variables(context: Context) -> tuple[tuple[str, str], ...]:
     """Return the variables by which a loaded module tells where caches are, with their values.
 
     Those of a login, such as TMPDIR, are not among them: a job has its own.
@@ -150,8 +152,8 @@ def render_own(spec: JobSpec) -> str:
 
     A value that is set where the job is submitted, by no module, wins.
     """
-    told = (f"[[ -v {name} ]] || export {name}={quote_sh(value)}\n" for name, value in spec.told)
-    return OWN.format(name=quote_sh(spec.own_module), told="".join(told))
+    lines = (f"[[ -v {name} ]] || export {name}={quote_sh(value)}\n" for name, value in spec.cache_variables)
+    return OWN.format(name=quote_sh(spec.own_module), variables="".join(lines))
 
 
 def render_threads(spec: JobSpec) -> str:
