@@ -36,7 +36,7 @@ def choose_conda_module(names: Sequence[str], modules: Sequence[str], lmod: Lmod
     folders = lmod.environ.get("MODULEPATH", "").split(":")
     present = [name for name in names if list_modulefiles(name, folders)]
     # A site may hide one that it does not want to be used any more: that only Lmod knows.
-    offered = {module.split("/")[0] for module in (lmod.available(*present) if present else ())}
+    offered = {software_of(module) for module in (lmod.available(*present) if present else ())}
     return next((name for name in present if name in offered), "")
 
 

@@ -30,6 +30,8 @@ from stackenv.site.kept_modulefiles import KeptModulefiles
 from stackenv.site.render import HOOKS
 from stackenv.site.software import STACKENV, Software, describe_software, find_software
 
+# What a site's own file of hooks ends with.
+COMBINE = "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -117,8 +119,7 @@ def require_all_hooks(names: Iterable[str]) -> None:
         raise StackenvError(
             f"{path} has hooks of its own in the place of stackenv's, which would not be called: "
             f"{', '.join(session.lost_hooks)}",
-            "make these the last lines of the file:\n"
-            "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())",
+            f"make these the last lines of the file:\n{COMBINE}",
         )
 
 
@@ -138,9 +139,9 @@ def warn_of_replaced_hooks() -> None:
     if configured and Path(used).resolve() == HOOKS.resolve() != Path(configured).resolve():
         print_warning(
             "stackenv: the hooks in %s (EASYBUILD_HOOKS) are not called, because --hooks replaces them; to "
-            "have both, leave --hooks out, and make these the last lines of that file:\n"
-            "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())",
+            "have both, leave --hooks out, and make these the last lines of that file:\n%s",
             configured,
+            COMBINE,
         )
 
 
