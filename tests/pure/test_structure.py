@@ -23,7 +23,8 @@ NOT_OURS = {"hooks", "templates", "site-config"}
 ORDER = (
     *("cli", "site", "cleaning", "lifecycle", "health", "packing", "jupyter", "slurm", "environments"),
     *("disk", "account", "conda", "lmod", "modulefile", "transactions", "configuration"),
-    *("probe", "private_cache", "user_paths", "record", "plain_files", "output", "errors", "__init__"),
+    *("probe", "private_cache", "user_paths", "record", "plain_files", "captured_run"),
+    *("output", "errors", "__init__"),
 )
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER: set[tuple[str, str]] = set()

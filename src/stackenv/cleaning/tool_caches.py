@@ -22,12 +22,13 @@ from packaging.version import InvalidVersion, Version
 
 from stackenv.account import caches
 from stackenv.account.storage_places import PIP_CACHE, UV_CACHE
+from stackenv.captured_run import run_captured
 from stackenv.cleaning.reclaimable import Reclaimable
 from stackenv.cleaning.uv_cache import find_foreign, find_symlinked, is_uv_cache, list_prunable
 from stackenv.configuration.caches import list_cache_folders
 from stackenv.environments.context import Context
 from stackenv.environments.package_folders import find_in_packages
-from stackenv.environments.stack import load_stack
+from stackenv.environments.stack import list_offers, load_stack
 from stackenv.environments.uv import HOW_TO_GET, find_uv, list_path
 from stackenv.errors import StackenvError
 from stackenv.health.finding import RunCommand
@@ -157,15 +158,7 @@ def find_pip(pythons: Iterable[str], folder: Path, environ: Mapping[str, str]) -
 def ask_pip(python: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
     """Return what the pip of `python` answers to `words`; empty when it fails."""
     try:
-        done = subprocess.run(
-            [python, "-I", "-B", "-m", "pip", *words],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PIP_TIMEOUT_S,
-            check=False,
-        )
+        done = run_captured([python, "-I", "-B", "-m", "pip", *words], environ, PIP_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return "" if done.returncode else done.stdout.strip()
@@ -231,7 +224,7 @@ def offer_all_of(cache: Path, uv: str, context: Context) -> Iterator[Reclaimable
     typed = shlex.join((uv, "cache", "clean", "--cache-dir", str(cache)))
     kept = (
         f"here uv has its cache in {now}; where it needs this one, too, it downloads again, and environments "
-        f"break that were installed from it with link-mode symlink; for all of it: {typed}"
+        f"break that were installed from it with link-mode symlink; to remove all of it: {typed}"
     )
     yield Reclaimable(UV_CACHE, f"cache of uv, {cache}: all", (str(cache),), 0, 0, (), kept=kept)
 
@@ -243,8 +236,8 @@ def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:
         return found, context.environ
     with contextlib.suppress(StackenvError):
         lmod = Lmod.find(context.environ)
-        modules = [name for name in lmod.available("uv") if name.split("/")[0] == "uv"]
-        if modules:
-            environ = load_stack(lmod, modules[-1:], with_python=False).environ
+        offered = list_offers(lmod, "uv")
+        if offered:
+            environ = load_stack(lmod, offered[-1].split(), with_python=False).environ
             return find_uv(list_path(environ)), environ
     return "", context.environ

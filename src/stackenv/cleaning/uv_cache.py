@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stackenv.account.caches import list_uv_files
+from stackenv.captured_run import run_captured
 from stackenv.cleaning.in_use import list_venvs
 from stackenv.conda.storage import list_conda_prefixes
 from stackenv.environments.context import Context
@@ -146,17 +147,8 @@ def prune(uv: str, cache: Path, environ: Mapping[str, str]) -> None:
         When it fails.
     """
     try:
-        done = subprocess.run(
-            [uv, "cache", "prune", "--no-config", "--color", "never", "--cache-dir", str(cache)],
-            env=dict(environ),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        words = [uv, "cache", "prune", "--no-config", "--color", "never", "--cache-dir", str(cache)]
+        done = run_captured(words, environ, TIMEOUT_S, cwd="/")
     except subprocess.TimeoutExpired:
         raise StackenvError(f"{uv} cache prune did not end within {TIMEOUT_S} s") from None
     if done.returncode:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 
+from stackenv.captured_run import find_failure
 from stackenv.conda.installation import CondaInstallation
 from stackenv.errors import StackenvError, explain
 from stackenv.modulefile import SHIPPED
@@ -43,9 +43,4 @@ def run_compiler(installation: CondaInstallation, output: Path, timeout_s: int) 
     program = SHIPPED / "libexec/compile_activation.py"
     folder = Path(installation.root, COMPILED).parent
     command = [f"{installation.root}/bin/python", "-IB", str(program), str(folder), str(output)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return explain(error)
-    words = done.stderr.decode(errors="replace").strip()
-    return (words or f"exit status {done.returncode}") if done.returncode else ""
+    return find_failure(command, timeout_s)

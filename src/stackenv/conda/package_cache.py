@@ -13,6 +13,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from stackenv.captured_run import run_captured
 from stackenv.conda.command import describe_command
 from stackenv.errors import StackenvError
 
@@ -76,17 +77,7 @@ def ask(conda: str, arguments: Sequence[str], environ: Mapping[str, str]) -> str
     ValueError
         When it fails; its words, if it has any, are in the message.
     """
-    done = subprocess.run(
-        describe_command(conda, *arguments),
-        env=dict(environ),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    done = run_captured(describe_command(conda, *arguments), environ, TIMEOUT_S, cwd="/")
     if done.returncode:
         raise ValueError(find_message(done.stdout) or f"status {done.returncode}: {done.stderr.strip()}")
     return done.stdout

@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from stackenv import STACKENV_UUID
+from stackenv.captured_run import run_captured
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.context import Context
 from stackenv.environments.install_failure import NO_BUILD_ISOLATION, UV, explain_failure
@@ -178,7 +179,7 @@ def is_script(path: str) -> bool:
 def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return where the uv at `path` has its cache, or else why it does not say so."""
     try:
-        done = ask([path, "cache", "dir", "--color", "never"], environ)
+        done = run_captured([path, "cache", "dir", "--color", "never"], environ, TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", explain(error)
     if done.returncode < 0:
@@ -197,23 +198,9 @@ def ask_for_target(words: Sequence[str], environ: Mapping[str, str]) -> str:
         within = {
             name: value for name, value in environ.items() if name not in ("RUST_LOG", "UV_WORKING_DIR")
         }
-        found = ELSEWHERE.search(ask(words, within).stderr)
+        found = ELSEWHERE.search(run_captured(words, within, TIMEOUT_S).stderr)
         return found[1] if found else ""
     return ""
-
-
-def ask(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run `words`, and return what was said; raise OSError or TimeoutExpired."""
-    return subprocess.run(
-        words,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=TIMEOUT_S,
-    )
 
 
 def is_apart(one: Path, other: Path) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from packaging.version import InvalidVersion, Version
 
+from stackenv.captured_run import run_captured
 from stackenv.environments.constraints import constraints_url
 from stackenv.environments.install_failure import explain_failure
 from stackenv.environments.installer import describe_pip_call, run_installer
@@ -81,16 +82,7 @@ def make_venv(
     options += [] if with_pip else ["--without-pip"]
     # -I: a PYTHONPATH that breaks the standard library must not keep the hint from being made.
     command = [python.executable, "-I", "-m", "venv", *options, "--prompt", prompt, str(path)]
-    done = subprocess.run(
-        command,
-        env=dict(environ),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    done = run_captured(command, environ, cwd="/")
     if done.returncode:
         words = (done.stdout + done.stderr).strip() or f"status {done.returncode}"
         raise StackenvError(

@@ -28,6 +28,7 @@ from stackenv.output import tell
 from stackenv.plain_files import read_file_text
 from stackenv.site.exchange import exchanged, kept, locked, readable_for_all, staged_folder
 from stackenv.site.load_test import LoadTestReport
+from stackenv.site.readers import find_closed
 from stackenv.site.software import MAKE_VENV, Software, describe_software, find_software
 from stackenv.transactions.files import write_file
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
@@ -220,9 +221,9 @@ def tell_unreadable(module: SiteModule) -> None:
         quoted_root = quote_word(module.root)
         tell(f"warning: users cannot run what is in {module.root}; to let them: chmod -R a+rX {quoted_root}")
     beside = (path.parent for path in module.software.list_outside())
-    places = (Path(module.root, LIBEXEC), *beside, module.modulefile.parent)
-    folders = dict.fromkeys(parent for place in places for parent in (place, *place.parents))
-    closed = [str(folder) for folder in folders if folder.stat().st_mode & 0o005 != 0o005]
+    # Lmod lists the folders of modules.
+    places = (Path(module.root, LIBEXEC), *beside, *module.modulefile.parents[:2])
+    closed = [str(path) for path in find_closed(places)]
     if closed:
         tell(f"warning: users cannot enter {', '.join(closed)}; to let them: chmod a+rx {shlex.join(closed)}")
 

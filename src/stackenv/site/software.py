@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stackenv.captured_run import find_failure
 from stackenv.conda.condarc_validation import validate_condarc
 from stackenv.conda.install import install_files, is_foreign, is_our_mark
 from stackenv.conda.installation import CondaInstallation, check_module_name, check_root, probe_installation
 from stackenv.conda.module import LIBEXEC, MAMBA_FILES, describe_conda_module, describe_installed_files
 from stackenv.configuration.schema import CONDA_DISTRIBUTIONS
 from stackenv.configuration.settings import SiteConfiguration
-from stackenv.errors import InstallationError, UsageError, explain, quote_word
+from stackenv.errors import InstallationError, UsageError, quote_word
 from stackenv.modulefile import InstalledFile, ModuleSpec
 from stackenv.modulefile.text import render_installed_file, render_module
 from stackenv.site.base import compile_answers, describe_foreign, empty_cache, set_frozen
 from stackenv.site.load_test import LoadTestReport, run_load_test
-from stackenv.site.stackenv_module import describe_stackenv_module, find_closed
+from stackenv.site.readers import find_closed
+from stackenv.site.stackenv_module import describe_stackenv_module
 from stackenv.transactions.files import write_file
 
 STACKENV = "stackenv"
@@ -194,7 +195,7 @@ class StackenvSoftware(Software):
         return {"COMMAND": f"{self.folder}/bin/stackenv"}
 
     def check(self) -> Iterator[str]:
-        closed = [str(path) for path in find_closed(self.configuration.path)]
+        closed = [str(path) for path in find_closed([self.configuration.path])]
         if closed:
             yield (
                 f"users cannot read {self.configuration.path}, the site configuration that the module names: "
@@ -203,13 +204,8 @@ class StackenvSoftware(Software):
 
     def is_unreadable(self) -> bool:
         # What another umask has made in an installation it has made so everywhere.
-        packages = Path(self.root).glob("lib*/python3*/site-packages")
-        places = [
-            Path(self.root, "bin"),
-            *(place for folder in packages for place in (folder, *folder.parents)),
-        ]
-        inside = (place for place in places if place.is_relative_to(self.root))
-        return any(place.stat().st_mode & 0o005 != 0o005 for place in inside)
+        places = [Path(self.root, "bin"), *Path(self.root).glob("lib*/python3*/site-packages")]
+        return any(path.is_relative_to(self.root) for path in find_closed(places))
 
     @property
     def is_complete(self) -> bool:
@@ -219,9 +215,8 @@ class StackenvSoftware(Software):
         if self.is_complete:
             return
         python = f"{self.root}/bin/python"
-        words = run_for_words(
-            [python, "-I", "-m", "stackenv.cli.completions_and_man", str(folder), self.folder]
-        )
+        command = [python, "-I", "-m", "stackenv.cli.completions_and_man", str(folder), self.folder]
+        words = find_failure(command, TIMEOUT_S)
         if words:
             raise InstallationError(
                 f"the stackenv in {self.root} could not write the files of its module: {words}",
@@ -230,23 +225,6 @@ class StackenvSoftware(Software):
         if not (folder / "man").is_dir():
             pip = f"{quote_word(python)} -m pip install click-man"
             yield f"there are no man pages; to have them: {pip}, and type the same again"
-
-
-def run_for_words(command: Sequence[str]) -> str:
-    """Run `command`, and return its words where it fails; empty where it does not."""
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return explain(error)
-    return (done.stderr or done.stdout).strip() or "no words" if done.returncode else ""
 
 
 def describe_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from pathlib import Path
 
@@ -114,10 +113,3 @@ def describe_caches(caches: CacheSettings) -> list[CacheFolders]:
         for name, tool in CACHE_VARIABLES.items()
         if getattr(caches, name)
     ]
-
-
-def find_closed(path: Path) -> list[Path]:
-    """Return what keeps users from reading the file `path`: it, or folders above it and what it leads to."""
-    above = dict.fromkeys([*reversed(path.parents), *reversed(Path(os.path.realpath(path)).parents)])
-    folders = [folder for folder in above if folder.is_dir() and not folder.stat().st_mode & 0o001]
-    return [*folders, *([] if path.stat().st_mode & 0o004 else [path])]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stackenv.captured_run import run_captured
 from stackenv.private_cache import find_cache, read_private, write_private
 
 LIST_FILE = "stackenv/partitions.json"
@@ -61,16 +62,7 @@ def ask_partitions(sinfo: str, environ: Mapping[str, str]) -> list[str]:
     # Of its variables some choose partitions (sinfo(1), "ENVIRONMENT VARIABLES").
     plain = {name: value for name, value in environ.items() if not name.startswith("SINFO_")}
     try:
-        done = subprocess.run(
-            [sinfo, "--noheader", "--format=%R"],
-            env=plain,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=WAIT_S,
-            check=False,
-        )
+        done = run_captured([sinfo, "--noheader", "--format=%R"], plain, WAIT_S)
     except (OSError, subprocess.TimeoutExpired):
         return []
     # With several clusters a line names each.

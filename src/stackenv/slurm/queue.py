@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+from stackenv.captured_run import run_captured
+
 
 def list_jobs() -> list[str]:
     """Return number, name and nodes of this user's running jobs; nothing without Slurm."""
@@ -12,14 +14,8 @@ def list_jobs() -> list[str]:
     if not squeue:
         return []
     try:
-        done = subprocess.run(
-            [squeue, "--me", "--noheader", "--states=R,CG", "--format=%i %j on %N"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        words = [squeue, "--me", "--noheader", "--states=R,CG", "--format=%i %j on %N"]
+        done = run_captured(words, timeout_s=30)
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [] if done.returncode else done.stdout.split("\n")[:-1]
