@@ -33,7 +33,7 @@ LOAD = f'. "{INIT}"; for m; do module load "$m" || exit 99; done; exec env -0'
 
 
 def can_fork(environ: Mapping[str, str]) -> bool:
-    """Tell whether a start of the command would find in `environ` only what a fork finds too.
+    """Return whether a start of the command would find in `environ` only what a fork finds too.
 
     PYTHONPATH and its like count for nothing: the command runs isolated.
     """

@@ -108,7 +108,7 @@ def has_parameters(item: pytest.Item, *names: str) -> bool:
 
 
 def names_parameter(item: pytest.Item, name: str) -> bool:
-    """Tell whether one of the test's markers chooses among the values of this parameter."""
+    """Return whether one of the test's markers chooses among the values of this parameter."""
     return any(mark.name in SELECTING and name in mark.args for mark in item.iter_markers())
 
 

@@ -154,7 +154,7 @@ def name_as_before(exports, environ):
 
 
 def is_own(name):
-    """Tell whether a variable is an environment's own, and not one that conda sets for itself."""
+    """Return whether a variable is an environment's own, and not one that conda sets for itself."""
     return name.upper() not in RESERVED and not name.upper().startswith(RESERVED_STARTS)
 
 
@@ -306,7 +306,7 @@ def hide_user_site(environ):
 
 
 def needs_help(environ):
-    """Tell whether the active environment was activated: neither base nor that of a personal module."""
+    """Return whether the active environment was activated: neither base nor that of a personal module."""
     prefix = environ.get("CONDA_PREFIX", "")
     above = level_of(environ) > read_before(environ)[0]
     return above and prefix not in (environ.get("STACKENV_CONDA_ENV", ""), ROOT)

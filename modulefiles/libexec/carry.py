@@ -100,7 +100,7 @@ def find_prefix(own_file):
 
 
 def is_same_folder(one, other):
-    """Tell whether two paths lead to the same folder."""
+    """Return whether two paths lead to the same folder."""
     try:
         return os.path.samefile(one, other)
     except OSError:
@@ -164,13 +164,13 @@ def read_record(path, own, entrance):
 
 
 def is_of_group(found, folder, owners):
-    """Tell whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
+    """Return whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
     shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
     return shared and folder.st_uid in owners and folder.st_gid == found.st_gid
 
 
 def is_open_to_more(found, own):
-    """Tell whether a file's status lets somebody write it whom that of `own` does not."""
+    """Return whether a file's status lets somebody write it whom that of `own` does not."""
     more = found.st_mode & ~own.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return bool(more or (found.st_mode & stat.S_IWGRP and found.st_gid != own.st_gid))
 
@@ -296,7 +296,7 @@ def require_unchanged(modulefiles):
 
 
 def has_hash(path, sha256):
-    """Tell whether the file `path` has this SHA-256: written again as it was."""
+    """Return whether the file `path` has this SHA-256: written again as it was."""
     hashlib = import_standard("hashlib")
     with open(path, "rb") as stream:
         return hashlib.sha256(stream.read()).hexdigest() == sha256
@@ -417,7 +417,7 @@ def mark_process():
 
 
 def has_libraries(added):
-    """Tell whether the entries `added` were in front when the loader looked for this process' libraries.
+    """Return whether the entries `added` were in front when the loader looked for this process' libraries.
 
     So it is once this Python was started again, and in each copy of that process.
     """
@@ -455,7 +455,7 @@ def find_hindrance(prefix):
 
 
 def is_own_program():
-    """Tell whether this process runs its Python's file; one with a Python inside, or valgrind, does not.
+    """Return whether this process runs its Python's file; one with a Python inside, or valgrind, does not.
 
     That of uWSGI, which pip installs into bin, is its own sys.executable.
     """
@@ -468,7 +468,7 @@ def is_own_program():
 
 
 def is_plain_start():
-    """Tell whether the import of the module site by the interpreter itself has led here.
+    """Return whether the import of the module site by the interpreter itself has led here.
 
     Not so below `site.addsitedir` or `site.main` in a program that runs: it would begin again.
     """
@@ -482,7 +482,7 @@ def is_plain_start():
 
 
 def is_main_interpreter():
-    """Tell whether this is the first interpreter of the process; one without the module has no other."""
+    """Return whether this is the first interpreter of the process; one without the module has no other."""
     try:
         # From Python 3.13 on.
         interpreters = import_standard("_interpreters")

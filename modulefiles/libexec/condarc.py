@@ -114,12 +114,12 @@ def clean_path(path):
 
 
 def has_suffix(name):
-    """Tell whether conda reads a file of this name in a folder of configuration."""
+    """Return whether conda reads a file of this name in a folder of configuration."""
     return name.rfind(".") > 0 and name.endswith((".yml", ".yaml"))
 
 
 def is_file_name(name):
-    """Tell whether conda reads a file of this name as one of its places."""
+    """Return whether conda reads a file of this name as one of its places."""
     return name in (".condarc", "condarc") or has_suffix(name)
 
 
@@ -353,7 +353,7 @@ def split_flow(text):
 
 
 def is_plain(value):
-    """Tell whether `value` without quotes is one value to YAML, and to conda none that it cannot hold.
+    """Return whether `value` without quotes is one value to YAML, and to conda none that it cannot hold.
 
     Of a date conda makes an error; of what begins as a number it may be one. At `0x_` and `._` its YAML
     sees a number that Python does not, and Python reads no number of more than 4,300 digits.

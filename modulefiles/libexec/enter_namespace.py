@@ -102,7 +102,7 @@ def start_squashfuse(name, squashfuse, image, prefix, mark):
 
 
 def is_anybody_here(own):
-    """Tell whether a process other than `own` is in this mount namespace."""
+    """Return whether a process other than `own` is in this mount namespace."""
     here = os.readlink("/proc/self/ns/mnt")
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) not in own:
@@ -130,7 +130,7 @@ def join_namespace(holder, prefix, mark):
 
 
 def can_read(path):
-    """Tell whether the file `path` can be read: without squashfuse the kernel knows no more than its name."""
+    """Return whether the file `path` can be read; without squashfuse, the kernel only knows its name."""
     try:
         with open(path, "rb") as stream:
             return bool(stream.read(1))

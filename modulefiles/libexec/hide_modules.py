@@ -31,13 +31,13 @@ def list_site_roots():
 
 
 def is_within(path, folder):
-    """Tell whether `path` is `folder` or below it."""
+    """Return whether `path` is `folder` or below it."""
     folder = folder.rstrip("/")
     return bool(folder) and (path.rstrip("/") + "/").startswith(folder + "/")
 
 
 def is_of_modules(entry, environ):
-    """Tell whether modules brought `entry` of one of VARIABLES."""
+    """Return whether modules brought `entry` of one of VARIABLES."""
     return any(is_within(entry, root) for root in list_module_roots(environ) + list_site_roots())
 
 

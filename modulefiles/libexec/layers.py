@@ -95,7 +95,7 @@ def add_prefixes():
 
 
 def is_users(entry):
-    """Tell whether `entry` of PYTHONPATH is the user's own source, which goes first as in any venv.
+    """Return whether `entry` of PYTHONPATH is the user's own source, which goes first as in any venv.
 
     What is in the home or where the user works is that, unless packages were installed there.
     """
@@ -113,7 +113,7 @@ def is_users(entry):
 
 
 def is_within(path, folder):
-    """Tell whether `path` is `folder` or below it."""
+    """Return whether `path` is `folder` or below it."""
     folder = folder.rstrip(os.sep)
     return bool(folder) and (path + os.sep).startswith(folder + os.sep)
 
@@ -223,7 +223,7 @@ def constrain_pip():
 
 
 def is_for_build(words):
-    """Tell whether the pip of this command line prepares a build, or was started by one.
+    """Return whether the pip of this command line prepares a build, or was started by one.
 
     A pip of this environment above it says so. Where one of another Python is above: its target; below a
     build's hook the search path, or, where the build is not isolated, what calls the hook (pyproject_hooks,
@@ -237,13 +237,13 @@ def is_for_build(words):
 
 
 def is_below_pip():
-    """Tell whether another pip of this environment has started this one."""
+    """Return whether another pip of this environment has started this one."""
     process, _, prefix = os.environ.get(OUTER_PIP, "").partition(":")
     return prefix == sys.prefix and process != str(os.getpid())
 
 
 def is_elsewhere(words):
-    """Tell whether the pip of this command line installs into a folder outside of this environment."""
+    """Return whether the pip of this command line installs into a folder outside of this environment."""
     found = {option: os.environ.get(variable, "") for option, _, variable in ELSEWHERE}
     rest = iter(split_command(words)[1])
     for word in rest:
@@ -303,7 +303,7 @@ def require_constraints():
 
 
 def is_pip(words):
-    """Tell whether the command line `words` starts a pip that works on this Python.
+    """Return whether the command line `words` starts a pip that works on this Python.
 
     With --python it starts another in that Python, which inherits its variables.
     """
@@ -320,7 +320,7 @@ def is_pip(words):
 
 
 def has_python(words):
-    """Tell whether --python is in front of pip's command; behind it pip takes none."""
+    """Return whether --python is in front of pip's command; behind it pip takes none."""
     rest = iter(words)
     for word in rest:
         option, _, value = word.partition("=")

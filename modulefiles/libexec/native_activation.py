@@ -46,7 +46,7 @@ def look_at(root, packages):
 
 
 def is_known(version):
-    """Tell whether the answers of this version of conda are known."""
+    """Return whether the answers of this version of conda are known."""
     try:
         numbers = [int(part) for part in version.split(".")]
     except ValueError:
@@ -56,7 +56,7 @@ def is_known(version):
 
 
 def is_as_built(built, root):
-    """Tell whether conda's answers are known, and it is what it was when the installation was completed.
+    """Return whether conda's answers are known, and it is what it was when the installation was completed.
 
     `built` is conda's version, the folder of its packages, and what `look_at` returned then.
     """
@@ -355,7 +355,7 @@ class Activation:
         )
 
     def is_stacked(self, level):
-        """Tell whether the environment of `level` was activated on top of the one before."""
+        """Return whether the environment of `level` was activated on top of the one before."""
         return bool(self.environ.get("CONDA_STACKED_%d" % level, "").rstrip())
 
     def change_prompt(self, modifier):

@@ -86,7 +86,7 @@ def read_setting(environ, prefix, keys):
 
 
 def is_stopped(environ, prefix):
-    """Tell whether a file of the system or the user stops pip in `prefix`, and no nearer one says more."""
+    """Return whether a file of the system or the user stops pip in `prefix`, and no nearer one says more."""
     value, is_shared = read_setting(environ, prefix, KEYS)
     return is_shared and value.lower() in TRUE
 

@@ -24,7 +24,7 @@ FALSE = frozenset(["0", "false", "no", "off", "n", "f"])
 
 
 def hides_by_itself(prefix):
-    """Tell whether the Python of `prefix` hides modules at its start, as one with a personal module does."""
+    """Return whether the Python of `prefix` hides modules when it starts, as with a personal module."""
     if prefix not in HIDING:
         # python -> python3.12, as conda links it.
         minor = os.path.basename(follow_links(os.path.join(prefix, "bin/python")))
@@ -62,7 +62,7 @@ def merge(saved, now, hidden, keeps):
 
 
 def is_foreign(entry, environ):
-    """Tell whether a module brought `entry`; the active environments are below a module's root themselves."""
+    """Return whether a module brought `entry`, which is outside the active environments."""
     own = [value for name, value in environ.items() if name.startswith("CONDA_PREFIX")]
     return is_of_modules(entry, environ) and not any(is_within(entry, prefix) for prefix in own)
 

@@ -79,7 +79,7 @@ def print_text(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def tell(sentence: str) -> None:
+def print_message(sentence: str) -> None:
     """Tell people at the terminal, or in a job's log, what is going on."""
     write_aside(f"stackenv: {escape_controls(sentence, kept=WHITE)}\n")
 
@@ -167,7 +167,7 @@ def clear_status() -> None:
 
 
 def can_ask() -> bool:
-    """Tell whether somebody is there to answer: the input is a terminal."""
+    """Return whether somebody is there to answer: the input is a terminal."""
     return sys.stdin.isatty()
 
 

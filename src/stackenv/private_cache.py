@@ -47,7 +47,7 @@ def read_file(path: Path, flags: int = 0) -> tuple[str, os.stat_result]:
 
 
 def is_private(status: os.stat_result) -> bool:
-    """Tell whether a file or folder is this user's, and others cannot write it."""
+    """Return whether a file or folder is this user's, and others cannot write it."""
     return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
 
 

@@ -57,7 +57,7 @@ def type_folder(folder: str, environ: Mapping[str, str]) -> str:
 
 
 def uses_folder(environ: Mapping[str, str], folder: str) -> bool:
-    """Tell whether Lmod looks for modules in `folder` in `environ`, by whatever path."""
+    """Return whether Lmod looks for modules in `folder` in `environ`, by whatever path."""
     used = map(os.path.realpath, filter(None, environ.get("MODULEPATH", "").split(":")))
     return os.path.realpath(folder) in used
 

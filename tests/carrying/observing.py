@@ -71,7 +71,7 @@ class Bare:
     def compare(self, script: str, brings: bool = True, reports: bool = True, **options: Any) -> Observed:
         """Check that `script` comes to the same whether the stack is brought or not; return to what.
 
-        `brings` tells whether the packages of the stack are to be there, `reports` whether observe.py runs.
+        `brings` say whether the packages of the stack are to be there, `reports` whether observe.py runs.
         """
         for kind in KINDS:
             without, found = (self.observe(script, kind, carries, **options) for carries in (False, True))

@@ -65,7 +65,7 @@ def look(folder: Path) -> dict[str, str]:
 
 
 def starts(user: User, folder: Path) -> bool:
-    """Tell whether its Python starts bare; then it has what the modules bring."""
+    """Return whether its Python starts bare; then it has what the modules bring."""
     code = f"import sys; print(sys.prefix); {FIND}"
     done = run(folder / "bin/python", "-c", code, env=bare(user))
     assert done.returncode == 127 or (done.stdout, done.stderr) == (f"{folder}\n10\n", "")

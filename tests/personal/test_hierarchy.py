@@ -58,7 +58,7 @@ def software(stack: Stack) -> Path:
 
 
 def is_first(stack: Stack, seen: str, user: User) -> bool:
-    """Tell whether what SEEN prints is numpy of the first generation, and the environment's own biopython."""
+    """Return whether SEEN is numpy of the first generation, and the environment's own biopython."""
     numpy, bio = seen.split("\n")[-3:-1]
     return numpy.startswith(f"{software(stack)}/SciPy-bundle/2023.07-") and bio.startswith(
         f"{user.home}/venvs/"

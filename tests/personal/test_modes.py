@@ -115,7 +115,7 @@ def told(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.
     """Return the story of one kind of environment on one stack."""
     kind = request.param
 
-    def tell(folder: Path) -> None:
+    def print_message(folder: Path) -> None:
         user = make_user(folder, stack)
         (user.home / "who.py").write_text(WHO)
         adopt = "" if MAKERS[kind].startswith("stackenv") else "&& stackenv adopt venvs/it"
@@ -125,7 +125,7 @@ def told(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.
         assert story.returncode == 0, story.stderr
         assert "stackenv: the environment" not in story.stderr
 
-    return Told(make_user(make_once(tmp_path_factory, f"{stack.name}-{kind}", tell), stack), kind)
+    return Told(make_user(make_once(tmp_path_factory, f"{stack.name}-{kind}", print_message), stack), kind)
 
 
 def test_the_stacks_packages_are_there(told: Told) -> None:

@@ -56,7 +56,7 @@ def open_for(dialect: Dialect, folder: Path, owner: User) -> Session:
 
 
 def lmod_carries(dialect: Dialect, folder: Path, owner: User, name: str) -> bool:
-    """Tell whether a module of two plain lines comes through Lmod and the shell as it is."""
+    """Return whether a module of two plain lines comes through Lmod and the shell as it is."""
     prefix = str(owner.home / "odd" / FOLDERS[name])
     folder.mkdir()
     session = open_for(dialect, folder, owner)

@@ -95,7 +95,7 @@ def on_node(request, trees: Path, tmp_path: Path, one_stack: Stack):
 
 
 def of_tree(trees: Path, name: str, user: User, output: str) -> bool:
-    """Tell whether what SEEN prints is of the tree called `name`, and of the environment."""
+    """Return whether what SEEN prints is of the tree called `name`, and of the environment."""
     python, numpy, bio = output.split()
     inside = f"{trees}/{name}/software/"
     return (

@@ -62,7 +62,7 @@ def test_what_a_terminal_obeys_is_escaped(monkeypatch: pytest.MonkeyPatch) -> No
     output.print_line(ODD)
     output.print_steps([ODD])
     output.print_table(("A", "B"), [(ODD, "b")])
-    output.tell(ODD)
+    output.print_message(ODD)
     assert out.getvalue() == f"{ONE_LINE}\n{ONE_LINE}\n{ONE_LINE}\tb\n"
     # A message may be of several lines.
     assert err.getvalue() == f"stackenv: {ONE_LINE}\n".replace("\\n", "\n").replace("\\t", "\t")

@@ -214,7 +214,7 @@ def read_number(path: Path) -> int:
 
 
 def is_running(number: int) -> bool:
-    """Tell whether the process `number` runs; one that has ended and is not waited for does not."""
+    """Return whether the process `number` runs; one that has ended and is not waited for does not."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:

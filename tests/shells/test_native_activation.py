@@ -70,7 +70,7 @@ def sort_saved(answer: dict[str, Any] | None) -> str:
 
 
 def is_answered(world: World, case: Case) -> bool:
-    """Tell whether a question is answered without conda; see that it gets conda's answer, words and all."""
+    """Return whether a question is answered without conda; see that it gets conda's answer, words and all."""
     found = world.evaluate(case)
     if found is None:
         return False

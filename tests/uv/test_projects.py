@@ -95,7 +95,7 @@ class Owner:
         return type_in(self.user, self.project, commands, begin, **environ)
 
     def is_of_module(self, printed: str) -> bool:
-        """Tell whether what analysis.py has printed names the module's numpy."""
+        """Return whether what analysis.py has printed names the module's numpy."""
         return bool(re.search(rf"^\S+ {re.escape(self.version)} {self.user.stack.software}/", printed, re.M))
 
 

@@ -69,7 +69,7 @@ def list_in(cache: Path, downloads: Downloads) -> Iterator[Path]:
 
 
 def is_of_huggingface(path: Path) -> bool:
-    """Tell whether `path` is a repository of the hub, a prepared dataset, or of xet's cache."""
+    """Return whether `path` is a repository of the hub, a prepared dataset, or of xet's cache."""
     names = {inside.name for inside in list_folders(path)}
     if not names:
         return False
@@ -82,7 +82,7 @@ def is_of_huggingface(path: Path) -> bool:
 
 
 def is_configuration(path: Path) -> bool:
-    """Tell whether `path` is what was prepared of a dataset in one configuration."""
+    """Return whether `path` is what was prepared of a dataset in one configuration."""
     versions = list_folders(path)
     return bool(versions) and all(
         VERSION.fullmatch(version.name)
@@ -92,7 +92,7 @@ def is_configuration(path: Path) -> bool:
 
 
 def is_of_torch(path: Path) -> bool:
-    """Tell whether `path` is a repository that torch.hub has unpacked, or the folder of its weights."""
+    """Return whether `path` is a repository that torch.hub has unpacked, or the folder of its weights."""
     names = [inside.name for inside in list_folders(path)]
     if path.parent.name != "hub" or ".git" in names:
         return False

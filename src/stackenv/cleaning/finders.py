@@ -198,9 +198,9 @@ SHARED = ("modules", "environments")
 
 
 def list_reclaimable(
-    context: Context, tell: Callable[[str], None], advance: Callable[[int], None]
+    context: Context, print_message: Callable[[str], None], advance: Callable[[int], None]
 ) -> list[Reclaimable]:
-    """Return what can go, measured; `tell` hears what could not be looked at."""
+    """Return what can go, measured; `print_message` hears what could not be looked at."""
     found = []
     for name, finder in FINDERS.items():
         if context.shared and name not in SHARED:
@@ -208,6 +208,6 @@ def list_reclaimable(
         try:
             found += [measure_item(item, context.environ) for item in finder(context)]
         except (StackenvError, OSError) as error:
-            tell(f"{name} was left out: {explain(error)}")
+            print_message(f"{name} was left out: {explain(error)}")
         advance(1)
     return found

@@ -51,7 +51,7 @@ def list_kernels_on(prefix: str, context: Context) -> Iterator[Path]:
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Tell whether `path` is in `folder`, by its name or in truth."""
+    """Return whether `path` is in `folder`, by its name or in truth."""
     if not path.startswith("/"):
         return False
     # A venv's python is a link that leads out of it.

@@ -44,7 +44,7 @@ MEMORY = Path("/dev/shm")
 
 
 def is_uv_cache(folder: Path) -> bool:
-    """Tell whether `folder` looks like a cache of uv's."""
+    """Return whether `folder` looks like a cache of uv's."""
     return has(folder, TAG) and any(BUCKET.fullmatch(path.name) for path in list_folders(folder))
 
 
@@ -101,7 +101,7 @@ def list_prunable(uv: str, cache: Path, environ: Mapping[str, str]) -> Prunable:
 
 
 def is_superseded(bucket: re.Match[str], known: Iterable[re.Match[str]]) -> bool:
-    """Tell whether a uv that knows the folders `known` has `bucket` in a later version."""
+    """Return whether a uv that knows the folders `known` has `bucket` in a later version."""
     renamed = RENAMED.get(bucket["name"])
     return any(
         k["name"] == renamed or (k["name"] == bucket["name"] and int(k["version"]) > int(bucket["version"]))

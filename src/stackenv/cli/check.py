@@ -13,7 +13,7 @@ import click
 from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import UsageError
-from stackenv.output import confirm, format_count, print_json, print_line, tell
+from stackenv.output import confirm, format_count, print_json, print_line, print_message
 
 if TYPE_CHECKING:
     from stackenv.health.check import Found
@@ -83,9 +83,9 @@ def require_combinable(fix: bool, yes: bool, dry_run: bool, as_json: bool) -> No
 
 def agree(yes: bool, subject: str, finding: Finding) -> bool:
     """Tell what the fix of `finding` will do; return whether it is wanted."""
-    tell(f"{subject}: {finding.what}")
+    print_message(f"{subject}: {finding.what}")
     for action in finding.fix:
-        tell(f"  {action.sentence}")
+        print_message(f"  {action.sentence}")
     typed = "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it"
     return yes or confirm("Do that?", typed)
 
@@ -118,6 +118,6 @@ def print_found(found: Found, can_fix: bool) -> None:
     if not every:
         print_line(f"nothing is wrong: {looked}")
     elif can_fix and any(finding.fix for finding in every):
-        tell("stackenv check --fix shows what can be fixed automatically, and asks before each")
+        print_message("stackenv check --fix shows what can be fixed automatically, and asks before each")
     for subject, rule, reason in dict.fromkeys((s, f.rule, f.muted) for s, f in muted):
-        tell(f"muted in {subject}: {rule} ({reason})")
+        print_message(f"muted in {subject}: {rule} ({reason})")

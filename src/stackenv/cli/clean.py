@@ -18,9 +18,9 @@ from stackenv.output import (
     format_count,
     print_json,
     print_line,
+    print_message,
     print_table,
     showing_progress,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         recover(context)
     with showing_progress("looking", len(FINDERS)) as advance:
-        found = list_reclaimable(context, tell, advance)
+        found = list_reclaimable(context, print_message, advance)
     if as_json:
         print_json([describe(item) for item in found])
         return
@@ -72,7 +72,9 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     if dry_run or not removable:
         return
     if not yes and not can_ask():
-        tell("nothing was removed: the input is not a terminal to ask on; to remove: stackenv clean --yes")
+        print_message(
+            "nothing was removed: the input is not a terminal to ask on; to remove: stackenv clean --yes"
+        )
         return
     remove_agreed(removable, context, functools.partial(agree, yes))
 
@@ -84,11 +86,11 @@ def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
 
     actions = [action for item in items for action in item.actions]
     for action in actions:
-        tell(action.sentence)
+        print_message(action.sentence)
     if any(isinstance(action, DeleteEnvironment) for action in actions):
-        tell(OTHER_NODES)
+        print_message(OTHER_NODES)
         for job in list_jobs():
-            tell(f"  your job {job}")
+            print_message(f"  your job {job}")
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
     question = f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?"
     return yes or confirm(question, "stackenv clean --yes")
@@ -119,4 +121,4 @@ def print_reclaimable(found: Sequence[Reclaimable]) -> None:
         print_line("there is nothing to clean")
     for item in found:
         if item.kept:
-            tell(f"{item.what} ({format_bytes(item.size_bytes)}): stays: {item.kept}")
+            print_message(f"{item.what} ({format_bytes(item.size_bytes)}): stays: {item.kept}")

@@ -57,5 +57,5 @@ def answer(typed: str) -> str:
 
 
 def is_name(begin: str) -> bool:
-    """Tell whether `begin` begins a name or NAME/VERSION: no option, path or quote does so."""
+    """Return whether `begin` begins a name or NAME/VERSION: no option, path or quote does so."""
     return all(c.isalnum() or (c in "_.+-/" and place) for place, c in enumerate(begin))

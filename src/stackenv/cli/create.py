@@ -21,7 +21,7 @@ from stackenv.cli.options import (
     user_site_option,
     verbose_option,
 )
-from stackenv.output import print_json, print_line, print_steps, tell
+from stackenv.output import print_json, print_line, print_message, print_steps
 
 if TYPE_CHECKING:
     from stackenv.lifecycle.making import Made
@@ -105,9 +105,9 @@ def print_made(made: Made, as_json: bool) -> None:
         print_steps(made.steps, as_json)
         return
     for sentence in made.differences:
-        tell(sentence)
+        print_message(sentence)
     if as_json:
         print_json(made.describe())
     else:
-        tell(f"{made.module.full_name} is ready, in {made.module.prefix}; {made.shells}:")
+        print_message(f"{made.module.full_name} is ready, in {made.module.prefix}; {made.shells}:")
         print_line(made.use)

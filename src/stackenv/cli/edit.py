@@ -16,7 +16,7 @@ from stackenv.cli.options import (
     shared_option,
 )
 from stackenv.errors import UsageError
-from stackenv.output import tell
+from stackenv.output import print_message
 
 
 @click.command()
@@ -92,7 +92,7 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
         raise UsageError("--all cannot be combined with a name", "stackenv edit --refresh --all")
     if not every and not name:
         name = require_loaded_name(shared)
-        tell(f"changing {name}, which is loaded")
+        print_message(f"changing {name}, which is loaded")
     context = open_context(shared)
     if name:
         edit_named(request, name, context, dry_run)

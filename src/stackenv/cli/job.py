@@ -11,7 +11,7 @@ import click
 from stackenv.cli.completers import complete_files, complete_partitions
 from stackenv.cli.options import LEFT_OUT, Command, loaded_name_argument, shared_option
 from stackenv.errors import UsageError
-from stackenv.output import print_line, print_text, tell
+from stackenv.output import print_line, print_message, print_text
 
 if TYPE_CHECKING:
     from stackenv.cli.completers import Completer
@@ -168,7 +168,9 @@ def job(
         show(submit(script, context.environ, typed, context.configuration.jobs.account_hint or ""))
         return
     for variable in list_stronger(context.environ, typed):
-        tell(f"{variable} is set here, and sbatch takes it before the script: unset {variable}, or --submit")
+        print_message(
+            f"{variable} is set here, and sbatch takes it before the script: unset {variable}, or --submit"
+        )
     print_text(script)
 
 
@@ -196,14 +198,14 @@ def require_output_folder(output: str, chdir: str, submit_it: bool) -> None:
     what += ": the job fails without a word"
     if submit_it:
         raise UsageError(f"{what}; nothing was submitted", hint)
-    tell(f"WARNING: {what}; type: {hint}")
+    print_message(f"WARNING: {what}; type: {hint}")
 
 
 def show(job: Submitted) -> None:
     """Print the number of `job`, and tell how to look at it."""
     if job.words:
-        tell(f"Slurm says: {job.words}")
+        print_message(f"Slurm says: {job.words}")
     clusters = f" --clusters={job.cluster}" if job.cluster else ""
     output = f"; its output: {job.output}" if job.output else ""
-    tell(f"submitted; to look at it: squeue --jobs={job.job_id}{clusters}{output}")
+    print_message(f"submitted; to look at it: squeue --jobs={job.job_id}{clusters}{output}")
     print_line(job.job_id)

@@ -15,7 +15,7 @@ from stackenv.cli.options import (
     shared_option,
     verbose_option,
 )
-from stackenv.output import print_json, print_line, print_steps, print_table, tell
+from stackenv.output import print_json, print_line, print_message, print_steps, print_table
 
 
 @click.group(cls=CommandGroup)
@@ -68,7 +68,7 @@ def add(
     if as_json:
         print_json(added)
         return
-    tell(
+    print_message(
         f"in Jupyter, {added.display_name!r} is among the kernels when the page is reloaded "
         f"(ipykernel {added.ipykernel})"
     )
@@ -98,10 +98,10 @@ def listing(as_json: bool) -> None:
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
     for row in found:
         if row.problem:
-            tell(f"{row.kernel}: {row.problem}; type: {row.hint}")
+            print_message(f"{row.kernel}: {row.problem}; type: {row.hint}")
     if not found:
         folder = find_kernels_folder(context.environ)
-        tell(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
+        print_message(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
 
 
 @kernel.command()
@@ -129,4 +129,4 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
         print_steps(plan_removal(stored).sentences)
         return
     remove_kernel(stored)
-    tell(f"the kernel {stored.display_name!r} is gone; {stored.environment} stays as it is")
+    print_message(f"the kernel {stored.display_name!r} is gone; {stored.environment} stays as it is")

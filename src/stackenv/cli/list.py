@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import json_option, shared_option
-from stackenv.output import print_json, print_table, tell
+from stackenv.output import print_json, print_message, print_table
 
 
 @click.command("list")
@@ -49,9 +49,11 @@ def listing(shared: Path | None, as_json: bool) -> None:
     print_table(("MODULE", "KIND", "STATE", "PYTHON", "MODULES", "ENVIRONMENT", "DESCRIPTION"), rows)
     for row in found:
         if row.problem:
-            tell(row.problem)
+            print_message(row.problem)
     if not found:
-        tell(f"there are no personal modules in {context.store.root}; stackenv create NAME makes one")
+        print_message(
+            f"there are no personal modules in {context.store.root}; stackenv create NAME makes one"
+        )
 
 
 ls = copy.copy(listing)

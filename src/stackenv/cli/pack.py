@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.options import dry_run_option, name_argument, shared_option
-from stackenv.output import print_steps, tell
+from stackenv.output import print_message, print_steps
 
 
 @click.command()
@@ -35,7 +35,7 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
         print_steps(packing.sentences())
         return
     image, full_name = packing.carry_out(), packing.record.full_name
-    tell(
+    print_message(
         f"{full_name} is packed: {image.entries} files, links and folders are one file of "
         f"{image.size_bytes / 1e6:.1f} MB; load it as before; to change it: stackenv unpack {full_name}"
     )

@@ -11,7 +11,7 @@ import click
 from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, print_steps, tell
+from stackenv.output import confirm, print_message, print_steps
 
 
 @click.command()
@@ -44,7 +44,7 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
         return
     if not yes:
         for sentence in sentences:
-            tell(sentence)
+            print_message(sentence)
         typed = shlex.join(removal.module.full_name for removal in removals)
         if not confirm("Do that?", f"stackenv remove {typed} --yes"):
             raise StackenvError("nothing was changed")

@@ -30,7 +30,7 @@ class RunCommand(click.Command):
 
 
 def is_nameless(args: list[str]) -> bool:
-    """Tell whether the dashes are the first of `args`, but for --shared and its value."""
+    """Return whether the dashes are the first of `args`, but for --shared and its value."""
     before = args[: args.index("--")] if "--" in args else args
     has_option = [word.partition("=")[0] for word in before[:1]] == ["--shared"]
     return len(before) < len(args) and len(before) == (0 if not has_option else 1 if "=" in before[0] else 2)

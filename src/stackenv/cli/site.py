@@ -16,7 +16,15 @@ import click
 from stackenv.cli.completers import complete_modules
 from stackenv.cli.options import CommandGroup, dry_run_option, json_option
 from stackenv.errors import StackenvError, UsageError, quote_word
-from stackenv.output import format_count, print_json, print_line, print_steps, print_table, print_text, tell
+from stackenv.output import (
+    format_count,
+    print_json,
+    print_line,
+    print_message,
+    print_steps,
+    print_table,
+    print_text,
+)
 from stackenv.plain_files import read_file_text
 
 if TYPE_CHECKING:
@@ -65,7 +73,7 @@ def check(file: Path | None) -> None:
 
     configuration = load_configuration(find_configuration_file(os.environ, file))
     for warning in configuration.warnings:
-        tell(f"warning: {warning}")
+        print_message(f"warning: {warning}")
     print_line(f"{configuration.path}: the site configuration is right")
 
 
@@ -89,7 +97,9 @@ def config(init: bool, file: Path | None) -> None:
     if init:
         path = (file or SYSTEM_FILE).absolute()
         write_first_configuration(path)
-        tell(f"written; change what differs at your site, then: stackenv site check {shlex.quote(str(path))}")
+        print_message(
+            f"written; change what differs at your site, then: stackenv site check {shlex.quote(str(path))}"
+        )
         return
     path = find_configuration_file(os.environ, file)
     try:
@@ -98,7 +108,7 @@ def config(init: bool, file: Path | None) -> None:
         raise StackenvError(
             f"{path} cannot be read: {error.strerror}", f"ls -l {quote_word(path)}"
         ) from error
-    tell(f"{path}:")
+    print_message(f"{path}:")
     print_text(text)
 
 
@@ -122,7 +132,7 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
 
     software = find_rendered(name, version, root, configuration)
     print_text(software.render())
-    tell(
+    print_message(
         f"this text does not work alone: the files in {software.root} that it depends on are written only "
         "by the EasyBuild hook, or by stackenv site install\n\n"
         'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
@@ -149,7 +159,7 @@ def hooks() -> None:
 
     print_line(str(HOOKS.resolve()))
     if sys.stdout.isatty():
-        tell("hint: beside hooks of your own: stackenv site hooks --help")
+        print_message("hint: beside hooks of your own: stackenv site hooks --help")
 
 
 @site.command()
@@ -185,9 +195,9 @@ def install(
     if dry_run:
         print_steps(module.steps)
         return
-    tell(carry_out(module))
+    print_message(carry_out(module))
     folder = shlex.quote(str(modulefile.absolute().parents[1]))
-    tell(f"{module.software.module} is ready: module use {folder}; module load {name}")
+    print_message(f"{module.software.module} is ready: module use {folder}; module load {name}")
 
 
 @site.command()
@@ -217,7 +227,7 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     steps = removal.steps
     removal.carry_out()
     for step in steps:
-        tell(step)
+        print_message(step)
 
 
 @site.command()
@@ -309,23 +319,23 @@ def print_owners(owners: Iterable[str]) -> None:
         else:
             print_line(owner)
     if numbers:
-        tell(f"these users have no name any more: {', '.join(numbers)}")
+        print_message(f"these users have no name any more: {', '.join(numbers)}")
 
 
 def tell_counts(report: Report) -> None:
     """Tell how much was looked at, and what could not be."""
     modules = format_count(report.looked_at, "personal module")
-    tell(
+    print_message(
         f"{len(report.found)} of {modules}, of {format_count(len(report.owners), 'user')}, depend on "
         f"{', '.join(report.patterns)}; looked into {format_count(report.folders, 'folder')}"
     )
     if report.unknown:
         unknown = ", ".join(report.unknown)
-        tell(f"what {unknown} is for other users cannot be determined: only --root was looked at")
+        print_message(f"what {unknown} is for other users cannot be determined: only --root was looked at")
     if report.unread:
         path, why = next(iter(report.unread.items()))
         number = format_count(len(report.unread), "folder or file", "folders and files")
-        tell(
+        print_message(
             f"{number} could not be read, such as {path}: {why}. All are in what --json prints. A folder "
             "behind a user's link: --root FOLDER, where it is; one that root may not read, of a file server "
             "that trusts no root: as its owner, or on that server"

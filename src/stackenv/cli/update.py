@@ -13,7 +13,7 @@ import click
 from stackenv.cli.completers import complete_names
 from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, print_json, print_table, shorten_list, tell
+from stackenv.output import confirm, print_json, print_message, print_table, shorten_list
 
 if TYPE_CHECKING:
     from stackenv.lifecycle.prospect import Prospect
@@ -100,15 +100,15 @@ def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
     ]
     if aside:
         for row in rows:
-            tell("  ".join(row))
+            print_message("  ".join(row))
     elif rows:
         print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
     if held:
-        tell(describe_held(held, package))
+        print_message(describe_held(held, package))
     for prospect in prospects:
         if prospect.problem and prospect.state != "held":
             hint = f"; type: {prospect.hint}" if prospect.hint else ""
-            tell(f"{prospect.name} is left alone: {prospect.problem}{hint}")
+            print_message(f"{prospect.name} is left alone: {prospect.problem}{hint}")
 
 
 def describe_held(held: Sequence[Prospect], package: str) -> str:

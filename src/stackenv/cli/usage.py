@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.options import json_option, shared_option
-from stackenv.output import format_count, print_json, tell
+from stackenv.output import format_count, print_json, print_message
 
 if TYPE_CHECKING:
     from stackenv.disk.usage_report import UsageReport
@@ -54,7 +54,7 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
         print_limits(report.limits, report.shares)
     tell_unknown(report)
     if not report.measured:
-        tell("no environments and no caches were found; stackenv create NAME makes an environment")
+        print_message("no environments and no caches were found; stackenv create NAME makes an environment")
 
 
 def tell_unknown(report: UsageReport) -> None:
@@ -63,10 +63,10 @@ def tell_unknown(report: UsageReport) -> None:
         if found.usage.unreadable:
             number = found.usage.unreadable
             unread = format_count(number, "file or folder", "files or folders")
-            tell(f"{found.place.path}: not counted, for it cannot be read: {unread}")
+            print_message(f"{found.place.path}: not counted, for it cannot be read: {unread}")
     for limit in report.limits:
         if limit.problem:
-            tell(f"what is used of {limit.path} is not known: {limit.problem}")
+            print_message(f"what is used of {limit.path} is not known: {limit.problem}")
 
 
 def describe(report: UsageReport) -> dict[str, object]:

@@ -134,7 +134,7 @@ def open_root(number: int, path: Path, found: Found, roots: dict[tuple[int, int]
 
 
 def tells_use(path: Path) -> bool:
-    """Tell whether the file system at `path` notes when a file is read (statvfs(3))."""
+    """Return whether the file system at `path` notes when a file is read (statvfs(3))."""
     try:
         flags = os.statvfs(path).f_flag
     except OSError:

@@ -34,5 +34,5 @@ def run_bare(
 
 
 def starts_bare(program: str) -> bool:
-    """Tell whether the Python `program` starts where nothing is set; raise as `run_bare` does."""
+    """Return whether the Python `program` starts where nothing is set; raise as `run_bare` does."""
     return run_bare([program, "-I", "-S", "-c", ""], {}).returncode == 0

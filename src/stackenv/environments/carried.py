@@ -23,7 +23,7 @@ from stackenv.environments.stack import Stack
 from stackenv.errors import StackenvError, explain
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import read_loaded_modules
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.plain_files import open_file
 from stackenv.record import Carried, Modulefile, Record
 from stackenv.transactions.transaction import read_text
@@ -67,7 +67,7 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
         what = f"what {find_program(record)} needs of them cannot be found out"
         carried = describe_carried(record, stack, elsewhere, settings)
     except (StackenvError, OSError, subprocess.SubprocessError) as error:
-        tell(
+        print_message(
             f"the Python of {record.full_name} finds the packages of its modules only while these are "
             f"loaded: {what}: {getattr(error, 'message', explain(error))}"
         )
@@ -80,14 +80,14 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
 def tell_needs_modules(record: Record) -> None:
     """Say so where the Python of `record` starts only while its modules are loaded."""
     if needs_modules(record):
-        tell(
+        print_message(
             f"the Python of {record.full_name} starts only while its modules are loaded, since it needs a "
             "library or a variable of theirs"
         )
 
 
 def needs_modules(record: Record) -> bool:
-    """Tell whether the Python of `record` starts only while its modules are loaded.
+    """Return whether the Python of `record` starts only while its modules are loaded.
 
     Where what it brings is not recorded it is started to find that out.
     """
@@ -126,7 +126,7 @@ def renew_libraries(record: Record, stack: Stack, lmod: Lmod, settings: Personal
 
 
 def lacks_libraries(record: Record, stack: Stack) -> bool:
-    """Tell whether the environment's own packages need libraries of `stack`, and the record says none do."""
+    """Return whether the environment's own packages need libraries of `stack` that the record lacks."""
     if record.carried is None or record.carried.libraries or not record.python or record.packed:
         return False
     folders = [f for own in list_package_folders(Path(record.path)) for f in (own, *list_added_folders(own))]
@@ -190,7 +190,7 @@ def find_program(record: Record) -> str:
 
 
 def is_common(one: str | None, other: str | None) -> bool:
-    """Tell whether a value is the same in two sessions, and would be later."""
+    """Return whether a value is the same in two sessions, and would be later."""
     return one is not None and one == other and not differs_by_the_time(one)
 
 

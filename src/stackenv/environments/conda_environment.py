@@ -19,7 +19,7 @@ from stackenv.errors import InstallError, ModuleError, StackenvError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_files import list_modulefiles
 from stackenv.lmod.versions import software_of
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Python, Record
 
 
@@ -50,7 +50,9 @@ def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> St
     except ModuleError as error:
         if modules:
             raise
-        tell(f"the module {conda} cannot be loaded; the environment's module does without: {error.message}")
+        print_message(
+            f"the module {conda} cannot be loaded; the environment's module does without: {error.message}"
+        )
         return load_stack(lmod, (), with_python=False)
 
 
@@ -75,7 +77,7 @@ def tell_python_modules(lmod: Lmod) -> None:
     """Say that a loaded Python module is none of a conda environment's business."""
     python = [m.full_name for m in lmod.read_loaded() if m.full_name.startswith("Python/")]
     if python:
-        tell(f"{python[0]} is loaded; a conda environment has its own Python and does not use it")
+        print_message(f"{python[0]} is loaded; a conda environment has its own Python and does not use it")
 
 
 def describe_conda_call(
@@ -147,9 +149,11 @@ def capture_record(record: Record, context: Context) -> Record:
     prefix = Path(record.path)
     captured = capture_activation(prefix)
     for finding in captured.findings:
-        tell(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
+        print_message(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
     for name in list_untold(asdict(captured)):
-        tell(f"activation: {name}: its value has several lines, and no module can set that; it is left out")
+        print_message(
+            f"activation: {name}: its value has several lines, and no module can set that; it is left out"
+        )
     activation = {**asdict(captured), "environment_name": name_environment(prefix, context)}
     packages = read_own_packages(record)
     return replace(record, python=find_python(prefix), packages=packages, activation=activation)

@@ -10,7 +10,7 @@ from stackenv.environments.bare_start import run_bare
 from stackenv.environments.carried import needs_modules
 from stackenv.environments.context import Context
 from stackenv.errors import explain
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record
 
 
@@ -37,7 +37,7 @@ def start_first(record: Record) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         why = explain(error)
     if why:
-        tell(f"{python}, started without the modules: {why.removeprefix('stackenv: ')}")
+        print_message(f"{python}, started without the modules: {why.removeprefix('stackenv: ')}")
 
 
 def start_changed(record: Record, context: Context) -> None:

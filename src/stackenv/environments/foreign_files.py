@@ -92,7 +92,7 @@ def list_names(folder: Path) -> list[str]:
 
 
 def is_own(path: Path) -> bool:
-    """Tell whether the file `path` is one that stackenv wrote, and nobody is known to have changed."""
+    """Return whether the file `path` is one that stackenv wrote, and nobody is known to have changed."""
     if path.name not in ("pip.conf", "uv"):
         return False
     try:
@@ -152,17 +152,17 @@ def list_above(name: str) -> Iterator[str]:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether `path` is a folder, and no link to one."""
+    """Return whether `path` is a folder, and no link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether `path` is a file, and no link to one."""
+    """Return whether `path` is a file, and no link to one."""
     return path.is_file() and not path.is_symlink()
 
 
 def holds_file(folder: Path) -> bool:
-    """Tell whether there is a file in `folder`, or below it, other than compiled ones of Python."""
+    """Return whether there is a file in `folder`, or below it, other than compiled ones of Python."""
     return any(not name.endswith(".pyc") for _, _, names in os.walk(folder) for name in names)
 
 

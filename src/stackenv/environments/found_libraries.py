@@ -31,7 +31,7 @@ class TooManyFoldersError(Exception):
 
 
 def needs_library_path(program: str, folders: Iterable[Path], library_path: Sequence[str]) -> bool:
-    """Tell whether `library_path` has the loader find other libraries than it would find without.
+    """Return whether `library_path` has the loader find other libraries than it would find without.
 
     Asked of `program` and of the extension modules in `folders`, package by package: an earlier one with
     an RPATH would find for a later one what that does not find alone. True, which takes one more start,
@@ -77,7 +77,7 @@ def list_offered(library_path: Sequence[str]) -> dict[bytes, bytes]:
 
 
 def is_found_there(line: bytes, offered: Mapping[bytes, bytes]) -> bool:
-    """Tell whether the loader's `line` leads to what `offered` has of that name, if anything."""
+    """Return whether the loader's `line` leads to what `offered` has of that name, if anything."""
     name, _, path = line.strip().partition(b" => ")
     other = offered.get(name)
     try:
@@ -88,7 +88,7 @@ def is_found_there(line: bytes, offered: Mapping[bytes, bytes]) -> bool:
 
 
 def is_loaded_by_glibc(program: str) -> bool:
-    """Tell whether `program` is started by glibc's loader; not so a script, and a static program."""
+    """Return whether `program` is started by glibc's loader; not so a script, and a static program."""
     with open_file(program) as stream:
         header = stream.read(ELF_HEADER.size)
         if len(header) < ELF_HEADER.size or not header.startswith(ELF):
@@ -131,7 +131,7 @@ def list_extensions(folder: Path, budget: Iterator[int]) -> Iterator[str]:
 
 
 def is_extension(name: str) -> bool:
-    """Tell whether a file of this `name` can be an extension module that the loader can be asked about."""
+    """Return whether a file of this `name` can be an extension module that the loader can be asked about."""
     return name.endswith(".so") and name.partition(".")[0].isidentifier() and not {" ", ":"} & set(name)
 
 

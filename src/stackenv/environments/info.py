@@ -131,7 +131,7 @@ class MutedRule:
 class ModuleInfo:
     """What is known of a module: `stackenv info --json` prints these fields.
 
-    `owned` tells whether stackenv made the environment. Without a record it is None, as are `carried` and
+    `owned` say whether stackenv made the environment. Without a record it is None, as are `carried` and
     `stubs`, `kind` is empty, and `problem` and `hint` say why.
     """
 

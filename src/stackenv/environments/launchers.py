@@ -30,7 +30,7 @@ HEAD = 128
 
 
 def is_launcher(path: Path) -> bool:
-    """Tell whether `path` is, or leads to, a script of ours that starts a Python."""
+    """Return whether `path` is, or leads to, a script of ours that starts a Python."""
     try:
         with open_file(path) as stream:
             head = stream.read(HEAD)
@@ -68,7 +68,7 @@ def find_replaceable(record: Record) -> tuple[tuple[str, str], ...]:
 
 
 def is_link_to(path: Path, program: str) -> bool:
-    """Tell whether `path` is a link that leads to `program`."""
+    """Return whether `path` is a link that leads to `program`."""
     return path.is_symlink() and os.path.realpath(path) == os.path.realpath(program)
 
 
@@ -118,7 +118,7 @@ def with_launchers(record: Record, carried: Carried) -> Carried:
 
 
 def starts_python(launcher: InstalledFile, prefix: str) -> bool:
-    """Tell whether the script `launcher` starts the Python of the venv at `prefix`, where nothing is set."""
+    """Return whether the script `launcher` starts the Python of the venv at `prefix` without any module."""
     # Its carry.py may not be there yet: any file that is.
     text = render_installed_file(replace(launcher, values={**(launcher.values or {}), "CARRY": "pyvenv.cfg"}))
     # As the kernel starts it, with the same $0, before it is there.

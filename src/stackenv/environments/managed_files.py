@@ -26,17 +26,17 @@ WITHOUT_HASH = re.compile(
 
 
 def is_layer_file(file: InstalledFile) -> bool:
-    """Tell whether `file` is one of those that put a venv's packages in order."""
+    """Return whether `file` is one of those that put a venv's packages in order."""
     return LAYERS in file.text or Path(file.path).stem in (LAYERS, CARRY)
 
 
 def is_in_folder(file: InstalledFile, prefix: str) -> bool:
-    """Tell whether `file` is in stackenv's folder of the environment at `prefix`."""
+    """Return whether `file` is in stackenv's folder of the environment at `prefix`."""
     return file.path.startswith(f"{prefix}/{FOLDER}/")
 
 
 def is_users(file: InstalledFile, prefix: str) -> bool:
-    """Tell whether there is something at the place of `file` that stackenv did not write.
+    """Return whether there is something at the place of `file` that stackenv did not write.
 
     An empty file is nobody's: a full disk leaves one.
     """
@@ -57,7 +57,7 @@ def is_users(file: InstalledFile, prefix: str) -> bool:
 
 
 def is_edited(file: InstalledFile) -> bool:
-    """Tell whether the user has changed what stackenv wrote at the place of `file`.
+    """Return whether the user has changed what stackenv wrote at the place of `file`.
 
     Known of those whose first line has a hash of the rest: the settings of tools, which users may add to.
     """
@@ -101,7 +101,7 @@ def list_unused_files(files: Iterable[InstalledFile], prefix: str) -> list[Insta
 
 
 def has_contents(path: Path) -> bool:
-    """Tell whether `path` is a file that is not empty."""
+    """Return whether `path` is a file that is not empty."""
     return path.is_file() and path.stat().st_size > 0
 
 

@@ -22,7 +22,7 @@ from stackenv.environments.stubs import plan_kept_stubs, plan_stubs
 from stackenv.errors import StackenvError
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import is_as_written, render_module
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import Change, Together, WriteFile, carry_out_change
 from stackenv.transactions.transaction import Transaction, read_text, require_as_seen
@@ -125,7 +125,7 @@ def plan_environment_files(record: Record, modulefile: Path, restacked: bool = F
     own = {canonicalize_name(package.name) for package in complete.packages}
     told, kept = plan_kept_files(files, record.path)
     for sentence in told:
-        tell(sentence)
+        print_message(sentence)
     stubs = (plan_stubs if restacked else plan_kept_stubs)(record, own)
     require_changeable(stubs)
     return (
@@ -145,7 +145,7 @@ def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Insta
         if is_users(file, prefix):
             if file.stand_in:
                 continue
-            tell(f"{file.path} is your own and stays as it is{LOSSES.get(Path(file.path).name, '')}")
+            print_message(f"{file.path} is your own and stays as it is{LOSSES.get(Path(file.path).name, '')}")
         else:
             kept.append(file)
     return tuple(kept)
@@ -189,7 +189,7 @@ def remove_without_journal(removal: Transaction, context: Context, why: str) -> 
     context.journal.require_unchanged(removal.subject)
     switch = removal.switch()
     require_as_seen(switch.seen)
-    tell(f"{why}; to make room it is removed without one: do not interrupt it")
+    print_message(f"{why}; to make room it is removed without one: do not interrupt it")
     with context.access.applied():
         for change in switch.changes:
             carry_out_change(change)

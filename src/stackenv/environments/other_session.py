@@ -70,7 +70,7 @@ def load_elsewhere(stack: Stack, lmod: Lmod) -> Mapping[str, str]:
 
 
 def is_of_lmod(name: str) -> bool:
-    """Tell whether the variable `name` is what a site sets for Lmod."""
+    """Return whether the variable `name` is what a site sets for Lmod."""
     return name.startswith(OF_LMOD) and not name.startswith(OF_LOADED_MODULES)
 
 
@@ -99,6 +99,6 @@ def list_missing(variable: str, found: Mapping[str, str], stack: Stack) -> set[s
 
 
 def differs_by_the_time(value: str) -> bool:
-    """Tell whether `value` holds the time of this hour, in seconds since 1970."""
+    """Return whether `value` holds the time of this hour, in seconds since 1970."""
     now = time.time()
     return any(abs(int(number) - now) < RECENT_S for number in SECONDS.findall(value))

@@ -115,12 +115,12 @@ def read_distributions(prefix: Path) -> list[tuple[Path, InstalledDistribution]]
 
 
 def is_stub(path: Path) -> bool:
-    """Tell whether `path` is a stub: what is behind a link is of somebody else, who may need it."""
+    """Return whether `path` is a stub: what is behind a link is of somebody else, who may need it."""
     return says_stub(path) and not path.is_symlink()
 
 
 def says_stub(path: Path) -> bool:
-    """Tell whether the metadata at `path` are stackenv's, of a package that the modules bring.
+    """Return whether the metadata at `path` are stackenv's, of a package that the modules bring.
 
     A purge of old files can have taken the file that says so: then RECORD has its name and hash still, and
     where that is gone too, as nothing but METADATA is read often, the record of the environment has its name.
@@ -135,7 +135,7 @@ def says_stub(path: Path) -> bool:
 
 
 def is_rest_of_stub(folder: Path) -> bool:
-    """Tell whether `folder` has at most a stub's files, and the record of its environment names that stub."""
+    """Return whether `folder` holds only files of a stub that the environment records."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names are enough)
         text = read_file_text(folder.parents[3] / RECORD_FILE, errors="surrogateescape")
@@ -158,7 +158,7 @@ def hash_text(text: str) -> str:
 
 
 def is_link_to_sources(path: Path) -> bool:
-    """Tell whether the egg-link `path` can be read, and names a folder from the root."""
+    """Return whether the egg-link `path` can be read, and names a folder from the root."""
     return (read_plain(path) or b"").startswith(b"/")
 
 
@@ -309,7 +309,7 @@ def read_own_packages(record: Record) -> tuple[Package, ...]:
 
 
 def has_installed_pip(packages: Sequence[Package], python: Python | None) -> bool:
-    """Tell whether one of `packages`, a venv's on `python`, is a pip that somebody has installed there.
+    """Return whether one of `packages`, a venv's on `python`, is a pip that somebody has installed there.
 
     The copy that venv makes is none: it is noted since stackenv 0.2, and before that known by its version.
     """
@@ -320,7 +320,7 @@ def has_installed_pip(packages: Sequence[Package], python: Python | None) -> boo
 
 
 def has_bundled_pip(executable: Path, version: str) -> bool:
-    """Tell whether the ensurepip of the Python `executable` copies pip `version`: it has its wheel."""
+    """Return whether the ensurepip of the Python `executable` copies pip `version`: it has its wheel."""
     wheels = executable.parents[1].glob(f"lib*/python3*/ensurepip/_bundled/pip-{version}-*.whl")
     return any(wheels)
 
@@ -340,7 +340,7 @@ def list_requirements(prefix: Path) -> list[tuple[str, str]]:
 def is_of_conda(
     distribution: InstalledDistribution, path: Path, prefix: Path, noted: Mapping[str, str]
 ) -> bool:
-    """Tell whether conda has installed `distribution`, with its metadata at `path`, and has it still.
+    """Return whether conda has installed `distribution`, with its metadata at `path`, and has it still.
 
     conda-meta, with the files `noted` at `prefix`, decides, unless INSTALLER says that pip, uv or poetry has
     put the same version in its place since: theirs is another file than conda's.
@@ -369,7 +369,7 @@ def name_metadata_files(path: Path, prefix: Path) -> set[str]:
 
 
 def is_replaced(note: Mapping[str, Any], taken: Collection[str]) -> bool:
-    """Tell whether others have put theirs in the place of the package of `note`, without conda.
+    """Return whether others have put theirs in the place of the package of `note`, without conda.
 
     `taken` are the names of what others have installed. conda's own name can be another: pytorch is torch.
     """

@@ -31,7 +31,7 @@ def name_package_folders(prefix: Path) -> list[str]:
 
 
 def is_pure(wheel: str) -> bool:
-    """Tell whether a package is for all platforms, by the text of its WHEEL (PEP 427, Root-Is-Purelib)."""
+    """Return whether a package is for all platforms, by the text of its WHEEL (PEP 427, Root-Is-Purelib)."""
     return not NOT_PURE.search(wheel)
 
 

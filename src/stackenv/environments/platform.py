@@ -52,13 +52,13 @@ def probe_platform() -> Platform:
 
 
 def is_built_for_this_cpu(environ: Mapping[str, str]) -> bool:
-    """Tell whether compilers started under `environ` build for one CPU (-march, -mcpu; GCC manual)."""
+    """Return whether compilers started under `environ` build for one CPU (-march, -mcpu; GCC manual)."""
     flags = " ".join(environ.get(variable, "") for variable in FLAG_VARIABLES)
     return bool(re.search(r"-march=|-mcpu=|target-cpu=", flags))
 
 
 def has_extensions(distribution: Distribution) -> bool:
-    """Tell whether `distribution` has compiled files, by the RECORD of its metadata (PEP 376)."""
+    """Return whether `distribution` has compiled files, by the RECORD of its metadata (PEP 376)."""
     lines = (distribution.read_text("RECORD") or "").splitlines()
     return any(line.split(",")[0].endswith(".so") for line in lines)
 

@@ -53,7 +53,7 @@ def require_plain(place):
 
 
 def is_found(name):
-    """Tell whether `name` can be imported: a folder without code that has the name is nothing to run."""
+    """Return whether `name` can be imported: a folder without code that has the name is nothing to run."""
     spec = importlib.util.find_spec(name)
     return spec is not None and spec.origin not in (None, "namespace")
 

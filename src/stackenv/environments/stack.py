@@ -22,7 +22,7 @@ from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_table import LoadedModule, read_loaded_modules
 from stackenv.lmod.versions import software_of
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Package, Python, Record, read_command_words
 
 # What sites call the bundle that has numpy: EasyBuild, the Alliance, Spack.
@@ -107,17 +107,17 @@ class Stack:
 
     @property
     def is_on_os_python(self) -> bool:
-        """Tell whether its Python is the operating system's."""
+        """Return whether its Python is the operating system's."""
         return self.python is not None and is_of_os(self.python.executable)
 
     def is_base(self, package: Package) -> bool:
-        """Tell whether `package` is installed into the Python itself, not beside it."""
+        """Return whether `package` is installed into the Python itself, not beside it."""
         prefix = Path(self.python.real).parents[1] if self.python else None
         return prefix is not None and Path(package.location).is_relative_to(prefix)
 
 
 def is_of_os(executable: str) -> bool:
-    """Tell whether the Python at the real path `executable` is the operating system's."""
+    """Return whether the Python at the real path `executable` is the operating system's."""
     return os.path.dirname(executable) in OS_FOLDERS  # noqa: PTH120 (a string in, a string out)
 
 
@@ -134,7 +134,7 @@ def describe_origin(stack: Stack, context: Context) -> dict[str, Any]:
 
 
 def is_real_version(text: str) -> bool:
-    """Tell whether `text` is a version by PEP 440 other than 0.0.0."""
+    """Return whether `text` is a version by PEP 440 other than 0.0.0."""
     try:
         return Version(text) != Version("0.0.0")
     except InvalidVersion:
@@ -204,7 +204,7 @@ def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
         led = lmod.purged().lead_to(modules, [module.full_name for module in lmod.read_loaded()])
         if led == list(modules):
             raise
-        tell(f"{', '.join(modules)}: loaded with what leads there: {', '.join(led)}")
+        print_message(f"{', '.join(modules)}: loaded with what leads there: {', '.join(led)}")
         stack = load_stack(lmod, led, with_python)
     return require_no_personal(stack)
 
@@ -281,7 +281,7 @@ def choose_os_python(stack: Stack) -> Stack:
         )
     based = take_os_python(stack)
     assert based.python is not None
-    tell(
+    print_message(
         f"{based.python.executable} is the operating system's Python {based.python.version}: "
         "no optimised stack"
     )
@@ -301,7 +301,7 @@ def refuse_version(stack: Stack, version: str, lmod: Lmod) -> StackenvError:
 
 
 def fits(version: str, wanted: str) -> bool:
-    """Tell whether `version` begins with the numbers of `wanted`."""
+    """Return whether `version` begins with the numbers of `wanted`."""
     return not wanted or f"{version}.".replace("-", ".").startswith(f"{wanted}.")
 
 
@@ -378,7 +378,7 @@ def read_personal(module: LoadedModule) -> StoredModule | None:
 
 
 def is_personal(module: LoadedModule, environ: Mapping[str, str]) -> bool:
-    """Tell whether `module`, loaded in `environ`, is the module of an environment."""
+    """Return whether `module`, loaded in `environ`, is the module of an environment."""
     return module.full_name == environ.get(IN_CHARGE) or read_personal(module) is not None
 
 
@@ -394,7 +394,7 @@ def read_loaded_record(module: LoadedModule, environ: Mapping[str, str]) -> Reco
 
 
 def is_own(module: LoadedModule) -> bool:
-    """Tell whether the command itself comes by `module`, which is no part of anybody's stack."""
+    """Return whether the command itself comes by `module`, which is no part of anybody's stack."""
     return software_of(module.full_name) == COMMAND_MODULE
 
 
@@ -421,7 +421,7 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
         taken = (
             f"its recorded base modules are used ({', '.join(record.modules) or 'none'})" if record else ""
         )
-        tell(
+        print_message(
             f"{module.full_name}, which is loaded, is the module of an environment: "
             f"{taken or 'it is left out, and its record cannot be read'}"
         )

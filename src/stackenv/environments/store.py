@@ -43,7 +43,7 @@ def expand_home(text: str) -> Path:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether `text` is one word for files, shells and Lmod."""
+    """Return whether `text` is one word for files, shells and Lmod."""
     return bool(re.fullmatch(NAME, text))
 
 
@@ -52,7 +52,7 @@ COMMAND_MODULE = "stackenv"
 
 
 def can_be_named(text: str) -> bool:
-    """Tell whether commands take `text` for the name, or the version, of a personal module."""
+    """Return whether commands take `text` for the name, or the version, of a personal module."""
     return is_name(text) and text not in RESERVED_VERSIONS and not text.endswith(".lua")
 
 
@@ -338,7 +338,7 @@ class ModuleStore:
 
 
 def is_read_only(folder: Path) -> bool:
-    """Tell whether root too is refused: a read-only file system."""
+    """Return whether root too is refused: a read-only file system."""
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) or not stat.S_ISDIR(folder.stat().st_mode)
 
 

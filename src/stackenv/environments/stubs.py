@@ -74,7 +74,7 @@ def choose_stubs_off(by_user: bool, settings: PersonalSettings) -> str:
 
 
 def is_left_out(name: str, settings: PersonalSettings) -> bool:
-    """Tell whether the site wants no stub of the package `name`."""
+    """Return whether the site wants no stub of the package `name`."""
     name = canonicalize_name(name)
     return any(fnmatchcase(name, pattern.lower().replace("_", "-")) for pattern in settings.stubs_leave_out)
 
@@ -113,13 +113,13 @@ def list_sources(location: str) -> dict[str, list[Path]]:
 
 
 def is_of_version(source: Path, version: str) -> bool:
-    """Tell whether `source` is the metadata of `version`, or does not say it in its name."""
+    """Return whether `source` is the metadata of `version`, or does not say it in its name."""
     match = METADATA_FOLDER.fullmatch(source.name)
     return not (match and match["version"]) or match["version"].replace("_", "-") == version.replace("_", "-")
 
 
 def can_be_shown(texts: Mapping[str, str], python: Python) -> bool:
-    """Tell whether a stub with `texts` takes nothing away from whoever asks `python` for entry points."""
+    """Return whether a stub with `texts` takes nothing away from whoever asks `python` for entry points."""
     if tuple(map(int, python.minor.split("."))) >= ONCE_SINCE or "entry_points.txt" not in texts:
         return True
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
@@ -242,7 +242,7 @@ def plan_kept_stubs(record: Record, own: Collection[str]) -> tuple[Change, ...]:
 
 
 def is_free(folder: Path) -> bool:
-    """Tell whether a stub may be in `folder`: nothing is there or in it, or it is one already."""
+    """Return whether a stub may be in `folder`: nothing is there or in it, or it is one already."""
     if not os.path.lexists(folder) or is_stub(folder):
         return True
     return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())

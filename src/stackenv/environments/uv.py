@@ -23,7 +23,7 @@ from stackenv.environments.installer import run_installer
 from stackenv.environments.own_packages import read_site_packages
 from stackenv.environments.stack import Stack
 from stackenv.errors import InstallError, explain
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.plain_files import open_file
 from stackenv.record import Record
 
@@ -109,15 +109,15 @@ def choose_uv(record: Record, stack: Stack, context: Context) -> Uv | None:
     """
     if record.stubs_off and record.pinned:
         # It would put a copy of its own of each beside that of the modules.
-        tell(f"uv cannot see the modules' packages here (personal.stubs is false); {INSTEAD}")
+        print_message(f"uv cannot see the modules' packages here (personal.stubs is false); {INSTEAD}")
         return None
     path = find_uv([*list_path(stack.environ), *list_path(context.environ)])
     if not path:
-        tell(f"uv was not found on PATH; {INSTEAD} (to get uv: {HOW_TO_GET})")
+        print_message(f"uv was not found on PATH; {INSTEAD} (to get uv: {HOW_TO_GET})")
         return None
     cache, problem = ask_for_cache(path, stack.environ)
     if problem:
-        tell(f"{path} does not work here ({problem}); {INSTEAD}")
+        print_message(f"{path} does not work here ({problem}); {INSTEAD}")
         return None
     return Uv(path, context.access.group is not None or is_apart(Path(cache), Path(record.path)))
 
@@ -149,7 +149,7 @@ def tell_copies(record: Record) -> None:
     if copies:
         names = ", ".join(f"{name} {version} ({module})" for name, version, module in copies)
         wanted = " ".join(name for name, _, _ in copies)
-        tell(
+        print_message(
             f"uv installed its own copy of {names}, which has no stub here; to use the modules' instead: "
             f"ml {record.full_name}; pip uninstall {wanted}"
         )
@@ -167,7 +167,7 @@ def find_uv(folders: Iterable[str]) -> str:
 
 
 def is_script(path: str) -> bool:
-    """Tell whether the program at `path` is the bin/uv of an environment: its second line says so."""
+    """Return whether the program at `path` is the bin/uv of an environment: its second line says so."""
     try:
         with open_file(path) as file:
             lines = (file.readline(200), file.readline(200))
@@ -204,7 +204,7 @@ def ask_for_target(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 def is_apart(one: Path, other: Path) -> bool:
-    """Tell whether the paths, of which the end may not exist yet, are on two file systems."""
+    """Return whether the paths, of which the end may not exist yet, are on two file systems."""
     devices = {
         next(p for p in (path, *path.parents) if os.access(p, os.F_OK)).stat().st_dev for path in (one, other)
     }

@@ -180,7 +180,7 @@ def read_pip_version(record: Record, environ: Mapping[str, str]) -> str:
 
 
 def can_report(version: str) -> bool:
-    """Tell whether pip of this version has the option --report, as from 22.2 on."""
+    """Return whether pip of this version has the option --report, as from 22.2 on."""
     try:
         return Version(version) >= Version("22.2")
     except InvalidVersion:

@@ -14,7 +14,7 @@ from stackenv.health.actions import carry_out_action
 from stackenv.health.check import Found
 from stackenv.health.finding import Action, Finding, MoveAside
 from stackenv.health.rules import CONDA_RULES, apply_rules
-from stackenv.output import print_line, tell
+from stackenv.output import print_line, print_message
 from stackenv.transactions.interruption import InterruptedCommandError
 
 
@@ -54,7 +54,7 @@ class Fixing:
                 if not self._is_fixed(finding):
                     unfixed.append(finding)
         if not any(finding.fix for _, findings in found for finding in findings):
-            tell("none of these can be fixed automatically; run the command shown under each")
+            print_message("none of these can be fixed automatically; run the command shown under each")
         return whole
 
     def _is_fixed(self, finding: Finding) -> bool:
@@ -66,8 +66,8 @@ class Fixing:
         actions = list(itertools.dropwhile(self.tried.__contains__, finding.fix))
         reason = self._find_obstacle(actions, unfixed)
         if reason:
-            tell(f"{subject}: {finding.what}")
-            tell(f"  skipped{reason}")
+            print_message(f"{subject}: {finding.what}")
+            print_message(f"  skipped{reason}")
             return False
         self.tried.update(actions)
         return not actions or self._carry_out(subject, finding, actions)
@@ -113,6 +113,6 @@ class Fixing:
                 error.hint = "stackenv check"
                 raise
             except (StackenvError, OSError) as error:
-                tell(f"not fixed: {explain(error)}")
+                print_message(f"not fixed: {explain(error)}")
                 return False
         return True

@@ -170,7 +170,7 @@ def decode_hash(text: str) -> str:
 
 
 def is_changed(file: Installed, status: os.stat_result, thorough: bool) -> bool:
-    """Tell whether `file` has another size, or other contents; what is not known is not compared."""
+    """Return whether `file` has another size, or other contents; what is not known is not compared."""
     if file.size_bytes is not None and status.st_size != file.size_bytes:
         return True
     return bool(
@@ -193,7 +193,7 @@ def list_lost_notes(folders: Iterable[Path]) -> Iterator[Fault]:
 
 
 def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool:
-    """Tell whether `path` is a script whose first line is not the one that it was installed with.
+    """Return whether `path` is a script whose first line is not the one that it was installed with.
 
     conda-pack and people who move environments write another. RECORD has a hash of the whole, so that the
     rest can then be compared with nothing; there must be a rest, and it must be text.
@@ -211,7 +211,7 @@ def has_moved(path: Path, prefix: Path, is_in_place: Callable[[], bool]) -> bool
 
 
 def has_original_script(distribution: Distribution, prefix: Path) -> bool:
-    """Tell whether a script of `distribution` is as it was installed, with an interpreter in `prefix`."""
+    """Return whether a script of `distribution` is as it was installed, with an interpreter in `prefix`."""
     for file in list_recorded(distribution, prefix):
         path = Path(file.path)
         if path.parent == prefix / "bin" and file.sha256 and path.is_file():
@@ -222,5 +222,5 @@ def has_original_script(distribution: Distribution, prefix: Path) -> bool:
 
 
 def names_prefix(begin: re.Match[bytes], prefix: Path) -> bool:
-    """Tell whether the interpreter of a script with this first line is in `prefix`."""
+    """Return whether the interpreter of a script with this first line is in `prefix`."""
     return os.fsencode(f"{prefix}/bin/") in (begin[2] or begin[1])

@@ -42,7 +42,7 @@ def import_group(names, report):
         # For paths from the folder in which the import of the next module expects to be.
         os.fchdir(folder)
         put_back(before)
-        tell(report, "done", name, *failed)
+        print_message(report, "done", name, *failed)
 
 
 def keep_shared():
@@ -74,7 +74,7 @@ def read_words(error):
         return ""
 
 
-def tell(report, *words):
+def print_message(report, *words):
     """Write a line with `words` to the descriptor `report`, whole, however much text an error has."""
     line = json.dumps(words).encode() + b"\n"
     while line:

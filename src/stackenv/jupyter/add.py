@@ -24,7 +24,7 @@ from stackenv.jupyter.kernelspec import (
 )
 from stackenv.lmod.bindings import find_lmod
 from stackenv.modulefile.text import render_installed_file
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record
 from stackenv.transactions.files import write_file
 from stackenv.transactions.transaction import read_text
@@ -142,13 +142,13 @@ def add_kernel(request: KernelRequest, context: Context) -> AddedKernel:
     planned = plan_kernel(request, context)
     found = planned.ipykernel
     if not found.version:
-        tell(planned.sentences[0])
+        print_message(planned.sentences[0])
         found = install_ipykernel(planned.record, planned.start, context)
     contents = describe_kernelspec(planned.record, planned.display_name, planned.lmod, found.own or {})
     if planned.before:
         contents = keep_own(contents, planned.before.contents)
     for sentence in planned.sentences[-1:]:
-        tell(sentence)
+        print_message(sentence)
     with context.access.applied():
         write_launch_file(planned.record)
     write_kernel(planned.folder, mark_kernelspec(contents, planned.folder.name, planned.named_by_user))

@@ -66,7 +66,7 @@ def probe_ipykernel(start: Start, python: str, environ: Mapping[str, str]) -> IP
 
 
 def may_have_ipykernel(record: Record) -> bool:
-    """Tell whether the environment of `record` can have an ipykernel; asked of the disk, not by a process.
+    """Return whether the environment of `record` can have an ipykernel; asked of the disk, not by a process.
 
     What is packed, and what the user has outside of environments, is not looked into.
     """

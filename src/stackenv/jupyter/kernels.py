@@ -103,7 +103,7 @@ class StoredKernel:
         return bool(told) if told is not None else not self.display_name.startswith(f"{self.module} ")
 
     def is_of(self, prefix: str) -> bool:
-        """Tell whether it starts a kernel in the environment at `prefix`."""
+        """Return whether it starts a kernel in the environment at `prefix`."""
         return os.path.realpath(self.environment) == os.path.realpath(prefix)
 
     def describe_removal(self) -> tuple[Change, ...]:
@@ -120,7 +120,7 @@ class StoredKernel:
 
 
 def is_shipped_logo(path: Path) -> bool:
-    """Tell whether the file `path` is stackenv's logo, and nobody else's."""
+    """Return whether the file `path` is stackenv's logo, and nobody else's."""
     try:
         return read_file_bytes(path) == read_file_bytes(SHIPPED_LOGOS / path.name)
     except OSError:
@@ -183,7 +183,7 @@ def choose_folder(record: Record, environ: Mapping[str, str]) -> Path:
 
 
 def is_leftover(folder: Path) -> bool:
-    """Tell whether `folder` holds only logos of ours, or drafts: an interrupted `kernel add` was here."""
+    """Return whether `folder` holds only logos of ours, or drafts: an interrupted `kernel add` was here."""
     try:
         entries = list(folder.iterdir())
     except OSError:
@@ -192,7 +192,7 @@ def is_leftover(folder: Path) -> bool:
 
 
 def is_draft(path: Path) -> bool:
-    """Tell whether `path` is what `stackenv.transactions.files` writes before it takes a file's place."""
+    """Return whether `path` is what `stackenv.transactions.files` writes before it takes a file's place."""
     names = "|".join(map(re.escape, (KERNEL_FILE, *LOGOS)))
     return (
         bool(re.fullmatch(rf"\.({names})\.[a-z0-9_]{{8}}", path.name)) and path.lstat().st_uid == os.geteuid()

@@ -34,7 +34,7 @@ from stackenv.lifecycle.making import Made, Making, describe_made
 from stackenv.lifecycle.record_changes import EditRequest
 from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record
 from stackenv.transactions.transaction import carry_out, read_text
 
@@ -89,7 +89,9 @@ def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dr
     if (request.prefix / "conda-meta").is_dir():
         record, stack = draft_adopted_conda(request, context, lmod, former)
         tell_python_modules(lmod)
-        tell(f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}")
+        print_message(
+            f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}"
+        )
         tell_foreign_scripts(request.prefix)
     else:
         record, stack = draft_adopted_venv(request, context, lmod, former)
@@ -234,7 +236,9 @@ def read_replaced(request: AdoptRequest, context: Context) -> str | None:
     if module is None or os.path.lexists(module.prefix):
         context.store.require_free(request.name, request.version)
         return None
-    tell(f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment")
+    print_message(
+        f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment"
+    )
     return read_text(path)
 
 
@@ -243,7 +247,7 @@ def tell_unheld(request: AdoptRequest, record: Record) -> None:
     if not request.no_pth:
         return
     if any(Path(f.path).name == "pip.conf" and is_users(f, record.path) for f in describe_files(record)):
-        tell(
+        print_message(
             "WARNING: nothing keeps pip from replacing what the modules bring: with --no-pth only a pip.conf "
             f"of stackenv's does. Leave --no-pth out, or add there: [install] constraint = "
             f"{record.path}/{CONSTRAINTS_FILE}"

@@ -58,7 +58,7 @@ def choose_name(folder: Path) -> str:
 
 
 def is_no_project(folder: Path, home: Path) -> bool:
-    """Tell whether `folder` has many projects in it: a home, an installation, the top of a file system."""
+    """Return whether `folder` has many projects in it: a home, an installation, the top of a file system."""
     if folder == home or folder.name in ("", home.name) or folder.parent == Path("/"):
         return True
     installed = any((folder / name).is_dir() for name in ("conda-meta", "condabin"))

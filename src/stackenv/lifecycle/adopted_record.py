@@ -24,7 +24,7 @@ from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import format_count, tell
+from stackenv.output import format_count, print_message
 from stackenv.plain_files import open_file
 from stackenv.record import Python, Record
 
@@ -88,7 +88,9 @@ def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record |
     way = find_python_module(lmod, venv.executable)
     stack = try_stack(venv, lmod, (*way, *loaded)) if way else None
     if stack is None and loaded:
-        tell(f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out")
+        print_message(
+            f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out"
+        )
     return stack or load_stack(lmod, way), "".join(way[-1:])
 
 
@@ -122,16 +124,16 @@ def name_python_module(stack: Stack) -> str:
 
 def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) -> None:
     """Tell what was found."""
-    tell(f"{venv.prefix} is a venv with Python {probed.version}, {venv.executable}")
+    print_message(f"{venv.prefix} is a venv with Python {probed.version}, {venv.executable}")
     if module:
-        tell(f"that Python is the module {module}'s; it is based on {', '.join(stack.modules)}")
+        print_message(f"that Python is the module {module}'s; it is based on {', '.join(stack.modules)}")
     elif venv.is_on_os_python:
-        tell(
+        print_message(
             "WARNING: that is the operating system's Python: nothing of the optimised stack is in it, and "
             "an upgrade of the system breaks it. Better make it again: module load a Python, stackenv create"
         )
     else:
-        tell("WARNING: no module leads to that Python; the environment depends on it all the same")
+        print_message("WARNING: no module leads to that Python; the environment depends on it all the same")
 
 
 def draft_adopted_venv(
@@ -219,7 +221,7 @@ def tell_foreign_scripts(prefix: Path) -> None:
     """Tell when the environment was moved, and its programs lead to where it was."""
     scripts = find_foreign_scripts(prefix)
     if scripts:
-        tell(
+        print_message(
             f"WARNING: the Python of {format_count(len(scripts), 'program')} in {prefix}/bin "
             f"({', '.join(scripts[:3])}) is gone: was it moved? `python -m pip` works; for "
             "the others install their packages again"

@@ -30,7 +30,7 @@ from stackenv.lifecycle.requirements import (
     list_recorded_pip,
     read_requirement,
 )
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record, parse_record
 from stackenv.transactions.transaction import Step
 
@@ -126,7 +126,7 @@ def choose_channels(contents: Contents, request: CreateRequest, context: Context
         c for c in contents.channels if not CHANNEL.fullmatch(c) and c not in (*usual, *request.channels)
     ]
     if untaken:
-        tell(
+        print_message(
             f"the file names channels that may lead anywhere; they are not taken: {', '.join(untaken)}; if "
             "you trust them: --channel URL"
         )
@@ -153,7 +153,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
 
         def look() -> None:
             for fault in list_new_faults(remaking.old, new.record, new.modulefile, context, new.stack):
-                tell(f"{fault.level}: {fault.what}; type: {fault.hint}")
+                print_message(f"{fault.level}: {fault.what}; type: {fault.hint}")
 
         steps = (
             *remaking.plan_environment(),

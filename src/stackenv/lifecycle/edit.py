@@ -27,7 +27,7 @@ from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
 from stackenv.lifecycle.saved_collections import tell_collections
-from stackenv.output import format_count, print_steps, tell
+from stackenv.output import format_count, print_message, print_steps
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
@@ -66,10 +66,10 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
             edit_module(request, module, context, dry_run)
         except (StackenvError, OSError) as error:
             failed[module.full_name] = getattr(error, "hint", "")
-            tell(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
+            print_message(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
     if not dry_run:
         done = len(modules) - len(failed)
-        tell(f"{format_count(done, 'environment is', 'environments are')} up to date")
+        print_message(f"{format_count(done, 'environment is', 'environments are')} up to date")
     if failed:
         raise StackenvError(
             f"failed: {', '.join(failed)}",
@@ -103,7 +103,7 @@ def edit_module(request: EditRequest, module: StoredModule, context: Context, dr
     start_changed(module.read_record(), context)
     leave = describe_use(module, context.environ)
     if leave:
-        tell(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
+        print_message(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
     if request.modules:
         tell_collections(module, module.read_record(), context)
 
@@ -209,7 +209,7 @@ def restore_lost(
         return sentences, None
     restored = restore_record(module, context, adopted)
     if not (restored.owned or adopted):
-        tell(
+        print_message(
             f"from now on `stackenv remove` leaves the folder {module.prefix}: that stackenv made it, only "
             f"the lost record could tell; stackenv remove {module.full_name} --environment deletes it"
         )

@@ -44,7 +44,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_files import list_modulefiles
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_module
-from stackenv.output import format_count, tell
+from stackenv.output import format_count, print_message
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import (
     Change,
@@ -157,7 +157,7 @@ class Making:
         copied = explain_copied_pip(record, self.stack, self.sees_base)
         self.copies_pip = bool(copied)
         if copied and not record.with_pip:
-            tell(f"the environment gets its own copy of pip: {copied}")
+            print_message(f"the environment gets its own copy of pip: {copied}")
 
         def make() -> None:
             path, environ = Path(record.path), self.stack.environ
@@ -187,7 +187,7 @@ class Making:
         require_changeable(stubs)
         sentences, kept = plan_kept_files(files, record.path)
         for sentence in sentences:
-            tell(sentence)
+            print_message(sentence)
         listed = [os.path.relpath(f.path, record.path) for f in files if f"/{FOLDER}/" not in f.path]
 
         def write() -> None:
@@ -376,7 +376,7 @@ def tell_of_same_name(record: Record, context: Context) -> None:
     same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
     exact = "" if record.full_name in same else f"; {record.full_name} is exact"
     if same:
-        tell(
+        print_message(
             f"WARNING: there is a module of this name already, {', '.join(same)}: which one `module load "
             f"{record.name}` gives depends on the order of `module use`{exact}"
         )

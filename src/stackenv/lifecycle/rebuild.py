@@ -32,7 +32,7 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import name_of
 from stackenv.modulefile.text import render_module
-from stackenv.output import format_count, show_status, tell
+from stackenv.output import format_count, print_message, show_status
 from stackenv.record import RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import RemoveFile, WriteFile
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, require_as_seen
@@ -108,11 +108,11 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
         if old.owned
         else f"{old.path}, which stackenv has not made, is yours to delete"
     )
-    tell(f"{record.full_name} leads to {record.path}; {stays}")
-    tell(f"in crontabs, scripts and editors, write {record.path}/bin instead of {old.path}/bin")
+    print_message(f"{record.full_name} leads to {record.path}; {stays}")
+    print_message(f"in crontabs, scripts and editors, write {record.path}/bin instead of {old.path}/bin")
     leave = describe_use(module, context.environ)
     if leave:
-        tell(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
+        print_message(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
     tell_collections(module, record, context)
     return Rebuilt((), old, record, rebuilding.remaking.report)
 
@@ -178,7 +178,7 @@ class Rebuilding:
         new = self.remaking.making
         faults = list_new_faults(self.remaking.old, new.record, self.module.path, new.context, new.stack)
         for fault in faults:
-            tell(f"{fault.level}: {fault.what}")
+            print_message(f"{fault.level}: {fault.what}")
         if faults and not self.force:
             raise VerificationError(
                 f"the new {new.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "
@@ -230,9 +230,9 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
         raise ModuleError(error.message, advise(command, wanted, context)) from error
     path = choose_next_place(old, context)
     record = replace(draft_remade(old, path, stack, context), replaces=old.path)
-    tell(f"{record.full_name} again on {', '.join(stack.modules) or 'no module'}, in {record.path}")
+    print_message(f"{record.full_name} again on {', '.join(stack.modules) or 'no module'}, in {record.path}")
     if old.packed:
-        tell(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
+        print_message(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
     new = Making(record, stack, context, sees_base(old))
     report = InstallReport(left_behind=[*list_foreign(old), *list_settings(old)])
     remaking = Remaking(new, old, read_contents(old), report, not request.no_build_isolation)
@@ -246,7 +246,7 @@ def tell_loaded_versions(old: Record, context: Context) -> None:
     others = [m for m in loaded if name_of(m) in names and m not in old.modules]
     if others:
         words = " ".join(f"-m {shlex.quote(m)}" for m in loaded if m != old.full_name)
-        tell(
+        print_message(
             f"loaded now is {', '.join(others)}, and {old.full_name} stays on {', '.join(old.modules)}; to "
             f"move it: stackenv rebuild {old.full_name} {words}"
         )

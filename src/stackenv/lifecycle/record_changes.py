@@ -34,7 +34,7 @@ from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import read_venv
 from stackenv.errors import StackenvError, UsageError, quote_word, suggest
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import format_count, tell
+from stackenv.output import format_count, print_message
 from stackenv.record import Record
 
 # Why `edit --carry` is refused, and what to type instead.
@@ -264,7 +264,7 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
     if record.kind == "venv":
         return restack(record, record.modules, context)
     if dry_run:
-        tell(f"{record.full_name}: what its activation does is not captured now")
+        print_message(f"{record.full_name}: what its activation does is not captured now")
         return record
     seen = choose_modules_seen(record, record.sees_modules == "user", context)
     return capture_record(seen, context)
@@ -305,7 +305,7 @@ def refresh_packed(record: Record, context: Context) -> Record:
 def tell_as_packed(record: Record, does: str) -> None:
     """Say that what the packed `record` `does` with its modules stays, and how it is renewed."""
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
-    tell(
+    print_message(
         f"what {record.full_name} {does} of its modules is as it was when it was packed; to renew it: "
         + "; ".join(steps).format(record.full_name)
     )

@@ -10,10 +10,10 @@ from stackenv.environments.stack import Stack
 from stackenv.health.checked_environment import CheckedEnvironment, StackLoader
 from stackenv.health.finding import GRAVE, Finding
 from stackenv.health.rules import ENVIRONMENT_RULES, apply_rules
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record
 
-# What tells whether an environment works, of the rules of `stackenv check`.
+# What say whether an environment works, of the rules of `stackenv check`.
 SOUND = ("python-changed", "missing-files", "extensions", "numpy-bounds", "inconsistent")
 
 
@@ -37,7 +37,7 @@ def list_new_faults(
     if before.prefix.is_dir() and (old.kind != "venv" or before.loaded_stack is not None):
         return faults
     for fault in (fault for fault in faults if fault.rule == "inconsistent"):
-        tell(f"whether it was so before cannot be told, for its modules are gone: {fault.what}")
+        print_message(f"whether it was so before cannot be told, for its modules are gone: {fault.what}")
     return [fault for fault in faults if fault.rule != "inconsistent"]
 
 

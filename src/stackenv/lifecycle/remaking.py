@@ -207,7 +207,7 @@ def draft_remade(old: Record, path: Path, stack: Stack, context: Context) -> Rec
 
 
 def sees_base(record: Record) -> bool:
-    """Tell whether the venv of `record` was made with --system-site-packages; yes when that is not known."""
+    """Return whether the venv of `record` was made with --system-site-packages; True when unknown."""
     try:
         found = read_configuration(Path(record.path, "pyvenv.cfg"))
     except (OSError, ValueError):

@@ -21,7 +21,7 @@ from stackenv.errors import UsageError
 from stackenv.jupyter.kernels import plan_kernel_renaming
 from stackenv.lifecycle.making import require_loadable_name
 from stackenv.lifecycle.saved_collections import tell_collections
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, RemoveFile, RemoveFolder, WriteFile
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
@@ -40,7 +40,7 @@ class Renaming:
         """Rename the module, and tell which collections of `module save` have it by the old name."""
         carry_out(self.changes, self.context.journal)
         start_changed(self.record, self.context)
-        tell(f"{self.record.full_name} is ready; its environment stays in {self.module.prefix}")
+        print_message(f"{self.record.full_name} is ready; its environment stays in {self.module.prefix}")
         tell_collections(self.module, self.record, self.context)
 
 

@@ -30,7 +30,7 @@ from stackenv.environments.stack import Stack
 from stackenv.environments.venv_install import BUILD_TOOLS, install_packages
 from stackenv.errors import InstallError, UnreachableError
 from stackenv.lifecycle.conda_calls import read_answer, run_conda
-from stackenv.output import format_count, tell
+from stackenv.output import format_count, print_message
 from stackenv.plain_files import read_file_text
 from stackenv.record import Package, Record
 
@@ -234,7 +234,7 @@ def read_packed(record: Record) -> Contents:
 
 
 def is_requirement(line: str) -> bool:
-    """Tell whether a line of a requirements file of stackenv's is more than a comment."""
+    """Return whether a line of a requirements file of stackenv's is more than a comment."""
     return bool(line.strip()) and not line.startswith("#")
 
 
@@ -403,7 +403,7 @@ def install_with_pip(
     except UnreachableError:
         raise
     except InstallError:
-        tell("not all can be had as they were; each is tried by itself")
+        print_message("not all can be had as they were; each is tried by itself")
     # The first could bring others of these in newer versions: those are put right when their turn comes.
     for package in possible:
         why = try_each(install, package)
@@ -479,7 +479,7 @@ def loosen(specs: dict[str, str], unavailable: set[str]) -> set[str]:
     for name in gone:
         del specs[name]
     again = (unavailable or set(specs)) - gone
-    tell(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
+    print_message(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
     specs.update({name: name for name in again})
     return gone
 

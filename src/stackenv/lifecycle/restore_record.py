@@ -92,12 +92,12 @@ def require_restorable(module: StoredModule, context: Context, adopted: bool) ->
 
 
 def has_trace(prefix: Path) -> bool:
-    """Tell whether stackenv has put anything into the environment at `prefix`."""
+    """Return whether stackenv has put anything into the environment at `prefix`."""
     return (prefix / FOLDER).is_dir() or has_layers(prefix)
 
 
 def has_layers(prefix: Path) -> bool:
-    """Tell whether stackenv's files that order the packages are in the environment at `prefix`."""
+    """Return whether stackenv's files that order the packages are in the environment at `prefix`."""
     return any(find_in_packages(prefix, f"{LAYERS}.py"))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from stackenv.environments.context import Context
 from stackenv.environments.store import StoredModule
 from stackenv.lmod.collections import Collection, list_collections
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.record import Record
 
 
@@ -31,19 +31,19 @@ def tell_collections(module: StoredModule, after: Record | None, context: Contex
         if is_outdated(collection, module, after):
             restore = shlex.join(["module", "restore", collection.name])
             system = f" on {collection.system}" if collection.system else ""
-            tell(
+            print_message(
                 f"`{restore}`{system} restores {module.full_name} as it was, or fails; to save it again: "
                 f"{'; '.join(list_commands(collection, module, after, context))}"
             )
 
 
 def is_saved_as(path: str, module: StoredModule) -> bool:
-    """Tell whether the modulefile `path` of a collection is, or was, that of `module`."""
+    """Return whether the modulefile `path` of a collection is, or was, that of `module`."""
     return os.path.realpath(path) == os.path.realpath(module.path)
 
 
 def is_outdated(collection: Collection, module: StoredModule, after: Record | None) -> bool:
-    """Tell whether `collection` holds `module`, and Lmod would find another one."""
+    """Return whether `collection` holds `module`, and Lmod would find another one."""
     names = {saved.module.full_name for saved in collection.modules}
     return any(is_saved_as(saved.module.path, module) for saved in collection.modules) and (
         after is None or after.full_name != module.full_name or not names.issuperset(after.modules)

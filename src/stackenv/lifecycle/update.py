@@ -27,7 +27,7 @@ from stackenv.lifecycle.update_targets import (
     parse_package,
 )
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
-from stackenv.output import show_status, showing_progress, tell
+from stackenv.output import print_message, show_status, showing_progress
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.transaction import carry_out
 
@@ -179,13 +179,13 @@ def carry_out_updates(
                     if isinstance(update, VenvUpdate):
                         start_changed(update.module.read_record(), context)
                 prospect = replace(prospect, state="updated")
-                tell(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
+                print_message(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
                 message, hint = getattr(error, "message", explain(error)), getattr(error, "hint", "")
                 prospect = replace(prospect, state="failed", problem=message, hint=hint)
-                tell(f"{prospect.name} is as it was: {message}")
+                print_message(f"{prospect.name} is as it was: {message}")
         results.append(prospect)
     return results
 
@@ -195,7 +195,7 @@ def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None
     loaded = context.environ.get("LOADEDMODULES", "").split(":")
     for prospect in prospects:
         if prospect.state == "updated" and prospect.name in loaded:
-            tell(
+            print_message(
                 f"this shell has {prospect.name} loaded; programs that run keep the old version until they "
                 f"end; for what its activation sets: ml {prospect.name}"
             )
@@ -213,11 +213,11 @@ def conclude(prospects: Sequence[Prospect], package: str, unsaid: bool, named: b
     """
     due = [prospect.name for prospect in prospects if prospect.state == "due"]
     if not prospects:
-        tell(f"no environment has {package}")
+        print_message(f"no environment has {package}")
     elif all(prospect.state in ("current", "held", "refused") for prospect in prospects) and any(
         prospect.state != "held" for prospect in prospects
     ):
-        tell(f"there is nothing to update; {package} stays as it is")
+        print_message(f"there is nothing to update; {package} stays as it is")
     if due and unsaid:
         quoted = shlex.quote(package)
         raise UsageError(

@@ -156,7 +156,7 @@ def find_target(name: str, context: Context) -> Target:
 
 
 def is_same_package(name: str, requirement: Requirement) -> bool:
-    """Tell whether `name` is the package of `requirement`, as indexes compare names."""
+    """Return whether `name` is the package of `requirement`, as indexes compare names."""
     return canonicalize_name(name) == canonicalize_name(requirement.name)
 
 

@@ -66,12 +66,12 @@ def list_level(roots: Sequence[str], begin: str) -> Iterator[tuple[str, bool]]:
 
 
 def is_left_out(name: str) -> bool:
-    """Tell whether Lmod lists no file `name` (libexec/DirTree.lua, 8.6 to 9.2); `default` is a link."""
+    """Return whether Lmod lists no file `name` (libexec/DirTree.lua, 8.6 to 9.2); `default` is a link."""
     return name.startswith((".", "#")) or name.endswith(("~", "#")) or name == "default"
 
 
 def is_modulefile(path: str) -> bool:
-    """Tell whether Lmod takes the file `path` for a module, by its name or its beginning."""
+    """Return whether Lmod takes the file `path` for a module, by its name or its beginning."""
     if path.endswith(".lua"):
         return True
     try:

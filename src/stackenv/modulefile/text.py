@@ -33,7 +33,7 @@ def mark_as_ours(body: str, comments: Sequence[str] = ()) -> str:
 
 
 def is_as_written(text: str) -> bool:
-    """Tell whether `text`, of a modulefile, is what stackenv wrote, whichever version: by its first line."""
+    """Return whether `text`, of a modulefile, is unchanged since a stackenv wrote it, by its first line."""
     first, _, body = text.partition("\n")
     digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
     return first.endswith(f" sha256:{digest}")

@@ -83,7 +83,7 @@ def write_beside_image(record: Record, texts: Mapping[str, str], folder: Path) -
 
 
 def is_text_for_others(entry: Path, record: Record) -> bool:
-    """Tell whether `entry` of bin is read by a shell or a Python, which need not find it in the image.
+    """Return whether `entry` of bin is read by a shell or a Python, which need not find it in the image.
 
     Scripts with an interpreter of the environment, ours, and in a venv that runs from any place all others.
     The program that reads them leads to the image, also where a script of ours starts it; a link to our
@@ -108,7 +108,7 @@ def list_strangers(prefix: Path) -> list[str]:
 
 
 def is_mark(name: str) -> bool:
-    """Tell whether the file `name` of stackenv's folder says that a command is at work, or is the image's."""
+    """Return whether the file `name` of stackenv's folder belongs to a command at work, or to the image."""
     return name.startswith(("unfinished-", "packed-")) or name in (Path(NOTE).name, "__pycache__")
 
 

@@ -22,7 +22,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.working import working_in
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
-from stackenv.output import format_count, shorten_list, showing_progress, tell
+from stackenv.output import format_count, print_message, shorten_list, showing_progress
 from stackenv.packing.beside_image import write_beside_image, write_relocated
 from stackenv.packing.exchange import Exchange
 from stackenv.packing.image import (
@@ -166,7 +166,7 @@ class Packing(Exchange):
         way, reason = choose_way(self.record, wanted)
         if reason:
             # Known only now, and not what was tried at the beginning.
-            tell(reason)
+            print_message(reason)
             self.require_mountable(way)
         mounts = self.context.configuration.pack.mounts
         packed = describe_image(image, self.identity, way, mounts, len(found), hash_tree(found))

@@ -1,4 +1,4 @@
-"""What a folder holds, entry by entry: to tell whether two are the same."""
+"""What a folder holds, entry by entry: to say whether two are the same."""
 
 from __future__ import annotations
 

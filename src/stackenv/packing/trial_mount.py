@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stackenv.environments.packed import ENTRANCE, IMAGE, describe_entrance, describe_marks
 from stackenv.errors import ModuleError, explain, quote_word
-from stackenv.output import tell
+from stackenv.output import print_message
 from stackenv.packing.beside_image import write_relocated
 from stackenv.packing.image import describe_image
 from stackenv.packing.squashfs import make_image
@@ -127,7 +127,7 @@ def run_script(entrance: str, word: str, environ: Mapping[str, str]) -> tuple[in
 def remove_trial(folder: Path) -> None:
     """Remove `folder`; where something stays mounted in it, leave both and say how to remove them."""
     for place in remove_folder(folder):
-        tell(
+        print_message(
             f"{place} could not be unmounted and is left behind; to remove it: "
             f"fusermount3 -u -z {quote_word(place)} && rm -r {quote_word(folder)}"
         )

@@ -13,7 +13,7 @@ from stackenv.environments.module_update import open_store, read_own_record, req
 from stackenv.environments.packed import IMAGE
 from stackenv.environments.working import working_in
 from stackenv.errors import StackenvError, TakenError
-from stackenv.output import showing_progress, tell
+from stackenv.output import print_message, showing_progress
 from stackenv.packing.beside_image import list_strangers, write_unpacked
 from stackenv.packing.exchange import Exchange
 from stackenv.packing.image import require_image
@@ -106,7 +106,9 @@ class Unpacking(Exchange):
         """Make files of the environment, whole or not at all."""
         with working_in(self.context):
             carry_out(self.plan(), self.context.journal)
-        tell(f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}")
+        print_message(
+            f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}"
+        )
 
     def extract_to(self, folder: Path) -> None:
         """Put the files below `folder`, whole or not at all; the environment stays packed.
@@ -138,6 +140,6 @@ class Unpacking(Exchange):
                 draft.rename(target)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-        tell(f"{self.module.full_name} is unpacked to {target}, and stays packed")
+        print_message(f"{self.module.full_name} is unpacked to {target}, and stays packed")
         if Path(os.environ.get("TMPDIR", "/tmp")) != folder:
-            tell(f"the module looks in $TMPDIR alone: export TMPDIR={shlex.quote(str(folder))}")
+            print_message(f"the module looks in $TMPDIR alone: export TMPDIR={shlex.quote(str(folder))}")

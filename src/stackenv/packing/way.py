@@ -60,7 +60,7 @@ def find_own_path(record_path: str, tree: Mapping[str, TreeEntry]) -> str:
 
 
 def file_holds(path: Path, size_bytes: int, prefixes: Iterable[bytes]) -> bool:
-    """Tell whether the file `path` holds one of `prefixes`, in text or in what a compiler has made."""
+    """Return whether the file `path` holds one of `prefixes`, in text or in what a compiler has made."""
     with open_file(path) as stream:
         if size_bytes < SMALL_BYTES:
             return holds(stream.read(), prefixes)
@@ -69,7 +69,7 @@ def file_holds(path: Path, size_bytes: int, prefixes: Iterable[bytes]) -> bool:
 
 
 def holds(contents: bytes | mmap.mmap, prefixes: Iterable[bytes]) -> bool:
-    """Tell whether `contents` lead to one of `prefixes` itself, or to what of it is only in the image."""
+    """Return whether `contents` lead to one of `prefixes` itself, or to what of it is only in the image."""
     for prefix in prefixes:
         place = contents.find(prefix)
         while place >= 0:

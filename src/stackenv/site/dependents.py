@@ -117,7 +117,7 @@ class Survey:
             )
 
     def matches(self, full_name: str) -> bool:
-        """Tell whether one of the patterns means the module `full_name`; NAME means each version of it."""
+        """Return whether one of the patterns means the module `full_name`; NAME means each version of it."""
         return any(
             fnmatch.fnmatchcase(full_name, pattern) or fnmatch.fnmatchcase(full_name, f"{pattern}/*")
             for pattern in self.patterns

@@ -96,7 +96,7 @@ class Software(ABC):
         yield from ()
 
     def is_unreadable(self) -> bool:
-        """Tell whether users cannot read what the module runs beside what stackenv writes."""
+        """Return whether users cannot read what the module runs beside what stackenv writes."""
         return False
 
     def stage(self, folder: Path) -> Iterator[str]:

@@ -37,7 +37,7 @@ def open_name(folder: int, name: str) -> int:
 
 
 def is_trusted_link(folder: int, link: int) -> bool:
-    """Tell whether nobody but root, or the caller, has made `link` in `folder`: as a site's own /home."""
+    """Return whether nobody but root, or the caller, has made `link` in `folder`: as a site's own /home."""
     trusted = (0, os.geteuid())
     return os.fstat(link).st_uid in trusted and os.fstat(folder).st_uid in trusted
 

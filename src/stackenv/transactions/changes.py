@@ -34,7 +34,7 @@ class Change(abc.ABC):
 
     @abc.abstractmethod
     def is_within(self, places: Places) -> bool:
-        """Tell whether it touches nothing but `places`, or what it proves to be stackenv's."""
+        """Return whether it touches nothing but `places`, or what it proves to be stackenv's."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class MakeFile(Change):
                 raise
 
     def is_made(self) -> bool:
-        """Tell whether what is at `path` is this file; what cannot be read, or is no file, is another's."""
+        """Return whether what is at `path` is this file; what cannot be read, or is no file, is another's."""
         path, text = Path(self.path), self.text.encode("utf-8", "surrogateescape")
         try:
             found = read_file_bytes(path) if stat.S_ISREG(path.lstat().st_mode) else b""

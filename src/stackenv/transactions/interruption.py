@@ -75,7 +75,7 @@ def list_descendants(pid: int) -> dict[int, str]:
 
 
 def is_running(pid: int, start: str) -> bool:
-    """Tell whether the process `pid` still runs that was started at `start`."""
+    """Return whether the process `pid` still runs that was started at `start`."""
     try:
         state = read_file_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
     except OSError:

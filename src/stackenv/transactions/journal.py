@@ -200,7 +200,7 @@ def remove_drafts(folder: Path) -> None:
 
 
 def is_abandoned(draft: Path, current: Container[str]) -> bool:
-    """Tell whether nobody will finish `draft`; `current` are the modules that have a journal."""
+    """Return whether nobody will finish `draft`; `current` are the modules that have a journal."""
     subject, _, rest = draft.name[1:].partition(".json")
     if subject in current:
         return False

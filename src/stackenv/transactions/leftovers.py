@@ -13,7 +13,7 @@ SCRATCH = "stackenv-{host}-"
 
 
 def may_have_journals(modules: Path) -> bool:
-    """Tell whether there is something where the journals of the folder `modules` are."""
+    """Return whether there is something where the journals of the folder `modules` are."""
     folder = modules / JOURNALS
     try:
         return folder.is_symlink() or bool(os.listdir(folder))  # noqa: PTH208 (names alone)
@@ -25,7 +25,7 @@ def may_have_journals(modules: Path) -> bool:
 
 
 def may_have_scratch(environ: Mapping[str, str]) -> bool:
-    """Tell whether there is a temporary folder of this user's commands, also of those that run.
+    """Return whether there is a temporary folder of this user's commands, also of those that run.
 
     Looked for where this one would have its own (tempfile, `_candidate_tempdir_list`).
     """
@@ -37,7 +37,7 @@ def may_have_scratch(environ: Mapping[str, str]) -> bool:
 
 
 def has_own_scratch(folder: str) -> bool:
-    """Tell whether something of this user is in `folder` by such a name; also where that cannot be seen."""
+    """Return whether something of this user is in `folder` by such a name; also where that cannot be seen."""
     try:
         with os.scandir(folder) as entries:
             begin = SCRATCH.format(host=os.uname().nodename)

@@ -37,7 +37,7 @@ def recovering_process(path: Path) -> Process | None:
 
 
 def is_interrupted(found: FoundNote, path: Path) -> bool:
-    """Tell whether nobody carries out the journal `path` any more; one that cannot be read: when old."""
+    """Return whether nobody carries out the journal `path` any more; one that cannot be read: when old."""
     process = recovering_process(path) or (found.note.process if found.note else None)
     return not process.is_alive(path) if process else is_older(path, GONE_AFTER_S)
 

@@ -44,21 +44,21 @@ class Places:
     marks: Marks
 
     def is_environment(self, folder: Path) -> bool:
-        """Tell whether `folder` holds one of the marks."""
+        """Return whether `folder` holds one of the marks."""
         patterns = (*self.marks.own, *self.marks.others)
         return any(is_file(mark) for pattern in patterns for mark in folder.glob(pattern))
 
     def holds(self, path: Path) -> bool:
-        """Tell whether `path` really is below the folder of modules or an environment, or a link there."""
+        """Return whether `path` really is below the folder of modules or an environment, or a link there."""
         parents = Path(os.path.realpath(path.parent), path.name).parents
         return Path(os.path.realpath(self.root)) in parents or any(map(self.is_environment, parents))
 
     def names(self, path: Path) -> bool:
-        """Tell whether `path`, as it is written, is below the folder of modules."""
+        """Return whether `path`, as it is written, is below the folder of modules."""
         return self.root in path.parents
 
     def is_mark(self, folder: Path, mark: Path) -> bool:
-        """Tell whether `mark` is what proves, by its name, that `folder` may be deleted.
+        """Return whether `mark` is what proves, by its name, that `folder` may be deleted.
 
         Also when `folder` is that, in an environment, which holds the marks.
         """
@@ -76,12 +76,12 @@ class Places:
 
     @staticmethod
     def is_marked_text(text: str) -> bool:
-        """Tell whether `text` is one of stackenv's."""
+        """Return whether `text` is one of stackenv's."""
         return STACKENV_UUID in text
 
     @staticmethod
     def is_own_file(path: Path) -> bool:
-        """Tell whether `path` is a file that stackenv wrote."""
+        """Return whether `path` is a file that stackenv wrote."""
         if not is_file(path) or path.lstat().st_size > LARGEST:
             return False
         try:
@@ -91,7 +91,7 @@ class Places:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether `path` is a file, and no link."""
+    """Return whether `path` is a file, and no link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -99,10 +99,10 @@ def is_file(path: Path) -> bool:
 
 
 def is_aside(name: str, original: str = "") -> bool:
-    """Tell whether `name` is what a folder, `original`, is called while it is removed."""
+    """Return whether `name` is what a folder, `original`, is called while it is removed."""
     return name.startswith(f".{original}") and ".removing" in name[len(original) :]
 
 
 def is_staged(name: str, final: str) -> bool:
-    """Tell whether `name` is what a folder that becomes `final` is called while it is made."""
+    """Return whether `name` is what a folder that becomes `final` is called while it is made."""
     return name.startswith(f".{final}.staged-")

@@ -33,7 +33,7 @@ def read_start(pid: int) -> str:
 
 
 def is_hidden(pid: int) -> bool:
-    """Tell whether `pid` is another user's process that /proc does not show (hidepid, proc(5))."""
+    """Return whether `pid` is another user's process that /proc does not show (hidepid, proc(5))."""
     if Path(f"/proc/{pid}").exists():
         return False
     try:
@@ -90,14 +90,14 @@ class Process:
         return all(here) and (self.host, self.boot, self.pid_namespace) == here
 
     def is_alive(self, path: Path) -> bool:
-        """Tell whether the process, of the file `path`, still runs; not seen from here, by its heartbeat."""
+        """Return whether the process, of the file `path`, still runs; on another node, by its heartbeat."""
         if self.is_here and not is_hidden(self.pid):
             return bool(self.start) and read_start(self.pid) == self.start
         return not is_older(path, GONE_AFTER_S)
 
 
 def is_older(path: Path, seconds: float) -> bool:
-    """Tell whether nobody has touched the file `path` for `seconds`; false when it is gone."""
+    """Return whether nobody has touched the file `path` for `seconds`; false when it is gone."""
     try:
         return file_server_time(path.parent) - path.lstat().st_mtime >= seconds
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from stackenv.errors import BusyError, StackenvError, TakenError, explain
-from stackenv.output import SCREEN, clear_status, show_status, tell
+from stackenv.output import SCREEN, clear_status, print_message, show_status
 from stackenv.plain_files import read_file_bytes
 from stackenv.record import read_command_words
 from stackenv.transactions.changes import Change
@@ -99,7 +99,7 @@ def carry_out(
     transaction: Transaction,
     journal: Journal,
     command: str = "",
-    tell: Callable[[str], None] = tell,
+    print_message: Callable[[str], None] = print_message,
 ) -> None:
     """Carry out `transaction` under `journal`, for whom its modules are.
 
@@ -110,7 +110,7 @@ def carry_out(
     ----------
     command
         As it was typed, for those who find the journal; empty: that of this process.
-    tell
+    print_message
         Hears each sentence before what it says is done, but for steps where a terminal shows them.
 
     Raises
@@ -128,52 +128,54 @@ def carry_out(
             stack.enter_context(journal.changing(subject, command))
         held = stack.enter_context(journal.changing(transaction.subject, command))
         try:
-            switch = carry_out_steps(transaction, held, tell)
+            switch = carry_out_steps(transaction, held, print_message)
         except BaseException:
             with leaving_rest():
                 if held.said.finish:
                     raise
-                undo(held, tell)
+                undo(held, print_message)
             raise
         with leaving_rest():
             try:
-                finish(held, switch, tell)
+                finish(held, switch, print_message)
             except TakenError:
-                undo(held, tell)
+                undo(held, print_message)
                 raise
 
 
-def carry_out_steps(transaction: Transaction, held: OpenJournal, tell: Callable[[str], None]) -> Switch:
+def carry_out_steps(
+    transaction: Transaction, held: OpenJournal, print_message: Callable[[str], None]
+) -> Switch:
     """Carry out the steps of `transaction`, note in `held` that the switch is to be finished; return it."""
     for step in transaction.steps:
         if not (show_status(step.doing) if step.doing else SCREEN.status):
-            tell(step.sentence)
+            print_message(step.sentence)
         held.note((*step.undo, *held.said.undo))
         step.carry_out()
     switch = transaction.switch()
     clear_status()
     require_as_seen(switch.seen)
     for sentence in switch.sentences:
-        tell(sentence)
+        print_message(sentence)
     held.commit(switch.changes)
     return switch
 
 
-def undo(held: OpenJournal, tell: Callable[[str], None]) -> None:
+def undo(held: OpenJournal, print_message: Callable[[str], None]) -> None:
     """Undo what `held` has noted; of what cannot be, tell why: the user must know what went wrong first."""
     try:
         with ignoring_stopping() if held.said.undo else contextlib.nullcontext():
             held.undo()
     except (StackenvError, OSError) as error:
-        tell(f"not all could be undone; the next stackenv tries again: {explain(error)}")
+        print_message(f"not all could be undone; the next stackenv tries again: {explain(error)}")
 
 
-def finish(held: OpenJournal, switch: Switch, tell: Callable[[str], None]) -> None:
+def finish(held: OpenJournal, switch: Switch, print_message: Callable[[str], None]) -> None:
     """Carry out the changes of `switch`, the last one only without a problem."""
     held.finish(but=1)
     problem = switch.find_problem()
     if problem:
-        tell(problem)
+        print_message(problem)
         held.drop()
     held.finish()
 

@@ -208,12 +208,12 @@ def compare_cpus(carried: Carried, settings: PersonalSettings) -> Iterator[tuple
 
 
 def is_to_be_found(entry: str, stack: Stack) -> bool:
-    """Tell whether there is something at `entry`, wherever a program is started."""
+    """Return whether there is something at `entry`, wherever a program is started."""
     return not is_of_session(entry, stack.before) and ("/" not in entry or Path(entry).exists())
 
 
 def is_of_session(value: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether `value` is one that depends on the session, which is not recorded."""
+    """Return whether `value` is one that depends on the session, which is not recorded."""
     values = [environ.get(name, "") for name in ANOTHER_SESSION]
     return any(
         f"{value}/".startswith(f"{own.rstrip('/')}/") if own.startswith("/") else own in value.split("/")
@@ -284,6 +284,6 @@ def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator
 
 
 def is_of_group(found: os.stat_result, folder: os.stat_result, owners: Collection[int]) -> bool:
-    """Tell whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
+    """Return whether a file is a member's of the group for which one of `owners` keeps its `folder`."""
     shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP
     return shared and folder.st_uid in owners and folder.st_gid == found.st_gid

@@ -224,7 +224,7 @@ def make_fix(file: Path, contents: bytes, faults: Sequence[Fault]) -> tuple[Rewr
 
 
 def means(contents: bytes, data: Mapping[str, Any]) -> bool:
-    """Tell whether the YAML `contents` is `data`."""
+    """Return whether the YAML `contents` is `data`."""
     try:
         return (yaml.safe_load(contents) or {}) == data
     except (yaml.YAMLError, ValueError, RecursionError):

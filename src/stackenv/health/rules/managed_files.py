@@ -147,7 +147,7 @@ def report_not_executable(environment: CheckedEnvironment, record: Record) -> It
 
 
 def holds_shell_code(modulefile: Path) -> bool:
-    """Tell whether `modulefile` has the code for sh and fish in itself, as all had before it was in files."""
+    """Return whether `modulefile` holds the code for sh and fish itself, as older ones do."""
     text = read_text(modulefile) or ""
     return "deactivate" in text and "run_in_shell(" not in text
 

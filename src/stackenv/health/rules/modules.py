@@ -102,7 +102,7 @@ def find_modules_at_login(account: Account) -> Iterator[Finding]:
 
 
 def is_file_of_module(name: str, folders: Sequence[str]) -> bool:
-    """Tell whether one of `folders` has the module, or a folder of its versions, just as it is named."""
+    """Return whether one of `folders` has the module, or a folder of its versions, just as it is named."""
     paths = (Path(folder, name) for folder in folders if folder)
     return any(path.exists() or Path(f"{path}.lua").exists() for path in paths)
 
@@ -128,7 +128,7 @@ def report_not_available(
 
 
 def is_version_of(full_name: str, name: str) -> bool:
-    """Tell whether the module `full_name` is another version of the module `name`."""
+    """Return whether the module `full_name` is another version of the module `name`."""
     return name_of(full_name) in (name, name_of(name))
 
 
@@ -169,12 +169,12 @@ def find_stack_over_conda(account: Account) -> Iterator[Finding]:
 
 
 def is_within(path: str, folders: Iterable[str]) -> bool:
-    """Tell whether `path` is one of `folders` or below one."""
+    """Return whether `path` is one of `folders` or below one."""
     return any(f"{path}/".startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def hides_modules(prefix: Path) -> bool:
-    """Tell whether the Python of the conda environment at `prefix` hides modules at its start."""
+    """Return whether the Python of the conda environment at `prefix` hides modules at its start."""
     return any(prefix.glob(f"lib/python*/site-packages/{FIRST_PTH}"))
 
 
@@ -228,7 +228,7 @@ def read_valid_s(account: Account) -> int:
 
 
 def is_newer(folder: Path, written: float) -> bool:
-    """Tell whether a module has come or gone below `folder` since, by the times of the folders alone."""
+    """Return whether a module has come or gone below `folder` since, by the times of the folders alone."""
     with contextlib.suppress(OSError):
         if folder.stat().st_mtime > written:
             return True

@@ -73,7 +73,7 @@ def report_files(
 
 
 def is_note(path: Path) -> bool:
-    """Tell whether pip needs the file `path` to take its package away."""
+    """Return whether pip needs the file `path` to take its package away."""
     return path.name in NOTES and path.parent.suffix == ".dist-info"
 
 
@@ -283,7 +283,7 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
 
 
 def is_met(specifier: SpecifierSet, version: str) -> bool:
-    """Tell whether `version` is one of `specifier`; one that is no version by PEP 440 is not compared."""
+    """Return whether `version` is one of `specifier`; one that is no version by PEP 440 is not compared."""
     try:
         return specifier.contains(Version(version), prereleases=True)
     except InvalidVersion:

@@ -55,7 +55,7 @@ def who_writes(path: Path, environment: CheckedEnvironment) -> str:
 
 
 def is_sticky(path: Path) -> bool:
-    """Tell whether in the folder `path` nobody can touch what is another's, as in /tmp."""
+    """Return whether in the folder `path` nobody can touch what is another's, as in /tmp."""
     return bool(path.stat().st_mode & stat.S_ISVTX)
 
 
@@ -127,7 +127,7 @@ def find_open_caches(account: Account) -> Iterator[Finding]:
 
 
 def is_reachable(path: Path) -> bool:
-    """Tell whether others than its owner can come to `path`: each folder above lets them through.
+    """Return whether others than its owner can come to `path`: each folder above lets them through.
 
     Of a folder with an access control list the group's bits are the most that anybody has (acl(5)).
     """

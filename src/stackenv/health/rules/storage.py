@@ -89,7 +89,7 @@ def advise_removal(path: Path) -> str:
 
 
 def is_of_cache(path: Path) -> bool:
-    """Tell whether `path` is something that conda puts into a package cache."""
+    """Return whether `path` is something that conda puts into a package cache."""
     if path.name in ("cache", "urls", "urls.txt") or path.name.endswith((".conda", ".tar.bz2")):
         return True
     return (path / "info/index.json").is_file()
@@ -224,7 +224,7 @@ def list_written_folders(account: Account) -> Iterator[Path]:
 
 
 def is_writable(path: Path) -> bool:
-    """Tell whether the user can write at `path`, or make it: of other places it is no matter how full."""
+    """Return whether the user can write at `path`, or make it: of other places it is no matter how full."""
     while not path.exists():
         path = path.parent
     return os.access(path, os.W_OK | os.X_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY

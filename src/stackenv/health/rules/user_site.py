@@ -158,7 +158,7 @@ def list_viewers(account: Account, minor: str) -> Iterator[Viewer]:
 
 
 def sees_base(prefix: Path) -> bool:
-    """Tell whether the venv at `prefix` sees what its base has, ~/.local included."""
+    """Return whether the venv at `prefix` sees what its base has, ~/.local included."""
     if not (prefix / "pyvenv.cfg").is_file():
         return False
     return read_configuration(prefix / "pyvenv.cfg").get("include-system-site-packages", "").lower() == "true"
