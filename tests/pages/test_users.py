@@ -1,26 +1,62 @@
-"""The pages for users, typed on a stack with a conda: each command prints what its page says."""
+"""The pages for users, typed at a site that has a stack, a conda and the module `stackenv`."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
-from built import BuiltModules
+from built import CHANNEL, LMOD, BuiltModules
+from copied_installations import COMMAND
+from own_prefix import make_thin_prefix
 from pages import list_pages, read_commands, type_in
 from stacked import open_stack
 from users import make_user
 
 # The page on projects has tests of its own, in tests/uv; its blocks are indented.
 PAGES = [page for page in list_pages() if not page.startswith("admins/")]
+CHANNELS = ("conda-forge", "bioconda")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the module `stackenv` in `modules`, and conda's channels in `channels`."""
+    folder = tmp_path_factory.mktemp("site")
+    make_thin_prefix(folder / "stackenv")
+    (folder / "site.yaml").write_text("version: 1\nconda:\n  load_test: {shells: [bash]}\n")
+    words = ["--name", "stackenv", "--version", "0.1.0", "--root", folder / "stackenv"]
+    words += ["--modulefile", folder / "modules/stackenv/0.1.0.lua", "--config", folder / "site.yaml"]
+    (folder / "modules").mkdir()
+    done = subprocess.run(
+        [COMMAND, "site", "install", *words],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "LMOD_CMD": LMOD, "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "channels").mkdir()
+    for name in CHANNELS:
+        (folder / "channels" / name).symlink_to(CHANNEL.removeprefix("file://"))
+    return folder
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_transcript_is_what_is_printed(page: str, tmp_path: Path, built_modules: BuiltModules) -> None:
+def test_a_transcript_is_what_is_printed(
+    page: str, tmp_path: Path, built_modules: BuiltModules, site: Path
+) -> None:
+    """Conda asks nothing here, and its channels are folders; `stackenv` is found by its module alone."""
     user = make_user(tmp_path, open_stack("eb5-pythonpath"))
-    modulepath = f"{user.environ['MODULEPATH']}:{built_modules.modulepath}"
+    del user.environ["STACKENV_SITE_CONFIG"]
+    changes = {
+        "PATH": "/usr/bin:/bin",
+        "MODULEPATH": f"{user.environ['MODULEPATH']}:{built_modules.modulepath}:{site}/modules",
+        "CONDA_ALWAYS_YES": "true",
+        "CONDA_CHANNEL_ALIAS": f"file://{site}/channels",
+    }
 
     def run(script: str) -> str:
-        return user.run(f"exec 2>&1\n{script}", MODULEPATH=modulepath).stdout
+        return user.run(f"exec 2>&1\n{script}", **changes).stdout
 
     assert "\n\n".join(type_in(read_commands(page), run)) == ""
 
