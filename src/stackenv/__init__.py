@@ -12,7 +12,7 @@ decided. `record` is what is known of an environment. Imports go in this order, 
 tests/pure/test_structure.py holds it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # In everything that stackenv writes, so that it knows its own.
 STACKENV_UUID = "5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94"

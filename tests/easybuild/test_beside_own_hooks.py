@@ -12,6 +12,8 @@ from answering import answer
 from runner import CHECKOUT, FAILING_HOOKS, HOOKS
 from test_hook import OTHER
 
+from stackenv import __version__
+
 MODULE = "Anaconda3/2024.02-1"
 OLD = "-- the modulefile of an earlier build\n"
 # What sites do in hooks: they note, they change other software's easyconfigs, and they add to modulefiles.
@@ -84,7 +86,7 @@ def test_both_hooks_of_a_name_are_called(built, module, own, tmp_path, way) -> N
     written = module.read_text()
     assert written.count('setenv("OF_THE_SITE", "1")') == 1
     # The part of stackenv's comes last, as it was.
-    assert written.endswith(ours.partition("\n")[2]) and written.count("stackenv 0.1.0 sha256:") == 1
+    assert written.endswith(ours.partition("\n")[2]) and written.count(f"stackenv {__version__} sha256:") == 1
     notes = (tmp_path / "notes").read_text().splitlines()
     assert list(dict.fromkeys(notes)) == [
         *("start", "parse Anaconda3", "pre_ready", "pre_module, installation completed: True"),

@@ -15,6 +15,8 @@ import pytest
 from open_ways import open_way_to
 from runner import IN_ALL_SHELLS
 
+from stackenv import __version__
+
 # Of the fixture `built`, in conftest.py.
 LOAD_TEST = IN_ALL_SHELLS
 OTHER = """\
@@ -33,7 +35,7 @@ moduleclass = 'tools'
 def test_the_build_ends_with_a_module_that_the_load_test_has_loaded(built) -> None:
     text = (built.modules / "Anaconda3/2024.02-1.lua").read_text()
     assert 'setenv("EBROOTANACONDA3", root)' in text
-    assert text.count("stackenv 0.1.0 sha256:") == 1
+    assert text.count(f"stackenv {__version__} sha256:") == 1
     root = built.prefix / "software/Anaconda3/2024.02-1"
     assert (root / "condarc.d/stackenv.yml").is_file()
     assert stat.S_IMODE((root / "libexec/stackenv/condabin/conda").stat().st_mode) & 0o111
@@ -108,7 +110,7 @@ def test_module_only_brings_an_old_installation_up_to_date(easybuild) -> None:
     assert not (root / "libexec").exists()
     easybuild.build("--module-only", "--force")
     assert (root / "libexec/stackenv/activation.py").is_file()
-    assert "stackenv 0.1.0" in (easybuild.modules / "Anaconda3/2024.02-1.lua").read_text()
+    assert f"stackenv {__version__}" in (easybuild.modules / "Anaconda3/2024.02-1.lua").read_text()
 
 
 @pytest.mark.any_value("built")
@@ -123,7 +125,7 @@ def test_the_sanity_check_alone_still_passes_and_writes_nothing(built) -> None:
 def test_a_hidden_module_is_named_as_users_load_it(easybuild) -> None:
     easybuild.build("--hidden")
     root = easybuild.prefix / "software/Anaconda3/2024.02-1"
-    assert "stackenv 0.1.0" in (easybuild.modules / "Anaconda3/.2024.02-1.lua").read_text()
+    assert f"stackenv {__version__}" in (easybuild.modules / "Anaconda3/.2024.02-1.lua").read_text()
     assert "module load Anaconda3/.2024.02-1" in (root / "libexec/stackenv/condabin/conda").read_text()
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from runner import CHECKOUT, FAILING_HOOKS, LMOD, VERSIONS, EasyBuild, make_easybuild
 
+from stackenv import __version__
+
 sys.path.insert(0, str(CHECKOUT / "tests/shells"))
 
 from dialects import DIALECTS
@@ -67,7 +69,7 @@ def in_bash(script: str, modulepath: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.each_value("scheme", "site")
 def test_users_load_it_by_its_short_name_and_messages_name_that(site, scheme, module) -> None:
     root = site.prefix / "software" / MODULE
-    assert module.read_text().count("stackenv 0.1.0 sha256:") == 1
+    assert module.read_text().count(f"stackenv {__version__} sha256:") == 1
     folder, front = SCHEMES[scheme]
     modulepath = site.prefix / "modules" / folder
     used = in_bash(IN_MODULES.format(name=f"{front}Anaconda3"), modulepath)

@@ -11,6 +11,8 @@ import pytest
 from runner import IN_BASH, LMOD, EasyBuild
 from test_stackenv_module import EASYCONFIG, MODULE, environ, offline, tree
 
+from stackenv import __version__
+
 __all__ = ["environ", "tree"]
 ELSEWHERE = """\
 personal:
@@ -50,7 +52,7 @@ def rebuild(easybuild: WithOwnModules, *arguments: str, check: bool = True, **se
 
 def test_the_module_names_the_site_configuration_in_use(tree) -> None:
     text = read(tree)
-    assert text.count("stackenv 0.1.0 sha256:") == 1
+    assert text.count(f"stackenv {__version__} sha256:") == 1
     assert f'set_noted("STACKENV_SITE_CONFIG", "{tree.prefix.parent}/in-bash.yaml")' in text
     assert 'use_folder({ { variable = "HOME" }, "/modules" })' in text
 
@@ -67,7 +69,7 @@ def test_module_only_brings_the_module_up_to_date(kept, tmp_path) -> None:
     )
     text = read(kept)
     assert f'"STACKENV_SITE_CONFIG", "{site}"' in text and '"/elsewhere"' in text and "PIP_CACHE_DIR" in text
-    assert text.count("stackenv 0.1.0 sha256:") == 1
+    assert text.count(f"stackenv {__version__} sha256:") == 1
     assert list((kept.prefix / "software/.stackenv-kept").glob("**/*.lua")) == []
 
 

@@ -20,6 +20,7 @@ from pages import BLOCK, DOCS, Command, list_pages, read_commands, type_in
 from stacked import open_stack
 from users import User, make_user
 
+from stackenv import __version__
 from stackenv.configuration.loader import load_configuration
 
 PLACES = ("/etc/stackenv", "/etc/easybuild", "/tmp/try", "/apps")
@@ -86,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, built_modules: BuiltModules) 
     for place in ("etc", "tmp"):
         (folder / place).mkdir(exist_ok=True)
     copy_bare_installation(Path(built_modules.software, built_modules.miniforge), folder / "apps/miniforge3")
-    install_prefix(folder / "apps/stackenv/0.1.0")
+    install_prefix(folder / "apps/stackenv" / __version__)
     site = Site(folder, user)
     assert "\n\n".join(site.type(read_commands("admins/install.md"))) == ""
     yield site

@@ -56,8 +56,19 @@ def test_the_easyconfig_is_of_this_version() -> None:
     assert re.findall(r"(?m)^version = '(.+)'$", easyconfig.read_text()) == [__version__]
 
 
-def test_the_changelog_has_this_version() -> None:
-    assert f"## {__version__}" in read("CHANGELOG.md").replace("[", "").replace("]", "")
+def test_the_changelog_has_this_version_below_what_is_not_released() -> None:
+    versions = re.findall(r"(?m)^## \[?([\w.]+)\]?", read("CHANGELOG.md"))
+    assert versions[:2] == ["Unreleased", __version__]
+
+
+def test_pages_install_this_version() -> None:
+    named = {
+        (page.name, found)
+        for page in PAGES
+        for found in re.findall(r"\bstackenv[/-](\d+\.\d+\.\d+)", page.read_text(encoding="utf-8"))
+    }
+    assert {found for _, found in named} == {__version__}
+    assert {"README.md", "commands.md", "without-easybuild.md"} <= {page for page, _ in named}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))

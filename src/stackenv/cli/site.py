@@ -185,8 +185,8 @@ def install(
     Example:
       stackenv site install --name Miniforge3 --version 24.7.1-2 --root /software/miniforge3 \\
           --modulefile /modulefiles/Miniforge3/24.7.1-2.lua
-      stackenv site install --name stackenv --version 0.1.0 --root /software/stackenv/0.1.0 \\
-          --modulefile /modulefiles/stackenv/0.1.0.lua
+      stackenv site install --name stackenv --version 0.2.0 --root /software/stackenv/0.2.0 \\
+          --modulefile /modulefiles/stackenv/0.2.0.lua
     """
     from stackenv.site.install import install as carry_out
     from stackenv.site.install import plan_module

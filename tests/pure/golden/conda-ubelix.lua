@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:8fb1ab33d44cc797c6388e179a81916c958b8b0db25263b750dbe591f9c52dfc
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:8fb1ab33d44cc797c6388e179a81916c958b8b0db25263b750dbe591f9c52dfc
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil

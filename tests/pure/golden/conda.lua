@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:5ac3167a73c886ec53f8f85ad82feeb9ab4c9ba9532e8a010a284c577c3d04bd
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:5ac3167a73c886ec53f8f85ad82feeb9ab4c9ba9532e8a010a284c577c3d04bd
 local root = "/software/Anaconda3/2024.02-1"
 local loading, unloading = mode() == "load", mode() == "unload"
 local reloaded = os.getenv("STACKENV_CONDA_BEFORE") ~= nil

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:e283cb33c9a5b81bc76cce95bb85b84a39ac068490e0a9c7aa2b0e8a2c867178
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:e283cb33c9a5b81bc76cce95bb85b84a39ac068490e0a9c7aa2b0e8a2c867178
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:4b6d093d5f7e4ea1b63c851d800459f1fcb1a632ca3008dd6138a9d1f4872079
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:4b6d093d5f7e4ea1b63c851d800459f1fcb1a632ca3008dd6138a9d1f4872079
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": {"identity": "0a1b2c3d", "size_bytes": 123456, "sha256": "5555555555555555555555555555555555555555555555555555555555555555", "entries": 4321, "tree_sha256": "6666666666666666666666666666666666666666666666666666666666666666", "way": "session", "mounts": "/tmp"}, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:3ad24e8d89144bd6cc91e14a3c78d6b5358e01d903570e8c5423eb1589bd85a1
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:3ad24e8d89144bd6cc91e14a3c78d6b5358e01d903570e8c5423eb1589bd85a1
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.1.0 sha256:71595db71977f7fc2dfb862e04b06d426ff6ec6c4abc7662c248365aa02ee6fd
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:71595db71977f7fc2dfb862e04b06d426ff6ec6c4abc7662c248365aa02ee6fd
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
