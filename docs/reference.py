@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from stackenv import errors, record
+from stackenv.cli import answer
 from stackenv.cli.main import stackenv
 from stackenv.cli.options import EXIT_STATUS
 from stackenv.configuration.site_file import SHIPPED_FILE
@@ -64,9 +65,23 @@ of older ones, never the other way round. `stackenv export` shows it as YAML.
 JSON = """\
 # JSON
 
-With `--json` these commands print their result as JSON on stdout, and all else on stderr. Before version
-1.0 keys can be added; read those that you need, and ignore others.
+With `--json` these commands print one object on stdout, and nothing else. Messages for people go to stderr.
 
+"""
+ANSWER = """
+Each command prints the same keys:
+
+"""
+FAILURE = """
+`error` has the keys below. The exit status is the same as without `--json`. A command that is interrupted by
+Ctrl-C prints nothing on stdout.
+
+"""
+VERSIONS = """
+## Versions of the format
+
+`format_version` is {}. It is raised when a key is removed or renamed, or when the meaning of its value
+changes. New keys can be added without a new version, so ignore the keys that you do not know.
 """
 FINDINGS = """
 ## Findings
@@ -225,21 +240,27 @@ def render_exit_statuses() -> str:
     return STATUSES + table(("status", "meaning", "raised in the sources as"), rows)
 
 
+def describe_fields(kind: type) -> str:
+    """Return the table of the fields of the dataclass `kind`."""
+    said = read_parameters(kind.__doc__ or "")
+    names = [field.name for field in dataclasses.fields(kind)]
+    return table(("key", "what it holds"), [(f"`{name}`", escape(said[name])) for name in names])
+
+
 def render_json() -> str:
     links = [
         f"- [`{name}`](commands.md#{name.replace(' ', '-')})\n"
         for name, command in walk(stackenv, "stackenv")
         if any("--json" in parameter.opts for parameter in command.params)
     ]
-    fields = read_parameters(finding.Finding.__doc__ or "")
     grave = ", ".join(f"`{level}`" for level in sorted(finding.GRAVE))
     listed = {**rules.ENVIRONMENT_RULES, **rules.ACCOUNT_RULES}
     summary = [(f"`{name}`", summarise(rule)) for name, rule in listed.items()]
-    named = [(f"`{name}`", escape(text)) for name, text in fields.items()]
     return "".join(
         (
-            *(JSON, *links),
-            *(FINDINGS.format(grave), table(("key", "what it holds"), named)),
+            *(JSON, *links, ANSWER, describe_fields(answer.Answer)),
+            *(FAILURE, describe_fields(answer.Failure), VERSIONS.format(answer.FORMAT_VERSION)),
+            *(FINDINGS.format(grave), describe_fields(finding.Finding)),
             *(RULES, table(("rule", "what it reports"), summary)),
         )
     )

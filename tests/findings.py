@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from answers import read_result
 
 
 def read_findings(printed: str) -> list[dict[str, str]]:
@@ -10,4 +10,4 @@ def read_findings(printed: str) -> list[dict[str, str]]:
 
     No test chooses those, and they may be nearly full. rules/test_quota.py mounts its own, and reads all.
     """
-    return [f for f in json.loads(printed) if not (f["rule"] == "quota" and "file system of" in f["what"])]
+    return [f for f in read_result(printed) if not (f["rule"] == "quota" and "file system of" in f["what"])]

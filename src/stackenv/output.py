@@ -1,15 +1,14 @@
-"""The one printer: data on stdout, as text, table or JSON; messages and questions on stderr."""
+"""The one printer: data on stdout, as text or table; messages and questions on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import sys
 import termios
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from stackenv.errors import WHITE, UsageError, escape_controls
 
@@ -48,26 +47,13 @@ class Screen:
 SCREEN = Screen()
 
 
-def print_json(data: Any) -> None:
-    """Print `data` as JSON; of a dataclass its fields, by their names."""
-    print(json.dumps(data, indent=2, ensure_ascii=False, default=describe_fields))
-
-
-def describe_fields(data: Any) -> dict[str, Any]:
-    """Return the fields of the dataclass `data` by their names."""
-    return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
-
-
 def print_line(text: str) -> None:
     """Print one line of data: what would end it, or what a terminal obeys, is escaped."""
     print(escape_controls(text))
 
 
-def print_steps(sentences: Sequence[str], as_json: bool = False) -> None:
+def print_steps(sentences: Sequence[str]) -> None:
     """Print what a command would do, by a sentence each."""
-    if as_json:
-        print_json({"steps": list(sentences)})
-        return
     for sentence in sentences:
         print_line(sentence)
 

@@ -113,9 +113,8 @@ def main() -> None:
 
         def command() -> None:
             words = [STACKENV, "usage", "--json"]
-            total = json.loads(subprocess.run(words, env=environ, check=True, stdout=subprocess.PIPE).stdout)[
-                "total"
-            ]
+            printed = subprocess.run(words, env=environ, check=True, stdout=subprocess.PIPE).stdout
+            total = json.loads(printed)["result"]["total"]
             if (total["bytes"], total["files"]) != told:
                 raise SystemExit(f"{total} is told, and du tells {told}")
 

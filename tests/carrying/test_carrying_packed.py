@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from made_again import make_again
 from needy_stack import FIND, KINDS, NeedleStack, describe_needle_stack, write_modules
 from packing import make_packing_user, require_fuse, unmounting
@@ -203,7 +204,7 @@ def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_wh
     # Once the site has it on again, info and check say what to type.
     shown = packer.stackenv("info", "bio").stdout
     assert "not recorded; stackenv edit bio/1.0 --refresh" in shown and "turns it off" not in shown
-    (found,) = json.loads(packer.stackenv("check", "bio", "--json").stdout)
+    (found,) = read_result(packer.stackenv("check", "bio", "--json").stdout)
     assert "allows that now" in found["what"] and found["hint"] == "stackenv edit bio/1.0 --refresh"
     stackenv(packer, "edit", "--refresh", "--all")
     found = start(packer)

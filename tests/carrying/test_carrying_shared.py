@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from needy_stack import FIND, NeedleStack, describe_needle_stack, write_modules
 from projects import GROUP, MEMBER, OWNER, STRANGER, Project, become_user, making_project
 from stacked import open_stack
@@ -201,14 +202,14 @@ def test_check_says_whose_a_record_is_that_is_not_obeyed_and_a_refresh_corrects_
     check = f"stackenv check tool --shared {project.root}"
     os.chown(project.root / "venvs/tool-1.0/stackenv/record.json", owner, GROUP)
     started = start(project, OWNER, GROUP)
-    found = json.loads(project.as_owner(f"{check} --json").stdout)
+    found = read_result(project.as_owner(f"{check} --json").stdout)
     carrying = [finding for finding in found if finding["rule"] == "carrying"]
     assert [finding["what"] for finding in carrying] == [f"the record belongs to {owner}"]
     assert "could have been written by somebody else" in started.stderr
     assert carrying[0]["hint"] == f"stackenv edit tool/1.0 --refresh --shared {project.root}"
     fixed = project.as_owner(f"{check} --fix --yes")
     assert f"stackenv edit tool/1.0 --refresh --shared {project.root}" in fixed.stderr + fixed.stdout
-    again = json.loads(project.as_owner(f"{check} --json").stdout)
+    again = read_result(project.as_owner(f"{check} --json").stdout)
     assert [finding for finding in again if finding["rule"] == "carrying"] == []
     for number in (OWNER, MEMBER):
         found_now = start(project, number, GROUP)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from needy_python import BUNDLE, MODULE, make_needy_user, run, write_python
 from needy_stack import FIND, PYTHON_FOLDER, NeedleStack
 from traced_starts import bare
@@ -106,7 +107,7 @@ def test_a_copy_of_the_program_stays_and_it_is_said_when_it_starts(user: User) -
     assert "in the place of the link" not in planned
     said = stackenv(user, "adopt", str(folder), "copies")
     assert said.count("the Python of copies/1.0 starts only while its modules are loaded") == 1, said
-    found = json.loads(user.stackenv("info", "copies", "--json").stdout)
+    found = read_result(user.stackenv("info", "copies", "--json").stdout)
     assert found["carried"]["reason"] == "python-needs-modules"
     loaded = user.run(f"module use ~/modules; module load copies && python -c '{FIND}'")
     assert (loaded.stdout, loaded.stderr) == ("10\n", "")
@@ -154,13 +155,13 @@ def test_a_site_that_turns_it_off_says_that_the_python_starts_no_more(user: User
     done = user.stackenv("edit", "sites", "--refresh", **environ)
     assert done.returncode == 0 and not starts(user, user.home / "venvs/sites-1.0")
     assert done.stderr.count("the Python of sites/1.0 starts only while its modules are loaded") == 1
-    shown = json.loads(user.stackenv("info", "sites", "--json", **environ).stdout)["carried"]
+    shown = read_result(user.stackenv("info", "sites", "--json", **environ).stdout)["carried"]
     assert (shown["reason"], shown["needs_modules"]) == ("site", True)
-    (found,) = json.loads(user.stackenv("check", "sites", "--json", **environ).stdout)
+    (found,) = read_result(user.stackenv("check", "sites", "--json", **environ).stdout)
     assert found["rule"] == "carrying" and "starts only while its modules are loaded" in found["what"]
     # As the message says.
     assert user.stackenv("edit", "sites", "--no-carry", **environ).returncode == 0
-    assert json.loads(user.stackenv("check", "sites", "--json", **environ).stdout) == []
+    assert read_result(user.stackenv("check", "sites", "--json", **environ).stdout) == []
 
 
 def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
@@ -176,7 +177,7 @@ def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
     # As `uv venv` and `python -m venv --upgrade` do.
     script.unlink()
     script.symlink_to(find_base(user))
-    (found,) = json.loads(user.stackenv("check", "lost", "--json").stdout)
+    (found,) = read_result(user.stackenv("check", "lost", "--json").stdout)
     assert found["what"].endswith("is not as stackenv writes it")
     assert found["why"] == "at worst Python does not start without the modules"
     stackenv(user, "edit", "lost", "--refresh")
@@ -217,7 +218,7 @@ def test_renamed_and_rebuilt(user: User) -> None:
     stackenv(user, "rename", "first", "second")
     assert starts(user, user.home / "venvs/first-1.0") and checks(user, "second")
     stackenv(user, "rebuild", "second")
-    found = json.loads(user.stackenv("info", "second", "--json").stdout)
+    found = read_result(user.stackenv("info", "second", "--json").stdout)
     assert found["carried"]["reason"] == ""
     assert starts(user, Path(found["environment"])) and checks(user, "second")
 
@@ -255,7 +256,7 @@ def test_a_copy_of_the_program_that_its_python_has_made_is_adopted(user: User) -
     made = user.run(f"module load {BUNDLE} && venvs/maker-1.0/bin/python -m venv --copies {folder}")
     assert made.returncode == 0 and not (folder / "bin/python").is_symlink(), made.stderr
     stackenv(user, "adopt", str(folder), "made")
-    found = json.loads(user.stackenv("info", "made", "--json").stdout)
+    found = read_result(user.stackenv("info", "made", "--json").stdout)
     assert found["python"]["executable"] == str(find_base(user))
 
 
@@ -297,7 +298,7 @@ def test_one_that_no_library_helps_keeps_its_link_and_create_says_so(
     (line,) = [line for line in said.splitlines() if "starts only" in line]
     assert line.startswith("stackenv: the Python of bio/1.0 starts only while its modules are loaded")
     assert "ours" not in look(user.home / "venvs/bio-1.0").values()
-    found = json.loads(user.stackenv("info", "bio", "--json").stdout)
+    found = read_result(user.stackenv("info", "bio", "--json").stdout)
     assert found["carried"]["reason"] == "python-needs-modules"
     loaded = user.run(f"module use ~/modules; module load bio && python -c '{FIND}'")
     assert (loaded.stdout, loaded.stderr) == ("10\n", "")

@@ -13,6 +13,7 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
+from answers import read_result
 from needy_python import BUNDLE, MODULE, make_needy_user, run
 from needy_stack import FIND, PYTHON_FOLDER, NeedleStack
 from traced_starts import bare, read_environment, start
@@ -90,7 +91,7 @@ def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python:
 
 
 def test_info_says_how_it_is_started(user: User) -> None:
-    found = json.loads(user.stackenv("info", "bio", "--json").stdout)["carried"]
+    found = read_result(user.stackenv("info", "bio", "--json").stdout)["carried"]
     assert (found["carries"], found["restarts"], found["by_script"]) == (True, False, True)
     assert "; a script in its bin starts it with their libraries\n" in user.stackenv("info", "bio").stdout
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 from needy_stack import EXTENSION, NeedleStack, compile_shared
 from test_light_start import list_compiled
 from users import User, make_user
@@ -71,7 +72,7 @@ def carried(user: User, name: str) -> dict[str, Any]:
 
 def shown(user: User, name: str) -> tuple[bool, str]:
     """Return what info says of the second start: as JSON, and in the line for people."""
-    found = json.loads(user.stackenv("info", name, "--json").stdout)["carried"]
+    found = read_result(user.stackenv("info", name, "--json").stdout)["carried"]
     (line,) = [x for x in user.stackenv("info", name).stdout.splitlines() if x.startswith("carries ")]
     return found["restarts"], line
 
@@ -109,14 +110,14 @@ def test_what_pip_has_installed_is_found_by_check_which_corrects_it(user: User) 
     assert done.stdout == "10\n", done.stderr
     missed = find(user, "later")
     assert "libneedle.so.1: cannot open shared object file" in missed.stderr
-    found = json.loads(user.stackenv("check", name, "--json").stdout)
+    found = read_result(user.stackenv("check", name, "--json").stdout)
     assert [(f["rule"], f["what"]) for f in found] == [
         ("carrying", "a package in it needs libraries of the modules, which it does not bring")
     ]
     # What the user has set is no library of the modules.
     other = user.stackenv("check", "whole", "--json", LD_LIBRARY_PATH=str(user.home))
-    assert json.loads(other.stdout) == []
+    assert read_result(other.stdout) == []
     fixed = user.stackenv("check", name, "--fix", "--yes")
     assert fixed.returncode == 0, fixed.stderr
-    assert json.loads(user.stackenv("check", name, "--json").stdout) == []
+    assert read_result(user.stackenv("check", name, "--json").stdout) == []
     assert (find(user, "later").stdout, find(user, "later").stderr) == ("10\n", "")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from needy_stack import KINDS, NeedleStack, describe_needle_stack, make_needle_stack, write_modules
 from packing import make_packing_user, require_fuse, unmounting
 from projects import GROUP, MEMBER, OWNER, Project, become_user, making_project
@@ -228,7 +229,7 @@ def test_on_another_processor_than_the_records_by_an_answer_of_archspec_that_is_
     (line,) = seen.said
     assert f"its modules were loaded on the CPU {name}; this one lacks " in line and lacking in line, line
     assert line.startswith("stackenv: ") and line.endswith("module load answered/1.0"), line
-    (found,) = json.loads(user.stackenv("check", "answered", "--json").stdout)
+    (found,) = read_result(user.stackenv("check", "answered", "--json").stdout)
     assert found["rule"] == "carrying" and name in found["what"], found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from answers import read_result
 from people import Person
 
 
 def show(person: Person, **changes: str) -> list[dict[str, Any]]:
-    return json.loads(person.stackenv("clean", "--json", **changes).stdout)
+    return read_result(person.stackenv("clean", "--json", **changes).stdout)
 
 
 def classes(person: Person) -> list[str]:

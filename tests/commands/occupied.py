@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import select
@@ -10,12 +9,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from answers import read_result
 from people import COMMAND, Person
 
 
 def measure(person: Person, *arguments: str, **changes: str) -> dict[str, Any]:
     """Return what `usage --json` prints."""
-    return json.loads(person.stackenv("usage", "--json", *arguments, **changes).stdout)
+    return read_result(person.stackenv("usage", "--json", *arguments, **changes).stdout)
 
 
 def fill(folder: Path, files: int, size: int = 5000) -> list[Path]:

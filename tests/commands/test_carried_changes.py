@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 from people import CHECKOUT, MINOR, VERSION, Person, make_person, make_site
 
 DEFAULTS = CHECKOUT / "site-config/default.yaml"
@@ -63,7 +64,7 @@ def require_not_carried(prefix: Path, who: str) -> None:
 def info(person: Person, name: str) -> tuple[dict[str, Any], list[str]]:
     """Return what info says of the carried stack: as JSON, and its lines for people."""
     lines = person.stackenv("info", name).stdout.splitlines()
-    found = json.loads(person.stackenv("info", name, "--json").stdout)
+    found = read_result(person.stackenv("info", name, "--json").stdout)
     return found["carried"], [line[13:] for line in lines if line.startswith("carries ")]
 
 
@@ -107,7 +108,7 @@ def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> N
     done = owner.stackenv("edit", name, "--no-carry")
     assert "carry its modules no longer" in done.stderr.splitlines()[0]
     require_not_carried(prefix, "user")
-    assert json.loads(owner.stackenv("check", name, "--json").stdout) == []
+    assert read_result(owner.stackenv("check", name, "--json").stdout) == []
     owner.stackenv("remove", name, "--yes")
     assert not list(prefix.glob(f"{SITE_PACKAGES}/*stackenv*.p*"))
 
@@ -251,7 +252,7 @@ def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover
         )
         modulefile.unlink(missing_ok=True)
     assert f" {new}\n" in mover.stackenv("info", "again").stdout
-    assert json.loads(mover.stackenv("check", "again", "--json").stdout) == []
+    assert read_result(mover.stackenv("check", "again", "--json").stdout) == []
     require_carried(new, "2.0")
     # One that was adopted again is its name's own.
     modulefile.write_text(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import json
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from leftovers import show
 from occupied import fill, write_policy
 from packaging.version import Version
@@ -239,4 +239,4 @@ def test_of_a_project_no_caches_are_cleaned(person: Person) -> None:
     cache_wheel(person.home / ".cache/pip")
     download("torch", person.home / ".cache/torch")
     done = person.stackenv("clean", "--json", "--shared", str(person.home / "project"))
-    assert json.loads(done.stdout) == []
+    assert read_result(done.stdout) == []

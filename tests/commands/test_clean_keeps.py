@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from answers import read_result
 from leftovers import classes, show
 from people import COMMAND, MINOR, Person
 
@@ -159,14 +160,14 @@ def test_what_a_colleague_has_made_is_not_this_users_to_clean(person: Person) ->
     person.stackenv("create", "left", "-m", "Bundle/1", "--shared", str(project))
     (project / "modules/left/1.0.lua").unlink()
     words = ("clean", "--json", "--shared", str(project))
-    assert [item["class"] for item in json.loads(person.stackenv(*words).stdout)] == ["environments"]
+    assert [item["class"] for item in read_result(person.stackenv(*words).stdout)] == ["environments"]
     os.chown(project / "venvs/left-1.0", 4711, -1)
-    assert json.loads(person.stackenv(*words).stdout) == []
+    assert read_result(person.stackenv(*words).stdout) == []
     person.stackenv("create", "whole", "-m", "Bundle/1", "--shared", str(project))
     person.stackenv("rebuild", "whole", "--shared", str(project))
-    assert [item["class"] for item in json.loads(person.stackenv(*words).stdout)] == ["old-rebuilds"]
+    assert [item["class"] for item in read_result(person.stackenv(*words).stdout)] == ["old-rebuilds"]
     os.chown(project / "venvs/whole-1.0", 4711, -1)
-    assert json.loads(person.stackenv(*words).stdout) == []
+    assert read_result(person.stackenv(*words).stdout) == []
 
 
 def test_a_module_stays_while_the_file_system_of_its_environment_is_away(person: Person) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import SITE_CONFIGURATION, BuiltModules
 from people import Person, make_wheel
 
@@ -26,11 +26,11 @@ def test_at_another_home(new_person: Callable[[], Person]) -> None:
     file = export(here, "biopy")
     done = there.stackenv("create", "again", "--from", str(file))
     assert done.stdout == "ml use ~/modules; ml again\n"
-    info = json.loads(there.stackenv("info", "again", "--json").stdout)
+    info = read_result(there.stackenv("info", "again", "--json").stdout)
     assert (info["modules"], info["description"]) == (["Bundle/1"], "Biology")
     assert info["environment"] == str(there.home / "venvs/again-1.0")
     assert {"name": "tiny-own", "version": "1.0", "installer": "pip"} in info["packages"]
-    assert json.loads(there.stackenv("check", "again", "--json").stdout) == []
+    assert read_result(there.stackenv("check", "again", "--json").stdout) == []
 
 
 def test_on_other_modules(new_person: Callable[[], Person]) -> None:
@@ -38,7 +38,7 @@ def test_on_other_modules(new_person: Callable[[], Person]) -> None:
     here.create("biopy", "tiny-own==1.0", "tiny-new")
     done = there.stackenv("create", "biopy", "--from", str(export(here, "biopy")), "-m", "Bundle/2")
     assert "tiny-new 1.0: of Bundle/2 now, 1.0" in done.stderr
-    assert json.loads(there.stackenv("info", "biopy", "--json").stdout)["modules"] == ["Bundle/2"]
+    assert read_result(there.stackenv("info", "biopy", "--json").stdout)["modules"] == ["Bundle/2"]
 
 
 def test_modules_that_are_not_here_are_named_with_others(new_person: Callable[[], Person]) -> None:
@@ -138,7 +138,7 @@ def test_no_line_of_the_file_is_a_file_of_the_current_folder(new_person: Callabl
     file.write_text(f"{text}requirements: {list(ARCHIVES)}\n")
     done = there.stackenv("create", "it", "--from", str(file))
     assert done.stderr.count("that is the name of a file, and no package") == len(ARCHIVES)
-    info = json.loads(there.stackenv("info", "it", "--json").stdout)
+    info = read_result(there.stackenv("info", "it", "--json").stdout)
     assert {"name": "tiny-own", "version": "1.0", "installer": "pip"} in info["packages"]
 
 
@@ -163,7 +163,7 @@ def test_a_conda_environment(person: Person, built_modules: BuiltModules) -> Non
     person.stackenv("create", "--conda", "it", "activating")
     file = export(person, "it")
     person.stackenv("create", "again", "--from", str(file))
-    first, again = (json.loads(person.stackenv("info", n, "--json").stdout) for n in ("it", "again"))
+    first, again = (read_result(person.stackenv("info", n, "--json").stdout) for n in ("it", "again"))
     assert (again["kind"], again["packages"]) == ("conda", first["packages"])
     assert again["environment"] == str(person.home / "conda/envs/again-1.0")
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from old_modules import render_old
 from people import Person
 
@@ -232,7 +233,7 @@ def test_all_are_refreshed_and_one_that_fails_stops_no_other(old: Person) -> Non
         assert "[download]" in (prefix / "pip.conf").read_text()
         assert constraints(old, name) == ["tiny-stack==1.0"]
         assert (prefix / "bin/uv").stat().st_mode & 0o111
-        assert json.loads(old.stackenv("check", name, "--json").stdout) == []
+        assert read_result(old.stackenv("check", name, "--json").stdout) == []
 
 
 @pytest.mark.parametrize(

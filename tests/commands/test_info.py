@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 from people import MINOR, VERSION, Person, force_in
 
 
 def read(person: Person, *words: str, status: int = 0) -> dict[str, Any]:
-    return json.loads(person.stackenv("info", *words, "--json", status=status).stdout)
+    return read_result(person.stackenv("info", *words, "--json", status=status).stdout)
 
 
 def test_what_the_record_and_the_environment_tell(owner: Person) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from answers import read_result
 from people import COMMAND, Person
 
 
@@ -28,5 +27,5 @@ def test_loaded_default_packed_and_broken_are_marked(person: Person) -> None:
         "two/2.0": "default",
     }
     shown = person.shell(f"module load two; {COMMAND} list --json").stdout
-    marks = {found["module"]: found["marks"] for found in json.loads(shown)}
+    marks = {found["module"]: found["marks"] for found in read_result(shown)}
     assert (marks["two/2.0"], marks["two/1.0"]) == (["loaded", "default"], [])

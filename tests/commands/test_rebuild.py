@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import SITE_CONFIGURATION, BuiltModules
 from made_again import make_again
 from people import COMMAND, INIT, Person, Site, make_person, make_site, make_wheel
@@ -43,18 +43,18 @@ def test_a_newer_generation(biologist: Person) -> None:
     old, new = biologist.home / "venvs/biopy-1.0", biologist.home / "venvs/biopy-1.0-2"
     before = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
     done = biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next", "--json")
-    result = json.loads(done.stdout)
+    result = read_result(done.stdout)
     assert list(result) == RESULT
     assert (result["environment"], result["former"]) == (str(new), str(old))
     assert (result["modules"], result["missing"], result["changed"]) == (["Bundle/next"], [], [])
     assert look(biologist, WHAT) == f"1.0 2.0 {new}"
-    (listed,) = json.loads(biologist.stackenv("list", "--json").stdout)
+    (listed,) = read_result(biologist.stackenv("list", "--json").stdout)
     assert (listed["description"], listed["modules"]) == ("Biology", ["Bundle/next"])
     # The old one is as it was, but for where the new one is, and `clean` knows it.
     after = {path: text for path, text in biologist.tree().items() if path.startswith("venvs/biopy-1.0/")}
     record = f"{old.relative_to(biologist.home)}/stackenv/record.json"
     assert after.pop(record) != before.pop(record) and after == before
-    (item,) = json.loads(biologist.stackenv("clean", "--json").stdout)
+    (item,) = read_result(biologist.stackenv("clean", "--json").stdout)
     assert (item["class"], item["places"]) == ("old-rebuilds", [str(old)])
     biologist.stackenv("clean", "--yes")
     assert not old.exists() and look(biologist, WHAT) == f"1.0 2.0 {new}"
@@ -64,7 +64,7 @@ def test_again_on_the_same_modules(biologist: Person) -> None:
     biologist.stackenv("rebuild", "biopy")
     biologist.stackenv("rebuild", "biopy")
     assert look(biologist, WHAT).endswith("/venvs/biopy-1.0-3")
-    assert json.loads(biologist.stackenv("check", "biopy", "--json").stdout) == []
+    assert read_result(biologist.stackenv("check", "biopy", "--json").stdout) == []
 
 
 def test_what_could_not_be_had_is_listed(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_killed_at_any_step_nothing_is_lost(biologist: Person, when: int) -> Non
     assert [path.name for path in (biologist.modules / ".stackenv").iterdir()] == []
     biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next")
     assert look(biologist, WHAT).startswith("1.0 2.0 ")
-    left = [i["places"][0] for i in json.loads(biologist.stackenv("clean", "--json").stdout)]
+    left = [i["places"][0] for i in read_result(biologist.stackenv("clean", "--json").stdout)]
     assert str(old) in left
 
 
@@ -165,10 +165,10 @@ def test_an_adopted_one_gets_one_of_stackenvs(person: Person) -> None:
     path = person.adopt("mine")
     person.stackenv("rebuild", "mine", "-m", "Bundle/2")
     assert path.is_dir()
-    (listed,) = json.loads(person.stackenv("list", "--json").stdout)
+    (listed,) = read_result(person.stackenv("list", "--json").stdout)
     assert listed["environment"] == str(person.home / "venvs/mine-1.0-2")
     # Not stackenv's to delete.
-    assert json.loads(person.stackenv("clean", "--json").stdout) == []
+    assert read_result(person.stackenv("clean", "--json").stdout) == []
 
 
 @pytest.fixture
@@ -183,15 +183,15 @@ def conda_person(person: Person, built_modules: BuiltModules) -> Person:
 def test_a_conda_environment(conda_person: Person) -> None:
     person = conda_person
     person.stackenv("create", "--conda", "it", "activating")
-    before = json.loads(person.stackenv("info", "it", "--json").stdout)
-    result = json.loads(person.stackenv("rebuild", "it", "--json").stdout)
+    before = read_result(person.stackenv("info", "it", "--json").stdout)
+    result = read_result(person.stackenv("rebuild", "it", "--json").stdout)
     assert result["environment"] == str(person.home / "conda/envs/it-1.0-2")
-    after = json.loads(person.stackenv("info", "it", "--json").stdout)
+    after = read_result(person.stackenv("info", "it", "--json").stdout)
     assert (after["packages"], after["modules"]) == (before["packages"], before["modules"])
     script = f'. "{INIT}"; module use ~/modules; module load it && echo $CONDA_PREFIX'
     done = subprocess.run(
         ["bash", "-c", script], env=person.environ, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == result["environment"], done.stderr
-    classes = [item["class"] for item in json.loads(person.stackenv("clean", "--json").stdout)]
+    classes = [item["class"] for item in read_result(person.stackenv("clean", "--json").stdout)]
     assert "old-rebuilds" in classes

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import CHECKOUT, SITE_CONFIGURATION, WORK, BuiltModules
 from people import Person, make_wheel, write_module
 
@@ -46,7 +47,7 @@ def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person
     installed = person.shell(f"module load biopy && {install}")
     assert installed.returncode == 0, installed.stderr
     before = list_requirements(person)
-    result = json.loads(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    result = read_result(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
     assert (result["missing"], result["changed"]) == ([], [])
     assert list_requirements(person) == before
     code = "import mine, from_file; print(mine.HERE)"
@@ -55,7 +56,7 @@ def test_what_came_from_a_file_or_a_folder_comes_from_there_again(person: Person
     # Exported, the file and the folder are reported, and not looked for.
     file = person.home / "it.yaml"
     file.write_text(person.stackenv("export", "biopy").stdout)
-    again = json.loads(person.stackenv("create", "again", "--from", str(file), "--json").stdout)
+    again = read_result(person.stackenv("create", "again", "--from", str(file), "--json").stdout)
     assert [missing["name"] for missing in again["missing"]] == ["from-file", "mine"]
     assert all("pip install" in missing["why"] for missing in again["missing"])
 
@@ -83,7 +84,7 @@ def test_what_setup_py_develop_has_linked_is_made_again_or_missed(person: Person
     assert len(list(prefix.glob("lib/python3*/site-packages/*.egg-link"))) == 2
     assert f"kept @ {projects[0].as_uri()}" in list_requirements(person)
     shutil.rmtree(projects[1])
-    result = json.loads(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    result = read_result(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
     assert "kept" in {p["name"] for p in result["kept"]}
     assert [p["name"] for p in result["missing"]] == ["deleted"]
     done = person.stackenv("run", "biopy", "--", "python", "-c", "import kept; print(kept.HERE)")
@@ -99,7 +100,7 @@ def test_sources_in_the_old_environment_stay_there_and_are_told(person: Person) 
     install = f"pip install --no-build-isolation --no-deps -e '{project}'"
     assert person.shell(f"module load biopy && {install}").returncode == 0
     (prefix / "pip.conf").write_text("[global]\ntimeout = 7\n")
-    result = json.loads(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
+    result = read_result(person.stackenv("rebuild", "biopy", "--no-build-isolation", "--json").stdout)
     assert result["left_behind"] == ["pip.conf", "src"]
     person.stackenv("clean", "--yes")
     done = person.stackenv("run", "biopy", "--", "python", "-c", "import mine; print(mine.HERE)")
@@ -135,7 +136,7 @@ def test_a_package_of_which_a_purge_has_left_the_folder_is_wanted_too(person: Pe
     (folder,) = prefix.glob("lib/*/site-packages/tiny_own-1.0.dist-info")
     for file in folder.iterdir():
         file.unlink()
-    result = json.loads(person.stackenv("rebuild", "biopy", "--json").stdout)
+    result = read_result(person.stackenv("rebuild", "biopy", "--json").stdout)
     assert {p["name"]: p["version"] for p in result["kept"]} == {"tiny-own": "1.0", "tiny-new": "1.0"}
 
 
@@ -166,7 +167,7 @@ def test_beside_the_old_one_and_found_there_by_clean(person: Person) -> None:
     done = person.stackenv("rebuild", "biopy", "-m", "Bundle/next")
     assert f"stays in {place / 'biopy-1.0-2'} until stackenv clean" in done.stderr
     assert stat.S_IMODE((place / "biopy-1.0-3").stat().st_mode) == 0o700
-    found = json.loads(person.stackenv("clean", "--json").stdout)
+    found = read_result(person.stackenv("clean", "--json").stdout)
     old = [str(place / name) for name in ("biopy-1.0-2", "mine")]
     assert [(item["class"], item["places"]) for item in found] == [("old-rebuilds", [p]) for p in old]
     person.stackenv("clean", "--yes")
@@ -258,7 +259,7 @@ def test_conda_packages_that_are_withdrawn_and_those_of_pip(conda_person: Person
     (site / "verse-1.0.dist-info/INSTALLER").write_text("poetry 1.8.3\n")
     # What conda has kept of the index, for as long as its files tell no other time.
     shutil.rmtree(person.home / "pkgs")
-    result = json.loads(person.stackenv("rebuild", "it", "--json").stdout)
+    result = read_result(person.stackenv("rebuild", "it", "--json").stdout)
     assert result["changed"] == [{"name": "moving", "was": "1.0", "is": "2.0"}]
     missing = {m["name"]: m["why"] for m in result["missing"]}
     assert missing.keys() == {"goner", "verse"} and missing["goner"] == "no channel has it"
@@ -281,7 +282,7 @@ def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_ther
     told = person.stackenv("create", "again", "--from", str(file), "--dry-run")
     assert f"not taken: {channel.as_uri()}; if you trust them: --channel URL" in told.stderr
     words = ("--from", str(file), "--channel", channel.as_uri())
-    result = json.loads(person.stackenv("create", "again", *words, "--json").stdout)
+    result = read_result(person.stackenv("create", "again", *words, "--json").stdout)
     assert {"tiny-own", "moving", "python"} <= {kept["name"] for kept in result["kept"]}
     assert (result["missing"], result["changed"]) == ([], [])
 

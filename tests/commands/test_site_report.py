@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from open_ways import open_way_to
 from people import COMMAND, Person
 
@@ -38,7 +39,7 @@ def project(person: Person) -> Iterator[Path]:
 
 
 def ask(person: Person, *words: str) -> dict[str, list[dict[str, object]]]:
-    return json.loads(person.stackenv("site", "report", *words, "--json").stdout)
+    return read_result(person.stackenv("site", "report", *words, "--json").stdout)
 
 
 def test_by_full_name_by_name_and_by_pattern(person: Person, project: Path) -> None:
@@ -90,7 +91,7 @@ def test_what_may_not_be_read_is_counted(person: Person, project: Path) -> None:
     if done.returncode in (126, 127):
         pytest.skip("another user cannot run the command of this checkout")
     assert done.returncode == 0, done.stderr
-    unread = json.loads(done.stdout)["unread"]
+    unread = read_result(done.stdout)["unread"]
     assert {"path": str(closed), "why": "Permission denied"} in unread
 
 

@@ -60,7 +60,8 @@ def test_wrong_usage_is_answered_from_the_table_of_commands(tmp_path: Path) -> N
     lines = trace([COMMAND, "lst"], tmp_path)
     assert count_starts(lines) == 1
     found = {path for path in find_modules(lines) if path.startswith(str(SOURCES))}
-    names = ("__init__", "cli/__init__", "cli/start", "cli/main", "cli/options", "cli/completers", "errors")
+    names = ["__init__", "cli/__init__", "cli/start", "cli/main", "cli/options", "cli/completers", "errors"]
+    names.append("cli/json_option")
     assert found == {f"{SOURCES}/{name}" for name in names}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from occupied import fill, fill_home, make_conda, measure, run_on_terminal, write_policy
 from people import COMMAND, Person
 
@@ -197,6 +197,6 @@ def test_what_cannot_be_read_is_counted_and_told(person: Person) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    (place,) = json.loads(done.stdout)["places"]
+    (place,) = read_result(done.stdout)["places"]
     assert (place["name"], place["files"], place["unreadable"]) == ("~/.local", 5, 1)
     assert "not counted, for it cannot be read: 1 file or folder" in done.stderr

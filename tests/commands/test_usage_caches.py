@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from occupied import fill, measure, run_on_terminal, write_policy
 from people import COMMAND, Person
 
@@ -99,7 +99,7 @@ def test_with_the_real_module_loaded_each_is_listed_once(person: Person, workspa
     load = f"unset STACKENV_SITE_CONFIG; module use {modulefile.parents[1]}; module load stackenv"
     done = person.shell(f"{load} && {COMMAND} usage --json", **workspace)
     assert done.returncode == 0, done.stderr
-    places = json.loads(done.stdout)["places"]
+    places = read_result(done.stdout)["places"]
     assert sorted((place["kind"], place["name"]) for place in places) == sorted(expected)
 
 

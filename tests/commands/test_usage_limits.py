@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from occupied import fill_home, measure, write_policy
 from people import Person
 
@@ -49,7 +49,7 @@ def test_a_command_that_fails_is_a_warning(person: Person, body: str, problem: s
     command = write_command(person, body)
     text = f'limits: [{{path: "${{HOME}}", files: 60, command: ["{command}"]}}]\n'
     done = person.stackenv("usage", "--json", **write_policy(person, text))
-    (limit,) = json.loads(done.stdout)["limits"]
+    (limit,) = read_result(done.stdout)["limits"]
     assert problem in limit["problem"] and problem in done.stderr
     assert limit["files"]["used"] is None and limit["files"]["limit"] == 60
 

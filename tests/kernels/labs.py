@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from answers import read_result
 from people import MINOR, VERSION, Person
 
 NAME = "stackenv-lab-1.0"
@@ -35,4 +36,4 @@ def read(person: Person, name: str = NAME) -> dict[str, object]:
 
 
 def listed(person: Person) -> list[dict[str, str]]:
-    return json.loads(person.stackenv("kernel", "list", "--json").stdout)
+    return read_result(person.stackenv("kernel", "list", "--json").stdout)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 
+from answers import read_result
 from jupyters import PYTHON
 from labs import NAME, kernels_of
 from people import Person
@@ -15,7 +15,7 @@ from stacked import WORK
 
 
 def find(person: Person) -> list[dict[str, str]]:
-    found = json.loads(person.stackenv("check", "--json", status=None).stdout)
+    found = read_result(person.stackenv("check", "--json", status=None).stdout)
     return [finding for finding in found if finding["rule"] == "kernels"]
 
 

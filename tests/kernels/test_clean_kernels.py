@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
+from answers import read_result
 from people import Person
 
 
@@ -14,41 +14,41 @@ def test_a_kernel_whose_environment_is_gone_goes_and_another_stays(owner: Person
     (ours,) = kernels.iterdir()
     (kernels / "theirs").mkdir()
     (kernels / "theirs/kernel.json").write_text('{"argv": ["/gone/python"], "display_name": "x"}')
-    (entry,) = json.loads(owner.stackenv("list", "--json").stdout)
+    (entry,) = read_result(owner.stackenv("list", "--json").stdout)
     shutil.rmtree(entry["environment"])
-    found = json.loads(owner.stackenv("clean", "--json").stdout)
+    found = read_result(owner.stackenv("clean", "--json").stdout)
     assert sorted(item["class"] for item in found) == ["kernels", "modules"]
     owner.stackenv("clean", "--yes")
     assert [path.name for path in kernels.iterdir()] == ["theirs"]
-    assert not ours.exists() and json.loads(owner.stackenv("clean", "--json").stdout) == []
+    assert not ours.exists() and read_result(owner.stackenv("clean", "--json").stdout) == []
 
 
 def test_a_kernel_stays_while_the_file_system_of_its_environment_is_away(owner: Person) -> None:
-    (entry,) = json.loads(owner.stackenv("list", "--json").stdout)
+    (entry,) = read_result(owner.stackenv("list", "--json").stdout)
     folder = Path(entry["environment"]).parent
     away = folder.with_name("away")
     folder.rename(away)
     before = owner.tree()
-    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    (kernel,) = read_result(owner.stackenv("kernel", "list", "--json").stdout)
     assert kernel["state"] == "environment away" and str(folder) in kernel["hint"]
-    assert json.loads(owner.stackenv("clean", "--json").stdout) == []
+    assert read_result(owner.stackenv("clean", "--json").stdout) == []
     owner.stackenv("clean", "--yes")
     owner.stackenv("check", "--fix", "--yes", status=1)
     assert owner.tree() == before
     away.rename(folder)
-    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    (kernel,) = read_result(owner.stackenv("kernel", "list", "--json").stdout)
     assert kernel["state"] == "ok"
 
 
 def test_a_kernel_whose_record_cannot_be_read_stays(owner: Person) -> None:
-    (entry,) = json.loads(owner.stackenv("list", "--json").stdout)
+    (entry,) = read_result(owner.stackenv("list", "--json").stdout)
     record = Path(entry["environment"], "stackenv/record.json")
     text = record.read_text()
     record.write_text(text.replace('"record_version": 1', '"record_version": 99'))
-    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    (kernel,) = read_result(owner.stackenv("kernel", "list", "--json").stdout)
     assert kernel["state"] == "record unreadable"
     owner.stackenv("clean", "--yes")
     owner.stackenv("check", "--fix", "--yes", status=1)
     record.write_text(text)
-    (kernel,) = json.loads(owner.stackenv("kernel", "list", "--json").stdout)
+    (kernel,) = read_result(owner.stackenv("kernel", "list", "--json").stdout)
     assert kernel["state"] == "ok"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from jupyters import Jupyter
 from labs import NAME, adopt, kernels_of, listed, make_venv, read
 from people import COMMAND, Person
@@ -34,12 +35,12 @@ def test_add_prints_the_folder_and_what_jupyter_shows(person: Person) -> None:
 
 def test_the_json_keeps_its_shape(owner: Person) -> None:
     done = owner.stackenv("kernel", "add", "lab", "--json")
-    assert list(json.loads(done.stdout)) == ADD
+    assert list(read_result(done.stdout)) == ADD
     (found,) = listed(owner)
     assert list(found) == LIST
     assert (found["kernel"], found["state"], found["problem"]) == (NAME, "ok", "")
     steps = owner.stackenv("kernel", "add", "lab", "--dry-run", "--json")
-    assert list(json.loads(steps.stdout)) == ["steps"]
+    assert list(read_result(steps.stdout)) == ["steps"]
 
 
 @pytest.mark.parametrize("words", [("add", "lab"), ("add", "lab", "--install"), ("remove", "lab")])

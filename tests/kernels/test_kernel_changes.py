@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from findings import read_findings
 from jupyters import Jupyter
 from labs import MODULES, NAME, adopt, kernels_of, listed, read
@@ -172,7 +172,7 @@ def test_a_kernel_that_somebody_else_has_renamed_is_told_with_its_cure(owner: Pe
 def test_without_any_it_says_how_to_make_one(person: Person) -> None:
     done = person.stackenv("kernel", "list")
     assert (done.stdout, "stackenv kernel add NAME makes one" in done.stderr) == ("", True)
-    assert person.stackenv("kernel", "list", "--json").stdout == "[]\n"
+    assert read_result(person.stackenv("kernel", "list", "--json").stdout) == []
 
 
 @pytest.mark.parametrize("words", [("remove", "lab", "--yes"), ("rename", "lab", "bench")])
@@ -188,7 +188,7 @@ def test_killed_at_any_moment_it_is_finished_by_the_next_command(
         done = subprocess.run(command, env=owner.environ, cwd=owner.home, capture_output=True, check=False)
         owner.stackenv("list")
         kernels = [(found["module"], found["state"]) for found in listed(owner)]
-        modules = [found["module"] for found in json.loads(owner.stackenv("list", "--json").stdout)]
+        modules = [found["module"] for found in read_result(owner.stackenv("list", "--json").stdout)]
         assert kernels == [(module, "ok") for module in modules]
         states.add(tuple(modules))
         if done.returncode == 0:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import SITE_CONFIGURATION as CONDA_POLICY
 from built import BuiltModules
 from trees import describe_tree, list_files
@@ -60,7 +61,7 @@ def test_an_environment_is_found_by_what_conda_calls_it(user: User, tmp_path: Pa
     assert adopted.returncode == 0, adopted.stderr
     used = user.run(f"{adopted.stdout.strip()} && R && echo $CONDA_PREFIX")
     assert used.stdout.split("\n")[:2] == ["R of stats", str(prefix)], used.stderr
-    listed = json.loads(user.stackenv("list", "--json").stdout)
+    listed = read_result(user.stackenv("list", "--json").stdout)
     assert [(entry["kind"], entry["python"], entry["problem"]) for entry in listed] == [("conda", "", "")]
 
 
@@ -69,7 +70,7 @@ def test_a_loaded_python_is_said_to_be_no_part_of_it(user: User) -> None:
     adopted = user.stackenv("adopt", "stats", load=[user.stack.bundle_module])
     assert adopted.returncode == 0, adopted.stderr
     assert f"{user.stack.python_module} is loaded; a conda environment has its own Python" in adopted.stderr
-    assert json.loads(user.stackenv("list", "--json").stdout)[0]["modules"] == []
+    assert read_result(user.stackenv("list", "--json").stdout)[0]["modules"] == []
 
 
 def test_what_no_module_can_do_is_told_and_the_rest_is_in_the_module(user: User) -> None:
@@ -109,7 +110,7 @@ def test_what_is_adopted_twice_or_dry_changes_nothing(user: User) -> None:
 
 def test_the_json_of_an_adoption_has_the_shape_of_that_of_create(user: User) -> None:
     prefix = make_environment(user.home / "stats")
-    answer = json.loads(user.stackenv("adopt", "stats", "--json").stdout)
+    answer = read_result(user.stackenv("adopt", "stats", "--json").stdout)
     assert answer == {
         "module": "stats/1.0",
         "modulefile": str(user.modules / "stats/1.0.lua"),

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from stacked import open_stack
 from trees import describe_tree
 from users import User, make_once, make_user
@@ -75,7 +76,7 @@ def test_the_recorded_modules_are_those_that_are_loaded(owner: User) -> None:
 
 def test_the_answer_in_json_keeps_its_shape(owner: User) -> None:
     packages = {p["name"]: p["version"] for p in read_record(owner)["packages"]}
-    assert json.loads((owner.home / "answer.json").read_text()) == {
+    assert read_result((owner.home / "answer.json").read_text()) == {
         "module": "it/1.0",
         "modulefile": f"{owner.modules}/it/1.0.lua",
         "environment": f"{owner.home}/venvs/it-1.0",

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from stacked import open_stack
 from users import STACKENV, User, make_user
 
@@ -126,7 +127,7 @@ def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
 
 
 def test_the_shape_of_the_json_stays(lister: User) -> None:
-    good, spoilt = json.loads(lister.stackenv("list", "--json").stdout)
+    good, spoilt = read_result(lister.stackenv("list", "--json").stdout)
     assert good == {
         "module": "good/1.0",
         "environment": str(lister.home / "venvs/good-1.0"),
@@ -142,7 +143,7 @@ def test_the_shape_of_the_json_stays(lister: User) -> None:
 
 
 def test_without_modules_json_is_an_empty_list_and_people_are_told(user: User) -> None:
-    assert json.loads(user.stackenv("list", "--json").stdout) == []
+    assert read_result(user.stackenv("list", "--json").stdout) == []
     assert "there are no personal modules" in user.stackenv("list").stderr
     assert not user.modules.exists()
 

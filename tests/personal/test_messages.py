@@ -14,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from stacked import Stack
 from test_adopt_conda import make_environment
 from trees import describe_tree
@@ -128,7 +129,7 @@ def test_a_dry_run_in_json_is_json_with_the_same_steps(user: User, command: str)
     )
     assert (plain.returncode, answer.returncode) == (0, 0), plain.stderr + answer.stderr
     unique = re.compile("[0-9a-f]{32}")
-    data = json.loads(answer.stdout)
+    data = read_result(answer.stdout)
     assert list(data) == ["steps"]
     assert [unique.sub("", s) for s in data["steps"]] == unique.sub("", plain.stdout).splitlines()
     assert len(data["steps"]) > 1

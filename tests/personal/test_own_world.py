@@ -6,11 +6,11 @@ the modules bring one on PYTHONPATH, or by EBPYTHONPREFIXES, and in front of it.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import CHANNEL, SITE_CONFIGURATION, BuiltModules
 from condas import CONDA
 from environments import make_environment
@@ -353,7 +353,7 @@ def test_the_check_finds_a_stack_that_comes_before_the_environment(owner: User) 
         f"module load {CONDA} {bundle}; conda activate plain; {check}; module load {bundle}; {check}\n"
         f"conda activate plain; {check}; conda activate real; module load {bundle}; {check}"
     )
-    found = [json.loads(text) for text in done.stdout.replace("]\n[", "]\n\0[").split("\0")]
+    found = [read_result(text) for text in done.stdout.replace("\n}\n", "\n}\0").split("\0")[:-1]]
     late = [[finding["what"] for finding in each if finding["rule"] == "stack-over-conda"] for each in found]
     said = f"{bundle} was loaded after `conda activate plain` and comes before the environment"
     assert late == [[], [said], [], []], done.stderr

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from answers import read_result
 from packing import list_mounts, list_squashfuses, load, make_packing_user, require_fuse, unmounting
 from stacked import Stack
 from trees import describe_tree
@@ -84,9 +85,9 @@ def test_activate_works_as_the_guide_has_it(owner: User) -> None:
 
 
 def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
-    shown = json.loads(owner.stackenv("info", "bio", "--json").stdout)
+    shown = read_result(owner.stackenv("info", "bio", "--json").stdout)
     assert "biopython" in [package["name"] for package in shown["packages"]]
-    assert json.loads(owner.stackenv("info", shown["environment"], "--json").stdout) == shown
+    assert read_result(owner.stackenv("info", shown["environment"], "--json").stdout) == shown
     assert "biopython==" in owner.stackenv("export", "bio", "--format", "requirements").stdout
     assert "biopython==" in owner.stackenv("export", "bio", "--format", "environment").stdout
     assert "packed:" in owner.stackenv("export", "bio").stdout

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import SITE_CONFIGURATION, BuiltModules
 from stacked import Stack
 from users import User, make_user
@@ -41,8 +41,8 @@ def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
         (prefix / name).write_text("made again")
     first = user.stackenv("rebuild", "it", "--json")
     assert first.returncode == 0, first.stderr
-    assert json.loads(first.stdout)["left_behind"] == []
-    (entry,) = json.loads(user.stackenv("list", "--json").stdout)
+    assert read_result(first.stdout)["left_behind"] == []
+    (entry,) = read_result(user.stackenv("list", "--json").stdout)
     second = Path(entry["environment"])
     assert second != prefix
     for name in BY_HAND:
@@ -52,7 +52,7 @@ def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
     assert done.returncode == 0, done.stderr
     for told in BY_HAND.values():
         assert f"{told}: not taken along, for it was not installed" in done.stdout + done.stderr
-    kept = {item["places"][0]: item["kept"] for item in json.loads(user.stackenv("clean", "--json").stdout)}
+    kept = {item["places"][0]: item["kept"] for item in read_result(user.stackenv("clean", "--json").stdout)}
     assert kept[str(prefix)] == ""
     assert "lib/R, " in kept[str(second)] and f"rm -r {second}" in kept[str(second)]
     assert user.stackenv("clean", "--yes").returncode == 0

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import SITE_CONFIGURATION, BuiltModules
 from killing import kill_at, kill_exactly_at, stop_at
 from stacked import Stack
@@ -83,7 +84,7 @@ def require_whole(user: User, before: dict[str, tuple[str, str]], old: Path, var
     """Fail unless the next command leaves all as it was, or the new one whole; return its prefix."""
     listed = user.stackenv("list", "--json")
     assert listed.returncode == 0, listed.stderr
-    (entry,) = json.loads(listed.stdout)
+    (entry,) = read_result(listed.stdout)
     loaded = user.run(f'module use ~/modules; module load it && echo "${variable}"; python -c "import six"')
     assert loaded.stdout.strip() == entry["environment"], loaded.stderr
     assert not list((user.modules / ".stackenv").iterdir())
@@ -113,7 +114,7 @@ def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> 
     before = describe_home(owner)
     kill_at(owner, step, ("create", "again", "--from", str(owner.home.parent / "it.yaml")))
     listed = owner.stackenv("list", "--json")
-    names = [entry["module"] for entry in json.loads(listed.stdout)]
+    names = [entry["module"] for entry in read_result(listed.stdout)]
     if "again/1.0" in names:
         # It was faster than the kill.
         assert owner.stackenv("remove", "again", "--yes").returncode == 0
@@ -155,8 +156,8 @@ def test_at_the_switch_it_is_finished_or_undone_and_then_made(owner: User) -> No
         done = owner.stackenv(*words)
         assert done.returncode == 0, done.stderr
     assert not list((owner.home / "venvs/it-1.0-2/stackenv").glob("unfinished-*"))
-    assert json.loads(owner.stackenv("check", "it", "--json").stdout) == []
-    (item,) = json.loads(owner.stackenv("clean", "--json").stdout)
+    assert read_result(owner.stackenv("check", "it", "--json").stdout) == []
+    (item,) = read_result(owner.stackenv("clean", "--json").stdout)
     assert (item["class"], item["places"]) == ("old-rebuilds", [str(old)])
 
 
@@ -168,7 +169,7 @@ def test_conda_steps_are_all_of_them(conda_owner: User) -> None:
 @pytest.mark.parametrize("step", CONDA)
 def test_conda_is_as_it_was_or_new(conda_owner: User, step: str) -> None:
     before = describe_home(conda_owner)
-    (entry,) = json.loads(conda_owner.stackenv("list", "--json").stdout)
+    (entry,) = read_result(conda_owner.stackenv("list", "--json").stdout)
     old = Path(entry["environment"])
     if step in QUICK:
         kill_exactly_at(conda_owner, step, ("rebuild", "it"))

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from stacked import Stack
 from trees import describe_tree, mode_of
 from users import User, make_user
@@ -24,7 +25,7 @@ def look(user: User, name: str = "it") -> list[str]:
     """Return what `LOOK` prints with the module loaded; compiled code of an own package has run."""
     done = user.run(f"module use ~/modules; module load {name} && python -c '{LOOK}'")
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return read_result(done.stdout)
 
 
 def describe_old(prefix: Path) -> dict[str, object]:
@@ -65,7 +66,7 @@ def test_the_next_generation(owner: User) -> None:
     before = describe_old(old)
     done = owner.stackenv("rebuild", "it", "-m", owner.stack.next_bundle_module, "--json")
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    result = read_result(done.stdout)
     assert {p["name"]: p["version"] for p in result["kept"]} == {"biopython": "1.85", "packaging": "24.2"}
     assert (result["changed"], result["missing"], result["left_to_stack"]) == ([], [], [])
     prefix, numpy, file, packaging, biopython = look(owner)
@@ -74,7 +75,7 @@ def test_the_next_generation(owner: User) -> None:
     assert f"/{owner.stack.next_bundle_module}/" in file
     assert mode_of(new) == "drwx------"
     assert describe_old(old) == before
-    assert json.loads(owner.stackenv("check", "it", "--json").stdout) == []
+    assert read_result(owner.stackenv("check", "it", "--json").stdout) == []
     checked = owner.stackenv("run", "it", "--", "python", "-m", "pip", "check")
     assert checked.stdout == "No broken requirements found.\n", checked.stderr
     record = json.loads((new / "stackenv/record.json").read_text())
@@ -130,7 +131,7 @@ def test_a_packed_one_is_made_anew_as_files(user: User) -> None:
     assert "it is packed; the new one is not, until: stackenv pack it/1.0" in done.stderr
     assert look(user)[:2] == [str(user.home / "venvs/it-1.0-2"), "1.26.4"]
     assert describe_old(user.home / "venvs/it-1.0") == before
-    (item,) = json.loads(user.stackenv("clean", "--json").stdout)
+    (item,) = read_result(user.stackenv("clean", "--json").stdout)
     assert (item["class"], item["places"]) == ("old-rebuilds", [str(user.home / "venvs/it-1.0")])
     assert user.stackenv("clean", "--yes").returncode == 0
     assert not (user.home / "venvs/it-1.0").exists()

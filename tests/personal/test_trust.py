@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from answering import answer
+from answers import read_result
 from made_again import make_again
 from stacked import Stack
 from users import STACKENV, User, make_user
@@ -102,7 +103,7 @@ def test_info_loads_no_module_by_a_record_that_others_may_write(
         record.chmod(0o664)
     shown = user.stackenv("info", "tool", "--json")
     assert shown.returncode == 0 and not mark.exists(), shown.stderr
-    (shadow,) = json.loads(shown.stdout)["shadows"]
+    (shadow,) = read_result(shown.stdout)["shadows"]
     assert (shadow["name"], shadow["stack_version"]) == ("packaging", "")
     if os.geteuid() == 0:
         os.chown(record, 0, -1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from answering import answer
+from answers import read_result
 from stacked import open_stack
 from trees import describe_tree, list_files
 from users import STACKENV, User, make_user
@@ -208,7 +209,7 @@ def test_versions_that_are_asked_for_are_obeyed(user: User) -> None:
     done = user.stackenv("update", "tiny-lib>=1.5,<2.1", "--env", "one", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     assert ask_version(user, "one", "tiny-lib") == "2.0"
-    assert json.loads(done.stdout) == [
+    assert read_result(done.stdout) == [
         {
             "environment": "one/1.0",
             "path": str(user.home / "venvs/one-1.0"),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import CHECKOUT, SITE_CONFIGURATION, BuiltModules
 from stacked import open_stack
 from trees import describe_tree
@@ -120,7 +121,7 @@ def test_all_are_updated_and_record_module_and_activation_are_the_new_ones(user:
     other = describe_tree(path_of(user, "other"))
     done = user.stackenv("update", "tool", "--all", "--yes", "--json")
     assert done.returncode == 0, done.stderr
-    assert [(row["state"], row["kind"], row["with_it"]) for row in json.loads(done.stdout)] == [
+    assert [(row["state"], row["kind"], row["with_it"]) for row in read_result(done.stdout)] == [
         ("updated", "conda", [{"name": "library", "before": "", "after": "1.0"}])
     ] * 2
     used = user.run("module use ~/modules; module load genes && tool && echo $TOOL")

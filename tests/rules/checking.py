@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from answers import read_result
 from people import MINOR, Person
 
 SITE = f"lib/python{MINOR}/site-packages"
@@ -12,7 +12,7 @@ SITE = f"lib/python{MINOR}/site-packages"
 
 def find(person: Person, rule: str, *names: str, **changes: str) -> list[dict[str, str]]:
     """Return what `rule` finds in the account and all environments, or in the one that is named."""
-    found = json.loads(person.stackenv("check", *names, "--json", status=None, **changes).stdout)
+    found = read_result(person.stackenv("check", *names, "--json", status=None, **changes).stdout)
     return [finding for finding in found if finding["rule"] == rule]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 from findings import read_findings
 from homes import bring_back, keep_home
 from people import CHECKOUT, MINOR, VERSION, Person, make_person, make_site
@@ -44,7 +45,7 @@ def carrier(origin: tuple[Person, Path, Path]) -> Iterator[Person]:
 
 def find(person: Person, **changes: str) -> list[dict[str, str]]:
     done = person.stackenv("check", "biopy", "--json", status=None, **changes)
-    return [finding for finding in json.loads(done.stdout) if finding["rule"] == "carrying"]
+    return [finding for finding in read_result(done.stdout) if finding["rule"] == "carrying"]
 
 
 def find_one(person: Person, **changes: str) -> dict[str, str]:
@@ -182,7 +183,7 @@ def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
     assert found["fix"] == []
     carrier.stackenv("edit", "biopy", "--refresh")
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
-    carried = json.loads(carrier.stackenv("info", "biopy", "--json").stdout)["carried"]
+    carried = read_result(carrier.stackenv("info", "biopy", "--json").stdout)["carried"]
     assert carried["cpu"] != "zen9"
 
 
@@ -196,7 +197,7 @@ def test_a_record_that_more_can_write_than_what_reads_it(carrier: Person, mode: 
     record = carrier.home / "venvs/biopy-1.0/stackenv/record.json"
     record.chmod(mode)
     assert "could have been written by somebody else" in start_bare(carrier).stderr
-    rules = [f["rule"] for f in json.loads(carrier.stackenv("check", "biopy", "--json", status=None).stdout)]
+    rules = [f["rule"] for f in read_result(carrier.stackenv("check", "biopy", "--json", status=None).stdout)]
     # That everybody can write it another rule reports, which closes it.
     assert rules == ["open-to-others" if mode & 0o002 else "carrying"]
     require_refreshed(carrier)
@@ -271,7 +272,7 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
     carrier.stackenv("edit", "--refresh", "--all")
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
     reasons = {
-        name: json.loads(carrier.stackenv("info", name, "--json").stdout)["carried"]["reason"]
+        name: read_result(carrier.stackenv("info", name, "--json").stdout)["carried"]["reason"]
         for name in ("biopy", "never")
     }
     assert reasons == {"biopy": "", "never": "user"}

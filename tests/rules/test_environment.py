@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from findings import read_findings
 from homes import bring_back, keep_home
 from old_modules import render_old
@@ -22,7 +23,7 @@ from stackenv.modulefile.text import mark_as_ours
 def find(person: Person, rule: str, *words: str, **changes: str) -> list[dict[str, str]]:
     """Return what `rule` finds in the environment biopy, looked at thoroughly, or by `words`."""
     done = person.stackenv("check", *(words or ("biopy",)), "--json", status=None, **changes)
-    return [finding for finding in json.loads(done.stdout) if finding["rule"] == rule]
+    return [finding for finding in read_result(done.stdout) if finding["rule"] == rule]
 
 
 def find_one(person: Person, rule: str, *words: str, **changes: str) -> dict[str, str]:
@@ -64,7 +65,7 @@ def biologist(origin: tuple[Person, Path]) -> Iterator[Person]:
 def test_a_healthy_one_has_no_finding(biologist: Person) -> None:
     biologist.stackenv("check", "biopy")
     assert read_findings(biologist.stackenv("check", "--json").stdout) == []
-    assert json.loads(biologist.stackenv("check", "biopy", "--json").stdout) == []
+    assert read_result(biologist.stackenv("check", "biopy", "--json").stdout) == []
 
 
 def test_a_folder_that_is_gone(biologist: Person) -> None:
@@ -276,7 +277,7 @@ def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
     bundle = Path(person.site.modulepath, "Bundle/1.lua")
     text = bundle.read_text()
     bundle.unlink()
-    found = json.loads(person.stackenv("check", "biopy", "--json", status=1).stdout)
+    found = read_result(person.stackenv("check", "biopy", "--json", status=1).stdout)
     assert [finding["rule"] for finding in found] == ["modules-gone"]
     # What would run in the environment is not tried without them.
     module = purelib(person) / "tiny_own.py"

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from homes import bring_back, keep_home
 from people import MINOR, VERSION, Person, Site, make_person, make_site, make_wheel
 
 
 def check(person: Person, *words: str) -> list[dict[str, str]]:
-    return json.loads(person.stackenv("check", *(words or ("biopy",)), "--json", status=None).stdout)
+    return read_result(person.stackenv("check", *(words or ("biopy",)), "--json", status=None).stdout)
 
 
 def find_one(person: Person, rule: str, *words: str) -> dict[str, str]:
@@ -264,7 +265,7 @@ def test_metadata_that_nobody_should_write_are_read_all_the_same(biologist: Pers
     assert found["rule"] == "missing-files" and "noname==1.0" in found["what"]
     exported = biologist.stackenv("export", "biopy", "--format", "requirements").stdout
     assert {"latin==1.0", "outside==1.0", "tiny-own==1.0"} <= set(exported.splitlines())
-    rebuilt = json.loads(biologist.stackenv("rebuild", "biopy", "--json").stdout)
+    rebuilt = read_result(biologist.stackenv("rebuild", "biopy", "--json").stdout)
     missing = rebuilt["missing"]
     assert any(name.endswith(r"/site-packages/\xff.py") for name in rebuilt["left_behind"])
     assert {p["name"] for p in missing} == {"latin", "lost", "noname", "noversion", "outside"}

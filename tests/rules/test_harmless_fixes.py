@@ -7,6 +7,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+from answers import read_result
 from checking import SITE, install
 from people import Person
 
@@ -15,7 +16,7 @@ from stackenv.health.installed_files import list_faults
 
 
 def find_one(person: Person, rule: str) -> dict[str, str]:
-    found = json.loads(person.stackenv("check", "biopy", "--json", status=None).stdout)
+    found = read_result(person.stackenv("check", "biopy", "--json", status=None).stdout)
     (finding,) = (finding for finding in found if finding["rule"] == rule)
     return finding
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
@@ -194,8 +195,8 @@ def test_another_name_for_an_environment_without_a_record_is_refused_with_what_h
     assert "has a module already: made/1.0" in refused.stderr
     assert "stackenv check made/1.0" in refused.stderr
     assert "record.json again" in person.stackenv("adopt", "venvs/made-1.0", "--dry-run").stdout
-    (step,) = json.loads(person.stackenv("adopt", "venvs/made-1.0", "--dry-run", "--json").stdout)["steps"]
+    (step,) = read_result(person.stackenv("adopt", "venvs/made-1.0", "--dry-run", "--json").stdout)["steps"]
     assert "record.json again" in step
     assert person.tree() == before
-    answer = json.loads(person.stackenv("adopt", "venvs/made-1.0", "--json").stdout)
+    answer = read_result(person.stackenv("adopt", "venvs/made-1.0", "--json").stdout)
     assert (answer["module"], answer["packages"]["tiny-own"]) == ("made/1.0", "1.0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from answers import read_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
@@ -245,7 +245,7 @@ def test_in_a_project_the_command_names_it(person: Person) -> None:
     text = lost.read_text()
     lost.unlink()
     done = person.stackenv("check", "team", "--shared", str(project), "--json", status=1)
-    found = next(found for found in json.loads(done.stdout) if found["rule"] == "managed-files")
+    found = next(found for found in read_result(done.stdout) if found["rule"] == "managed-files")
     assert found["hint"] == f"stackenv edit team/1.0 --refresh --shared {project}"
     person.stackenv("check", "team", "--shared", str(project), "--fix", "--yes", status=None)
     assert lost.read_text() == text

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from answers import read_result
 from people import Person
 
 REASON = "numpy 2 is meant, says Ana"
@@ -21,7 +20,7 @@ def test_a_muted_warning_is_not_shown_and_its_reason_is(person: Person) -> None:
     assert "[shadows]" not in shown.stdout
     assert f"stackenv: muted in made/1.0: shadows ({REASON})" in shown.stderr
     (found,) = (
-        f for f in json.loads(person.stackenv("check", "made", "--json").stdout) if f["rule"] == "shadows"
+        f for f in read_result(person.stackenv("check", "made", "--json").stdout) if f["rule"] == "shadows"
     )
     assert found["muted"] == REASON
     assert f"shadows ({REASON})" in person.stackenv("info", "made").stdout
@@ -29,7 +28,7 @@ def test_a_muted_warning_is_not_shown_and_its_reason_is(person: Person) -> None:
     person.stackenv("edit", "made", "--refresh")
     (person.home / "venvs/made-1.0/stackenv/record.json").unlink()
     person.stackenv("edit", "made", "--refresh")
-    assert json.loads(person.stackenv("info", "made", "--json").stdout)["muted"] == [
+    assert read_result(person.stackenv("info", "made", "--json").stdout)["muted"] == [
         {"rule": "shadows", "reason": REASON}
     ]
     person.stackenv("edit", "made", "--unmute", "shadows")

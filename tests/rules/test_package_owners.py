@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "personal"))
 
@@ -104,7 +105,7 @@ def test_what_pip_puts_over_conda_s_is_pip_s(user: User) -> None:
     (site_of(user) / "pandas/part0.py").unlink()
     (found,) = check(user, "it")
     assert found["hint"].startswith(INSIDE + "python -m pip install ") and "pandas==2.2.2" in found["hint"]
-    named = json.loads(user.stackenv("info", "it", "--json").stdout)["packages"]
+    named = read_result(user.stackenv("info", "it", "--json").stdout)["packages"]
     assert [p for p in named if p["name"] == "pandas"] == [
         {"name": "pandas", "version": "2.2.2", "installer": "pip"}
     ]
@@ -152,7 +153,7 @@ def test_a_script_of_what_was_moved_and_one_of_what_was_not(user: User) -> None:
 
 
 def test_packages_are_counted_and_listed_by_owner(user: User) -> None:
-    found = json.loads(user.stackenv("info", "it", "--json").stdout)
+    found = read_result(user.stackenv("info", "it", "--json").stdout)
     owners = {package["name"]: package["installer"] for package in found["packages"]}
     conda = ("activating", "pandas", "pip", "python")
     assert owners == {**dict.fromkeys(conda, "conda"), "tool": "pip"}
@@ -173,7 +174,7 @@ def test_what_pip_has_added_comes_along_as_pip_s(user: User) -> None:
     exported.write_text(user.stackenv("export", "it").stdout)
     made = user.stackenv("create", "again", "--from", str(exported), "--json")
     assert made.returncode == 0, made.stderr
-    first, second = (json.loads(user.stackenv("info", name, "--json").stdout) for name in ("it", "again"))
+    first, second = (read_result(user.stackenv("info", name, "--json").stdout) for name in ("it", "again"))
     assert first["packages"] == second["packages"]
 
 

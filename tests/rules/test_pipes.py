@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from homes import bring_back, keep_home
 from people import COMMAND, MINOR, Person, make_person, make_site
 
@@ -98,9 +98,9 @@ def test_one_in_the_place_of_the_record_is_replaced_by_what_is_said(person: Pers
     make_pipe(record)
     # What follows would wait without end.
     run(person, "check it")
-    (found,) = json.loads(person.stackenv("check", "it", "--json", status=None).stdout)
+    (found,) = read_result(person.stackenv("check", "it", "--json", status=None).stdout)
     assert found["what"] == f"the record of it/1.0, {record}, is not a regular file"
     assert found["hint"].startswith("stackenv edit it/1.0 --refresh")
     person.stackenv("edit", "it/1.0", "--refresh")
     assert record.is_file()
-    assert json.loads(person.stackenv("check", "it", "--json").stdout) == []
+    assert read_result(person.stackenv("check", "it", "--json").stdout) == []

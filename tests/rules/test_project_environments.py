@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from built import LMOD
 from checking import install
 from forked import COMMAND, run_stackenv
@@ -78,7 +78,7 @@ def find(person: Person, folder: Path, *load: str, **changes: str) -> list[dict[
     """Return what the rule finds where these modules are loaded and the command is typed in `folder`."""
     done = run_stackenv(["check", "--json"], {**person.environ, **changes}, folder, load)
     assert done.returncode in (0, 1), done.stderr
-    return [found for found in json.loads(done.stdout) if found["rule"] == RULE]
+    return [found for found in read_result(done.stdout) if found["rule"] == RULE]
 
 
 @pytest.mark.parametrize("stack", STACKS, indirect=True)
@@ -320,7 +320,7 @@ def test_it_looks_no_further_than_a_mount(person: Person, stack: Stack, project:
 def find_by(person: Person, stack: Stack, folder: Path, words: str) -> list[dict[str, str]]:
     """Return what the rule finds in `folder` when `words` start the command; nothing else may go wrong."""
     said = typed(person, stack.bundle_module, folder, f"{words} {COMMAND} check --json || true")
-    found = json.loads(said)
+    found = read_result(said)
     assert [f for f in found if f["level"] == "unchecked"] == []
     return [f for f in found if f["rule"] == RULE]
 
@@ -348,7 +348,7 @@ def test_a_folder_that_is_gone(person: Person, stack: Stack) -> None:
     gone = person.home / "gone"
     gone.mkdir()
     said = typed(person, stack.bundle_module, gone, f"rmdir {gone}; {COMMAND} check --json || true")
-    assert [found for found in json.loads(said) if found["rule"] in (RULE, "unchecked")] == []
+    assert [found for found in read_result(said) if found["rule"] in (RULE, "unchecked")] == []
 
 
 def test_without_a_project_it_takes_two_looks_at_each_folder(person: Person, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from people import Person, force_in, make_wheel
 from stacked import WORK
 from stubbed import Kept, keep, lend, make_stubbed, site_packages
@@ -37,7 +38,7 @@ def biologist(origin: tuple[Person, Kept]) -> Iterator[Person]:
 def find(person: Person, *rules: str, **changes: str) -> list[dict[str, str]]:
     """Return what `rules`, or all, find in biopy."""
     done = person.stackenv("check", "biopy", "--json", status=None, **changes)
-    return [finding for finding in json.loads(done.stdout) if finding["rule"] in rules or not rules]
+    return [finding for finding in read_result(done.stdout) if finding["rule"] in rules or not rules]
 
 
 def find_one(person: Person, **changes: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from people import COMMAND, Person
 from stubbed import Kept, keep, lend, make_stubbed, site_packages
 
@@ -48,11 +49,11 @@ def stubs(site: Path) -> list[str]:
 
 
 def check(person: Person, name: str = "it", **changes: str) -> list[dict[str, str]]:
-    return json.loads(person.stackenv("check", name, "--json", status=None, **changes).stdout)
+    return read_result(person.stackenv("check", name, "--json", status=None, **changes).stdout)
 
 
 def info(person: Person, name: str = "it", **changes: str) -> dict[str, object]:
-    return json.loads(person.stackenv("info", name, "--json", **changes).stdout)["stubs"]
+    return read_result(person.stackenv("info", name, "--json", **changes).stdout)["stubs"]
 
 
 def configure(person: Person, text: str) -> dict[str, str]:

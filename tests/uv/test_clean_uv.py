@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 from stacked import Stack
 from users import STACKENV, User, make_user
 from uvs import UVS
@@ -92,7 +92,7 @@ def list_tree(folder: Path) -> list[str]:
 def show(user: User, **changes: str) -> list[dict[str, Any]]:
     done = user.stackenv("clean", "--json", **changes)
     assert done.returncode == 0, done.stderr
-    return [item for item in json.loads(done.stdout) if item["class"] == "uv-cache"]
+    return [item for item in read_result(done.stdout) if item["class"] == "uv-cache"]
 
 
 def clean(user: User, **changes: str) -> str:

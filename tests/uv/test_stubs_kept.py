@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import read_result
 from people import Person, make_person, make_site, make_wheel
 
 from stackenv.transactions.file_hash import hash_file
@@ -54,11 +55,11 @@ def read_record(prefix: Path) -> dict[str, Any]:
 
 
 def info(person: Person, name: str) -> dict[str, Any]:
-    return json.loads(person.stackenv("info", name, "--json").stdout)
+    return read_result(person.stackenv("info", name, "--json").stdout)
 
 
 def require_healthy(person: Person, name: str, **changes: str) -> None:
-    assert json.loads(person.stackenv("check", name, "--json", **changes).stdout) == []
+    assert read_result(person.stackenv("check", name, "--json", **changes).stdout) == []
 
 
 def test_what_may_be_hidden_has_none(owner: Person) -> None:
@@ -233,7 +234,7 @@ def test_what_knows_packages_counts_none(owner: Person) -> None:
     owner.stackenv("rename", "known", "renamed")
     assert stubs(prefix) == BOTH
     require_healthy(owner, "renamed")
-    classes = [item["class"] for item in json.loads(owner.stackenv("clean", "--json").stdout)]
+    classes = [item["class"] for item in read_result(owner.stackenv("clean", "--json").stdout)]
     assert not [name for name in classes if "stub" in name]
     owner.stackenv("remove", "renamed", "--yes")
     assert not prefix.exists()

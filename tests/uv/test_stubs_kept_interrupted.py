@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from made_again import make_again
 from people import COMMAND, Person, make_person, make_site
 
@@ -66,7 +66,7 @@ def stop(person: Person, call: str, number: int, name: str, words: str) -> subpr
 def require_whole(person: Person, name: str, wanted: bool | None = None) -> None:
     """See that the next command leaves `name` with all or nothing, and that the same again does it."""
     person.stackenv("list")
-    assert json.loads(person.stackenv("check", name, "--json").stdout) == []
+    assert read_result(person.stackenv("check", name, "--json").stdout) == []
     assert not [path for path in prefix(person, name).rglob("*") if path.name.startswith(".METADATA")]
     if wanted is not None:
         assert bool(stubs(person, name)) == wanted
@@ -97,7 +97,7 @@ def test_an_edit(person: Person, call: str, words: str, signal: str, part: int) 
     if "refresh" in words:
         person.stackenv("list")
         # Nothing was done, or all: the finding of before, or none.
-        found = json.loads(person.stackenv("check", name, "--json").stdout)
+        found = read_result(person.stackenv("check", name, "--json").stdout)
         assert [finding["rule"] for finding in found] == ([] if stubs(person, name) else ["stubs"])
     else:
         require_whole(person, name)
@@ -122,7 +122,7 @@ def test_an_adopting(person: Person, signal: str, part: int) -> None:
         person.stackenv(*words.split())
     names = sorted(path.name for path in copy.glob("lib/python3*/site-packages/*.dist-info"))
     assert names == ["tiny_new-1.0.dist-info", "tiny_stack-2.0.dist-info"]
-    assert json.loads(person.stackenv("check", "copy", "--json").stdout) == []
+    assert read_result(person.stackenv("check", "copy", "--json").stdout) == []
 
 
 @pytest.fixture
@@ -162,4 +162,4 @@ def test_a_read_only_one(person: Person, small_disk: Path) -> None:
     refused = person.stackenv("edit", "without", "--stubs", status=1)
     assert f"{small_disk} cannot be written; nothing was changed" in refused.stderr
     assert contents(small_disk) == before
-    assert json.loads(person.stackenv("check", "without", "--json").stdout) == []
+    assert read_result(person.stackenv("check", "without", "--json").stdout) == []

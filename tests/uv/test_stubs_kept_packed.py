@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from answers import read_result
 from made_again import make_again
 from packing import require_fuse, unmounting
 from people import Person, make_person, make_site
@@ -54,10 +55,10 @@ def update_module(person: Person) -> None:
 
 def test_they_are_in_the_image(packer: Person) -> None:
     assert uv_list(packer) == {"tiny-own": "1.0", "tiny-stack": "1.0"}
-    found = json.loads(packer.stackenv("info", "bio", "--json").stdout)
+    found = read_result(packer.stackenv("info", "bio", "--json").stdout)
     assert found["stubs"] == {"packages": ["tiny-stack"], "recorded": 1, "reason": ""}
     assert [package["name"] for package in found["packages"]] == ["tiny-own"]
-    assert json.loads(packer.stackenv("check", "bio", "--json").stdout) == []
+    assert read_result(packer.stackenv("check", "bio", "--json").stdout) == []
     beside = [path.name for path in (packer.home / "venvs/bio-1.0").rglob("*.dist-info")]
     assert beside == []
 
@@ -85,13 +86,13 @@ def test_a_refresh_says_how_to_renew_them(packer: Person) -> None:
     for step in steps.split("; "):
         packer.stackenv(*step.split()[1:])
     assert uv_list(packer) == {"tiny-own": "1.0", "tiny-stack": "1.1"}
-    assert json.loads(packer.stackenv("check", "bio", "--json").stdout) == []
+    assert read_result(packer.stackenv("check", "bio", "--json").stdout) == []
 
 
 def test_what_was_lost_before_it_was_packed_comes_back_with_the_record(packer: Person) -> None:
     (packer.home / "venvs/bio-1.0/stackenv/record.json").unlink()
     packer.stackenv("edit", "bio", "--refresh")
-    found = json.loads(packer.stackenv("info", "bio", "--json").stdout)
+    found = read_result(packer.stackenv("info", "bio", "--json").stdout)
     assert found["stubs"]["packages"] == ["tiny-stack"]
 
 

@@ -8,11 +8,11 @@ import click
 
 from stackenv.cli.completers import complete_folders
 from stackenv.cli.create import print_made
+from stackenv.cli.json_option import json_option
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
     dry_run_option,
-    json_option,
     module_option,
     no_carry_option,
     no_stubs_option,

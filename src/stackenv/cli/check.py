@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.completers import complete_names
-from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import dry_run_option, shared_option, yes_option
 from stackenv.errors import UsageError
-from stackenv.output import confirm, format_count, print_json, print_line, print_message
+from stackenv.output import confirm, format_count, print_line, print_message
 
 if TYPE_CHECKING:
     from stackenv.health.check import Found
@@ -60,7 +61,7 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
             return
         found = look(name, context)
     if as_json:
-        print_json([{"subject": subject, **describe_finding(f)} for subject, fs in found for f in fs])
+        set_result([{"subject": subject, **describe_finding(f)} for subject, fs in found for f in fs])
     else:
         print_found(found, can_fix=not fix)
     if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import dry_run_option, shared_option, yes_option
 from stackenv.errors import UsageError
 from stackenv.output import (
     can_ask,
     confirm,
     format_bytes,
     format_count,
-    print_json,
     print_line,
     print_message,
     print_table,
@@ -65,7 +65,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     with showing_progress("looking", len(FINDERS)) as advance:
         found = list_reclaimable(context, print_message, advance)
     if as_json:
-        print_json([describe(item) for item in found])
+        set_result([describe(item) for item in found])
         return
     print_reclaimable(found)
     removable = [item for item in found if not item.kept]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_folders
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import (
     allow_shadow_option,
     description_option,
     dry_run_option,
-    json_option,
     module_option,
     no_build_isolation_option,
     no_carry_option,
@@ -21,7 +21,7 @@ from stackenv.cli.options import (
     user_site_option,
     verbose_option,
 )
-from stackenv.output import print_json, print_line, print_message, print_steps
+from stackenv.output import print_line, print_message
 
 if TYPE_CHECKING:
     from stackenv.lifecycle.making import Made
@@ -102,12 +102,12 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
 def print_made(made: Made, as_json: bool) -> None:
     """Print what was made and what to type to use it, or, of a dry run, the steps."""
     if made.module is None:
-        print_steps(made.steps, as_json)
+        show_steps(made.steps, as_json)
         return
     for sentence in made.differences:
         print_message(sentence)
     if as_json:
-        print_json(made.describe())
+        set_result(made.describe())
     else:
         print_message(f"{made.module.full_name} is ready, in {made.module.prefix}; {made.shells}:")
         print_line(made.use)

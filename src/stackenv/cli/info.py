@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import json_option, loaded_name_argument, shared_option
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import loaded_name_argument, shared_option
 from stackenv.errors import StackenvError
-from stackenv.output import format_count, print_json, print_line, print_table
+from stackenv.output import format_count, print_line, print_table
 
 if TYPE_CHECKING:
     from stackenv.environments.info import ModuleInfo
@@ -48,7 +49,7 @@ def info(name: str, shared: Path | None, as_json: bool) -> None:
 def show(found: ModuleInfo, as_json: bool) -> None:
     """Print what was found, as JSON or for people."""
     if as_json:
-        print_json(found)
+        set_result(found)
         return
     for title, value in describe_rows(found).items():
         if value:

@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_kernels
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import (
     CommandGroup,
     dry_run_option,
-    json_option,
     loaded_name_argument,
     shared_option,
     verbose_option,
 )
-from stackenv.output import print_json, print_line, print_message, print_steps, print_table
+from stackenv.output import print_line, print_message, print_steps, print_table
 
 
 @click.group(cls=CommandGroup)
@@ -61,12 +61,12 @@ def add(
     request = KernelRequest(name, display_name, install)
     request.check()
     if dry_run:
-        print_steps(plan_kernel(request, context).sentences, as_json)
+        show_steps(plan_kernel(request, context).sentences, as_json)
         return
     recover(context)
     added = add_kernel(request, context)
     if as_json:
-        print_json(added)
+        set_result(added)
         return
     print_message(
         f"in Jupyter, {added.display_name!r} is among the kernels when the page is reloaded "
@@ -92,7 +92,7 @@ def listing(as_json: bool) -> None:
     recover(context)
     found = [describe_kernel(stored) for stored in list_kernels(context.environ)]
     if as_json:
-        print_json(found)
+        set_result(found)
         return
     rows = [(row.module, row.state, row.display_name, row.folder) for row in found]
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)

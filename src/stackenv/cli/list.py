@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import json_option, shared_option
-from stackenv.output import print_json, print_message, print_table
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import shared_option
+from stackenv.output import print_message, print_table
 
 
 @click.command("list")
@@ -32,7 +33,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
     recover(context)
     found = [describe_listed(module, context) for module in list_modules(context)]
     if as_json:
-        print_json(found)
+        set_result(found)
         return
     rows = [
         (

@@ -11,6 +11,7 @@ from collections.abc import Iterator, MutableMapping
 import click
 
 from stackenv import __version__
+from stackenv.cli.json_option import answering
 from stackenv.cli.options import EXIT_STATUS, CommandGroup
 from stackenv.errors import UsageError
 
@@ -157,7 +158,8 @@ def run(words: list[str]) -> int:
     """
     before = signal.getsignal(signal.SIGINT)
     try:
-        status = stackenv.main(words, prog_name="stackenv", standalone_mode=False)
+        with answering(words):
+            status = stackenv.main(words, prog_name="stackenv", standalone_mode=False)
         # click returns the status of its Exit, or what the command has returned.
         return status if isinstance(status, int) else 0
     except click.ClickException as error:

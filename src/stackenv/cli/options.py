@@ -58,7 +58,6 @@ def set_verbose(_context: click.Context, _option: click.Parameter, verbose: bool
     SCREEN.verbose = verbose
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 verbose_option = click.option(

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
+from stackenv.cli.json_option import json_option, set_result, show_steps
 from stackenv.cli.options import (
     dry_run_option,
-    json_option,
     module_option,
     name_argument,
     no_build_isolation_option,
     shared_option,
     verbose_option,
 )
-from stackenv.output import print_json, print_line, print_steps
+from stackenv.output import print_line
 
 
 @click.command()
@@ -54,9 +54,9 @@ def rebuild(
 
     rebuilt = rebuild_environment(RebuildRequest(name, modules, no_build_isolation, force, shared), dry_run)
     if rebuilt.report is None:
-        print_steps(rebuilt.steps, as_json)
+        show_steps(rebuilt.steps, as_json)
     elif as_json:
-        print_json(rebuilt.describe())
+        set_result(rebuilt.describe())
     else:
         for sentence in rebuilt.report.sentences():
             print_line(sentence)

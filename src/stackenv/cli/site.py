@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_modules
-from stackenv.cli.options import CommandGroup, dry_run_option, json_option
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import CommandGroup, dry_run_option
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.output import (
     format_count,
-    print_json,
     print_line,
     print_message,
     print_steps,
@@ -261,7 +261,7 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
         raise UsageError("--owners cannot be combined with --json", "use one of them")
     found = report_dependents(modules, roots)
     if as_json:
-        print_json(describe_report(found))
+        set_result(describe_report(found))
         return
     if owners:
         print_owners(found.owners)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from stackenv.cli.completers import complete_names
-from stackenv.cli.options import dry_run_option, json_option, shared_option, yes_option
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import dry_run_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, print_json, print_message, print_table, shorten_list
+from stackenv.output import confirm, print_message, print_table, shorten_list
 
 if TYPE_CHECKING:
     from stackenv.lifecycle.prospect import Prospect
@@ -71,7 +72,7 @@ def update(
                 require_agreed(package, updating.due, shlex.join([*read_command_words(), "--yes"]))
             updating.carry_out()
     if as_json:
-        print_json([describe_prospect(prospect) for prospect in updating.prospects])
+        set_result([describe_prospect(prospect) for prospect in updating.prospects])
     conclude(updating.prospects, package, looking and not dry_run, bool(names))
 
 

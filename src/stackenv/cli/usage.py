@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackenv.cli.options import json_option, shared_option
-from stackenv.output import format_count, print_json, print_message
+from stackenv.cli.json_option import json_option, set_result
+from stackenv.cli.options import shared_option
+from stackenv.output import format_count, print_message
 
 if TYPE_CHECKING:
     from stackenv.disk.usage_report import UsageReport
@@ -48,7 +49,7 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
     modules = [(module.full_name, module.prefix) for module in list_modules(context)]
     report = report_usage(modules, context.shared, context.environ, context.configuration, order == "files")
     if as_json:
-        print_json(describe(report))
+        set_result(describe(report))
     else:
         print_measured(report.measured, order)
         print_limits(report.limits, report.shares)
