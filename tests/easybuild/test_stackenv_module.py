@@ -191,7 +191,7 @@ def test_each_command_has_a_page_without_a_fault(tree) -> None:
         title = path.stem.upper().replace("-", " ")
         assert re.match(rf'\.TH "{title}" "1" "[0-9-]+" "{re.escape(__version__)}" ', text)
         assert "\b" not in text
-        assert "Exit status: 0 done, 1 it failed" in text
+        assert "Exit status: 0 success, 1 failure" in text
         # Each page that it refers to is there; that of a group refers to those of its commands.
         named = set(re.findall(r"See \\fB(.*)\(1\)", text))
         assert named <= {page.stem for page in pages.values()}

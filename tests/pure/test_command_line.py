@@ -48,8 +48,7 @@ def root(tmp_path: Path) -> Path:
 def test_help_names_each_exit_status() -> None:
     text = " ".join(run("--help").stdout.split())
     assert (
-        "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 an invalid configuration, 5 an installation"
-        in text
+        "Exit status: 0 success, 1 failure, 2 wrong usage, 4 invalid site configuration, 5 unusable" in text
     )
 
 

@@ -22,12 +22,14 @@ from stackenv.cli.options import (
 
 
 @click.command()
-@click.argument("environment", metavar="PATH-or-NAME", shell_complete=complete_folders)
+@click.argument("environment", metavar="PATH|NAME", shell_complete=complete_folders)
 @click.argument("name", required=False)
 @module_option("the module of its Python, and the loaded modules")
-@click.option("--version", help="Module version (default: 1.0, or that of the module before it was moved).")
+@click.option(
+    "--version", help="Set the module version (default: 1.0, or the version it had before it was moved)."
+)
 @allow_shadow_option
-@click.option("--no-pth", is_flag=True, help="Write nothing into its site-packages.")
+@click.option("--no-pth", is_flag=True, help="Do not write anything into its site-packages folder.")
 @user_site_option
 @no_carry_option
 @no_stubs_option
@@ -40,15 +42,15 @@ def adopt(
 ) -> None:
     """Make a module for an existing environment.
 
-    Name a venv by its folder, a conda environment by its folder or its name. The module that the venv's
-    Python came from is found by asking Lmod; further modules are those of -m, or the loaded ones. Without
-    NAME the module is named after the folder, or, where that is .venv or the like, after the project.
+    Give the folder of a venv, or the folder or name of a conda environment. stackenv asks Lmod which module
+    the venv's Python comes from. Further base modules are those given with -m, or the loaded ones. Without
+    NAME, the module is named after the folder, or after the project if the folder is called .venv or similar.
 
     \b
     Example:
       stackenv adopt ~/venvs/venv-for-demo
       stackenv adopt ~/project/.venv
-      stackenv adopt pandas        (a conda environment)
+      stackenv adopt pandas        # a conda environment
     """
     from stackenv.lifecycle.adopt import adopt_environment
 

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Find problems in environments and in your account.
+    """Find problems in your environments and account.
 
-    Each finding says what it is, where, why it matters, and what to type. With NAME that environment alone is
-    checked: each of its files is read and compared with what was installed, and its compiled modules are
-    imported, one after the other in one process: one that works only because of what another package has
-    loaded is not found; without NAME only the files' presence and size are checked. Nothing is changed
-    without --fix; --fix --dry-run shows what it would do. The exit status is 1 while something is broken or
-    can be taken over by others, and when a fix has failed.
+    Each finding says what is wrong, where, why it matters and how to fix it. Without NAME, all environments
+    and your account are checked, but files only for their presence and size. With NAME, only that environment
+    is checked, and more thoroughly: each file is read and compared with what was installed, and its compiled
+    modules are imported, one after another in one process. A module that works only because another package
+    was loaded before it is not detected.
+
+    Nothing is changed without --fix; --fix --dry-run shows what it would do. The exit status is 1 if anything
+    is broken or can be taken over by other users, or if a fix failed.
 
     \b
     Example:

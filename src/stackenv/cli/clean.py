@@ -39,12 +39,14 @@ OTHER_NODES = (
 def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
     """Find and remove what is no longer needed.
 
-    Archives, indexes and unused packages of conda, the caches of pip, what uv has no use for, modules without
-    an environment, environments without a module, what `stackenv rebuild` has replaced, broken Jupyter
-    kernels. You are asked about each class. Downloaded models of Hugging Face and PyTorch, and caches that
-    uv does not use here, stay, with what to type to remove them. A cache stays, too, from which its tool
-    would delete something that it has not made. What your processes on this node use stays; those on other
-    nodes cannot be seen.
+    This covers archives, indexes and unused packages of conda, the caches of pip, unused entries in uv's
+    cache, modules without an environment, environments without a module, environments that `stackenv rebuild`
+    has replaced, and broken Jupyter kernels. You are asked before each class is removed.
+
+    Some things are kept, and the output says how to remove them: downloaded models of Hugging Face and
+    PyTorch, uv caches that are not in use here, and caches from which the tool itself would delete files that
+    it did not create. Anything that your processes on this node are using is kept; processes on other nodes
+    cannot be seen.
 
     \b
     Example:

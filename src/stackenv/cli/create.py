@@ -31,32 +31,47 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
 @click.option(
-    "-r", "--requirements", multiple=True, type=click.Path(path_type=Path), help="pip requirements file."
+    "-r",
+    "--requirements",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Install the packages of this pip requirements file.",
 )
 @module_option("the loaded modules")
 @click.option(
-    "--python", "python_version", default="", metavar="VERSION", help="Require this Python, such as 3.12."
+    "--python",
+    "python_version",
+    default="",
+    metavar="VERSION",
+    help="Require this Python version, such as 3.12.",
 )
 @click.option(
     "--path",
     type=click.Path(path_type=Path),
     shell_complete=complete_folders,
-    help="Make the environment in this folder.",
+    help="Create the environment in this folder.",
 )
-@click.option("--version", default="1.0", show_default=True, help="Module version.")
-@click.option("--conda", is_flag=True, help="Make a conda environment instead of a venv.")
-@click.option("-c", "--channel", "channels", multiple=True, help="Use this conda channel (with --conda).")
+@click.option("--version", default="1.0", show_default=True, help="Set the module version.")
+@click.option("--conda", is_flag=True, help="Create a conda environment instead of a venv.")
+@click.option(
+    "-c",
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="CHANNEL",
+    help="Use this conda channel (with --conda).",
+)
 @allow_shadow_option
 @click.option(
     "--system-site-packages/--no-system-site-packages",
     default=True,
     show_default=True,
-    help="Import packages of the module's base Python too.",
+    help="Also import the packages that are installed with the module's Python.",
 )
 @user_site_option
 @no_build_isolation_option
-@click.option("--with-pip", is_flag=True, help="Copy pip into the environment (1,500 files).")
-@click.option("--uv", is_flag=True, help="Install the packages with uv if it is there, which is faster.")
+@click.option("--with-pip", is_flag=True, help="Install a copy of pip into the environment (1,500 files).")
+@click.option("--uv", is_flag=True, help="Install with uv if it is available, which is faster.")
 @no_carry_option
 @no_stubs_option
 @click.option("--os-python", is_flag=True, help="Use the operating system's Python.")
@@ -65,7 +80,7 @@ if TYPE_CHECKING:
     "from_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Make the environment again that `stackenv export` has written to FILE, here or elsewhere.",
+    help="Recreate the environment that `stackenv export` wrote to FILE, here or on another cluster.",
 )
 @description_option("")
 @shared_option
@@ -73,12 +88,13 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, **options: object) -> None:
-    """Make an environment, and its module.
+    """Create an environment and its module.
 
-    It is based on the loaded modules, or on those of --module. Packages of these modules stay as they are:
-    pip and uv leave them alone, unless --allow-shadow says otherwise. Started by its path, in an editor or in
-    cron, where they are not loaded, its Python brings them, unless --no-carry says otherwise. The environment
-    is private to you, unless it is a project's (--shared).
+    The environment is based on the loaded modules, or on those given with --module. Packages of these modules
+    are used as they are: pip and uv do not replace them unless you allow it with --allow-shadow. If you start
+    the environment's Python by its path, for example in an editor or in cron, it finds these modules even
+    though they are not loaded; --no-carry turns this off. The environment is private to you unless you create
+    it in a project (--shared).
 
     \b
     Example:

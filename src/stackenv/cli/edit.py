@@ -27,52 +27,63 @@ from stackenv.output import print_message
     "--forbid-shadow",
     multiple=True,
     metavar="PACKAGE",
-    help="Keep this package as the modules have it.",
+    help="Keep the modules' version of this package (undoes --allow-shadow).",
 )
 @click.option(
     "--see-modules/--hide-modules",
     default=None,
-    help="Import packages of loaded modules (PYTHONPATH) in a conda environment, or hide them.",
+    help="Show or hide the packages of loaded modules (PYTHONPATH) in a conda environment.",
 )
 @click.option(
     "--carry/--no-carry",
     default=None,
-    help="Have a venv's Python bring its modules where they are not loaded (editors, cron), or not.",
+    help="Make its modules available to a venv's Python even when they are not loaded (editors, cron), or "
+    "not.",
 )
 @click.option(
     "--stubs/--no-stubs",
     default=None,
-    help="Show uv the packages of a venv's modules, by their metadata, so that it takes them; or do not.",
+    help="Show or hide the packages of a venv's modules to uv, by their metadata; uv uses the packages it "
+    "sees.",
 )
 @click.option(
     "--mute",
     multiple=True,
     metavar="RULE",
     shell_complete=complete_rules,
-    help="Hide the warnings of this rule of `stackenv check` here, for a --reason; what is broken is shown.",
+    help="Hide warnings of this rule of `stackenv check` for this environment (requires --reason); what is "
+    "broken is still shown.",
 )
-@click.option("--reason", default="", metavar="TEXT", help="Why: shown by `stackenv info` and `check`.")
 @click.option(
-    "--unmute", multiple=True, metavar="RULE", shell_complete=complete_rules, help="Hear of them again."
+    "--reason", default="", metavar="TEXT", help="Say why, for `stackenv info` and `stackenv check` to show."
 )
-@click.option("--default", "make_default", is_flag=True, help="Load this version by `module load NAME`.")
+@click.option(
+    "--unmute",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=complete_rules,
+    help="Show the warnings of this rule again.",
+)
+@click.option("--default", "make_default", is_flag=True, help="Make `module load NAME` load this version.")
 @description_option(None)
 @click.option(
-    "--refresh", is_flag=True, help="Query the modules and conda again; rewrite all files of stackenv."
+    "--refresh", is_flag=True, help="Query the modules and conda again, and rewrite all of stackenv's files."
 )
 @click.option("--all", "every", is_flag=True, help="Refresh all your environments.")
 @shared_option
 @dry_run_option
 def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **options: object) -> None:
-    """Change an environment's base modules, or its module.
+    """Change an environment's base modules or settings.
 
-    A venv keeps its Python: modules with another Python are refused; for those, stackenv rebuild biopy -m
-    MODULE. Files that stackenv did not write stay as they are. --refresh brings modulefile, constraints and
-    what its Python brings by itself in line with the modules, and with what a conda environment's activation
-    does now; files of stackenv that are missing in the environment are written again, the record and a
-    venv's links to Python too. After a record was written again `stackenv remove` leaves the environment, as
-    one that was adopted. After an update of stackenv, --refresh --all does this for all your environments;
-    in a project it does not write records again.
+    A venv keeps its Python, so modules with another Python are refused: use `stackenv rebuild biopy -m
+    MODULE` for those. Files that stackenv did not write are left unchanged.
+
+    --refresh brings the modulefile, the constraints and what the environment's Python knows about its modules
+    up to date with the modules, and with what activating a conda environment does now. Missing files of
+    stackenv in the environment are restored, including the record and a venv's links to its Python. Once its
+    record has been restored, `stackenv remove` keeps the environment, as if it had been adopted. After an
+    update of stackenv, run --refresh --all to update all your environments; in a project, this does not
+    restore records.
 
     \b
     Example:

@@ -18,12 +18,12 @@ from stackenv.output import print_text
     type=click.Choice(["record", "requirements", "environment", "uv"]),
     default="record",
     show_default=True,
-    help="Write the whole record (YAML), pip's requirements, conda's environment.yml, or the versions that a "
-    "project of uv is to hold (pyproject.toml).",
+    help="Choose the output: the whole record (YAML), pip requirements, conda's environment.yml, or "
+    "version constraints for a uv project (pyproject.toml).",
 )
 @shared_option
 def export(name: str, form: str, shared: Path | None) -> None:
-    """Export an environment, to make it again elsewhere.
+    """Export an environment to recreate it elsewhere.
 
     \b
     Example:

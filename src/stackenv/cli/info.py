@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 @shared_option
 @json_option
 def info(name: str, shared: Path | None, as_json: bool) -> None:
-    """Show what a personal module is made of.
+    """Show the details of a personal module.
 
-    Its base modules, its packages, how it was made, whether its Python, started where the modules are not
-    loaded, brings them (`carries`), and how many of their packages uv takes for installed (`uv sees`).
-    Of several versions the one that `stackenv edit --default` has chosen is shown.
+    These include its base modules, its packages, how it was created, whether its Python finds the base
+    modules when they are not loaded (`carries`), and how many of their packages uv treats as installed (`uv
+    sees`). If the module has several versions, the default chosen with `stackenv edit --default` is shown.
 
     \b
     Example:

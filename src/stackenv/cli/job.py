@@ -61,9 +61,11 @@ def name_option(parameter: str) -> str:
     return parameter.replace("_", "-")
 
 
-def sbatch_option(*names: str, text: str, completer: Completer | None = None) -> Callable[[Command], Command]:
+def sbatch_option(
+    *names: str, text: str, metavar: str = "", completer: Completer | None = None
+) -> Callable[[Command], Command]:
     """Return an option that sbatch has too, with a value as sbatch takes it; `completer` lists values."""
-    metavar = names[0].strip("-").upper()
+    metavar = metavar or names[0].strip("-").upper()
     return click.option(*names, metavar=metavar, callback=check_value, shell_complete=completer, help=text)
 
 
@@ -103,27 +105,56 @@ class JobCommand(click.Command):
     shell_complete=complete_files,
 )
 @sbatch_option(
-    "--partition", "-p", text="Slurm partitions, separated by commas.", completer=complete_partitions
+    "--partition",
+    "-p",
+    text="Submit to these Slurm partitions, separated by commas.",
+    completer=complete_partitions,
 )
-@sbatch_option("--account", "-A", text="Slurm account to charge.")
-@sbatch_option("--nodes", "-N", text="Number of nodes; on several, srun starts the command.")
+@sbatch_option("--account", "-A", text="Charge this Slurm account.")
+@sbatch_option(
+    "--nodes", "-N", metavar="N", text="Request this number of nodes; with several, srun starts the command."
+)
 @click.option(
-    "--ntasks", "-n", type=click.IntRange(min=1), default=None, help="Number of tasks, started by srun."
+    "--ntasks",
+    "-n",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Start this number of tasks, with srun.",
 )
-@click.option("--cpus", "-c", type=click.IntRange(min=1), default=1, help="CPUs, and threads, of each task.")
-@sbatch_option("--mem", text="Memory on each node, such as 8G.")
-@sbatch_option("--time", "-t", text="Time limit, such as 2:00:00 or 1-12 (days-hours).")
-@sbatch_option("--array", "-a", text="Submit one job for each number, such as 1-20.")
-@sbatch_option("--gpus", "-G", text="Number of GPUs of the job, such as 1, or of a type: a100:2.")
-@sbatch_option("--job-name", "-J", text="Name of the job (default: that of the environment).")
-@sbatch_option("--output", "-o", text="File for its output; %j is the number of the job.")
+@click.option(
+    "--cpus",
+    "-c",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Request this number of CPUs per task, and run as many threads.",
+)
+@sbatch_option("--mem", metavar="SIZE", text="Request this much memory per node, such as 8G.")
+@sbatch_option("--time", "-t", text="Set the time limit, such as 2:00:00 or 1-12 (days-hours).")
+@sbatch_option(
+    "--array", "-a", metavar="INDICES", text="Submit a job array with these indices, such as 1-20."
+)
+@sbatch_option(
+    "--gpus",
+    "-G",
+    metavar="[TYPE:]N",
+    text="Request this number of GPUs for the job, such as 1, or 2 of a type: a100:2.",
+)
+@sbatch_option(
+    "--job-name", "-J", metavar="NAME", text="Set the name of the job (default: the name of the environment)."
+)
+@sbatch_option(
+    "--output", "-o", metavar="FILE", text="Write the output to this file; %j stands for the job ID."
+)
 @click.option(
     "--sbatch",
     "others",
     multiple=True,
     metavar="OPTION",
     callback=check_others,
-    help="Another option of sbatch: --sbatch qos=long, --sbatch exclusive.",
+    help="Pass another option to sbatch, such as --sbatch qos=long or --sbatch exclusive.",
 )
 @click.option("--submit", "submit_it", is_flag=True, help="Submit the script with sbatch; print the job ID.")
 @shared_option
@@ -139,11 +170,13 @@ def job(
 ) -> None:
     """Print a Slurm script for a command.
 
-    The script runs the command in the environment, and does not depend on what is loaded where it is
-    submitted. NAME can be left out, before the dashes, in a shell that has loaded its module. The command is
-    run as you type it here: the script expands nothing in it. In an array it finds its number in
-    SLURM_ARRAY_TASK_ID. Put further options of sbatch in front of the script; with nodes and tasks that are
-    given there, or by --sbatch, and not here, the command is started once, as mpirun wants it.
+    The script runs the command in the environment, whatever is loaded where you submit it. NAME can be
+    omitted in a shell that has loaded the environment's module. The command is run exactly as you type it
+    here: the script does not expand anything in it. In a job array, it finds its index in
+    SLURM_ARRAY_TASK_ID.
+
+    You can put further options in front of the script when you submit it: `sbatch OPTIONS job.sh`. If you set
+    nodes and tasks there or with --sbatch, but not here, the command is started once, as mpirun requires.
 
     \b
     Example:

@@ -20,10 +20,10 @@ from stackenv.output import print_line, print_message, print_steps, print_table
 
 @click.group(cls=CommandGroup)
 def kernel() -> None:
-    """Use environments in notebooks, as Jupyter kernels.
+    """Use environments as Jupyter kernels in notebooks.
 
     A kernel starts with its environment's module and base modules loaded, whatever modules or environment
-    Jupyter itself was started with. It needs ipykernel, in the environment or in its modules.
+    Jupyter itself was started with. It requires ipykernel, in the environment or in its modules.
 
     \b
     Example:
@@ -45,9 +45,10 @@ def add(
 ) -> None:
     """Add a Jupyter kernel for an environment.
 
-    It is yours alone, for a project's environment too, and is found by each Jupyter that looks into your
-    Jupyter folder: ~/.local/share/jupyter, or JUPYTER_DATA_DIR. It keeps working when the environment gets
-    another name or other modules; `stackenv remove` removes it too. Added again, it is rewritten.
+    The kernel is yours alone, even if the environment belongs to a project. Every Jupyter that looks into
+    your Jupyter folder finds it: ~/.local/share/jupyter, or JUPYTER_DATA_DIR if set. It keeps working when
+    you rename the environment or change its modules, and `stackenv remove` removes it too. If the kernel
+    already exists, it is rewritten.
 
     \b
     Example:
@@ -78,7 +79,7 @@ def add(
 @kernel.command("list")
 @json_option
 def listing(as_json: bool) -> None:
-    """List your kernels of stackenv, and their problems.
+    """List your stackenv kernels and their problems.
 
     \b
     Example:
@@ -109,10 +110,11 @@ def listing(as_json: bool) -> None:
 @shared_option
 @dry_run_option
 def remove(name: str, shared: Path | None, dry_run: bool) -> None:
-    """Remove a Jupyter kernel; its environment stays.
+    """Remove a Jupyter kernel but keep its environment.
 
-    NAME is that of the module, which may be gone, or the kernel's own, as `kernel list --json` shows it.
-    There is no question: `stackenv kernel add` makes it again. A kernel that is running keeps running.
+    NAME is the name of the module, even if that is gone, or the kernel's own name, as `stackenv kernel list
+    --json` shows it. You are not asked for confirmation: `stackenv kernel add` can create the kernel again. A
+    running kernel keeps running.
 
     \b
     Example:

@@ -17,9 +17,10 @@ from stackenv.output import print_message, print_table
 @shared_option
 @json_option
 def listing(shared: Path | None, as_json: bool) -> None:
-    """List the personal modules.
+    """List your personal modules.
 
-    STATE is loaded, in this shell; default, of several versions what the name alone means; packed; broken.
+    STATE can be `loaded` (in this shell), `default` (the version that the name alone loads, if there are
+    several), `packed` or `broken`.
 
     \b
     Example:

@@ -123,7 +123,9 @@ def show_load(name: str) -> str:
 )
 @click.version_option(__version__, "-V", "--version", prog_name="stackenv")
 def stackenv() -> None:
-    """Python on a cluster: without conda init, without a full $HOME, on the optimised stack.
+    """Create Python environments that load as modules.
+
+    They build on the cluster's optimised modules, work without `conda init`, and do not fill up $HOME.
 
     \b
     Example:

@@ -14,10 +14,10 @@ from stackenv.errors import LONGEST_WORD, UsageError, quote_word, suggest
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_STATUS = (
-    "Exit status: 0 done, 1 it failed, 2 wrong usage, 4 an invalid configuration, 5 an installation that "
-    "cannot be used, 6 a modulefile that failed its load test, 7 a module that cannot be loaded, 8 another "
-    "process is changing the same module, 9 the name or the folder is taken, 10 a package that cannot be "
-    "installed, 129, 130 or 143 interrupted."
+    "Exit status: 0 success, 1 failure, 2 wrong usage, 4 invalid site configuration, 5 unusable "
+    "installation, 6 failed load test of a modulefile, 7 module cannot be loaded, 8 another process is "
+    "changing the same module, 9 name or folder already in use, 10 package cannot be installed, 129, 130 or "
+    "143 interrupted."
 )
 
 
@@ -58,7 +58,9 @@ def set_verbose(_context: click.Context, _option: click.Parameter, verbose: bool
     SCREEN.verbose = verbose
 
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show what would be done, without changing anything."
+)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 verbose_option = click.option(
     "--verbose",
@@ -74,20 +76,21 @@ shared_option = click.option(
     metavar="FOLDER",
     # A name that was left out is looked up there.
     is_eager=True,
-    help="Use the modules and environments of the project in FOLDER, which its group shares (default: your "
-    "own, private to you).",
+    help="Use the project in FOLDER, which its group shares, instead of your own modules and environments.",
 )
 allow_shadow_option = click.option(
     "--allow-shadow",
     multiple=True,
     metavar="PACKAGE",
-    help="Allow this package to replace that of the modules.",
+    help="Allow a version of this package other than the one in the modules.",
 )
 user_site_option = click.option(
-    "--user-site", is_flag=True, help="Import from ~/.local too, after the environment's own packages."
+    "--user-site", is_flag=True, help="Also import packages from ~/.local, after the environment's own."
 )
 no_build_isolation_option = click.option(
-    "--no-build-isolation", is_flag=True, help="Let builds from source see the packages of the modules."
+    "--no-build-isolation",
+    is_flag=True,
+    help="Let packages that are built from source use the packages of the modules.",
 )
 no_carry_option = click.option(
     "--no-carry",
@@ -95,7 +98,8 @@ no_carry_option = click.option(
     flag_value=False,
     is_flag=True,
     default=True,
-    help="Do not have the environment's Python bring its modules where they are not loaded (editors, cron).",
+    help="Do not make the modules available to the environment's Python when they are not loaded (editors, "
+    "cron).",
 )
 no_stubs_option = click.option(
     "--no-stubs",
@@ -103,7 +107,7 @@ no_stubs_option = click.option(
     flag_value=False,
     is_flag=True,
     default=True,
-    help="Do not show uv the packages of the modules: it then installs its own.",
+    help="Do not show the packages of the modules to uv; it then installs its own copies.",
 )
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
@@ -173,5 +177,5 @@ def description_option(default: str | None) -> Callable[[Command], Command]:
         "--description",
         default=default,
         metavar="TEXT",
-        help="Describe the environment in one line, for `module spider` and `stackenv list`.",
+        help="Set the one-line description that `module spider` and `stackenv list` show.",
     )

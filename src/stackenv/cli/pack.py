@@ -17,11 +17,13 @@ from stackenv.output import print_message, print_steps
 def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     """Pack an environment into a single SquashFS image.
 
-    The module stays the same. The image is mounted when the module is loaded or a command of the
-    environment's bin is run: once for a job or a login session, on each node. A packed environment cannot be
-    changed until it is unpacked. Its files are deleted after the image was read and compared with them, one
-    by one; jobs that use them at that moment fail, so pack when none is running. Where you cannot mount an
-    image, which is tried with a small one, nothing is packed.
+    You use the same module as before. The image is mounted when the module is loaded or when a command in the
+    environment's bin folder is run, once per job or login session on each node. A packed environment cannot
+    be changed until you unpack it.
+
+    The files are deleted after the image has been read and compared with them one by one. Jobs that are using
+    the files at that moment fail, so pack when none are running. If you cannot mount an image, which is tried
+    with a small one first, nothing is packed.
 
     \b
     Example:

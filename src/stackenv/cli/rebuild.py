@@ -38,12 +38,13 @@ def rebuild(
 ) -> None:
     """Rebuild an environment, for example on newer modules.
 
-    Its packages are those that are installed in it, or recorded. The new environment gets a folder of its
-    own. When it is complete, and `stackenv check` finds no problem in it that the old one did not have, the
-    module switches to it; until then the old one stays as it was. Packages of the modules are not installed
-    again. Packages whose version is no longer available are listed. The old folder stays until `stackenv
-    clean`; a crontab, a script or an editor that starts its Python by its path needs the new path, which is
-    printed.
+    The new environment gets a folder of its own, with the packages that are installed in the old one or
+    listed in its record. Packages of the modules are not installed again, and packages whose version is no
+    longer available are listed. When the new environment is complete, and `stackenv check` finds no problem
+    in it that the old one did not have, the module switches to it. Until then the old one is unchanged.
+
+    The old folder is kept until you run `stackenv clean`. A crontab, a script or an editor that starts the
+    environment's Python by its path needs the new path, which is printed.
 
     \b
     Example:

@@ -21,12 +21,12 @@ from stackenv.output import confirm, print_message, print_steps
 @shared_option
 @dry_run_option
 def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
-    """Remove modules, and their environments.
+    """Remove modules and their environments.
 
-    An environment that stackenv did not make, an adopted one, stays, without the files that stackenv has put
-    into it. Your Jupyter kernel of it goes too. A module that is in use in this shell is refused, with --yes
-    too: without its modulefile it could not be unloaded. When one of several
-    must stay none is removed; what is gone when another fails stays gone.
+    An adopted environment, which stackenv did not create, is kept; only the files that stackenv put into it
+    are removed. Your Jupyter kernel for the environment is removed too. A module that is in use in this shell
+    is refused, even with --yes, because it could not be unloaded without its modulefile. If one of several
+    modules is refused, none is removed; if removing one fails later, those removed before it stay removed.
 
     \b
     Example:

@@ -19,8 +19,8 @@ from stackenv.output import print_steps
 def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
     """Rename a module.
 
-    Without a version, NEW keeps that of OLD. The environment's folder stays where it is: a venv does not
-    move. A module that is in use in this shell is refused.
+    If you give no version for NEW, it keeps the version of OLD. The environment's folder is not moved,
+    because a venv does not work in another place. A module that is in use in this shell is refused.
 
     \b
     Example:

@@ -52,11 +52,12 @@ def is_nameless(args: list[str]) -> bool:
 def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
     """Run a command in an environment.
 
-    NAME can be left out, before the dashes, in a shell that has loaded its module. The exit status and the
-    signals are the command's; the status is 127 when there is no such command.
+    NAME can be omitted, but not the dashes, in a shell that has loaded the environment's module. Signals are
+    passed on to the command, and its exit status is returned, or 127 if the command is not found.
 
-    The modules that are loaded in this shell are purged first, except sticky ones, so that the command
-    finds only the environment. The function `module` is not needed: it works in a job, by cron, by ssh.
+    The modules that are loaded in this shell are purged first, except sticky ones, so that the command sees
+    only the environment. The `module` function is not needed, so this also works in a job, in cron and over
+    ssh.
 
     \b
     Example:

@@ -36,19 +36,19 @@ configuration_option = click.option(
     "--config",
     "configuration",
     type=click.Path(path_type=Path),
-    help="Site configuration (default: the one in use).",
+    help="Use this site configuration (default: the active one).",
 )
 modulefile_option = click.option(
     "--modulefile",
     required=True,
     type=click.Path(path_type=Path),
-    help="The modulefile: .../NAME/VERSION.lua, in a folder that `module use` has.",
+    help="Path of the modulefile: .../NAME/VERSION.lua, below a folder on MODULEPATH.",
 )
 
 
 @click.group(cls=CommandGroup)
 def site() -> None:
-    """Check, render and report, for admins.
+    """Set up and maintain stackenv for a site.
 
     \b
     Example:
@@ -61,8 +61,9 @@ def site() -> None:
 def check(file: Path | None) -> None:
     """Check a site configuration (default: the active one).
 
-    Each fault is reported with its line, its key and what is allowed. Keys below conda.condarc that no
-    conda knows are warnings; the build asks the installed conda whether it accepts their values.
+    Each error is reported with its line, its key and what is allowed. Keys in conda.condarc that no version
+    of conda knows are reported as warnings. Whether the installed conda accepts their values is checked when
+    its module is built.
 
     \b
     Example:
@@ -78,13 +79,13 @@ def check(file: Path | None) -> None:
 
 
 @site.command()
-@click.option("--init", is_flag=True, help="Write a new one, with each key explained and commented out.")
+@click.option("--init", is_flag=True, help="Write a new file, with every key explained and commented out.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def config(init: bool, file: Path | None) -> None:
-    """Print the site configuration, or begin one.
+    """Print the site configuration, or start one.
 
-    With --init a file is written in which nothing is changed yet (default: /etc/stackenv/site.yaml). It
-    replaces no file.
+    With --init, a new file is written in which every key still has its default (default:
+    /etc/stackenv/site.yaml). An existing file is not replaced.
 
     \b
     Example:
@@ -113,15 +114,17 @@ def config(init: bool, file: Path | None) -> None:
 
 
 @site.command()
-@click.option("--name", required=True, help="Name of the software in EasyBuild, such as Anaconda3.")
-@click.option("--version", required=True, help="Module version, such as 2024.02-1.")
-@click.option("--root", required=True, help="Prefix of the installation.")
+@click.option(
+    "--name", metavar="NAME", required=True, help="Name of the software in EasyBuild, such as Anaconda3."
+)
+@click.option("--version", metavar="VERSION", required=True, help="Module version, such as 2024.02-1.")
+@click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @configuration_option
 def render(name: str, version: str, root: str, configuration: Path | None) -> None:
     """Print what the hook adds to a modulefile.
 
-    That is the modulefile of a conda installation, or of stackenv itself. The files in the installation that
-    it depends on are written only by the EasyBuild hook, and by stackenv site install.
+    The modulefile is that of a conda installation or of stackenv itself. The files in the installation that
+    it needs are written only by the EasyBuild hooks and by `stackenv site install`.
 
     \b
     Example:
@@ -144,8 +147,8 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
 def hooks() -> None:
     """Print the path of the EasyBuild hooks.
 
-    EasyBuild takes one file. A site that has hooks of its own keeps its file, which calls stackenv's hooks
-    too when its last lines are:
+    EasyBuild accepts only one file of hooks. If your site has its own, keep it, and end it with these lines
+    to run stackenv's hooks too:
 
     \b
       from stackenv.hooks.stackenv_hooks import combine_with
@@ -163,23 +166,27 @@ def hooks() -> None:
 
 
 @site.command()
-@click.option("--name", required=True, help="Anaconda3, Miniconda3, Miniforge3, Mambaforge or stackenv.")
-@click.option("--version", required=True, help="Module version, such as 24.7.1-2.")
-@click.option("--root", required=True, help="Prefix of the installation.")
+@click.option(
+    "--name", metavar="NAME", required=True, help="Anaconda3, Miniconda3, Miniforge3, Mambaforge or stackenv."
+)
+@click.option("--version", metavar="VERSION", required=True, help="Module version, such as 24.7.1-2.")
+@click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @modulefile_option
 @configuration_option
 @dry_run_option
 def install(
     name: str, version: str, root: str, modulefile: Path, configuration: Path | None, dry_run: bool
 ) -> None:
-    """Write the module of conda or stackenv.
+    """Install the module of conda or stackenv.
 
-    Of a conda that was installed by hand, by Spack or by Ansible; of stackenv, for a virtual environment
-    that pip has installed it into. It does what the hooks do: it writes stackenv's files into the
-    installation, loads the new modulefile in each shell, and then writes it; but it leaves the package cache
-    as it is. When something fails all is as it was. What it writes all users can read, whatever the umask.
-    Typed again, after an update of conda, of stackenv or of the site configuration, it brings all up to date;
-    an installation may have several modulefiles.
+    Use it for a conda that was installed by hand, by Spack or by Ansible, or for a stackenv that pip
+    installed into a virtual environment. It does what the EasyBuild hooks do: it writes stackenv's files into
+    the installation, loads the new modulefile in each shell, and only then writes it. Unlike the hooks, it
+    does not empty the package cache.
+
+    If anything fails, everything is restored. All users can read what it writes, whatever your umask. Run it
+    again after an update of conda, stackenv or the site configuration. An installation can have several
+    modulefiles.
 
     \b
     Example:
@@ -201,17 +208,19 @@ def install(
 
 
 @site.command()
-@click.option("--root", required=True, help="Prefix of the installation.")
+@click.option("--root", metavar="FOLDER", required=True, help="Prefix of the installation.")
 @modulefile_option
 @configuration_option
 @dry_run_option
 def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: bool) -> None:
-    """Take out what site install has written.
+    """Remove what `stackenv site install` wrote.
 
-    The installation stays. While another modulefile leads to it, only this one is removed. Sessions and jobs
-    that have the module loaded can then neither use it nor unload it: hide it first, and wait for them.
-    What the EasyBuild hooks have written is taken out too, but for the modulefile, once EasyBuild has written
-    that without them.
+    The installation itself is kept. If other modulefiles still point to it, only this modulefile is removed.
+    Sessions and jobs that have the module loaded can then neither use it nor unload it, so hide it first and
+    wait until they have ended.
+
+    Files that the EasyBuild hooks wrote are removed too, except the modulefile, once EasyBuild has rewritten
+    it without the hooks.
 
     \b
     Example:
@@ -237,18 +246,21 @@ def uninstall(root: str, modulefile: Path, configuration: Path | None, dry_run: 
     "roots",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Look in this folder too: of modules, a project, or a folder of projects or homes.",
+    metavar="FOLDER",
+    help="Also look in this folder: a modules folder, a project, or a folder of projects or homes.",
 )
-@click.option("--owners", is_flag=True, help="Print only the users' names, each once.")
+@click.option("--owners", is_flag=True, help="Print only the user names, each once.")
 @json_option
 def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_json: bool) -> None:
     """List whose personal modules depend on a module.
 
-    Use it before you remove that module. MODULE is NAME, NAME/VERSION, or a pattern: '*-2022b'. It looks into
-    the modules' folder of each user that getpwent(3) knows, by the site configuration, and into those below
-    --root, and reads of each personal module only its first two lines and its environment's record. What may
-    not be read is counted: root sees most. When a module was last used is not recorded; CHANGED is when the
-    environment's record was last written.
+    Run it before you remove the module. MODULE is NAME, NAME/VERSION, or a pattern such as '*-2022b'. The
+    report looks into the modules folder of every user that getpwent(3) lists, as set in the site
+    configuration, and into the modules folders below --root. Of each personal module it reads only the first
+    two lines and the record of its environment.
+
+    Files that cannot be read are counted; root can read most. CHANGED is the day on which the record was last
+    written. When a module was last used is not recorded.
 
     \b
     Example:

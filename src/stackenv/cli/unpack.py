@@ -18,16 +18,18 @@ from stackenv.output import print_steps
     "folder",
     type=click.Path(path_type=Path),
     shell_complete=complete_folders,
-    metavar="DIRECTORY",
-    help="Keep it packed, and unpack its files into this directory: $TMPDIR, where the module looks first.",
+    metavar="FOLDER",
+    help="Keep it packed, and unpack its files into this folder, usually $TMPDIR, where the module looks "
+    "first.",
 )
 @shared_option
 @dry_run_option
 def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -> None:
-    """Unpack an environment, to change it.
+    """Unpack an environment to change it.
 
-    With --to it stays packed, and its files are on the node as well: for a job on a node where nothing can
-    be mounted. The job must delete them; most sites delete $TMPDIR with the job.
+    With --to, the environment stays packed, and its files are unpacked on the node as well, for a job on a
+    node where no image can be mounted. The job must delete the files; most sites delete $TMPDIR when a job
+    ends.
 
     \b
     Example:

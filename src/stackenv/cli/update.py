@@ -31,9 +31,9 @@ UNKNOWN, SAME = "unknown", "-"
     multiple=True,
     metavar="NAME",
     shell_complete=complete_names,
-    help="Update this environment only; repeat for several.",
+    help="Update only this environment; repeat the option for several.",
 )
-@click.option("--all", "everywhere", is_flag=True, help="Update each environment that has the package.")
+@click.option("--all", "everywhere", is_flag=True, help="Update every environment that has the package.")
 @yes_option
 @shared_option
 @dry_run_option
@@ -49,10 +49,11 @@ def update(
 ) -> None:
     """Update a package in several environments.
 
-    A table shows first what would happen where; then the environments are updated one after the other. One
-    that fails is restored, and the others go on. Packages of the modules are not updated. With --all your
-    conda environments without a module are updated too, base never. An environment that must be left alone
-    is listed with the reason, and counts as a failure when it was named by --env.
+    A table first shows what would change in each environment; then they are updated one after another. An
+    environment in which the update fails is restored, and the others continue. Packages of the modules are
+    not updated. With --all, your conda environments without a module are updated too, but never base.
+    Environments that must not be changed are listed with the reason; those that you named with --env count as
+    failures.
 
     \b
     Example:

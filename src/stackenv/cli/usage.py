@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 @shared_option
 @json_option
 def usage(order: str, shared: Path | None, as_json: bool) -> None:
-    """Show what takes space, and how many files.
+    """Show what uses your disk space and files.
 
-    Your environments, the caches of conda, pip, uv, Hugging Face and PyTorch, Jupyter, and ~/.local; a cache
-    also where the tool had it before a variable or the site's module sent it elsewhere. A file with several
-    names (hard links) counts once; SHARED is what another line has too, and what would stay if this one were
-    deleted. USED is the day on which a file of it was read last, where the file system records that. A second
-    table shows how much it is of the site's limits. Nothing is changed.
+    This covers your environments, the caches of conda, pip, uv, Hugging Face and PyTorch, Jupyter, and
+    ~/.local. Caches are also found where the tool kept them before a variable or the site's module moved
+    them. A file with several names (hard links) counts once. SHARED is what another line uses too, and what
+    would remain if you deleted this one. USED is the day on which one of its files was last read, if the file
+    system records it. A second table compares your use with the site's limits. Nothing is changed.
 
     \b
     Example:
