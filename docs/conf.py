@@ -11,13 +11,19 @@ author = "the stackenv authors"
 version = release = found
 html_title = f"stackenv {found}"
 
-extensions = ["myst_parser", "sphinx.ext.graphviz"]
+extensions = ["myst_parser", "sphinx.ext.graphviz", "sphinx_copybutton"]
 # Pictures are text in the pages, which `dot` draws.
 graphviz_output_format = "svg"
 # Links to headings, such as commands.md#stackenv-create, are looked up, too.
 myst_heading_anchors = 3
 # Examples of several shells, and of what is printed: most are no one language.
 highlight_language = "text"
+# In prose, too, two dashes before an option stay two.
+smartquotes = False
+# The button copies what is typed: neither the prompt nor what is printed.
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+copybutton_remove_prompts = True
 
 html_theme = "furo"
 html_copy_source = False

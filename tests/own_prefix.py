@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from built import CHECKOUT
+from built import CHECKOUT, LMOD
 from stackenv_sources import PYTHON, make_source, make_wheels, run
 
 
@@ -26,3 +26,22 @@ def make_thin_prefix(prefix: Path) -> None:
     script = (CHECKOUT / "bin/stackenv").read_text().split("\n", 1)[1]
     (prefix / "bin/stackenv").write_text(f"#!{prefix}/bin/python\n{script}")
     (prefix / "bin/stackenv").chmod(0o755)
+
+
+def install_thin_module(folder: Path) -> Path:
+    """Make the module `stackenv` below `folder`, on a thin prefix; return what to `module use`."""
+    prefix, modules, site = folder / "stackenv", folder / "modules", folder / "site.yaml"
+    make_thin_prefix(prefix)
+    modules.mkdir()
+    site.write_text("version: 1\nconda:\n  load_test: {shells: [bash]}\n")
+    words = ["--name", "stackenv", "--version", "1.0", "--root", prefix, "--config", site]
+    done = subprocess.run(
+        [prefix / "bin/stackenv", "site", "install", *words, "--modulefile", modules / "stackenv/1.0.lua"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "LMOD_CMD": LMOD, "LANG": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return modules

@@ -2,8 +2,9 @@
 
 In a block ```console a line that begins with `$ ` is typed; what stands below it is what it prints on both
 outputs, where `...` is for anything. A command with nothing below it may print what it likes, but must
-succeed; with `# fails` behind it, it must fail. In a block ```sh each line is typed. A comment
-<!-- not run: REASON --> above a block keeps it from being run.
+succeed; with `# fails` behind it, it must fail. In a block ```sh each line is typed. A block ```bash that
+begins with `#!` is a job script, which tests/slurm submits. A comment <!-- not run: REASON --> above a block
+keeps it from being run.
 """
 
 from __future__ import annotations
@@ -37,6 +38,24 @@ class Command:
     @property
     def fails(self) -> bool:
         return self.typed.endswith(FAILS)
+
+
+@dataclass(frozen=True)
+class JobScript:
+    """A script for Slurm on a page, by the page's path below docs/."""
+
+    page: str
+    text: str
+
+
+def list_job_scripts() -> list[JobScript]:
+    """Return the job scripts of all pages that are run."""
+    return [
+        JobScript(str(page.relative_to(DOCS)), block["text"])
+        for page in sorted(DOCS.rglob("*.md"))
+        for block in BLOCK.finditer(page.read_text(encoding="utf-8"))
+        if block["kind"] == "bash" and block["text"].startswith("#!") and not block["reason"]
+    ]
 
 
 def list_pages() -> list[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-from built import CHANNEL, LMOD, BuiltModules
-from copied_installations import COMMAND
-from own_prefix import make_thin_prefix
+from built import CHANNEL, BuiltModules
+from own_prefix import install_thin_module
 from pages import list_pages, read_commands, type_in
 from stacked import open_stack
 from users import make_user
@@ -22,19 +20,7 @@ CHANNELS = ("conda-forge", "bioconda")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the module `stackenv` in `modules`, and conda's channels in `channels`."""
     folder = tmp_path_factory.mktemp("site")
-    make_thin_prefix(folder / "stackenv")
-    (folder / "site.yaml").write_text("version: 1\nconda:\n  load_test: {shells: [bash]}\n")
-    words = ["--name", "stackenv", "--version", "0.1.0", "--root", folder / "stackenv"]
-    words += ["--modulefile", folder / "modules/stackenv/0.1.0.lua", "--config", folder / "site.yaml"]
-    (folder / "modules").mkdir()
-    done = subprocess.run(
-        [COMMAND, "site", "install", *words],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "LMOD_CMD": LMOD, "LANG": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    install_thin_module(folder)
     (folder / "channels").mkdir()
     for name in CHANNELS:
         (folder / "channels" / name).symlink_to(CHANNEL.removeprefix("file://"))

@@ -1,0 +1,37 @@
+"""Each block of a page is typed by a test, shows what a program prints, or says why it is not run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pages import BLOCK, DOCS, TYPED, list_job_scripts
+
+PAGES = [str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md"))]
+# Read by programs, not typed; test_admins.py and tests/slurm read those of YAML and the job scripts.
+SHOWN = ("json", "lua", "python", "text", "yaml")
+SCRIPTS = {script.text for script in list_job_scripts()}
+DIRECTIVE = re.compile(r"(?ms)^```\{\w+\}$.*?^```$")
+INDENTED = re.compile(r"(?m)(?:\A|\n\n) {4}(?=[a-z])")
+# Their blocks are indented: tests/uv types the one, and the others are generated from the sources.
+INDENTING = ("users/projects.md", "reference/commands.md", "reference/configuration.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_block_is_typed_or_says_why_not(page: str) -> None:
+    text = DIRECTIVE.sub("", (DOCS / page).read_text(encoding="utf-8"))
+    blocks = list(BLOCK.finditer(text))
+    assert len(blocks) == len(re.findall(r"(?m)^ *```\w", text))
+    assert [
+        block["text"]
+        for block in blocks
+        if block["kind"] not in (*TYPED, *SHOWN) and not block["reason"] and block["text"] not in SCRIPTS
+    ] == []
+    assert page in INDENTING or not INDENTED.search(text)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("users/")])
+def test_a_page_for_users_is_plain_markdown(page: str) -> None:
+    """A site publishes these pages with a tool of its own, which may not know the directives of MyST."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^ *(?:```|:::)\{.*|\{\w+\}`.*", text) == []
