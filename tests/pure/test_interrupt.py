@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -101,4 +102,4 @@ def test_an_interrupt_at_an_import_is_silent(command: list[str], words: str, tmp
 
 def test_a_caller_that_ignores_interrupts_is_obeyed(command: list[str], tmp_path: Path) -> None:
     done = start(command, "list", tmp_path, signal.SIG_IGN, INTERRUPTED_AT="stackenv.cli.main")
-    assert (done.returncode, done.stdout) == (0, "[]\n")
+    assert (done.returncode, json.loads(done.stdout)["result"]) == (0, [])
