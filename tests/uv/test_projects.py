@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from own_prefix import install_thin_module
 from projects_page import PAGE as TEXT
 from projects_page import REFUSED, Ran, assert_as_promised, read_page, read_rows, type_in
 from stacked import STACKS, WORK, open_stack
@@ -89,7 +90,8 @@ class Owner:
     def type(self, *commands: str, uv: str = "newest", **changes: str) -> list[Ran]:
         """Type `commands` in the folder of the project, where the module is loaded."""
         (site,) = self.prefix.glob("lib/python3*/site-packages")
-        begin = "\n".join(PAGE[BEGIN][2:])
+        begin = "module load stackenv biopy"
+        assert f"In a new shell, `{begin}` is enough" in PAGE_TEXT
         path = f"{self.tools}/{uv.split()[0]}:/usr/bin:/bin"
         environ = {"SITE": str(site), "PATH": path, **NO_DOWNLOADS, **changes}
         return type_in(self.user, self.project, commands, begin, **environ)
@@ -114,6 +116,11 @@ def link_tools(folder: Path) -> None:
 def make_owner(base: Path, stack_name: str) -> Owner:
     """Return who has typed the first lines of the page, in a home below `base`, once for all tests."""
     user = make_user(base, open_stack(stack_name))
+    site = base / "site"
+    if not site.exists():
+        site.mkdir()
+        install_thin_module(site)
+    user.environ["MODULEPATH"] += f":{site}/modules"
     owner = Owner(user, base / "kept", base / "tools", "")
     if not owner.kept.exists():
         link_tools(owner.tools)
@@ -338,7 +345,7 @@ def test_poetry_and_pdm(owner: Owner, title: str, more: str, another: str) -> No
 def find(owner: Owner, *names: str) -> list[dict[str, str]]:
     """Return what `stackenv check` finds in the folder of the project, or in an environment."""
     (ran,) = owner.type(f"stackenv check {' '.join(names)} --json")
-    found: list[dict[str, str]] = json.loads(ran.output)
+    found: list[dict[str, str]] = json.loads(ran.output)["result"]
     return [f for f in found if names or f["rule"] == "project-environment"]
 
 
