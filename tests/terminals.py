@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -18,7 +19,14 @@ SHELLS = {
     "zsh": ("zsh", "-f", "-i"),
     "fish": ("fish", "--private", "-i"),
 }
+# Between the cells of a table.
+GAP = re.compile(" {3,}")
 COMPINIT = "autoload -Uz compinit; compinit -D -u"
+
+
+def read_table(text: str) -> list[list[str]]:
+    """Return the cells, but for empty ones, of each row below the titles of a table in a pipe."""
+    return [GAP.split(line.rstrip()) for line in text.splitlines()[1:]]
 
 
 class Terminal:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from stackenv.errors import WHITE, UsageError, escape_controls
+from stackenv.terminal import count_columns, is_dumb, lay_out, measure_width, pad, paint
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +28,8 @@ class Screen:
     ----------
     verbose
         Whether the words of pip and conda are shown as they come.
+    quiet
+        Whether only errors and results are shown.
     has_status
         Whether a line may say what is being done now.
     status
@@ -38,6 +41,7 @@ class Screen:
     """
 
     verbose: bool = False
+    quiet: bool = False
     has_status: bool = False
     status: str = ""
     live: Live | None = None
@@ -52,10 +56,15 @@ def print_line(text: str) -> None:
     print(escape_controls(text))
 
 
+def print_entry(label: str, text: str, kind: str = "", indent: int = 0, margin: int = 0) -> None:
+    """Print `text`, data, behind its `label`, as `lay_out` places them."""
+    print(lay_out(escape_controls(text), sys.stdout, escape_controls(label), kind, indent, margin))
+
+
 def print_steps(sentences: Sequence[str]) -> None:
     """Print what a command would do, by a sentence each."""
     for sentence in sentences:
-        print_line(sentence)
+        print_entry("", sentence)
 
 
 def print_text(text: str) -> None:
@@ -66,8 +75,31 @@ def print_text(text: str) -> None:
 
 
 def print_message(sentence: str) -> None:
-    """Tell people at the terminal, or in a job's log, what is going on."""
-    write_aside(f"stackenv: {escape_controls(sentence, kept=WHITE)}\n")
+    """Tell people at the terminal, or in a job's log, what is going on; not with --quiet."""
+    if not SCREEN.quiet:
+        print_aside(sentence)
+
+
+def print_warning(sentence: str, hint: str = "") -> None:
+    """Warn of what works and may not be wanted; not with --quiet."""
+    if not SCREEN.quiet:
+        print_aside(sentence, "warning")
+        if hint:
+            print_aside(hint, "hint")
+
+
+def print_error(message: str, hint: str = "") -> None:
+    """Say what has failed, and what to type or change next."""
+    print_aside(message, "error")
+    if hint:
+        write_aside("\n")
+        print_aside(hint, "hint")
+
+
+def print_aside(text: str, kind: str = "") -> None:
+    """Print `text` on stderr, behind its kind."""
+    text = escape_controls(text, kept=WHITE)
+    write_aside(lay_out(text, sys.stderr, f"{kind}:" if kind else "", kind) + "\n")
 
 
 def write_aside(text: str) -> None:
@@ -83,12 +115,16 @@ def write_aside(text: str) -> None:
         show_status(SCREEN.status)
 
 
+def can_animate() -> bool:
+    """Return whether a line of the terminal can be written again and again, and is wanted."""
+    return sys.stderr.isatty() and not is_dumb() and not SCREEN.quiet
+
+
 @contextlib.contextmanager
 def having_status() -> Iterator[None]:
     """Within the block `show_status` shows on a terminal what is being done, unless all is shown anyway."""
     before = SCREEN.has_status
-    dumb = os.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
-    SCREEN.has_status = sys.stderr.isatty() and not dumb and not SCREEN.verbose
+    SCREEN.has_status = can_animate() and not SCREEN.verbose
     try:
         yield
     finally:
@@ -157,8 +193,8 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def confirm(question: str, without: str) -> bool:
-    """Ask `question` on stderr; return whether the answer is yes.
+def confirm(question: str, without: str, yes: bool = False, facts: Sequence[str] = ()) -> bool:
+    """Ask `question` on stderr below the `facts`; return whether the answer is yes.
 
     What was typed on a terminal before the question was on the screen is no answer to it.
 
@@ -168,6 +204,10 @@ def confirm(question: str, without: str) -> bool:
         What is asked: "Do that?".
     without
         The command that does not ask.
+    yes
+        Whether the answer is yes already.
+    facts
+        What must be known to answer: who is asked sees it with --quiet too.
 
     Raises
     ------
@@ -176,6 +216,11 @@ def confirm(question: str, without: str) -> bool:
     click.Abort
         At Ctrl-C, or the end of the input.
     """
+    for fact in facts:
+        if not (yes and SCREEN.quiet):
+            print_aside(fact)
+    if yes:
+        return True
     if not can_ask():
         raise UsageError(
             "confirmation is required, and the input is not a terminal; nothing was changed", without
@@ -223,7 +268,7 @@ def showing_progress(title: str, total: int | None, what: str = "") -> Iterator[
 
     Where the total is not known, None, how many of `what` are.
     """
-    if total == 0 or not sys.stderr.isatty():
+    if total == 0 or not can_animate():
         yield lambda _: None
         return
     import time
@@ -261,42 +306,33 @@ GAP = 3
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print `rows` below `titles`, in columns; into a pipe without titles, tabs between, for awk.
+    """Print `rows` below `titles`, in columns; a column of nothing is left out.
 
     On a terminal the columns for which it is too narrow are lines of their own below each row: nothing is cut
-    or broken, for a path is to be copied. A column of nothing is left out, and NO_COLOR obeyed.
+    or broken, for a path is to be copied.
     """
-    if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(map(escape_controls, row)))
+    if not rows:
         return
-    from rich.cells import cell_len, set_cell_size
-    from rich.console import Console
-    from rich.text import Text
-
     columns = [
         column for column in zip(titles, *(map(escape_controls, row) for row in rows)) if any(column[1:])
     ]
-    plain = bool(os.environ.get("NO_COLOR"))
-    console = Console(no_color=plain, highlight=False)
-    widths = [max(map(cell_len, column)) for column in columns]
-    beside = choose_beside(widths, console.width)
+    widths = [max(map(count_columns, column)) for column in columns]
+    beside = choose_beside(widths, measure_width(sys.stdout))
     longest = max((len(title) for title, *_ in columns), default=0)
     for number, cells in enumerate(zip(*columns)):
-        line = (" " * GAP).join(set_cell_size(cells[n], widths[n]) for n in beside).rstrip()
-        console.print(Text(line, style="" if number or plain else "bold"), soft_wrap=True)
+        line = (" " * GAP).join(pad(cells[n], widths[n]) for n in beside).rstrip()
+        print(line if number else paint(line, "title", sys.stdout))
         for n in range(len(columns)):
             if number and cells[n] and n not in beside:
-                below = f"{'':{GAP}}{columns[n][0]:{longest}}{'':{GAP}}{cells[n]}"
-                console.print(Text(below), soft_wrap=True)
+                print(f"{'':{GAP}}{columns[n][0]:{longest}}{'':{GAP}}{cells[n]}")
 
 
-def choose_beside(widths: Sequence[int], room: int) -> list[int]:
+def choose_beside(widths: Sequence[int], room: int | None) -> list[int]:
     """Return which columns, of these `widths`, fit into `room` together: the widest give way.
 
-    The first, which is what a row is about, does not.
+    The first, which is what a row is about, does not. Without a limit, None, all fit.
     """
     beside = list(range(len(widths)))
-    while len(beside) > 1 and sum(widths[n] + GAP for n in beside) - GAP > room:
+    while room is not None and len(beside) > 1 and sum(widths[n] + GAP for n in beside) - GAP > room:
         beside.remove(max(beside[1:], key=lambda n: widths[n]))
     return beside

@@ -82,7 +82,7 @@ def test_what_is_wrong_with_it_is_said_in_sentences(new_person: Callable[[], Per
     here.create("biopy", "tiny-built")
     done = there.stackenv("create", "again", "--from", str(export(here, "biopy")))
     (line,) = (line for line in done.stderr.splitlines() if "cannot be imported" in line)
-    assert line.startswith("stackenv: broken: tiny-built 1.0: tiny_ext cannot be imported: ")
+    assert line.startswith("broken: tiny-built 1.0: tiny_ext cannot be imported: ")
     assert "; type: stackenv run again/1.0 " in line and "RunCommand" not in line
 
 

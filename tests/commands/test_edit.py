@@ -9,6 +9,7 @@ import pytest
 from answers import read_result
 from old_modules import render_old
 from people import Person
+from terminals import read_table
 
 from stackenv import STACKENV_UUID
 
@@ -165,7 +166,7 @@ def test_the_default_version(owner: Person) -> None:
         assert f"three/{version}" in owner.shell("module load three; module -t list 2>&1").stdout.split()
         shown = owner.shell("module avail three 2>&1").stdout.split()
         assert shown[shown.index("(D)") - 1] == f"three/{version}"
-    assert len(owner.stackenv("list").stdout.splitlines()) == len(list(owner.modules.glob("[!.]*/[!.]*.lua")))
+    assert len(read_table(owner.stackenv("list").stdout)) == len(list(owner.modules.glob("[!.]*/[!.]*.lua")))
 
 
 @pytest.mark.parametrize("name", [".modulerc.lua", "default"])

@@ -83,7 +83,7 @@ def test_for_people(owner: Person) -> None:
     assert "modules      Bundle/1" in lines
     assert "uv sees      1 package of its modules" in lines
     assert any(line.startswith("packages of its own (") for line in lines)
-    assert "tiny-stack\t1.0\tBundle/1" in lines
+    assert ["tiny-stack", "1.0", "Bundle/1"] in [line.split() for line in lines]
 
 
 @pytest.mark.parametrize("contents", [None, "{", '{"stackenv": "somebody else"}', "\udcff"])

@@ -85,15 +85,15 @@ def test_an_unknown_environment(owner: Person) -> None:
 
 def test_submitting_where_there_is_no_sbatch(owner: Person, tmp_path: Path) -> None:
     done = owner.stackenv("job", "biopy", "--submit", "--", "python", status=1, PATH=str(tmp_path))
-    assert done.stderr.startswith("stackenv: the job was not submitted: there is no sbatch on PATH\n\nhint: ")
+    assert done.stderr.startswith("error: the job was not submitted: there is no sbatch on PATH\n\nhint: ")
 
 
 def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
     asked = ("job", "biopy", "--output", "no-such/%j.out")
     done = owner.stackenv(*asked, "--", "python", "x")
     assert done.stderr == (
-        "stackenv: WARNING: the folder no-such of --output does not exist, and Slurm makes none: the job "
-        "fails without a word; type: mkdir -p no-such\n"
+        "warning: the folder no-such of --output does not exist, and Slurm makes none: the job "
+        "fails without a word\nhint: mkdir -p no-such\n"
     )
     done = owner.stackenv(*asked, "--submit", "--", "python", "x", status=2)
     assert "nothing was submitted" in done.stderr and "hint: mkdir -p no-such" in done.stderr

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from answers import read_result
 from people import COMMAND, Person
+from terminals import read_table
 
 
 def read_states(person: Person) -> dict[str, str]:
-    rows = (line.split("\t") for line in person.stackenv("list").stdout.splitlines())
-    return {row[0]: row[2] for row in rows}
+    return {row[0]: row[2] for row in read_table(person.stackenv("list").stdout)}
 
 
 def test_loaded_default_packed_and_broken_are_marked(person: Person) -> None:

@@ -23,11 +23,11 @@ def test_it_is_that_of_the_loaded_one(owner: Person, command: str) -> None:
         for name in ("biopy/1.0", "")
     )
     assert (left.returncode, left.stdout) == (named.returncode, named.stdout)
-    told = "stackenv: changing biopy/1.0, which is loaded\n" if command == "edit" else ""
+    told = "changing biopy/1.0, which is loaded\n" if command == "edit" else ""
     assert left.stderr == told + named.stderr
     without = owner.shell(f"{COMMAND} {command} {WORDS[command].format(name='')}")
     assert (without.returncode, without.stdout) == (2, "")
-    assert without.stderr.startswith("stackenv: the name of the environment is missing\n\nhint: ")
+    assert without.stderr.startswith("error: the name of the environment is missing\n\nhint: ")
 
 
 @pytest.mark.parametrize("command", ["remove --yes", "rename", "pack", "unpack", "rebuild --dry-run"])
@@ -67,7 +67,7 @@ def test_an_empty_name_is_none(owner: Person) -> None:
 def test_a_program_in_the_place_of_the_name_is_answered_with_the_dashes(owner: Person) -> None:
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} run python -c 'print(1)'")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("stackenv: there is no environment python; ")
+    assert done.stderr.startswith("error: there is no environment python; ")
     typed = done.stderr.rpartition("hint: ")[2].strip()
     assert typed == "stackenv run -- python -c 'print(1)'"
     done = owner.shell(f"module load biopy || exit 99\n{typed.replace('stackenv', COMMAND, 1)}")

@@ -223,8 +223,8 @@ def test_several_go_after_one_question(owner: Person) -> None:
     assert all(place.is_dir() for place in places)
     done = owner.stackenv("rm", "one", "two/1.0", "one", "--yes")
     assert [line for line in done.stderr.splitlines() if "is gone" in line] == [
-        "stackenv: one/1.0 is gone",
-        "stackenv: two/1.0 is gone",
+        "one/1.0 is gone",
+        "two/1.0 is gone",
     ]
     assert not any(place.exists() for place in places)
     assert "\none/1.0" not in owner.stackenv("ls").stdout

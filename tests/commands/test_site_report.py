@@ -15,6 +15,7 @@ import pytest
 from answers import read_result
 from open_ways import open_way_to
 from people import COMMAND, Person
+from terminals import read_table
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_a_folder_of_several_paths_is_counted_once(person: Person, project: Path
 
 def test_the_table_and_the_owners(person: Person, project: Path) -> None:
     done = person.stackenv("site", "report", "Bundle/1", "--root", str(project / "one"))
-    assert done.stdout.split("\t")[:3] == ["root", "env-one/1.0", "Bundle/1"]
+    assert read_table(done.stdout)[0][:3] == ["root", "env-one/1.0", "Bundle/1"]
     assert "1 of " in done.stderr and "depend on Bundle/1" in done.stderr
     assert person.stackenv("site", "report", "Bundle", "--root", str(project), "--owners").stdout == "root\n"
 

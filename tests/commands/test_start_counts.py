@@ -61,7 +61,7 @@ def test_wrong_usage_is_answered_from_the_table_of_commands(tmp_path: Path) -> N
     assert count_starts(lines) == 1
     found = {path for path in find_modules(lines) if path.startswith(str(SOURCES))}
     names = ["__init__", "cli/__init__", "cli/start", "cli/main", "cli/options", "cli/completers", "errors"]
-    names.append("cli/json_option")
+    names += ["cli/json_option", "output", "terminal"]
     assert found == {f"{SOURCES}/{name}" for name in names}
 
 

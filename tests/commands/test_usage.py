@@ -14,8 +14,10 @@ import pytest
 from answers import read_result
 from occupied import fill, fill_home, make_conda, measure, run_on_terminal, write_policy
 from people import COMMAND, Person
+from terminals import read_table
 
 from stackenv.disk.usage_tables import draw_bars
+from stackenv.output import format_bytes
 
 NOBODY = 74023
 PLACE = """
@@ -137,17 +139,18 @@ def test_an_account_without_any_is_told_how_to_begin(person: Person) -> None:
     assert "stackenv create NAME makes an environment" in done.stderr
 
 
-def test_into_a_pipe_go_plain_numbers(person: Person) -> None:
+def test_into_a_pipe_go_titles_and_units_too(person: Person) -> None:
     fill_home(person)
     changes = write_policy(person, 'limits: [{path: "${HOME}", files: 1000}]\n')
-    rows = [line.split("\t") for line in person.stackenv("usage", **changes).stdout.splitlines()]
-    found = measure(person, **changes)
-    assert [row[1] for row in rows[:-2]] == [place["name"] for place in found["places"]]
-    assert [int(row[2]) for row in rows[:-2]] == [place["bytes"] for place in found["places"]]
+    places, limits = person.stackenv("usage", **changes).stdout.split("\n\n")
+    assert places.split()[:4] == ["KIND", "NAME", "SIZE", "SHARED"]
+    rows, found = read_table(places), measure(person, **changes)
+    assert [row[1] for row in rows[:-1]] == [place["name"] for place in found["places"]]
+    assert [row[2] for row in rows[:-1]] == [format_bytes(place["bytes"]) for place in found["places"]]
     total = found["total"]
-    assert rows[-2] == ["total", "-", str(total["bytes"]), "-", str(total["files"]), "-", "-"]
-    share = f"{total['files']} ({total['files'] / 10:.1f}%)"
-    assert rows[-1] == ["limit", str(person.home), "files", share, "-", "1000"]
+    assert rows[-1] == ["total", format_bytes(total["bytes"]), f"{total['files']:,}"]
+    share = f"{total['files']:,} ({total['files'] / 10:.1f}%)"
+    assert read_table(limits) == [[str(person.home), "files", share, "-", "1,000"]]
 
 
 def test_a_terminal_shows_bars_units_and_percent(person: Person) -> None:
@@ -171,7 +174,9 @@ def test_no_color_means_no_colour_and_a_small_terminal_no_bars(person: Person) -
 
 
 def test_an_output_that_has_no_blocks_gets_bars_of_another_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setenv("COLUMNS", "120")
     assert draw_bars([10, 1, 0]) == [("#" * 20,), ("##",), ("",)]
 

@@ -82,7 +82,7 @@ def test_a_file_that_users_cannot_read_is_told_of(tmp_path: Path) -> None:
 def test_the_one_in_use_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.yaml").write_text("version: 1\n")
     monkeypatch.setenv("STACKENV_SITE_CONFIG", str(tmp_path / "own.yaml"))
-    assert run().output == f"stackenv: {tmp_path}/own.yaml:\nversion: 1\n"
+    assert run().output == f"{tmp_path}/own.yaml:\nversion: 1\n"
     monkeypatch.setenv("STACKENV_SITE_CONFIG", str(tmp_path / "none.yaml"))
     assert isinstance(run().exception, StackenvError)
 

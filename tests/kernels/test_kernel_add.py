@@ -83,7 +83,7 @@ def test_half_an_ipykernel_is_refused_with_its_words(owner: Person) -> None:
 def test_an_install_that_fails_makes_no_kernel(person: Person) -> None:
     person.create("bare")
     done = person.stackenv("kernel", "add", "bare", "--install", status=10)
-    assert "No matching distribution found for ipykernel" in done.stderr.partition("stackenv: pip could")[0]
+    assert "No matching distribution found for ipykernel" in done.stderr.partition("error: pip could")[0]
     assert "pip could not install ipykernel" in done.stderr
     assert not kernels_of(person).exists()
 

@@ -13,6 +13,7 @@ from findings import read_findings
 from jupyters import Jupyter
 from labs import MODULES, NAME, adopt, kernels_of, listed, read
 from people import COMMAND, Person
+from terminals import read_table
 
 
 def test_what_the_user_has_put_into_its_folder_stays(owner: Person) -> None:
@@ -143,7 +144,7 @@ def test_a_broken_kernel_is_listed_with_the_cure(
     (found,) = listed(owner)
     assert (found["state"], found["hint"]) == (state, f"stackenv kernel remove {NAME}")
     done = owner.stackenv("kernel", "list")
-    assert done.stdout.split("\t")[:2] == ["lab/1.0", state]
+    assert read_table(done.stdout)[0][:2] == ["lab/1.0", state]
     assert f"{found['problem']}; type: {found['hint']}" in done.stderr
     owner.stackenv(*found["hint"].split()[1:])
     assert listed(owner) == []

@@ -171,7 +171,7 @@ def test_a_venv_on_the_os_python_is_adopted_with_a_warning(user: User) -> None:
     assert user.run("/usr/bin/python3 -m venv --without-pip old").returncode == 0
     adopted = user.stackenv("adopt", "old")
     assert adopted.returncode == 0, adopted.stderr
-    assert "WARNING: that is the operating system's Python" in adopted.stderr
+    assert "warning: that is the operating system's Python" in adopted.stderr
     used = user.run(f"{adopted.stdout.strip()} && python -c 'import sys; print(sys.prefix)'")
     assert used.stdout.strip() == str(user.home / "old"), used.stderr
 
@@ -246,7 +246,7 @@ def test_what_nothing_holds_is_said(user: User, venv: Path, own: bool) -> None:
     if own:
         (venv / "pip.conf").write_text("[global]\ntimeout = 5\n")
     adopted = user.stackenv("adopt", "mine", "--no-pth", "-m", user.stack.bundle_module)
-    said = "WARNING: nothing keeps pip from replacing what the modules bring"
+    said = "warning: nothing keeps pip from replacing what the modules bring"
     assert (adopted.returncode, said in adopted.stderr) == (0, own), adopted.stderr
     install = "python -m ensurepip >$TMPDIR/log && python -m pip install --dry-run packaging==24.2"
     done = user.run(f"{adopted.stdout.strip()} && {install}")
@@ -270,7 +270,7 @@ def test_what_is_adopted_twice_is_said_by_any_way_to_name_it(user: User, venv: P
 def test_the_folder_that_one_is_in_is_adopted_by_its_name(user: User, venv: Path, way: str) -> None:
     adopted = user.run(f"cd mine; stackenv adopt {way}")
     assert adopted.stdout == "ml use ~/modules; ml mine\n", adopted.stderr
-    assert user.stackenv("list").stdout.rstrip().endswith(f"\t{venv}")
+    assert user.stackenv("list").stdout.rstrip().endswith(f" {venv}")
 
 
 def test_two_projects_with_a_folder_of_the_same_name_have_a_module_each(user: User, venv: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: 
     assert "it/2.1 led to" in again.stderr and f"is based on {bundle}" in again.stderr
     used = user.run(f"{again.stdout.strip()} && python -c 'import numpy, sys; print(sys.prefix)'")
     assert used.stdout.strip() == str(user.home / "moved"), used.stderr
-    assert user.stackenv("list").stdout.count("\n") == 1
+    assert user.stackenv("list").stdout.count("\n") == 2
     assert "kept" in user.run("ml use ~/modules; module whatis it 2>&1").stdout
 
 
@@ -311,7 +311,7 @@ def test_a_copy_gets_a_name_of_its_own(user: User, venv: Path) -> None:
     assert user.run("cp -a mine copy").returncode == 0
     adopted = user.stackenv("adopt", "copy")
     assert adopted.stdout == "ml use ~/modules; ml copy\n", adopted.stderr
-    assert user.stackenv("list").stdout.count("\n") == 2
+    assert user.stackenv("list").stdout.count("\n") == 3
 
 
 def test_a_read_only_environment_is_refused(user: User, venv: Path) -> None:

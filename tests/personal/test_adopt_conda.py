@@ -77,7 +77,7 @@ def test_what_no_module_can_do_is_told_and_the_rest_is_in_the_module(user: User)
     make_environment(user.home / "stats", activate=ACTIVATE)
     adopted = user.stackenv("adopt", "stats")
     assert adopted.returncode == 0, adopted.stderr
-    told = [line for line in adopted.stderr.splitlines() if line.startswith("stackenv: activation: ")]
+    told = [line for line in adopted.stderr.splitlines() if line.startswith("activation: ")]
     for word in ("helper", "TEMPORARY", "noisy"):
         assert any(word in line for line in told), (word, told)
     used = user.run(f"{adopted.stdout.strip()} && echo $FROM_ACTIVATE ${{TEMPORARY-none}}")
@@ -149,8 +149,8 @@ def test_an_environment_that_conda_has_made_is_adopted_by_its_name(conda_user: U
 def test_what_conda_cannot_install_leaves_nothing(conda_user: User) -> None:
     failed = conda_user.stackenv("create", "--conda", "it", "no-such-package")
     assert failed.returncode == 10, failed.stderr
-    words, error, _ = failed.stderr.partition("stackenv: conda could not make the environment")
-    assert "no-such-package" in words.rpartition("stackenv: conda create")[2].partition("\n")[2] and error
+    words, error, _ = failed.stderr.partition("error: conda could not make the environment")
+    assert "no-such-package" in words.rpartition("conda create")[2].partition("\n")[2] and error
     assert not list((conda_user.home / "conda/envs").glob("*")) and list_files(conda_user.modules) == []
     assert list((conda_user.home.parent / "tmp").iterdir()) == []
 

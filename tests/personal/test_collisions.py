@@ -100,7 +100,7 @@ def test_the_name_of_another_module_is_told_and_that_of_ones_own_is_not(owner: U
     name = owner.stack.other_module.split("/")[0]
     made = owner.run(f"module load {owner.stack.bundle_module}; stackenv create {name} --version 99")
     assert made.returncode == 0, made.stderr
-    assert f"WARNING: there is a module of this name already, {owner.stack.other_module}" in made.stderr
+    assert f"warning: there is a module of this name already, {owner.stack.other_module}" in made.stderr
     exact = owner.run(
         f"module use ~/modules; module load {name}/99; python -c 'import sys; print(sys.prefix)'"
     )

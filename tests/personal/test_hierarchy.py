@@ -209,7 +209,7 @@ def test_when_one_of_the_modules_goes_check_names_all_of_those_instead(user, wit
     checked = user.stackenv("check", "env")
     assert f"broken: {named}: not there any more [modules-gone]" in checked.stdout
     typed = f"stackenv rebuild env/1.0 {' '.join(f'-m {module}' for module in NEXT)}"
-    assert f"type:  {typed}\n" in checked.stdout
+    assert f"hint:  {typed}\n" in checked.stdout
     rebuilt = user.run(typed)
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert user.stackenv("check", "env").returncode == 0
@@ -245,4 +245,4 @@ def test_a_class_in_front_of_the_name_is_no_part_of_the_name_of_the_software(by_
         checked = user.stackenv("check", "env")
     finally:
         aside.rename(modulefile)
-    assert f"type:  stackenv rebuild env/1.0 -m {following}\n" in checked.stdout
+    assert f"hint:  stackenv rebuild env/1.0 -m {following}\n" in checked.stdout

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from terminals import read_table
 from trees import describe_tree, list_files
 from users import STACKENV, User
 from without_cache import list_below
@@ -131,7 +132,7 @@ def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
     if complete or noted["finish"]:
-        assert listed.stdout.startswith("it/1.0\tvenv\t")
+        assert read_table(listed.stdout)[0][:2] == ["it/1.0", "venv"]
         assert not list((user.home / "venvs/it-1.0/stackenv").glob("unfinished-*"))
         return
     assert ("is undone" in listed.stderr) == bool(noted["undo"])
@@ -167,7 +168,7 @@ def test_a_signal_to_stop_ends_the_build_and_undoes_at_once(
     assert running.process.wait(60) == status
     assert not is_running(builder)
     last = running.log.read_text().rstrip().splitlines()[-1]
-    assert last == f"stackenv: interrupted by {number.name}; what was begun is undone"
+    assert last == f"error: interrupted by {number.name}; what was begun is undone"
     require_nothing_left(user)
 
 
@@ -200,7 +201,7 @@ def test_of_two_creates_that_start_together_one_wins_and_the_other_says_so(user:
     statuses = sorted(running.process.wait(WAIT_S) for running in both)
     logs = [running.log.read_text() for running in both]
     assert statuses in ([0, 8], [0, 9]), logs
-    assert user.stackenv("list").stdout.count("\n") == 1
+    assert user.stackenv("list").stdout.count("\n") == 2
     assert list_files(user.modules) == ["it/1.0.lua"]
     used = user.run("ml use ~/modules; ml it && python -c 'import numpy'")
     assert used.returncode == 0, used.stderr
@@ -239,7 +240,7 @@ def test_an_adoption_that_is_killed_leaves_the_environment_as_it_was(
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
     if finished:
-        assert listed.stdout.startswith("it/1.0\tvenv\t")
+        assert read_table(listed.stdout)[0][:2] == ["it/1.0", "venv"]
         return
     assert describe_tree(old_venv) == before
     assert list((user.home.parent / "tmp").iterdir()) == []

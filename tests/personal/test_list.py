@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from answers import read_result
 from stacked import open_stack
+from terminals import read_table
 from users import STACKENV, User, make_user
 
 from stackenv.transactions.process import Process
@@ -59,13 +60,14 @@ def run_on_terminal(user: User, *arguments: str, **changes: str) -> str:
     return shown.decode()
 
 
-def test_into_a_pipe_go_tabs_and_no_titles(lister: User) -> None:
+def test_into_a_pipe_go_columns_with_titles(lister: User) -> None:
     listed = lister.stackenv("list")
     prefix, bundle = lister.home / "venvs", lister.stack.bundle_module
     assert listed.returncode == 0
-    assert listed.stdout.splitlines() == [
-        f"good/1.0\tvenv\t-\t3.11.2\t{bundle}\t{prefix}/good-1.0\tgood one",
-        f"spoilt/1.0\t-\tbroken\t-\t-\t{prefix}/spoilt-1.0\t",
+    assert listed.stdout.splitlines()[0].split() == TITLES
+    assert read_table(listed.stdout) == [
+        ["good/1.0", "venv", "-", "3.11.2", bundle, f"{prefix}/good-1.0", "good one"],
+        ["spoilt/1.0", "-", "broken", "-", "-", f"{prefix}/spoilt-1.0"],
     ]
 
 
@@ -156,9 +158,7 @@ def test_a_hundred_environments_are_listed_within_the_bound(lister: User, tmp_pa
     began = time.monotonic()
     listed = user.stackenv("list")
     took = time.monotonic() - began
-    assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == [
-        f"m{n:03}/1.0" for n in range(100)
-    ]
+    assert [row[0] for row in read_table(listed.stdout)] == [f"m{n:03}/1.0" for n in range(100)]
     # The bound itself is measured in tests/bench; here only what no load of the machine explains.
     assert took < 10
 
@@ -189,5 +189,5 @@ def test_a_leftover_in_a_read_only_folder_is_told_of_and_the_list_works(lister: 
     (user.modules / ".stackenv/lost@1.0.json").write_text(json.dumps(entry))
     script = f"mount --bind {user.modules} {user.modules} && mount -o remount,bind,ro {user.modules}"
     listed = user.run(f"unshare -m bash -c '{script} && stackenv list'")
-    assert listed.returncode == 0 and listed.stdout.startswith("good/1.0\t"), listed.stderr
+    assert listed.returncode == 0 and read_table(listed.stdout)[0][0] == "good/1.0", listed.stderr
     assert "stackenv create lost" in listed.stderr and "Read-only file system" in listed.stderr

@@ -10,6 +10,7 @@ import pytest
 from answers import read_result
 from packing import list_mounts, list_squashfuses, load, make_packing_user, require_fuse, unmounting
 from stacked import Stack
+from terminals import read_table
 from trees import describe_tree
 from users import User
 
@@ -92,7 +93,7 @@ def test_list_info_export_and_spider_read_it_unmounted(owner: User) -> None:
     assert "biopython==" in owner.stackenv("export", "bio", "--format", "environment").stdout
     assert "packed:" in owner.stackenv("export", "bio").stdout
     before = list_squashfuses(owner.home)
-    assert owner.stackenv("list").stdout.startswith("bio/1.0\tvenv")
+    assert read_table(owner.stackenv("list").stdout)[0][:2] == ["bio/1.0", "venv"]
     found = owner.run(f"module use {owner.modules}; module -t spider biopython 2>&1; module show bio 2>&1")
     assert "bio/1.0" in found.stdout
     assert list_squashfuses(owner.home) == before

@@ -57,7 +57,7 @@ def test_they_are_shown_whole_before_the_error_when_it_fails(user: User) -> None
     failed = create(user, "it", "six", "biopython==0.0.1")
     assert failed.returncode == 10
     reason = "No matching distribution found for biopython==0.0.1"
-    places = [failed.stderr.index(text) for text in ("Processing", reason, "stackenv: pip could")]
+    places = [failed.stderr.index(text) for text in ("Processing", reason, "error: pip could")]
     assert places == sorted(places)
     require_nothing_left(user)
 
@@ -122,14 +122,14 @@ def test_control_c_at_the_terminal_undoes_and_leaves_a_clean_line(user: User, tm
     assert running.end() == 130, running.shown
     assert HIDDEN not in running.shown
     last = running.shown[running.shown.rindex(ERASED) :]
-    assert "stackenv: interrupted by SIGINT; what was begun is undone" in last
+    assert "interrupted by SIGINT; what was begun is undone" in last
     require_nothing_left(user)
 
 
 def test_a_terminal_without_escape_sequences_gets_lines(user: User) -> None:
     made = user.run(f"module load {user.stack.bundle_module}; TERM=dumb script -qec 'stackenv create it' log")
     assert made.returncode == 0, made.stderr
-    assert "stackenv: make the folder" in made.stdout and "\x1b" not in made.stdout
+    assert "make the folder" in made.stdout and "\x1b" not in made.stdout
 
 
 def test_an_update_at_the_terminal_says_which_environment_is_at_hand(user: User) -> None:
@@ -140,4 +140,4 @@ def test_an_update_at_the_terminal_says_which_environment_is_at_hand(user: User)
     assert "Updating it/1.0: packaging 23.2 -> 24.2 ..." in running.shown
     for step in ("fetch", "keep what", "look whether"):
         assert f"it/1.0: {step}" not in running.shown
-    assert "stackenv: it/1.0 is updated: packaging 23.2 -> 24.2" in running.shown.rpartition(ERASED)[2]
+    assert "it/1.0 is updated: packaging 23.2 -> 24.2" in running.shown.rpartition(ERASED)[2]

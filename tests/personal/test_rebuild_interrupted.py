@@ -143,7 +143,7 @@ def test_control_c_undoes_at_once(owner: User) -> None:
         owner, "install with pip", ("rebuild", "it", "-m", owner.stack.next_bundle_module)
     )
     assert status == 130, words
-    assert words.splitlines()[-1] == "stackenv: interrupted by SIGINT; what was begun is undone"
+    assert words.splitlines()[-1] == "error: interrupted by SIGINT; what was begun is undone"
     assert describe_home(owner) == before
 
 

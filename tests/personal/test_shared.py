@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from projects import GROUP, INIT_AND, MEMBER, OWNER, Project, making_project, shell_quote
 from stacked import open_stack
+from terminals import read_table
 
 from stackenv.transactions.process import Process
 
@@ -55,7 +56,7 @@ def test_another_user_of_the_group_loads_imports_and_lists(made: Project) -> Non
     )
     assert used.stdout.startswith(f"{made.root}/venvs/tool-1.0/lib/"), used.stderr
     listed = made.as_member(f"stackenv list --shared {made.root}")
-    assert listed.returncode == 0 and listed.stdout.startswith("tool/1.0\tvenv\t"), listed.stderr
+    assert listed.returncode == 0 and read_table(listed.stdout)[0][:2] == ["tool/1.0", "venv"], listed.stderr
 
 
 def test_another_user_of_the_group_makes_one_beside_it_that_all_can_use(made: Project) -> None:
@@ -102,7 +103,7 @@ def test_where_the_group_may_not_write_a_member_is_told_so_and_nothing_is_made(p
     assert refused.returncode == 1 and "cannot be written" in refused.stderr, refused.stderr
     used = project.as_member(f"ml use {closed}/modules; ml tool && python -c 'import numpy'")
     assert used.returncode == 0, used.stderr
-    assert project.as_member(f"stackenv list --shared {closed}").stdout.startswith("tool/1.0\t")
+    assert read_table(project.as_member(f"stackenv list --shared {closed}").stdout)[0][0] == "tool/1.0"
 
 
 def test_a_folder_that_does_not_exist_is_refused_with_how_to_make_one(project: Project) -> None:

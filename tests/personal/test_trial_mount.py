@@ -102,7 +102,7 @@ def test_what_cannot_be_unmounted_is_left_and_said(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
     assert done.returncode == 0, done.stderr
     (left,) = (tmp_path / "node").iterdir()
-    assert f"stackenv: {left}/stackenv-0/" in done.stderr and "could not be unmounted" in done.stderr
+    assert f"{left}/stackenv-0/" in done.stderr and "could not be unmounted" in done.stderr
     assert f"&& rm -r {left}\n" in done.stderr and list((tmp_path / "tmp").iterdir()) == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from answering import answer
 from answers import read_result
 from stacked import open_stack
+from terminals import read_table
 from trees import describe_tree, list_files
 from users import STACKENV, User, make_user
 from wheels import break_wheel, make_wheel
@@ -85,7 +86,7 @@ def without_journals(tree: dict[str, tuple[str, str]]) -> dict[str, tuple[str, s
 
 
 def rows(text: str) -> dict[str, list[str]]:
-    return {line.split("\t")[0]: line.split("\t")[1:] for line in text.splitlines()}
+    return {name: cells for name, *cells in read_table(text)}
 
 
 @pytest.mark.parametrize(("arguments", "status"), [((), 2), (("--dry-run",), 0), (("--all", "--dry-run"), 0)])
@@ -119,7 +120,7 @@ def test_what_the_modules_bring_is_shown_with_the_module_and_stays(user: User) -
         "two/1.0": ["23.1", "23.1", module, "-"],
     }
     (line,) = (line for line in told.stderr.splitlines() if module in line)
-    assert line.startswith(f"stackenv: packaging comes from {module} in bare/1.0, held/1.0, two/1.0, and is")
+    assert line.startswith(f"packaging comes from {module} in bare/1.0, held/1.0, two/1.0, and is")
     assert "stackenv edit NAME --allow-shadow packaging; ml NAME; pip install --upgrade packaging" in line
     assert without_journals(describe_tree(user.home)) == before
 

@@ -11,6 +11,7 @@ import pytest
 from answers import read_result
 from built import CHECKOUT, SITE_CONFIGURATION, BuiltModules
 from stacked import open_stack
+from terminals import read_table
 from trees import describe_tree
 from users import User, make_user
 
@@ -109,7 +110,7 @@ def test_a_dry_run_shows_those_with_a_module_and_those_without_and_changes_nothi
     before = describe_tree(user.home)
     told = user.stackenv("update", "tool", "--all", "--dry-run")
     assert told.returncode == 0, told.stderr
-    assert [line.split("\t") for line in told.stdout.splitlines()] == [
+    assert read_table(told.stdout) == [
         ["genes/1.0", "1.0", "2.0", "-", "library 1.0 is added"],
         [str(path_of(user, "plain")), "1.0", "2.0", "-", "library 1.0 is added"],
     ]

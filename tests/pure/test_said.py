@@ -33,6 +33,9 @@ LABELS = {
     "Error": ("error", "hint"),
     "Finding": ("", "", "finding", "where", "why", "hint"),
     "print_message": ("message",),
+    "print_warning": ("warning", "hint"),
+    "print_error": ("error", "hint"),
+    "print_aside": ("message",),
     "confirm": ("question", "hint"),
 }
 # Where a line begins that is not the first and not empty.

@@ -24,7 +24,7 @@ ORDER = (
     *("cli", "site", "cleaning", "lifecycle", "health", "packing", "jupyter", "slurm", "environments"),
     *("disk", "account", "conda", "lmod", "modulefile", "transactions", "configuration"),
     *("probe", "private_cache", "user_paths", "record", "plain_files", "captured_run"),
-    *("output", "errors", "__init__"),
+    *("output", "terminal", "errors", "__init__"),
 )
 # These import against the order; the list only becomes shorter.
 AGAINST_THE_ORDER: set[tuple[str, str]] = set()

@@ -271,7 +271,7 @@ def test_a_check_that_is_stopped_leaves_nothing_behind(person: Person, tmp_path,
     checking.send_signal(number)
     out, said = checking.communicate(timeout=60)
     assert (checking.returncode, out) == (128 + number, ""), said
-    assert said == f"stackenv: interrupted by {number.name}; nothing was changed\n"
+    assert said == f"error: interrupted by {number.name}; nothing was changed\n"
     assert not is_running(child) and list(temporary.iterdir()) == []
 
 

@@ -18,7 +18,7 @@ def test_a_muted_warning_is_not_shown_and_its_reason_is(person: Person) -> None:
     person.stackenv("edit", "made", "--mute", "shadows", "--reason", REASON)
     shown = person.stackenv("check", "made")
     assert "[shadows]" not in shown.stdout
-    assert f"stackenv: muted in made/1.0: shadows ({REASON})" in shown.stderr
+    assert f"muted in made/1.0: shadows ({REASON})" in shown.stderr
     (found,) = (
         f for f in read_result(person.stackenv("check", "made", "--json").stdout) if f["rule"] == "shadows"
     )

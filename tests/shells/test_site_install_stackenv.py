@@ -90,7 +90,7 @@ def test_uninstall_takes_out_what_install_has_written(place: Place) -> None:
     assert again.returncode == 0, again.stderr
     used = load(place, "stackenv --version && stackenv site config > /dev/null; command -v stackenv python")
     version, command, *rest = used.stdout.splitlines()
-    assert version.startswith("stackenv, version ") and used.stderr == f"stackenv: {place.site}:\n"
+    assert version.startswith("stackenv, version ") and used.stderr == f"{place.site}:\n"
     # Of the environment's own bin nothing is on PATH.
     assert command == f"{place.root}/libexec/stackenv/bin/stackenv" and str(place.root) not in "".join(rest)
     assert place.run("uninstall").returncode == 0
@@ -143,7 +143,7 @@ def test_a_site_configuration_is_named_by_its_whole_path(place: Place) -> None:
     environ = {**os.environ, "LMOD_CMD": LMOD}
     subprocess.run(command, env=environ, cwd=place.site.parent, check=True, capture_output=True)
     used = load(place, "cd / && stackenv site config > /dev/null")
-    assert used.returncode == 0 and used.stderr == f"stackenv: {place.site}:\n"
+    assert used.returncode == 0 and used.stderr == f"{place.site}:\n"
 
 
 def test_a_site_configuration_behind_a_link_into_a_closed_folder_is_said(place: Place) -> None:

@@ -75,8 +75,7 @@ def test_submit_prints_the_number_and_how_to_look_at_it(cluster: Cluster) -> Non
     number = answer.stdout.strip()
     assert answer.stdout == f"{number}\n" and number.isdigit()
     assert answer.stderr == (
-        f"stackenv: submitted; to look at it: squeue --jobs={number}; its output: "
-        f"{cluster.home}/slurm-{number}.out\n"
+        f"submitted; to look at it: squeue --jobs={number}; its output: {cluster.home}/slurm-{number}.out\n"
     )
     job = cluster.wait(number)
     assert (job.output, job.state) == ("ran in biopy-1.0\n", "COMPLETED")
@@ -181,7 +180,7 @@ def test_what_slurm_refuses_is_told_in_its_words(
     answer = cluster.log_in(f"stackenv job biopy {options} --submit -- {RUN}")
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr.startswith(
-        f"stackenv: Slurm did not take the job (sbatch, status {by_hand.returncode}):\n"
+        f"error: Slurm did not take the job (sbatch, status {by_hand.returncode}):\n"
         f"{by_hand.stderr}\nhint: {hint}"
     )
 

@@ -16,7 +16,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, explain
 from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
-from stackenv.output import print_message
+from stackenv.output import print_error
 from stackenv.transactions.interruption import InterruptedCommandError
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
@@ -45,7 +45,7 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
                 raise
             except (StackenvError, OSError) as error:
                 failed += 1
-                print_message(f"{item.what}: not removed: {explain(error)}")
+                print_error(f"{item.what}: not removed: {explain(error)}")
     if failed:
         raise StackenvError(f"{failed} of what was to go is still there", "stackenv clean shows it")
 

@@ -16,6 +16,7 @@ from stackenv.cli.options import (
     module_option,
     no_carry_option,
     no_stubs_option,
+    quiet_option,
     shared_option,
     user_site_option,
 )
@@ -35,6 +36,7 @@ from stackenv.cli.options import (
 @no_stubs_option
 @description_option("")
 @shared_option
+@quiet_option
 @dry_run_option
 @json_option
 def adopt(

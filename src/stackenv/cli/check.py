@@ -12,9 +12,9 @@ import click
 
 from stackenv.cli.completers import complete_names
 from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import dry_run_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import UsageError
-from stackenv.output import confirm, format_count, print_line, print_message
+from stackenv.output import confirm, format_count, print_entry, print_line, print_message
 
 if TYPE_CHECKING:
     from stackenv.health.check import Found
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="[NAME[/VERSION]]", required=False, shell_complete=complete_names)
 @click.option("--fix", is_flag=True, help="Fix what can be fixed automatically; show each fix and ask first.")
 @yes_option
+@quiet_option
 @shared_option
 @dry_run_option
 @json_option
@@ -86,11 +87,9 @@ def require_combinable(fix: bool, yes: bool, dry_run: bool, as_json: bool) -> No
 
 def agree(yes: bool, subject: str, finding: Finding) -> bool:
     """Tell what the fix of `finding` will do; return whether it is wanted."""
-    print_message(f"{subject}: {finding.what}")
-    for action in finding.fix:
-        print_message(f"  {action.sentence}")
+    facts = [f"{subject}: {finding.what}", *(f"  {action.sentence}" for action in finding.fix)]
     typed = "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it"
-    return yes or confirm("Do that?", typed)
+    return confirm("Do that?", typed, yes, facts)
 
 
 def describe_finding(finding: Finding) -> dict[str, Any]:
@@ -98,6 +97,14 @@ def describe_finding(finding: Finding) -> dict[str, Any]:
     left_out = ("fix", "parts", "hides", "breaks")
     data = {name: value for name, value in asdict(finding).items() if name not in left_out}
     return {**data, "fix": [action.sentence for action in finding.fix]}
+
+
+def print_finding(finding: Finding) -> None:
+    """Print one finding: what it is, and below it where, why, and what to type."""
+    print_entry(f"{finding.level}:", f"{finding.what} [{finding.rule}]", finding.level, indent=2)
+    for title, text in (("where", finding.where), ("why", finding.why), ("hint", finding.hint)):
+        if text:
+            print_entry(f"{title}:", text, title, indent=4, margin=7)
 
 
 def print_found(found: Found, can_fix: bool) -> None:
@@ -108,12 +115,9 @@ def print_found(found: Found, can_fix: bool) -> None:
     found = [(subject, [finding for finding in findings if not finding.muted]) for subject, findings in found]
     for subject, findings in found:
         if findings:
-            print_line(f"{subject}:")
+            print_entry(f"{subject}:", "", "title")
         for finding in findings:
-            print_line(f"  {finding.level}: {finding.what} [{finding.rule}]")
-            for title, text in (("where", finding.where), ("why", finding.why), ("type", finding.hint)):
-                if text:
-                    print_line(f"    {title + ':':6} {text}")
+            print_finding(finding)
     every = [finding for _, findings in found for finding in findings]
     environments = sum(subject != ACCOUNT for subject, _ in found)
     looked = format_count(environments, "environment")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import dry_run_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import UsageError
 from stackenv.output import (
     can_ask,
@@ -33,6 +33,7 @@ OTHER_NODES = (
 
 @click.command()
 @yes_option
+@quiet_option
 @shared_option
 @dry_run_option
 @json_option
@@ -87,15 +88,12 @@ def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
     from stackenv.slurm.queue import list_jobs
 
     actions = [action for item in items for action in item.actions]
-    for action in actions:
-        print_message(action.sentence)
+    facts = [action.sentence for action in actions]
     if any(isinstance(action, DeleteEnvironment) for action in actions):
-        print_message(OTHER_NODES)
-        for job in list_jobs():
-            print_message(f"  your job {job}")
+        facts += [OTHER_NODES, *(f"  your job {job}" for job in list_jobs())]
     size, inodes = sum(i.size_bytes for i in items), sum(i.inodes for i in items)
     question = f"Remove {kind}: {format_bytes(size)}, {format_count(inodes, 'file')}?"
-    return yes or confirm(question, "stackenv clean --yes")
+    return confirm(question, "stackenv clean --yes", yes, facts)
 
 
 def describe(item: Reclaimable) -> dict[str, Any]:

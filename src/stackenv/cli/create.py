@@ -17,6 +17,7 @@ from stackenv.cli.options import (
     no_build_isolation_option,
     no_carry_option,
     no_stubs_option,
+    quiet_option,
     shared_option,
     user_site_option,
     verbose_option,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
 @description_option("")
 @shared_option
 @verbose_option
+@quiet_option
 @dry_run_option
 @json_option
 def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, **options: object) -> None:

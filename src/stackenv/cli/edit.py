@@ -12,6 +12,7 @@ from stackenv.cli.options import (
     description_option,
     dry_run_option,
     module_option,
+    quiet_option,
     require_loaded_name,
     shared_option,
 )
@@ -71,6 +72,7 @@ from stackenv.output import print_message
 )
 @click.option("--all", "every", is_flag=True, help="Refresh all your environments.")
 @shared_option
+@quiet_option
 @dry_run_option
 def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **options: object) -> None:
     """Change an environment's base modules or settings.

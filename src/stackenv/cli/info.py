@@ -11,7 +11,7 @@ import click
 from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import loaded_name_argument, shared_option
 from stackenv.errors import StackenvError
-from stackenv.output import format_count, print_line, print_table
+from stackenv.output import format_count, print_entry, print_line, print_table
 
 if TYPE_CHECKING:
     from stackenv.environments.info import ModuleInfo
@@ -53,7 +53,7 @@ def show(found: ModuleInfo, as_json: bool) -> None:
         return
     for title, value in describe_rows(found).items():
         if value:
-            print_line(f"{title:12} {value}")
+            print_entry(title, value, "title", margin=13)
     pip = "packages from pip" if found.kind == "conda" else "packages of its own"
     by_conda, by_pip = (list_packages(found, installer) for installer in ("conda", "pip"))
     for title, packages in (

@@ -11,7 +11,7 @@ import click
 from stackenv.cli.completers import complete_files, complete_partitions
 from stackenv.cli.options import LEFT_OUT, Command, loaded_name_argument, shared_option
 from stackenv.errors import UsageError
-from stackenv.output import print_line, print_message, print_text
+from stackenv.output import print_line, print_message, print_text, print_warning
 
 if TYPE_CHECKING:
     from stackenv.cli.completers import Completer
@@ -231,7 +231,7 @@ def require_output_folder(output: str, chdir: str, submit_it: bool) -> None:
     what += ": the job fails without a word"
     if submit_it:
         raise UsageError(f"{what}; nothing was submitted", hint)
-    print_message(f"WARNING: {what}; type: {hint}")
+    print_warning(what, hint)
 
 
 def show(job: Submitted) -> None:

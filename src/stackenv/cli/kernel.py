@@ -12,6 +12,7 @@ from stackenv.cli.options import (
     CommandGroup,
     dry_run_option,
     loaded_name_argument,
+    quiet_option,
     shared_option,
     verbose_option,
 )
@@ -37,6 +38,7 @@ def kernel() -> None:
 @click.option("--display-name", help="Show this name in Jupyter (default: the module and its base modules).")
 @click.option("--install", is_flag=True, help="Install ipykernel into the environment if it has none.")
 @verbose_option
+@quiet_option
 @shared_option
 @dry_run_option
 @json_option

@@ -148,6 +148,17 @@ def show_help(context: click.Context, words: tuple[str, ...]) -> None:
     parent.command.main([*words, "--help"], prog_name="stackenv", standalone_mode=False)
 
 
+def show_click_error(error: click.ClickException) -> None:
+    """Print what click found wrong in what was typed, as all errors are printed."""
+    from stackenv.output import print_aside, print_error
+
+    text = error.format_message()
+    print_error(text[:1].lower() + text[1:].rstrip("."))
+    if isinstance(error, click.UsageError) and error.ctx:
+        print_aside(f"\n{error.ctx.get_usage()}\n")
+        print_aside(f"{error.ctx.command_path} --help", "hint")
+
+
 def run(words: list[str]) -> int:
     """Run the command line of `words`; return the exit status.
 
@@ -165,7 +176,7 @@ def run(words: list[str]) -> int:
         # click returns the status of its Exit, or what the command has returned.
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        error.show()
+        show_click_error(error)
         return error.exit_code
     except click.Abort as abort:
         raise KeyboardInterrupt from abort

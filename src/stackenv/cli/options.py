@@ -21,6 +21,10 @@ EXIT_STATUS = (
 )
 
 
+# Where click keeps what was given of --verbose and --quiet, in `Context.meta`.
+LOUDNESS = "stackenv.loudness"
+
+
 class CommandGroup(click.Group):
     """A group of commands: without a command, its help goes to stderr, with the status of wrong usage."""
 
@@ -50,12 +54,17 @@ def shorten(word: str) -> str:
     return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..."
 
 
-def set_verbose(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:
-    """Have the words of pip and conda shown as they come, or not."""
+def set_loudness(context: click.Context, option: click.Parameter, chosen: bool) -> None:
+    """Have the words of other programs shown as they come (verbose), or only errors and results (quiet)."""
     # Not for --help.
     from stackenv.output import SCREEN
 
-    SCREEN.verbose = verbose
+    given = context.meta.setdefault(LOUDNESS, [])
+    if chosen:
+        given.append(option.name)
+    if len(given) > 1:
+        raise UsageError("`--quiet` cannot be combined with `--verbose`", "leave out one of them")
+    SCREEN.verbose, SCREEN.quiet = given == ["verbose"], given == ["quiet"]
 
 
 dry_run_option = click.option(
@@ -67,8 +76,16 @@ verbose_option = click.option(
     "-v",
     is_flag=True,
     expose_value=False,
-    callback=set_verbose,
-    help="Show all output of pip, uv and conda.",
+    callback=set_loudness,
+    help="Show all output of pip, uv, conda and other programs.",
+)
+quiet_option = click.option(
+    "--quiet",
+    "-q",
+    is_flag=True,
+    expose_value=False,
+    callback=set_loudness,
+    help="Print errors and the result only.",
 )
 shared_option = click.option(
     "--shared",

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import dry_run_option, name_argument, shared_option
+from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option
 from stackenv.output import print_message, print_steps
 
 
 @click.command()
 @name_argument
 @shared_option
+@quiet_option
 @dry_run_option
 def pack(name: str, shared: Path | None, dry_run: bool) -> None:
     """Pack an environment into a single SquashFS image.

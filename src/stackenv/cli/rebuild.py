@@ -12,6 +12,7 @@ from stackenv.cli.options import (
     module_option,
     name_argument,
     no_build_isolation_option,
+    quiet_option,
     shared_option,
     verbose_option,
 )
@@ -25,6 +26,7 @@ from stackenv.output import print_line
 @click.option("--force", is_flag=True, help="Switch to the new environment even if its check fails.")
 @shared_option
 @verbose_option
+@quiet_option
 @dry_run_option
 @json_option
 def rebuild(

@@ -9,15 +9,16 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_names
-from stackenv.cli.options import dry_run_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, print_message, print_steps
+from stackenv.output import confirm, print_steps
 
 
 @click.command()
 @click.argument("names", metavar="NAME[/VERSION]...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option("--environment", is_flag=True, help="Delete the environment even if it was adopted.")
 @yes_option
+@quiet_option
 @shared_option
 @dry_run_option
 def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | None, dry_run: bool) -> None:
@@ -42,12 +43,9 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
     if dry_run:
         print_steps(sentences)
         return
-    if not yes:
-        for sentence in sentences:
-            print_message(sentence)
-        typed = shlex.join(removal.module.full_name for removal in removals)
-        if not confirm("Do that?", f"stackenv remove {typed} --yes"):
-            raise StackenvError("nothing was changed")
+    typed = shlex.join(removal.module.full_name for removal in removals)
+    if not yes and not confirm("Do that?", f"stackenv remove {typed} --yes", facts=sentences):
+        raise StackenvError("nothing was changed")
     for removal in removals:
         removal.carry_out()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_names
-from stackenv.cli.options import dry_run_option, shared_option
+from stackenv.cli.options import dry_run_option, quiet_option, shared_option
 from stackenv.output import print_steps
 
 
@@ -15,6 +15,7 @@ from stackenv.output import print_steps
 @click.argument("old", metavar="OLD[/VERSION]", shell_complete=complete_names)
 @click.argument("new", metavar="NEW[/VERSION]")
 @shared_option
+@quiet_option
 @dry_run_option
 def rename(old: str, new: str, shared: Path | None, dry_run: bool) -> None:
     """Rename a module.

@@ -24,6 +24,7 @@ from stackenv.output import (
     print_steps,
     print_table,
     print_text,
+    print_warning,
 )
 from stackenv.plain_files import read_file_text
 
@@ -74,7 +75,7 @@ def check(file: Path | None) -> None:
 
     configuration = load_configuration(find_configuration_file(os.environ, file))
     for warning in configuration.warnings:
-        print_message(f"warning: {warning}")
+        print_warning(warning)
     print_line(f"{configuration.path}: the site configuration is right")
 
 

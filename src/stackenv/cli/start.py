@@ -10,7 +10,7 @@ import os
 import sys
 
 from stackenv import __version__
-from stackenv.errors import WHITE, StackenvError, escape_controls, explain
+from stackenv.errors import StackenvError, explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def main() -> int:
         # Who types Ctrl-C knows it.
         return INTERRUPTED
     except StackenvError as error:
-        print(f"stackenv: {escape_controls(str(error), kept=WHITE)}", file=sys.stderr)
+        say_error(error.message, error.hint)
         return error.status
     except OSError as error:
         return tell_failure(error)
@@ -119,12 +119,20 @@ def tell_failure(error: OSError) -> int:
     """Tell of a file that the system refuses, or of output that cannot be written; return the status."""
     refused = flush_output()
     if error.filename is not None:
-        print(f"stackenv: {os.fsdecode(error.filename)}: {error.strerror}", file=sys.stderr)
+        say_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
     elif not refused and not isinstance(error, BrokenPipeError):
-        print(f"stackenv: the system refuses: {explain(error)}", file=sys.stderr)
+        say_error(f"the system refuses: {explain(error)}")
     elif not isinstance(error, BrokenPipeError):
-        print(f"stackenv: the output could not be written: {error.strerror}", file=sys.stderr)
+        say_error(f"the output could not be written: {error.strerror}")
     return 1
+
+
+def say_error(message: str, hint: str = "") -> None:
+    """Print the error that ends the command."""
+    # Slow, and not needed for `--version`.
+    from stackenv.output import print_error
+
+    print_error(message, hint)
 
 
 def flush_output() -> bool:

@@ -1,8 +1,7 @@
-"""The tables of `stackenv usage`: for people with bars and units, into a pipe with plain numbers."""
+"""The tables of `stackenv usage`, with units and, where there is room, bars."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from stackenv.account.storage_places import TITLES
 from stackenv.disk.limits import Limit
 from stackenv.disk.usage_report import Measured, Share
 from stackenv.output import format_bytes, print_line, print_table
+from stackenv.terminal import measure_width
 
 BAR_COLUMNS = 20
 # Below so many columns of a terminal there is no room for bars.
@@ -22,10 +22,6 @@ def print_measured(measured: Sequence[Measured], order: str) -> None:
     if not measured:
         return
     total = sum(m.usage.counted_bytes for m in measured), sum(m.usage.counted_inodes for m in measured)
-    if not sys.stdout.isatty():
-        rows = [describe_row(found) for found in measured]
-        print_table((), [*rows, ("total", "-", str(total[0]), "-", str(total[1]), "-", "-")])
-        return
     bars = draw_bars([m.usage.all_bytes if order == "bytes" else m.usage.all_inodes for m in measured])
     shown = [
         (
@@ -45,16 +41,9 @@ def print_measured(measured: Sequence[Measured], order: str) -> None:
     print_table(titles, [*shown, (*sums, *blank)])
 
 
-def describe_row(found: Measured) -> tuple[str, ...]:
-    """Return kind, name, size, what of it is shared, files, what of them is shared, and last use."""
-    usage = found.usage
-    figures = (usage.all_bytes, usage.shared_bytes, usage.all_inodes, usage.shared_inodes)
-    return (found.place.kind, found.place.name, *map(str, figures), format_day(usage.last_use) or "-")
-
-
 def draw_bars(figures: Sequence[int]) -> list[tuple[str, ...]]:
     """Return a bar for each of `figures`, the longest for the largest; nothing where there is no room."""
-    if shutil.get_terminal_size().columns < LEAST_COLUMNS:
+    if (measure_width(sys.stdout) or 0) < LEAST_COLUMNS:
         return [()] * len(figures)
     sign = "█" if "utf" in (sys.stdout.encoding or "").lower() else "#"
     most = max(*figures, 1)
@@ -63,24 +52,21 @@ def draw_bars(figures: Sequence[int]) -> list[tuple[str, ...]]:
 
 def print_limits(limits: Sequence[Limit], shares: Sequence[tuple[Share, Share]]) -> None:
     """Print of each limit what is used, and how much of that is in the places above."""
-    for_people = sys.stdout.isatty()
     rows = []
     for limit, both in zip(limits, shares):
         for what, share in zip(("size", "files"), both):
             if share.limit is None and share.used is None:
                 continue
-            write = str if not for_people else format_bytes if what == "size" else "{:,}".format
+            write = format_bytes if what == "size" else "{:,}".format
             limit_text = "-" if share.limit is None else write(share.limit)
             listed, used = (
                 write_part(part, share.limit, write(part) if part is not None else "-")
                 for part in (share.listed, share.used)
             )
-            rows.append(("limit", str(limit.path), what, listed, used, limit_text))
-    if rows and for_people:
+            rows.append((str(limit.path), what, listed, used, limit_text))
+    if rows:
         print_line("")
-        print_table(("LIMIT OF", "", "LISTED", "USED", "LIMIT"), [row[1:] for row in rows])
-    elif rows:
-        print_table((), rows)
+        print_table(("LIMIT OF", "", "LISTED", "USED", "LIMIT"), rows)
 
 
 def write_part(part: int | None, whole: int | None, text: str) -> str:

@@ -14,7 +14,7 @@ from stackenv.configuration.settings import SiteConfiguration
 from stackenv.environments.modules_folder import check_project, find_store
 from stackenv.environments.store import ModuleStore
 from stackenv.errors import StackenvError
-from stackenv.output import print_message
+from stackenv.output import print_error, print_message
 from stackenv.transactions.leftovers import may_have_journals, may_have_scratch
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def recover(context: Context) -> None:
                 for sentence in context.journal.recover():
                     print_message(sentence)
     except StackenvError as error:
-        print_message(f"what an interrupted command has left is not undone: {error}")
+        print_error(f"what an interrupted command has left is not undone: {error}")
     except OSError as error:
         raise StackenvError(
             f"the folder of modules cannot be read: {error.filename or context.store.root}: "

@@ -13,7 +13,7 @@ from stackenv.disk.purged_storage import find_purged_folder
 from stackenv.environments.context import Context
 from stackenv.environments.store import ENVIRONMENT_MARKS
 from stackenv.errors import BusyError, StackenvError, TakenError, UsageError, quote_word
-from stackenv.output import print_message
+from stackenv.output import print_warning
 from stackenv.record import FOLDER, RECORD_FILE, Record
 from stackenv.transactions.changes import RemoveTree
 from stackenv.transactions.transaction import Step
@@ -158,14 +158,12 @@ def tell_unfit(path: Path) -> None:
     """Tell what does not work in the environment at `path`, which is there already."""
     text = str(path)
     if any(character in text for character in '"$`'):
-        print_message(
-            f"WARNING: {text!r} has a character that the programs in its bin break on (pip, and what pip "
+        print_warning(
+            f"{text!r} has a character that the programs in its bin break on (pip, and what pip "
             "installs): `python -m pip` works"
         )
     if "!" in text or ("{" in text and "}" in text):
-        print_message(
-            f"WARNING: {text!r} has a character that tcsh replaces: its module does not work in tcsh"
-        )
+        print_warning(f"{text!r} has a character that tcsh replaces: its module does not work in tcsh")
 
 
 def require_outside(path: Path, context: Context, conda: bool) -> None:

@@ -14,7 +14,7 @@ from stackenv.health.actions import carry_out_action
 from stackenv.health.check import Found
 from stackenv.health.finding import Action, Finding, MoveAside
 from stackenv.health.rules import CONDA_RULES, apply_rules
-from stackenv.output import print_line, print_message
+from stackenv.output import print_entry, print_error, print_message
 from stackenv.transactions.interruption import InterruptedCommandError
 
 
@@ -102,7 +102,7 @@ class Fixing:
         """
         if self.dry_run:
             for action in actions:
-                print_line(action.sentence)
+                print_entry("", action.sentence)
             self.done.update(actions)
         elif self.agree(subject, finding):
             try:
@@ -113,6 +113,6 @@ class Fixing:
                 error.hint = "stackenv check"
                 raise
             except (StackenvError, OSError) as error:
-                print_message(f"not fixed: {explain(error)}")
+                print_error(f"not fixed: {explain(error)}")
                 return False
         return True

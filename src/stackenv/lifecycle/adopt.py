@@ -34,7 +34,7 @@ from stackenv.lifecycle.making import Made, Making, describe_made
 from stackenv.lifecycle.record_changes import EditRequest
 from stackenv.lifecycle.restore_record import recall
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import print_message
+from stackenv.output import print_message, print_warning
 from stackenv.record import Record
 from stackenv.transactions.transaction import carry_out, read_text
 
@@ -247,8 +247,8 @@ def tell_unheld(request: AdoptRequest, record: Record) -> None:
     if not request.no_pth:
         return
     if any(Path(f.path).name == "pip.conf" and is_users(f, record.path) for f in describe_files(record)):
-        print_message(
-            "WARNING: nothing keeps pip from replacing what the modules bring: with --no-pth only a pip.conf "
+        print_warning(
+            "nothing keeps pip from replacing what the modules bring: with --no-pth only a pip.conf "
             f"of stackenv's does. Leave --no-pth out, or add there: [install] constraint = "
             f"{record.path}/{CONSTRAINTS_FILE}"
         )

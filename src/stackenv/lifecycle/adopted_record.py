@@ -24,7 +24,7 @@ from stackenv.environments.stubs import choose_stubs_off, with_stubs
 from stackenv.environments.venv import Venv, find_python_module, probe_venv, read_venv
 from stackenv.errors import ModuleError, StackenvError, UsageError
 from stackenv.lmod.bindings import Lmod
-from stackenv.output import format_count, print_message
+from stackenv.output import format_count, print_message, print_warning
 from stackenv.plain_files import open_file
 from stackenv.record import Python, Record
 
@@ -128,12 +128,12 @@ def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) 
     if module:
         print_message(f"that Python is the module {module}'s; it is based on {', '.join(stack.modules)}")
     elif venv.is_on_os_python:
-        print_message(
-            "WARNING: that is the operating system's Python: nothing of the optimised stack is in it, and "
+        print_warning(
+            "that is the operating system's Python: nothing of the optimised stack is in it, and "
             "an upgrade of the system breaks it. Better make it again: module load a Python, stackenv create"
         )
     else:
-        print_message("WARNING: no module leads to that Python; the environment depends on it all the same")
+        print_warning("no module leads to that Python; the environment depends on it all the same")
 
 
 def draft_adopted_venv(
@@ -221,8 +221,8 @@ def tell_foreign_scripts(prefix: Path) -> None:
     """Tell when the environment was moved, and its programs lead to where it was."""
     scripts = find_foreign_scripts(prefix)
     if scripts:
-        print_message(
-            f"WARNING: the Python of {format_count(len(scripts), 'program')} in {prefix}/bin "
+        print_warning(
+            f"the Python of {format_count(len(scripts), 'program')} in {prefix}/bin "
             f"({', '.join(scripts[:3])}) is gone: was it moved? `python -m pip` works; for "
             "the others install their packages again"
         )

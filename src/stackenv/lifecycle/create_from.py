@@ -30,7 +30,7 @@ from stackenv.lifecycle.requirements import (
     list_recorded_pip,
     read_requirement,
 )
-from stackenv.output import print_message
+from stackenv.output import print_aside, print_message
 from stackenv.record import Record, parse_record
 from stackenv.transactions.transaction import Step
 
@@ -153,7 +153,7 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
 
         def look() -> None:
             for fault in list_new_faults(remaking.old, new.record, new.modulefile, context, new.stack):
-                print_message(f"{fault.level}: {fault.what}; type: {fault.hint}")
+                print_aside(f"{fault.what}; type: {fault.hint}", fault.level)
 
         steps = (
             *remaking.plan_environment(),

@@ -27,7 +27,7 @@ from stackenv.lifecycle.adopted_record import AdoptRequest
 from stackenv.lifecycle.record_changes import EditRequest, change_record, describe_differences, refresh_record
 from stackenv.lifecycle.restore_record import require_restorable, restore_contents, restore_record
 from stackenv.lifecycle.saved_collections import tell_collections
-from stackenv.output import format_count, print_message, print_steps
+from stackenv.output import format_count, print_error, print_message, print_steps
 from stackenv.record import Record
 from stackenv.transactions.changes import Change, WriteFile
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
@@ -66,7 +66,7 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
             edit_module(request, module, context, dry_run)
         except (StackenvError, OSError) as error:
             failed[module.full_name] = getattr(error, "hint", "")
-            print_message(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
+            print_error(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
     if not dry_run:
         done = len(modules) - len(failed)
         print_message(f"{format_count(done, 'environment is', 'environments are')} up to date")

@@ -44,7 +44,7 @@ from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.module_files import list_modulefiles
 from stackenv.modulefile import InstalledFile
 from stackenv.modulefile.text import render_module
-from stackenv.output import format_count, print_message
+from stackenv.output import format_count, print_message, print_warning
 from stackenv.record import FOLDER, RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import (
     Change,
@@ -376,8 +376,8 @@ def tell_of_same_name(record: Record, context: Context) -> None:
     same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
     exact = "" if record.full_name in same else f"; {record.full_name} is exact"
     if same:
-        print_message(
-            f"WARNING: there is a module of this name already, {', '.join(same)}: which one `module load "
+        print_warning(
+            f"there is a module of this name already, {', '.join(same)}: which one `module load "
             f"{record.name}` gives depends on the order of `module use`{exact}"
         )
 

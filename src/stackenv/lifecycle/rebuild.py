@@ -32,7 +32,7 @@ from stackenv.lifecycle.saved_collections import tell_collections
 from stackenv.lmod.bindings import Lmod
 from stackenv.lmod.versions import name_of
 from stackenv.modulefile.text import render_module
-from stackenv.output import format_count, print_message, show_status
+from stackenv.output import format_count, print_aside, print_message, show_status
 from stackenv.record import RECORD_FILE, Record, write_record_text
 from stackenv.transactions.changes import RemoveFile, WriteFile
 from stackenv.transactions.transaction import Step, Switch, Transaction, carry_out, require_as_seen
@@ -178,7 +178,7 @@ class Rebuilding:
         new = self.remaking.making
         faults = list_new_faults(self.remaking.old, new.record, self.module.path, new.context, new.stack)
         for fault in faults:
-            print_message(f"{fault.level}: {fault.what}")
+            print_aside(fault.what, fault.level)
         if faults and not self.force:
             raise VerificationError(
                 f"the new {new.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "

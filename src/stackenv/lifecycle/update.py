@@ -27,7 +27,7 @@ from stackenv.lifecycle.update_targets import (
     parse_package,
 )
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
-from stackenv.output import print_message, show_status, showing_progress
+from stackenv.output import print_error, print_message, show_status, showing_progress
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.transaction import carry_out
 
@@ -185,7 +185,7 @@ def carry_out_updates(
             except (StackenvError, OSError) as error:
                 message, hint = getattr(error, "message", explain(error)), getattr(error, "hint", "")
                 prospect = replace(prospect, state="failed", problem=message, hint=hint)
-                print_message(f"{prospect.name} is as it was: {message}")
+                print_error(f"{prospect.name} is as it was: {message}")
         results.append(prospect)
     return results
 

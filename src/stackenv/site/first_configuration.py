@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stackenv.configuration.site_file import SHIPPED_FILE
 from stackenv.errors import StackenvError, TakenError
-from stackenv.output import print_message
+from stackenv.output import print_warning
 from stackenv.plain_files import read_file_text
 from stackenv.transactions.files import write_new_file
 
@@ -62,6 +62,4 @@ def write_first_configuration(path: Path) -> None:
         )
     write_new_file(path, render_first_configuration())
     if not path.stat().st_mode & 0o004:
-        print_message(
-            f"WARNING: users cannot read it, and their commands need it: chmod a+r {shlex.quote(str(path))}"
-        )
+        print_warning(f"users cannot read it, and their commands need it: chmod a+r {shlex.quote(str(path))}")

@@ -24,7 +24,7 @@ from stackenv.configuration.loader import load_configuration
 from stackenv.configuration.site_file import find_configuration_file
 from stackenv.errors import InstallationError, StackenvError, TakenError, UsageError, quote_word
 from stackenv.modulefile.lua_string import quote_lua
-from stackenv.output import print_message
+from stackenv.output import print_message, print_warning
 from stackenv.plain_files import read_file_text
 from stackenv.site.exchange import exchanged, kept, locked, readable_for_all, staged_folder
 from stackenv.site.load_test import LoadTestReport
@@ -170,13 +170,13 @@ def install(module: SiteModule) -> str:
     """
     software, root = module.software, Path(module.root)
     for warning in software.check():
-        print_message(f"warning: {warning}")
+        print_warning(warning)
     text = module.render()
     # By a signal the steps are left from the innermost on, each with what it puts back.
     with stopping_at_signals(), locked(root), opened_for_writing(root), readable_for_all():  # noqa: SIM117
         with staged_folder(root / STAGED) as staged:
             for warning in software.stage(staged):
-                print_message(f"warning: {warning}")
+                print_warning(warning)
             write_note(module, staged)
             tested = put_in_place(module, staged, text)
     tell_unreadable(module)
@@ -188,12 +188,12 @@ def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
     software, place = module.software, Path(module.root, LIBEXEC)
     with exchanged(staged, place), kept([*software.list_outside(), module.modulefile]):
         for warning in software.install_outside():
-            print_message(f"warning: {warning}")
+            print_warning(warning)
         for done in software.settle(emptying=False):
             print_message(done)
         tested = software.test(text)
         for warning in tested.warnings:
-            print_message(f"warning: {warning}")
+            print_warning(warning)
         write_file(module.modulefile, text, by_umask=True)
         # It is complete: from here on nothing is put back.
         ignore_stopping()
@@ -219,17 +219,13 @@ def tell_unreadable(module: SiteModule) -> None:
     """Tell of what keeps users from what was written, or what it runs, as another's umask has left it."""
     if module.software.is_unreadable():
         quoted_root = quote_word(module.root)
-        print_message(
-            f"warning: users cannot run what is in {module.root}; to let them: chmod -R a+rX {quoted_root}"
-        )
+        print_warning(f"users cannot run what is in {module.root}; to let them: chmod -R a+rX {quoted_root}")
     beside = (path.parent for path in module.software.list_outside())
     # Lmod lists the folders of modules.
     places = (Path(module.root, LIBEXEC), *beside, *module.modulefile.parents[:2])
     closed = [str(path) for path in find_closed(places)]
     if closed:
-        print_message(
-            f"warning: users cannot enter {', '.join(closed)}; to let them: chmod a+rx {shlex.join(closed)}"
-        )
+        print_warning(f"users cannot enter {', '.join(closed)}; to let them: chmod a+rx {shlex.join(closed)}")
 
 
 @dataclass(frozen=True)

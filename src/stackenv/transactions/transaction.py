@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from stackenv.errors import BusyError, StackenvError, TakenError, explain
-from stackenv.output import SCREEN, clear_status, print_message, show_status
+from stackenv.output import SCREEN, clear_status, print_error, print_message, show_status
 from stackenv.plain_files import read_file_bytes
 from stackenv.record import read_command_words
 from stackenv.transactions.changes import Change
@@ -133,13 +133,13 @@ def carry_out(
             with leaving_rest():
                 if held.said.finish:
                     raise
-                undo(held, print_message)
+                undo(held)
             raise
         with leaving_rest():
             try:
                 finish(held, switch, print_message)
             except TakenError:
-                undo(held, print_message)
+                undo(held)
                 raise
 
 
@@ -161,13 +161,13 @@ def carry_out_steps(
     return switch
 
 
-def undo(held: OpenJournal, print_message: Callable[[str], None]) -> None:
+def undo(held: OpenJournal) -> None:
     """Undo what `held` has noted; of what cannot be, tell why: the user must know what went wrong first."""
     try:
         with ignoring_stopping() if held.said.undo else contextlib.nullcontext():
             held.undo()
     except (StackenvError, OSError) as error:
-        print_message(f"not all could be undone; the next stackenv tries again: {explain(error)}")
+        print_error(f"not all could be undone; the next stackenv tries again: {explain(error)}")
 
 
 def finish(held: OpenJournal, switch: Switch, print_message: Callable[[str], None]) -> None:

@@ -1,0 +1,126 @@
+"""What a stream shows of a text: colours where they are wanted, lines that wrap at words, commands whole."""
+
+from __future__ import annotations
+
+import os
+import re
+
+# As `typing` has it, whose import takes as long as the whole of `--version`.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+# How each kind of text is shown, in the words of click.style.
+STYLES: dict[str, dict[str, Any]] = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "hint": {"fg": "cyan"},
+    "title": {"bold": True},
+    # Of findings.
+    "broken": {"fg": "red", "bold": True},
+    "insecure": {"fg": "red", "bold": True},
+    "unchecked": {"fg": "cyan", "bold": True},
+}
+# What a command begins with that is not in backticks.
+PROGRAMS = (
+    *("bash", "cd", "chgrp", "chmod", "chown", "conda", "cp", "crontab", "df", "du", "env", "export", "find"),
+    *("kill", "ln", "ls", "mamba", "mkdir", "ml", "module", "mv", "pip", "python", "rm", "rmdir", "sbatch"),
+    *("scancel", "setenv", "source", "squeue", "ssh", "stackenv", "unset", "uv"),
+)
+# What stays on one line: what is in backticks; a command, which stands at the beginning or behind a colon or
+# semicolon and ends at the next semicolon; a word.
+UNIT = re.compile(rf"`[^`]+`\S*|(?:^|(?<=[:;] ))(?:{'|'.join(PROGRAMS)}) [^;`]*[^;`\s];?|\S+")
+# Of a terminal that does not tell how wide it is.
+USUAL_WIDTH = 80
+
+
+def is_dumb() -> bool:
+    """Return whether the terminal obeys no escape sequences."""
+    return os.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Return whether `stream` is to be written in colour.
+
+    NO_COLOR forbids it (https://no-color.org), and FORCE_COLOR demands it for what is no terminal, too.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and not is_dumb())
+
+
+def paint(text: str, kind: str, stream: TextIO) -> str:
+    """Return `text` in the style of `kind`, where `stream` wants colour; unknown kinds have none."""
+    if kind not in STYLES or not wants_colour(stream):
+        return text
+    from click import style
+
+    return style(text, **STYLES[kind])
+
+
+def measure_width(stream: TextIO) -> int | None:
+    """Return how many columns the terminal `stream` has; None for what is no terminal."""
+    if not stream.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+    except (OSError, ValueError):
+        return USUAL_WIDTH
+
+
+def count_columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    # Slow to import.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def pad(text: str, width: int) -> str:
+    """Return `text` with blanks behind it, in `width` columns."""
+    return text + " " * (width - count_columns(text))
+
+
+def wrap(text: str, width: int | None, margin: int = 0) -> str:
+    """Return `text` in lines of at most `width` columns; without a width as it is.
+
+    What does not fit into a line of its own is longer: a word, or a command, which is to be pasted whole. The
+    first line has `margin` columns of something else before it; the lines below it, and those of `text`,
+    begin there.
+    """
+    if width is None:
+        return text
+    lines = [line for part in text.split("\n") for line in wrap_line(part, width - margin)]
+    return ("\n" + " " * margin).join(lines)
+
+
+def wrap_line(text: str, width: int) -> list[str]:
+    """Return `text` in lines of at most `width` columns, the first indented as it is, the others as that."""
+    indent = text[: len(text) - len(text.lstrip())]
+    if count_columns(text) <= width:
+        return [text]
+    lines = [indent]
+    for unit in UNIT.findall(text.strip()):
+        blank = lines[-1] == indent
+        if not blank and count_columns(f"{lines[-1]} {unit}") > width:
+            lines.append(indent + unit)
+        else:
+            lines[-1] += unit if blank else f" {unit}"
+    return lines
+
+
+def lay_out(
+    text: str, stream: TextIO, label: str = "", kind: str = "", indent: int = 0, margin: int = 0
+) -> str:
+    """Return `text` behind `label` as `stream` shows it, `indent` columns from the left.
+
+    The label is of the style `kind`; the text begins `margin` columns behind its beginning, or after it.
+    """
+    head = label.ljust(margin) if not text or len(label) < margin else f"{label} " if label else ""
+    lines = wrap(text, measure_width(stream), indent + len(head))
+    return " " * indent + paint(label, kind, stream) + head[len(label) :] + lines
