@@ -86,7 +86,7 @@ def fail(person: Person, *words: str, status: int = 2) -> dict[str, Any]:
 def test_an_error_is_in_the_answer_and_on_stderr(person: Person) -> None:
     answer = fail(person, "info", "nothing", "--json", status=1)
     done = person.stackenv("info", "nothing", "--json", status=1)
-    assert done.stderr == f"stackenv: {answer['error']['message']}\n\nhint: {answer['error']['hint']}\n"
+    assert done.stderr == f"error: {answer['error']['message']}\n\nhint: {answer['error']['hint']}\n"
     assert answer["command"] == "info"
 
 
