@@ -12,7 +12,7 @@ from stackenv_sources import PYTHON, make_source, make_wheels, run
 
 
 def install_prefix(prefix: Path) -> None:
-    """Make `prefix`, offline: the commands of the README, with what pip would download."""
+    """Make `prefix` by the commands of docs/admins/without-easybuild.md, offline."""
     run(PYTHON, "-m", "venv", prefix)
     pip = (prefix / "bin/python", "-I", "-m", "pip", "install", "--no-index", "--find-links", make_wheels())
     run(*pip, next(make_source().glob("*.tar.gz")), "click-man")

@@ -363,7 +363,7 @@ def test_gdb_has_it_behind_bash(user: User, python: Path) -> None:
 
 
 def test_ldd_has_the_program_that_it_starts(user: User, python: Path) -> None:
-    # As the README has it.
+    # As the page on carrying has it.
     program = f"""$({python} -c 'import os; print(os.readlink("/proc/self/exe"))')"""
     listed = user.run(f'module load {BUNDLE}; ldd "{program}"')
     assert f"{user.stack.folder}/{user.stack.library}/lib/libneedle.so.1" in listed.stdout, listed

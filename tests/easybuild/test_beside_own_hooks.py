@@ -1,4 +1,4 @@
-"""Stackenv's hooks beside those of a site's own: EasyBuild takes one file, which ends as the README says."""
+"""Hooks of a site beside those of stackenv: EasyBuild takes one file, as docs/admins/own-hooks.md says."""
 
 from __future__ import annotations
 
@@ -47,15 +47,14 @@ def end_hook(*args, **kwargs):
 
 
 def last_lines() -> str:
-    """Return the lines of the README with which the site's file ends."""
-    readme = (CHECKOUT / "README.md").read_text()
-    (section,) = re.findall(r"\*\*Beside hooks of your own\*\*(?:.+\n)+\n((?:    .+\n)+)", readme)
-    return "\n" + re.sub("^    ", "", section, flags=re.MULTILINE)
+    """Return the lines of the page with which the site's file ends."""
+    (lines,) = re.findall(r"(?s)```python\n(.+?)```", (CHECKOUT / "docs/admins/own-hooks.md").read_text())
+    return "\n" + lines
 
 
 @pytest.fixture
 def own(tmp_path) -> Path:
-    """The site's file, as the README has it."""
+    """The site's file, as the page has it."""
     hooks = tmp_path / "hooks.py"
     hooks.write_text(OWN + last_lines())
     return hooks

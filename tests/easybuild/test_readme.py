@@ -1,4 +1,4 @@
-"""The README's commands do all their own set-up, or say what is missing."""
+"""The commands of README and of the pages for admins do all their own set-up, or say what is missing."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def test_the_demonstration_runs_to_its_end_and_installs_nothing_twice() -> None:
     assert "prepare: installing" not in done.stderr and "prepare: making" not in done.stderr
 
 
-def test_each_module_that_the_readme_runs_comes_with_python_or_is_installed_by_a_line_of_it() -> None:
-    commands = re.findall(r"^    (\S.*)$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
-    run = {name for command in commands for name in re.findall(r"python3? -m (\w+)", command)}
-    installed = {name for command in commands for name in re.findall(r"pip install (\w+)", command)}
-    assert "build" in run
-    assert run - {"venv", "pip"} <= installed
+def test_each_module_that_a_page_runs_comes_with_python_or_is_installed_by_a_line_of_it() -> None:
+    builds = 0
+    for page in [CHECKOUT / "README.md", *(CHECKOUT / "docs/admins").glob("*.md")]:
+        text = page.read_text()
+        run = set(re.findall(r"python\S* -m (\w+)", text))
+        builds += "build" in run
+        assert run - {"venv", "pip"} <= set(re.findall(r"pip install (\w+)", text)), page
+    assert builds
 
 
 def test_without_root_it_names_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from stacked import open_stack
 from users import make_user
 
 # The page on projects has tests of its own, in tests/uv; its blocks are indented.
-PAGES = [page for page in list_pages() if not page.startswith("admins/")]
+PAGES = ["../README.md", *(page for page in list_pages() if not page.startswith("admins/"))]
 CHANNELS = ("conda-forge", "bioconda")
 
 

@@ -49,7 +49,7 @@ class Login:
 
 @pytest.fixture(scope="session")
 def site_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the module of stackenv, by the README's commands for a site without EasyBuild."""
+    """The folder with the module of stackenv, by the commands of docs/admins/without-easybuild.md."""
 
     def make(folder: Path) -> None:
         install_prefix(folder / "prefix")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -278,6 +279,13 @@ def test_the_script_of_the_wheel_takes_the_interpreter_it_is_installed_for(wheel
 def test_the_sdist_has_no_links(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         assert [member.name for member in archive if not (member.isfile() or member.isdir())] == []
+
+
+def test_links_of_the_readme_lead_to_files_of_the_sdist(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        named = {member.name.partition("/")[2] for member in archive}
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 10 and {link for link in links if "://" not in link} <= named
 
 
 def test_the_wheel_of_the_sdist_is_the_wheel_of_the_checkout(

@@ -68,7 +68,19 @@ def test_pages_install_this_version() -> None:
         for found in re.findall(r"\bstackenv[/-](\d+\.\d+\.\d+)", page.read_text(encoding="utf-8"))
     }
     assert {found for _, found in named} == {__version__}
-    assert {"README.md", "commands.md", "without-easybuild.md"} <= {page for page, _ in named}
+    assert {"commands.md", "without-easybuild.md"} <= {page for page, _ in named}
+
+
+def test_readme_is_short_and_its_part_for_users_begins_with_the_module() -> None:
+    text = read("README.md")
+    assert len(text.splitlines()) <= 120
+    for_users = text.partition("\n## For users")[2]
+    assert re.findall(r"(?m)^\$ (.+)$", for_users)[0].startswith("module load stackenv")
+
+
+def test_readme_has_the_commands_that_try_and_test_it() -> None:
+    (tested,) = re.findall(r"(?m)^exec (.+)$", read(".ci/run"))
+    assert {"sh tests/demo.sh", tested} <= {*read("README.md").splitlines()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))

@@ -258,7 +258,7 @@ def test_the_reason_is_of_the_settings_of_now(person: Person, setting: str, reas
 
 
 def test_its_own_packages_alone_are_exported_as_requirements(person: Person) -> None:
-    """`pip freeze --local` names the stubs, too: README says what to type instead."""
+    """`pip freeze --local` names the stubs, too: docs/explanation/pip-and-uv.md says what to type instead."""
     person.create("mine", "tiny-own==1.0")
     said = person.stackenv("export", "mine", "--format", "requirements").stdout.splitlines()
     assert [line for line in said if line and not line.startswith("#")] == ["tiny-own==1.0"]

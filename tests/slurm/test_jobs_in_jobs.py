@@ -86,7 +86,7 @@ def test_a_variable_that_wins_over_a_printed_script_is_told(cluster: Cluster) ->
 
 
 def test_tasks_that_only_sbatch_knows_of_are_for_the_command_to_start(cluster: Cluster) -> None:
-    """As mpirun wants it; the README says so."""
+    """As mpirun wants it; docs/users/mpi.md says so."""
     answer = cluster.log_in(f"stackenv job biopy -- bash -c {SHOWN} | sbatch --parsable -n 2")
     assert cluster.wait(answer.stdout.strip()).output == "0 of 2\n"
 

@@ -1,4 +1,4 @@
-"""What other programs make of stubs: as in the same environment without, or as README says."""
+"""What other programs make of stubs: the same as without, or what docs/explanation/pip-and-uv.md says."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_what_pip_says(pair: Pair, how: str) -> None:
 @pytest.mark.any_value("how")
 @HOWS
 def test_what_a_list_of_requirements_names(pair: Pair, how: str) -> None:
-    """That of the environment's own packages names the modules' too, which is said in README."""
+    """That of the environment's own packages names the modules' too, as the page says."""
     stubs = {"numpy": "1.25.1", "packaging": "23.1", "stack_plugin": "1.0", "stack_tool": "1.0"}
     frozen = {name: read_freeze(pair.read(name, how, "PYTHON -m pip freeze")) for name in ("it", "no")}
     assert frozen["it"].keys() == frozen["no"].keys()
@@ -246,7 +246,7 @@ def test_pipdeptree_tells_the_tree_and_that_all_is_there_twice(pair: Pair, how: 
 
 
 def test_pyinstaller_bundles_what_the_modules_bring(pair: Pair, tmp_path: Path) -> None:
-    """Its metadata too, as the stub has it: without the licences, which README says."""
+    """Its metadata too, as the stub has it: without the licences, as the page says."""
     (tmp_path / "program.py").write_text(
         "import numpy\nfrom importlib.metadata import version\n"
         "print(numpy.dot([1, 2], [3, 4]), version('numpy'))\n"
