@@ -7,7 +7,7 @@ import re
 import pytest
 from pages import BLOCK, DOCS, TYPED, list_job_scripts
 
-PAGES = [str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md"))]
+PAGES = ["../README.md", *(str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md")))]
 # Read by programs, not typed; test_admins.py and tests/slurm read those of YAML and the job scripts.
 SHOWN = ("json", "lua", "python", "text", "yaml")
 SCRIPTS = {script.text for script in list_job_scripts()}
