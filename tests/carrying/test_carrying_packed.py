@@ -115,7 +115,7 @@ def test_of_a_packed_one_a_refresh_renews_what_it_brings(packer: User) -> None:
     )
     shown = stackenv(packer, "edit", "bio", "--refresh", "--dry-run")
     assert read_record(packer) == before, shown
-    assert "carry what its modules hold now" in stackenv(packer, "edit", "bio", "--refresh")
+    assert "update what it carries of its modules" in stackenv(packer, "edit", "bio", "--refresh")
     found = start(packer)
     assert (found.stdout, found.stderr) == ("10\n", "")
     after = read_record(packer)
@@ -133,7 +133,7 @@ def test_where_the_image_hides_what_is_beside_it_a_refresh_says_what_to_type(pac
     assert start(packer).stderr.partition("\n")[0].endswith("type: stackenv edit bio/1.0 --refresh")
     said = " ".join(stackenv(packer, "edit", "bio", "--refresh").split())
     assert read_record(packer) == before
-    commands = said.partition("to renew it: ")[2].partition(" stackenv: ")[0].split("; ")
+    commands = said.partition("to update that: ")[2].partition(" stackenv: ")[0].split("; ")
     assert len(commands) == 3
     for command in commands:
         stackenv(packer, *command.split()[1:])
@@ -249,7 +249,7 @@ def test_a_refresh_where_the_modules_bring_another_python_changes_nothing(packer
     path.write_text(text.replace(stack_of(packer).numpy_module, stack_of(packer).next_bundle_module))
     refused = packer.stackenv("edit", "bio", "--refresh")
     assert refused.returncode == 1 and "nothing was changed" in refused.stderr, refused.stderr
-    assert "stackenv unpack bio/1.0; then: stackenv rebuild bio/1.0" in refused.stderr
+    assert "stackenv unpack bio/1.0; stackenv rebuild bio/1.0" in refused.stderr
     assert read_record(packer) == before
     path.unlink()
     refused = packer.stackenv("edit", "bio", "--refresh")

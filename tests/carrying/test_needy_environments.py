@@ -142,7 +142,7 @@ def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
     stackenv(user, "edit", "edited", "--carry")
     assert starts(user, folder) and checks(user, "edited")
     planned = plan(user, "edit", "edited", "--no-carry")
-    assert f"put the link bin/{name} to {before[name]} back" in planned and starts(user, folder)
+    assert f"restore the link bin/{name} to {before[name]}" in planned and starts(user, folder)
     assert stackenv(user, "edit", "edited", "--no-carry").count(only) == 1
     assert look(folder) == before and not starts(user, folder) and checks(user, "edited")
 

@@ -106,7 +106,7 @@ def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> N
     owner.stackenv("edit", name, "--carry")
     require_carried(prefix)
     done = owner.stackenv("edit", name, "--no-carry")
-    assert "carry its modules no longer" in done.stderr.splitlines()[0]
+    assert "stop carrying its modules" in done.stderr.splitlines()[0]
     require_not_carried(prefix, "user")
     assert read_result(owner.stackenv("check", name, "--json").stdout) == []
     owner.stackenv("remove", name, "--yes")
@@ -130,7 +130,7 @@ def test_it_is_turned_off_where_the_modules_are_gone(mover: Person) -> None:
         (("edit", "extra", "--carry"), {}, "it is based on no module", 2),
         (("edit", "--all", "--carry"), {}, "--all requires --refresh", 2),
         (("edit", "--all", "--refresh", "--no-carry"), {}, "--all requires --refresh", 2),
-        (("create", "x", "--conda", "--no-carry"), {}, "--no-carry is a venv's", 2),
+        (("create", "x", "--conda", "--no-carry"), {}, "--no-carry cannot be combined with --conda", 2),
         (("adopt", "of-conda", "--no-carry"), {}, "the Python of a conda environment needs no modules", 2),
         (("edit", "packed", "--carry"), {}, "packed/1.0 is packed and cannot be changed", 1),
         (("edit", "packed", "--no-carry"), {}, "packed/1.0 is packed and cannot be changed", 1),
@@ -224,7 +224,7 @@ def test_what_a_file_says_of_a_conda_environment_takes_no_no(owner: Person) -> N
     assert "kind: conda" in text
     (owner.home / "conda.yaml").write_text(text)
     done = owner.stackenv("create", "x", "--from", "conda.yaml", "--no-carry", status=2)
-    assert "describes a conda environment: its Python needs no modules" in done.stderr
+    assert "describes a conda environment, whose Python needs no modules" in done.stderr
 
 
 def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
@@ -240,7 +240,7 @@ def test_a_rebuild_on_other_modules_carries_those(owner: Person) -> None:
 def test_what_was_rebuilt_says_where_it_is_and_not_what_renews_the_new_one(mover: Person) -> None:
     old, new = mover.create("again"), mover.home / "venvs/again-1.0-2"
     done = mover.stackenv("rebuild", "again", "-m", "Bundle/2")
-    assert f"in crontabs, scripts and editors, write {new}/bin instead of {old}/bin" in done.stderr
+    assert f"in crontabs, scripts and editors, replace {old}/bin by {new}/bin" in done.stderr
     assert record(new)["replaced_by"] == ""
     modulefile = Path(mover.site.modulepath, "Bundle/1.lua")
     text = modulefile.read_text()

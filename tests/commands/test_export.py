@@ -102,4 +102,4 @@ def test_what_a_module_calls_itself_stays_in_its_comment(owner: Person) -> None:
 def test_an_environment_that_holds_nothing(owner: Person) -> None:
     owner.create("free", "--os-python", module="Extra/1")
     done = owner.stackenv("export", "free", "--format", "uv", status=1)
-    assert (done.stdout, "free/1.0 has no packages of modules to hold" in done.stderr) == ("", True)
+    assert (done.stdout, "free/1.0 has no packages of modules to pin" in done.stderr) == ("", True)

@@ -75,9 +75,9 @@ def test_what_could_not_be_had_is_listed(tmp_path: Path) -> None:
         wheel.unlink()
     make_wheel(person.site.wheels, "tiny-moved", "2.0")
     done = person.stackenv("rebuild", "biopy", "-m", "Bundle/2")
-    assert "tiny-gone 1.0: could not be had" in done.stdout
-    assert "tiny-moved 1.0: could only be had as 2.0" in done.stdout
-    assert "tiny-new 1.0: of Bundle/2 now, 1.0" in done.stdout
+    assert "tiny-gone 1.0: not installed" in done.stdout
+    assert "tiny-moved 1.0: not available; 2.0 was installed" in done.stdout
+    assert "tiny-new 1.0: now 1.0 from Bundle/2" in done.stdout
     assert look(person, WHAT).startswith("1.0 2.0")
 
 
@@ -104,7 +104,7 @@ def test_from_the_record_alone_when_the_packages_are_purged(biologist: Person) -
 def test_a_dry_run_changes_nothing(biologist: Person) -> None:
     before = biologist.tree()
     done = biologist.stackenv("rebuild", "biopy", "-m", "Bundle/next", "--dry-run")
-    assert "make a venv with Python" in done.stdout and "stackenv clean" in done.stdout
+    assert "create a venv with Python" in done.stdout and "stackenv clean" in done.stdout
     assert biologist.tree() == before
 
 

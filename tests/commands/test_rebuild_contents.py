@@ -152,7 +152,7 @@ def test_without_a_way_to_the_index_nothing_is_changed(person: Person, tmp_path:
     }
     failed = person.stackenv("rebuild", "biopy", status=10, **unreachable)
     assert "login nodes reach the internet" in failed.stderr
-    assert "tried by itself" not in failed.stderr
+    assert "one by one" not in failed.stderr
     assert person.tree() == before
     # An index that has none of them is no better.
     failed = person.stackenv("rebuild", "biopy", status=10, PIP_FIND_LINKS=str(tmp_path))
@@ -165,7 +165,7 @@ def test_beside_the_old_one_and_found_there_by_clean(person: Person) -> None:
     person.stackenv("create", "biopy", "-m", "Bundle/1", "--path", str(place / "mine"))
     person.stackenv("rebuild", "biopy", "-m", "Bundle/2")
     done = person.stackenv("rebuild", "biopy", "-m", "Bundle/next")
-    assert f"stays in {place / 'biopy-1.0-2'} until stackenv clean" in done.stderr
+    assert f"stays in {place / 'biopy-1.0-2'} until you run `stackenv clean`" in done.stderr
     assert stat.S_IMODE((place / "biopy-1.0-3").stat().st_mode) == 0o700
     found = read_result(person.stackenv("clean", "--json").stdout)
     old = [str(place / name) for name in ("biopy-1.0-2", "mine")]
@@ -262,7 +262,7 @@ def test_conda_packages_that_are_withdrawn_and_those_of_pip(conda_person: Person
     result = read_result(person.stackenv("rebuild", "it", "--json").stdout)
     assert result["changed"] == [{"name": "moving", "was": "1.0", "is": "2.0"}]
     missing = {m["name"]: m["why"] for m in result["missing"]}
-    assert missing.keys() == {"goner", "verse"} and missing["goner"] == "no channel has it"
+    assert missing.keys() == {"goner", "verse"} and missing["goner"] == "not available in any channel"
     assert {"name": "tiny-own", "version": "1.0"} in result["kept"]
     code = "import tiny_own, sys; print(tiny_own.VERSION, sys.prefix)"
     done = person.stackenv("run", "it", "--", "python", "-c", code)
@@ -280,7 +280,7 @@ def test_a_conda_environment_is_exported_with_its_channels_and_what_pip_put_ther
     file.write_text(person.stackenv("export", "it").stdout)
     # A channel that is a URL is not followed because a file says so.
     told = person.stackenv("create", "again", "--from", str(file), "--dry-run")
-    assert f"not taken: {channel.as_uri()}; if you trust them: --channel URL" in told.stderr
+    assert f"not plain names: {channel.as_uri()}; if you trust them, add: --channel URL" in told.stderr
     words = ("--from", str(file), "--channel", channel.as_uri())
     result = read_result(person.stackenv("create", "again", *words, "--json").stdout)
     assert {"tiny-own", "moving", "python"} <= {kept["name"] for kept in result["kept"]}
@@ -294,6 +294,6 @@ def test_without_a_way_to_the_channels_nothing_is_changed(conda_person: Person, 
     shutil.rmtree(channel)
     before = person.tree()
     failed = person.stackenv("rebuild", "it", status=10)
-    assert "conda reaches no channel from here" in failed.stderr
+    assert "conda cannot reach any channel" in failed.stderr
     after = {path: text for path, text in person.tree().items() if path.split("/")[0] != "pkgs"}
     assert after == before

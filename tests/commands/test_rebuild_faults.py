@@ -59,8 +59,8 @@ def test_out_of_a_module_that_is_gone(owner: Callable[..., Person]) -> None:
     person = owner("a-1", module="Old/1")
     Path(person.environ["MODULEPATH"], "Old/1.lua").unlink()
     done = person.stackenv("rebuild", "it", "-m", "Bundle/1")
-    told = "whether it was so before cannot be told, for its modules are gone: a-1 1.0 needs b-dep<2, and 2.0"
-    assert told in done.stderr.replace("\n", " ")
+    told = "cannot compare with the old environment, because its modules are gone: a-1 1.0 needs b-dep<2"
+    assert f"{told}, and 2.0" in done.stderr.replace("\n", " ")
     assert (person.home / "venvs/it-1.0-2").is_dir()
 
 
@@ -69,7 +69,7 @@ def test_one_complaint_less_is_none_more(owner: Callable[..., Person], tmp_path:
     (wheel,) = (tmp_path / "wheels").glob("a_1-*.whl")
     wheel.unlink()
     done = person.stackenv("rebuild", "it", PIP_NO_CACHE_DIR="1")
-    assert "a-1 1.0: could not be had" in done.stdout + done.stderr
+    assert "a-1 1.0: not installed" in done.stdout + done.stderr
 
 
 def test_a_failure_of_condas_own_loosens_no_version() -> None:

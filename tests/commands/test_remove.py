@@ -18,7 +18,7 @@ def test_module_and_environment_go(owner: Person) -> None:
     files = sum(len(files) for _, _, files in os.walk(place))
     assert (files, place.exists(), (owner.modules / "short").exists()) == (0, False, False)
     assert owner.tree() == before
-    assert "short/1.0 is gone" in done.stderr
+    assert "removed short/1.0" in done.stderr
 
 
 def test_what_it_will_delete_is_counted_as_usage_counts_it(owner: Person) -> None:
@@ -34,7 +34,7 @@ def test_what_was_not_installed_there_is_told(owner: Person) -> None:
     place = owner.create("lived-in")
     (place / "data").mkdir()
     line = owner.stackenv("remove", "lived-in", "--dry-run").stdout.splitlines()[1]
-    assert line.endswith("; with what was not installed: data")
+    assert line.endswith(", including files that were not installed: data")
 
 
 def test_without_a_terminal_nothing_is_removed(owner: Person) -> None:
@@ -77,7 +77,7 @@ def test_an_adopted_environment_stays_as_it_was(owner: Person) -> None:
     owner.stackenv("run", "adopted", "python", "-c", "pass")
     assert owner.tree() != before
     done = owner.stackenv("remove", "adopted", "--yes")
-    assert "which stackenv did not make" in done.stderr
+    assert "which stackenv did not create" in done.stderr
     caches = [name for name in owner.tree() if name.endswith("__pycache__") and name not in before]
     assert {n: t for n, t in owner.tree().items() if n not in caches} == before
 
@@ -129,7 +129,7 @@ def test_an_environment_that_is_gone_already(owner: Person) -> None:
     place = owner.create("vanished")
     place.rename(place.with_name("elsewhere"))
     done = owner.stackenv("remove", "vanished", "--yes")
-    assert f"{place} is gone already" in done.stderr
+    assert f"{place}, which no longer exists" in done.stderr
     assert not (owner.modules / "vanished").exists()
     assert place.with_name("elsewhere").is_dir()
 
@@ -138,7 +138,7 @@ def test_a_record_that_is_gone(owner: Person) -> None:
     place = owner.create("unknown")
     (place / "stackenv/record.json").unlink()
     done = owner.stackenv("remove", "unknown", "--yes")
-    assert "it is unknown who made it" in done.stderr
+    assert "it is unknown who created it" in done.stderr
     assert (place / "pyvenv.cfg").is_file()
     assert not (owner.modules / "unknown").exists()
 
@@ -149,7 +149,7 @@ def test_a_folder_that_is_no_environment_is_not_deleted(owner: Person) -> None:
     (place / "pyvenv.cfg").unlink()
     before = owner.tree()
     done = owner.stackenv("remove", "emptied", "--environment", "--yes", status=1)
-    assert "is no environment" in done.stderr
+    assert "is not an environment" in done.stderr
     assert owner.tree() == before
 
 
@@ -181,7 +181,7 @@ def test_another_module_of_the_same_environment(owner: Person) -> None:
     finally:
         copy.unlink()
         copy.parent.rmdir()
-    assert "is the environment of copy/1.0 too" in done.stderr
+    assert "is also the environment of copy/1.0" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ def test_several_go_after_one_question(owner: Person) -> None:
     assert (status, shown.count("Do that?"), shown.count("delete the environment")) == (1, 1, 2)
     assert all(place.is_dir() for place in places)
     done = owner.stackenv("rm", "one", "two/1.0", "one", "--yes")
-    assert [line for line in done.stderr.splitlines() if "is gone" in line] == [
-        "one/1.0 is gone",
-        "two/1.0 is gone",
+    assert [line for line in done.stderr.splitlines() if "removed" in line] == [
+        "removed one/1.0",
+        "removed two/1.0",
     ]
     assert not any(place.exists() for place in places)
     assert "\none/1.0" not in owner.stackenv("ls").stdout

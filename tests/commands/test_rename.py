@@ -12,7 +12,7 @@ def test_everything_that_is_loaded_has_the_new_name(owner: Person) -> None:
     place = owner.create("old", "tiny-own")
     owner.stackenv("edit", "old", "--description", "Mine")
     done = owner.stackenv("rename", "old", "new")
-    assert f"new/1.0 is ready; its environment stays in {place}" in done.stderr
+    assert f"renamed old/1.0 to new/1.0; its environment stays in {place}" in done.stderr
     assert json.loads((place / "stackenv/record.json").read_text())["name"] == "new"
     assert not (owner.modules / "old").exists()
     session = owner.shell('module load new; echo "$STACKENV_ENVIRONMENT $VIRTUAL_ENV $VIRTUAL_ENV_PROMPT"')
@@ -40,7 +40,7 @@ def test_another_version(owner: Person) -> None:
 
 @pytest.mark.parametrize("new", ["biopy", "biopy/1.0"])
 def test_the_name_that_it_has(owner: Person, new: str) -> None:
-    assert "has this name already" in owner.stackenv("rename", "biopy", new, status=2).stderr
+    assert "already has this name" in owner.stackenv("rename", "biopy", new, status=2).stderr
 
 
 @pytest.mark.parametrize("new", ["../x", "a\nb", "a'b", "-x/1", "", "x/", "x/default", "x/../y", "é"])

@@ -71,8 +71,13 @@ def test_the_module_of_its_python_is_found_whatever_is_loaded(owner: User, maker
         "its bundle": bundle,
         "no Python": f"{python_of(owner)}, {owner.stack.other_module}",
     }.get(loaded, python_of(owner))
-    assert f"that Python is the module {python_of(owner)}'s; it is based on {standing}\n" in told.stderr
-    assert (f"{other}) do not go with its Python" in told.stderr) == (loaded == "the other generation")
+    assert (
+        f"Python comes from the module {python_of(owner)}; the environment is based on {standing}\n"
+        in told.stderr
+    )
+    assert (f"{other}): they do not match the environment's Python" in told.stderr) == (
+        loaded == "the other generation"
+    )
     assert not owner.modules.exists()
 
 
@@ -129,7 +134,7 @@ def test_a_module_whose_name_lies_is_not_believed(user: User, venv: Path) -> Non
         f'prepend_path("PATH", "{other}/bin")',
     )
     told = adopt_beside(user, "mine", "--dry-run")
-    assert f"that Python is the module {user.stack.python_module}'s" in told.stderr, told.stderr
+    assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
 
 
 def test_of_two_modules_that_lead_to_one_python_the_one_called_so_is_taken(user: User, venv: Path) -> None:
@@ -137,7 +142,7 @@ def test_of_two_modules_that_lead_to_one_python_the_one_called_so_is_taken(user:
     for name in ("AAA/1", "python-tools/99", "zzz/1"):
         write_module(user, name, f'prepend_path("PATH", "{right}/bin")')
     told = adopt_beside(user, "mine", "--dry-run")
-    assert f"that Python is the module {user.stack.python_module}'s" in told.stderr, told.stderr
+    assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
 
 
 def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User) -> None:
@@ -155,14 +160,14 @@ def test_a_module_that_hangs_in_spider_does_not_hide_the_right_one(user: User) -
 def test_the_command_waits_a_minute_for_a_module_that_hangs(user: User, venv: Path) -> None:
     write_module(user, "hangs/1", 'if (mode() == "spider") then capture("sleep 600") end')
     told = adopt_beside(user, "mine", "--dry-run")
-    assert f"that Python is the module {user.stack.python_module}'s" in told.stderr, told.stderr
+    assert f"its Python comes from the module {user.stack.python_module};" in told.stderr, told.stderr
 
 
 def test_modules_that_bring_another_python_are_refused(user: User, venv: Path) -> None:
     before = describe_tree(user.home)
     refused = user.stackenv("adopt", "mine", "-m", user.stack.next_bundle_module)
     assert refused.returncode == 1, refused.stderr
-    told = f"made with the Python of {user.stack.python_module}, and {user.stack.next_bundle_module} brings"
+    told = f"created with the Python of {user.stack.python_module}, but {user.stack.next_bundle_module} "
     assert told in refused.stderr
     assert describe_tree(user.home) == before
 
@@ -171,7 +176,7 @@ def test_a_venv_on_the_os_python_is_adopted_with_a_warning(user: User) -> None:
     assert user.run("/usr/bin/python3 -m venv --without-pip old").returncode == 0
     adopted = user.stackenv("adopt", "old")
     assert adopted.returncode == 0, adopted.stderr
-    assert "warning: that is the operating system's Python" in adopted.stderr
+    assert "warning: its Python is the operating system's" in adopted.stderr
     used = user.run(f"{adopted.stdout.strip()} && python -c 'import sys; print(sys.prefix)'")
     assert used.stdout.strip() == str(user.home / "old"), used.stderr
 
@@ -179,7 +184,7 @@ def test_a_venv_on_the_os_python_is_adopted_with_a_warning(user: User) -> None:
 def test_a_bundle_is_refused_for_a_venv_on_the_os_python(user: User) -> None:
     assert user.run("/usr/bin/python3 -m venv --without-pip old").returncode == 0
     refused = user.stackenv("adopt", "old", "-m", user.stack.bundle_module)
-    assert refused.returncode == 1 and "brings another" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "provides another Python" in refused.stderr, refused.stderr
 
 
 def test_a_python_that_is_gone_is_refused_with_the_packages_to_make_it_anew(user: User, venv: Path) -> None:
@@ -246,7 +251,7 @@ def test_what_nothing_holds_is_said(user: User, venv: Path, own: bool) -> None:
     if own:
         (venv / "pip.conf").write_text("[global]\ntimeout = 5\n")
     adopted = user.stackenv("adopt", "mine", "--no-pth", "-m", user.stack.bundle_module)
-    said = "warning: nothing keeps pip from replacing what the modules bring"
+    said = "warning: pip can replace packages of the modules"
     assert (adopted.returncode, said in adopted.stderr) == (0, own), adopted.stderr
     install = "python -m ensurepip >$TMPDIR/log && python -m pip install --dry-run packaging==24.2"
     done = user.run(f"{adopted.stdout.strip()} && {install}")
@@ -262,7 +267,7 @@ def test_what_is_adopted_twice_is_said_by_any_way_to_name_it(user: User, venv: P
     before = describe_tree(user.home)
     for way in ("mine/", "./mine", "venvs/../mine", "link", str(venv)):
         again = user.stackenv("adopt", way, "other")
-        assert again.returncode == 9 and "has a module already: mine/1.0" in again.stderr, again.stderr
+        assert again.returncode == 9 and "already has a module: mine/1.0" in again.stderr, again.stderr
     assert describe_tree(user.home) == before
 
 
@@ -292,7 +297,7 @@ def test_a_moved_environment_gets_its_module_back_by_what_the_module_says(user: 
     assert "stackenv adopt NEW_PATH it" in " ".join(gone.stderr.split())
     again = user.stackenv("adopt", "moved", "it")
     assert again.returncode == 0, again.stderr
-    assert "it/2.1 led to" in again.stderr and f"is based on {bundle}" in again.stderr
+    assert "it/2.1 pointed to" in again.stderr and f"is based on {bundle}" in again.stderr
     used = user.run(f"{again.stdout.strip()} && python -c 'import numpy, sys; print(sys.prefix)'")
     assert used.stdout.strip() == str(user.home / "moved"), used.stderr
     assert user.stackenv("list").stdout.count("\n") == 2
@@ -319,13 +324,13 @@ def test_a_read_only_environment_is_refused(user: User, venv: Path) -> None:
         pytest.skip("a read-only mount takes root")
     script = f"mount --bind {venv} {venv} && mount -o remount,bind,ro {venv} && stackenv adopt mine"
     refused = user.run(f"unshare -m bash -c '{script}'")
-    assert refused.returncode == 1 and f"{venv} cannot be written" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and f"{venv} is not writable" in refused.stderr, refused.stderr
     assert not (venv / "stackenv").exists() and not (user.modules / "mine").exists()
 
 
 def test_a_folder_that_is_none_is_refused_with_what_one_has(user: User) -> None:
     (user.home / "plain").mkdir()
     refused = user.stackenv("adopt", "plain")
-    assert refused.returncode == 2 and "neither a pyvenv.cfg (venv) nor a conda-meta" in refused.stderr
+    assert refused.returncode == 2 and "neither pyvenv.cfg (venv) nor conda-meta" in refused.stderr
     refused = user.stackenv("adopt", "nothing")
     assert refused.returncode == 2 and "no conda environment named nothing" in refused.stderr

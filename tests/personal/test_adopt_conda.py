@@ -104,7 +104,7 @@ def test_what_is_adopted_twice_or_dry_changes_nothing(user: User) -> None:
     assert {path.split("/")[0] for path in after.keys() - inside.keys()} == {"pip.conf", "stackenv"}
     before = describe_tree(user.home)
     again = user.stackenv("adopt", "./stats/", "other")
-    assert again.returncode == 9 and "has a module already: stats/1.0" in again.stderr
+    assert again.returncode == 9 and "already has a module: stats/1.0" in again.stderr
     assert describe_tree(user.home) == before
 
 

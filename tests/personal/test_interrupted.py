@@ -107,10 +107,10 @@ def start_slow(user: User, slow_package: Path, *options: str) -> Running:
 
 
 STEPS = (
-    "see whether it/1.0 is still free",
+    "check that it/1.0 is still free",
     "make the folder",
-    "make a venv with Python",
-    "put the packages in order",
+    "create a venv with Python",
+    "set the import order",
     "install with pip",
     "write the modulefile",
 )
@@ -262,7 +262,7 @@ def test_a_stopped_capture_leaves_the_conda_environment_as_it_was(user: User, tm
 
 def test_a_process_number_that_is_used_again_is_not_taken_for_the_owner(user: User) -> None:
     running = Running(user, "create", "it")
-    running.wait_for("make a venv")
+    running.wait_for("create a venv")
     running.kill()
     entry = json.loads(journal_of(user).read_text())
     entry["pid"] = os.getpid()

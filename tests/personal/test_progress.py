@@ -106,7 +106,7 @@ def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
     # It is erased before what stays, in which there is no step.
     stays = running.shown[running.shown.rindex(ERASED) :]
     assert "it/1.0 is ready" in stays and "ml use ~/modules; ml it" in stays
-    for step in ("see whether it/1.0 is still free", "make the folder", "install with pip"):
+    for step in ("check that it/1.0 is still free", "make the folder", "install with pip"):
         assert step not in running.shown
     # Whoever stops it by Ctrl-Z has a cursor.
     assert HIDDEN not in running.shown
@@ -138,6 +138,6 @@ def test_an_update_at_the_terminal_says_which_environment_is_at_hand(user: User)
     running = AtTerminal(user, "update", "packaging", "--env", "it", "--yes")
     assert running.end() == 0, running.shown
     assert "Updating it/1.0: packaging 23.2 -> 24.2 ..." in running.shown
-    for step in ("fetch", "keep what", "look whether"):
+    for step in ("fetch", "back up", "check that"):
         assert f"it/1.0: {step}" not in running.shown
-    assert "it/1.0 is updated: packaging 23.2 -> 24.2" in running.shown.rpartition(ERASED)[2]
+    assert "updated it/1.0: packaging 23.2 -> 24.2" in running.shown.rpartition(ERASED)[2]

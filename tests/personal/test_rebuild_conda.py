@@ -51,7 +51,7 @@ def test_what_conda_does_not_know_is_named_and_stays(user: User) -> None:
     done = user.stackenv("rebuild", "it")
     assert done.returncode == 0, done.stderr
     for told in BY_HAND.values():
-        assert f"{told}: not taken along, for it was not installed" in done.stdout + done.stderr
+        assert f"{told}: not copied, because it belongs to no installed package" in done.stdout + done.stderr
     kept = {item["places"][0]: item["kept"] for item in read_result(user.stackenv("clean", "--json").stdout)}
     assert kept[str(prefix)] == ""
     assert "lib/R, " in kept[str(second)] and f"rm -r {second}" in kept[str(second)]

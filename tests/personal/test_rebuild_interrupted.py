@@ -13,26 +13,26 @@ from stacked import Stack
 from trees import describe_tree
 from users import User, make_user
 
-SWITCH = "stays until stackenv clean"
+SWITCH = "stays until `stackenv clean`"
 # By their beginnings, in their order; a test compares them with what a dry run prints.
 VENV = (
-    "see whether it/1.0 is as it was",
+    "check that it/1.0 has not changed meanwhile",
     "make the folder ",
-    "make a venv with Python ",
-    "put the packages in order",
+    "create a venv with Python ",
+    "set the import order",
     "install with pip: six",
     "write the record in ",
-    "look whether all of it works",
+    "check that everything works",
     "let ",
 )
 CONDA = (
-    "see whether it/1.0 is as it was",
+    "check that it/1.0 has not changed meanwhile",
     "make the folder ",
     "install with conda: ",
     "write into ",
-    "capture what its activation does",
+    "capture its activation",
     "write the record in ",
-    "look whether all of it works",
+    "check that everything works",
     "let ",
 )
 # Faster than a kill that waits for their sentences: the modules are loaded already.

@@ -115,7 +115,7 @@ def test_what_needs_another_version_than_the_new_stacks_is_named(user: User, tmp
     assert done.returncode == 0, done.stderr
     # The first generation has packaging 23.1, the next 23.2.
     (line,) = done.stdout.splitlines()
-    assert line.startswith("tiny-old 1.0: could not be had: ")
+    assert line.startswith("tiny-old 1.0: not installed: ")
     assert f"packaging 23.2 (the module {user.stack.next_bundle_module})" in line
 
 
@@ -128,7 +128,9 @@ def test_a_packed_one_is_made_anew_as_files(user: User) -> None:
     before = describe_old(user.home / "venvs/it-1.0")
     done = user.stackenv("rebuild", "it", "-m", user.stack.next_bundle_module)
     assert done.returncode == 0, done.stderr
-    assert "it is packed; the new one is not, until: stackenv pack it/1.0" in done.stderr
+    assert (
+        "the old environment is packed, the new one is not; to pack it: stackenv pack it/1.0" in done.stderr
+    )
     assert look(user)[:2] == [str(user.home / "venvs/it-1.0-2"), "1.26.4"]
     assert describe_old(user.home / "venvs/it-1.0") == before
     (item,) = read_result(user.stackenv("clean", "--json").stdout)

@@ -160,7 +160,7 @@ def test_remove_says_that_what_was_changed_by_hand_goes_or_keeps_it(made: User) 
 def test_remove_with_yes_keeps_nothing_and_says_so(made: User) -> None:
     modulefile, _ = change_by_hand(made)
     done = made.stackenv("remove", "tool", "--yes")
-    assert done.returncode == 0 and "changed by hand, and that goes with it" in done.stderr, done.stderr
+    assert done.returncode == 0 and "delete the changes made by hand" in done.stderr, done.stderr
     assert not modulefile.parent.exists()
 
 

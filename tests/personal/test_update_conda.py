@@ -142,7 +142,7 @@ def test_one_is_named_by_its_module_another_by_what_conda_calls_it(user: User) -
     again = user.stackenv(
         "update", "tool==2.0", "--env", "genes", "--env", str(path_of(user, "plain")), "--yes"
     )
-    assert again.returncode == 0 and "genes/1.0 is updated: tool 1.0 -> 2.0" in again.stderr, again.stderr
+    assert again.returncode == 0 and "updated genes/1.0: tool 1.0 -> 2.0" in again.stderr, again.stderr
 
 
 def test_what_cannot_be_had_is_told_in_condas_words(user: User) -> None:
@@ -158,7 +158,7 @@ def test_pips_packages_are_left_to_pip(user: User) -> None:
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: six\nVersion: 1.0\n")
     told = user.stackenv("update", "six", "--all", "--yes")
-    assert "six was put there by pip, and not by conda; type: conda activate " in told.stderr
+    assert "six was installed by pip, not by conda; type: conda activate " in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -
         assert "is undone" in user.stackenv("list").stderr
     else:
         assert done.returncode == 10, done.stderr
-        assert "is as it was: conda: " in done.stderr, done.stderr
+        assert "was not changed: conda: " in done.stderr, done.stderr
         assert ("post-link" in done.stderr) == (way == "fail"), done.stderr
     assert look_at(user) == before
     require_nothing_beside(user)

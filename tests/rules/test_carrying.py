@@ -245,7 +245,7 @@ def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
     )
     done = carrier.stackenv("edit", "biopy", "--refresh", SITE_TOKEN=str(carrier.home))
     assert "only while these are loaded" in done.stderr and "no token" in done.stderr
-    assert "carry its modules no longer" in done.stderr
+    assert "stop carrying its modules" in done.stderr
     assert "is not recorded" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
 
 
@@ -265,7 +265,7 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
     found = find_one(carrier, STACKENV_SITE_CONFIG=off)
     assert "the site configuration turns that off now (personal.carry)" in found["what"]
     done = carrier.stackenv("edit", "--refresh", "--all", STACKENV_SITE_CONFIG=off)
-    assert done.stderr.count("for the site configuration turns that off (personal.carry)") == 1
+    assert done.stderr.count("because the site configuration turns that off (personal.carry)") == 1
     assert "not loaded" in start_bare(carrier).stderr
     assert find(carrier, STACKENV_SITE_CONFIG=off) == []
     assert "allows that now" in find_one(carrier)["what"]

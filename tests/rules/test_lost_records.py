@@ -88,7 +88,7 @@ def test_a_modulefile_alone_lets_nobody_delete_a_folder(person: Person) -> None:
     person.stackenv("adopt", str(prefix), "made", "--version", "1.0")
     (prefix / "stackenv/record.json").unlink()
     again = person.stackenv("edit", "made", "--refresh").stderr
-    assert "stackenv remove made/1.0 --environment deletes it" in again
+    assert "to delete it as well: stackenv remove made/1.0 --environment" in again
     person.stackenv("remove", "made", "--yes")
     assert (prefix / "thesis.txt").read_text() == "mine" and not modulefile.exists()
 
@@ -109,7 +109,7 @@ def test_a_modulefile_of_a_colleague_writes_nothing_into_ones_environment(person
         refused = person.stackenv(*words, *shared, status=1)
         assert f"{theirs} belongs to 74012" in refused.stderr
     every = person.stackenv("edit", "--refresh", "--all", *shared, status=1)
-    assert "in a project --all does not write it again" in every.stderr
+    assert "in a project, --all does not restore it" in every.stderr
     assert f"stackenv edit pwn/2.0 --refresh --shared {project}" in every.stderr
     assert person.tree() == before
 
@@ -133,7 +133,7 @@ def test_to_write_a_record_again_nobody_elses_python_is_run(person: Person, whos
     before = person.tree()
     refused = person.stackenv("edit", "team", "--refresh", "--shared", str(project), status=1)
     why = f"{python} can be written by everybody" if whose == "open to all" else f"{prefix} belongs to 74012"
-    assert f"{why}, and to write the record" in refused.stderr
+    assert f"{why}, and restoring the record" in refused.stderr
     assert person.tree() == before and not mark.exists()
 
 
@@ -192,11 +192,11 @@ def test_another_name_for_an_environment_without_a_record_is_refused_with_what_h
     (prefix_of(person, "made") / "stackenv/record.json").unlink()
     before = person.tree()
     refused = person.stackenv("adopt", "venvs/made-1.0", "other", status=9)
-    assert "has a module already: made/1.0" in refused.stderr
+    assert "already has a module: made/1.0" in refused.stderr
     assert "stackenv check made/1.0" in refused.stderr
-    assert "record.json again" in person.stackenv("adopt", "venvs/made-1.0", "--dry-run").stdout
+    assert "restore" in person.stackenv("adopt", "venvs/made-1.0", "--dry-run").stdout
     (step,) = read_result(person.stackenv("adopt", "venvs/made-1.0", "--dry-run", "--json").stdout)["steps"]
-    assert "record.json again" in step
+    assert "restore" in step
     assert person.tree() == before
     answer = read_result(person.stackenv("adopt", "venvs/made-1.0", "--json").stdout)
     assert (answer["module"], answer["packages"]["tiny-own"]) == ("made/1.0", "1.0")

@@ -153,7 +153,7 @@ def test_links_to_the_python_are_made_again(person: Person, names: tuple[str, ..
     for name in names or before:
         (folder / name).unlink()
     dry = person.tree()
-    assert person.stackenv("edit", "made", "--refresh", "--dry-run").stdout.startswith("make python")
+    assert person.stackenv("edit", "made", "--refresh", "--dry-run").stdout.startswith("restore python")
     assert person.tree() == dry
     (found,) = check(person, "made")
     assert (found["rule"], found["level"]) == ("python-changed", "broken")
@@ -172,7 +172,7 @@ def test_links_are_gone_again_when_the_rest_fails(person: Person) -> None:
     (prefix / "bin/python3").symlink_to("nowhere")
     before = {path: text for path, text in person.tree().items() if "/made-1.0/" in path}
     done = person.stackenv("edit", "--refresh", "--all", status=1)
-    assert "made/1.0 is as it was: module load Gone/1" in done.stderr
+    assert "made/1.0 was not changed: module load Gone/1" in done.stderr
     assert {path: text for path, text in person.tree().items() if "/made-1.0/" in path} == before
 
 

@@ -46,10 +46,10 @@ def test_what_is_broken_is_told_all_the_same(person: Person) -> None:
 def test_what_cannot_be_meant(person: Person) -> None:
     person.create("made")
     for words, told in (
-        (("--mute", "shadow", "--reason", "x"), "did you mean: shadows; the rules of an environment: "),
-        (("--mute", "shadows"), "--mute and --reason go together"),
-        (("--mute", "shadows", "--reason", " "), "--mute and --reason go together"),
-        (("--reason", "x", "--description", "y"), "--mute and --reason go together"),
+        (("--mute", "shadow", "--reason", "x"), "did you mean: shadows; rules for environments: "),
+        (("--mute", "shadows"), "--mute and --reason require each other"),
+        (("--mute", "shadows", "--reason", " "), "--mute and --reason require each other"),
+        (("--reason", "x", "--description", "y"), "--mute and --reason require each other"),
         (("--unmute", "shadows"), "shadows is not muted in made/1.0"),
         (("--refresh", "--all", "--mute", "shadows", "--reason", "x"), "--all"),
     ):

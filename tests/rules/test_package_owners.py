@@ -163,7 +163,7 @@ def test_packages_are_counted_and_listed_by_owner(user: User) -> None:
         "packages from pip (1):",
     ]
     assert ["tool", "1.0"] in map(str.split, shown[2].splitlines())
-    assert "is a conda environment of 5 packages (4 from conda, 1 from pip)" in adopt_again(user)
+    assert "is a conda environment with 5 packages (4 from conda, 1 from pip)" in adopt_again(user)
     # So that `module spider` finds it.
     assert "tool/1.0" in (user.modules / "it/1.0.lua").read_text()
 

@@ -214,7 +214,7 @@ def test_a_copy_that_is_adopted_without_stubs_says_that_they_go(person: Person, 
     copy = copy_environment(person)
     words = ("adopt", str(copy), "copy", "-m", "Bundle/1", option)
     said = person.stackenv(*words, "--dry-run").stdout
-    assert "; take 2 stubs out that it has" in said and stubs(find_site(copy)) == [NUMPY, STACK]
+    assert "; remove 2 old stubs" in said and stubs(find_site(copy)) == [NUMPY, STACK]
     person.stackenv(*words)
     assert stubs(find_site(copy)) == [] and check(person, "copy") == []
 

@@ -230,7 +230,7 @@ def test_what_knows_packages_counts_none(owner: Person) -> None:
     after = {path: path.read_bytes() for path in site_packages(prefix).glob("*-1.0.dist-info/*")}
     assert after == {path: text for path, text in before.items() if "tiny_own" not in str(path)}
     held = owner.stackenv("update", "numpy", "--env", "known", "--yes")
-    assert "numpy comes from Bundle/1 in known/1.0, and is not updated" in held.stderr
+    assert "in known/1.0 comes from Bundle/1 and is not updated" in held.stderr
     owner.stackenv("rename", "known", "renamed")
     assert stubs(prefix) == BOTH
     require_healthy(owner, "renamed")
@@ -312,14 +312,14 @@ def test_a_copy_brings_none_of_the_other_modules(owner: Person) -> None:
         (("edit", "extra", "--stubs"), "it is based on no module"),
         (("edit", "--all", "--stubs"), "--all requires --refresh"),
         (("edit", "--all", "--refresh", "--no-stubs"), "--all requires --refresh"),
-        (("edit", "genes", "--stubs"), "genes/1.0 is a conda environment: no module brings packages to it"),
+        (("edit", "genes", "--stubs"), "genes/1.0 is a conda environment: modules provide no packages to it"),
         (
             ("edit", "genes", "--no-stubs"),
-            "genes/1.0 is a conda environment: no module brings packages to it",
+            "genes/1.0 is a conda environment: modules provide no packages to it",
         ),
-        (("create", "x", "--conda", "--no-stubs"), "--no-stubs is a venv's"),
-        (("create", "x", "--from", "conda.yaml", "--no-stubs"), "--no-stubs is a venv's"),
-        (("adopt", "of-conda", "--no-stubs"), "--no-stubs is for a venv"),
+        (("create", "x", "--conda", "--no-stubs"), "--no-stubs cannot be combined with --conda"),
+        (("create", "x", "--from", "conda.yaml", "--no-stubs"), "--no-stubs is only for venvs"),
+        (("adopt", "of-conda", "--no-stubs"), "--no-stubs is only for venvs"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(owner: Person, words: tuple[str, ...], said: str) -> None:

@@ -79,9 +79,8 @@ def test_a_refresh_says_how_to_renew_them(packer: Person) -> None:
     assert steps not in packer.stackenv("edit", "bio", "--refresh").stderr
     update_module(packer)
     said = packer.stackenv("edit", "bio", "--refresh").stderr
-    assert (
-        f"what bio/1.0 shows uv of its modules is as it was when it was packed; to renew it: {steps}" in said
-    )
+    shown = "bio/1.0 shows uv the packages of its modules as they were when it was packed"
+    assert f"{shown}; to update that: {steps}" in said
     assert uv_list(packer) == {"tiny-own": "1.0", "tiny-stack": "1.0"}
     for step in steps.split("; "):
         packer.stackenv(*step.split()[1:])

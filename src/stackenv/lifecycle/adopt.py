@@ -90,7 +90,7 @@ def adopt_new(request: AdoptRequest, context: Context, former: Record | None, dr
         record, stack = draft_adopted_conda(request, context, lmod, former)
         tell_python_modules(lmod)
         print_message(
-            f"{request.prefix} is a conda environment of {count_by_installer(read_own_packages(record))}"
+            f"{request.prefix} is a conda environment with {count_by_installer(read_own_packages(record))}"
         )
         tell_foreign_scripts(request.prefix)
     else:
@@ -146,15 +146,16 @@ def find_environment(text: str, context: Context) -> Path:
         if (path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir():
             return path
         raise UsageError(
-            f"{path} is no environment: it has neither a pyvenv.cfg (venv) nor a conda-meta (conda)",
-            "name the folder that has bin/activate or conda-meta in it",
+            f"{path} is not an environment: it contains neither pyvenv.cfg (venv) nor conda-meta (conda)",
+            "name the folder that contains bin/activate or conda-meta",
         )
     found = find_named_environment(text, context.environ, context.configuration) if "/" not in text else None
     if found:
         return found
     raise UsageError(
-        f"there is no folder {path}" + ("" if "/" in text else f", and no conda environment named {text}"),
-        "conda env list shows those of conda",
+        f"the folder {path} does not exist"
+        + ("" if "/" in text else f", and there is no conda environment named {text}"),
+        "to list conda environments: conda env list",
     )
 
 
@@ -164,7 +165,7 @@ def require_adoptable(prefix: Path) -> None:
     tell_unfit(prefix)
     if not os.access(prefix, os.W_OK):
         raise StackenvError(
-            f"{prefix} cannot be written, and its record lies in it; nothing was changed",
+            f"{prefix} is not writable, and its record is stored in it; nothing was changed",
             f"ls -ld {shlex.quote(str(prefix))}; its owner can adopt it for all with --shared",
         )
 
@@ -176,14 +177,15 @@ def require_in_place(former: Record, prefix: Path) -> None:
     old, new = shlex.quote(former.path), shlex.quote(str(prefix))
     if os.path.lexists(former.path):
         raise StackenvError(
-            f"{prefix} is a copy of {former.full_name}, packed in {former.path}; nothing was changed",
-            f"stackenv unpack {former.full_name}; copy that, and adopt the copy",
+            f"{prefix} is a copy of {former.full_name}, which is packed in {former.path}; nothing "
+            "was changed",
+            f"stackenv unpack {former.full_name}; then copy the unpacked environment and adopt the copy",
         )
     raise StackenvError(
-        f"{prefix} is {former.full_name}, packed at {former.path} and moved since: packed, it works there "
-        "alone; nothing was changed",
-        f"mv {new} {old}; to have it elsewhere, then: stackenv unpack {former.full_name}; mv {old} {new}; "
-        f"stackenv adopt {new} {former.name}",
+        f"{prefix} is {former.full_name}, which was packed in {former.path} and moved since; a packed "
+        "environment works only where it was packed; nothing was changed",
+        f"mv {new} {old}; then, to have it in the new place: stackenv unpack {former.full_name}; mv "
+        f"{old} {new}; stackenv adopt {new} {former.name}",
     )
 
 
@@ -207,9 +209,9 @@ def require_not_adopted(context: Context, prefix: Path, former: Record | None) -
     for module in context.store.list_modules():
         if Path(module.prefix).resolve() == prefix.resolve():
             raise TakenError(
-                f"{prefix} has a module already: {module.full_name}",
-                f"if it does not work: stackenv check {module.full_name}; to give it another name: stackenv "
-                f"rename {module.full_name} NEW_NAME",
+                f"{prefix} already has a module: {module.full_name}",
+                f"if it does not work: stackenv check {module.full_name}; to rename it: stackenv rename "
+                f"{module.full_name} NEW_NAME",
             )
     if former is None or Path(former.module_folder).resolve() == context.store.root.resolve():
         return
@@ -217,9 +219,9 @@ def require_not_adopted(context: Context, prefix: Path, former: Record | None) -
     found = context.store.read(elsewhere)
     if found and Path(found.prefix).resolve() == prefix.resolve():
         raise TakenError(
-            f"{prefix} has a module already, in another folder: {elsewhere}",
-            f"module use {shlex.quote(former.module_folder)}; module load {former.full_name}; or remove that "
-            "module first",
+            f"{prefix} already has a module in another folder: {elsewhere}",
+            f"to use it: module use {shlex.quote(former.module_folder)}; module load "
+            f"{former.full_name}; or remove that module first",
         )
 
 
@@ -237,7 +239,8 @@ def read_replaced(request: AdoptRequest, context: Context) -> str | None:
         context.store.require_free(request.name, request.version)
         return None
     print_message(
-        f"the module {module.full_name} led to {module.prefix}, which is gone: it gets this environment"
+        f"the module {module.full_name} pointed to {module.prefix}, which no longer exists; reusing "
+        "it for this environment"
     )
     return read_text(path)
 
@@ -248,7 +251,7 @@ def tell_unheld(request: AdoptRequest, record: Record) -> None:
         return
     if any(Path(f.path).name == "pip.conf" and is_users(f, record.path) for f in describe_files(record)):
         print_warning(
-            "nothing keeps pip from replacing what the modules bring: with --no-pth only a pip.conf "
-            f"of stackenv's does. Leave --no-pth out, or add there: [install] constraint = "
-            f"{record.path}/{CONSTRAINTS_FILE}"
+            "pip can replace packages of the modules: with --no-pth, only stackenv's pip.conf prevents "
+            "that, and this environment has its own. Leave out --no-pth, or add to that pip.conf: "
+            f"[install] constraint = {record.path}/{CONSTRAINTS_FILE}"
         )

@@ -44,8 +44,8 @@ def suggest_name(prefix: Path, home: Path) -> str:
         if project:
             return make_valid(f"{project}-{own}") if own else project
     raise UsageError(
-        f"neither {prefix} nor a folder around it has a name that says which project it is of; "
-        "nothing was changed",
+        f"no module name can be derived from {prefix}: neither the folder nor any folder above it is "
+        "named after a project; nothing was changed",
         f"stackenv adopt {shlex.quote(str(prefix))} NAME",
     )
 

@@ -89,7 +89,7 @@ def choose_stack(request: AdoptRequest, venv: Venv, lmod: Lmod, former: Record |
     stack = try_stack(venv, lmod, (*way, *loaded)) if way else None
     if stack is None and loaded:
         print_message(
-            f"the loaded modules ({', '.join(loaded)}) do not go with its Python: they are left out"
+            f"ignoring the loaded modules ({', '.join(loaded)}): they do not match the environment's Python"
         )
     return stack or load_stack(lmod, way), "".join(way[-1:])
 
@@ -108,10 +108,11 @@ def require_stack(request: AdoptRequest, venv: Venv, lmod: Lmod) -> tuple[Stack,
     way = find_python_module(lmod, venv.executable)
     module = "".join(way[-1:])
     if stack.python:
-        whose = f"the Python of {module}" if module else f"{venv.executable}, which is no module's"
+        whose = f"the Python of {module}" if module else f"{venv.executable}, which belongs to no module"
         raise StackenvError(
-            f"{request.prefix} was made with {whose}, and {', '.join(request.modules)} brings another",
-            f"name modules that go with {module or 'it'}, with -m; or none",
+            f"{request.prefix} was created with {whose}, but {', '.join(request.modules)} provides "
+            "another Python",
+            f"name modules that match {module or 'that Python'} with -m, or leave out -m",
         )
     return load_stack(lmod, (*way, *request.modules)), module
 
@@ -124,16 +125,20 @@ def name_python_module(stack: Stack) -> str:
 
 def describe_found(venv: Venv, probed: ProbedPython, module: str, stack: Stack) -> None:
     """Tell what was found."""
-    print_message(f"{venv.prefix} is a venv with Python {probed.version}, {venv.executable}")
+    print_message(f"{venv.prefix} is a venv with Python {probed.version} ({venv.executable})")
     if module:
-        print_message(f"that Python is the module {module}'s; it is based on {', '.join(stack.modules)}")
+        print_message(
+            f"its Python comes from the module {module}; the environment is based on "
+            f"{', '.join(stack.modules)}"
+        )
     elif venv.is_on_os_python:
         print_warning(
-            "that is the operating system's Python: nothing of the optimised stack is in it, and "
-            "an upgrade of the system breaks it. Better make it again: module load a Python, stackenv create"
+            "its Python is the operating system's, which has nothing of the optimised stack and breaks "
+            "with a system upgrade. Better create the environment again: load a Python module, then "
+            "run `stackenv create`"
         )
     else:
-        print_warning("no module leads to that Python; the environment depends on it all the same")
+        print_warning("its Python belongs to no module; the environment depends on that Python all the same")
 
 
 def draft_adopted_venv(
@@ -180,11 +185,13 @@ def draft_adopted_conda(
     """Return the record of the conda environment as far as it is known, and the modules."""
     if not request.carry:
         raise UsageError(
-            "--no-carry is for a venv: the Python of a conda environment needs no modules", "leave it out"
+            "--no-carry is only for venvs: the Python of a conda environment needs no modules",
+            "leave out --no-carry",
         )
     if not request.stubs:
         raise UsageError(
-            "--no-stubs is for a venv: a conda environment has no packages of modules", "leave it out"
+            "--no-stubs is only for venvs: modules provide no packages to a conda environment",
+            "leave out --no-stubs",
         )
     stack = load_conda_stack(request.modules or (former.modules if former else ()), context, lmod)
     record = draft_conda_record(
@@ -223,6 +230,6 @@ def tell_foreign_scripts(prefix: Path) -> None:
     if scripts:
         print_warning(
             f"the Python of {format_count(len(scripts), 'program')} in {prefix}/bin "
-            f"({', '.join(scripts[:3])}) is gone: was it moved? `python -m pip` works; for "
-            "the others install their packages again"
+            f"({', '.join(scripts[:3])}) no longer exists. Was the environment moved? `python -m pip` "
+            "still works; for other programs, reinstall their packages"
         )

@@ -77,7 +77,9 @@ def run_conda(
             check=False,
         )
     except OSError as error:
-        raise InstallError(f"{conda} cannot be started: {error.strerror}", "module spider conda") from error
+        raise InstallError(
+            f"{conda} cannot be started: {error.strerror}", "to find a conda module: module spider conda"
+        ) from error
 
 
 def refuse(words: str, status: int) -> NoReturn:

@@ -72,10 +72,10 @@ class CreateRequest:
             self._check_conda()
             return
         if self.channels:
-            raise UsageError("--channel is conda's: a venv has none", "add --conda")
+            raise UsageError("--channel is only for conda environments", "add --conda")
         if self.user_site and not self.system_site_packages:
             raise UsageError(
-                "--user-site goes with --system-site-packages only: without, Python leaves ~/.local out",
+                "--user-site cannot be combined with --no-system-site-packages: Python then ignores ~/.local",
                 "leave out one of --user-site and --no-system-site-packages",
             )
         if self.uv and not self.stubs:
@@ -101,9 +101,9 @@ class CreateRequest:
         for option, value in given.items():
             if value:
                 raise UsageError(
-                    f"{option} goes without --from: the file says what there is to be",
-                    "install more afterwards: ml NAME; pip install PACKAGE; in a conda environment: ml NAME; "
-                    "conda install PACKAGE",
+                    f"{option} cannot be combined with --from: the file already defines the environment",
+                    "to install more afterwards: ml NAME; pip install PACKAGE; in a conda environment: "
+                    "ml NAME; conda install PACKAGE",
                 )
 
     def _check_conda(self) -> None:
@@ -121,7 +121,8 @@ class CreateRequest:
         for option, value in given.items():
             if value:
                 raise UsageError(
-                    f"{option} is a venv's: a conda environment has its own Python and packages",
+                    f"{option} cannot be combined with --conda: a conda environment has its own "
+                    "Python and packages",
                     f"leave out --conda or {option}",
                 )
 
@@ -145,8 +146,8 @@ class CreateRequest:
         """Return what is being done while pip, uv or conda installs, for people."""
         files = ", ".join(file.name for file in self.requirements)
         packages = format_count(len(self.packages), "package") if self.packages else ""
-        what = " and ".join(filter(None, (packages, files and f"what {files} lists")))
-        return f"Installing {what or 'nothing but what conda needs'}"
+        what = " and ".join(filter(None, (packages, files and f"the requirements in {files}")))
+        return f"Installing {what or 'the bare environment'}"
 
     def conda_packages(self) -> tuple[str, ...]:
         """Return what conda is to install, as it wants it."""
@@ -159,7 +160,7 @@ def check_package(text: str) -> None:
     """Raise UsageError when `text` is no requirement, URL or path that pip could install."""
     if text.startswith("-"):
         raise UsageError(
-            f"{text!r} is an option, and no package", "options of pip go into a file: --requirements FILE"
+            f"{text!r} is an option, not a package", "put options for pip into a file: --requirements FILE"
         )
     # As pip has it, extras of a folder stand behind it in brackets.
     try:
@@ -174,7 +175,7 @@ def check_package(text: str) -> None:
     try:
         Requirement(text)
     except InvalidRequirement as error:
-        raise UsageError(f"{text!r} is no package that pip could install: {error}") from error
+        raise UsageError(f"{text!r} is not a package that pip can install: {error}") from error
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from stackenv.lifecycle.requirements import (
     ARCHIVE,
     CHANNEL,
     CONDA_SPEC,
+    NO_REQUIREMENT,
     Contents,
     leave_out_usual,
     list_recorded,
@@ -59,11 +60,11 @@ def read_exported(file: Path) -> Exported:
 
     try:
         if file.stat().st_size > LARGEST_FILE_BYTES:
-            raise ValueError(f"it has more than {LARGEST_FILE_BYTES // 1_000_000} MB")
+            raise ValueError(f"it is larger than {LARGEST_FILE_BYTES // 1_000_000} MB")
         text = file.read_text(encoding="utf-8")
         # An alias of aliases could fill the memory; export writes none.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ValueError("it has YAML aliases")
+            raise ValueError("it contains YAML aliases")
         data = yaml.safe_load(text)
         record = parse_record(json.dumps(data), str(file))
         require_kind(record)
@@ -76,8 +77,9 @@ def read_exported(file: Path) -> Exported:
     except (ValueError, TypeError, RecursionError, yaml.YAMLError, StackenvError) as error:
         words = error.message if isinstance(error, StackenvError) else explain(error)
         raise UsageError(
-            f"{file} is not what `stackenv export NAME` writes: {words}",
-            "a file of requirements: stackenv create NAME -r FILE; of conda's: conda env create --file FILE",
+            f"{file} was not written by `stackenv export NAME`: {words}",
+            "for a pip requirements file: stackenv create NAME -r FILE; for conda's "
+            "environment.yml: conda env create --file FILE",
         ) from error
 
 
@@ -86,9 +88,11 @@ def require_texts(record: Record) -> None:
     names = (*record.modules, *record.allow_shadow)
     for text in (record.description, *names, *(t for p in record.packages for t in (p.name, p.version))):
         if not isinstance(text, str) or not text.isprintable():
-            raise ValueError(f"{json.dumps(text, default=str)} is no text of one line")
+            raise ValueError(f"{json.dumps(text, default=str)} is not a single line of text")
     if not isinstance(record.user_site, bool):
-        raise ValueError(f"`user_site` is {json.dumps(record.user_site, default=str)}")
+        raise ValueError(
+            f"`user_site` must be true or false, not {json.dumps(record.user_site, default=str)}"
+        )
 
 
 def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
@@ -109,12 +113,12 @@ def read_contents(record: Record, data: Mapping[str, Any]) -> Contents:
         for wanted in conda:
             (spec,) = wanted.arguments
             if not CONDA_SPEC.fullmatch(spec) or any(map(ARCHIVE.fullmatch, (wanted.name, spec))):
-                raise ValueError(f"{wanted.name!r} {wanted.version!r} is no package of conda's")
+                raise ValueError(f"{wanted.name!r} {wanted.version!r} is not a conda package")
         return Contents(leave_out_usual(special), conda, tuple(channels))
     named = {canonicalize_name(wanted.name) for wanted in special}
     listed = [w for w in list_recorded(record) if canonicalize_name(w.name) not in named]
     for wanted in listed:
-        if not wanted.arguments and " that pip could be asked for" in wanted.why:
+        if not wanted.arguments and NO_REQUIREMENT in wanted.why:
             raise ValueError(wanted.why)
     return Contents((*leave_out_usual((*listed, *special)), *list_recorded_pip(record)))
 
@@ -127,8 +131,8 @@ def choose_channels(contents: Contents, request: CreateRequest, context: Context
     ]
     if untaken:
         print_message(
-            f"the file names channels that may lead anywhere; they are not taken: {', '.join(untaken)}; if "
-            "you trust them: --channel URL"
+            f"skipped channels that are not plain names: {', '.join(untaken)}; if you trust them, add: "
+            "--channel URL"
         )
     named = (c for c in contents.channels if CHANNEL.fullmatch(c))
     return replace(contents, channels=tuple(dict.fromkeys((*request.channels, *named))))
@@ -153,11 +157,11 @@ def create_from(request: CreateRequest, dry_run: bool) -> Made:
 
         def look() -> None:
             for fault in list_new_faults(remaking.old, new.record, new.modulefile, context, new.stack):
-                print_aside(f"{fault.what}; type: {fault.hint}", fault.level)
+                print_aside(f"{fault.what}; hint: {fault.hint}", fault.level)
 
         steps = (
             *remaking.plan_environment(),
-            Step("look whether all of it works", look, doing="Checking all of it"),
+            Step("check that everything works", look, doing="Checking the environment"),
         )
         made = new.carry_out(steps, dry_run, complete=False)
         return replace(made, differences=tuple(report.sentences()), details=report.describe())
@@ -168,12 +172,14 @@ def plan_from(request: CreateRequest, file: Path, context: Context) -> Remaking:
     exported = read_exported(file)
     if exported.record.kind == "conda" and not request.carry:
         raise UsageError(
-            f"--no-carry is a venv's, and {file} describes a conda environment: its Python needs no modules",
+            f"--no-carry is only for venvs, but {file} describes a conda environment, whose Python "
+            "needs no modules",
             "leave out --no-carry",
         )
     if exported.record.kind == "conda" and not request.stubs:
         raise UsageError(
-            f"--no-stubs is a venv's, and in the conda environment of {file} no module brings packages",
+            f"--no-stubs is only for venvs, but {file} describes a conda environment, to which "
+            "modules provide no packages",
             "leave out --no-stubs",
         )
     old = replace(

@@ -66,13 +66,13 @@ def edit_all(request: EditRequest, context: Context, dry_run: bool) -> None:
             edit_module(request, module, context, dry_run)
         except (StackenvError, OSError) as error:
             failed[module.full_name] = getattr(error, "hint", "")
-            print_error(f"{module.full_name} is as it was: {getattr(error, 'message', error)}")
+            print_error(f"{module.full_name} was not changed: {getattr(error, 'message', error)}")
     if not dry_run:
         done = len(modules) - len(failed)
         print_message(f"{format_count(done, 'environment is', 'environments are')} up to date")
     if failed:
         raise StackenvError(
-            f"failed: {', '.join(failed)}",
+            f"{format_count(len(failed), 'environment')} could not be changed: {', '.join(failed)}",
             "\n      ".join(f"{name}: {hint}" for name, hint in failed.items() if hint),
         )
 
@@ -85,9 +85,9 @@ def require_record(module: StoredModule, context: Context) -> None:
         module.read_record()
     except LostRecordError as error:
         raise LostRecordError(
-            f"{error.message}; in a project --all does not write it again: others can have written the "
-            "modulefile",
-            f"look at {module.path}, then: stackenv edit {module.full_name} --refresh --shared "
+            f"{error.message}; in a project, --all does not restore it, because others may have written "
+            "the modulefile",
+            f"read {module.path}, then run: stackenv edit {module.full_name} --refresh --shared "
             f"{quote_word(context.shared)}",
         ) from error
 
@@ -103,7 +103,10 @@ def edit_module(request: EditRequest, module: StoredModule, context: Context, dr
     start_changed(module.read_record(), context)
     leave = describe_use(module, context.environ)
     if leave:
-        print_message(f"this shell still has {module.full_name} as it was: {leave}; ml {module.full_name}")
+        print_message(
+            f"this shell still uses {module.full_name} as it was; to load it again: {leave}; ml "
+            f"{module.full_name}"
+        )
     if request.modules:
         tell_collections(module, module.read_record(), context)
 
@@ -153,7 +156,8 @@ def plan_files(
         (
             *notes,
             *describe_differences(before, after),
-            f"write the record, what depends on it in {after.path}, and the modulefile {module.path}",
+            f"write the record, the files in {after.path} that depend on it, and the modulefile "
+            f"{module.path}",
             *renamed,
         ),
         (*kept, *contents, *plan_environment_files(after, module.path, request.restacks), *kernels),
@@ -166,7 +170,7 @@ def plan_default(module: StoredModule, context: Context) -> Part:
     default = context.store.default_path(module.name)
     context.store.require_own_default(module.name)
     return Part(
-        (f"make {module.full_name} what `module load {module.name}` gives: {default}",),
+        (f"make {module.full_name} the version that `module load {module.name}` loads: {default}",),
         (WriteFile(str(default), render_default(module.name, module.version)),),
         (default,),
     )
@@ -195,12 +199,12 @@ def restore_lost(
         record = read_own_record(module)
     except LostRecordError:
         require_restorable(module, context, adopted is not None)
-        sentences.append(f"write {module.record_path} again, from {module.path} and what is installed")
+        sentences.append(f"restore {module.record_path} from {module.path} and the installed packages")
     python = record.python.executable if record and record.python else ""
     is_venv = record is None or (record.kind == "venv" and not record.packed)
     links = find_lost_links(Path(module.prefix), python) if is_venv else {}
     if links:
-        sentences.insert(0, f"make {', '.join(links)} in {module.prefix}/bin again")
+        sentences.insert(0, f"restore {', '.join(links)} in {module.prefix}/bin")
         require_writable(module.prefix)
     if dry_run or not sentences:
         return sentences, None
@@ -210,7 +214,8 @@ def restore_lost(
     restored = restore_record(module, context, adopted)
     if not (restored.owned or adopted):
         print_message(
-            f"from now on `stackenv remove` leaves the folder {module.prefix}: that stackenv made it, only "
-            f"the lost record could tell; stackenv remove {module.full_name} --environment deletes it"
+            f"from now on, `stackenv remove` keeps the folder {module.prefix}, because only the lost "
+            "record said that stackenv created it; to delete it as well: stackenv remove "
+            f"{module.full_name} --environment"
         )
     return sentences, restored

@@ -54,8 +54,8 @@ def require_held(record: Record) -> Record:
     if record.pinned:
         return record
     raise StackenvError(
-        f"{record.full_name} has no packages of modules to hold",
-        "an environment holds what its modules bring: stackenv create NAME -m MODULE",
+        f"{record.full_name} has no packages of modules to pin",
+        "an environment pins the packages of its modules: stackenv create NAME -m MODULE",
     )
 
 

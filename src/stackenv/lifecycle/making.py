@@ -153,7 +153,7 @@ class Making:
     def _plan_venv(self) -> tuple[Step, ...]:
         record, python = self.record, self.record.python
         assert python is not None
-        whose = f" of the module {python.module}" if python.module else ""
+        whose = f" from the module {python.module}" if python.module else ""
         copied = explain_copied_pip(record, self.stack, self.sees_base)
         self.copies_pip = bool(copied)
         if copied and not record.with_pip:
@@ -171,10 +171,9 @@ class Making:
 
         pip = " and a copy of pip" if copied else ""
         return (
-            Step(f"make a venv with Python {python.version}{whose}{pip}", make),
+            Step(f"create a venv with Python {python.version}{whose}{pip}", make),
             Step(
-                f"put the packages in order, and hold {format_count(len(record.pinned), 'package')} of the "
-                "stack",
+                f"set the import order, and pin {format_count(len(record.pinned), 'package')} of the modules",
                 write,
             ),
         )
@@ -209,7 +208,7 @@ class Making:
         step = Step(f"write into {record.path}: {what}{describe_first_stubs(stubs)}", write, undo)
         if record.kind == "venv":
             return (step,)
-        sentence = "capture what its activation does"
+        sentence = "capture its activation"
         return (step, Step(sentence, self._capture, doing="Capturing its activation"))
 
     def _plan_undo(self, files: Iterable[InstalledFile], changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -345,7 +344,7 @@ class Making:
         if dry_run:
             return Made(sentences)
         look = Step(
-            f"see whether {self.record.full_name} is still free",
+            f"check that {self.record.full_name} is still free",
             self._require_free,
             (RemoveFolder(str(self.modulefile.parent)), *self.undo_folders()),
             f"{'Creating' if self.record.owned else 'Adopting'} {describe_based(self.record)}",
@@ -362,9 +361,9 @@ def require_own_name(record: Record) -> None:
     for module in record.stack:
         if (module.rpartition("/")[0] or module) == record.name:
             raise UsageError(
-                f"{record.name} is the name of {module}, which the environment is based on: Lmod loads one "
-                "module of a name, so that it could never be loaded; nothing was changed",
-                f"take another name, for example my-{record.name}",
+                f"{record.name} is also the name of its base module {module}: Lmod loads only one "
+                "module of each name, so the environment could never be loaded; nothing was changed",
+                f"choose another name, for example my-{record.name}",
             )
 
 
@@ -374,11 +373,11 @@ def tell_of_same_name(record: Record, context: Context) -> None:
     folders = context.environ.get("MODULEPATH", "").split(":")
     # A look at one folder of each: Lmod would walk through all of them, which takes seconds at a large site.
     same = list_modulefiles(record.name, [f for f in folders if f and os.path.realpath(f) != own])
-    exact = "" if record.full_name in same else f"; {record.full_name} is exact"
+    exact = "" if record.full_name in same else f"; `module load {record.full_name}` is unambiguous"
     if same:
         print_warning(
-            f"there is a module of this name already, {', '.join(same)}: which one `module load "
-            f"{record.name}` gives depends on the order of `module use`{exact}"
+            f"a module of this name already exists: {', '.join(same)}; which one `module load "
+            f"{record.name}` loads depends on the order of `module use`{exact}"
         )
 
 
@@ -428,7 +427,7 @@ def describe_first_stubs(changes: Sequence[Change]) -> str:
     folders = (Path(change.path) for change in changes if isinstance(change, RemoveFolder))
     removed = [folder for folder in folders if folder.parent.name == "site-packages"]
     shown = f"; show uv {format_count(len(written), 'package')} of the modules" if written else ""
-    return shown + (f"; take {format_count(len(removed), 'stub')} out that it has" if removed else "")
+    return shown + (f"; remove {format_count(len(removed), 'old stub')}" if removed else "")
 
 
 def undo_files(paths: Iterable[str], prefix: str, mark: Path) -> tuple[Change, ...]:

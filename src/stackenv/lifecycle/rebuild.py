@@ -104,15 +104,18 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
         rebuilding.carry_out()
     old, record = rebuilding.remaking.old, rebuilding.remaking.making.record
     stays = (
-        f"the old one stays in {old.path} until stackenv clean"
+        f"the old environment stays in {old.path} until you run `stackenv clean`"
         if old.owned
-        else f"{old.path}, which stackenv has not made, is yours to delete"
+        else f"{old.path} was not created by stackenv and is yours to delete"
     )
-    print_message(f"{record.full_name} leads to {record.path}; {stays}")
-    print_message(f"in crontabs, scripts and editors, write {record.path}/bin instead of {old.path}/bin")
+    print_message(f"{record.full_name} now uses {record.path}; {stays}")
+    print_message(f"in crontabs, scripts and editors, replace {old.path}/bin by {record.path}/bin")
     leave = describe_use(module, context.environ)
     if leave:
-        print_message(f"this shell still has the old {module.full_name}: {leave}; ml {module.full_name}")
+        print_message(
+            f"this shell still uses the old {module.full_name}; to load the new one: {leave}; ml "
+            f"{module.full_name}"
+        )
     tell_collections(module, record, context)
     return Rebuilt((), old, record, rebuilding.remaking.report)
 
@@ -148,18 +151,18 @@ class Rebuilding:
     def switch_sentence(self) -> str:
         """What the switch does."""
         old, new = self.remaking.old.path, self.remaking.making.record.path
-        return f"let {self.module.path} lead to {new}; {old} stays until stackenv clean"
+        return f"point {self.module.path} to {new}; {old} stays until `stackenv clean`"
 
     def plan(self) -> Transaction:
         """Return the steps that make the new environment; the module is not touched."""
         new = self.remaking.making
         look = Step(
-            f"see whether {self.module.full_name} is as it was",
+            f"check that {self.module.full_name} has not changed meanwhile",
             self._look,
             new.undo_folders(),
             f"Rebuilding {describe_based(new.record)}",
         )
-        sound = Step("look whether all of it works", self._require_sound, doing="Checking all of it")
+        sound = Step("check that everything works", self._require_sound, doing="Checking the new environment")
         steps = (look, *self.remaking.plan_environment(), *new.plan_access(), sound)
         return Transaction(self.module.full_name, self.switch, steps)
 
@@ -181,9 +184,11 @@ class Rebuilding:
             print_aside(fault.what, fault.level)
         if faults and not self.force:
             raise VerificationError(
-                f"the new {new.record.full_name} has {format_count(len(faults), 'fault')}, listed above, "
-                "that the old one had not; the module still leads to the old one, and the new one is deleted",
-                f"stackenv rebuild {new.record.full_name} -m MODULE, with others; all the same: --force",
+                f"the new {new.record.full_name} has {format_count(len(faults), 'fault')}, listed "
+                "above, that the old one does not have; the module still uses the old environment, and "
+                "the new one is deleted",
+                f"try other modules: stackenv rebuild {new.record.full_name} -m MODULE; to switch "
+                "all the same: --force",
             )
 
     def switch(self) -> Switch:
@@ -230,9 +235,13 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
         raise ModuleError(error.message, advise(command, wanted, context)) from error
     path = choose_next_place(old, context)
     record = replace(draft_remade(old, path, stack, context), replaces=old.path)
-    print_message(f"{record.full_name} again on {', '.join(stack.modules) or 'no module'}, in {record.path}")
+    print_message(
+        f"rebuilding {record.full_name} on {', '.join(stack.modules) or 'no module'}, in {record.path}"
+    )
     if old.packed:
-        print_message(f"it is packed; the new one is not, until: stackenv pack {record.full_name}")
+        print_message(
+            f"the old environment is packed, the new one is not; to pack it: stackenv pack {record.full_name}"
+        )
     new = Making(record, stack, context, sees_base(old))
     report = InstallReport(left_behind=[*list_foreign(old), *list_settings(old)])
     remaking = Remaking(new, old, read_contents(old), report, not request.no_build_isolation)
@@ -247,6 +256,6 @@ def tell_loaded_versions(old: Record, context: Context) -> None:
     if others:
         words = " ".join(f"-m {shlex.quote(m)}" for m in loaded if m != old.full_name)
         print_message(
-            f"loaded now is {', '.join(others)}, and {old.full_name} stays on {', '.join(old.modules)}; to "
-            f"move it: stackenv rebuild {old.full_name} {words}"
+            f"{', '.join(others)} loaded now, but {old.full_name} stays on {', '.join(old.modules)}; to "
+            f"rebuild it on the loaded modules: stackenv rebuild {old.full_name} {words}"
         )

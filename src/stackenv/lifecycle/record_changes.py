@@ -41,7 +41,7 @@ from stackenv.record import Record
 CANNOT_CARRY = {
     BY_SITE: (
         "the site configuration turns that off (personal.carry)",
-        "to have them in a script or a job: module load {name}",
+        "to use its modules in a script or a job: module load {name}",
     ),
     NO_MODULES: ("it is based on no module", "to base it on modules: stackenv rebuild {name} -m MODULE"),
 }
@@ -105,11 +105,13 @@ class EditRequest:
         for rule in (*self.mute, *self.unmute):
             if rule not in ENVIRONMENT_RULES:
                 similar = suggest(rule, ENVIRONMENT_RULES)
-                every = f"the rules of an environment: {', '.join(ENVIRONMENT_RULES)}"
-                raise UsageError(f"{rule} is no rule of stackenv check", "; ".join([*similar, every]))
+                every = f"rules for environments: {', '.join(ENVIRONMENT_RULES)}"
+                raise UsageError(
+                    f"{rule} is not a rule of `stackenv check` for environments", "; ".join([*similar, every])
+                )
         if bool(self.mute) != bool(self.reason.strip()):
             raise UsageError(
-                "--mute and --reason go together: who looks at it in a year wants to know why",
+                "--mute and --reason require each other: in a year, somebody will want to know why",
                 'stackenv edit NAME --mute shadows --reason "X needs numpy 2"',
             )
 
@@ -125,7 +127,9 @@ def change_muted(request: EditRequest, record: Record) -> Record:
     muted = {**dict(record.muted), **dict.fromkeys(request.mute, request.reason)}
     for rule in request.unmute:
         if not muted.pop(rule, ""):
-            known = f"muted are: {', '.join(dict(record.muted))}" if record.muted else "nothing is to be done"
+            known = (
+                f"muted rules: {', '.join(dict(record.muted))}" if record.muted else "there is nothing to do"
+            )
             raise UsageError(f"{rule} is not muted in {record.full_name}", known)
     return replace(record, muted=tuple(muted.items()))
 
@@ -144,7 +148,9 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
         record = replace(record, description=request.description)
     record = change_muted(request, record)
     if record.kind != "venv" and (request.allow_shadow or request.forbid_shadow):
-        raise UsageError(f"{record.full_name} is no venv: no package of the stack is held in it")
+        raise UsageError(
+            f"{record.full_name} is a conda environment, in which no packages of modules are pinned"
+        )
     if request.carry is not None:
         record = choose_carrying(record, request.carry, context)
     if request.stubs is not None:
@@ -154,7 +160,9 @@ def change_record(request: EditRequest, record: Record, context: Context) -> Rec
     allowed = {canonicalize_name(name): name for name in (*record.allow_shadow, *request.allow_shadow)}
     for name in request.forbid_shadow:
         if not allowed.pop(canonicalize_name(name), ""):
-            raise UsageError(f"{record.full_name} may not shadow {name} as it is", "nothing is to be done")
+            raise UsageError(
+                f"{record.full_name} does not allow shadowing {name} anyway", "there is nothing to do"
+            )
     record = replace(record, allow_shadow=tuple(allowed.values()))
     if record.kind == "conda" and request.modules:
         return base_on(record, load_conda(request.modules, context))
@@ -179,15 +187,15 @@ def choose_carrying(record: Record, carry: bool, context: Context) -> Record:
     """
     if record.kind != "venv":
         raise UsageError(
-            f"{record.full_name} is a conda environment: its Python needs no modules, and carries none",
+            f"{record.full_name} is a conda environment: its Python needs no modules and carries none",
             "--carry and --no-carry are for venvs",
         )
     if carry and not record.layers:
         raise UsageError(
-            f"{record.full_name} cannot carry its modules: it was adopted with --no-pth, and so has no file "
-            "that its Python reads at its start",
-            f"stackenv remove {record.full_name}, which keeps its files; then: stackenv adopt "
-            f"{quote_word(record.path)} {record.name} --version {record.version}",
+            f"{record.full_name} cannot carry its modules: it was adopted with --no-pth, so its Python "
+            "reads no file of stackenv when it starts",
+            f"adopt it again (`remove` keeps its files): stackenv remove {record.full_name}; stackenv "
+            f"adopt {quote_word(record.path)} {record.name} --version {record.version}",
         )
     settings = context.configuration.personal
     if not carry:
@@ -212,27 +220,27 @@ def choose_stubs(record: Record, stubs: bool, context: Context) -> Record:
     """
     if record.kind != "venv":
         raise UsageError(
-            f"{record.full_name} is a conda environment: no module brings packages to it",
+            f"{record.full_name} is a conda environment: modules provide no packages to it",
             "--stubs and --no-stubs are for venvs",
         )
     if stubs and not record.layers:
         raise UsageError(
-            f"{record.full_name} cannot show uv what its modules bring: it was adopted with --no-pth, and so "
-            "has no file of stackenv among its packages",
-            f"stackenv remove {record.full_name}, which keeps its files; then: stackenv adopt "
-            f"{quote_word(record.path)} {record.name} --version {record.version}",
+            f"{record.full_name} cannot show uv the packages of its modules: it was adopted with "
+            "--no-pth, so stackenv has no files among its packages",
+            f"adopt it again (`remove` keeps its files): stackenv remove {record.full_name}; stackenv "
+            f"adopt {quote_word(record.path)} {record.name} --version {record.version}",
         )
     if stubs and not record.modules:
         raise UsageError(
-            f"{record.full_name} cannot show uv what its modules bring: it is based on no module",
+            f"{record.full_name} cannot show uv the packages of its modules: it is based on no module",
             f"to base it on modules: stackenv rebuild {record.full_name} -m MODULE",
         )
     settings = context.configuration.personal
     if stubs and not settings.stubs:
         raise UsageError(
-            f"{record.full_name} cannot show uv what its modules bring: the site configuration turns "
-            "that off (personal.stubs)",
-            "pip sees it all the same: pip install PACKAGE",
+            f"{record.full_name} cannot show uv the packages of its modules: the site configuration "
+            "turns that off (personal.stubs)",
+            "pip sees them all the same: pip install PACKAGE",
         )
     return replace(
         record, stubs=record.stubs if stubs else (), stubs_off=choose_stubs_off(not stubs, settings)
@@ -264,7 +272,7 @@ def refresh_record(record: Record, context: Context, dry_run: bool) -> Record:
     if record.kind == "venv":
         return restack(record, record.modules, context)
     if dry_run:
-        print_message(f"{record.full_name}: what its activation does is not captured now")
+        print_message(f"{record.full_name}: a dry run does not capture its activation")
         return record
     seen = choose_modules_seen(record, record.sees_modules == "user", context)
     return capture_record(seen, context)
@@ -287,18 +295,18 @@ def refresh_packed(record: Record, context: Context) -> Record:
     found = stack.python.real if stack.python else ""
     if record.python and record.python.module and found != record.python.real:
         raise StackenvError(
-            f"{record.full_name} is based on {record.python.executable}, and its modules bring "
+            f"{record.full_name} is based on {record.python.executable}, but its modules provide "
             f"{found or 'no Python'}; nothing was changed",
-            f"type first: stackenv unpack {record.full_name}; then: stackenv rebuild {record.full_name}",
+            f"unpack and rebuild it: stackenv unpack {record.full_name}; stackenv rebuild {record.full_name}",
         )
     now = {canonicalize_name(package.name): package.version for package in stack.packages}
     if any(now.get(canonicalize_name(stub.name)) != stub.version for stub in record.stubs):
-        tell_as_packed(record, "shows uv")
+        tell_as_packed(record, "shows uv the packages of its modules")
     after = complete_carried(base_on(record, stack), stack, lmod, settings)
     is_hidden = is_old or (record.packed is not None and record.packed.way == "namespace")
     if after == record or not (is_hidden or describe_launchers(after) != describe_launchers(record)):
         return after
-    tell_as_packed(record, "brings")
+    tell_as_packed(record, "carries its modules")
     return record
 
 
@@ -306,7 +314,7 @@ def tell_as_packed(record: Record, does: str) -> None:
     """Say that what the packed `record` `does` with its modules stays, and how it is renewed."""
     steps = (f"stackenv {step}" for step in ("unpack {0}", "edit {0} --refresh", "pack {0}"))
     print_message(
-        f"what {record.full_name} {does} of its modules is as it was when it was packed; to renew it: "
+        f"{record.full_name} {does} as they were when it was packed; to update that: "
         + "; ".join(steps).format(record.full_name)
     )
 
@@ -350,17 +358,18 @@ def require_same_python(record: Record, stack: Stack) -> None:
     if stack.python and stack.python.real == executable:
         return
     brought = (
-        f"bring Python {stack.python.version} ({stack.python.executable}"
-        + (f", of {stack.python.module})" if stack.python.module else ")")
+        f"provide Python {stack.python.version} ({stack.python.executable}"
+        + (f", from {stack.python.module})" if stack.python.module else ")")
         if stack.python
-        else "bring no Python"
+        else "provide no Python"
     )
     own = f"Python {record.python.version} ({executable}"
-    own += f", of {record.python.module})" if record.python.module else ")"
+    own += f", from {record.python.module})" if record.python.module else ")"
     raise StackenvError(
-        f"{record.full_name} is a venv of {own}, and the modules {', '.join(stack.modules) or '(none)'} "
-        f"{brought}: a venv keeps its Python; nothing was changed",
-        f"to rebuild it on them: stackenv rebuild {record.full_name} "
+        f"{record.full_name} is a venv with {own}, but the modules "
+        f"{', '.join(stack.modules) or '(none)'} {brought}; a venv cannot change its Python; nothing "
+        "was changed",
+        f"to rebuild it on these modules: stackenv rebuild {record.full_name} "
         f"{' '.join(f'-m {m}' for m in stack.modules) or '-m MODULE'}",
     )
 
@@ -372,18 +381,18 @@ def describe_differences(before: Record, after: Record) -> list[str]:
         old, new = (", ".join(record.modules) or "no module" for record in (before, after))
         sentences.append(f"base it on {new} instead of {old}")
     if before.description != after.description:
-        sentences.append(f"description: {after.description}")
+        sentences.append(f"set the description: {after.description}")
     reasons = dict(before.muted)
     sentences += [
         f"mute {rule}: {reason}" for rule, reason in after.muted if reasons.pop(rule, None) != reason
     ]
-    sentences += [f"mute {rule} no longer" for rule in reasons if rule not in dict(after.muted)]
+    sentences += [f"unmute {rule}" for rule in reasons if rule not in dict(after.muted)]
     by_site = after.carry_off == "site"
-    why = ", for the site configuration turns that off (personal.carry)" if by_site else ""
+    why = ", because the site configuration turns that off (personal.carry)" if by_site else ""
     if bool(before.carried) != bool(after.carried):
-        sentences.append("carry its modules" if after.carried else f"carry its modules no longer{why}")
+        sentences.append("carry its modules" if after.carried else f"stop carrying its modules{why}")
     elif before.carried != after.carried:
-        sentences.append("carry what its modules hold now")
+        sentences.append("update what it carries of its modules")
     elif before.carry_off != after.carry_off:
         sentences.append(f"carry no modules{why}")
     sentences += describe_launcher_changes(before, after)
@@ -395,11 +404,11 @@ def describe_differences(before: Record, after: Record) -> list[str]:
     held = {name: (version, module) for name, version, module in before.pinned}
     for name, version, module in after.pinned:
         if name not in held:
-            sentences.append(f"hold {name} {version} of {module}")
+            sentences.append(f"pin {name} {version} of {module}")
         elif held[name][0] != version:
-            sentences.append(f"hold {name} {version} of {module} instead of {held[name][0]}")
+            sentences.append(f"pin {name} {version} of {module} instead of {held[name][0]}")
     now = {name for name, _, _ in after.pinned}
-    sentences += [f"hold {name} {version} no longer" for name, version, _ in before.pinned if name not in now]
+    sentences += [f"unpin {name} {version}" for name, version, _ in before.pinned if name not in now]
     return sentences
 
 
@@ -417,4 +426,4 @@ def describe_launcher_changes(before: Record, after: Record) -> list[str]:
     old, new = (dict(record.carried.launchers) if record.carried else {} for record in (before, after))
     added, removed = [name for name in new if name not in old], [name for name in old if name not in new]
     sentences = [describe_replacement(added)] if added else []
-    return sentences + [f"put the link bin/{name} to {old[name]} back" for name in removed]
+    return sentences + [f"restore the link bin/{name} to {old[name]}" for name in removed]

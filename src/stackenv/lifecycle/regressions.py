@@ -37,7 +37,7 @@ def list_new_faults(
     if before.prefix.is_dir() and (old.kind != "venv" or before.loaded_stack is not None):
         return faults
     for fault in (fault for fault in faults if fault.rule == "inconsistent"):
-        print_message(f"whether it was so before cannot be told, for its modules are gone: {fault.what}")
+        print_message(f"cannot compare with the old environment, because its modules are gone: {fault.what}")
     return [fault for fault in faults if fault.rule != "inconsistent"]
 
 

@@ -86,7 +86,7 @@ class Remaking:
         installs = [by_pip] if self.wanted else []
         if self.making.record.kind == "conda":
             names = " ".join(wanted.name for wanted in self.contents.conda) or "nothing"
-            doing = f"Installing {format_count(len(self.contents.conda), 'package')} of conda"
+            doing = f"Installing {format_count(len(self.contents.conda), 'conda package')}"
             installs = [
                 Step(f"install with conda: {names}", self._install_with_conda, doing=doing),
                 *installs,
@@ -135,7 +135,7 @@ class Remaking:
         python = find_python(prefix)
         if python is None:
             for package in wanted:
-                report.miss(package, "there is no Python in the new environment")
+                report.miss(package, "the new environment has no Python")
             return
         subject = replace(making.record, kind="venv", python=python, pinned=())
         environ = describe_inside(making.record, making.stack.environ)
@@ -169,7 +169,7 @@ def load_modules(old: Record, modules: tuple[str, ...], context: Context) -> Sta
         When one is no name of a module in MODULEPATH, or a venv has no Python on them.
     """
     require_module_names(
-        modules, "module spider shows the names; then type the same with: --module NAME/VERSION"
+        modules, "to find the names: module spider; then run the same command with: --module NAME/VERSION"
     )
     lmod = Lmod.find(context.environ)
     if old.kind == "conda":
@@ -222,4 +222,4 @@ def advise(command: str, modules: tuple[str, ...], context: Context) -> str:
     except StackenvError:
         instead = []
     words = " ".join(f"-m {shlex.quote(m)}" for m in instead) or "-m MODULE"
-    return f"{command} {words}; all that there are: module spider MODULE"
+    return f"{command} {words}; to list the versions of a module: module spider MODULE"

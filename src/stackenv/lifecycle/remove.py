@@ -51,7 +51,7 @@ class Removal:
             carry_out(self.changes, self.context.journal)
         except JournalFullError as error:
             remove_without_journal(self.changes, self.context, error.message)
-        print_message(f"{self.module.full_name} is gone")
+        print_message(f"removed {self.module.full_name}")
         tell_collections(self.module, None, self.context)
 
 
@@ -120,8 +120,8 @@ def require_sole_module(module: StoredModule, context: Context) -> None:
     if others:
         names = ", ".join(other.full_name for other in others)
         raise StackenvError(
-            f"{module.prefix} is the environment of {names} too; nothing was changed",
-            f"if those are copies that nobody needs: rm {shlex.join(str(other.path) for other in others)}",
+            f"{module.prefix} is also the environment of {names}; nothing was changed",
+            f"if those modulefiles are unwanted copies: rm {shlex.join(str(other.path) for other in others)}",
         )
 
 
@@ -130,7 +130,7 @@ def plan_hand_edited(module: StoredModule, keep: bool) -> tuple[tuple[str, ...],
     notes, kept = plan_kept_modulefile(module, module.path)
     if keep or not notes:
         return notes, kept
-    return (f"{module.path} was changed by hand, and that goes with it (without --yes it is kept)",), ()
+    return (f"delete the changes made by hand in {module.path} (without --yes they are kept)",), ()
 
 
 def plan_environment(
@@ -139,7 +139,7 @@ def plan_environment(
     """Return what happens to the environment of `module`: a sentence, and the changes."""
     prefix = Path(module.prefix)
     if not prefix.is_dir():
-        return f"its environment {prefix} is gone already", ()
+        return f"skip its environment {prefix}, which no longer exists", ()
     record, problem = None, ""
     try:
         record = read_own_record(module)
@@ -149,10 +149,10 @@ def plan_environment(
         kept = (context.store.root, Path(context.environ.get("HOME", "/")))
         sentence, changes = delete_environment(module, kept)
         foreign = list_foreign(record) if record else []
-        also = f"; with what was not installed: {shorten_list(foreign)}" if foreign else ""
+        also = f", including files that were not installed: {shorten_list(foreign)}" if foreign else ""
         return sentence + also, changes
     if record is None:
-        return f"leave the environment {prefix} as it is, because it is unknown who made it: {problem}", ()
+        return f"keep the environment {prefix}, because it is unknown who created it: {problem}", ()
     # Its files are in the image, and that is in stackenv's folder.
     require_unpacked(record)
     return leave_environment(record)
@@ -165,8 +165,8 @@ def leave_environment(record: Record) -> tuple[str, tuple[Change, ...]]:
     stubs = plan_stub_removal(list_stubs(Path(record.path)))
     require_changeable(stubs)
     sentence = (
-        f"leave the environment {record.path}, which stackenv did not make, and take the files of stackenv "
-        "out of it"
+        f"keep the environment {record.path}, which stackenv did not create, and remove stackenv's "
+        "files from it"
     )
     return "; ".join((sentence, *notes)), (
         *kept,
@@ -190,9 +190,9 @@ def delete_environment(module: StoredModule, kept: tuple[Path, ...]) -> tuple[st
     mark = next((mark for mark in (RECORD_FILE, *MARKS.others) if (real / mark).is_file()), "")
     if not mark:
         raise StackenvError(
-            f"{path} is no environment (it has neither a record nor {' nor '.join(MARKS.others)}): it is not "
-            "deleted, and nothing was changed",
-            "without --environment the module alone is removed",
+            f"{path} is not an environment (it has neither a record nor {' nor '.join(MARKS.others)}) "
+            "and is not deleted; nothing was changed",
+            "to remove only the module, leave out --environment",
         )
     require_deletable(path, real, kept)
     aside = real.with_name(f".{real.name}.removing-{uuid.uuid4().hex[:8]}")
@@ -213,12 +213,13 @@ def require_deletable(path: Path, real: Path, kept: tuple[Path, ...]) -> None:
     for folder in kept:
         if folder.resolve().is_relative_to(real):
             raise StackenvError(
-                f"{folder} is inside the environment {path}, and would go with it; nothing was changed",
-                "without --environment the module alone is removed",
+                f"{folder} is inside the environment {path} and would be deleted with it; nothing "
+                "was changed",
+                "to remove only the module, leave out --environment",
             )
     for folder in (path.parent, real.parent):
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StackenvError(
-                f"{path} cannot be deleted: {folder} cannot be written; nothing was changed",
+                f"{path} cannot be deleted: {folder} is not writable; nothing was changed",
                 f"ls -ld {shlex.quote(str(folder))}",
             )

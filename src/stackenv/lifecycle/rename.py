@@ -40,7 +40,10 @@ class Renaming:
         """Rename the module, and tell which collections of `module save` have it by the old name."""
         carry_out(self.changes, self.context.journal)
         start_changed(self.record, self.context)
-        print_message(f"{self.record.full_name} is ready; its environment stays in {self.module.prefix}")
+        print_message(
+            f"renamed {self.module.full_name} to {self.record.full_name}; its environment stays in "
+            f"{self.module.prefix}"
+        )
         tell_collections(self.module, self.record, self.context)
 
 
@@ -61,7 +64,7 @@ def plan_renaming(old: str, new: str, context: Context, dry_run: bool) -> Renami
     name, version = parse_full_name(new)
     version = version or module.version
     if (name, version) == (module.name, module.version):
-        raise UsageError(f"{module.full_name} has this name already")
+        raise UsageError(f"{module.full_name} already has this name")
     context.store.require_free(name, version)
     before = read_own_record(module)
     require_unpacked(before)
@@ -110,4 +113,4 @@ def move_default(
     if name != module.name and default.exists():
         return (), gone
     kept = WriteFile(str(default), render_default(name, version))
-    return (f"keep it what `module load {name}` gives",), (*gone, kept)
+    return (f"keep it the version that `module load {name}` loads",), (*gone, kept)

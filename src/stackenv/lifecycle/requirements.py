@@ -51,6 +51,8 @@ UNREACHABLE = (
     "ConnectionError",
     "UnavailableInvalidChannel",
 )
+# Why a name with a version cannot be asked for.
+NO_REQUIREMENT = "is not a package that pip can install"
 # In the words of libmamba, which does not list them.
 NOT_PROVIDED = re.compile(r"nothing provides (?:requested )?([A-Za-z0-9_][\w.-]*)")
 
@@ -169,9 +171,7 @@ def exact_requirement(name: str, version: str) -> PackageRequirement:
     except InvalidRequirement:
         plain = False
     if not plain:
-        return PackageRequirement(
-            name, version, (), f"{name!r} {version!r} is nothing that pip could be asked for"
-        )
+        return PackageRequirement(name, version, (), f"{name!r} {version!r} {NO_REQUIREMENT}")
     return PackageRequirement(name, version, (text,))
 
 
@@ -183,7 +183,7 @@ def list_recorded(record: Record) -> list[PackageRequirement]:
             continue
         if package.source and not package.source.endswith(FILES_OF_INDEXES):
             # The index may have another package of that name.
-            why = f"it came from {package.source}, of which the record does not have the place"
+            why = f"it came from {package.source}, and the record does not say where that is"
             found.append(PackageRequirement(package.name, package.version, (), why))
         else:
             found.append(exact_requirement(package.name, package.version))
@@ -204,9 +204,7 @@ def list_lost(record: Record, installed: Sequence[PackageRequirement]) -> list[P
     lost = [wanted for wanted in list_recorded(record) if canonicalize_name(wanted.name) not in there]
     if not installed:
         return lost
-    why = (
-        "it was not there any more: uninstalled, or purged; if you want it, load the module and: pip install"
-    )
+    why = "it was missing (uninstalled or purged); if you want it, load the module and run: pip install"
     return [replace(w, arguments=(), why=f"{why} {shlex.quote(f'{w.name}=={w.version}')}") for w in lost]
 
 
@@ -243,13 +241,13 @@ def read_requirement(line: str, believed: bool = True) -> PackageRequirement:
     try:
         found = Requirement(line)
     except InvalidRequirement:
-        return PackageRequirement(line, "", (), "that is nothing that pip could be asked for")
+        return PackageRequirement(line, "", (), f"this {NO_REQUIREMENT}")
     if ARCHIVE.fullmatch(found.name):
-        return PackageRequirement(line, "", (), "that is the name of a file, and no package")
+        return PackageRequirement(line, "", (), "this is the name of a file, not of a package")
     version = next((s.version for s in found.specifier if s.operator == "=="), "")
     if found.url and not believed:
         typed = shlex.quote(f"{found.name} @ {found.url}")
-        why = f"it came from a place of its own; if you trust that, load the module and: pip install {typed}"
+        why = f"it came from a URL; if you trust that, load the module and run: pip install {typed}"
         return PackageRequirement(found.name, version, (), why)
     return PackageRequirement(found.name, version, (line,))
 
@@ -316,7 +314,7 @@ class InstallReport:
                     (package.name, package.version, found.version, stack.module_of(found))
                 )
             else:
-                self.miss(package, "it was installed, and is not there")
+                self.miss(package, "it was installed, but is missing")
 
     def require_some(self, wanted: Sequence[PackageRequirement], hint: str) -> None:
         """Raise InstallError with `hint` when not one of `wanted` could be had: the cause is another."""
@@ -324,17 +322,17 @@ class InstallReport:
         if wanted and len(missing) == len(wanted):
             number = format_count(len(wanted), "package")
             raise InstallError(
-                f"no package could be installed ({number} wanted): {missing[0]}; nothing was changed",
+                f"no package could be installed ({number} requested): {missing[0]}; nothing was changed",
                 hint,
             )
 
     def sentences(self) -> list[str]:
         """Return what is different, for people."""
         return [
-            *(f"{n} {was}: of {module} now, {new}" for n, was, new, module in self.left_to_stack),
-            *(f"{n} {was}: could only be had as {new}" for n, was, new in self.changed),
-            *(f"{n} {was}: could not be had: {why}" for n, was, why in self.missing),
-            *(f"{name}: not taken along, for it was not installed" for name in self.left_behind),
+            *(f"{n} {was}: now {new} from {module}" for n, was, new, module in self.left_to_stack),
+            *(f"{n} {was}: not available; {new} was installed" for n, was, new in self.changed),
+            *(f"{n} {was}: not installed: {why}" for n, was, why in self.missing),
+            *(f"{name}: not copied, because it belongs to no installed package" for name in self.left_behind),
         ]
 
     def describe(self) -> dict[str, Any]:
@@ -403,13 +401,15 @@ def install_with_pip(
     except UnreachableError:
         raise
     except InstallError:
-        print_message("not all can be had as they were; each is tried by itself")
+        print_message("some versions are no longer available; installing packages one by one")
     # The first could bring others of these in newer versions: those are put right when their turn comes.
     for package in possible:
         why = try_each(install, package)
         if why:
             report.miss(package, why)
-    report.require_some(possible, "look whether this node reaches the index: pip download --no-deps PACKAGE")
+    report.require_some(
+        possible, "to check that this node reaches the package index: pip download --no-deps PACKAGE"
+    )
 
 
 def try_each(install: Callable[..., None], package: PackageRequirement) -> str:
@@ -466,8 +466,8 @@ def install_with_conda(
             install_each(call, [left[name] for name in specs], report)
             break
         for name in loosen(specs, unavailable):
-            report.miss(left[name], "no channel has it")
-    report.require_some(wanted, "look whether this node reaches the channels: conda search PACKAGE")
+            report.miss(left[name], "not available in any channel")
+    report.require_some(wanted, "to check that this node reaches the channels: conda search PACKAGE")
 
 
 def loosen(specs: dict[str, str], unavailable: set[str]) -> set[str]:
@@ -479,7 +479,9 @@ def loosen(specs: dict[str, str], unavailable: set[str]) -> set[str]:
     for name in gone:
         del specs[name]
     again = (unavailable or set(specs)) - gone
-    print_message(f"cannot be had as they were, any version is tried: {', '.join(sorted(again)) or 'none'}")
+    print_message(
+        f"some versions are not available; trying any version of: {', '.join(sorted(again)) or 'none'}"
+    )
     specs.update({name: name for name in again})
     return gone
 
@@ -510,9 +512,9 @@ def ask_unavailable(conda: str, arguments: Sequence[str], environ: Mapping[str, 
     words = str(answer.get("message") or answer.get("error") or "")
     if answer.get("exception_name") in UNREACHABLE:
         raise UnreachableError(
-            f"conda reaches no channel from here: {words.splitlines()[0] if words else 'no answer'}; "
+            f"conda cannot reach any channel: {words.splitlines()[0] if words else 'no answer'}; "
             "nothing was changed",
-            "on many sites only the login nodes reach the internet: type the same there",
+            "on many sites, only the login nodes reach the internet: run the same command there",
         )
     if answer.get("success"):
         return None

@@ -72,21 +72,21 @@ def require_restorable(module: StoredModule, context: Context, adopted: bool) ->
     """
     prefix, lost = (
         Path(module.prefix),
-        f"the record of {module.full_name} is missing and is not written again",
+        f"the record of {module.full_name} is missing and cannot be restored",
     )
     owner, writer = prefix.stat().st_uid, module.path.lstat().st_uid
     adopt = f"stackenv adopt {quote_word(prefix)}"
     if owner != writer:
         raise StackenvError(
-            f"{lost}: {module.path} belongs to {name_user(writer)}, and the environment {prefix} to "
+            f"{lost}: {module.path} belongs to {name_user(writer)}, but the environment {prefix} to "
             f"{name_user(owner)}; nothing was changed",
-            f"if the environment is yours, make a module for it in your own folder: {adopt} NEW_NAME",
+            f"if the environment is yours, create a module for it in your own folder: {adopt} NEW_NAME",
         )
     if not adopted and not has_trace(prefix):
         raise StackenvError(
-            f"{lost}: nothing in {prefix} was written by stackenv, another environment may have taken its "
+            f"{lost}: stackenv wrote nothing in {prefix}, so another environment may have taken its "
             "place; nothing was changed",
-            f"if it is the one for this module: {adopt} {module.name} --version {module.version}"
+            f"if it is the environment of this module: {adopt} {module.name} --version {module.version}"
             + (f" --shared {quote_word(context.shared)}" if context.shared else ""),
         )
 
@@ -131,9 +131,10 @@ def guess_choices(module: StoredModule, text: str, context: Context) -> Mapping[
     prefix = Path(module.prefix)
     if (prefix / IMAGE).exists():
         raise StackenvError(
-            f"the record of {module.full_name}, which is packed, is missing, and {module.path} was written "
-            "by an older stackenv: it does not say what is in the image; nothing was changed",
-            f"unsquashfs -d FOLDER {quote_word(prefix / IMAGE)}; stackenv adopt FOLDER NEW_NAME",
+            f"the record of {module.full_name}, which is packed, is missing, and {module.path}, written "
+            "by an older stackenv, does not say what the image contains; nothing was changed",
+            f"unpack and adopt it: unsquashfs -d FOLDER {quote_word(prefix / IMAGE)}; stackenv "
+            "adopt FOLDER NEW_NAME",
         )
     return {
         "kind": "conda" if (prefix / "conda-meta").is_dir() else "venv",
@@ -179,7 +180,8 @@ def restore_packed(module: StoredModule, former: Record) -> Record:
             found = parse_record(read_file_text(path), str(path))
         except OSError as error:
             raise StackenvError(
-                f"the image of {module.full_name} holds no {RECORD_FILE}: {os.strerror(error.errno or 0)}"
+                f"the image of {module.full_name} does not contain {RECORD_FILE}: "
+                f"{os.strerror(error.errno or 0)}"
             ) from error
     known = ("name", "version", "path", "module_folder", "description", "packed")
     return replace(found, **{name: getattr(former, name) for name in known})
@@ -236,7 +238,7 @@ def refuse(path: Path, prefix: Path, doubt: str) -> None:
     """Raise StackenvError when there is a `doubt` about `path`, which would be run."""
     if doubt:
         raise StackenvError(
-            f"{path} {doubt}, and to write the record of {prefix} again it would run as you; nothing was "
-            "changed",
-            f"ask its owner to type that; or see whose it is and who can write it: ls -ld {quote_word(path)}",
+            f"{path} {doubt}, and restoring the record of {prefix} would run it as you; nothing was changed",
+            "ask its owner to run this command; to see whose it is and who can write to it: ls -ld "
+            f"{quote_word(path)}",
         )

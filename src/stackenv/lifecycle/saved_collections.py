@@ -32,8 +32,8 @@ def tell_collections(module: StoredModule, after: Record | None, context: Contex
             restore = shlex.join(["module", "restore", collection.name])
             system = f" on {collection.system}" if collection.system else ""
             print_message(
-                f"`{restore}`{system} restores {module.full_name} as it was, or fails; to save it again: "
-                f"{'; '.join(list_commands(collection, module, after, context))}"
+                f"`{restore}`{system} fails or restores the old {module.full_name}; to save the "
+                f"collection again: {'; '.join(list_commands(collection, module, after, context))}"
             )
 
 

@@ -97,7 +97,7 @@ def look_at(
     """
     shelf = StackShelf(context)
     prospects, updates = [], {}
-    with showing_progress(f"looking for {requirement.name}", len(targets)) as advance:
+    with showing_progress(f"Looking for {requirement.name}", len(targets)) as advance:
         for target in targets:
             prospect, update = look_at_one(target, requirement, shelf, looking)
             if prospect is None and named:
@@ -122,7 +122,7 @@ def explain_absence(target: Target, requirement: Requirement, shelf: StackShelf)
 
     What builds packages is not held, pip among it.
     """
-    absent = f"there is no {requirement.name} in {target.name}"
+    absent = f"{requirement.name} is not installed in {target.name}"
     record = target.record
     if target.kind != "venv" or target.module is None or record is None:
         return absent
@@ -134,7 +134,7 @@ def explain_absence(target: Target, requirement: Requirement, shelf: StackShelf)
     if found is None or (stack.is_base(found) and not sees_base(record)):
         return absent
     return (
-        f"{found.name} {found.version} comes from {stack.module_of(found)} in {target.name}, and is not "
+        f"{found.name} {found.version} in {target.name} comes from {stack.module_of(found)} and is not "
         "updated; the environment can have its own"
     )
 
@@ -179,13 +179,13 @@ def carry_out_updates(
                     if isinstance(update, VenvUpdate):
                         start_changed(update.module.read_record(), context)
                 prospect = replace(prospect, state="updated")
-                print_message(f"{prospect.name} is updated: {prospect.changes[0].sentence}")
+                print_message(f"updated {prospect.name}: {prospect.changes[0].sentence}")
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
                 message, hint = getattr(error, "message", explain(error)), getattr(error, "hint", "")
                 prospect = replace(prospect, state="failed", problem=message, hint=hint)
-                print_error(f"{prospect.name} is as it was: {message}")
+                print_error(f"{prospect.name} was not changed: {message}")
         results.append(prospect)
     return results
 
@@ -196,8 +196,8 @@ def tell_what_to_reload(prospects: Sequence[Prospect], context: Context) -> None
     for prospect in prospects:
         if prospect.state == "updated" and prospect.name in loaded:
             print_message(
-                f"this shell has {prospect.name} loaded; programs that run keep the old version until they "
-                f"end; for what its activation sets: ml {prospect.name}"
+                f"this shell has {prospect.name} loaded; running programs keep the old version until "
+                f"they end; to get what its activation sets: ml {prospect.name}"
             )
 
 
@@ -217,12 +217,13 @@ def conclude(prospects: Sequence[Prospect], package: str, unsaid: bool, named: b
     elif all(prospect.state in ("current", "held", "refused") for prospect in prospects) and any(
         prospect.state != "held" for prospect in prospects
     ):
-        print_message(f"there is nothing to update; {package} stays as it is")
+        print_message(f"nothing to update: {package} stays as it is")
     if due and unsaid:
         quoted = shlex.quote(package)
         raise UsageError(
-            f"it is not said in which of them {package} is to be updated; nothing was changed",
-            f"stackenv update {quoted} --all; or one: stackenv update {quoted} --env {shlex.quote(due[0])}",
+            f"no environment was chosen in which to update {package}; nothing was changed",
+            f"to update all: stackenv update {quoted} --all; to update one: stackenv update "
+            f"{quoted} --env {shlex.quote(due[0])}",
         )
     require_updated(prospects, package, named)
 
@@ -233,7 +234,7 @@ def require_updated(prospects: Sequence[Prospect], package: str, named: bool) ->
     if failed:
         hints = dict.fromkeys(f"{p.name}: {p.hint}" for p in failed if p.hint)
         raise InstallError(
-            f"{package} was not updated in {', '.join(p.name for p in failed)}; "
+            f"{package} was not updated in {', '.join(p.name for p in failed)}: "
             + ("; ".join(p.problem for p in failed)),
             "\n      ".join(hints),
         )

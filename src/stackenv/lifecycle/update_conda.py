@@ -63,7 +63,10 @@ def look_at_conda(
             words = describe_request(exact, target.prefix)
             changes = read_changes(ask_conda(conda, words, {**environ, **cache}))
     except InstallError as error:
-        hint = f"to see all of it: conda {shlex.join(describe_request(exact, target.prefix))} --dry-run"
+        hint = (
+            f"to see all that conda says: conda {shlex.join(describe_request(exact, target.prefix))} "
+            "--dry-run"
+        )
         return replace(prospect, state="refused", problem=error.message, hint=hint), None
     except StackenvError as error:
         return replace(prospect, state="refused", problem=error.message, hint=error.hint), None
@@ -88,7 +91,7 @@ def find_pips(target: Target, requirement: Requirement, owners: Owners) -> Prosp
                 "conda",
                 distribution.version,
                 state="refused",
-                problem=f"{name} was put there by pip, and not by conda",
+                problem=f"{name} was installed by pip, not by conda",
                 hint=f"{enter}; pip install --upgrade {requirement.name}",
             )
     return None
@@ -98,20 +101,24 @@ def refuse_conda(target: Target, requirement: Requirement) -> None:
     """Raise StackenvError when the environment must not, or cannot, be changed."""
     prefix = Path(target.prefix)
     if requirement.extras:
-        raise StackenvError("what is in brackets behind a name is pip's: conda has no extras")
+        raise StackenvError("extras, in brackets after a name, are for pip only; conda has none")
     if target.record and target.record.packed:
-        raise StackenvError(f"{target.name} is packed", f"stackenv unpack {target.name}")
+        raise StackenvError(
+            f"{target.name} is packed and cannot be updated", f"stackenv unpack {target.name}"
+        )
     if (prefix / "condabin").exists() and target.record is None:
-        raise StackenvError(f"{prefix} has a conda of its own: base is the site's, or yours to update")
+        raise StackenvError(
+            f"{prefix} is the base environment of a conda installation, which stackenv does not update"
+        )
     if target.module is None and (prefix / FOLDER / "record.json").is_file():
         raise StackenvError(
-            f"{prefix} has a module in another folder of modules",
-            "if it is that of a project: stackenv update PACKAGE --shared FOLDER --all",
+            f"{prefix} has a module in another folder",
+            "if that folder is a project's: stackenv update PACKAGE --shared FOLDER --all",
         )
     unwritable = find_unwritable(target, ("conda-meta", "bin", "lib", FOLDER))
     if unwritable or not os.access(prefix / "conda-meta/history", os.W_OK):
         unwritable = unwritable or str(prefix / "conda-meta/history")
-        raise StackenvError(f"{unwritable} cannot be written by you", f"ls -ld {quote_word(unwritable)}")
+        raise StackenvError(f"{unwritable} is not writable", f"ls -ld {quote_word(unwritable)}")
 
 
 def load_conda(target: Target, shelf: StackShelf) -> Stack:
@@ -163,14 +170,14 @@ class CondaUpdate:
         words = [*describe_request(self.requirement, str(path)), *copy]
         steps = [
             Step(
-                f"{name}: keep what is going to be replaced, in {self.kept}",
+                f"{name}: back up what will be replaced, in {self.kept}",
                 self.keep,
                 (RestoreTree(str(path), str(self.kept)), RemoveFolder(str(path / FOLDER))),
             ),
             Step(f"{name}: conda {' '.join(words)}", lambda: self.install(words)),
         ]
         if self.target.record:
-            steps.append(Step(f"{name}: capture what its activation does", self.capture))
+            steps.append(Step(f"{name}: capture its activation", self.capture))
         steps += plan_access(path, self.context, name)
         return Transaction(self.subject, self.switch, tuple(steps))
 

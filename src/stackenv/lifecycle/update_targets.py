@@ -64,7 +64,8 @@ class StackShelf:
         """
         if not all(map(PLAIN_MODULE.fullmatch, record.modules)):
             raise StackenvError(
-                f"the record of {record.full_name} names what is no module: {shlex.join(record.modules)}"
+                f"the record of {record.full_name} contains an invalid module name: "
+                f"{shlex.join(record.modules)}"
             )
         believed = module.is_believed
         path = record.modulepath if believed else self.context.environ.get("MODULEPATH", "")
@@ -87,12 +88,12 @@ def parse_package(text: str) -> Requirement:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         raise UsageError(
-            f"{text!r} is no package with versions, as pip writes them: {error}",
+            f"{text!r} is not a package name with versions, as pip writes them: {error}",
             "for example: stackenv update 'numpy<2' --all",
         ) from error
     if requirement.url or requirement.marker:
         raise UsageError(
-            f"{text!r} is more than the name of a package and versions",
+            f"{text!r} has a URL or a marker; give only a package name and versions",
             f"stackenv update {requirement.name} --all",
         )
     return requirement
@@ -143,7 +144,7 @@ def find_target(name: str, context: Context) -> Target:
             return known[0]
         if (Path(name) / "conda-meta/history").is_file():
             return Target(real, real, "conda")
-        raise StackenvError(f"{name} has no module, and is no conda environment", f"stackenv adopt {name}")
+        raise StackenvError(f"{name} has no module and is not a conda environment", f"stackenv adopt {name}")
     try:
         return describe_target(context.store.find(name, default=True))
     except StackenvError:

@@ -97,7 +97,7 @@ def hold(
         then=prospect.now,
         module=held[2],
         state="held",
-        problem=f"{name} {held[1]} is that of the module {held[2]}, and stays",
+        problem=f"{name} {held[1]} comes from the module {held[2]} and is not updated",
         hint=f"stackenv rebuild {record.full_name} -m MODULE",
     )
 
@@ -108,18 +108,18 @@ def refuse_venv(target: Target, requirement: Requirement) -> None:
     assert record and record.python
     name, full_name = requirement.name, record.full_name
     if record.packed:
-        raise StackenvError(f"{full_name} is packed", f"stackenv unpack {full_name}")
+        raise StackenvError(f"{full_name} is packed and cannot be updated", f"stackenv unpack {full_name}")
     sites = name_package_folders(Path(record.path))
     unwritable = find_unwritable(target, ("bin", *sites, FOLDER))
     if unwritable:
-        raise StackenvError(f"{unwritable} cannot be written by you", f"ls -ld {quote_word(unwritable)}")
+        raise StackenvError(f"{unwritable} is not writable", f"ls -ld {quote_word(unwritable)}")
     found = find_distributions(Path(record.path))
     origin = read_origin(found[canonicalize_name(name)].read_text("direct_url.json"))
     if origin.get("url"):
         url = hide_credentials(str(origin["url"]))
         raise StackenvError(
-            f"{name} was installed from {url}, and not from an index: that would replace it",
-            f"if that is meant: ml {full_name}; pip install --upgrade {name}",
+            f"{name} was installed from {url}; an update would replace it by a version from the index",
+            f"if you want that: ml {full_name}; pip install --upgrade {name}",
         )
 
 
@@ -152,7 +152,7 @@ def refuse_as_pip(prospect: Prospect, record: Record, requirement: Requirement, 
             prospect,
             state="refused",
             module=pinned[0][2],
-            problem=f"pip finds no version that goes with what the modules bring: {names}",
+            problem=f"pip finds no version that is compatible with the packages of the modules: {names}",
             hint=f"stackenv edit {record.full_name} {shadows}; {again}",
         )
     return replace(prospect, state="refused", problem=f"pip: {error.message}", hint=hint)
@@ -186,12 +186,12 @@ class VenvUpdate:
         steps = [
             Step(f"{name}: fetch {what}", self.fetch),
             Step(
-                f"{name}: keep what is going to be replaced, in {self.kept}",
+                f"{name}: back up what will be replaced, in {self.kept}",
                 self.keep,
                 (RestoreTree(str(path), str(self.kept)),),
             ),
             Step(f"{name}: install {what}", self.install),
-            Step(f"{name}: look whether everything in it has what it needs", self.look),
+            Step(f"{name}: check that all dependencies are satisfied", self.look),
         ]
         steps += plan_access(path, self.context, name)
         return Transaction(name, self.switch, tuple(steps))
@@ -216,7 +216,7 @@ class VenvUpdate:
         """Raise InstallError when something lacks now what it had before."""
         wrong = sorted(list_inconsistencies(self.record, self.environ) - self.before)
         if wrong:
-            raise InstallError(f"with it something else would not work any more: {'; '.join(wrong)}")
+            raise InstallError(f"the update would break other packages: {'; '.join(wrong)}")
 
     def switch(self) -> Switch:
         """Return the changes that bring record and modulefile in line, and delete what was kept."""
