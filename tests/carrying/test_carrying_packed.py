@@ -200,10 +200,10 @@ def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_wh
     assert refreshed.returncode == 0, refreshed.stderr
     without = start(packer)
     assert without.returncode == 1 and "was made on Needle/1.0 (not loaded)" in without.stderr
-    assert "the site configuration turns it off" in packer.stackenv("info", "bio", **off).stdout
+    assert "turned off by the site configuration" in packer.stackenv("info", "bio", **off).stdout
     # Once the site has it on again, info and check say what to type.
     shown = packer.stackenv("info", "bio").stdout
-    assert "not recorded; stackenv edit bio/1.0 --refresh" in shown and "turns it off" not in shown
+    assert "to add it: stackenv edit bio/1.0 --refresh" in shown and "turned off" not in shown
     (found,) = read_result(packer.stackenv("check", "bio", "--json").stdout)
     assert "allows that now" in found["what"] and found["hint"] == "stackenv edit bio/1.0 --refresh"
     stackenv(packer, "edit", "--refresh", "--all")

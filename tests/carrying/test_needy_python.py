@@ -93,7 +93,9 @@ def test_a_script_is_in_the_place_of_the_link_that_leads_out(user: User, python:
 def test_info_says_how_it_is_started(user: User) -> None:
     found = read_result(user.stackenv("info", "bio", "--json").stdout)["carried"]
     assert (found["carries"], found["restarts"], found["by_script"]) == (True, False, True)
-    assert "; a script in its bin starts it with their libraries\n" in user.stackenv("info", "bio").stdout
+    assert (
+        "; a script in its bin folder starts it with their libraries\n" in user.stackenv("info", "bio").stdout
+    )
 
 
 def test_bare_it_starts_with_what_the_modules_bring_and_no_child_inherits_anything(

@@ -87,7 +87,7 @@ def test_one_that_is_made_with_it_has_the_libraries(user: User, rpath_stack: Nee
     assert carried(user, "whole")["libraries"] == rpath_stack.library_folders
     assert (find(user, "whole").stdout, find(user, "whole").stderr) == ("10\n", "")
     restarts, line = shown(user, "whole")
-    assert restarts and line.endswith("; starts twice, for their libraries")
+    assert restarts and line.endswith("; starts a second time to load their libraries")
 
 
 def test_an_update_to_it_looks_again(user: User, rpath_stack: NeedleStack) -> None:

@@ -97,7 +97,7 @@ def test_made_without_it_turned_on_and_off_again(owner: Person, maker: str) -> N
     require_not_carried(prefix, "user")
     shown, lines = info(owner, name)
     assert (shown["carries"], shown["reason"]) == (False, "user")
-    assert lines == [f"no: turned off; on again: stackenv edit {name}/1.0 --carry"]
+    assert lines == [f"no: turned off; to turn it on: stackenv edit {name}/1.0 --carry"]
     before = owner.tree()
     sentences = owner.stackenv("edit", name, "--carry", "--dry-run").stdout.splitlines()
     assert "carry its modules" in sentences and owner.tree() == before
@@ -158,12 +158,13 @@ def test_what_cannot_be_meant_is_refused_and_nothing_changed(
     ("name", "reason", "line"),
     [
         ("plain-info", "no-pth", "no: adopted with --no-pth"),
-        ("os-info", "no-modules", "no: it is based on no module"),
+        ("os-info", "no-modules", "no: it has no base modules"),
         # The site has it on again.
         (
             "off-info",
             "no-record",
-            "no: what its modules set is not recorded; stackenv edit off-info/1.0 --refresh",
+            "no: its record does not have what the modules set; to add it: "
+            "stackenv edit off-info/1.0 --refresh",
         ),
     ],
 )
@@ -173,7 +174,7 @@ def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, re
     elif reason == "no-record":
         owner.stackenv("create", name, "-m", "Bundle/1", STACKENV_SITE_CONFIG=off)
         shown = owner.stackenv("info", name, STACKENV_SITE_CONFIG=off).stdout
-        assert "no: the site configuration turns it off (personal.carry)" in shown
+        assert "no: turned off by the site configuration (personal.carry)" in shown
     else:
         owner.stackenv("create", name, "--os-python")
     shown, lines = info(owner, name)
@@ -192,14 +193,14 @@ def test_info_says_why_nothing_is_carried(owner: Person, off: str, name: str, re
 @pytest.mark.parametrize(
     ("changes", "reason", "line"),
     [
-        ({"carried": None}, "no-record", "not recorded; stackenv edit replaced/1.0 --refresh"),
+        ({"carried": None}, "no-record", "to add it: stackenv edit replaced/1.0 --refresh"),
         (
             {"starts_bare": False},
             "python-needs-modules",
             "no; its Python starts only while its modules are loaded",
         ),
         ({"cpu_features": []}, "", "its modules, on any CPU"),
-        ({"libraries": ["/apps/lib"]}, "", "and newer CPUs; starts twice, for their libraries"),
+        ({"libraries": ["/apps/lib"]}, "", "and newer CPUs; starts a second time to load their libraries"),
     ],
 )
 def test_info_shows_what_the_record_says(

@@ -20,7 +20,7 @@ def check(person: Person, *arguments: str, status: int = 0, **changes: str) -> l
 def test_says_that_nothing_is_wrong(person: Person) -> None:
     person.create("biopy")
     done = person.stackenv("check", "biopy")
-    assert done.stdout == "nothing is wrong: 1 environment\n"
+    assert done.stdout == "no problems found: 1 environment\n"
     assert person.stackenv("doctor", "biopy").stdout == done.stdout
 
 

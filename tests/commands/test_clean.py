@@ -42,13 +42,13 @@ def conda_person(person: Person, built_modules: BuiltModules) -> Person:
 
 def test_there_is_nothing(person: Person) -> None:
     person.create("biopy")
-    assert person.stackenv("clean").stdout == "there is nothing to clean\n"
+    assert person.stackenv("clean").stdout == "nothing to clean\n"
 
 
 def test_nothing_goes_without_an_answer(left: Person) -> None:
     before = hash_tree(left.home)
     shown = left.stackenv("clean")
-    assert "left/1.0" in shown.stdout and "the input is not a terminal" in shown.stderr
+    assert "left/1.0" in shown.stdout and "there is no terminal to ask on" in shown.stderr
     left.stackenv("clean", "--dry-run")
     (item,) = show(left)
     assert list(item) == ITEM

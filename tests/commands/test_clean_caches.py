@@ -179,7 +179,7 @@ def test_downloaded_models_stay_with_their_size_and_what_to_type(person: Person,
     assert item["bytes"] >= 1_000_000 * (4 if tool == "huggingface" else 2)
     before = person.tree()
     done = person.stackenv("clean", "--yes")
-    assert "MB): stays: it may not be possible to download it again from here" in done.stderr
+    assert "MB): it may not be possible to download it again from here" in done.stderr
     assert person.tree() == before
     # What is to be typed takes the downloads, and not the token.
     subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True)

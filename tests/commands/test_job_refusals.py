@@ -62,10 +62,10 @@ def test_a_value_that_slurm_would_refuse_is_refused_with_one_that_it_takes(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("biopy",), "there is no command to run"),
-        (("biopy", "--"), "there is no command to run"),
-        (("biopy", "--", ""), "there is no command to run"),
-        (("biopy", "python", "-c", "x"), "there is no command to run"),
+        (("biopy",), "the command to run is missing"),
+        (("biopy", "--"), "the command to run is missing"),
+        (("biopy", "--", ""), "the command to run is missing"),
+        (("biopy", "python", "-c", "x"), "the command to run is missing"),
         (("biopy", "python", "--", "x.py"), "stackenv job biopy -- python x.py"),
         (("--", "python", "x.py"), "the name of the environment is missing"),
         (("biopy", "--cpus", "0", "--", "python"), "0 is not in the range"),
@@ -92,8 +92,8 @@ def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
     asked = ("job", "biopy", "--output", "no-such/%j.out")
     done = owner.stackenv(*asked, "--", "python", "x")
     assert done.stderr == (
-        "warning: the folder no-such of --output does not exist, and Slurm makes none: the job "
-        "fails without a word\nhint: mkdir -p no-such\n"
+        "warning: the folder no-such of --output does not exist, and Slurm does not create it: "
+        "the job would fail without an error message\nhint: mkdir -p no-such\n"
     )
     done = owner.stackenv(*asked, "--submit", "--", "python", "x", status=2)
     assert "nothing was submitted" in done.stderr and "hint: mkdir -p no-such" in done.stderr
@@ -113,7 +113,7 @@ def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:
         ("output=x", "hint: --output VALUE"),
         ("--cpus-per-task=3", "hint: --cpus VALUE"),
         ("array=1-3", "hint: --array VALUE"),
-        ("wait", "does nothing in a script"),
+        ("wait", "has no effect in a job script"),
     ],
 )
 def test_an_option_of_its_own_is_none_for_sbatch(owner: Person, word: str, told: str) -> None:

@@ -23,7 +23,7 @@ def test_it_is_that_of_the_loaded_one(owner: Person, command: str) -> None:
         for name in ("biopy/1.0", "")
     )
     assert (left.returncode, left.stdout) == (named.returncode, named.stdout)
-    told = "changing biopy/1.0, which is loaded\n" if command == "edit" else ""
+    told = "changing biopy/1.0, the loaded environment\n" if command == "edit" else ""
     assert left.stderr == told + named.stderr
     without = owner.shell(f"{COMMAND} {command} {WORDS[command].format(name='')}")
     assert (without.returncode, without.stdout) == (2, "")
@@ -47,7 +47,7 @@ def test_the_loaded_one_of_a_project_is_no_own_one_of_its_name(owner: Person) ->
     for words in ("info", "run -- python -V", "job -- python -V", "edit --description x"):
         done = owner.shell(f"{load}{COMMAND} {words}")
         assert (done.returncode, done.stdout) == (2, "")
-        assert f"biopy/1.0, which is loaded, is a module of {project}/modules" in done.stderr
+        assert f"the loaded module biopy/1.0 is in {project}/modules" in done.stderr
         assert f"biopy/1.0 --shared {project}" in done.stderr
     command, _, rest = "run -- python -c 'import sys; print(sys.prefix)'".partition(" ")
     done = owner.shell(f"{load}{COMMAND} {command} --shared {project} {rest}")
@@ -56,7 +56,7 @@ def test_the_loaded_one_of_a_project_is_no_own_one_of_its_name(owner: Person) ->
     assert f"{project}/venvs/biopy-1.0" in done.stdout
     # The other way round: the project's is not meant by who has loaded one's own.
     done = owner.shell(f"module load biopy || exit 99\n{COMMAND} edit --shared {project} --description x")
-    assert done.returncode == 2 and f"is a module of {owner.modules}" in done.stderr
+    assert done.returncode == 2 and f"is in {owner.modules}" in done.stderr
 
 
 def test_an_empty_name_is_none(owner: Person) -> None:

@@ -128,7 +128,7 @@ def test_a_command_that_is_not_there(owner: Person, word: str) -> None:
 
 def test_without_a_command(owner: Person) -> None:
     for words in ((), ("--",), ("--", "")):
-        assert "there is no command to run" in owner.stackenv("run", "biopy", *words, status=2).stderr
+        assert "the command to run is missing" in owner.stackenv("run", "biopy", *words, status=2).stderr
 
 
 @pytest.mark.parametrize("silence", ["", "LMOD_QUIET", "LMOD_EXPERT"])

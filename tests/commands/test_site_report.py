@@ -216,7 +216,7 @@ def test_where_other_users_folders_cannot_be_told(person: Person, project: Path)
     (project / "other").mkdir()
     shutil.copytree(project / "one/modules", project / "other/my modules")
     done = person.stackenv("site", "report", "Bundle/1", "--root", str(project), "--owners", **environ)
-    assert done.stdout == "root\n" and "only --root was looked at" in done.stderr
+    assert done.stdout == "root\n" and "only the folders of --root were searched" in done.stderr
 
 
 def test_two_forms_at_once_are_refused_and_nothing_found_is_no_failure(person: Person, project: Path) -> None:

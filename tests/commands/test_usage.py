@@ -136,7 +136,7 @@ def test_nothing_is_changed(person: Person) -> None:
 def test_an_account_without_any_is_told_how_to_begin(person: Person) -> None:
     done = person.stackenv("usage")
     assert done.stdout == ""
-    assert "stackenv create NAME makes an environment" in done.stderr
+    assert "to create an environment: stackenv create NAME" in done.stderr
 
 
 def test_into_a_pipe_go_titles_and_units_too(person: Person) -> None:
@@ -204,4 +204,4 @@ def test_what_cannot_be_read_is_counted_and_told(person: Person) -> None:
     assert done.returncode == 0, done.stderr
     (place,) = read_result(done.stdout)["places"]
     assert (place["name"], place["files"], place["unreadable"]) == ("~/.local", 5, 1)
-    assert "not counted, for it cannot be read: 1 file or folder" in done.stderr
+    assert "1 file or folder could not be read and is not in the sum" in done.stderr

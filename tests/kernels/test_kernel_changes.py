@@ -172,7 +172,7 @@ def test_a_kernel_that_somebody_else_has_renamed_is_told_with_its_cure(owner: Pe
 
 def test_without_any_it_says_how_to_make_one(person: Person) -> None:
     done = person.stackenv("kernel", "list")
-    assert (done.stdout, "stackenv kernel add NAME makes one" in done.stderr) == ("", True)
+    assert (done.stdout, "to add one: stackenv kernel add NAME" in done.stderr) == ("", True)
     assert read_result(person.stackenv("kernel", "list", "--json").stdout) == []
 
 

@@ -146,7 +146,7 @@ def test_the_shape_of_the_json_stays(lister: User) -> None:
 
 def test_without_modules_json_is_an_empty_list_and_people_are_told(user: User) -> None:
     assert read_result(user.stackenv("list", "--json").stdout) == []
-    assert "there are no personal modules" in user.stackenv("list").stderr
+    assert "no personal modules in" in user.stackenv("list").stderr
     assert not user.modules.exists()
 
 

@@ -37,7 +37,7 @@ def test_a_name_of_any_bytes_is_printed_in_each_locale(tmp_path: Path, encoding:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout == bytes(tmp_path) + b"/" + printed + b": the site configuration is right\n"
+    assert done.stdout == bytes(tmp_path) + b"/" + printed + b": OK\n"
 
 
 ODD = "a\x1b[31mb\x07\x9b2J\nc\td\u202ee\udcfff\xa0\xfc"

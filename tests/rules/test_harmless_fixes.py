@@ -80,4 +80,4 @@ def test_a_fix_that_fails_is_told_with_the_status(person: Person) -> None:
     assert "not fixed: " in failed.stderr and "no space left" in failed.stderr
     assert "warning: tiny-stack 2.0 hides 1.0" in failed.stdout
     main.write_text(words)
-    assert person.stackenv("check", "--fix", "--yes").stdout.startswith("nothing is wrong")
+    assert person.stackenv("check", "--fix", "--yes").stdout.startswith("no problems found")

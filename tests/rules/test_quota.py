@@ -55,7 +55,7 @@ def test_a_full_home(
     person: Person, mount: Callable[[str], Path], options: str, size_bytes: int, unit: str
 ) -> None:
     home = mount(options)
-    assert person.stackenv("check").stdout == "nothing is wrong: 0 environments and your account\n"
+    assert person.stackenv("check").stdout == "no problems found: 0 environments and your account\n"
     fill(home, size_bytes)
     found = find_one(person, RULE)
     assert (found["level"], found["where"], found["fix"]) == ("broken", str(home), [])

@@ -297,7 +297,7 @@ def test_an_environment_of_an_older_stackenv_is_no_finding(biologist: Person) ->
     del data["stubs"], data["stubs_off"]
     record.write_text(json.dumps(data))
     assert find(biologist, "stubs") == []
-    assert f"an older stackenv made it, or uv can take none of them; {REFRESH}" in (
+    assert f"made by an older stackenv, or uv can use none of them; to try: {REFRESH}" in (
         biologist.stackenv("info", "biopy").stdout
     )
     type_it(biologist, REFRESH)

@@ -239,8 +239,12 @@ def test_an_edit_counts_what_it_shows(person: Person) -> None:
 @pytest.mark.parametrize(
     ("setting", "reason", "said"),
     [
-        ('stubs_leave_out: ["*"]', "left-out", "leaves them out (personal.stubs_leave_out)"),
-        ("stubs: false", "site", "turns it off (personal.stubs)"),
+        (
+            'stubs_leave_out: ["*"]',
+            "left-out",
+            "left out by the site configuration (personal.stubs_leave_out)",
+        ),
+        ("stubs: false", "site", "turned off by the site configuration (personal.stubs)"),
     ],
 )
 def test_the_reason_is_of_the_settings_of_now(person: Person, setting: str, reason: str, said: str) -> None:

@@ -122,8 +122,9 @@ def test_what_was_turned_off_stays_off(new_person: Callable[[], Person], way: st
 
 def test_on_and_off_are_what_an_edit_says(owner: Person) -> None:
     owner.create("said", "--no-stubs")
-    assert "uv sees      no package of its modules: turned off; on again: stackenv edit said/1.0 --stubs" in (
-        owner.stackenv("info", "said").stdout
+    assert (
+        "uv sees      no package of its modules: turned off; to turn it on: stackenv edit said/1.0 --stubs"
+        in (owner.stackenv("info", "said").stdout)
     )
     said = owner.stackenv("edit", "said", "--stubs", "--dry-run").stdout
     assert "show uv 2 packages of the modules" in said
@@ -146,7 +147,8 @@ def test_a_site_that_turns_them_off(new_person: Callable[[], Person]) -> None:
     require_healthy(person, "off", **site)
     said = person.stackenv("info", "off", **site).stdout
     assert (
-        "uv sees      no package of its modules: the site configuration turns it off (personal.stubs)" in said
+        "uv sees      no package of its modules: turned off by the site configuration (personal.stubs)"
+        in said
     )
     refused = person.stackenv("edit", "off", "--stubs", status=2, **site)
     assert "personal.stubs" in refused.stderr and "pip install PACKAGE" in refused.stderr
@@ -338,7 +340,7 @@ def prepare(person: Person, words: tuple[str, ...]) -> None:
         assert "no package of its modules: adopted with --no-pth" in person.stackenv("info", name).stdout
     elif name == "extra":
         person.stackenv("create", "extra", "--os-python")
-        assert "no package of its modules: it is based on none" in person.stackenv("info", name).stdout
+        assert "no package of its modules: it has no base modules" in person.stackenv("info", name).stdout
     elif name == "genes" and not (person.home / "venvs/genes-1.0").exists():
         record = person.create("genes") / "stackenv/record.json"
         record.write_text(record.read_text().replace('"kind": "venv"', '"kind": "conda"'))

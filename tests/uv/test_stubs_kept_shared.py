@@ -56,7 +56,7 @@ def test_a_member_renews_what_the_owner_made(made: Project) -> None:
     assert done.returncode == 0, done.stderr
     assert names(made) == before
     require_shared(made)
-    assert "nothing is wrong" in made.as_owner(f"stackenv check tool --shared {made.root}").stdout
+    assert "no problems found" in made.as_owner(f"stackenv check tool --shared {made.root}").stdout
 
 
 def test_a_member_turns_them_off_and_the_owner_on(made: Project) -> None:

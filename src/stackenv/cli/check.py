@@ -88,8 +88,8 @@ def require_combinable(fix: bool, yes: bool, dry_run: bool, as_json: bool) -> No
 def agree(yes: bool, subject: str, finding: Finding) -> bool:
     """Tell what the fix of `finding` will do; return whether it is wanted."""
     facts = [f"{subject}: {finding.what}", *(f"  {action.sentence}" for action in finding.fix)]
-    typed = "stackenv check --fix --dry-run shows all of it; stackenv check --fix --yes does it"
-    return confirm("Do that?", typed, yes, facts)
+    typed = "stackenv check --fix --dry-run shows all fixes; stackenv check --fix --yes applies them"
+    return confirm("Apply this fix?", typed, yes, facts)
 
 
 def describe_finding(finding: Finding) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def print_found(found: Found, can_fix: bool) -> None:
     looked = format_count(environments, "environment")
     looked += " and your account" if any(subject == ACCOUNT for subject, _ in found) else ""
     if not every:
-        print_line(f"nothing is wrong: {looked}")
+        print_line(f"no problems found: {looked}")
     elif can_fix and any(finding.fix for finding in every):
-        print_message("stackenv check --fix shows what can be fixed automatically, and asks before each")
+        print_message("stackenv check --fix shows what can be fixed automatically, and asks before each fix")
     for subject, rule, reason in dict.fromkeys((s, f.rule, f.muted) for s, f in muted):
         print_message(f"muted in {subject}: {rule} ({reason})")

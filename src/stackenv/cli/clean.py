@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from stackenv.cleaning.reclaimable import Reclaimable
 
 OTHER_NODES = (
-    "whether a job or a session on another node uses it cannot be seen from here: wait until those have ended"
+    "a job or session on another node may be using it, which cannot be seen from here: wait until those "
+    "have ended"
 )
 
 
@@ -76,7 +77,8 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
         return
     if not yes and not can_ask():
         print_message(
-            "nothing was removed: the input is not a terminal to ask on; to remove: stackenv clean --yes"
+            "nothing was removed, because there is no terminal to ask on; to remove everything listed: "
+            "stackenv clean --yes"
         )
         return
     remove_agreed(removable, context, functools.partial(agree, yes))
@@ -118,7 +120,7 @@ def print_reclaimable(found: Sequence[Reclaimable]) -> None:
         rows.append(("all", format_bytes(sums[0]), str(sums[1]), ""))
         print_table(("CLASS", "SIZE", "FILES", "WHAT"), rows)
     else:
-        print_line("there is nothing to clean")
+        print_line("nothing to clean")
     for item in found:
         if item.kept:
-            print_message(f"{item.what} ({format_bytes(item.size_bytes)}): stays: {item.kept}")
+            print_message(f"kept: {item.what} ({format_bytes(item.size_bytes)}): {item.kept}")

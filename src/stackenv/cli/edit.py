@@ -105,7 +105,7 @@ def edit(name: str | None, every: bool, shared: Path | None, dry_run: bool, **op
         raise UsageError("--all cannot be combined with a name", "stackenv edit --refresh --all")
     if not every and not name:
         name = require_loaded_name(shared)
-        print_message(f"changing {name}, which is loaded")
+        print_message(f"changing {name}, the loaded environment")
     context = open_context(shared)
     if name:
         edit_named(request, name, context, dry_run)

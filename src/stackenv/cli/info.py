@@ -59,7 +59,7 @@ def show(found: ModuleInfo, as_json: bool) -> None:
     for title, packages in (
         (f"packages from conda ({len(by_conda)})", by_conda),
         (f"{pip} ({len(by_pip)})", by_pip),
-        ("held as the stack has them", [(p.name, p.version, p.module) for p in found.pinned]),
+        ("pinned to the versions of the modules", [(p.name, p.version, p.module) for p in found.pinned]),
     ):
         if packages:
             print_line("")
@@ -70,11 +70,12 @@ def show(found: ModuleInfo, as_json: bool) -> None:
 # Why nothing is carried, by the reason in the record.
 NOT_CARRIED = {
     "conda": "",
-    "user": "no: turned off; on again: stackenv edit {name} --carry",
-    "site": "no: the site configuration turns it off (personal.carry)",
+    "user": "no: turned off; to turn it on: stackenv edit {name} --carry",
+    "site": "no: turned off by the site configuration (personal.carry)",
     "no-pth": "no: adopted with --no-pth",
-    "no-modules": "no: it is based on no module",
-    "no-record": "no: what its modules set is not recorded; stackenv edit {name} --refresh",
+    "no-modules": "no: it has no base modules",
+    "no-record": "no: its record does not have what the modules set; to add it: stackenv edit {name} "
+    "--refresh",
     "python-needs-modules": "no",
 }
 NEEDS_MODULES = "; its Python starts only while its modules are loaded"
@@ -87,8 +88,8 @@ def describe_carried(found: ModuleInfo) -> str:
         bare = NEEDS_MODULES if carried and carried.needs_modules else ""
         return NOT_CARRIED[carried.reason].format(name=found.module) + bare if carried else ""
     where = "on any CPU" if carried.any_cpu else f"on {carried.cpu} and newer CPUs"
-    script = "; a script in its bin starts it with their libraries" if carried.by_script else ""
-    twice = "; starts twice, for their libraries" if carried.restarts else ""
+    script = "; a script in its bin folder starts it with their libraries" if carried.by_script else ""
+    twice = "; starts a second time to load their libraries" if carried.restarts else ""
     return f"its modules, {where}{script or twice}"
 
 
@@ -96,12 +97,13 @@ def describe_carried(found: ModuleInfo) -> str:
 NOT_SHOWN = {
     "conda": "",
     "no-pth": "adopted with --no-pth",
-    "no-modules": "it is based on none",
-    "nothing-held": "they bring none that is held",
-    "user": "turned off; on again: stackenv edit {name} --stubs",
-    "site": "the site configuration turns it off (personal.stubs)",
-    "left-out": "the site configuration leaves them out (personal.stubs_leave_out)",
-    "no-record": "an older stackenv made it, or uv can take none of them; stackenv edit {name} --refresh",
+    "no-modules": "it has no base modules",
+    "nothing-held": "they provide no pinned packages",
+    "user": "turned off; to turn it on: stackenv edit {name} --stubs",
+    "site": "turned off by the site configuration (personal.stubs)",
+    "left-out": "left out by the site configuration (personal.stubs_leave_out)",
+    "no-record": "made by an older stackenv, or uv can use none of them; to try: stackenv edit {name} "
+    "--refresh",
 }
 
 
@@ -118,7 +120,7 @@ def describe_shown(found: ModuleInfo) -> str:
 def describe_rows(found: ModuleInfo) -> dict[str, str]:
     """Return what is said of the module, but for the packages."""
     python, platform = found.python, found.platform
-    own = "" if found.owned in (True, None) else " (adopted: `stackenv remove` leaves it)"
+    own = "" if found.owned in (True, None) else " (adopted: `stackenv remove` keeps it)"
     of_module = f" ({python.module})" if python and python.module else ""
     return {
         "module": found.module + (" (default)" if found.default else ""),
@@ -144,6 +146,6 @@ def list_packages(found: ModuleInfo, installer: str) -> list[tuple[str, str, str
     for package in found.packages:
         if package.installer == installer:
             shadow = shadows.get(package.name)
-            note = f"in front of {shadow.stack_version or '?'} {shadow.module}".rstrip() if shadow else ""
+            note = f"instead of {shadow.stack_version or '?'} {shadow.module}".rstrip() if shadow else ""
             rows.append((package.name, package.version, note))
     return rows

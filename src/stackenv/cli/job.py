@@ -49,10 +49,11 @@ def check_others(
         name = split_option(word)[0]
         if name in OWN_OPTIONS:
             raise UsageError(
-                f"--sbatch {word}: that is an option of stackenv job itself", f"--{OWN_OPTIONS[name]} VALUE"
+                f"--sbatch {word}: `stackenv job` has an option of its own for this",
+                f"--{OWN_OPTIONS[name]} VALUE",
             )
         if name in NO_OPTIONS_OF_JOBS:
-            raise UsageError(f"--sbatch {word}: that is no option of a job, and does nothing in a script")
+            raise UsageError(f"--sbatch {word}: this option has no effect in a job script")
     return words
 
 
@@ -80,7 +81,7 @@ class JobCommand(click.Command):
             return super().parse_args(ctx, args)
         if not behind or not behind[0]:
             raise UsageError(
-                "there is no command to run: put it after --", "stackenv job NAME -- python script.py"
+                "the command to run is missing: put it after --", "stackenv job NAME -- python script.py"
             )
         rest = super().parse_args(ctx, list(args))
         if len(ctx.params["command"]) < len(behind):
@@ -202,7 +203,7 @@ def job(
         return
     for variable in list_stronger(context.environ, typed):
         print_message(
-            f"{variable} is set here, and sbatch takes it before the script: unset {variable}, or --submit"
+            f"{variable} is set here and overrides the script in sbatch: unset {variable}, or use --submit"
         )
     print_text(script)
 
@@ -221,14 +222,17 @@ def require_output_folder(output: str, chdir: str, submit_it: bool) -> None:
     if not output or "%" in str(path.parent):
         return
     if output.endswith("/") or path.is_dir():
-        what, hint = f"--output {output} is a folder, and Slurm writes a file", f"{output.rstrip('/')}/%j.out"
+        what, hint = (
+            f"--output {output} is a folder, but Slurm requires a file",
+            f"{output.rstrip('/')}/%j.out",
+        )
         hint = f"--output {hint}"
     elif not path.parent.is_dir():
-        what = f"the folder {path.parent} of --output does not exist, and Slurm makes none"
+        what = f"the folder {path.parent} of --output does not exist, and Slurm does not create it"
         hint = f"mkdir -p {shlex.quote(str(path.parent))}"
     else:
         return
-    what += ": the job fails without a word"
+    what += ": the job would fail without an error message"
     if submit_it:
         raise UsageError(f"{what}; nothing was submitted", hint)
     print_warning(what, hint)
@@ -240,5 +244,5 @@ def show(job: Submitted) -> None:
         print_message(f"Slurm says: {job.words}")
     clusters = f" --clusters={job.cluster}" if job.cluster else ""
     output = f"; its output: {job.output}" if job.output else ""
-    print_message(f"submitted; to look at it: squeue --jobs={job.job_id}{clusters}{output}")
+    print_message(f"submitted; to follow it: squeue --jobs={job.job_id}{clusters}{output}")
     print_line(job.job_id)

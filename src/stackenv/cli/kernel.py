@@ -72,8 +72,7 @@ def add(
         set_result(added)
         return
     print_message(
-        f"in Jupyter, {added.display_name!r} is among the kernels when the page is reloaded "
-        f"(ipykernel {added.ipykernel})"
+        f"reload the Jupyter page to use the kernel {added.display_name!r} (ipykernel {added.ipykernel})"
     )
     print_line(added.folder)
 
@@ -101,10 +100,10 @@ def listing(as_json: bool) -> None:
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
     for row in found:
         if row.problem:
-            print_message(f"{row.kernel}: {row.problem}; type: {row.hint}")
+            print_message(f"{row.kernel}: {row.problem}; hint: {row.hint}")
     if not found:
         folder = find_kernels_folder(context.environ)
-        print_message(f"there are no kernels of stackenv in {folder}; stackenv kernel add NAME makes one")
+        print_message(f"no stackenv kernels in {folder}; to add one: stackenv kernel add NAME")
 
 
 @kernel.command()
@@ -133,4 +132,4 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
         print_steps(plan_removal(stored).sentences)
         return
     remove_kernel(stored)
-    print_message(f"the kernel {stored.display_name!r} is gone; {stored.environment} stays as it is")
+    print_message(f"removed the kernel {stored.display_name!r}; {stored.environment} was not changed")

@@ -53,9 +53,7 @@ def listing(shared: Path | None, as_json: bool) -> None:
         if row.problem:
             print_message(row.problem)
     if not found:
-        print_message(
-            f"there are no personal modules in {context.store.root}; stackenv create NAME makes one"
-        )
+        print_message(f"no personal modules in {context.store.root}; to create one: stackenv create NAME")
 
 
 ls = copy.copy(listing)

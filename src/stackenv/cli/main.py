@@ -48,8 +48,8 @@ NO_COMMANDS = {
     "activate": ("NAME", "{load}"),
     "install": (
         "PACKAGE",
-        "load the environment's module first: module load NAME; pip install {0}, or, in a conda "
-        "environment, conda install {0}",
+        "load the environment's module first: module load NAME; pip install {0} (in a conda environment: "
+        "conda install {0})",
     ),
 }
 LONGEST_SENTENCE = 200

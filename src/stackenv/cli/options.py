@@ -154,13 +154,14 @@ def require_loaded_name(shared: Path | None) -> str:
     if not name:
         raise UsageError(
             "the name of the environment is missing",
-            "stackenv list shows the names; while its module is loaded it can be left out",
+            "`stackenv list` shows the names; the name can be omitted while the environment's module is "
+            "loaded",
         )
     if not is_meant:
         raise UsageError(
-            f"the name of the environment is missing, and {name}, which is loaded, is a module of {folder}",
-            f"if it is meant, and of a project: the same with {name} --shared {quote_word(folder.parent)}; "
-            "stackenv list shows your own",
+            f"the name of the environment is missing, and the loaded module {name} is in {folder}",
+            f"if you mean this module of a project, add: {name} --shared {quote_word(folder.parent)}; "
+            "`stackenv list` shows your own modules",
         )
     return name
 

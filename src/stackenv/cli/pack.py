@@ -39,6 +39,7 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
         return
     image, full_name = packing.carry_out(), packing.record.full_name
     print_message(
-        f"{full_name} is packed: {image.entries} files, links and folders are one file of "
-        f"{image.size_bytes / 1e6:.1f} MB; load it as before; to change it: stackenv unpack {full_name}"
+        f"packed {full_name}: {image.entries} files, links and folders are now one file of "
+        f"{image.size_bytes / 1e6:.1f} MB; load it as before; to change it: stackenv unpack "
+        f"{full_name}"
     )

@@ -44,7 +44,7 @@ def remove(names: tuple[str, ...], environment: bool, yes: bool, shared: Path | 
         print_steps(sentences)
         return
     typed = shlex.join(removal.module.full_name for removal in removals)
-    if not yes and not confirm("Do that?", f"stackenv remove {typed} --yes", facts=sentences):
+    if not yes and not confirm("Continue?", f"stackenv remove {typed} --yes", facts=sentences):
         raise StackenvError("nothing was changed")
     for removal in removals:
         removal.carry_out()

@@ -69,7 +69,7 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
 
     words = command[1:] if command[:1] == ("--",) else command
     if not words or not words[0]:
-        raise UsageError("there is no command to run", f"stackenv run {name} -- python script.py")
+        raise UsageError("the command to run is missing", f"stackenv run {name} -- python script.py")
     context = open_context(shared)
     recover(context)
     refuse_program(name, words, context)
@@ -93,5 +93,5 @@ def refuse_program(name: str, words: Sequence[str], context: Context) -> None:
     known = {called for module in context.store.list_modules() for called in (module.name, module.full_name)}
     if is_meant and name not in known:
         typed = shlex.join(("stackenv", "run", "--", name, *words))
-        what = f"there is no environment {name}; for the program of that name in {loaded} dashes are missing"
+        what = f"there is no environment {name}; to run the program {name} in {loaded}, put -- before it"
         raise UsageError(what, typed)

@@ -76,7 +76,7 @@ def check(file: Path | None) -> None:
     configuration = load_configuration(find_configuration_file(os.environ, file))
     for warning in configuration.warnings:
         print_warning(warning)
-    print_line(f"{configuration.path}: the site configuration is right")
+    print_line(f"{configuration.path}: OK")
 
 
 @site.command()
@@ -100,7 +100,8 @@ def config(init: bool, file: Path | None) -> None:
         path = (file or SYSTEM_FILE).absolute()
         write_first_configuration(path)
         print_message(
-            f"written; change what differs at your site, then: stackenv site check {shlex.quote(str(path))}"
+            f"wrote {path}; change what differs at your site, then check it: stackenv site check "
+            f"{shlex.quote(str(path))}"
         )
         return
     path = find_configuration_file(os.environ, file)
@@ -137,8 +138,8 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
     software = find_rendered(name, version, root, configuration)
     print_text(software.render())
     print_message(
-        f"this text does not work alone: the files in {software.root} that it depends on are written only "
-        "by the EasyBuild hook, or by stackenv site install\n\n"
+        f"this text does not work on its own: it needs files in {software.root} that only the EasyBuild "
+        "hooks and `stackenv site install` write\n\n"
         'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
         "stackenv site install --help"
     )
@@ -163,7 +164,7 @@ def hooks() -> None:
 
     print_line(str(HOOKS.resolve()))
     if sys.stdout.isatty():
-        print_message("hint: beside hooks of your own: stackenv site hooks --help")
+        print_message("hint: to combine them with your own hooks: stackenv site hooks --help")
 
 
 @site.command()
@@ -271,7 +272,7 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
     from stackenv.site.report import report_dependents
 
     if owners and as_json:
-        raise UsageError("--owners cannot be combined with --json", "use one of them")
+        raise UsageError("--owners cannot be combined with --json", "choose one of them")
     found = report_dependents(modules, roots)
     if as_json:
         set_result(describe_report(found))
@@ -332,7 +333,7 @@ def print_owners(owners: Iterable[str]) -> None:
         else:
             print_line(owner)
     if numbers:
-        print_message(f"these users have no name any more: {', '.join(numbers)}")
+        print_message(f"these user IDs no longer have a name: {', '.join(numbers)}")
 
 
 def tell_counts(report: Report) -> None:
@@ -340,16 +341,18 @@ def tell_counts(report: Report) -> None:
     modules = format_count(report.looked_at, "personal module")
     print_message(
         f"{len(report.found)} of {modules}, of {format_count(len(report.owners), 'user')}, depend on "
-        f"{', '.join(report.patterns)}; looked into {format_count(report.folders, 'folder')}"
+        f"{', '.join(report.patterns)}; searched {format_count(report.folders, 'folder')}"
     )
     if report.unknown:
         unknown = ", ".join(report.unknown)
-        print_message(f"what {unknown} is for other users cannot be determined: only --root was looked at")
+        print_message(
+            f"the value of {unknown} for other users is not known: only the folders of --root were searched"
+        )
     if report.unread:
         path, why = next(iter(report.unread.items()))
         number = format_count(len(report.unread), "folder or file", "folders and files")
         print_message(
-            f"{number} could not be read, such as {path}: {why}. All are in what --json prints. A folder "
-            "behind a user's link: --root FOLDER, where it is; one that root may not read, of a file server "
-            "that trusts no root: as its owner, or on that server"
+            f"{number} could not be read, such as {path}: {why}\n\nhint: --json lists all of them; if a "
+            "folder is behind a user's link, give its real path with --root; if root may not read it "
+            "(root_squash), run the report as its owner or on the file server"
         )

@@ -121,9 +121,9 @@ def tell_failure(error: OSError) -> int:
     if error.filename is not None:
         say_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
     elif not refused and not isinstance(error, BrokenPipeError):
-        say_error(f"the system refuses: {explain(error)}")
+        say_error(f"operating system error: {explain(error)}")
     elif not isinstance(error, BrokenPipeError):
-        say_error(f"the output could not be written: {error.strerror}")
+        say_error(f"cannot write the output: {error.strerror}")
     return 1
 
 

@@ -14,7 +14,7 @@ from stackenv.cli.completers import complete_names
 from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, print_message, print_table, shorten_list
+from stackenv.output import confirm, format_count, print_message, print_table, shorten_list
 
 if TYPE_CHECKING:
     from stackenv.lifecycle.prospect import Prospect
@@ -80,7 +80,7 @@ def update(
 
 def require_agreed(package: str, names: Collection[str], command: str) -> None:
     """Raise StackenvError unless the updates are meant; `command` does not ask."""
-    if not confirm(f"Update {package} in {len(names)} of them?", command):
+    if not confirm(f"Update {package} in {format_count(len(names), 'environment')}?", command):
         raise StackenvError("nothing was changed")
 
 
@@ -105,13 +105,13 @@ def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
         for row in rows:
             print_message("  ".join(row))
     elif rows:
-        print_table(("ENVIRONMENT", "NOW", "THEN", "PINNED BY", "WITH IT"), rows)
+        print_table(("ENVIRONMENT", "NOW", "NEW", "PINNED BY", "ALSO CHANGES"), rows)
     if held:
         print_message(describe_held(held, package))
     for prospect in prospects:
         if prospect.problem and prospect.state != "held":
-            hint = f"; type: {prospect.hint}" if prospect.hint else ""
-            print_message(f"{prospect.name} is left alone: {prospect.problem}{hint}")
+            hint = f"; hint: {prospect.hint}" if prospect.hint else ""
+            print_message(f"{prospect.name} is skipped: {prospect.problem}{hint}")
 
 
 def describe_held(held: Sequence[Prospect], package: str) -> str:
@@ -119,7 +119,7 @@ def describe_held(held: Sequence[Prospect], package: str) -> str:
     name = held[0].name if len(held) == 1 else "NAME"
     modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
     return (
-        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])}, and is not "
+        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])} and is not "
         f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
         f"stackenv edit {name} --allow-shadow {package}; ml {name}; pip install --upgrade {package}"
     )

@@ -55,7 +55,7 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
         print_limits(report.limits, report.shares)
     tell_unknown(report)
     if not report.measured:
-        print_message("no environments and no caches were found; stackenv create NAME makes an environment")
+        print_message("no environments or caches found; to create an environment: stackenv create NAME")
 
 
 def tell_unknown(report: UsageReport) -> None:
@@ -64,10 +64,10 @@ def tell_unknown(report: UsageReport) -> None:
         if found.usage.unreadable:
             number = found.usage.unreadable
             unread = format_count(number, "file or folder", "files or folders")
-            print_message(f"{found.place.path}: not counted, for it cannot be read: {unread}")
+            print_message(f"{found.place.path}: {unread} could not be read and is not in the sum")
     for limit in report.limits:
         if limit.problem:
-            print_message(f"what is used of {limit.path} is not known: {limit.problem}")
+            print_message(f"cannot determine how much of {limit.path} is used: {limit.problem}")
 
 
 def describe(report: UsageReport) -> dict[str, object]:
