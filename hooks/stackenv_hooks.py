@@ -21,7 +21,7 @@ adapter, missing = None, ""
 try:
     if sys.version_info < (3, 9):  # noqa: UP036 (it is the Python of `eb`)
         # RHEL 8's own: the import would end eb with a SyntaxError.
-        missing = "it is Python {}.{}, and they need 3.9 or later".format(*sys.version_info)
+        missing = "it is Python {}.{}, and the hooks require 3.9 or later".format(*sys.version_info)
     else:
         from stackenv.site import easybuild as adapter
 except ImportError:

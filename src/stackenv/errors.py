@@ -110,7 +110,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return f"`{error.args[0]}` is missing"
     if isinstance(error, (TypeError, AttributeError, RecursionError)):
-        return "it is not of the form that stackenv writes"
+        return "it does not have the format that stackenv writes"
     return str(error)
 
 

@@ -120,13 +120,13 @@ def test_clean_with_closed_input_removes_nothing(person: Person) -> None:
     (person.modules / "left/1.0.lua").unlink()
     before = person.tree()
     done = person.shell(f"{COMMAND} clean <&-")
-    assert done.returncode == 0 and "the input is not a terminal" in done.stderr
+    assert done.returncode == 0 and "there is no terminal to ask on" in done.stderr
     assert person.tree() == before
 
 
 @pytest.mark.parametrize(
     ("closed", "status", "said"),
-    [(">&-", 1, "the output could not be written: Bad file descriptor"), ("2>&-", 0, "")],
+    [(">&-", 1, "cannot write the output: Bad file descriptor"), ("2>&-", 0, "")],
 )
 def test_closed_output(person: Person, closed: str, status: int, said: str) -> None:
     done = person.shell(f"{COMMAND} list --json {closed}")

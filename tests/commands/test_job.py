@@ -23,20 +23,20 @@ PLAIN = r"""
 #!/bin/bash
 #SBATCH --job-name=biopy
 #SBATCH --cpus-per-task=1
-# Written by `stackenv job`. Change what you like; to submit it: sbatch FILE
+# Written by `stackenv job`. Edit it as you like; to submit it: sbatch FILE
 
-# What the job in which this may be submitted has handed on.
+# If this is submitted inside another job: drop what that job passes on.
 unset "${!SLURM_STEP@}" "${!SLURM_CPU_BIND@}" SLURM_MEM_PER_CPU SLURM_MEM_PER_GPU SLURM_MEM_PER_NODE
 if [ -n "${SLURM_ARRAY_TASK_ID-}" ] &&
     scontrol --oneliner show job "$SLURM_JOB_ID" | grep -qv ArrayTaskId=; then
     unset "${!SLURM_ARRAY_@}"
 fi
 
-# The module biopy/1.0, whatever is loaded where this is submitted.
+# Load the module biopy/1.0, whatever is loaded where this is submitted.
 [ -n "${LMOD_PKG-}" ] || LMOD_PKG=PACKAGE
 command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
 module --quiet purge
-# What is active where this is submitted, and where its Python looks.
+# Deactivate what is active where this is submitted, and reset where Python looks.
 for active in VIRTUAL_ENV "${!CONDA_PREFIX@}"; do
     while [[ -n ${!active-} && :$PATH: == *":${!active}/bin:"* ]]; do
         PATH=:$PATH: && PATH=${PATH/":${!active}/bin:"/:} && PATH=${PATH#:} && PATH=${PATH%:}
@@ -52,7 +52,7 @@ done
 module use HOME/modules
 module load biopy/1.0 || exit
 
-# As many threads as CPUs; srun's tasks have the same CPUs, and what is loaded here.
+# As many threads as CPUs; srun's tasks get the same CPUs and the same environment.
 export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" SLURM_EXPORT_ENV=ALL
 export OMP_NUM_THREADS="$SRUN_CPUS_PER_TASK"
 export OPENBLAS_NUM_THREADS="$SRUN_CPUS_PER_TASK"

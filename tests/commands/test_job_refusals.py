@@ -44,7 +44,7 @@ def test_a_value_that_could_break_the_script_is_refused(owner: Person, option: s
     ("option", "value", "hint"),
     [
         ("time", "2h", "--time 02:00:00"),
-        ("mem", "8 GB", "give one word without spaces"),
+        ("mem", "8 GB", "use one word without spaces"),
         ("mem", "8Gi", "--mem 8G"),
         ("array", "1..20", "--array 1-20"),
         ("gpus", "two", "--gpus 1"),
@@ -85,7 +85,7 @@ def test_an_unknown_environment(owner: Person) -> None:
 
 def test_submitting_where_there_is_no_sbatch(owner: Person, tmp_path: Path) -> None:
     done = owner.stackenv("job", "biopy", "--submit", "--", "python", status=1, PATH=str(tmp_path))
-    assert done.stderr.startswith("error: the job was not submitted: there is no sbatch on PATH\n\nhint: ")
+    assert done.stderr.startswith("error: the job was not submitted: sbatch not found on PATH\n\nhint: ")
 
 
 def test_slurm_makes_no_folder_for_the_output(owner: Person) -> None:

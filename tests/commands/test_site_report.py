@@ -171,7 +171,7 @@ def test_a_link_on_the_way_is_followed_only_where_root_has_made_it(person: Perso
     told = ask(person, "Bundle", "--root", str(roots))
     assert [Path(f["modulefile"]).parts[-4] for f in told["found"]] == ["ours"]
     assert told["unread"] == [
-        {"path": str(roots / "theirs/modules"), "why": "modules is a link, and is not followed"}
+        {"path": str(roots / "theirs/modules"), "why": "modules is a link, which is not followed"}
     ]
     # A record behind a link, in a folder of the user's: what is behind it is not even opened.
     record = json.loads((project / "one/venvs/env-one-1.0/stackenv/record.json").read_text())
@@ -183,7 +183,7 @@ def test_a_link_on_the_way_is_followed_only_where_root_has_made_it(person: Perso
     told = ask(person, "Bundle", "--root", str(project / "planted"))
     assert (told["found"], [u["why"] for u in told["unread"]]) == (
         [],
-        ["stackenv is a link, and is not followed"],
+        ["stackenv is a link, which is not followed"],
     )
 
 
@@ -211,7 +211,7 @@ def test_where_other_users_folders_cannot_be_told(person: Person, project: Path)
     configuration.write_text("version: 1\npersonal: {modules: '${WORKSPACE}/my modules'}\n")
     environ = {"STACKENV_SITE_CONFIG": str(configuration)}
     refused = person.stackenv("site", "report", "Bundle", status=1, **environ)
-    assert "WORKSPACE is for other users cannot be determined" in refused.stderr
+    assert "the value of WORKSPACE for other users is not known" in refused.stderr
     assert "--root FOLDER" in refused.stderr
     (project / "other").mkdir()
     shutil.copytree(project / "one/modules", project / "other/my modules")

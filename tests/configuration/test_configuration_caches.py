@@ -57,13 +57,13 @@ PLACE = "caches:\n  pip:\n    - parent: /data\n      folder: "
     ("text", "fault"),
     [
         (f"{PLACE}'/a'", f"5: caches.pip[0].folder: '/a' is absolute; {BELOW} "),
-        (f"{PLACE}'a/../../b'", "5: caches.pip[0].folder: 'a/../../b' climbs with '..'; "),
+        (f"{PLACE}'a/../../b'", "5: caches.pip[0].folder: 'a/../../b' contains '..'; "),
         (f"{PLACE}'$USER/a'", "5: caches.pip[0].folder: '$USER/a' has a $ without braces; "),
         (f"{PLACE}'a,b'", "5: caches.pip[0].folder: 'a,b' contains ',', "),
         (f"{PLACE}''", f"5: caches.pip[0].folder: found the text ''; {BELOW} .cache-${{USER}}/pip"),
         (
             f"{PLACE}'a/${{USER}}/pip'",
-            "4: caches.pip[0]: folder 'a/${USER}/pip': the first user makes a",
+            "4: caches.pip[0]: folder 'a/${USER}/pip': the first user creates a",
         ),
         ("caches:\n  pip: /data", "3: caches.pip: found the text '/data'; allowed: a list of mappings"),
         ("caches:\n  pipp: []", "3: caches.pipp: unknown key; allowed: pip, uv, conda, huggingface, torch, "),
@@ -78,7 +78,7 @@ def test_no_cache_is_on_purged_storage_for_a_purge_takes_single_files_of_it(faul
     (line,) = faults("caches:\n  torch:\n    - {parent: '${SCRATCH}/${USER}', folder: torch}\n")
     assert line == (
         "4: caches.torch[0].parent: '${SCRATCH}/${USER}' is on purged storage ('${SCRATCH}'), where caches "
-        "lose files; allowed: a folder that is kept"
+        "lose files; allowed: a folder that is not purged"
     )
 
 
@@ -90,8 +90,8 @@ def test_a_cache_that_is_linked_into_environments_has_their_parents(load_caches,
     assert len(load_caches(f"{venvs}caches:\n  uv:\n{PLACES}").uv) == 2
     (line,) = faults(f"caches:\n  uv:\n{PLACES}")
     assert line == (
-        "3: caches.uv: uv puts hard links to its cache into environments, which needs one file system; "
-        "allowed: the parents of personal.environments, in that order: ${HOME}"
+        "3: caches.uv: uv hard-links files from its cache into environments, so both must be on one file "
+        "system; allowed: the parents of personal.environments, in that order: ${HOME}"
     )
     (line,) = faults(f"{venvs}caches:\n  uv:\n    - {{parent: '${{HOME}}', folder: .cache/uv}}\n")
     assert line.startswith("4: caches.uv: ") and line.endswith(": ${WORKSPACE}, ${HOME}")

@@ -74,4 +74,4 @@ def test_what_cannot_be_meant_has_its_line(faults, line, fault):
 )
 def test_what_would_mix_generations_in_a_child_is_never_carried(faults, name):
     (found,) = faults(f"personal:\n  carry_variables: [PROJ_DATA, {name}]\n")
-    assert found.startswith(f"3: personal.carry_variables[1]: '{name}' is never carried")
+    assert found.startswith(f"3: personal.carry_variables[1]: '{name}' cannot be carried")

@@ -80,7 +80,7 @@ def test_a_key_that_no_conda_knows_is_a_warning_with_its_line_and_the_nearest(po
         "    channel_prioritty: strict\n"
     )
     assert load_configuration(policy_file).warnings == (
-        f"{policy_file}:6: conda.condarc.channel_prioritty: conda has no such key and ignores it; "
+        f"{policy_file}:6: conda.condarc.channel_prioritty: conda does not know this key and ignores it; "
         'did you mean "channel_priority"?',
     )
 

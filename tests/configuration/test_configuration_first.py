@@ -76,7 +76,8 @@ def test_a_file_that_users_cannot_read_is_told_of(tmp_path: Path) -> None:
         done = run("--init", str(tmp_path / "site.yaml"))
     finally:
         os.umask(before)
-    assert f"users cannot read it, and their commands need it: chmod a+r {tmp_path}/site.yaml" in done.output
+    assert f"users cannot read {tmp_path}/site.yaml, but" in done.output
+    assert f"hint: chmod a+r {tmp_path}/site.yaml\n" in done.output
 
 
 def test_the_one_in_use_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def test_a_version_must_be_there(faults):
 )
 def test_a_version_that_is_not_1_is_an_error(faults, value, found):
     assert faults(f"# x\nversion: {value}\n", head="") == [
-        f"2: version: found {found}; allowed: 1, which is what this stackenv reads"
+        f"2: version: found {found}; allowed: 1, the version that this stackenv reads"
     ]
 
 

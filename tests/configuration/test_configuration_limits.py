@@ -68,8 +68,8 @@ def test_files_have_units(load_limits, written, number):
 @pytest.mark.parametrize(
     ("item", "fault"),
     [
-        ("{path: /a}", "3: limits[0]: says no limit; allowed: bytes, files or command beside the path"),
-        ("{bytes: 1 TB}", "3: limits[0].path: missing; allowed: the key with a value"),
+        ("{path: /a}", "3: limits[0]: no limit given; allowed: bytes, files or command in addition to path"),
+        ("{bytes: 1 TB}", "3: limits[0].path: missing; allowed: this key with a value"),
         ("{path: /a, bytes: 0}", f"3: limits[0].bytes: found the number 0; allowed: {BYTES}"),
         ("{path: /a, bytes: yes}", f"3: limits[0].bytes: found the boolean true; allowed: {BYTES}"),
         ("{path: /a, bytes: 1 tons}", f"3: limits[0].bytes: found the text '1 tons'; allowed: {BYTES}"),
@@ -92,7 +92,7 @@ def test_files_have_units(load_limits, written, number):
 def test_what_is_no_limit_is_refused(faults, item, fault):
     found = faults(f"limits:\n  - {item}\n")
     assert len(found) == 1
-    assert found == [fault] if fault else found[0].startswith("3: limits[0].path: 'a' is a relative folder")
+    assert found == [fault] if fault else found[0].startswith("3: limits[0].path: 'a' is a relative path")
 
 
 def test_a_mapping_is_no_list_of_limits(faults):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-PURGED = "where environments lose files; allowed: a folder that is kept"
+PURGED = "where environments lose files; allowed: a folder that is not purged"
 URLS = (
     "https://repo.anaconda.com/pkgs/main, https://repo.anaconda.com/pkgs/r, "
     "https://repo.anaconda.com/pkgs/msys2"
@@ -57,13 +57,14 @@ def test_a_fault_elsewhere_does_not_hide_purged_storage(faults):
 @pytest.mark.parametrize("denied", ["conda-forge", "https://conda.anaconda.org/conda-forge/"])
 def test_a_channel_is_not_both_denied_and_a_default(faults, denied):
     assert faults(f"conda:\n  channels:\n    denied:\n      - a\n      - {denied}\n") == [
-        f"6: conda.channels.denied[1]: {denied!r} is denied and a default; allowed: in one of the two lists"
+        f"6: conda.channels.denied[1]: {denied!r} is in both default and denied; "
+        "allowed: in one of the two lists"
     ]
 
 
 def test_denying_defaults_together_with_replace_defaults_names_the_urls_to_deny(faults):
     assert faults("conda:\n  channels:\n    replace_defaults: true\n    denied: [defaults]\n") == [
-        "5: conda.channels.denied[0]: with replace_defaults `defaults` means the default list, "
+        "5: conda.channels.denied[0]: with replace_defaults, `defaults` means the default list, "
         f"which would be denied; allowed: the URLs to deny: {URLS}"
     ]
 
@@ -80,13 +81,13 @@ def test_denying_the_urls_together_with_replace_defaults_is_allowed(load):
 def test_replace_defaults_wants_a_default_list(faults):
     assert faults("conda:\n  channels:\n    default: []\n    replace_defaults: true\n") == [
         "5: conda.channels.replace_defaults: true, but conda.channels.default is empty; "
-        "allowed: true with a default list"
+        "allowed: true with channels in default"
     ]
 
 
 def test_the_list_that_replaces_defaults_cannot_hold_it(faults):
     (line,) = faults("conda:\n  channels:\n    default: [a, defaults]\n    replace_defaults: true\n")
-    assert line.startswith("4: conda.channels.default[1]: replace_defaults makes `defaults` mean")
+    assert line.startswith("4: conda.channels.default[1]: with replace_defaults, `defaults` means")
 
 
 def test_an_empty_default_list_leaves_the_vendors_channels(load):
@@ -98,7 +99,7 @@ def test_an_empty_default_list_leaves_the_vendors_channels(load):
 def test_two_channels_in_one_text_are_an_error(faults, key, channel):
     assert faults(f"conda:\n  channels:\n    {key}: ['{channel}']\n") == [
         f"4: conda.channels.{key}[0]: {channel!r} is not one channel; "
-        "allowed: a channel's name or URL, without white space and commas"
+        "allowed: a channel's name or URL, without spaces and commas"
     ]
 
 
@@ -133,13 +134,13 @@ def test_a_condarc_key_that_the_policy_has_a_key_for_names_it(faults, key, inste
 @pytest.mark.parametrize("key", ["a b", "-a", "é", "a" * 101, ""])
 def test_a_condarc_key_that_conda_cannot_have_is_refused(faults, key):
     (line,) = faults(f"conda:\n  condarc:\n    '{key}': 1\n")
-    assert line.endswith(": not a key of conda; allowed: letters, digits, _ and -, at most 100")
+    assert line.endswith(": not a conda key; allowed: letters, digits, _ and -, at most 100")
 
 
 @pytest.mark.parametrize("name", ["channels", "channel", "envs_dirs", "envs_path", "pkgs_dirs", "pkgs_path"])
 def test_channels_and_folders_are_never_final(faults, name):
     (line,) = faults(f"conda:\n  condarc: {{a: 1}}\n  final:\n    - a\n    - {name}\n")
-    assert line.startswith(f"6: conda.final[1]: '{name}' is never final: ")
+    assert line.startswith(f"6: conda.final[1]: '{name}' cannot be final: ")
 
 
 def test_a_final_key_that_is_not_written_names_the_nearest(faults):
@@ -176,11 +177,11 @@ def test_a_channel_list_that_results_can_be_final(load, name, channels):
         ),
         (
             "conda:\n  condarc:\n    ssl_verify: '#' @\n",
-            "4: conda.condarc.ssl_verify: #!final in a comment does nothing; "
+            "4: conda.condarc.ssl_verify: #!final in a comment has no effect; "
             "allowed: the key's name in conda.final",
         ),
         ("conda:\n  channels: {default: [ @\n    a]}\n", "3: conda.channels: #!final on channels"),
-        ("conda: {} @", "2: conda: #!final in a comment does nothing"),
+        ("conda: {} @", "2: conda: #!final in a comment has no effect"),
     ],
 )
 def test_a_final_comment_is_refused(faults, text, start, comment):

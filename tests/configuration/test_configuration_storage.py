@@ -33,7 +33,7 @@ NO_VARIABLE = "allowed: variables written as ${NAME}, of letters, digits and _"
 @pytest.mark.parametrize(
     ("parent", "problem"),
     [
-        ("a/b", "'a/b' is a relative folder; allowed: an absolute path, or one that begins"),
+        ("a/b", "'a/b' is a relative path; allowed: an absolute path, or one that begins"),
         ("~/a", "'~/a' has a ~, which only a shell expands; allowed: ${HOME}"),
         ("/a/~b", "'/a/~b' has a ~, which only a shell expands; allowed: ${HOME}"),
         ("$HOME/a", f"'$HOME/a' has a $ without braces; {NO_VARIABLE}"),
@@ -42,10 +42,10 @@ NO_VARIABLE = "allowed: variables written as ${NAME}, of letters, digits and _"
         ("${}", f"'${{}}' names '${{}}', which is not a variable's name; {NO_VARIABLE}"),
         ("${1A}", f"'${{1A}}' names '${{1A}}', which is not a variable's name; {NO_VARIABLE}"),
         ("${A:-b}", "'${A:-b}' names '${A:-b}', which is not a variable's name; "),
-        ("/a:b", "'/a:b' contains ':', where conda's list variables split; allowed: a path"),
-        ("/a,b", "'/a,b' contains ',', where conda's list variables split; allowed: a path"),
-        ("/a/../b", "'/a/../b' climbs with '..'; allowed: a path without '..'"),
-        ("/a ", "'/a ' has white space at an end, which conda strips; allowed: a path"),
+        ("/a:b", "'/a:b' contains ':', which separates paths in conda's list variables; allowed: a path"),
+        ("/a,b", "'/a,b' contains ',', which separates paths in conda's list variables; allowed: a path"),
+        ("/a/../b", "'/a/../b' contains '..'; allowed: a path without '..'"),
+        ("/a ", "'/a ' begins or ends with white space, which conda strips; allowed: a path"),
         ("", "found the text ''; allowed: a folder such as ${WORKSPACE}"),
     ],
 )
@@ -62,11 +62,11 @@ def test_a_bad_parent_says_what_is_allowed(faults, parent, problem):
     ("folder", "problem"),
     [
         ("/a", "'/a' is absolute; allowed: a path below the parent"),
-        ("a/../../b", "'a/../../b' climbs with '..'; allowed: a path without '..'"),
+        ("a/../../b", "'a/../../b' contains '..'; allowed: a path without '..'"),
         ("./", "'./' is the parent itself; allowed: a path below the parent"),
         ("${USER}/a", "'${USER}/a' names a variable; allowed: a path below the parent"),
-        ("a,b", "'a,b' contains ',', where conda's list variables split"),
-        (" a", "' a' has white space at an end, which conda strips"),
+        ("a,b", "'a,b' contains ',', which separates paths in conda's list variables"),
+        (" a", "' a' begins or ends with white space, which conda strips"),
         ("~/a", "'~/a' has a ~, which only a shell expands"),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_bad_folder_below_the_parent_says_what_is_allowed(faults, key, folder,
 
 def test_a_colon_in_environments_is_refused(faults):
     text = "conda: {storage: [{parent: /a, environments: 'a:b', packages: c}]}\n"
-    assert "contains ':', where conda's list variables split" in faults(text)[0]
+    assert "contains ':', which separates paths in conda's list variables" in faults(text)[0]
 
 
 def test_a_colon_in_packages_is_allowed_because_conda_splits_them_at_commas(load):
@@ -105,7 +105,7 @@ def test_folders_that_share_the_beginning_of_a_name_are_apart(load):
 
 def test_each_missing_key_of_a_place_is_a_fault_on_the_places_line(faults):
     assert faults("conda:\n  storage:\n    - {}\n    - packages: a\n") == [
-        f"{line}: conda.storage[{item}].{key}: missing; allowed: the key with a value"
+        f"{line}: conda.storage[{item}].{key}: missing; allowed: this key with a value"
         for line, item, key in [
             (4, 0, "environments"),
             (4, 0, "packages"),

@@ -169,8 +169,8 @@ def test_a_file_that_calls_some_of_the_hooks_stops_eb(easybuild, tmp_path, mista
     done = easybuild.run(str(easyconfig), hooks=hooks, check=False, NOTES=str(tmp_path / "notes"))
     words = done.stdout + done.stderr
     assert done.returncode != 0
-    assert f"{hooks} has hooks of its own in the place of stackenv's" in words
-    assert f"which would not be called: {lost}\n" in words
+    assert f"{hooks} defines hooks that replace stackenv's" in words
+    assert f"which would then not be called: {lost}\n" in words
     # What to type is all of it there, also in EasyBuild 4, which cuts an error after 300 characters.
     assert all(line in words for line in last_lines().split("\n"))
     assert "Traceback" not in words

@@ -75,7 +75,7 @@ def test_the_message_says_when_rebuild_has_already_removed_the_installation(buil
     words = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
     assert old.read_text() == OLD
-    assert "the old modulefile is back" in words
+    assert "restored the old modulefile" in words
     assert "which this build has already removed" in words
     built.build("--rebuild")
 

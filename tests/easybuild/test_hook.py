@@ -169,7 +169,7 @@ def test_the_base_of_a_conda_that_knows_the_mark_is_frozen(built, tmp_path) -> N
     record.write_text("{}")
     try:
         done = built.build("--module-only", "--force")
-        assert "== stackenv: base marked as frozen: conda refuses to change it\n" in done.stdout
+        assert "== stackenv: marked base as frozen: conda refuses to change it\n" in done.stdout
         assert "make an environment of your own" in json.loads(mark.read_text())["message"]
         configuration = tmp_path / "site.yaml"
         configuration.write_text("version: 1\nconda:\n  freeze_base: false\n")

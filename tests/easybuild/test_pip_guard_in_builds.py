@@ -126,7 +126,7 @@ def test_the_base_gets_a_pip_conf_and_one_of_the_sites_own_stays(built) -> None:
     try:
         done = built.build("--module-only", "--force")
         assert file.read_text() == "[global]\nindex-url = https://mirror.example/simple\n"
-        assert f"{file} is not stackenv's and is left alone" in done.stdout + done.stderr
+        assert f"{file} was not written by stackenv and is left unchanged" in done.stdout + done.stderr
     finally:
         file.write_text(ours)
     built.build("--module-only", "--force")

@@ -64,7 +64,7 @@ def test_module_only_brings_the_module_up_to_date(kept, tmp_path) -> None:
     done = rebuild(kept, STACKENV_SITE_CONFIG=str(site))
     assert "== stackenv: load test passed in bash" in done.stdout
     # Those folders are pytest's, for one user alone.
-    assert f"users cannot read {site}, the site configuration" in (done.stdout + done.stderr).replace(
+    assert f"users cannot read the site configuration {site}" in (done.stdout + done.stderr).replace(
         "\n", " "
     )
     text = read(kept)

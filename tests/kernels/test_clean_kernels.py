@@ -30,7 +30,7 @@ def test_a_kernel_stays_while_the_file_system_of_its_environment_is_away(owner: 
     folder.rename(away)
     before = owner.tree()
     (kernel,) = read_result(owner.stackenv("kernel", "list", "--json").stdout)
-    assert kernel["state"] == "environment away" and str(folder) in kernel["hint"]
+    assert kernel["state"] == "environment unavailable" and str(folder) in kernel["hint"]
     assert read_result(owner.stackenv("clean", "--json").stdout) == []
     owner.stackenv("clean", "--yes")
     owner.stackenv("check", "--fix", "--yes", status=1)

@@ -29,7 +29,7 @@ def test_what_the_user_has_put_into_its_folder_stays(owner: Person) -> None:
 def test_remove_takes_the_kernel_alone(owner: Person, name: str) -> None:
     before = owner.tree()
     done = owner.stackenv("kernel", "remove", name)
-    assert "is gone" in done.stderr
+    assert "removed the kernel" in done.stderr
     gone = {path for path in before if path.startswith(f".local/share/jupyter/kernels/{NAME}")}
     assert owner.tree() == {path: text for path, text in before.items() if path not in gone}
 
@@ -72,7 +72,7 @@ def test_on_other_modules_from_another_folder_it_starts_with_those(owner: Person
 def test_modules_without_an_ipykernel_are_warned_of_and_told_with_the_cure(owner: Person) -> None:
     done = owner.stackenv("edit", "lab", "-m", "Bundle/1")
     install = "stackenv kernel add lab/1.0 --install"
-    assert f"WARNING: its kernel has no ipykernel then, and does not start: {install}" in done.stderr
+    assert f"WARNING: its Jupyter kernel will have no ipykernel and will not start: {install}" in done.stderr
     (found,) = listed(owner)
     assert (found["state"], found["hint"]) == ("no ipykernel", install)
     before = owner.tree()
@@ -145,7 +145,7 @@ def test_a_broken_kernel_is_listed_with_the_cure(
     assert (found["state"], found["hint"]) == (state, f"stackenv kernel remove {NAME}")
     done = owner.stackenv("kernel", "list")
     assert read_table(done.stdout)[0][:2] == ["lab/1.0", state]
-    assert f"{found['problem']}; type: {found['hint']}" in done.stderr
+    assert f"{found['problem']}\nhint: {found['hint']}" in done.stderr
     owner.stackenv(*found["hint"].split()[1:])
     assert listed(owner) == []
 
@@ -154,7 +154,7 @@ def test_of_a_record_that_cannot_be_read_the_kernel_is_not_told_away_first(owner
     spoil_record(owner)
     (found,) = listed(owner)
     assert found["state"] == "record unreadable"
-    first, _, then = found["hint"].partition("; if nobody needs the kernel: ")
+    first, _, then = found["hint"].partition("; if you do not need the kernel: ")
     assert (first, then) == ("stackenv check", f"stackenv kernel remove {NAME}")
     owner.stackenv(*then.split()[1:])
     assert listed(owner) == []

@@ -117,6 +117,6 @@ def test_the_page_on_uninstalling_breaks_nothing_while_a_file_names_the_hooks(si
     named = Command(f"export EASYBUILD_CONFIGFILES={config}", None)
     shown, refused = site.type([named, *commands[: last + 1]])
     assert "stackenv_hooks.py" in shown
-    assert "still needs what stackenv's hooks have written; nothing was changed" in refused
+    assert "still needs the files that stackenv's hooks wrote; nothing was changed" in refused
     (kept,) = (site.folder / "apps/software/Anaconda3").glob("*/libexec/stackenv/activation.py")
     assert kept.is_file()

@@ -58,7 +58,7 @@ def test_a_package_whose_name_is_too_long_for_a_file_is_left_to_pip(user: User) 
     name = "x" * 300
     refused = user.stackenv("create", "it", name, load=[user.stack.bundle_module])
     assert refused.returncode == 10, refused.stderr
-    assert name in refused.stderr and "output could not be written" not in refused.stderr
+    assert name in refused.stderr and "cannot write the output" not in refused.stderr
 
 
 def test_a_path_that_is_too_long_is_named_with_the_systems_words(user: User) -> None:
@@ -73,7 +73,7 @@ def test_an_output_that_cannot_be_written_is_still_told_as_that(user: User, comm
         assert user.stackenv("create", "it", load=[user.stack.bundle_module]).returncode == 0
     full = user.run(f"stackenv {command} >/dev/full")
     assert full.returncode == 1
-    assert "the output could not be written: No space left on device" in full.stderr
+    assert "cannot write the output: No space left on device" in full.stderr
     assert "Traceback" not in full.stderr and "Exception ignored" not in full.stderr
 
 

@@ -193,7 +193,7 @@ def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(r
     assert done.returncode == 0
     assert done.stdout.startswith(f"-- {STACKENV_UUID} stackenv {__version__} sha256:")
     assert done.stdout.endswith("\n") and "hint:" not in done.stdout
-    sentence, _, hint = done.stderr.partition("\n\nhint: ")
+    sentence, _, hint = done.stderr.partition("\nhint: ")
     assert f"it needs files in {root} that only the EasyBuild hooks" in sentence
     assert hint == (
         'eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '

@@ -429,7 +429,7 @@ def test_hooks_say_which_python_they_need_where_its_version_is_told_to_be_older(
 ) -> None:
     older = "import sys\nsys.version_info = (3, 6, 8)\n"
     python, hooks = with_easybuild.folder / "bin/python", copy / "hooks/stackenv_hooks.py"
-    with pytest.raises(AssertionError, match=r"cannot run under .*it is Python 3\.6, and they need 3\.9"):
+    with pytest.raises(AssertionError, match=r"cannot run under .*Python 3\.6, and the hooks require 3\.9"):
         run(python, "-c", older + IMPORT_HOOKS, hooks, "start")
 
 

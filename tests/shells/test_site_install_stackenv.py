@@ -79,13 +79,13 @@ def test_uninstall_takes_out_what_install_has_written(place: Place) -> None:
     shown = place.run("install", "--dry-run")
     assert shown.stdout.splitlines() == [
         f"write into {place.root}: the folder libexec/stackenv",
-        "load stackenv/1.0 in those shells that are here: bash, tcsh",
+        "load stackenv/1.0 in each of these shells that is installed: bash, tcsh",
         f"write the modulefile {place.modulefile}",
     ]
     assert place.tree() == before
     done = place.run("install")
     assert done.returncode == 0 and "load test passed in bash, tcsh" in done.stderr, done.stderr
-    assert "there are no man pages; to have them:" in done.stderr
+    assert "man pages were not written; to add them:" in done.stderr
     again = place.run("install")
     assert again.returncode == 0, again.stderr
     used = load(place, "stackenv --version && stackenv site config > /dev/null; command -v stackenv python")
@@ -132,7 +132,7 @@ def test_a_prefix_that_users_cannot_read_is_said_with_what_opens_all_of_it(place
     packages = next(place.root.glob("lib/python3*/site-packages"))
     packages.chmod(0o700)
     done = place.run("install")
-    assert done.returncode == 0 and f"to let them: chmod -R a+rX {place.root}\n" in done.stderr, done.stderr
+    assert done.returncode == 0 and f"hint: chmod -R a+rX {place.root}\n" in done.stderr, done.stderr
     packages.chmod(0o755)
     assert "users cannot run" not in place.run("install").stderr
 
@@ -172,7 +172,7 @@ def test_a_site_configuration_that_users_cannot_read_is_said(place: Place) -> No
     place.site.chmod(0o600)
     done = place.run("install")
     assert done.returncode == 0
-    assert f"users cannot read {place.site}, the site configuration that the module names" in done.stderr
+    assert f"users cannot read the site configuration {place.site}" in done.stderr
     assert f"{place.site}\n" in done.stderr.partition("chmod a+rX ")[2]
 
 
@@ -198,7 +198,7 @@ def break_prefix(place: Place, kind: str) -> str:
         (place.root / "pyvenv.cfg").unlink()
         return f"{place.root} is not a virtual environment: {place.root}/pyvenv.cfg not found"
     next(place.root.glob("lib/python3*/site-packages/tests.pth")).unlink()
-    return f"the stackenv in {place.root} could not write the files of its module: "
+    return f"the stackenv in {place.root} could not write the files for its module: "
 
 
 @pytest.mark.parametrize("kind", ["no stackenv", "not executable", "no venv", "no package"])
@@ -233,7 +233,7 @@ def test_a_prefix_whose_python_does_not_start_is_said(place: Place) -> None:
     (place.root / "bin/python").chmod(0o755)
     before = place.tree()
     done = place.run("install")
-    assert done.returncode == 5 and "could not write the files of its module: " in done.stderr, done.stderr
+    assert done.returncode == 5 and "could not write the files for its module: " in done.stderr, done.stderr
     assert "Traceback" not in done.stderr and place.tree() == before
 
 
@@ -251,7 +251,7 @@ def test_a_modulefile_that_it_did_not_write_stays(place: Place) -> None:
     before = place.tree()
     for verb in ("install", "uninstall"):
         done = place.run(verb)
-        assert done.returncode == 9 and "it is left alone" in done.stderr, done.stderr
+        assert done.returncode == 9 and "is left unchanged" in done.stderr, done.stderr
     assert place.tree() == before
 
 
@@ -261,7 +261,7 @@ def test_two_at_once_and_a_read_only_prefix(place: Place) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         done = place.run("install")
-        assert done.returncode == 8 and "is at work on" in done.stderr, done.stderr
+        assert done.returncode == 8 and "is running on" in done.stderr, done.stderr
     finally:
         os.close(descriptor)
     script = f'mount --bind {place.root} {place.root} && mount -o remount,bind,ro {place.root} && exec "$@"'
@@ -281,7 +281,9 @@ def test_what_does_not_load_leaves_all_as_it_was(place: Place, tmp_path: Path) -
     failing.write_text(SITE.replace("conda:", f"conda:\n  templates: {tmp_path}/templates"))
     before = place.tree()
     done = replace(place, site=failing).run("install")
-    assert done.returncode == 6 and "module unload leaves a trace" in done.stderr, done.stderr
+    assert done.returncode == 6 and "module unload does not restore the environment" in done.stderr, (
+        done.stderr
+    )
     assert place.tree() == before
 
 

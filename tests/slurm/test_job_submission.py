@@ -180,7 +180,7 @@ def test_what_slurm_refuses_is_told_in_its_words(
     answer = cluster.log_in(f"stackenv job biopy {options} --submit -- {RUN}")
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr.startswith(
-        f"error: Slurm did not take the job (sbatch, status {by_hand.returncode}):\n"
+        f"error: Slurm rejected the job (sbatch, status {by_hand.returncode}):\n"
         f"{by_hand.stderr}\nhint: {hint}"
     )
 

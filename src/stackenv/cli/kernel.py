@@ -16,7 +16,7 @@ from stackenv.cli.options import (
     shared_option,
     verbose_option,
 )
-from stackenv.output import print_line, print_message, print_steps, print_table
+from stackenv.output import print_line, print_message, print_steps, print_table, print_warning
 
 
 @click.group(cls=CommandGroup)
@@ -100,7 +100,7 @@ def listing(as_json: bool) -> None:
     print_table(("MODULE", "STATE", "NAME IN JUPYTER", "FOLDER"), rows)
     for row in found:
         if row.problem:
-            print_message(f"{row.kernel}: {row.problem}; hint: {row.hint}")
+            print_warning(f"{row.kernel}: {row.problem}", row.hint)
     if not found:
         folder = find_kernels_folder(context.environ)
         print_message(f"no stackenv kernels in {folder}; to add one: stackenv kernel add NAME")

@@ -19,6 +19,7 @@ from stackenv.cli.options import CommandGroup, dry_run_option
 from stackenv.errors import StackenvError, UsageError, quote_word
 from stackenv.output import (
     format_count,
+    print_aside,
     print_line,
     print_message,
     print_steps,
@@ -137,11 +138,11 @@ def render(name: str, version: str, root: str, configuration: Path | None) -> No
 
     software = find_rendered(name, version, root, configuration)
     print_text(software.render())
-    print_message(
+    print_warning(
         f"this text does not work on its own: it needs files in {software.root} that only the EasyBuild "
-        "hooks and `stackenv site install` write\n\n"
-        'hint: eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
-        "stackenv site install --help"
+        "hooks and `stackenv site install` write",
+        'eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG; without EasyBuild: '
+        "stackenv site install --help",
     )
 
 
@@ -164,7 +165,7 @@ def hooks() -> None:
 
     print_line(str(HOOKS.resolve()))
     if sys.stdout.isatty():
-        print_message("hint: to combine them with your own hooks: stackenv site hooks --help")
+        print_aside("to combine them with your own hooks: stackenv site hooks --help", "hint")
 
 
 @site.command()
@@ -345,14 +346,14 @@ def tell_counts(report: Report) -> None:
     )
     if report.unknown:
         unknown = ", ".join(report.unknown)
-        print_message(
+        print_warning(
             f"the value of {unknown} for other users is not known: only the folders of --root were searched"
         )
     if report.unread:
         path, why = next(iter(report.unread.items()))
         number = format_count(len(report.unread), "folder or file", "folders and files")
-        print_message(
-            f"{number} could not be read, such as {path}: {why}\n\nhint: --json lists all of them; if a "
-            "folder is behind a user's link, give its real path with --root; if root may not read it "
-            "(root_squash), run the report as its owner or on the file server"
+        print_warning(
+            f"{number} could not be read, such as {path}: {why}",
+            "--json lists all of them; if a folder is behind a user's link, give its real path with --root; "
+            "if root may not read it (root_squash), run the report as its owner or on the file server",
         )

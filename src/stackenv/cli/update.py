@@ -14,7 +14,7 @@ from stackenv.cli.completers import complete_names
 from stackenv.cli.json_option import json_option, set_result
 from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
 from stackenv.errors import StackenvError
-from stackenv.output import confirm, format_count, print_message, print_table, shorten_list
+from stackenv.output import confirm, format_count, print_message, print_table, print_warning, shorten_list
 
 if TYPE_CHECKING:
     from stackenv.lifecycle.prospect import Prospect
@@ -110,8 +110,7 @@ def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
         print_message(describe_held(held, package))
     for prospect in prospects:
         if prospect.problem and prospect.state != "held":
-            hint = f"; hint: {prospect.hint}" if prospect.hint else ""
-            print_message(f"{prospect.name} is skipped: {prospect.problem}{hint}")
+            print_warning(f"{prospect.name} is skipped: {prospect.problem}", prospect.hint)
 
 
 def describe_held(held: Sequence[Prospect], package: str) -> str:

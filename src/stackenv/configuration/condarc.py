@@ -54,12 +54,12 @@ CONDARC_KEYS = frozenset(_KEYS.split())
 
 # ASCII, because conda opens the file in the encoding of the user's locale.
 _HEADER = """\
-# Written by stackenv from the site configuration file; a change made here is lost.
+# Written by stackenv from the site configuration; changes made here are lost.
 # Change conda.channels, conda.condarc or conda.final in the site configuration (/etc/stackenv/site.yaml,
-# or the file that STACKENV_SITE_CONFIG names), then bring the installation up to date:
+# or the file that STACKENV_SITE_CONFIG names), then update the installation:
 #     eb --hooks="$(stackenv site hooks)" --module-only --force EASYCONFIG
-# EASYCONFIG is what it was built from; a copy is in its folder easybuild. Without the hooks,
-# eb takes stackenv's part out of the module.
+# EASYCONFIG is the file that it was built from; a copy is in its easybuild folder. Without the hooks,
+# eb removes stackenv's part from the modulefile.
 """
 
 # conda reads YAML 1.2 (ruamel.yaml), PyYAML writes 1.1: they disagree on words such as 0o7 and

@@ -41,12 +41,12 @@ _WORD_OF_VARIABLES = re.compile(r"[^\s,{}\[\]]*(?:\$\{\w*\}[^\s,{}\[\]$]*)+")
 # (conda/common/configuration.py, ParameterFlag.from_string).
 _FINAL_COMMENT = re.compile(r"#[#!\s]*final\b")
 NEVER_FINAL = {
-    "channels": "a plain `conda install -c X` would then do nothing",
-    "channel": "it is another name of channels",
+    "channels": "a plain `conda install -c X` would then have no effect",
+    "channel": "it is another name for channels",
     "envs_dirs": "the module's and the user's CONDA_ENVS_PATH would then be ignored",
-    "envs_path": "it is another name of envs_dirs",
+    "envs_path": "it is another name for envs_dirs",
     "pkgs_dirs": "the module's and the user's CONDA_PKGS_DIRS would then be ignored",
-    "pkgs_path": "it is another name of pkgs_dirs",
+    "pkgs_path": "it is another name for pkgs_dirs",
 }
 
 
@@ -147,9 +147,9 @@ class _Composer(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         problem = ""
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            problem = "anchors (&) and aliases (*) are not read; allowed: the value written out"
+            problem = "anchors (&) and aliases (*) are not supported; allowed: the value written out"
         elif getattr(event, "tag", None) is not None:
-            problem = f"the tag {event.tag!r} is not read; allowed: values without a tag (!)"
+            problem = f"the tag {event.tag!r} is not supported; allowed: values without a tag (!)"
         elif self.depth >= _DEPTH_LIMIT:
             problem = f"nested too deep; allowed: {_DEPTH_LIMIT} levels"
         if problem:
@@ -169,10 +169,10 @@ def _compose(document: Document) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark, problem = error.problem_mark, _unquoted_variable(document.text, error)
         if not problem:
-            problem = "not YAML: " + ", ".join(filter(None, (error.context, error.problem)))
+            problem = "invalid YAML: " + ", ".join(filter(None, (error.context, error.problem)))
     except (ValueError, OverflowError):
         # PyYAML 6.0 gives the number in "\UFFFFFFFF" or %YAML to chr() or int() unchecked.
-        mark, problem = None, "not YAML: a number out of range"
+        mark, problem = None, "invalid YAML: a number out of range"
     finally:
         loader.dispose()
     mark = mark or loader.get_mark()
@@ -213,8 +213,8 @@ def _mapping(document: Document, node: yaml.MappingNode, key: KeyPath) -> dict[s
         line = _line(key_node)
         if key_node.tag not in _TEXT_TAGS:
             written = document.text[key_node.start_mark.index : key_node.end_mark.index]
-            problem = f"the key {written[:SHOWN_CHARACTERS]!r} is read as a value that is not text"
-            document.blame(key, line, f"{problem}; allowed: text, in quotes if need be")
+            problem = f"YAML does not read the key {written[:SHOWN_CHARACTERS]!r} as text"
+            document.blame(key, line, f"{problem}; allowed: text, in quotes if needed")
             continue
         name = str(key_node.value)
         value_key = (*key, name)
@@ -272,7 +272,7 @@ def refuse_final_comments(document: Document) -> None:
         if never:
             problem = f"#!final on {never}: {NEVER_FINAL[never]}; allowed: no #!final here"
         else:
-            problem = "#!final in a comment does nothing; allowed: the key's name in conda.final"
+            problem = "#!final in a comment has no effect; allowed: the key's name in conda.final"
         document.blame(key, line, problem)
 
 

@@ -71,7 +71,7 @@ def _require_version(document: Document) -> None:
     elif type(version) is int and version != CONFIGURATION_VERSION:
         # The keys of another version are not this one's: what else is found would mislead.
         place = document.places[("version",)]
-        problem = f"found {version}; allowed: {CONFIGURATION_VERSION}, which is what this stackenv reads"
+        problem = f"found {version}; allowed: {CONFIGURATION_VERSION}, the version that this stackenv reads"
         raise configuration_error([Fault(place, ("version",), problem)])
 
 
@@ -118,7 +118,7 @@ def _schema_faults(merged: _Merged, error: MultipleInvalid, unreadable: set[KeyP
         if isinstance(invalid, UnknownKey):
             problem = _unknown_key(key)
         elif isinstance(invalid, RequiredFieldInvalid):
-            problem = "missing; allowed: the key with a value"
+            problem = "missing; allowed: this key with a value"
         yield Fault(merged.place(key), key, problem)
 
 
@@ -137,7 +137,7 @@ def _unknown_condarc_keys(merged: _Merged) -> Iterator[Fault]:
     for name in merged.data["conda"]["condarc"]:
         if name not in CONDARC_KEYS:
             key: KeyPath = ("conda", "condarc", name)
-            problem = f"conda has no such key and ignores it{suggest_key(name, CONDARC_KEYS)}"
+            problem = f"conda does not know this key and ignores it{suggest_key(name, CONDARC_KEYS)}"
             yield Fault(merged.place(key), key, problem)
 
 

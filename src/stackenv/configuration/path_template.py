@@ -68,7 +68,7 @@ def parse_path_template(text: str) -> PathTemplate:
     _refuse_tilde(text)
     if not text.startswith(("/", "${")):
         raise ValueError(
-            f"{text!r} is a relative folder; "
+            f"{text!r} is a relative path; "
             "allowed: an absolute path, or one that begins with a variable such as ${WORKSPACE}"
         )
     normal = ("/" if text.startswith("/") else "") + "/".join(_components(text))
@@ -126,12 +126,12 @@ def _refuse_separators(text: str, separators: str) -> None:
     for character in separators:
         if character in text:
             raise ValueError(
-                f"{text!r} contains {character!r}, where conda's list variables split; "
+                f"{text!r} contains {character!r}, which separates paths in conda's list variables; "
                 f"allowed: a path without {' and '.join(repr(c) for c in separators)}"
             )
     if text != text.strip():
         raise ValueError(
-            f"{text!r} has white space at an end, which conda strips; allowed: a path without it"
+            f"{text!r} begins or ends with white space, which conda strips; allowed: a path without it"
         )
 
 
@@ -143,7 +143,7 @@ def _refuse_tilde(text: str) -> None:
 def _components(text: str) -> list[str]:
     components = [component for component in text.split("/") if component not in ("", ".")]
     if ".." in components:
-        raise ValueError(f"{text!r} climbs with '..'; allowed: a path without '..'")
+        raise ValueError(f"{text!r} contains '..'; allowed: a path without '..'")
     return components
 
 

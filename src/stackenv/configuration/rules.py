@@ -20,8 +20,8 @@ def check_pair(place: dict[str, Any]) -> dict[str, Any]:
     environments, packages = place["environments"] + "/", place["packages"] + "/"
     if environments.startswith(packages) or packages.startswith(environments):
         raise Invalid(
-            f"environments {place['environments']!r} and packages {place['packages']!r} are the "
-            "same folder or one lies in the other, and `conda clean` empties the packages; "
+            f"environments {place['environments']!r} and packages {place['packages']!r} are the same folder, "
+            "or one is inside the other, and `conda clean` deletes packages; "
             "allowed: two folders beside each other"
         )
     return place
@@ -32,7 +32,7 @@ def check_cache_place(place: dict[str, Any]) -> dict[str, Any]:
     first, _, rest = place["folder"].partition("/")
     if "${USER}" in rest and "${USER}" not in first:
         raise Invalid(
-            f"folder {place['folder']!r}: the first user makes {first}, in which others may then not write; "
+            f"folder {place['folder']!r}: the first user creates {first}, and no other user can write there; "
             f"allowed: ${{USER}} in the first part, such as .cache-${{USER}}/pip"
         )
     return place
@@ -44,7 +44,7 @@ def check_channels(channels: dict[str, Any]) -> dict[str, Any]:
     default = {name_channel(channel) for channel in channels["default"]}
     for position, channel in enumerate(channels["denied"]):
         if name_channel(channel) in default:
-            problem = f"{channel!r} is denied and a default; allowed: in one of the two lists"
+            problem = f"{channel!r} is in both default and denied; allowed: in one of the two lists"
             faults.append(Invalid(problem, ["denied", position]))
     if channels["replace_defaults"]:
         faults.extend(_replacement_faults(channels))
@@ -56,7 +56,7 @@ def check_channels(channels: dict[str, Any]) -> dict[str, Any]:
 def _several_in_one(channels: dict[str, Any], key: str) -> Iterator[Invalid]:
     for position, channel in enumerate(channels[key]):
         if "," in channel or any(character.isspace() for character in channel):
-            allowed = "allowed: a channel's name or URL, without white space and commas"
+            allowed = "allowed: a channel's name or URL, without spaces and commas"
             yield Invalid(f"{channel!r} is not one channel; {allowed}", [key, position])
 
 
@@ -65,13 +65,13 @@ def _replacement_faults(channels: dict[str, Any]) -> Iterator[Invalid]:
     # and denying `defaults` denies what the list holds, conda-forge say.
     urls = ", ".join(DEFAULTS_URLS)
     problems = {
-        "default": "replace_defaults makes `defaults` mean this list, which cannot hold itself; "
+        "default": "with replace_defaults, `defaults` means this list, which cannot contain itself; "
         f"allowed: other channels, or URLs such as {urls}",
-        "denied": "with replace_defaults `defaults` means the default list, which would be denied; "
+        "denied": "with replace_defaults, `defaults` means the default list, which would be denied; "
         f"allowed: the URLs to deny: {urls}",
     }
     if not channels["default"]:
-        problem = "true, but conda.channels.default is empty; allowed: true with a default list"
+        problem = "true, but conda.channels.default is empty; allowed: true with channels in default"
         yield Invalid(problem, ["replace_defaults"])
     for key, problem in problems.items():
         for position, channel in enumerate(channels[key]):
@@ -82,7 +82,7 @@ def _replacement_faults(channels: dict[str, Any]) -> Iterator[Invalid]:
 def check_limit(values: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a limit, which must say how much it is, or which command prints it."""
     if not any(values.get(key) for key in ("bytes", "files", "command")):
-        raise Invalid("says no limit; allowed: bytes, files or command beside the path")
+        raise Invalid("no limit given; allowed: bytes, files or command in addition to path")
     return values
 
 
@@ -147,8 +147,8 @@ def _find_apart(
     places = configuration["caches"][tool]
     if places and parents and [parse_path_template(place["parent"]).text for place in places] != parents:
         problem = (
-            f"{tool} puts hard links to its cache into environments, which needs one file system; allowed: "
-            f"the parents of {'.'.join(map(str, environments))}, in that order: {', '.join(parents)}"
+            f"{tool} hard-links files from its cache into environments, so both must be on one file system; "
+            f"allowed: the parents of {'.'.join(map(str, environments))}, in that order: {', '.join(parents)}"
         )
         yield (("caches", tool), environments), problem
 
@@ -161,7 +161,10 @@ def _find_purged(
         for key, (name, folders) in named.items():
             if any(purged.contains(folder) for folder in folders):
                 problem = f"{name!r} is on purged storage ({purged.text!r}), where {what} lose files"
-                yield (key, ("conda", "purged_storage", j)), f"{problem}; allowed: a folder that is kept"
+                yield (
+                    (key, ("conda", "purged_storage", j)),
+                    f"{problem}; allowed: a folder that is not purged",
+                )
 
 
 def _find_unwritten_final_keys(conda: dict[str, Any]) -> Iterator[Problem]:

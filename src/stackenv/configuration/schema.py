@@ -92,15 +92,15 @@ def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
 def _final_key(value: Any) -> Any:
     name = text("a key of the written condarc")(value)
     if name in NEVER_FINAL:
-        raise Invalid(f"{name!r} is never final: {NEVER_FINAL[name]}; allowed: other keys")
+        raise Invalid(f"{name!r} cannot be final: {NEVER_FINAL[name]}; allowed: other keys")
     return name
 
 
 def _carried_variable(value: Any) -> Any:
     name = text("a variable's name, such as PROJ_DATA", r"[A-Za-z_][A-Za-z0-9_]*")(value)
     if name in NEVER_CARRIED or name.startswith(NEVER_CARRIED_BEGIN):
-        whose = "the loader's, Lmod's, Python's, a shell's, a job's or the user's"
-        raise Invalid(f"{name!r} is never carried: it is {whose}; allowed: others")
+        whose = "the dynamic loader, Lmod, Python, a shell, a job or the user"
+        raise Invalid(f"{name!r} cannot be carried: it belongs to {whose}; allowed: other variables")
     return name
 
 
@@ -133,7 +133,7 @@ def _condarc(value: Any) -> Any:
             faults.append(Invalid(f"not allowed in conda.condarc; allowed: {instead}", [key]))
         elif not _CONDARC_KEY.fullmatch(key):
             allowed = "letters, digits, _ and -, at most 100"
-            faults.append(Invalid(f"not a key of conda; allowed: {allowed}", [key]))
+            faults.append(Invalid(f"not a conda key; allowed: {allowed}", [key]))
     if faults:
         raise MultipleInvalid(faults)
     return MappingProxyType(value)
@@ -142,7 +142,7 @@ def _condarc(value: Any) -> Any:
 _parent = parsed(parse_path_template, "a folder such as ${WORKSPACE} or /scratch/${USER}")
 _below = "a path below the parent, such as conda/envs"
 _channels = list_of(text("a channel's name or URL"), "channels")
-_version = whole_number(1, 1, f"{CONFIGURATION_VERSION}, which is what this stackenv reads")
+_version = whole_number(1, 1, f"{CONFIGURATION_VERSION}, the version that this stackenv reads")
 
 PLACE_FIELDS: dict[Any, Any] = {
     "parent": _parent,

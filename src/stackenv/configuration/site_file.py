@@ -32,8 +32,8 @@ def find_configuration_file(environ: Mapping[str, str], chosen: Path | None = No
         path = Path(named).absolute()
         if not _is_there(path):
             raise file_error(
-                f"{path}: no such file; {CONFIGURATION_VARIABLE} names it; "
-                "allowed: the path of a site configuration, or the variable unset"
+                f"{path}: file not found, but {CONFIGURATION_VARIABLE} points to it; allowed: the path of a "
+                "site configuration, or the variable unset"
             )
         return path
     return SYSTEM_FILE if _is_there(SYSTEM_FILE) else SHIPPED_FILE

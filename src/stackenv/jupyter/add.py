@@ -126,14 +126,14 @@ def require_python(record: Record) -> None:
         return
     if record.kind == "conda":
         raise StackenvError(
-            f"{record.full_name} is a conda environment without Python: a kernel of stackenv's is one of "
-            "ipykernel, which is written in Python; nothing was changed",
+            f"{record.full_name} is a conda environment without Python, which stackenv's kernels require for "
+            "ipykernel; nothing was changed",
             f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} python ipykernel; "
-            "then the same again; other languages have kernels, and installers, of their own",
+            "then run the same command again; for other languages, use their own kernels",
         )
     raise StackenvError(
-        f"{python} does not exist, or leads to a Python that is gone; nothing was changed",
-        f"stackenv info {record.full_name} shows which module it was of",
+        f"{python} does not exist, or links to a Python that no longer exists; nothing was changed",
+        f"stackenv info {record.full_name} shows which module it came from",
     )
 
 

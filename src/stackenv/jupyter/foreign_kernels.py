@@ -27,9 +27,9 @@ def describe_fault(folder: Path) -> str:
     try:
         program = read_kernelspec(folder)["argv"][0]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return "its file cannot be read, or names no program"
+        return "its kernel.json cannot be read, or names no program"
     gone = isinstance(program, str) and program.startswith("/") and not Path(program).exists()
-    return f"its program {program} is gone" if gone else ""
+    return f"its program {program} no longer exists" if gone else ""
 
 
 def list_named_paths(environ: Mapping[str, str]) -> Iterator[tuple[Path, list[str]]]:

@@ -30,12 +30,12 @@ def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
         return StackenvError(
             f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
             "changed",
-            f"see what is wrong: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
-            f"install it again: {advise_again(record)}",
+            f"to see the error: stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'; "
+            f"to reinstall it: {advise_again(record)}",
         )
     return StackenvError(
-        f"there is no ipykernel in {record.full_name}, nor in its base modules, and Jupyter "
-        "needs it; nothing was changed",
+        f"ipykernel, which Jupyter requires, is not installed in {record.full_name} or its base modules; "
+        "nothing was changed",
         f"stackenv kernel add {record.full_name} --install",
     )
 
@@ -58,8 +58,8 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
         found = probe_ipykernel(start, f"{record.path}/bin/python", place.environ)
     if not found.version:
         raise InstallError(
-            f"ipykernel was installed into {record.path}, and cannot be imported there: "
-            f"{found.problem or 'it is not found'}; no kernel was made",
+            f"ipykernel was installed into {record.path} but cannot be imported there: "
+            f"{found.problem or 'not found'}; no kernel was added",
             f"stackenv run {record.full_name} -- python -c 'import ipykernel.kernelapp'",
         )
     return found
@@ -73,8 +73,8 @@ def install_with_pip(record: Record, start: Start, context: Context) -> None:
     status, said = run_installer(start(words), {**constrained(record, within), "PIP_USER": "0"})
     if status and "No module named pip" in said:
         raise InstallError(
-            f"{record.full_name} has no pip; no kernel was made",
-            f"ml {record.full_name}; python -m ensurepip; then the same again",
+            f"{record.full_name} has no pip; no kernel was added",
+            f"ml {record.full_name}; python -m ensurepip; then run the same command again",
         )
     if status:
         raise explain_failure(record, ("ipykernel",), said, status)
@@ -89,8 +89,8 @@ def install_with_conda(record: Record, start: Start, context: Context) -> None:
     status, _ = run_installer(start((*words, *copy, "ipykernel")), context.environ)
     if status:
         raise InstallError(
-            f"conda could not install ipykernel into {record.path} and leave the rest as it is "
-            f"(status {status}); its output is above; no kernel was made",
+            f"conda could not install ipykernel into {record.path} without changing other packages "
+            f"(status {status}; its output is above); no kernel was added",
             f"ml {record.full_name}; conda install --prefix {shlex.quote(record.path)} "
-            "ipykernel, which shows what else it would change, and asks; then the same again",
+            "ipykernel, which shows what else it would change and asks; then run the same command again",
         )

@@ -45,10 +45,10 @@ def find_kernels_folder(environ: Mapping[str, str]) -> Path:
         share = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '')}/.local/share"
         data = f"{share}/jupyter" if environ.get("XDG_DATA_HOME") or environ.get("HOME") else ""
     if not data.startswith("/"):
+        why = f"{data!r} is not an absolute path" if data else "HOME is not set"
         raise StackenvError(
-            f"the folder of Jupyter's kernels cannot be told: {data or 'HOME'!r} is no absolute path; "
-            "nothing was changed",
-            "set HOME, and JUPYTER_DATA_DIR and XDG_DATA_HOME to absolute paths, or not at all",
+            f"cannot determine Jupyter's data directory: {why}; nothing was changed",
+            "set HOME; set JUPYTER_DATA_DIR and XDG_DATA_HOME to absolute paths, or unset them",
         )
     return Path(data, FOLDER)
 
@@ -211,7 +211,7 @@ def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
     """
     if os.path.lexists(folder / KERNEL_FILE) and read_kernel(folder) is None:
         raise TakenError(
-            f"{folder / KERNEL_FILE} was not written by stackenv: it is left alone, and nothing was changed",
+            f"{folder / KERNEL_FILE} was not written by stackenv; nothing was changed",
             f"move it away: mv {quote_word(folder)} ANOTHER_FOLDER",
         )
     for draft in filter(is_draft, folder.iterdir() if folder.is_dir() else ()):
@@ -236,8 +236,8 @@ def plan_kernel_removal(
     for kernel in kernels:
         if not os.access(kernel.folder, os.W_OK | os.X_OK):
             raise StackenvError(
-                f"its Jupyter kernel {kernel.folder} cannot be removed: the folder cannot be written; "
-                "nothing was changed",
+                f"its Jupyter kernel {kernel.folder} cannot be removed: the folder is not writable; nothing "
+                "was changed",
                 f"ls -ld {shlex.quote(str(kernel.folder))}",
             )
     return (
@@ -266,8 +266,12 @@ def plan_kernel_renaming(
     hint = f"stackenv kernel add {after.full_name} --install"
     return (
         (
-            *(f"write its name into the Jupyter kernel {kernel.folder}" for kernel, _ in found),
-            *((f"WARNING: its kernel has no ipykernel then, and does not start: {hint}",) if lost else ()),
+            *(f"update the name in the Jupyter kernel {kernel.folder}" for kernel, _ in found),
+            *(
+                (f"WARNING: its Jupyter kernel will have no ipykernel and will not start: {hint}",)
+                if lost
+                else ()
+            ),
         ),
         tuple(WriteFile(str(kernel.path), text) for kernel, text in found),
         tuple(kernel.path for kernel, _ in found),

@@ -40,8 +40,8 @@ def check_display_name(text: str) -> str:
     if text.strip() and text.isprintable() and len(text) <= LONGEST_NAME:
         return text
     raise UsageError(
-        f"{text!r} cannot be a kernel's name: nothing was changed",
-        f"at most {LONGEST_NAME} characters in one line, not only spaces",
+        f"{text!r} cannot be the name of a kernel; nothing was changed",
+        f"use at most {LONGEST_NAME} characters in one line, not only spaces",
     )
 
 
@@ -65,9 +65,9 @@ def describe_kernelspec(
     for word in words:
         if PLACEHOLDER.search(word):
             raise StackenvError(
-                f"{word}: Jupyter replaces a word in braces, so that no kernel can be started there; nothing "
-                "was changed",
-                "an environment at a path without braces",
+                f"{word}: Jupyter replaces words in braces, so a kernel cannot start from this path; "
+                "nothing was changed",
+                "use an environment whose path has no braces",
             )
     metadata = own.get("metadata")
     return {

@@ -53,15 +53,15 @@ def choose_kernel(name: str, context: Context) -> StoredKernel:
             return candidates[0]
         if candidates:
             raise UsageError(
-                f"there are several kernels {name}: {', '.join(k.name for k in candidates)}",
-                f"say which one: stackenv kernel remove {shlex.quote(candidates[0].name)}",
+                f"{name} matches several kernels: {', '.join(k.name for k in candidates)}",
+                f"choose one: stackenv kernel remove {shlex.quote(candidates[0].name)}",
             )
     if meant:
         raise StackenvError(
-            f"there is no kernel of {name} in {root}; {meant[0].name} is of {meant[0].modulefile}",
-            f"if that is meant: stackenv kernel remove {shlex.quote(meant[0].name)}",
+            f"no kernel of {name} in {root}; {meant[0].name} belongs to {meant[0].modulefile}",
+            f"to remove that one: stackenv kernel remove {shlex.quote(meant[0].name)}",
         )
     raise StackenvError(
-        f"there is no kernel {name} of stackenv in {find_kernels_folder(context.environ)}",
-        "stackenv kernel list shows what there is; one that stackenv did not write: jupyter kernelspec list",
+        f"stackenv kernel {name} not found in {find_kernels_folder(context.environ)}",
+        "stackenv kernel list shows your stackenv kernels; jupyter kernelspec list shows all others",
     )

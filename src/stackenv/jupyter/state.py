@@ -38,19 +38,19 @@ def judge_kernel(stored: StoredKernel) -> KernelState:
     remove = f"stackenv kernel remove {shlex.quote(stored.name)}"
     prefix = Path(stored.environment)
     if not prefix.is_dir() and not prefix.parent.is_dir():
-        what = f"neither its environment {prefix} is there, nor the folder that it was in"
-        look = f"is that on another file system? ls -ld {shlex.quote(str(prefix))}"
-        return KernelState("environment away", what, look)
+        what = f"its environment {prefix} is not available, and neither is the folder above it"
+        look = f"check whether its file system is available: ls -ld {shlex.quote(str(prefix))}"
+        return KernelState("environment unavailable", what, look)
     if not prefix.is_dir():
-        return KernelState("environment gone", f"its environment {prefix} is gone", remove)
+        return KernelState("environment gone", f"its environment {prefix} no longer exists", remove)
     for needed in (RECORD_FILE, LAUNCH_FILE, "bin/python"):
         if not (prefix / needed).exists():
-            what = f"{prefix / needed} is gone, without which it does not start"
+            what = f"{prefix / needed} is missing, and the kernel cannot start without it"
             return KernelState("environment gone", what, remove)
     try:
         record = parse_record(read_file_text(prefix / RECORD_FILE), str(prefix / RECORD_FILE))
     except (OSError, ValueError, StackenvError) as error:
-        look = f"stackenv check; if nobody needs the kernel: {remove}"
+        look = f"stackenv check; if you do not need the kernel: {remove}"
         what = f"the record of its environment cannot be read: {explain(error)}"
         return KernelState("record unreadable", what, look)
     return judge_module(stored, record, remove)
@@ -60,19 +60,19 @@ def judge_module(stored: StoredKernel, record: Record, remove: str) -> KernelSta
     """Return the state of `stored` by the module and the ipykernel of its environment, that of `record`."""
     modulefile = Path(record.module_folder, f"{record.full_name}.lua")
     if not modulefile.parent.parent.is_dir():
-        what = f"the folder of its module, {record.module_folder}, is not there"
-        look = f"is that on another file system? ls -ld {shlex.quote(record.module_folder)}"
-        return KernelState("environment away", what, look)
+        what = f"its modules folder {record.module_folder} is not available"
+        look = f"check whether its file system is available: ls -ld {shlex.quote(record.module_folder)}"
+        return KernelState("environment unavailable", what, look)
     module = ModuleStore(Path(record.module_folder)).read(modulefile)
     if module is None or not stored.is_of(module.prefix):
-        return KernelState("module gone", f"the module of its environment, {modulefile}, is gone", remove)
+        return KernelState("module gone", f"its module {modulefile} no longer exists", remove)
     again = f"stackenv kernel add {shlex.quote(record.full_name)}"
     if not may_have_ipykernel(record):
-        what = f"there is no ipykernel in {stored.environment}, nor in its base modules"
+        what = f"ipykernel is not installed in {stored.environment} or its base modules"
         return KernelState("no ipykernel", what, f"{again} --install")
     if record.full_name != stored.module:
         return KernelState(
-            "renamed", f"its module is called {record.full_name} now, and it still starts", again
+            "renamed", f"its module is now called {record.full_name}; the kernel still starts", again
         )
     return KernelState("ok")
 

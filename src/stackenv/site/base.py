@@ -21,8 +21,9 @@ from stackenv.output import format_bytes, format_count
 def describe_foreign(path: str) -> str:
     """Return what it means that the pip.conf at `path` is not stackenv's."""
     return (
-        f"{path} is not stackenv's and is left alone; where /etc/pip.conf has require-virtualenv, pip works "
-        "in base only with `require-virtualenv = false` below its `[global]`"
+        f"{path} was not written by stackenv and is left unchanged; if /etc/pip.conf sets "
+        "require-virtualenv, pip works in base only with `require-virtualenv = false` below `[global]` in "
+        "this file"
     )
 
 
@@ -41,10 +42,10 @@ def empty_cache(installation: CondaInstallation, conda: CondaSettings) -> str:
 def set_frozen(installation: CondaInstallation, conda: CondaSettings) -> str:
     """Mark the base as frozen, or not any more, as configured; return what to say, empty for nothing."""
     if not conda.freeze_base:
-        return "base no longer marked as frozen" if unfreeze_base(installation) else ""
+        return "base is no longer marked as frozen" if unfreeze_base(installation) else ""
     version = find_conda_version(installation, conda.load_test.timeout_s)
     if freeze_base(installation, version):
-        return "base marked as frozen: conda refuses to change it"
+        return "marked base as frozen: conda refuses to change it"
     return f"base not marked as frozen: requires conda {FROZEN_SINCE}, found {version}"
 
 
@@ -54,4 +55,4 @@ def compile_answers(installation: CondaInstallation, conda: CondaSettings) -> st
     Last of all: once the folder of its packages has changed conda is asked again.
     """
     slow = compile_activation(installation, conda.load_test.timeout_s)
-    return f"`conda activate` runs conda each time: {slow}" if slow and conda.native_activation else ""
+    return f"`conda activate` starts conda each time: {slow}" if slow and conda.native_activation else ""

@@ -102,7 +102,7 @@ class Survey:
         except OSError as error:
             self.miss(path, error.strerror or str(error))
         except (ValueError, RecursionError):
-            self.miss(path, "no record that can be used")
+            self.miss(path, "not a valid record")
 
     def note(self, module: StoredModule, file: UntrustedFile, record: UntrustedFile, needs: Needs) -> None:
         """Note `module` when one of its `needs` matches."""
@@ -141,7 +141,7 @@ def read_needs(text: str) -> Needs:
     if not isinstance(data, dict) or data.get("stackenv") != STACKENV_UUID:
         raise ValueError("not written by stackenv")
     if data.get("record_version") != RECORD_VERSION:
-        raise ValueError("of another version")
+        raise ValueError("another version")
     asked_for, stack, python = data.get("modules"), data.get("stack"), data.get("python")
     module = python.get("module", "") if isinstance(python, dict) else ""
     asked_for, stack = check_names(asked_for), check_names(stack)
@@ -153,14 +153,14 @@ def read_needs(text: str) -> Needs:
 def check_names(names: Any) -> tuple[str, ...]:
     """Return `names`, a list of texts that are neither many nor long."""
     if not isinstance(names, list) or len(names) > MOST_MODULES:
-        raise ValueError("no list of modules")
+        raise ValueError("not a list of modules")
     if not all(isinstance(name, str) and len(name) <= LONGEST_TEXT for name in names):
-        raise ValueError("no names of modules")
+        raise ValueError("not names of modules")
     return tuple(names)
 
 
 def read_number(digits: str) -> int:
     """Return the number; one of millions of digits would take minutes (Python 3.9)."""
     if len(digits) > LONGEST_NUMBER:
-        raise ValueError("no number of a record")
+        raise ValueError("not a number in a record")
     return int(digits)

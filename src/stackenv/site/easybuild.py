@@ -85,7 +85,7 @@ def refuse_tcl(name: str) -> None:
     """Raise EasyBuildError when EasyBuild would write modulefiles in Tcl."""
     if get_module_syntax() != "Lua":
         raise EasyBuildError(
-            "stackenv: the modulefile of %s needs Lua, and EasyBuild is set to write %s; "
+            "stackenv: the modulefile of %s requires Lua, but EasyBuild is set to write %s; "
             "build it with --module-syntax=Lua (EASYBUILD_MODULE_SYNTAX=Lua)",
             name,
             get_module_syntax(),
@@ -117,9 +117,9 @@ def require_all_hooks(names: Iterable[str]) -> None:
         session.lost_hooks = sorted(n for n in names if not hasattr(collected.get(n), "calls_stackenv"))
     if session.lost_hooks:
         raise StackenvError(
-            f"{path} has hooks of its own in the place of stackenv's, which would not be called: "
+            f"{path} defines hooks that replace stackenv's, which would then not be called: "
             f"{', '.join(session.lost_hooks)}",
-            f"make these the last lines of the file:\n{COMBINE}",
+            f"end the file with these lines:\n{COMBINE}",
         )
 
 
@@ -139,7 +139,7 @@ def warn_of_replaced_hooks() -> None:
     if configured and Path(used).resolve() == HOOKS.resolve() != Path(configured).resolve():
         print_warning(
             "stackenv: the hooks in %s (EASYBUILD_HOOKS) are not called, because --hooks replaces them; to "
-            "have both, leave --hooks out, and make these the last lines of that file:\n%s",
+            "use both, omit --hooks and end that file with these lines:\n%s",
             configured,
             COMBINE,
         )
@@ -152,7 +152,7 @@ def prepare_loop(easyconfigs: list[dict[str, Any]]) -> None:
     for ec in ours:
         refuse_tcl(ec.name)
     for path in kept().restore_leftovers({ec.full_mod_name for ec in ours}) if ours else ():
-        print_warning("stackenv: an earlier eb was killed; its old modulefile %s is back", path)
+        print_warning("stackenv: an earlier eb was killed; restored the old modulefile %s", path)
 
 
 @as_easybuild_error
@@ -179,10 +179,10 @@ def restore_modulefiles() -> None:
     if session.kept is None:
         return
     for restored in session.kept.restore():
-        print_msg("stackenv: the old modulefile is back: %s", restored.path, prefix=False)
+        print_msg("stackenv: restored the old modulefile: %s", restored.path, prefix=False)
         if not restored.installation_stands:
             print_warning(
-                "stackenv: %s leads to %s, which this build has already removed; "
+                "stackenv: %s points to %s, which this build has already removed; "
                 "build it again, or hide the module until then",
                 restored.path,
                 restored.installdir,

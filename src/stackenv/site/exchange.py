@@ -35,8 +35,8 @@ def locked(root: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BusyError(
-                f"another `stackenv site install` or `uninstall` is at work on {root}; nothing was changed",
-                "wait until it is done, and type the same again",
+                f"another `stackenv site install` or `uninstall` is running on {root}; nothing was changed",
+                "wait until it has finished, then run the same command again",
             ) from error
         except OSError as error:
             if error.errno not in NO_LOCKS:

@@ -14,14 +14,15 @@ from stackenv.transactions.files import write_new_file
 
 VERSION = "version: "
 HEADER = """\
-## The site configuration of stackenv. Each key is here, with the value that it has unless you say otherwise.
-## A line with one # is a setting: to change it, remove its #, and that of the sections that it is in. Lines
-## with two are what is said about it. A list replaces the list here, a mapping is merged with the one here,
-## key by key.
+## The site configuration of stackenv, with all its keys and their default values.
 ##
-## Look whether it is right: stackenv site check FILE. It is in use as /etc/stackenv/site.yaml, or where the
-## environment variable STACKENV_SITE_CONFIG names it. What is changed below `conda` holds once the modules of
-## conda installations are written again: by eb --hooks=$(stackenv site hooks) --module-only --force
+## A line that begins with one # is a setting. To change it, remove its # and that of the sections that it
+## is in. Lines that begin with ## are explanations. A list replaces the default list; a mapping is merged
+## with the default, key by key.
+##
+## Check your changes: stackenv site check FILE. stackenv reads /etc/stackenv/site.yaml, or the file that the
+## environment variable STACKENV_SITE_CONFIG names. Changes below `conda` take effect when the modules of
+## your conda installations are written again: by eb --hooks=$(stackenv site hooks) --module-only --force
 ## EASYCONFIG, or by stackenv site install.
 
 """
@@ -54,7 +55,7 @@ def write_first_configuration(path: Path) -> None:
     """
     if os.path.lexists(path):
         raise TakenError(
-            f"{path} is there already: it is left alone", f"stackenv site check {shlex.quote(str(path))}"
+            f"{path} already exists and is left unchanged", f"stackenv site check {shlex.quote(str(path))}"
         )
     if not path.parent.is_dir():
         raise StackenvError(
@@ -62,4 +63,6 @@ def write_first_configuration(path: Path) -> None:
         )
     write_new_file(path, render_first_configuration())
     if not path.stat().st_mode & 0o004:
-        print_warning(f"users cannot read it, and their commands need it: chmod a+r {shlex.quote(str(path))}")
+        print_warning(
+            f"users cannot read {path}, but their commands need it", f"chmod a+r {shlex.quote(str(path))}"
+        )

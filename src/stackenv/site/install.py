@@ -36,7 +36,7 @@ from stackenv.transactions.interruption import ignore_stopping, stopping_at_sign
 # The first line of a modulefile that is ours alone, without EasyBuild's part.
 WRITTEN = f"-- {STACKENV_UUID} written by `stackenv site install`"
 BY_HOOKS = (
-    "EasyBuild wrote it, with stackenv's hooks; to renew it: eb --hooks=$(stackenv site hooks) --module-only "
+    "EasyBuild wrote it with stackenv's hooks; to update it: eb --hooks=$(stackenv site hooks) --module-only "
     "--force EASYCONFIG"
 )
 NOTE = f"{LIBEXEC}/site-install.json"
@@ -62,7 +62,7 @@ class SiteModule:
         outside = (os.path.relpath(path, self.root) for path in self.software.list_outside())
         return (
             f"write into {self.root}: {', '.join((f'the folder {LIBEXEC}', *outside))}",
-            f"load {self.software.module} in those shells that are here: {', '.join(shells)}",
+            f"load {self.software.module} in each of these shells that is installed: {', '.join(shells)}",
             f"write the modulefile {self.modulefile}",
         )
 
@@ -95,7 +95,7 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
     if (modulefile.parent.name, modulefile.name) != (name, f"{version}.lua"):
         place = modulefile.parent if modulefile.parent.name == name else modulefile.parent / name
         raise UsageError(
-            f"Lmod would not call the module of {modulefile} {name}/{version}",
+            f"{modulefile} does not match the module name {name}/{version}",
             f"--modulefile {quote_word(place / f'{version}.lua')}",
         )
     configuration = load_configuration(find_configuration_file(os.environ, file))
@@ -103,7 +103,7 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
     require_own(modulefile)
     module = SiteModule(software, modulefile)
     if Path(module.root, LIBEXEC).exists() and not Path(module.root, NOTE).is_file():
-        raise TakenError(f"{module.root} has been completed by EasyBuild's hooks already", BY_HOOKS)
+        raise TakenError(f"{module.root} was already set up by the EasyBuild hooks", BY_HOOKS)
     if software.is_complete:
         raise InstallationError(
             f"{module.root} is not a virtual environment: {module.root}/pyvenv.cfg not found", MAKE_VENV
@@ -120,7 +120,7 @@ def require_own(modulefile: Path) -> None:
     if modulefile.is_symlink() or not text.startswith(WRITTEN):
         aside = f"mv {quote_word(modulefile)} {quote_word(f'{modulefile}.old')}"
         raise TakenError(
-            f"{modulefile} is not one that `stackenv site install` has written: it is left alone",
+            f"{modulefile} was not written by `stackenv site install` and is left unchanged",
             BY_HOOKS if STACKENV_UUID in text else aside,
         )
 
@@ -130,8 +130,8 @@ def require_possible(module: SiteModule) -> None:
     for file in module.software.list_files_outside():
         if not file.yields and is_foreign(Path(file.path)):
             raise StackenvError(
-                f"{file.path} is there and was not written by stackenv; nothing was changed",
-                "move it away, or its contents into the site configuration's conda.condarc",
+                f"{file.path} already exists and was not written by stackenv; nothing was changed",
+                "move it away, or move its contents to conda.condarc in the site configuration",
             )
     inside = [Path(module.root, name) for name in (".", "libexec", LIBEXEC, "condarc.d", "conda-meta")]
     for folder in (*inside, *module.modulefile.parents):
@@ -139,7 +139,7 @@ def require_possible(module: SiteModule) -> None:
             not folder.is_dir() or (folder in inside[2:] and folder.is_symlink())
         ):
             raise StackenvError(
-                f"{folder} is no folder; nothing was changed", f"ls -ld {quote_word(folder)}; move it away"
+                f"{folder} is not a folder; nothing was changed", f"ls -ld {quote_word(folder)}; move it away"
             )
     there = [folder for folder in inside if folder.is_dir()]
     require_changeable([*there, next(path for path in module.modulefile.parents if path.is_dir())])
@@ -150,7 +150,7 @@ def require_changeable(folders: Sequence[Path]) -> None:
     for folder in folders:
         read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
         if read_only or not (os.access(folder, os.W_OK) or folder.stat().st_uid == os.geteuid()):
-            why = "is on a file system that is mounted read-only" if read_only else "cannot be written by you"
+            why = "is on a read-only file system" if read_only else "is not writable by you"
             raise StackenvError(f"{folder} {why}; nothing was changed", f"ls -ld {quote_word(folder)}")
 
 
@@ -219,13 +219,13 @@ def tell_unreadable(module: SiteModule) -> None:
     """Tell of what keeps users from what was written, or what it runs, as another's umask has left it."""
     if module.software.is_unreadable():
         quoted_root = quote_word(module.root)
-        print_warning(f"users cannot run what is in {module.root}; to let them: chmod -R a+rX {quoted_root}")
+        print_warning(f"users cannot run the programs in {module.root}", f"chmod -R a+rX {quoted_root}")
     beside = (path.parent for path in module.software.list_outside())
     # Lmod lists the folders of modules.
     places = (Path(module.root, LIBEXEC), *beside, *module.modulefile.parents[:2])
     closed = [str(path) for path in find_closed(places)]
     if closed:
-        print_warning(f"users cannot enter {', '.join(closed)}; to let them: chmod a+rx {shlex.join(closed)}")
+        print_warning(f"users cannot enter {', '.join(closed)}", f"chmod a+rx {shlex.join(closed)}")
 
 
 @dataclass(frozen=True)
@@ -249,11 +249,7 @@ class Uninstallation:
     @property
     def steps(self) -> tuple[str, ...]:
         """What it does, as sentences."""
-        left = (
-            [f"leave {self.root} as it is, for {', '.join(self.others)} leads there too"]
-            if self.others
-            else []
-        )
+        left = [f"keep stackenv's files in {self.root}, for {', '.join(self.others)}"] if self.others else []
         return (*(f"remove {path}" for path in self.places), *left)
 
     def carry_out(self) -> None:
@@ -305,7 +301,7 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
     if str(modulefile) not in noted:
         hint = f"its modulefiles: {', '.join(noted)}" if noted else ""
         raise StackenvError(
-            f"`stackenv site install` has not written {modulefile} for {root}; nothing was changed", hint
+            f"{modulefile} was not written by `stackenv site install` for {root}; nothing was changed", hint
         )
     require_changeable([Path(root), modulefile.parent])
     others = tuple(path for path in noted if path != str(modulefile))
@@ -324,15 +320,15 @@ def require_without_hooks(root: str, modulefile: Path) -> None:
     texts = {path: read_file_text(path, errors="replace") for path in candidates if path.is_file()}
     leading = {path: text for path, text in texts.items() if leads.search(text)}
     if modulefile not in leading:
-        why = f"does not lead to {root}" if modulefile in texts else "not found"
+        why = f"does not point to {root}" if modulefile in texts else "not found"
         raise StackenvError(
             f"{modulefile} {why}; nothing was changed",
-            f"--modulefile is the one that EasyBuild has written for {quote_word(root)}",
+            f"--modulefile must be the one that EasyBuild wrote for {quote_word(root)}",
         )
     for path, text in leading.items():
         if STACKENV_UUID in text:
             raise StackenvError(
-                f"{path} still needs what stackenv's hooks have written; nothing was changed",
-                "take the hooks out of EasyBuild's configuration (eb --show-config shows them), then: "
-                "eb --module-only --force EASYCONFIG",
+                f"{path} still needs the files that stackenv's hooks wrote; nothing was changed",
+                "remove the hooks from EasyBuild's configuration (eb --show-config shows them), then: eb "
+                "--module-only --force EASYCONFIG",
             )

@@ -94,7 +94,7 @@ def run_load_test(
     wanted = dict.fromkeys(settings.shells)
     shells = [shell for shell in wanted if shutil.which(START[shell][0][0], path=path)]
     if "bash" not in shells:
-        raise VerificationError("the modulefile cannot be tested: there is no bash on PATH")
+        raise VerificationError("the modulefile cannot be tested: bash not found on PATH")
     with tempfile.TemporaryDirectory(prefix="stackenv-load-test-") as folder:
         load_test = LoadTest(Path(folder), lmod, module, programs, settings.timeout_s, path)
         load_test.write_module(module, text)
@@ -116,9 +116,9 @@ def refuse(failures: Sequence[Outcome]) -> None:
     if failures:
         details = "\n".join(f"  in {failure.shell}: {failure.problem}" for failure in failures)
         raise VerificationError(
-            f"the new modulefile was not written, for it failed its load test\n{details}",
-            "fix what the shell says, or remove a shell that no user has from conda.load_test.shells in the "
-            "site configuration",
+            f"the new modulefile failed its load test and was not written\n{details}",
+            "fix the error above, or, if no user has that shell, remove it from conda.load_test.shells in "
+            "the site configuration",
         )
 
 
@@ -199,7 +199,7 @@ class LoadTest:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"{read_step(home)}: no end after {self.timeout_s} s"
+            return f"{read_step(home)}: timed out after {self.timeout_s} s"
         if done.returncode:
             words = (done.stderr + done.stdout).strip() or f"exit status {done.returncode}"
             return f"{read_step(home)}: {words}"
@@ -220,7 +220,7 @@ class LoadTest:
 def read_step(home: Path) -> str:
     """Return the step that the script in `home` was at."""
     step = home / "step"
-    return read_file_text(step) if step.exists() else "start of the shell"
+    return read_file_text(step) if step.exists() else "starting the shell"
 
 
 def read_environment(path: Path) -> dict[str, str]:
@@ -257,4 +257,4 @@ def find_traces(home: Path) -> Traces:
 def describe_traces(traces: Traces) -> str:
     """Return a sentence about `traces`; empty when there are none."""
     details = "; ".join(f"{name} was {before!r} and is {after!r}" for name, (before, after) in traces.items())
-    return f"module unload leaves a trace: {details}" if traces else ""
+    return f"module unload does not restore the environment: {details}" if traces else ""

@@ -82,9 +82,10 @@ def require_places(template: PathTemplate, roots: tuple[Path, ...]) -> None:
     unknown = list_unknown(template)
     if unknown and not roots:
         raise StackenvError(
-            f"users' folders of modules are at {template.text} (configuration: personal.modules), and what "
-            f"{', '.join(unknown)} is for other users cannot be determined: nothing was looked at",
-            "name the folder that has theirs in it: --root FOLDER",
+            f"the modules folders of users are {template.text} (personal.modules in the site "
+            f"configuration), and the value of {', '.join(unknown)} for other users is not known: nothing "
+            "was searched",
+            "give the folder that contains them: --root FOLDER",
         )
 
 

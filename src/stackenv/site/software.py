@@ -186,7 +186,7 @@ class StackenvSoftware(Software):
 
     @property
     def summary(self) -> str:
-        return "environments of Python as modules, on the modules of the cluster"
+        return "Python environments as modules, based on the cluster's modules"
 
     def describe(self) -> ModuleSpec:
         return describe_stackenv_module(self.module, self.folder, self.configuration)
@@ -198,8 +198,8 @@ class StackenvSoftware(Software):
         closed = [str(path) for path in find_closed([self.configuration.path])]
         if closed:
             yield (
-                f"users cannot read {self.configuration.path}, the site configuration that the module names: "
-                f"each `stackenv` of theirs would fail; to let them: chmod a+rX {shlex.join(closed)}"
+                f"users cannot read the site configuration {self.configuration.path}, so all their "
+                f"`stackenv` commands would fail; to fix this: chmod a+rX {shlex.join(closed)}"
             )
 
     def is_unreadable(self) -> bool:
@@ -219,12 +219,12 @@ class StackenvSoftware(Software):
         words = find_failure(command, TIMEOUT_S)
         if words:
             raise InstallationError(
-                f"the stackenv in {self.root} could not write the files of its module: {words}",
+                f"the stackenv in {self.root} could not write the files for its module: {words}",
                 f"{quote_word(python)} -I -m pip install --upgrade stackenv",
             )
         if not (folder / "man").is_dir():
             pip = f"{quote_word(python)} -m pip install click-man"
-            yield f"there are no man pages; to have them: {pip}, and type the same again"
+            yield f"man pages were not written; to add them: {pip}, then run the same command again"
 
 
 def describe_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:
@@ -253,8 +253,8 @@ def find_software(name: str, module: str, root: str, configuration: SiteConfigur
         return CondaSoftware(name, module, installation.root, configuration, installation)
     if name != STACKENV:
         raise UsageError(
-            f"{name}: unknown software; a module is named as the vendor names the software",
-            f"--name is one of {', '.join((*CONDA_DISTRIBUTIONS, STACKENV))}",
+            f"{name}: unknown software; use the name that its vendor gives it",
+            f"choose --name from {', '.join((*CONDA_DISTRIBUTIONS, STACKENV))}",
         )
     root, module = check_root(root), check_module_name(module)
     is_venv = Path(root, "pyvenv.cfg").is_file()

@@ -23,30 +23,30 @@ from stackenv.modulefile import (
 )
 
 HELP = """\
-{module} gives the command `stackenv`, which makes modules of Python environments (venv or conda).
+{module} provides the command `stackenv`, which creates Python environments (venv or conda) as modules.
 
     ml SciPy-bundle                  load the modules to build on, if any
-    stackenv create myenv PACKAGE    make an environment
+    stackenv create myenv PACKAGE    create an environment
     ml myenv                         use it
-    stackenv list                    see what you have
+    stackenv list                    list your environments
 
 More: `stackenv --help`, `man stackenv`.
 
 """
 USED = """\
-In a new shell, and in a job script, type `module load {name}` before `ml myenv`: while it is loaded, Lmod
-finds your modules, which are in {folder}. Unloading it unloads them too, unless you have typed
+In a new shell and in job scripts, type `module load {name}` before `ml myenv`: Lmod finds your modules, which
+are in {folder}, only while it is loaded. Unloading it unloads them too, unless you have typed
 `module use {folder}` yourself.
 """
 NOT_USED = """\
 Your modules are in {folder}: type `module use {folder}` before `ml myenv`.
 """
 CACHES = """\
-Downloads are cached in the place that the site has chosen, unless you set these variables yourself:
+Downloads are cached in folders that your site has chosen, unless you set these variables yourself:
 {variables}.
 """
 DEPENDS = """\
-That place depends on {variables}: load the module that sets it before this one.
+These folders depend on {variables}: load the module that sets it before this one.
 """
 
 
@@ -97,7 +97,7 @@ def describe_configuration(path: Path) -> tuple[Operation, ...]:
         return ()
     if ":" in str(path) or not str(path).isprintable():
         raise ConfigurationError(
-            f"{path}: the path cannot stand in a module, for it has a colon or a control character",
+            f"{path}: a path with a colon or a control character cannot be used in a module",
             f"mv {quote_word(path)} /etc/stackenv/site.yaml",
         )
     return (NotedDefault(CONFIGURATION_VARIABLE, str(path)),)

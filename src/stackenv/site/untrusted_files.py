@@ -52,7 +52,7 @@ def opened_path(path: Path) -> Iterator[int]:
         When it is not there, may not be reached, or is behind a link that its owner could turn elsewhere.
     """
     if ".." in path.parts or not path.is_absolute():
-        raise OSError(errno.EINVAL, "it is no path from the root down", str(path))
+        raise OSError(errno.EINVAL, "not an absolute path", str(path))
     names, links = list(reversed(path.parts[1:])), 0
     handle = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -66,7 +66,7 @@ def opened_path(path: Path) -> Iterator[int]:
             try:
                 links += 1
                 if links > MOST_LINKS or not is_trusted_link(handle, found):
-                    raise OSError(errno.ELOOP, f"{name} is a link, and is not followed", str(path))
+                    raise OSError(errno.ELOOP, f"{name} is a link, which is not followed", str(path))
                 target = Path(os.readlink("", dir_fd=found))
             finally:
                 os.close(found)
@@ -90,16 +90,16 @@ def read_untrusted(path: Path, first_bytes: int = 0) -> UntrustedFile:
     with opened_path(path.parent) as folder:
         status = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         # Exchanged meanwhile: a FIFO would not answer, a link could lead to what only root may read.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         handle = os.open(path.name, flags, dir_fd=folder)
     with open(handle, "rb") as stream:  # noqa: PTH123 (a descriptor)
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         if not first_bytes and status.st_size > LARGEST_BYTES:
-            raise OSError(errno.EFBIG, f"it has {status.st_size} bytes", str(path))
+            raise OSError(errno.EFBIG, f"too large ({status.st_size} bytes)", str(path))
         text = stream.read(first_bytes or LARGEST_BYTES).decode("utf-8", "replace")
         return UntrustedFile(text, status.st_uid, status.st_mtime, (status.st_dev, status.st_ino))
 
@@ -119,7 +119,7 @@ def list_untrusted(path: Path) -> list[str]:
         with os.scandir(handle) as entries:
             for entry in entries:
                 if len(names) > MOST_ENTRIES:
-                    raise OSError(errno.EFBIG, f"it has more than {MOST_ENTRIES} entries", str(path))
+                    raise OSError(errno.EFBIG, f"more than {MOST_ENTRIES} entries", str(path))
                 if not entry.name.startswith("."):
                     names.append(entry.name)
     finally:

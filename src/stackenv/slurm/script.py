@@ -22,7 +22,7 @@ RESERVED_WORD = re.compile(
 # Slurm sets none of these in a job that has no steps yet, or is not of an array. A job of an array
 # that was asked for in front of the script (sbatch --array) keeps its number.
 INHERITED = """\
-# What the job in which this may be submitted has handed on.
+# If this is submitted inside another job: drop what that job passes on.
 unset "${{!SLURM_STEP@}}" "${{!SLURM_CPU_BIND@}}" {names}
 """
 NUMBER = """\
@@ -33,7 +33,7 @@ fi
 """
 # As the launcher of kernels does it (shell/launch.sh), in bash.
 LEAVE = """\
-# What is active where this is submitted, and where its Python looks.
+# Deactivate what is active where this is submitted, and reset where Python looks.
 for active in VIRTUAL_ENV "${{!CONDA_PREFIX@}}"; do
     while [[ -n ${{!active-}} && :$PATH: == *":${{!active}}/bin:"* ]]; do
         PATH=:$PATH: && PATH=${{PATH/":${{!active}}/bin:"/:}} && PATH=${{PATH#:}} && PATH=${{PATH%:}}
@@ -46,7 +46,7 @@ unset "${{!CONDA_PREFIX_@}}" \\
 # the login's files, which a site may have elsewhere. The purge takes with it what was loaded, and
 # active, where the job was submitted; sticky modules stay.
 LOAD = """\
-# The module {name}, whatever is loaded where this is submitted.
+# Load the module {name}, whatever is loaded where this is submitted.
 [ -n "${{LMOD_PKG-}}" ] || LMOD_PKG={package}
 command -v module >/dev/null || . "$LMOD_PKG/init/bash" || exit
 module --quiet purge
@@ -61,15 +61,15 @@ done
 """
 # Without it, as on a node where it is not installed, the job works all the same.
 OWN = """\
-# What is downloaded goes to the caches of the site.
+# Send downloads to the site's caches.
 {variables}module --quiet try-load {name}
 [[ ":${{LOADEDMODULES-}}:" == *:{name}:* ]] ||
-    echo "stackenv: no module "{name}" on $HOSTNAME: caches may be in the home; type stackenv job again" >&2
+    echo "stackenv: no module "{name}" on $HOSTNAME: caches may fill your home; run stackenv job again" >&2
 """
 # srun reads SLURM_EXPORT_ENV, which sbatch --export=NONE leaves in the job: its tasks would have
 # nothing of what is loaded here. Since Slurm 22.05 it does not read SLURM_CPUS_PER_TASK.
 THREADS = """\
-# As many threads as CPUs; srun's tasks have the same CPUs, and what is loaded here.
+# As many threads as CPUs; srun's tasks get the same CPUs and the same environment.
 export SRUN_CPUS_PER_TASK="${{SLURM_CPUS_PER_TASK:-{cpus}}}" SLURM_EXPORT_ENV=ALL
 {threads}
 """
@@ -111,7 +111,7 @@ def render_job(spec: JobSpec) -> str:
     lines = ["#!/bin/bash", *map(render_directive, spec.directives)]
     if spec.account_hint:
         lines.append(f"# --account: {spec.account_hint}")
-    lines += [*spec.header, "# Written by `stackenv job`. Change what you like; to submit it: sbatch FILE"]
+    lines += [*spec.header, "# Written by `stackenv job`. Edit it as you like; to submit it: sbatch FILE"]
     parts = (
         "\n".join(lines) + "\n",
         render_inherited(spec),

@@ -30,8 +30,8 @@ STRONGER = {
 }
 # By what Slurm says, the first that fits (slurm_strerror(3)): an account's refusal names partitions too.
 LIMIT = (
-    "this is more than Slurm lets you have: sinfo --format='%P %l' shows the partitions' times, sacctmgr "
-    "show associations user=$USER your limits, squeue --user=$USER what you have there; ask for less"
+    "this exceeds a limit of Slurm's, so ask for less: sinfo --format='%P %l' shows the time limits of the "
+    "partitions, sacctmgr show associations user=$USER your limits, squeue --user=$USER your jobs"
 )
 ACCOUNT = "sacctmgr show associations user=$USER shows your accounts; stackenv job --account A"
 QOS = "sacctmgr show associations user=$USER format=account,qos shows yours; stackenv job --sbatch qos=Q"
@@ -98,7 +98,7 @@ def submit(
     sbatch = shutil.which("sbatch", path=environ.get("PATH", ""))
     if sbatch is None:
         raise StackenvError(
-            "the job was not submitted: there is no sbatch on PATH",
+            "the job was not submitted: sbatch not found on PATH",
             "log in to a node of the cluster; without --submit the script is printed",
         )
     chosen = choose_environ(environ, typed)
@@ -111,7 +111,7 @@ def submit(
     answer = ANSWER.fullmatch(lines[-1]) if lines else None
     if done.returncode or not answer:
         raise StackenvError(
-            f"Slurm did not take the job (sbatch, status {done.returncode}):\n{words or 'it says nothing'}",
+            f"Slurm rejected the job (sbatch, status {done.returncode}):\n{words or 'without a message'}",
             find_hint(words, account_hint),
         )
     job_id, cluster = answer.group(1), answer.group(2) or ""
@@ -141,4 +141,6 @@ def find_hint(words: str, account_hint: str = "") -> str:
     for signs, hint in HINTS:
         if any(sign in said for sign in signs):
             return f"{account_hint}; {hint}" if hint is ACCOUNT and account_hint else hint
-    return "without --submit the script is printed: stackenv job ... > job.sh, change it, then sbatch job.sh"
+    return (
+        "print the script without --submit, edit it, then submit it: stackenv job ... > job.sh; sbatch job.sh"
+    )

@@ -17,22 +17,22 @@ GPUS = r"(?:[A-Za-z][\w.-]*[:=])?\d+"
 FORMS = {
     "time": (
         re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|-1|infinite|unlimited", re.IGNORECASE),
-        f"--time 2:00:00 for two hours, 30 for minutes, 1-12 for a day and a half ({TIMES})",
+        f"--time 2:00:00 for two hours, 30 for 30 minutes, 1-12 for a day and a half ({TIMES})",
     ),
-    "mem": (re.compile(r"\d+([KMGT]B?)?", re.IGNORECASE), "--mem 8G; K, M, G or T, and no fraction"),
+    "mem": (re.compile(r"\d+([KMGT]B?)?", re.IGNORECASE), "--mem 8G: a whole number with K, M, G or T"),
     "nodes": (
         re.compile(r"\d+[km]?(-\d+[km]?)?(:\d+)?(,\d+(-\d+(:\d+)?)?)*", re.IGNORECASE),
-        "--nodes 2, or at least and at most: --nodes 2-4",
+        "--nodes 2, or a minimum and a maximum: --nodes 2-4",
     ),
     "array": (
         re.compile(rf"{RANGE}(?:,{RANGE})*(?:%\d+)?"),
         "--array 1-20, --array 1,3,7 or, four at a time, --array 1-20%4",
     ),
-    "gpus": (re.compile(rf"{GPUS}(?:,{GPUS})*"), "--gpus 1, or of a type: --gpus a100:2"),
+    "gpus": (re.compile(rf"{GPUS}(?:,{GPUS})*"), "--gpus 1, or with a type: --gpus a100:2"),
     # What an #SBATCH line has: with a value or without, as sbatch's own long options are spelled.
     "sbatch": (
         re.compile(r"(?:--)?[a-z][a-z0-9-]+(?:=\S+)?"),
-        "one option of sbatch, in one word: --sbatch gres=gpu:1, --sbatch exclusive",
+        "give one sbatch option in one word: --sbatch gres=gpu:1, --sbatch exclusive",
     ),
 }
 # As people write a time elsewhere: 2h, 1d12h, 90min, 1.5h.
@@ -49,11 +49,11 @@ def require_value(option: str, value: str) -> None:
     if not VALUE.fullmatch(value) or not value.isprintable():
         raise UsageError(
             f"--{option} {value!r} cannot be used in a Slurm script",
-            "give one word without spaces, quotes, backslashes and #",
+            "use one word without spaces, quotes, backslashes and #",
         )
     hint = describe_fault(option, value)
     if hint:
-        raise UsageError(f"Slurm does not take --{option} {value}", hint)
+        raise UsageError(f"Slurm does not accept --{option} {value}", hint)
 
 
 def describe_fault(option: str, value: str) -> str:

@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:71595db71977f7fc2dfb862e04b06d426ff6ec6c4abc7662c248365aa02ee6fd
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:0b950cb7296b04d0bdc6bd0764781669f8f67e12d0186354c2d2e4fc2f4231eb
 local root = "/software/stackenv/1.0"
 local loading, unloading = mode() == "load", mode() == "unload"
 local cache_folders, expand_path, has_key, is_writable, man_pages, read_text, run_in_shell, set_noted, unset_noted, use_folder
@@ -127,21 +127,21 @@ end
 main()
 
 help([[
-stackenv/1.0 gives the command `stackenv`, which makes modules of Python environments (venv or conda).
+stackenv/1.0 provides the command `stackenv`, which creates Python environments (venv or conda) as modules.
 
     ml SciPy-bundle                  load the modules to build on, if any
-    stackenv create myenv PACKAGE    make an environment
+    stackenv create myenv PACKAGE    create an environment
     ml myenv                         use it
-    stackenv list                    see what you have
+    stackenv list                    list your environments
 
 More: `stackenv --help`, `man stackenv`.
 
-In a new shell, and in a job script, type `module load stackenv` before `ml myenv`: while it is loaded, Lmod
-finds your modules, which are in ~/modules. Unloading it unloads them too, unless you have typed
+In a new shell and in job scripts, type `module load stackenv` before `ml myenv`: Lmod finds your modules, which
+are in ~/modules, only while it is loaded. Unloading it unloads them too, unless you have typed
 `module use ~/modules` yourself.
 
-Downloads are cached in the place that the site has chosen, unless you set these variables yourself:
+Downloads are cached in folders that your site has chosen, unless you set these variables yourself:
 PIP_CACHE_DIR, UV_CACHE_DIR, CONDA_PKGS_DIRS, HF_HUB_CACHE, HF_DATASETS_CACHE, HF_XET_CACHE,
 TORCH_HOME, JUPYTER_RUNTIME_DIR.
-That place depends on WORKSPACE: load the module that sets it before this one.
+These folders depend on WORKSPACE: load the module that sets it before this one.
 ]])
