@@ -118,7 +118,7 @@ def describe_held(held: Sequence[Prospect], package: str) -> str:
     name = held[0].name if len(held) == 1 else "NAME"
     modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
     return (
-        f"{package} comes from {modules} in {shorten_list([prospect.name for prospect in held])} and is not "
+        f"{package} in {shorten_list([prospect.name for prospect in held])} comes from {modules} and is not "
         f"updated; for a newer one: stackenv rebuild {name} -m MODULE; for a generic one: "
         f"stackenv edit {name} --allow-shadow {package}; ml {name}; pip install --upgrade {package}"
     )
