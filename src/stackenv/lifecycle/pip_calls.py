@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from stackenv.environments.installer import describe_pip_call
-from stackenv.environments.own_packages import InstalledDistribution
+from stackenv.environments.own_packages import InstalledDistribution, read_record_rows
 from stackenv.environments.package_folders import choose_package_folder, is_pure, name_package_folders
 from stackenv.environments.venv_install import ELSEWHERE, refuse_python
 from stackenv.errors import InstallError
@@ -176,7 +176,7 @@ def list_touched(
         if distribution.read_text("RECORD") is None:
             return None
         site = str(distribution.place.parent.relative_to(prefix))
-        names = [os.path.normpath(f"{site}/{file}") for file in distribution.files or ()]
+        names = [os.path.normpath(f"{site}/{row[0]}") for row in read_record_rows(distribution) if row]
         touched += [unit for name in names for unit in name_units(name, sites)]
     for wheel in sorted(wheels.glob("*.whl")):
         touched += (unit for name in list_wheel(wheel, record) for unit in name_units(name, sites))
