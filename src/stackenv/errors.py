@@ -1,29 +1,29 @@
-"""Errors: what happened, where and why (the message), what to type next (the hint), an exit status."""
+"""Errors: what happened, where and why (the message), how to fix it (the hint), and an exit status."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-# As `typing` has it, whose import takes as long as the whole of `--version`.
+# A copy of typing.TYPE_CHECKING: importing `typing` takes as long as all of `--version`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# Names are shorter.
+# No name is longer.
 LONGEST_WORD = 100
 
 
 class StackenvError(Exception):
-    """An error whose text is written for the person at the terminal.
+    """An error whose text is written for the user at the terminal.
 
     Parameters
     ----------
     message
         What happened, where and why.
     hint
-        What to type or change next; empty when there is nothing to add.
+        What to type or change next; empty if there is nothing to add.
     """
 
     status = 1
@@ -38,17 +38,17 @@ class StackenvError(Exception):
 
 
 class LostRecordError(StackenvError):
-    """The record of an environment is gone or damaged, and can be written again."""
+    """The record of an environment is missing or damaged, and can be written again."""
 
 
 class UsageError(StackenvError):
-    """What was typed cannot be meant (exit status 2)."""
+    """The command line makes no sense (exit status 2)."""
 
     status = 2
 
 
 class ConfigurationError(StackenvError):
-    """The site's site configuration cannot be used (exit status 4)."""
+    """The site configuration cannot be used (exit status 4)."""
 
     status = 4
 
@@ -72,7 +72,7 @@ class BusyError(StackenvError):
 
 
 class TakenError(StackenvError):
-    """The name or the place is taken, by a module or by files that stackenv did not write (status 9)."""
+    """The name or the place is taken, by a module or by files that stackenv did not write (exit status 9)."""
 
     status = 9
 
@@ -84,7 +84,7 @@ class ModuleError(StackenvError):
 
 
 class InstallError(StackenvError):
-    """A package could not be installed (exit status 10); `reason` is what pip says of it, in a line."""
+    """A package could not be installed (exit status 10); `reason` is pip's explanation, in one line."""
 
     status = 10
 
@@ -94,16 +94,16 @@ class InstallError(StackenvError):
 
 
 class UnreachableError(InstallError):
-    """Where packages are to come from cannot be reached: it is no matter of this package or that."""
+    """The package index cannot be reached, so the error is not about a particular package."""
 
 
 def explain(error: BaseException) -> str:
-    """Return what is wrong, in words: a message of Python's own is about its objects."""
+    """Return what is wrong, in words, because Python's own messages are about its objects."""
     if isinstance(error, OSError) and error.strerror:
         # Without "[Errno 13]"; the name may be bytes.
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return f"{place}{error.strerror}"
-    # Imported by who has raised it, and slow: each start of the command comes by here.
+    # Slow to import, and imported already if it has raised the error.
     subprocess = sys.modules.get("subprocess")
     if subprocess and isinstance(error, subprocess.TimeoutExpired):
         return f"no answer within {error.timeout:g} s"
@@ -114,37 +114,43 @@ def explain(error: BaseException) -> str:
     return str(error)
 
 
-# What a terminal obeys, or turns text round by: C0, C1, ends of lines, Unicode's bidi controls.
+# Characters that control a terminal or the direction of text: C0, C1, line ends, Unicode's bidi controls.
 CONTROLS = (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-# What texts of several lines are written with.
+# The white space in texts of several lines.
 WHITE = "\n\t"
 
 
 def escape_controls(text: str, kept: str = "") -> str:
-    """Return `text`, which packages may have said, with CONTROLS as Python writes them, but for `kept`."""
-    # Bytes that are no text are not printable, and stay what they are: those of a path.
+    """Return `text`, which may come from packages, with CONTROLS escaped as in Python, except those in
+    `kept`.
+    """
+    # Bytes of a path that are not text are not printable either; they are kept.
     if text.isprintable():
         return text
     return text.translate({n: ascii(chr(n))[1:-1] for n in CONTROLS if chr(n) not in kept})
 
 
 def quote_word(path: str | Path) -> str:
-    """Return `path` as one word of sh: a hint is copied, and others choose the names in shared folders."""
+    """Return `path` quoted as one word for sh: hints are copied, and names in shared folders come from
+    others.
+    """
     import shlex
 
     return shlex.quote(str(path))
 
 
 def find_similar(word: str, words: Iterable[str]) -> list[str]:
-    """Return the likeliest of `words` that `word` may mean, whatever its case; none where none is close."""
-    # Slow to import, and needed only where something is wrong.
+    """Return the most similar of `words`, ignoring case, as a list of at most one."""
+    # Slow to import, and needed only if something is wrong.
     from difflib import get_close_matches
 
     folded = {known.lower(): known for known in words}
-    # What is typed can be anything, and be pasted.
+    # The user may have pasted a long text.
     return [folded[close] for close in get_close_matches(word.lower()[:LONGEST_WORD], list(folded), n=1)]
 
 
 def suggest(word: str, words: Iterable[str], before: str = "") -> list[str]:
-    """Return the part of a hint that names the likeliest of `words`, behind `before`; empty without one."""
+    """Return the part of a hint that suggests the most similar of `words`, after `before`; empty if there is
+    none.
+    """
     return [f"did you mean: {before}{name}" for name in find_similar(word, words)]

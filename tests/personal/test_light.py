@@ -284,7 +284,7 @@ def test_with_the_users_site_no_pip_of_that_installs(user: User) -> None:
 def test_an_update_of_the_modules_pip_says_whose_it_is_and_how_to_get_one(user: User) -> None:
     refused = user.stackenv("update", "pip", "--env", "it", "--yes")
     assert refused.returncode == 10
-    assert f" comes from {user.stack.python_module} in it/1.0" in refused.stderr
+    assert f" in it/1.0 comes from {user.stack.python_module}" in refused.stderr
     typed = next(part for part in refused.stderr.splitlines() if "pip install" in part)
     assert "ml it/1.0; pip install --upgrade pip" in typed
     assert find_pip(user, "pip install -q --upgrade pip") == str(site_packages(user))

@@ -1,4 +1,4 @@
-"""`stackenv adopt`: a module for an environment that exists already."""
+"""`stackenv adopt`: a module for an environment that already exists."""
 
 from __future__ import annotations
 

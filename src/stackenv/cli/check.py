@@ -1,4 +1,4 @@
-"""`stackenv check`: what is wrong, why it hurts, and how to fix it."""
+"""`stackenv check`: what is wrong, why it matters, and how to fix it."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def require_combinable(fix: bool, yes: bool, dry_run: bool, as_json: bool) -> No
 
 
 def agree(yes: bool, subject: str, finding: Finding) -> bool:
-    """Tell what the fix of `finding` will do; return whether it is wanted."""
+    """Say what the fix of `finding` will do; return whether the user wants it."""
     facts = [f"{subject}: {finding.what}", *(f"  {action.sentence}" for action in finding.fix)]
     typed = "stackenv check --fix --dry-run shows all fixes; stackenv check --fix --yes applies them"
     return confirm("Apply this fix?", typed, yes, facts)
 
 
 def describe_finding(finding: Finding) -> dict[str, Any]:
-    """Return `finding` as plain data; its fix is what would be done, in sentences."""
+    """Return `finding` as plain data; its fix becomes the sentences that say what would be done."""
     left_out = ("fix", "parts", "hides", "breaks")
     data = {name: value for name, value in asdict(finding).items() if name not in left_out}
     return {**data, "fix": [action.sentence for action in finding.fix]}

@@ -1,4 +1,4 @@
-"""`stackenv clean`: what can go, how much it gives back, and its removal."""
+"""`stackenv clean`: what can be removed, how much space that frees, and its removal."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
 
 
 def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:
-    """Tell what the removal of `items` does; return whether it is wanted."""
+    """Say what the removal of `items` does; return whether the user wants it."""
     from stackenv.cleaning.reclaimable import DeleteEnvironment
     from stackenv.slurm.queue import list_jobs
 
@@ -112,7 +112,7 @@ def describe(item: Reclaimable) -> dict[str, Any]:
 
 
 def print_reclaimable(found: Sequence[Reclaimable]) -> None:
-    """Print the table of what can go, and below it what stays and why."""
+    """Print a table of what can be removed, and below it what is kept and why."""
     going = [item for item in found if not item.kept]
     if going:
         rows = [(i.kind, format_bytes(i.size_bytes), str(i.inodes), i.what) for i in going]

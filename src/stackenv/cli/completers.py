@@ -1,7 +1,7 @@
-"""What can be typed for the arguments and options that name something which is there: asked at TAB.
+"""Completions for arguments and options that name something that exists.
 
-What is listed here begins with what was typed. Each function imports what it needs when it is called, for
-every command imports this file.
+Each list contains only what begins with the typed text. Each function imports what it needs when it is
+called, because every command imports this file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATH = re.compile(r"[/~]|\.\.?(/|$)")
 def complete_names(
     context: click.Context, parameter: click.Parameter, begin: str
 ) -> list[CompletionItem] | list[str]:
-    """Return the environments, or where a path is typed that the shell shows its folders."""
+    """Return the environments, or, if a path is typed, ask the shell for its folders."""
     if PATH.match(begin):
         return complete_folders(context, parameter, begin)
     from stackenv.environments.names import list_names
@@ -36,7 +36,7 @@ def complete_names(
 def complete_kernels(
     _context: click.Context, _parameter: click.Parameter, begin: str
 ) -> list[CompletionItem]:
-    """Return the kernels that stackenv wrote, by their names or else their modules, as Jupyter shows them."""
+    """Return the kernels that stackenv wrote, by their own names or else their modules' names."""
     from click.shell_completion import CompletionItem
 
     from stackenv.jupyter.kernels import list_kernels
@@ -49,14 +49,14 @@ def complete_kernels(
 
 
 def complete_modules(_context: click.Context, _parameter: click.Parameter, begin: str) -> list[str]:
-    """Return the modules of MODULEPATH: names, and the versions of the one name that is meant."""
+    """Return the modules on MODULEPATH: names, or the versions of one name."""
     from stackenv.lmod.module_files import list_module_names
 
     return list_module_names(os.environ.get("MODULEPATH", ""), begin)
 
 
 def complete_partitions(_context: click.Context, _parameter: click.Parameter, begin: str) -> list[str]:
-    """Return Slurm's partitions, behind those that are in the list already."""
+    """Return Slurm's partitions, appended to those that are already in the list."""
     from stackenv.slurm.partitions import list_partitions
 
     listed, comma, last = begin.rpartition(",")
@@ -69,14 +69,14 @@ def complete_partitions(_context: click.Context, _parameter: click.Parameter, be
 
 
 def complete_rules(_context: click.Context, _parameter: click.Parameter, begin: str) -> list[str]:
-    """Return the rules by which `stackenv check` looks at an environment."""
+    """Return the rules that `stackenv check` applies to environments."""
     from stackenv.health.rules import ENVIRONMENT_RULES
 
     return [rule for rule in ENVIRONMENT_RULES if rule.startswith(begin)]
 
 
 def complete_files(_context: click.Context, _parameter: click.Parameter, begin: str) -> list[CompletionItem]:
-    """Return that the shell shows its files: of a command that is run in an environment."""
+    """Ask the shell for its files, for a command that is run in an environment."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(begin, type="file")]
@@ -85,7 +85,7 @@ def complete_files(_context: click.Context, _parameter: click.Parameter, begin: 
 def complete_folders(
     _context: click.Context, _parameter: click.Parameter, begin: str
 ) -> list[CompletionItem]:
-    """Return that the shell shows its folders."""
+    """Ask the shell for its folders."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(begin, type="dir")]

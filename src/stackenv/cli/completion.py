@@ -1,8 +1,8 @@
-"""What TAB shows: the answer to the shells' functions in modulefiles/completion, which never fails aloud.
+"""The answer to TAB, for the shell functions in modulefiles/completion; it never prints an error.
 
-They start the command with the line up to the cursor in the variable `_STACKENV_COMPLETE`. The answer is a
-line for each completion, with tabs between its kind (`plain`, or `file` and `dir`, which the shell completes
-itself), itself, and what it means.
+They start the command with the line up to the cursor in the variable `_STACKENV_COMPLETE`. The answer has one
+line per completion, with tabs between its kind (`plain`, or `file` and `dir`, which the shell completes
+itself), its text, and a description.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import os
 import sys
 import time
 
-# A folder whose server does not answer is not worth a longer wait.
+# If a file server does not answer, users should not wait longer than this.
 LIMIT_S = 2
-# Of these the first word is the name of an environment, as click knows too; its import would take longer
-# than all else.
+# The first argument of these commands is the name of an environment. click knows that too, but importing it
+# would take longer than everything else.
 NAMING = frozenset(
     ("check", "edit", "export", "info", "job", "pack", "rebuild", "remove", "rename", "run", "unpack")
 )
 
 
 def complete(typed: str) -> None:
-    """Print what the line `typed` can become, and end the process.
+    """Print how the line `typed` can continue, and end the process.
 
-    Whatever goes wrong, nothing else is printed: who types TAB did not ask a question.
+    If anything fails, nothing is printed, because the user only pressed TAB.
     """
-    # Neither a signal nor an exception reaches a thread that waits for a file system; the end of all does.
+    # Signals and exceptions do not reach a thread that waits for a file system; the end of the process does.
     with contextlib.suppress(RuntimeError):
         _thread.start_new_thread(give_up, ())
-    # BaseException: click ends a program by exceptions that are none of Exception.
+    # BaseException: click ends a program with exceptions that are not subclasses of Exception.
     with contextlib.suppress(BaseException):
         sys.stdout.write(answer(typed))
         sys.stdout.flush()
-    # Without what Python does at its end: a thread is still asleep, and an output may be closed.
+    # Skip Python's own clean-up: a thread is still asleep, and stdout may be closed.
     os._exit(0)
 
 
@@ -45,7 +45,7 @@ def give_up() -> None:
 
 
 def answer(typed: str) -> str:
-    """Return the lines of what `typed` can become."""
+    """Return the lines that complete `typed`."""
     words = typed.split(" ")
     if len(words) == 3 and words[1] in NAMING and is_name(words[2]):
         from stackenv.environments.names import list_names
@@ -57,5 +57,5 @@ def answer(typed: str) -> str:
 
 
 def is_name(begin: str) -> bool:
-    """Return whether `begin` begins a name or NAME/VERSION: no option, path or quote does so."""
+    """Return whether `begin` can begin a name or NAME/VERSION, unlike an option, a path or a quote."""
     return all(c.isalnum() or (c in "_.+-/" and place) for place, c in enumerate(begin))

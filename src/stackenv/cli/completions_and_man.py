@@ -1,8 +1,8 @@
 """The files of stackenv's own module: the command, its man pages and its completions.
 
-easyconfigs/stackenv-VERSION.eb runs it in the environment that holds stackenv:
-`python -I -m stackenv.cli.completions_and_man INSTALLDIR`; so does `stackenv site install`, which also names
-where the folder will be. Only here is click-man needed, while the module is built.
+easyconfigs/stackenv-VERSION.eb runs this in the environment into which it installs stackenv: `python -I -m
+stackenv.cli.completions_and_man INSTALLDIR`. `stackenv site install` does so too, and also passes the final
+path of the folder. click-man is needed only here, while the module is built.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from stackenv.transactions.files import write_file
 
 COMMAND = """\
 #!/bin/sh
-# -I: the Python of stackenv obeys no PYTHONPATH, PYTHONHOME or user site. The libraries of loaded modules
-# are not for it either; libexec/stackenv gives them back to what stackenv starts.
+# -I: stackenv's Python ignores PYTHONPATH, PYTHONHOME and the user site. It must not use the libraries of
+# loaded modules either; libexec/stackenv restores them for the programs that stackenv starts.
 if [ -n "${{LD_LIBRARY_PATH+set}}" ]; then
     STACKENV_LD_LIBRARY_PATH=$LD_LIBRARY_PATH
     export STACKENV_LD_LIBRARY_PATH
@@ -34,11 +34,11 @@ if [ -n "${{LD_LIBRARY_PATH+set}}" ]; then
 else
     unset STACKENV_LD_LIBRARY_PATH
 fi
-# -S: Python prints a traceback at a Ctrl-C while it imports site, so libexec/stackenv imports it.
+# -S: on Ctrl-C while it imports site, Python prints a traceback; so libexec/stackenv imports it instead.
 exec {python} -I -S {launcher} "$@"
 """
 LAUNCHER = """\
-# `signal` itself imports enum and more; this is built in, and Ctrl-C has no traceback from here on.
+# `signal` imports enum and more; this one is built in. From here on, Ctrl-C prints no traceback.
 import _signal as signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -57,7 +57,7 @@ from stackenv.cli.start import end, main
 
 end(main())
 """
-# Where the module has the files of templates/completion. zsh loads a function from the file of its name.
+# Where the module keeps the files of modulefiles/completion. zsh loads a function from a file of its name.
 COMPLETIONS = {
     "bash/stackenv": "stackenv.bash",
     "zsh/_stackenv_completion": "stackenv.zsh",
@@ -67,7 +67,7 @@ REFERENCE = re.compile(r"(?<=See \\fB)[a-z -]+(?=\(1\))")
 
 
 def escape_roff(text: str) -> str:
-    """Return `text` as roff shows it: no escape, no line that is a request."""
+    """Return `text` so that roff shows it unchanged, without escapes or lines that look like requests."""
     return re.sub(r"^(?=[.'])", r"\\&", text.replace("\\", r"\e"), flags=re.MULTILINE)
 
 
@@ -79,13 +79,13 @@ def render_paragraph(paragraph: str) -> str:
 
 
 def write_man_pages(folder: Path) -> None:
-    """Write the page of each command there is now into `folder`; the commands' help becomes roff."""
+    """Write the page of every command into `folder`; their help texts become roff."""
     from click_man.core import write_man_pages as write_pages  # type: ignore
 
     pending: list[click.Command] = [stackenv]
     while pending:
         command = pending.pop()
-        # click-man copies these as they are, and cuts a summary of its own at 45 characters.
+        # click-man copies these unchanged; its own summary would be cut at 45 characters.
         command.short_help = escape_roff(command.get_short_help_str(limit=1000))
         paragraphs = [*inspect.cleandoc(command.help or "").split("\n\n"), EXIT_STATUS]
         command.help = "\n\n".join(render_paragraph(text) for text in paragraphs if text)
@@ -94,20 +94,21 @@ def write_man_pages(folder: Path) -> None:
                 parameter.help = escape_roff(parameter.help)
         commands = getattr(command, "commands", {})
         for name in [name for name, below in commands.items() if below.hidden]:
-            # click-man 0.6.0 writes no page of it, and refers to one all the same.
+            # click-man 0.6.0 writes no page for a hidden command, but still refers to one.
             del commands[name]
         pending += commands.values()
     folder.mkdir(parents=True, exist_ok=True)
     write_pages("stackenv", stackenv, version=__version__, target_dir=str(folder))
     for page in folder.iterdir():
-        # It calls the pages of a group "stackenv site-check", and their files stackenv-site-check.1.
+        # click-man refers to the page of a group as "stackenv site-check", but its file is
+        # stackenv-site-check.1.
         page.write_text(REFERENCE.sub(lambda name: name.group().replace(" ", "-"), read_file_text(page)))
 
 
 def write_own_module(folder: Path, place: Path) -> None:
-    """Write what the module of stackenv shows into `folder`, which will be at the absolute path `place`.
+    """Write the files of stackenv's module into `folder`, which will be moved to the absolute path `place`.
 
-    The command starts the Python that runs this.
+    The command starts the Python that runs this function.
     """
     command, launcher = "bin/stackenv", "libexec/stackenv"
     texts = {
@@ -125,6 +126,6 @@ def write_own_module(folder: Path, place: Path) -> None:
 if __name__ == "__main__":
     installation, *at = map(Path, sys.argv[1:])
     write_own_module(installation, *(at or [installation]))
-    # What EasyBuild installs must have them; `stackenv site install` says when there are none.
+    # EasyBuild's installation must have man pages; `stackenv site install` reports if there are none.
     if not at or importlib.util.find_spec("click_man"):
         write_man_pages(installation / "man/man1")

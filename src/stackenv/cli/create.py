@@ -1,4 +1,4 @@
-"""`stackenv create`: a new environment on the modules, and its module."""
+"""`stackenv create`: a new environment based on the loaded modules, and its module."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
 
     request = CreateRequest(name=name, packages=packages, **options)  # type: ignore[arg-type]
     if request.from_file:
-        # A sixth of all imports of this command, for a check that a new environment does not need.
+        # A sixth of this command's imports, for a check that only --from needs.
         from stackenv.lifecycle.create_from import create_from
 
         print_made(create_from(request, dry_run), as_json)
@@ -118,7 +118,7 @@ def create(name: str, packages: tuple[str, ...], dry_run: bool, as_json: bool, *
 
 
 def print_made(made: Made, as_json: bool) -> None:
-    """Print what was made and what to type to use it, or, of a dry run, the steps."""
+    """Print what was created and the command to use it, or the steps of a dry run."""
     if made.module is None:
         show_steps(made.steps, as_json)
         return

@@ -1,4 +1,4 @@
-"""`stackenv edit`: what an environment is based on, what it may shadow, and which version is the default."""
+"""`stackenv edit`: the base modules of an environment, what it may shadow, and the default version."""
 
 from __future__ import annotations
 

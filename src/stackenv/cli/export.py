@@ -1,4 +1,4 @@
-"""`stackenv export`: what an environment is made of, to make it again here or elsewhere."""
+"""`stackenv export`: the contents of an environment, to recreate it here or elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv info`: what a personal module is."""
+"""`stackenv info`: the details of a personal module."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def show(found: ModuleInfo, as_json: bool) -> None:
             print_table(("PACKAGE", "VERSION", ""), packages)
 
 
-# Why nothing is carried, by the reason in the record.
+# Why no modules are carried, by the reason in the record.
 NOT_CARRIED = {
     "conda": "",
     "user": "no: turned off; to turn it on: stackenv edit {name} --carry",
@@ -82,7 +82,7 @@ NEEDS_MODULES = "; its Python starts only while its modules are loaded"
 
 
 def describe_carried(found: ModuleInfo) -> str:
-    """Return whether its Python brings its modules where they are not loaded."""
+    """Return whether the environment's Python uses its modules when they are not loaded."""
     carried = found.carried
     if carried is None or not carried.carries:
         bare = NEEDS_MODULES if carried and carried.needs_modules else ""
@@ -93,7 +93,7 @@ def describe_carried(found: ModuleInfo) -> str:
     return f"its modules, {where}{script or twice}"
 
 
-# Why uv sees no package of the modules, by the reason.
+# Why uv sees no packages of the modules, by the reason.
 NOT_SHOWN = {
     "conda": "",
     "no-pth": "adopted with --no-pth",
@@ -108,7 +108,7 @@ NOT_SHOWN = {
 
 
 def describe_shown(found: ModuleInfo) -> str:
-    """Return how many packages of the modules uv sees in the environment, or why none."""
+    """Return how many packages of the modules uv sees in the environment, or why it sees none."""
     shown = found.stubs
     if shown is None or shown.reason:
         why = NOT_SHOWN[shown.reason].format(name=found.module) if shown else ""
@@ -118,7 +118,7 @@ def describe_shown(found: ModuleInfo) -> str:
 
 
 def describe_rows(found: ModuleInfo) -> dict[str, str]:
-    """Return what is said of the module, but for the packages."""
+    """Return all rows about the module, except its packages."""
     python, platform = found.python, found.platform
     own = "" if found.owned in (True, None) else " (adopted: `stackenv remove` keeps it)"
     of_module = f" ({python.module})" if python and python.module else ""
@@ -140,7 +140,9 @@ def describe_rows(found: ModuleInfo) -> dict[str, str]:
 
 
 def list_packages(found: ModuleInfo, installer: str) -> list[tuple[str, str, str]]:
-    """Return name and version of each package by `installer`, and of what in the stack it is in front."""
+    """Return name and version of each package from `installer`, and the package of the modules that it
+    shadows.
+    """
     shadows = {shadow.name: shadow for shadow in found.shadows}
     rows = []
     for package in found.packages:

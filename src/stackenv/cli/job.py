@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from stackenv.slurm.submit import Submitted
 
 
-# Of sbatch's options those that this command has, each with its name here; more depends on them than a line.
+# The options of sbatch that this command has too, with their names here: they affect more than one line.
 OWN_OPTIONS = {
     **{name: name for name in ("partition", "account", "nodes", "ntasks", "mem", "time", "array", "gpus")},
     **{"job-name": "job-name", "output": "output", "cpus-per-task": "cpus"},
 }
-# They are about the call of sbatch, and not about the job.
+# These affect how sbatch is called, not the job.
 NO_OPTIONS_OF_JOBS = frozenset({"help", "usage", "version", "parsable", "test-only", "wait", "wrap", "quiet"})
 
 
 def check_value(_context: click.Context, option: click.Parameter, value: str | None) -> str:
-    """Return the value of an option that sbatch has; empty when it was not given."""
+    """Return the value of an option that sbatch has too; empty if it was not given."""
     from stackenv.slurm.values import require_value
 
     if value is None:
@@ -40,7 +40,7 @@ def check_value(_context: click.Context, option: click.Parameter, value: str | N
 def check_others(
     _context: click.Context, _option: click.Parameter, words: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Return the words behind --sbatch, each an option of sbatch."""
+    """Return the values of --sbatch, each an option of sbatch."""
     from stackenv.slurm.job import split_option
     from stackenv.slurm.values import require_value
 
@@ -58,23 +58,23 @@ def check_others(
 
 
 def name_option(parameter: str) -> str:
-    """Return how sbatch spells the option of the `parameter` that click has made of it."""
+    """Return how sbatch spells the option that click passes as `parameter`."""
     return parameter.replace("_", "-")
 
 
 def sbatch_option(
     *names: str, text: str, metavar: str = "", completer: Completer | None = None
 ) -> Callable[[Command], Command]:
-    """Return an option that sbatch has too, with a value as sbatch takes it; `completer` lists values."""
+    """Return an option that sbatch has too and whose value sbatch accepts; `completer` lists values."""
     metavar = metavar or names[0].strip("-").upper()
     return click.option(*names, metavar=metavar, callback=check_value, shell_complete=completer, help=text)
 
 
 class JobCommand(click.Command):
-    """A command that knows its options from those behind the dashes, which may have the same names."""
+    """A command that separates its options from those after the dashes, which may have the same names."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read `args`; raise UsageError unless there is a command, with nothing but dashes before it."""
+        """Parse `args`; raise UsageError unless there is a command and only dashes before it."""
         dashes = args.index("--") if "--" in args else len(args)
         behind = tuple(args[dashes + 1 :])
         if ctx.resilient_parsing or {"-h", "--help"}.intersection(args[:dashes]):
@@ -85,7 +85,7 @@ class JobCommand(click.Command):
             )
         rest = super().parse_args(ctx, list(args))
         if len(ctx.params["command"]) < len(behind):
-            # The first word of the command was taken for the name.
+            # click took the first word of the command as the name.
             rest = super().parse_args(ctx, [LEFT_OUT, *args])
         stray = ctx.params["command"][: -len(behind)]
         if stray:
@@ -209,14 +209,15 @@ def job(
 
 
 def require_output_folder(output: str, chdir: str, submit_it: bool) -> None:
-    """Say that Slurm cannot write the file `output`, where a job works in `chdir`: it fails mutely then.
+    """Report an --output that Slurm could not write in a job that runs in `chdir`: the job would fail
+    silently.
 
-    Slurm makes no folder.
+    Slurm does not create folders.
 
     Raises
     ------
     UsageError
-        When the job is to be submitted; a script that is printed may go to another place first.
+        If the job is to be submitted. A script that is only printed may be submitted elsewhere.
     """
     path = Path(chdir, output)
     if not output or "%" in str(path.parent):
@@ -239,7 +240,7 @@ def require_output_folder(output: str, chdir: str, submit_it: bool) -> None:
 
 
 def show(job: Submitted) -> None:
-    """Print the number of `job`, and tell how to look at it."""
+    """Print the number of `job`, and how to follow it."""
     if job.words:
         print_message(f"Slurm says: {job.words}")
     clusters = f" --clusters={job.cluster}" if job.cluster else ""

@@ -1,4 +1,4 @@
-"""`stackenv kernel`: kernels of Jupyter that run in environments."""
+"""`stackenv kernel`: Jupyter kernels that run in environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv list`: the personal modules that there are."""
+"""`stackenv list`: the user's personal modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the commands, and the command line as click reads it."""
+"""The table of commands, and how click parses the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackenv.cli.json_option import answering
 from stackenv.cli.options import EXIT_STATUS, CommandGroup
 from stackenv.errors import UsageError
 
-# Each command's name, and where it is. They are many, and what they import is slow.
+# The name of each command, and where it is defined: importing all of them would be slow.
 COMMANDS = {
     "adopt": "stackenv.cli.adopt:adopt",
     "check": "stackenv.cli.check:check",
@@ -43,7 +43,7 @@ COMMANDS = {
     "usage": "stackenv.cli.usage:usage",
 }
 
-# What others call a command, what it is shown with where nothing was given, and what to type here.
+# Commands of other programs: a word that stands for missing arguments, and what to type in stackenv.
 NO_COMMANDS = {
     "activate": ("NAME", "{load}"),
     "install": (
@@ -56,7 +56,7 @@ LONGEST_SENTENCE = 200
 
 
 class CommandTable(MutableMapping[str, click.Command]):
-    """The commands by name, each imported when it is asked for."""
+    """The commands by name; each is imported when it is first used."""
 
     def __init__(self, places: dict[str, str]) -> None:
         self.places = places
@@ -84,12 +84,12 @@ class CommandTable(MutableMapping[str, click.Command]):
 
 
 class TopGroup(CommandGroup):
-    """The group of all commands: it knows what people type in vain, and cuts no command's text."""
+    """The group of all commands: it recognises commands of other programs, and does not shorten summaries."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant; raise UsageError for one that other programs have."""
+        """Return the command that `args` names; raise UsageError for one that only other programs have."""
         hint = NO_COMMANDS.get(args[0]) if args else None
         if hint is None:
             return super().resolve_command(ctx, args)
@@ -99,7 +99,7 @@ class TopGroup(CommandGroup):
         raise UsageError(f"`stackenv {args[0]}` is not a command", typed.format(given, load=load))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their first sentences, which wrap where they are too long."""
+        """Write the commands with the first sentence of their help, wrapped if it is too long."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         rows = [(n, c.get_short_help_str(LONGEST_SENTENCE)) for n, c in commands if c and not c.hidden]
         with formatter.section("Commands"):
@@ -107,7 +107,7 @@ class TopGroup(CommandGroup):
 
 
 def show_load(name: str) -> str:
-    """Return what to type to load the personal module `name` in this shell."""
+    """Return the command that loads the personal module `name` in this shell."""
     from stackenv.environments.context import open_context
     from stackenv.user_paths import type_load
 
@@ -133,7 +133,8 @@ def stackenv() -> None:
       stackenv create biopy biopython
     """
     gc.enable()
-    # click calls this when the command is imported, and runs it next: it may have something to put away.
+    # click calls this after it has imported the command and before it runs it. From here on, Ctrl-C must
+    # raise an exception, because the command may have to clean up.
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -160,20 +161,20 @@ def show_click_error(error: click.ClickException) -> None:
 
 
 def run(words: list[str]) -> int:
-    """Run the command line of `words`; return the exit status.
+    """Run the command line `words`; return the exit status.
 
-    Ctrl-C does behind it what it did before.
+    Afterwards Ctrl-C does what it did before.
 
     Raises
     ------
     KeyboardInterrupt
-        At Ctrl-C, also at a question.
+        On Ctrl-C, also at a question.
     """
     before = signal.getsignal(signal.SIGINT)
     try:
         with answering(words):
             status = stackenv.main(words, prog_name="stackenv", standalone_mode=False)
-        # click returns the status of its Exit, or what the command has returned.
+        # click returns the status of its Exit, or the return value of the command.
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         show_click_error(error)

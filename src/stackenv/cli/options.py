@@ -1,4 +1,4 @@
-"""Options and texts that several commands have."""
+"""Options and texts that several commands share."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class CommandGroup(click.Group):
     """A group of commands: without a command, its help goes to stderr, with the status of wrong usage."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words of the command line; none end the program."""
-        # click 8.2 does it so by itself; 8.1, the last for Python 3.9, prints on stdout with status 0.
+        """Parse the words of the command line; exit if there are none."""
+        # click 8.2 does this by itself; 8.1, the last version for Python 3.9, prints to stdout with status 0.
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
@@ -39,24 +39,24 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the first word names; a UsageError has the likeliest."""
+        """Return the command that the first word names; a UsageError suggests the most similar one."""
         word = args[0] if args else "-"
         if word.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, word):
             return super().resolve_command(ctx, args)
-        # By their names alone: to import a command for each takes as long as all else.
+        # Only the names are compared: importing every command would double the run time.
         similar = suggest(word, self.list_commands(ctx), f"{ctx.command_path} ")
         hint = "; ".join([*similar, f"{ctx.command_path} --help lists the commands"])
         raise UsageError(f"`{ctx.command_path} {shorten(word)}` is not a command", hint)
 
 
 def shorten(word: str) -> str:
-    """Return `word`, cut where it is longer than any name."""
+    """Return `word`, truncated if it is longer than any name."""
     return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..."
 
 
 def set_loudness(context: click.Context, option: click.Parameter, chosen: bool) -> None:
-    """Have the words of other programs shown as they come (verbose), or only errors and results (quiet)."""
-    # Not for --help.
+    """Show the output of other programs as it comes (verbose), or only errors and results (quiet)."""
+    # Imported here, because --help does not need it.
     from stackenv.output import SCREEN
 
     given = context.meta.setdefault(LOUDNESS, [])
@@ -91,7 +91,7 @@ shared_option = click.option(
     "--shared",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    # A name that was left out is looked up there.
+    # Parsed first, because an omitted name is looked up in this folder.
     is_eager=True,
     help="Use the project in FOLDER, which its group shares, instead of your own modules and environments.",
 )
@@ -129,24 +129,24 @@ no_stubs_option = click.option(
 name_argument = click.argument("name", metavar="NAME[/VERSION]", shell_complete=complete_names)
 
 
-# Handed to the argument where the name was left out; it cannot be typed.
+# The value of the argument if the name was omitted; users cannot type it.
 LEFT_OUT = "\0left out"
 
 
 def choose_loaded(context: click.Context, _argument: click.Parameter, name: str | None) -> str | None:
-    """Return `name`, or that of the environment whose module is loaded where none was typed."""
+    """Return `name`, or the name of the environment whose module is loaded if none was given."""
     if name not in (None, LEFT_OUT) or context.resilient_parsing:
         return name
     return require_loaded_name(context.params.get("shared"))
 
 
 def require_loaded_name(shared: Path | None) -> str:
-    """Return the environment whose module is loaded in this shell, if it is the user's, or of `shared`.
+    """Return the environment whose module is loaded in this shell, if it is the user's own or in `shared`.
 
     Raises
     ------
     UsageError
-        When there is none, or it is one of another folder of modules.
+        If no such module is loaded, or if it is in another modules folder.
     """
     from stackenv.environments.names import find_loaded
 
@@ -166,7 +166,7 @@ def require_loaded_name(shared: Path | None) -> str:
     return name
 
 
-# For commands that may act on the loaded environment; those that delete, move or pack require its name.
+# For commands that can act on the loaded environment; those that delete, move or pack it require its name.
 loaded_name_argument = click.argument(
     "name",
     metavar="[NAME[/VERSION]]",
@@ -177,7 +177,7 @@ loaded_name_argument = click.argument(
 
 
 def module_option(default: str) -> Callable[[Command], Command]:
-    """Return the option that names modules; `default` is what the environment is based on without it."""
+    """Return the option that names modules; `default` says what is used without it."""
     return click.option(
         "-m",
         "--module",
@@ -190,7 +190,7 @@ def module_option(default: str) -> Callable[[Command], Command]:
 
 
 def description_option(default: str | None) -> Callable[[Command], Command]:
-    """Return the option that describes an environment; `default` is what there is without it."""
+    """Return the option that sets a description; `default` is its value if it is not given."""
     return click.option(
         "--description",
         default=default,

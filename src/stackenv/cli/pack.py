@@ -1,4 +1,4 @@
-"""`stackenv pack`: an environment of many files into one, behind the same module."""
+"""`stackenv pack`: an environment of many files as one image, with the same module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv rebuild`: the same environment made again, on the same modules or on others."""
+"""`stackenv rebuild`: an environment created again, on the same modules or on others."""
 
 from __future__ import annotations
 

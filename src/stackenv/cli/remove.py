@@ -1,4 +1,4 @@
-"""`stackenv remove`: delete modules, and the environments that stackenv made for them."""
+"""`stackenv remove`: delete modules, and the environments that stackenv created for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv rename`: another name for a module."""
+"""`stackenv rename`: a new name for a module."""
 
 from __future__ import annotations
 

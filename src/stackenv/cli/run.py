@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class RunCommand(click.Command):
-    """A command whose name may be left out before the dashes, while the module of one is loaded."""
+    """A command whose name can be omitted before the dashes while an environment's module is loaded."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read `args`, of which the name may be left out."""
+        """Parse `args`, in which the name can be missing."""
         if is_nameless(args) and not ctx.resilient_parsing:
             dashes = args.index("--")
             args = [*args[:dashes], LEFT_OUT, *args[dashes:]]
@@ -30,7 +30,7 @@ class RunCommand(click.Command):
 
 
 def is_nameless(args: list[str]) -> bool:
-    """Return whether the dashes are the first of `args`, but for --shared and its value."""
+    """Return whether the dashes are the first of `args`, except --shared and its value."""
     before = args[: args.index("--")] if "--" in args else args
     has_option = [word.partition("=")[0] for word in before[:1]] == ["--shared"]
     return len(before) < len(args) and len(before) == (0 if not has_option else 1 if "=" in before[0] else 2)
@@ -77,14 +77,14 @@ def run(name: str, command: tuple[str, ...], shared: Path | None) -> None:
 
 
 def refuse_program(name: str, words: Sequence[str], context: Context) -> None:
-    """Say that the the dashes are missing, where `name` is a program and no environment, and one is loaded.
+    """Say that the dashes are missing if `name` is a program, not an environment, and a module is loaded.
 
     Raises
     ------
     UsageError
-        When that is so.
+        If that is the case.
     """
-    # First, and most times last: many a job calls it.
+    # This check comes first because it usually ends here, and many jobs call this command.
     if not shutil.which(name, path=context.environ.get("PATH", "")):
         return
     from stackenv.environments.names import find_loaded

@@ -1,4 +1,4 @@
-"""`stackenv site`: what the site's admins use."""
+"""`stackenv site`: the commands for the site's admins."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ def report(modules: tuple[str, ...], roots: tuple[Path, ...], owners: bool, as_j
         print_owners(found.owners)
     elif found.found:
         print_table(("OWNER", "MODULE", "DEPENDS ON", "CHANGED", "ENVIRONMENT"), map_rows(found.found))
-    tell_counts(found)
+    print_counts(found)
 
 
 def describe_change(module: DependentModule) -> str:
@@ -291,7 +291,7 @@ def describe_change(module: DependentModule) -> str:
 
 
 def describe_report(report: Report) -> dict[str, object]:
-    """Return what was found as plain data."""
+    """Return the report as plain data."""
     found = []
     for module in report.found:
         row = {**asdict(module), "changed": describe_change(module)}
@@ -312,7 +312,7 @@ def describe_report(report: Report) -> dict[str, object]:
 
 
 def map_rows(found: Iterable[DependentModule]) -> list[tuple[str, ...]]:
-    """Return the rows of the table; in brackets is what came with the modules that were asked for."""
+    """Return the rows of the table; modules in brackets were loaded by those that were asked for."""
     return [
         (
             module.owner,
@@ -326,7 +326,7 @@ def map_rows(found: Iterable[DependentModule]) -> list[tuple[str, ...]]:
 
 
 def print_owners(owners: Iterable[str]) -> None:
-    """Print the owners, one a line, and say which have no name any more."""
+    """Print the owners, one per line, and list those that no longer have a name."""
     numbers = []
     for owner in owners:
         if owner.isdigit():
@@ -337,8 +337,8 @@ def print_owners(owners: Iterable[str]) -> None:
         print_message(f"these user IDs no longer have a name: {', '.join(numbers)}")
 
 
-def tell_counts(report: Report) -> None:
-    """Tell how much was looked at, and what could not be."""
+def print_counts(report: Report) -> None:
+    """Print how much was searched, and what could not be read."""
     modules = format_count(report.looked_at, "personal module")
     print_message(
         f"{len(report.found)} of {modules}, of {format_count(len(report.owners), 'user')}, depend on "

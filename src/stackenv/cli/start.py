@@ -1,4 +1,4 @@
-"""Where the command begins: `--version` is answered before more is imported, errors become a message."""
+"""The entry point of the command: `--version` is answered before anything else is imported."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-# 128 and the number of SIGINT, as shells have it; `signal` is slow to import.
+# 128 plus the number of SIGINT, as in shells; `signal` is slow to import.
 INTERRUPTED = 130
-# The functions in modulefiles/completion set it: what is typed so far.
+# Set by the functions in modulefiles/completion to what has been typed so far.
 COMPLETE_VARIABLE = "_STACKENV_COMPLETE"
 
 
 def main() -> int:
     """Run the command line; return its exit status, as the epilog of --help lists them.
 
-    What starts it has Ctrl-C end the process at once, without a word; so it does before and after a command.
+    The launcher lets Ctrl-C end the process at once and silently; so it does before and after a command.
     """
     open_closed_streams()
     write_any_text()
@@ -34,21 +34,21 @@ def main() -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        # Who types Ctrl-C knows it.
+        # Users who press Ctrl-C need no message.
         return INTERRUPTED
     except StackenvError as error:
         say_error(error.message, error.hint)
         return error.status
     except OSError as error:
-        return tell_failure(error)
+        return report_failure(error)
 
 
 def end(status: int) -> NoReturn:
-    """End the process with `status`, as an interpreter does, but for taking apart each object.
+    """End the process with `status`, as an interpreter does, but without destroying every object.
 
-    That takes as long as the start of the interpreter, and the kernel does it at once.
+    That would take as long as starting the interpreter, and the kernel frees the memory at once.
     """
-    # Those who start threads, or want to be called at the end, are waited for and called.
+    # Wait for threads, and call what is registered with atexit.
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
@@ -56,23 +56,23 @@ def end(status: int) -> NoReturn:
         try:
             stream.flush()
         except OSError:
-            # As for any other program of Python (Py_FinalizeEx).
+            # The status that Python uses too (Py_FinalizeEx).
             status = 120
     os._exit(status)
 
 
 def answer(words: list[str]) -> int:
-    """Do what the `words` behind the command say; return the exit status."""
+    """Run the command line `words`; return the exit status."""
     if words in (["--version"], ["-V"]):
-        # As click writes it for the option at any other place.
+        # The same text as click prints if the option is not the first word.
         print(f"stackenv, version {__version__}")
         return 0
     if COMPLETE_VARIABLE in os.environ:
         from stackenv.cli.completion import complete
 
         complete(os.environ[COMPLETE_VARIABLE])
-    # What is imported stays, and to look for garbage in it takes a tenth of the start. The command itself
-    # has it looked for again.
+    # Imported objects stay alive, and collecting garbage among them takes a tenth of the start-up time. The
+    # command itself enables the collector again.
     gc.disable()
     from stackenv.cli.main import run
 
@@ -80,10 +80,10 @@ def answer(words: list[str]) -> int:
 
 
 def open_closed_streams() -> None:
-    """Open those of the standard streams that the caller has closed (`<&-`), which Python sets to None.
+    """Open those standard streams that the caller closed (`<&-`), which Python sets to None.
 
-    Their numbers are taken so that no file that is opened later gets one. The input is empty and no
-    terminal; output that cannot be written is an error, and messages vanish.
+    Otherwise a file that is opened later would get their number. The input is then empty and not a terminal;
+    output that cannot be written is an error, and messages are lost.
     """
     for name, flags, mode in (
         ("stdin", os.O_RDONLY, "r"),
@@ -92,15 +92,15 @@ def open_closed_streams() -> None:
     ):
         if getattr(sys, name) is None:
             number = os.open(os.devnull, flags)
-            # Programs that stackenv starts inherit it as they would any other.
+            # Programs that stackenv starts inherit it like any other stream.
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, mode, errors="surrogateescape"))
 
 
 def write_any_text() -> None:
-    """Have stdout take whatever text there is, in each locale: names of files can be of any bytes.
+    """Let stdout accept any text in every locale, because file names can contain any bytes.
 
-    As they were where that is possible, as stderr has them anyway where it is not.
+    Bytes are written as they are if possible, and otherwise escaped, as on stderr.
     """
     codecs.register_error("stackenv", replace)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -108,15 +108,15 @@ def write_any_text() -> None:
 
 
 def replace(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return what is written for what no encoding has: its bytes, or else its number."""
+    """Return what is written for a character that the encoding lacks: its bytes, or else its number."""
     try:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:
         return codecs.lookup_error("backslashreplace")(error)
 
 
-def tell_failure(error: OSError) -> int:
-    """Tell of a file that the system refuses, or of output that cannot be written; return the status."""
+def report_failure(error: OSError) -> int:
+    """Report a file that the system refuses, or output that cannot be written; return the exit status."""
     refused = flush_output()
     if error.filename is not None:
         say_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
@@ -136,11 +136,11 @@ def say_error(message: str, hint: str = "") -> None:
 
 
 def flush_output() -> bool:
-    """Write what is left of the output; return whether that is refused, and is not tried again at exit."""
+    """Write the rest of the output; return whether that failed. If so, Python does not try again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
-        # Nobody reads any more, or the disk is full.
+        # The reader has closed the pipe, or the disk is full.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
     return False

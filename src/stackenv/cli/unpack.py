@@ -1,4 +1,4 @@
-"""`stackenv unpack`: a packed environment as files again."""
+"""`stackenv unpack`: a packed environment as separate files again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stackenv update`: one package, in each environment that has it."""
+"""`stackenv update`: one package, in every environment that has it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stackenv.output import confirm, format_count, print_message, print_table, p
 if TYPE_CHECKING:
     from stackenv.lifecycle.prospect import Prospect
 
-# What the table has where there is no version.
+# What the table shows instead of a version.
 UNKNOWN, SAME = "unknown", "-"
 
 
@@ -79,15 +79,15 @@ def update(
 
 
 def require_agreed(package: str, names: Collection[str], command: str) -> None:
-    """Raise StackenvError unless the updates are meant; `command` does not ask."""
+    """Raise StackenvError unless the user agrees; `command` does not ask."""
     if not confirm(f"Update {package} in {format_count(len(names), 'environment')}?", command):
         raise StackenvError("nothing was changed")
 
 
 def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
-    """Print the table, on stderr where stdout is for JSON; then what is left alone, and why.
+    """Print the table, on stderr if stdout is for JSON; then what is skipped, and why.
 
-    What the modules of all of them bring needs no table.
+    If the modules provide the package in all environments, there is no table.
     """
     held = [prospect for prospect in prospects if prospect.state == "held"]
     rows = [
@@ -114,7 +114,7 @@ def show(prospects: Sequence[Prospect], package: str, aside: bool) -> None:
 
 
 def describe_held(held: Sequence[Prospect], package: str) -> str:
-    """Return what is said of the environments in which modules bring the package: once for all of them."""
+    """Return one sentence about all environments in which modules provide the package."""
     name = held[0].name if len(held) == 1 else "NAME"
     modules = shorten_list(list(dict.fromkeys(prospect.module for prospect in held)))
     return (

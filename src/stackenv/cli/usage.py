@@ -1,4 +1,4 @@
-"""`stackenv usage`: what environments and caches take of a quota."""
+"""`stackenv usage`: how much of a quota environments and caches use."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def usage(order: str, shared: Path | None, as_json: bool) -> None:
     else:
         print_measured(report.measured, order)
         print_limits(report.limits, report.shares)
-    tell_unknown(report)
+    warn_of_unknown(report)
     if not report.measured:
         print_message("no environments or caches found; to create an environment: stackenv create NAME")
 
 
-def tell_unknown(report: UsageReport) -> None:
-    """Say what could not be read, and for which limit the use is unknown."""
+def warn_of_unknown(report: UsageReport) -> None:
+    """Say what could not be read, and for which limits the use is unknown."""
     for found in report.measured:
         if found.usage.unreadable:
             number = found.usage.unreadable
@@ -71,7 +71,7 @@ def tell_unknown(report: UsageReport) -> None:
 
 
 def describe(report: UsageReport) -> dict[str, object]:
-    """Return all that was found as plain data."""
+    """Return the report as plain data."""
     from stackenv.disk.usage_tables import format_day
 
     return {
