@@ -32,7 +32,7 @@ def read_private(path: Path) -> str:
     """
     text, status = read_file(path, os.O_NOFOLLOW)
     if not is_private(status) or not is_private(path.parent.stat()):
-        raise ValueError("others can have written it")
+        raise ValueError("others may have written it")
     return text
 
 

@@ -107,13 +107,13 @@ class RunningProbe:
                 break
             except subprocess.TimeoutExpired:
                 if left <= 0:
-                    raise ProbeError(self.python, f"does not end: killed after {timeout_s} s") from None
+                    raise ProbeError(self.python, f"did not end and was killed after {timeout_s} s") from None
                 on_output(os.fstat(self.output.fileno()).st_size)
         try:
             # Its status does not count: with some extensions a Python crashes at its very end.
             return json.loads(read_file_text(self.answered))
         except (OSError, ValueError):
-            words = (read_words(self.errors) + read_words(self.output)).strip() or f"status {status}"
+            words = (read_words(self.errors) + read_words(self.output)).strip() or f"exit status {status}"
             raise ProbeError(self.python, f"does not run: {words}", status) from None
 
     def close(self) -> None:

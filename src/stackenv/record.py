@@ -357,7 +357,7 @@ def parse_record(text: str, origin: str, contents: bool = True) -> Record:
     StackenvError
         When it is of a version that this stackenv does not know.
     """
-    says, hint = f"{origin} is no record that can be used: ", "stackenv adopt PATH NAME writes it again"
+    says, hint = f"{origin} is not a usable record: ", "to restore it: stackenv adopt PATH NAME"
     try:
         data = json.loads(text)
         if data["stackenv"] != STACKENV_UUID:
@@ -365,11 +365,11 @@ def parse_record(text: str, origin: str, contents: bool = True) -> Record:
         version = data["record_version"]
         if type(version) is int and version > RECORD_VERSION:
             raise StackenvError(
-                f"{says}of version {version}, and this stackenv reads {RECORD_VERSION}",
+                f"{says}it has version {version}, and this stackenv reads version {RECORD_VERSION}",
                 "use the stackenv that wrote it, or a newer one",
             )
         if version != RECORD_VERSION:
-            raise ValueError(f"of version {json.dumps(version)}")
+            raise ValueError(f"it has version {json.dumps(version)}")
         return build_record(data if contents else {**data, "packages": [], "pinned": [], "stubs": []})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LostRecordError(f"{says}{explain(error)}", hint) from error
@@ -398,7 +398,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
     lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
     for name in (*lists, *(name for name in ("module_roots", "stubs", "muted") if name in data)):
         if not isinstance(data[name], list):
-            raise ValueError(f"`{name}` is no list")
+            raise ValueError(f"`{name}` is not a list")
         values[name] = tuple(data[name])
     values["python"] = Python(**data["python"]) if data["python"] else None
     values["platform"] = Platform(**data["platform"])
@@ -406,10 +406,10 @@ def build_record(data: Mapping[str, Any]) -> Record:
     values["stubs"] = tuple(Stub(**stub) for stub in values.get("stubs", ()))
     values["muted"] = tuple(map(tuple, values.get("muted", ())))
     if any(len(mute) != 2 for mute in values["muted"]):
-        raise ValueError("`muted` is no list of rules and reasons")
+        raise ValueError("`muted` is not a list of rules and reasons")
     values["pinned"] = tuple(map(tuple, data["pinned"]))
     if any(len(pin) != 3 for pin in values["pinned"]):
-        raise ValueError("`pinned` is no list of names, versions and modules")
+        raise ValueError("`pinned` is not a list of names, versions and modules")
     values["packed"] = PackedImage(**data["packed"]) if data.get("packed") else None
     values["carried"] = None if data.get("carried") is None else build_carried(data["carried"])
     values["replaces"] = str(data.get("replaces") or "")
@@ -425,13 +425,13 @@ def build_carried(data: Mapping[str, Any]) -> Carried:
     for name, wanted in list_types(Carried):
         if wanted is None:
             if not isinstance(values[name], list):
-                raise ValueError(f"`{name}` is no list")
+                raise ValueError(f"`{name}` is not a list")
             values[name] = tuple(values[name])
     values["modulefiles"] = tuple(Modulefile(**file) for file in values["modulefiles"])
     for name in ("variables", "launchers"):
         values[name] = tuple(map(tuple, values[name]))
         if any(len(pair) != 2 for pair in values[name]):
-            raise ValueError(f"`{name}` is no list of pairs")
+            raise ValueError(f"`{name}` is not a list of pairs")
     return Carried(**values)
 
 

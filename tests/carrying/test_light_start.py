@@ -72,7 +72,7 @@ def test_whatever_writes_its_files_compiles_them_too(needle_stack: NeedleStack, 
     ):
         done = user.stackenv(*command.split())
         assert done.returncode == 0, done.stderr
-        assert "started without the modules" not in done.stderr
+        assert "started without its modules" not in done.stderr
         folder = prefix.with_name("biology-1.0-2") if "rebuild" in command else prefix
         assert list_compiled(folder) == both, command
     made = user.run(f"module load {needle_stack.bundle_module}; python -m venv --without-pip mine")
@@ -91,7 +91,7 @@ def test_what_keeps_its_python_from_starting_is_said(rpath_stack: NeedleStack, t
     adopted = user.stackenv("adopt", "mine", load=[rpath_stack.bundle_module])
     assert adopted.returncode == 0, adopted.stderr
     said = " ".join(adopted.stderr.split())
-    assert f"{user.home}/mine/bin/python, started without the modules: status 3" in said, said
+    assert f"{user.home}/mine/bin/python, started without its modules: status 3" in said, said
 
 
 @pytest.mark.parametrize("text", [*TEXTS, *NO_TEXTS], ids=lambda text: text[:8])

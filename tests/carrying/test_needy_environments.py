@@ -91,7 +91,7 @@ def test_adopted_whatever_made_it_and_given_back_as_it_was(user: User, maker: st
     names = [name for name, is_now in look(folder).items() if is_now == "ours"]
     assert len(names) == MAKERS[maker][1]
     for name in names:
-        assert f"put a script in the place of the link bin/{name}" in planned
+        assert f"replace the link bin/{name} by a script" in planned
     assert starts(user, folder) and checks(user, maker)
     stackenv(user, "remove", maker, "--yes")
     assert look(folder) == before
@@ -104,7 +104,7 @@ def test_a_copy_of_the_program_stays_and_it_is_said_when_it_starts(user: User) -
     before = {path.name: path.read_bytes() for path in (folder / "bin").glob("python*")}
     assert len(before) == 3 and not any(path.is_symlink() for path in (folder / "bin").glob("python*"))
     planned = plan(user, "adopt", str(folder), "copies")
-    assert "in the place of the link" not in planned
+    assert "replace the link" not in planned
     said = stackenv(user, "adopt", str(folder), "copies")
     assert said.count("the Python of copies/1.0 starts only while its modules are loaded") == 1, said
     found = read_result(user.stackenv("info", "copies", "--json").stdout)
@@ -138,7 +138,7 @@ def test_edit_puts_the_link_back_and_the_script_again(user: User) -> None:
     assert "--carry; its Python starts only while its modules are loaded" in shown
     (name,) = [name for name, was in before.items() if was.startswith("/")]
     planned = plan(user, "edit", "edited", "--carry")
-    assert f"put a script in the place of the link bin/{name}" in planned and look(folder) == before
+    assert f"replace the link bin/{name} by a script" in planned and look(folder) == before
     stackenv(user, "edit", "edited", "--carry")
     assert starts(user, folder) and checks(user, "edited")
     planned = plan(user, "edit", "edited", "--no-carry")
@@ -185,7 +185,7 @@ def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
     # A script of the user's own stays.
     script.write_text(f'#!/bin/sh\nexec {find_base(user)} "$@"\n')
     script.chmod(0o755)
-    assert "is your own and stays as it is" in stackenv(user, "edit", "lost", "--description", "mine")
+    assert "is your own file and is not changed" in stackenv(user, "edit", "lost", "--description", "mine")
     assert look(folder)[name] == "other"
 
 

@@ -340,6 +340,6 @@ def test_a_python_that_does_not_end_in_time_is_said_as_what_it_is(
     monkeypatch.setattr(bare_start, "TIMEOUT_S", 0.0001)
     assert recorder.record() is None
     said = " ".join(capsys.readouterr().err.split())
-    assert "only while these are loaded: what " in said, said
-    assert f"{recorder.prefix}/bin/python needs of them cannot be found out: no answer within" in said, said
+    assert "only while these are loaded: it cannot be determined what " in said, said
+    assert f"{recorder.prefix}/bin/python needs of them: no answer within" in said, said
     assert "in a clean session" not in said

@@ -104,7 +104,7 @@ def test_a_users_own_pip_conf_stays(owner: Person) -> None:
     place = owner.create("own")
     (place / "pip.conf").write_text("[global]\ntimeout = 7\n")
     done = owner.stackenv("edit", "own", "--module", "Bundle/2")
-    assert f"{place}/pip.conf is your own and stays as it is" in done.stderr
+    assert f"{place}/pip.conf is your own file and is not changed" in done.stderr
     assert (place / "pip.conf").read_text() == "[global]\ntimeout = 7\n"
     assert constraints(owner, "own") == ["tiny-new==1.0", "tiny-stack==2.0"]
 
@@ -125,7 +125,7 @@ def test_what_a_user_adds_to_stackenvs_pip_conf_is_kept_byte_by_byte(owner: Pers
     mine = written + b"[global]\n# Z\xfcrich\nextra-index-url = https://pypi.example\n"
     conf.write_bytes(mine)
     before = owner.tree()
-    told = f"{conf} was changed by hand: as it is now it is kept as {kept}"
+    told = f"keep {conf}, which was changed by hand, as {kept}"
     assert told in owner.stackenv("edit", "added", "--refresh", "--dry-run").stderr
     assert owner.tree() == before
     assert told in owner.stackenv("edit", "added", "--refresh").stderr
@@ -137,7 +137,7 @@ def test_what_a_user_adds_to_stackenvs_pip_conf_is_kept_byte_by_byte(owner: Pers
         assert "by hand" not in owner.stackenv("edit", "added", "--refresh").stderr
     conf.write_bytes(mine)
     removed = owner.stackenv("remove", "added", "--yes")
-    assert f"{conf} was changed by hand: as it is now it is kept as {kept}.2" in removed.stderr
+    assert f"keep {conf}, which was changed by hand, as {kept}.2" in removed.stderr
     assert not conf.exists() and Path(f"{kept}.2").read_bytes() == mine
 
 
@@ -146,7 +146,7 @@ def test_adopt_keeps_what_a_user_has_added_to_stackenvs_pip_conf(owner: Person) 
     (owner.modules / "again/1.0.lua").unlink()
     mine = (place / "pip.conf").read_bytes() + b"[global]\ntimeout = 7\n"
     (place / "pip.conf").write_bytes(mine)
-    assert "pip.conf was changed by hand" in owner.stackenv("adopt", str(place), "again").stderr
+    assert "pip.conf, which was changed by hand" in owner.stackenv("adopt", str(place), "again").stderr
     assert (place / "pip.conf.orig").read_bytes() == mine != (place / "pip.conf").read_bytes()
 
 

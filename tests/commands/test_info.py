@@ -54,10 +54,10 @@ def test_a_module_wins_over_a_folder_of_its_name(owner: Person) -> None:
 
 def test_a_path_without_a_module_is_refused_with_what_to_type(owner: Person) -> None:
     told = owner.stackenv("info", "./venvs", status=1).stderr
-    assert f"no module in {owner.modules} leads to venvs" in told and "stackenv adopt venvs" in told
+    assert f"no module in {owner.modules} belongs to venvs" in told and "stackenv adopt venvs" in told
     assert "no module" in owner.stackenv("info", "~nobody-here/x", status=1).stderr
     told = owner.stackenv("info", "~/nothing", status=1).stderr
-    assert f"leads to {owner.home}/nothing" in told and "stackenv list" in told
+    assert f"belongs to {owner.home}/nothing" in told and "stackenv list" in told
     assert "there is no module nothing" in owner.stackenv("info", "nothing", status=1).stderr
 
 
@@ -132,7 +132,7 @@ def test_names_that_are_none(owner: Person) -> None:
 def test_of_several_versions_the_default_one(owner: Person) -> None:
     owner.create("several", "--version", "1.0")
     owner.create("several", "--version", "2.0")
-    assert "say which one" in owner.stackenv("info", "several", status=2).stderr
+    assert "name one of them" in owner.stackenv("info", "several", status=2).stderr
     owner.stackenv("edit", "several/1.0", "--default")
     found = read(owner, "several")
     assert (found["module"], found["default"]) == ("several/1.0", True)

@@ -194,7 +194,7 @@ def test_another_module_of_the_same_environment(owner: Person) -> None:
 def test_an_environment_in_use_is_refused(owner: Person, script: str, hint: str) -> None:
     before = {name: text for name, text in owner.tree().items() if "__pycache__" not in name}
     done = owner.shell(f'{script}; "{COMMAND}" remove biopy --yes; echo "status $?"')
-    assert f"type first: {hint}" in done.stderr
+    assert f"first run: {hint}" in done.stderr
     assert done.stdout == "status 1\n"
     assert {name: text for name, text in owner.tree().items() if "__pycache__" not in name} == before
 
@@ -203,7 +203,7 @@ def test_the_mark_of_the_default_goes_with_its_version(owner: Person) -> None:
     for version in ("1.0", "2.0"):
         owner.create("marked", "--version", version)
     owner.stackenv("edit", "marked/1.0", "--default")
-    assert "say which one" in owner.stackenv("remove", "marked", "--yes", status=2).stderr
+    assert "name one of them" in owner.stackenv("remove", "marked", "--yes", status=2).stderr
     owner.stackenv("remove", "marked/1.0", "--yes")
     assert sorted(path.name for path in (owner.modules / "marked").iterdir()) == ["2.0.lua"]
 

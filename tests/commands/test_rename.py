@@ -55,7 +55,7 @@ def test_a_name_that_is_taken(owner: Person) -> None:
     (owner.modules / "theirs").mkdir()
     (owner.modules / "theirs/1.0.lua").write_text("-- mine\n")
     before = owner.tree()
-    assert "exists already" in owner.stackenv("rename", "biopy", "taken", status=9).stderr
+    assert "already exists" in owner.stackenv("rename", "biopy", "taken", status=9).stderr
     assert "not written by stackenv" in owner.stackenv("rename", "biopy", "theirs", status=9).stderr
     assert owner.tree() == before
 
@@ -70,7 +70,7 @@ def test_a_module_in_use_is_refused(owner: Person) -> None:
     before = owner.tree()
     changes = {"MODULEPATH": f"{owner.modules}:{owner.site.modulepath}"}
     done = owner.stackenv("rename", "biopy", "bio", load="biopy", status=1, **changes)
-    assert "type first: module unload biopy/1.0" in done.stderr
+    assert "first run: module unload biopy/1.0" in done.stderr
     assert owner.tree() == before
 
 

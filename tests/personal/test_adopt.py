@@ -238,7 +238,9 @@ def test_the_users_own_pip_conf_and_sitecustomize_stay(user: User, venv: Path, k
         conf.chmod(0o600)
     before = describe_tree(user.home)
     adopted = user.stackenv("adopt", "mine", "-m", user.stack.bundle_module)
-    assert adopted.returncode == 0 and f"{conf} is your own and stays" in adopted.stderr, adopted.stderr
+    assert adopted.returncode == 0 and f"{conf} is your own file and is not changed" in adopted.stderr, (
+        adopted.stderr
+    )
     after = describe_tree(user.home)
     assert {path: after.get(path) for path in before} == before
     used = user.run(f"{adopted.stdout.strip()} && python -c 'import os; print(os.environ[\"MINE\"])'")

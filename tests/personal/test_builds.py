@@ -84,7 +84,7 @@ def test_a_build_that_misses_the_stacks_numpy_is_told_how_it_sees_it(way: Stack,
     isolated = user.stackenv("create", "it", "needs-stack-numpy", load=[way.bundle_module])
     assert isolated.returncode == 10
     assert "--no-build-isolation" in isolated.stderr
-    assert f"the stack has it (numpy 1.25.1, {way.bundle_module})" in isolated.stderr
+    assert f"the modules provide it (numpy 1.25.1, {way.bundle_module})" in isolated.stderr
     assert not list((user.home / "venvs").iterdir())
     made = user.stackenv(
         "create", "it", "needs-stack-numpy", "--no-build-isolation", load=[way.bundle_module]

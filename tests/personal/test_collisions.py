@@ -77,7 +77,10 @@ def test_an_environment_cannot_be_named_as_a_base_module(owner: User, command: s
     before = describe_tree(owner.home)
     refused = owner.run(f"module use ~/modules; stackenv {command} -m {named}")
     assert refused.returncode == 2, refused.stderr
-    assert "biopy/1.0 is the module of an environment; no other can be based on it" in refused.stderr
+    assert (
+        "biopy/1.0 is the module of an environment, and no other environment can be based on it"
+        in refused.stderr
+    )
     assert f"-m {owner.stack.bundle_module}" in refused.stderr
     assert describe_tree(owner.home) == before
 
@@ -142,7 +145,9 @@ def test_what_is_being_made_is_left_to_who_makes_it(
     before = describe_tree(prefix)
     refused = user.stackenv(*arguments, load=[user.stack.bundle_module])
     assert refused.returncode == 8, refused.stderr
-    assert "is being made now" in refused.stderr or "is being changed now" in refused.stderr
+    assert (
+        "is being created by another stackenv" in refused.stderr or "is being changed now" in refused.stderr
+    )
     assert "stackenv adopt" not in refused.stderr
     assert making.process.poll() is None
     assert describe_tree(prefix) == before and not (user.modules / "other").exists()
@@ -154,9 +159,9 @@ def test_what_was_left_half_made_is_adopted_by_nobody_and_undone_by_the_next(
     prefix = user.home / "venvs/it-1.0"
     making.kill()
     told = user.stackenv("adopt", str(prefix), "other", "--dry-run", load=[user.stack.bundle_module])
-    assert told.returncode == 8 and "stackenv list cleans up" in told.stderr
+    assert told.returncode == 8 and "to clean up after an interruption: stackenv list" in told.stderr
     refused = user.stackenv("adopt", str(prefix), "other", load=[user.stack.bundle_module])
-    assert refused.returncode == 2 and "is undone" in refused.stderr, refused.stderr
+    assert refused.returncode == 2 and "were undone" in refused.stderr, refused.stderr
     assert not os.path.lexists(prefix) and not (user.modules / "other").exists()
 
 

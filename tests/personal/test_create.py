@@ -90,7 +90,7 @@ def test_a_dry_run_tells_the_steps_and_changes_nothing(user: User) -> None:
     before = describe_tree(user.home.parent)
     told = create(user, "it", "biopython", "--dry-run")
     assert told.returncode == 0, told.stderr
-    assert f"make the folder {user.home}/venvs/it-1.0\n" in told.stdout
+    assert f"create the folder {user.home}/venvs/it-1.0\n" in told.stdout
     assert "install with pip: biopython\n" in told.stdout
     assert describe_tree(user.home.parent) == before
 
@@ -140,7 +140,7 @@ OS_MAKES_VENVS = not subprocess.run(
 def test_an_operating_systems_python_without_pip_is_refused(user: User) -> None:
     refused = user.stackenv("create", "it", "--os-python")
     assert refused.returncode == 1
-    assert "has no venv with pip" in refused.stderr
+    assert "cannot create a venv with pip" in refused.stderr
     assert not list((user.home / "venvs").iterdir())
 
 

@@ -58,7 +58,7 @@ def test_a_read_only_folder_of_modules_is_said_before_anything_is_made(user: Use
     subprocess.run(["mount", "-o", "remount,bind,ro", str(user.modules)], check=True)
     before = describe_tree(user.home)
     refused = user.stackenv("create", "it", load=[user.stack.bundle_module])
-    assert refused.returncode == 1 and f"{user.modules}, cannot be written" in refused.stderr
+    assert refused.returncode == 1 and f"{user.modules}, is not writable" in refused.stderr
     assert describe_tree(user.home) == before
 
 

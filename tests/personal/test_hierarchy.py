@@ -135,23 +135,20 @@ def test_a_start_without_the_modules_run_job_and_check_work(owner, hierarchy, tm
 def test_the_name_of_the_bundle_is_enough(user, load, named, base) -> None:
     made = user.stackenv("create", "env", "-m", named, load=load)
     assert made.returncode == 0, made.stderr
-    assert f"{named}: loaded with what leads there: {', '.join(base)}" in made.stderr
+    assert f"{named} requires other modules; loaded: {', '.join(base)}" in made.stderr
     assert read_record(user, "env-1.0").modules == base
 
 
 def test_several_ways_are_all_said(user) -> None:
     made = user.stackenv("create", "env", "-m", "SciPy-bundle")
     assert made.returncode != 0
-    assert (
-        f"SciPy-bundle can only be loaded behind other modules, and there are several ways:\n{BOTH}"
-        in made.stderr
-    )
+    assert f"SciPy-bundle requires other modules, and there are several possibilities:\n{BOTH}" in made.stderr
     assert not list((user.home / "venvs").iterdir())
 
 
 def test_where_nothing_is_loaded_the_hint_has_the_whole_way(user) -> None:
     made = user.stackenv("create", "env")
-    typed = f"type: module load {' '.join(NEXT)}, and the same again"
+    typed = f"run: module load {' '.join(NEXT)}; then the same command"
     assert made.returncode != 0 and typed in made.stderr
     asked = user.stackenv("create", "env", "--python", "3.11")
     assert "type: module load GCCcore/13.2.0 Python/3.11.2" in asked.stderr
@@ -232,7 +229,7 @@ def test_a_class_in_front_of_the_name_is_no_part_of_the_name_of_the_software(by_
         f"lang/SciPy-bundle/{version}" for version in ("2023.07-gompi-2023a", "2023.11-gompi-2023b")
     )
     hint = user.stackenv("create", "env").stderr
-    assert f"type: module load {following}, and the same again" in hint
+    assert f"run: module load {following}; then the same command" in hint
     made = user.stackenv("create", "env", load=[first])
     assert made.returncode == 0, made.stderr
     record = read_record(user, "env-1.0")

@@ -108,7 +108,7 @@ def start_slow(user: User, slow_package: Path, *options: str) -> Running:
 
 STEPS = (
     "check that it/1.0 is still free",
-    "make the folder",
+    "create the folder",
     "create a venv with Python",
     "set the import order",
     "install with pip",
@@ -135,7 +135,7 @@ def test_a_create_that_is_killed_is_undone_or_kept_by_the_next_command(
         assert read_table(listed.stdout)[0][:2] == ["it/1.0", "venv"]
         assert not list((user.home / "venvs/it-1.0/stackenv").glob("unfinished-*"))
         return
-    assert ("is undone" in listed.stderr) == bool(noted["undo"])
+    assert ("were undone" in listed.stderr) == bool(noted["undo"])
     require_nothing_left(user)
 
 
@@ -147,7 +147,7 @@ def test_after_a_killed_build_the_next_create_undoes_and_makes(
     assert journal_of(user).exists() and (user.home / "venvs/it-1.0/bin/python").exists()
     created = user.stackenv("create", "it", load=[user.stack.bundle_module])
     assert created.returncode == 0, created.stderr
-    assert "was interrupted; what it had begun with it/1.0 is undone" in created.stderr
+    assert "was interrupted; its changes to it/1.0 were undone" in created.stderr
     assert list((user.home.parent / "tmp").iterdir()) == []
     used = user.run("ml use ~/modules; ml it && python -c 'import numpy, sys; print(sys.prefix)'")
     assert used.stdout.strip() == str(user.home / "venvs/it-1.0")
@@ -168,7 +168,7 @@ def test_a_signal_to_stop_ends_the_build_and_undoes_at_once(
     assert running.process.wait(60) == status
     assert not is_running(builder)
     last = running.log.read_text().rstrip().splitlines()[-1]
-    assert last == f"error: interrupted by {number.name}; what was begun is undone"
+    assert last == f"error: interrupted by {number.name}; all changes were undone"
     require_nothing_left(user)
 
 
@@ -267,5 +267,5 @@ def test_a_process_number_that_is_used_again_is_not_taken_for_the_owner(user: Us
     entry = json.loads(journal_of(user).read_text())
     entry["pid"] = os.getpid()
     journal_of(user).write_text(json.dumps(entry))
-    assert "is undone" in user.stackenv("list").stderr
+    assert "were undone" in user.stackenv("list").stderr
     require_nothing_left(user)

@@ -340,7 +340,7 @@ def test_one_of_before_with_a_pip_of_its_own_is_out_of_date_and_not_broken(user:
         program.unlink()
     (finding,) = (f for f in check(user) if f["rule"] == "managed-files")
     assert finding["level"] == "broken"
-    assert "`pip` is that of another Python and installs elsewhere" in finding["why"]
+    assert "`pip` belongs to another Python and installs elsewhere" in finding["why"]
     assert user.stackenv("edit", "it", "--refresh").returncode == 0
     assert check(user) == []
 

@@ -73,7 +73,7 @@ def test_into_a_pipe_go_columns_with_titles(lister: User) -> None:
 
 def test_a_broken_record_is_told_of_with_its_file(lister: User) -> None:
     told = lister.stackenv("list").stderr
-    assert f"{lister.home}/venvs/spoilt-1.0/stackenv/record.json is no record that can be used" in told
+    assert f"{lister.home}/venvs/spoilt-1.0/stackenv/record.json is not a usable record" in told
 
 
 @pytest.mark.parametrize("changes", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -90,7 +90,7 @@ def test_a_new_environment_is_not_put_where_not_everything_works(
         "create", "it", *kind, "--path", UNFIT[character], load=[user.stack.bundle_module]
     )
     assert refused.returncode == 2, refused.stderr
-    assert f"{character} (" in refused.stderr and "--path ANOTHER" in refused.stderr
+    assert f"{character} (" in refused.stderr and "choose another folder: --path FOLDER" in refused.stderr
     assert describe_tree(user.home) == before
 
 
@@ -116,7 +116,7 @@ def test_an_environment_that_is_there_is_adopted_with_a_warning(user: User, fold
 def test_what_no_list_can_hold_is_refused_when_adopted_too(user: User, folder: str) -> None:
     make_environment(user.home / folder)
     refused = user.stackenv("adopt", f"./{folder}", "it")
-    assert refused.returncode == 2 and "cannot be on PATH" in refused.stderr
+    assert refused.returncode == 2 and "cannot be used in PATH" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["create it biopython", "adopt ./stats"])
@@ -288,5 +288,5 @@ def test_without_a_module_the_bundle_with_numpy_is_offered_first(user: User) -> 
     assert offered.startswith(
         f"modules with Python and numpy here: {user.stack.bundle_module}, {best}; Python modules"
     )
-    assert f"; type: module load {best}, and the same again; --conda makes" in offered
+    assert f"; run: module load {best}; then the same command; for a conda environment: --conda" in offered
     assert user.stackenv("create", "it", load=[best]).returncode == 0

@@ -29,9 +29,7 @@ def test_what_is_no_name_is_refused_with_what_one_may_be_and_nothing_is_made(
     }[which]
     refused = user.stackenv(*arguments)
     assert refused.returncode == 2, refused.stderr
-    assert (
-        f"{name!r} cannot be the {'version' if which == 'version' else 'name'} of a module" in refused.stderr
-    )
+    assert f"{name!r} is not a valid module {'version' if which == 'version' else 'name'}" in refused.stderr
     assert "letters, digits and . _ + -" in refused.stderr
     assert describe_tree(user.home) == before
 
@@ -43,7 +41,7 @@ def test_none_is_called_as_the_module_of_the_command(user: User, command: tuple[
     (user.home / "env/conda-meta").mkdir(parents=True)
     before = describe_tree(user.home)
     refused = user.stackenv(*command)
-    assert refused.returncode == 2 and "the module that the command comes by" in refused.stderr
+    assert refused.returncode == 2 and "the name of stackenv's own module" in refused.stderr
     assert describe_tree(user.home) == before
 
 

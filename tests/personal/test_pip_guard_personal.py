@@ -63,7 +63,7 @@ def test_the_users_own_pip_conf_stays(user: User, kind: str) -> None:
         file.symlink_to(mine)
     adopted = user.stackenv("adopt", "real")
     assert adopted.returncode == 0, adopted.stderr
-    assert f"{file} is your own and stays as it is" in adopted.stderr
+    assert f"{file} is your own file and is not changed" in adopted.stderr
     for command in (["edit", "real", "--description", "x"], ["remove", "--yes", "real"]):
         done = user.stackenv(*command)
         assert done.returncode == 0, done.stderr

@@ -106,7 +106,7 @@ def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
     # It is erased before what stays, in which there is no step.
     stays = running.shown[running.shown.rindex(ERASED) :]
     assert "it/1.0 is ready" in stays and "ml use ~/modules; ml it" in stays
-    for step in ("check that it/1.0 is still free", "make the folder", "install with pip"):
+    for step in ("check that it/1.0 is still free", "create the folder", "install with pip"):
         assert step not in running.shown
     # Whoever stops it by Ctrl-Z has a cursor.
     assert HIDDEN not in running.shown
@@ -122,14 +122,14 @@ def test_control_c_at_the_terminal_undoes_and_leaves_a_clean_line(user: User, tm
     assert running.end() == 130, running.shown
     assert HIDDEN not in running.shown
     last = running.shown[running.shown.rindex(ERASED) :]
-    assert "interrupted by SIGINT; what was begun is undone" in last
+    assert "interrupted by SIGINT; all changes were undone" in last
     require_nothing_left(user)
 
 
 def test_a_terminal_without_escape_sequences_gets_lines(user: User) -> None:
     made = user.run(f"module load {user.stack.bundle_module}; TERM=dumb script -qec 'stackenv create it' log")
     assert made.returncode == 0, made.stderr
-    assert "make the folder" in made.stdout and "\x1b" not in made.stdout
+    assert "create the folder" in made.stdout and "\x1b" not in made.stdout
 
 
 def test_an_update_at_the_terminal_says_which_environment_is_at_hand(user: User) -> None:

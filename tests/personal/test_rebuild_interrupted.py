@@ -17,7 +17,7 @@ SWITCH = "stays until `stackenv clean`"
 # By their beginnings, in their order; a test compares them with what a dry run prints.
 VENV = (
     "check that it/1.0 has not changed meanwhile",
-    "make the folder ",
+    "create the folder ",
     "create a venv with Python ",
     "set the import order",
     "install with pip: six",
@@ -27,7 +27,7 @@ VENV = (
 )
 CONDA = (
     "check that it/1.0 has not changed meanwhile",
-    "make the folder ",
+    "create the folder ",
     "install with conda: ",
     "write into ",
     "capture its activation",
@@ -119,8 +119,8 @@ def test_a_create_from_that_is_killed_leaves_nothing(owner: User, step: str) -> 
         # It was faster than the kill.
         assert owner.stackenv("remove", "again", "--yes").returncode == 0
     else:
-        assert "was interrupted; what it had begun with again/1.0 is undone" in listed.stderr or (
-            step == "make the folder "
+        assert "was interrupted; its changes to again/1.0 were undone" in listed.stderr or (
+            step == "create the folder "
         )
     assert describe_home(owner) == before
 
@@ -143,7 +143,7 @@ def test_control_c_undoes_at_once(owner: User) -> None:
         owner, "install with pip", ("rebuild", "it", "-m", owner.stack.next_bundle_module)
     )
     assert status == 130, words
-    assert words.splitlines()[-1] == "error: interrupted by SIGINT; what was begun is undone"
+    assert words.splitlines()[-1] == "error: interrupted by SIGINT; all changes were undone"
     assert describe_home(owner) == before
 
 

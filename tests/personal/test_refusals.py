@@ -140,7 +140,7 @@ def test_a_venv_without_its_python_is_refused_and_unloaded(tmp_path, owner, brok
     assert changed(result, "before", "after") == {}
     said = sentence(refuse(open_for(DIALECTS["bash"], tmp_path / "refused", owner), "alpha"))
     assert f"its Python, {prefix_of(owner, 'alpha')}/bin/python, is missing or a broken link" in said
-    assert "stackenv check alpha/1.0 says why" in said
+    assert "To find out why: stackenv check alpha/1.0" in said
     assert "stackenv rebuild alpha/1.0" in said
 
 
@@ -168,7 +168,7 @@ def test_an_environment_of_another_platform_is_refused_with_the_hint(tmp_path, o
     modulefile.write_text(render_module(describe(replace(record, platform=platform))))
     places = (tmp_path / "modules", owner.environ["MODULEPATH"])
     said = sentence(refuse(open_for(DIALECTS["bash"], tmp_path, owner, *places), name))
-    assert f"was made on {platform.machine}, {platform.os}" in said
+    assert f"was created on {platform.machine}, {platform.os}" in said
     assert f"stackenv export {name}/1.0" in said
     modulefile.write_text(render_module(describe(record)))
     (tmp_path / "session").rename(tmp_path / "first session")

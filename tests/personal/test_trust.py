@@ -59,7 +59,7 @@ def test_a_journal_that_a_colleague_wrote_is_not_carried_out(
     # The same file is obeyed where it is the user's own: what keeps the colleague's out is whose it is.
     os.chown(journal, 0, 0)
     done = user.stackenv("list", "--shared", str(project))
-    assert "is finished" in done.stderr and not precious.exists() and not journal.exists()
+    assert "were finished" in done.stderr and not precious.exists() and not journal.exists()
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_edit_loads_modules_from_the_users_own_modulepath_alone(poisoned: tuple[
     data = json.loads(record.read_text())
     record.write_text(json.dumps({**data, "modules": ["/evil/module"], "allow_shadow": ["packaging"]}))
     refused = user.stackenv("edit", "tool", "--forbid-shadow", "packaging")
-    assert refused.returncode == 1 and "by its name in MODULEPATH alone" in refused.stderr
+    assert refused.returncode == 1 and "only be loaded by its name in MODULEPATH" in refused.stderr
 
 
 def change_by_hand(user: User) -> tuple[Path, str]:
@@ -136,7 +136,7 @@ def test_what_was_changed_by_hand_is_kept_by_edit_and_rename(made: User) -> None
         _, text = change_by_hand(made)
         done = made.stackenv("edit", "tool", "--description", f"number {number}")
         kept = modulefile.with_name(name)
-        assert done.returncode == 0 and f"kept as {kept}" in done.stderr, done.stderr
+        assert done.returncode == 0 and f"by hand, as {kept}" in done.stderr, done.stderr
         assert kept.read_text() == text and "MINE" not in modulefile.read_text() != original
     untouched = made.stackenv("edit", "tool", "--description", "again")
     assert "by hand" not in untouched.stderr
@@ -151,7 +151,7 @@ def test_what_was_changed_by_hand_is_kept_by_edit_and_rename(made: User) -> None
 def test_remove_says_that_what_was_changed_by_hand_goes_or_keeps_it(made: User) -> None:
     modulefile, text = change_by_hand(made)
     asked = made.stackenv("remove", "tool", "--dry-run")
-    assert f"kept as {modulefile}.orig" in asked.stdout, asked.stderr
+    assert f"by hand, as {modulefile}.orig" in asked.stdout, asked.stderr
     status, shown = answer([STACKENV, "remove", "tool"], made.environ, made.home, "y\n")
     assert status == 0, shown
     assert Path(f"{modulefile}.orig").read_text() == text and not modulefile.exists()
@@ -177,7 +177,7 @@ def test_on_a_full_disk_a_module_can_be_removed(user: User) -> None:
                 pass
         done = user.stackenv("remove", "it", "--yes")
         assert done.returncode == 0 and "No space left" in done.stderr, done.stderr
-        assert "removed without one" in done.stderr
+        assert "removing without a journal" in done.stderr
         assert not (user.modules / "it").exists() and list((user.home / "venvs").iterdir()) == []
         assert list((user.modules / ".stackenv").iterdir()) == []
     finally:
@@ -200,7 +200,7 @@ def test_a_modulefile_that_appears_while_the_environment_is_made_stays(user: Use
         extra = ("--allow-shadow", "packaging") if command == "create" else ()
         failed = user.stackenv(command, *arguments, *extra, load=[user.stack.bundle_module])
         watcher.wait(10)
-    assert failed.returncode == 9 and "made by somebody else meanwhile" in failed.stderr, failed.stderr
+    assert failed.returncode == 9 and "created by somebody else meanwhile" in failed.stderr, failed.stderr
     assert modulefile.read_text() == "-- mine\n"
     assert stat.S_ISREG(modulefile.lstat().st_mode)
     assert sorted(p.name for p in environment.rglob("*")) == before

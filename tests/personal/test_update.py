@@ -296,7 +296,7 @@ def test_a_modulefile_that_was_changed_by_hand_is_kept_beside(user: User) -> Non
     path.write_text(path.read_text() + 'setenv("MINE", "1")\n')
     text = path.read_text()
     done = user.stackenv("update", "tiny-lib", "--env", "one", "--yes")
-    assert done.returncode == 0 and f"it is kept as {path}.orig" in done.stderr, done.stderr
+    assert done.returncode == 0 and f"which was changed by hand, as {path}.orig" in done.stderr, done.stderr
     assert Path(f"{path}.orig").read_text() == text and "MINE" not in path.read_text()
 
 

@@ -175,7 +175,7 @@ def test_what_fails_or_is_killed_is_as_it_was(user: User, name: str, way: str) -
     done = user.stackenv("update", "tool", "--env", named, "--yes", TEST_KILL=way)
     if way == "both":
         assert done.returncode == -9 and look_at(user) != before
-        assert "is undone" in user.stackenv("list").stderr
+        assert "were undone" in user.stackenv("list").stderr
     else:
         assert done.returncode == 10, done.stderr
         assert "was not changed: conda: " in done.stderr, done.stderr

@@ -128,7 +128,7 @@ def test_killed_with_its_pip_it_is_undone_by_the_next_command(user: User, change
     assert killed.returncode == -9, killed.stderr
     assert look_at(user) != before
     listed = user.stackenv("list")
-    assert "what it had begun with it/1.0 is undone" in listed.stderr
+    assert "its changes to it/1.0 were undone" in listed.stderr
     assert require_whole(user, before) == "1.0"
 
 
@@ -183,7 +183,7 @@ def test_killed_at_a_rename_it_is_before_or_after(user: User, renames: int, befo
     listed = user.stackenv("list")
     assert listed.returncode == 0, listed.stderr
     # The journal is carried out from the moment on at which the undo is no longer noted.
-    assert require_whole(user, before) == ("2.0" if "is finished" in listed.stderr else "1.0")
+    assert require_whole(user, before) == ("2.0" if "were finished" in listed.stderr else "1.0")
 
 
 @pytest.mark.any_value("number", of=2)

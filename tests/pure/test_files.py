@@ -151,7 +151,7 @@ def test_a_reader_of_the_old_file_keeps_it(tmp_path) -> None:
 
 def test_a_folder_in_the_way_is_an_error_that_leaves_nothing(tmp_path) -> None:
     (tmp_path / "file").mkdir()
-    with pytest.raises(StackenvError, match="what was there before is untouched"):
+    with pytest.raises(StackenvError, match="what was there before is unchanged"):
         write_file(tmp_path / "file", "text")
     assert names(tmp_path) == ["file"]
 

@@ -145,7 +145,7 @@ def test_a_plan_that_was_killed_after_its_last_step_is_kept(
 ) -> None:
     assert run_child("plan", tmp_path, moment) == -signal.SIGKILL
     (sentence,) = Journal(tmp_path / "modules", MARKS).recover()
-    assert sentence.endswith("is finished") and not (tmp_path / "env/stackenv/unfinished-1").exists()
+    assert sentence.endswith("were finished") and not (tmp_path / "env/stackenv/unfinished-1").exists()
     assert " new\n" in (tmp_path / "modules/biopy/1.0.lua").read_text()
     assert (tmp_path / "env/c/file").read_text() == "c"
 
@@ -366,7 +366,7 @@ def test_changes_that_are_one_are_finished_whole_or_left_alone(tmp_path: Path) -
     (modules / "two").touch()
     leave(tmp_path, many)
     (sentence,) = recover(tmp_path)
-    assert sentence.endswith("is finished")
+    assert sentence.endswith("were finished")
     assert [path for path in tree(modules) if ".stackenv" not in path] == ["one", "three"]
     (tmp_path / "precious").touch()
     path = leave(tmp_path, Together(str(modules), (*many.changes, RemoveFile(str(tmp_path / "precious")))))

@@ -117,5 +117,5 @@ def test_in_a_read_only_folder_nothing_is_recovered_and_nothing_changed(tmp_path
         assert tree(tmp_path) == before
     finally:
         subprocess.run(["umount", str(folder)], check=True)
-    assert "is still there" in sentence
+    assert "cannot be undone or finished" in sentence
     assert "Read-only file system" in sentence

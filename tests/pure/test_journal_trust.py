@@ -35,7 +35,7 @@ def test_an_own_journal_is_carried_out_within_the_modules(tmp_path: Path) -> Non
     inside = tmp_path / "modules/tool/1.0.lua"
     journal = leave(tmp_path, WriteFile(str(inside), "new"))
     (sentence,) = recover(tmp_path)
-    assert sentence.endswith("is finished") and inside.read_text() == "new" and not journal.exists()
+    assert sentence.endswith("were finished") and inside.read_text() == "new" and not journal.exists()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_file_elsewhere_goes_only_while_it_holds_what_was_noted(tmp_path: Path
     for text, stays in (("another", True), ("precious", False)):
         journal = leave(tmp_path, RemoveFile(str(precious), hashlib.sha256(text.encode()).hexdigest()))
         (sentence,) = recover(tmp_path)
-        assert sentence.endswith("is finished") and not journal.exists()
+        assert sentence.endswith("were finished") and not journal.exists()
         assert precious.exists() == stays
 
 
@@ -96,7 +96,7 @@ def test_a_journal_that_others_may_write_is_left_alone(tmp_path: Path) -> None:
     journal.chmod(0o664)
     (sentence,) = recover(tmp_path)
     assert f"chmod go-w {journal}" in sentence and journal.exists() and not inside.exists()
-    with pytest.raises(StackenvError, match="others may write it"):
+    with pytest.raises(StackenvError, match="others may write to it"):
         carry_out(NOTHING, Journal(tmp_path / "modules"), "c", print)
 
 
@@ -178,7 +178,7 @@ def test_what_cannot_be_read_is_told_and_set_aside_when_it_is_old(tmp_path: Path
     path.write_bytes(text.encode("latin-1"))
     assert recover(tmp_path) == []
     journal = Journal(tmp_path / "modules")
-    with pytest.raises(StackenvError, match="cannot be read as a journal") as caught:
+    with pytest.raises(StackenvError, match="is not a valid journal") as caught:
         carry_out(NOTHING, journal, "stackenv edit tool", print)
     assert str(path) in caught.value.message and not isinstance(caught.value, BusyError)
     assert str(os.getpid()) not in caught.value.message.replace(str(path), "")
@@ -205,7 +205,7 @@ def test_another_users_journal_is_told_and_left_to_them(tmp_path: Path) -> None:
     path = leave(tmp_path, WriteFile(str(inside), "new"))
     os.chown(path, MEMBER, MEMBER)
     (sentence,) = recover(tmp_path)
-    assert f"belongs to user {MEMBER}" in sentence and "the next stackenv of" in sentence
+    assert f"belongs to user {MEMBER}" in sentence and "runs stackenv here again" in sentence
     assert path.exists() and not inside.exists()
     with pytest.raises(StackenvError, match=f"belongs to user {MEMBER}"):
         carry_out(NOTHING, Journal(tmp_path / "modules"), "c", print)

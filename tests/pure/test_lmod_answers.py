@@ -241,7 +241,7 @@ def test_what_is_no_literal_table_is_refused_and_the_names_are_read_instead(text
 
 @pytest.mark.parametrize("name", ["", "-t", "--help", "a b", "a\nb"])
 def test_what_is_no_name_of_a_module_does_not_reach_lmod(name) -> None:
-    with pytest.raises(ModuleError, match="is no name of a module"):
+    with pytest.raises(ModuleError, match="is not a module name"):
         Lmod("/nowhere/lmod", {}).load(name)
 
 

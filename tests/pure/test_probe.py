@@ -39,8 +39,8 @@ def test_a_python_that_crashes_behind_its_answer_has_answered(tmp_path: Path) ->
     ("script", "words", "status"),
     [
         ("import sys; sys.exit('no luck')", "does not run: no luck", 1),
-        ("import sys; open(sys.argv[1], 'w').write('{'); sys.exit(7)", "does not run: status 7", 7),
-        ("pass", "does not run: status 0", 0),
+        ("import sys; open(sys.argv[1], 'w').write('{'); sys.exit(7)", "does not run: exit status 7", 7),
+        ("pass", "does not run: exit status 0", 0),
     ],
 )
 def test_without_an_answer_the_words_and_the_status_are_told(
@@ -54,7 +54,7 @@ def test_without_an_answer_the_words_and_the_status_are_told(
 def test_a_python_that_hangs_or_is_not_there_has_no_status(tmp_path: Path) -> None:
     hangs = tmp_path / "hangs.py"
     hangs.write_text("import time; time.sleep(100)")
-    with pytest.raises(ProbeError, match="does not end: killed after 1 s") as caught:
+    with pytest.raises(ProbeError, match="did not end and was killed after 1 s") as caught:
         run_probe((sys.executable,), hangs, os.environ, 1)
     assert caught.value.process_status is None
     with pytest.raises(ProbeError, match="does not run: No such file"):

@@ -88,6 +88,6 @@ def test_another_type_is_refused_wherever_it_is(place: tuple[Any, ...]) -> None:
             continue
         with pytest.raises(StackenvError) as raised:
             parse_record(json.dumps(data), "/the/record.json")
-        assert raised.value.message.startswith("/the/record.json is no record that can be used: ")
+        assert raised.value.message.startswith("/the/record.json is not a usable record: ")
         # Of what it holds, and not of Python's objects.
         assert not re.search(r"object|__init__|argument|unpack|None|True", raised.value.message)

@@ -120,11 +120,11 @@ def test_what_is_left_of_an_exchange_is_said_and_finished_by_the_next_command(
 ) -> None:
     script = exchange(tmp_path, step)
     modules = tmp_path / "modules"
-    words = "interrupted by SIGTERM; what is left to do is done by the next stackenv"
+    words = "interrupted by SIGTERM; the next stackenv command does what is left to do"
     assert script.returncode == 143, script.stderr
     assert script.stdout.splitlines() == ["make", words, "stackenv list"]
     assert read_files(modules) == now
-    assert recover(tmp_path) == ["`x` was interrupted; what it had begun with tool/1.0 is finished"]
+    assert recover(tmp_path) == ["`x` was interrupted; its changes to tool/1.0 were finished"]
     assert read_files(modules) == then
     assert list((modules / ".stackenv").iterdir()) == []
 

@@ -144,7 +144,7 @@ def test_only_the_own_modulefile_means_that_a_killed_command_was_complete(
     own = ours(environment).splitlines()[1]
     leave(tmp_path, MakeFile(str(modulefile), ours(environment), own), undo=undo)
     (sentence,) = recover(tmp_path)
-    assert sentence.endswith("is finished" if kept else "is undone")
+    assert sentence.endswith("were finished" if kept else "were undone")
     assert (modulefile.read_text(), environment.exists()) == (texts[whose], kept)
 
 
@@ -157,5 +157,5 @@ def test_a_folder_at_the_place_of_the_modulefile_is_somebody_elses(tmp_path: Pat
     undo = (RemoveTree(str(environment), str(mark)),)
     journal = leave(tmp_path, MakeFile(str(modulefile), ours(environment)), undo=undo)
     (sentence,) = recover(tmp_path)
-    assert sentence.endswith("is undone")
+    assert sentence.endswith("were undone")
     assert (modulefile.is_dir(), environment.exists(), journal.exists()) == (True, False, False)

@@ -193,7 +193,7 @@ def test_a_read_only_environment_is_said_and_left_as_it_is(person: Person, lost:
     before = person.tree()
     script = f"mount --bind {prefix} {prefix} && mount -o remount,bind,ro {prefix}"
     done = person.shell(f"unshare -m sh -c '{script} || exit 77; {COMMAND} edit made --refresh'")
-    assert done.returncode == 1 and f"{prefix} cannot be written; nothing was changed" in done.stderr
+    assert done.returncode == 1 and f"{prefix} is not writable; nothing was changed" in done.stderr
     assert person.tree() == before
 
 

@@ -142,7 +142,7 @@ def test_what_cannot_be_written_is_said_before_anything_is_changed(
     done = without_powers(person, words)
     folder.chmod(0o755)
     assert done.returncode == 1
-    assert f"{folder} cannot be written; nothing was changed" in done.stderr, done.stderr
+    assert f"{folder} is not writable; nothing was changed" in done.stderr, done.stderr
     assert f"ls -ld {folder}" in done.stderr
     assert person.tree() == before
     person.stackenv("edit", "it", "--refresh")
@@ -199,7 +199,7 @@ def test_metadata_of_a_module_that_is_unreadable_is_named(person: Person) -> Non
     metadata = person.site.software / f"Bundle/1/lib/{NUMPY}/METADATA"
     metadata.write_text(metadata.read_text() + "\n" + "x" * (1 << 23))
     (found,) = check(person)
-    why = "not wanted, as its metadata in Bundle/1 cannot be read: numpy 1.0"
+    why = "not wanted, because its metadata in Bundle/1 cannot be read: numpy 1.0"
     assert found["what"].endswith(why), found["what"]
 
 

@@ -284,7 +284,7 @@ def test_interrupted_all_is_as_it_was(place: Place, number: int, moment: str) ->
             assert process.poll() is None
             time.sleep(0.001)
         process.send_signal(number)
-        assert "what was begun is undone" in process.communicate()[1]
+        assert "all changes were undone" in process.communicate()[1]
         assert process.returncode == 128 + number
     assert place.tree() == before
 

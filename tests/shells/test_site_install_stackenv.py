@@ -222,7 +222,7 @@ def test_interrupted_nothing_is_left(place: Place, number: int) -> None:
             assert process.poll() is None
             time.sleep(0.001)
         process.send_signal(number)
-        assert "what was begun is undone" in process.communicate()[1]
+        assert "all changes were undone" in process.communicate()[1]
         assert process.returncode == 128 + number
     assert place.tree() == before
 

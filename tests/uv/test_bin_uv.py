@@ -310,7 +310,7 @@ def test_a_uv_that_was_installed_is_the_users_own(user: User) -> None:
     made = user.run(f"module load {stack.bundle_module}; python -m venv venvs/plain")
     assert made.returncode == 0, made.stderr
     uv.write_text(PRINTING_UV)
-    said = f"{uv} is your own and stays as it is; uv may replace what the modules bring"
+    said = f"{uv} is your own file and is not changed; uv may replace packages of the modules"
     for command in (("adopt", "venvs/plain", "it"), ("edit", "it", "--refresh")):
         done = user.stackenv(*command)
         assert (done.returncode, said in done.stderr) == (0, True), done.stderr
@@ -335,5 +335,5 @@ def test_create_with_the_package_uv_says_that_it_is_not_held(user: User, tmp_pat
     made = user.stackenv("create", "it", "uv", load=[user.stack.bundle_module], PIP_FIND_LINKS=str(tmp_path))
     uv = user.home / "venvs/it-1.0/bin/uv"
     assert made.returncode == 0, made.stderr
-    assert f"{uv} is your own and stays as it is; uv may replace what the modules bring" in made.stderr
+    assert f"{uv} is your own file and is not changed; uv may replace packages of the modules" in made.stderr
     assert uv.read_text() == PRINTING_UV

@@ -97,7 +97,7 @@ def test_another_numpy_is_refused_with_the_module_and_the_way_out(
     assert made.returncode == 10
     module = user.stack.bundle_module
     assert "uv could not install " in made.stderr
-    assert f"another version is asked for than the stack's numpy 1.25.1 (the module {module})" in made.stderr
+    assert f"this conflicts with packages of the modules: numpy 1.25.1 (the module {module})" in made.stderr
     assert made.stderr.rstrip().endswith("the same command with --allow-shadow numpy")
     require_nothing_left(user)
 
@@ -119,7 +119,7 @@ def test_what_else_uv_says_stays_what_it_is(user: User, uv: Path, tmp_path: Path
         wanted = str(tmp_path / "broken")
     made = create(user, wanted, "--uv", uv=uv)
     assert made.returncode == 10
-    assert f"uv could not install {wanted} (status " in made.stderr
+    assert f"uv could not install {wanted} (exit status " in made.stderr
     assert ("it is broken" in made.stderr) == wanted.endswith("broken")
     assert "--allow-shadow" not in made.stderr
     require_nothing_left(user)
@@ -130,7 +130,7 @@ def test_an_index_that_cannot_be_reached(user: User, uv: Path) -> None:
     index = {"UV_OFFLINE": "0", "UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
     made = create(user, "six", "--uv", uv=uv, UV_FIND_LINKS="", **index)
     assert made.returncode == 10
-    assert "uv could not reach from here where six is to come from" in made.stderr
+    assert "uv could not reach the server that has six" in made.stderr
     assert "only the login nodes reach the internet" in made.stderr
     assert "UV_DEFAULT_INDEX" in made.stderr
     require_nothing_left(user)
@@ -148,8 +148,8 @@ def test_builds_are_isolated_from_the_modules_or_see_them(tmp_path: Path, kind: 
     assert removed.returncode == 0, removed.stderr
     missing = create(user, "needs-stack-numpy", "--uv", uv=uv)
     assert missing.returncode == 10
-    assert f"the stack has it (numpy 1.25.1, {user.stack.bundle_module})" in missing.stderr
-    assert "which uv's isolated builds hide" in missing.stderr
+    assert f"the modules provide it (numpy 1.25.1, {user.stack.bundle_module})" in missing.stderr
+    assert "because uv isolates builds" in missing.stderr
     made = create(user, "needs-stack-numpy", "--uv", "--no-build-isolation", uv=uv)
     assert made.returncode == 0, made.stderr
     used = user.run(f"{made.stdout}python -c 'import needs_stack_numpy.total as t; print(t.NUMPY)'")
@@ -191,7 +191,7 @@ def test_a_setting_that_leads_elsewhere(user: User, uv: Path, tmp_path: Path, se
     (user.home / "uv.toml").write_text(f"[pip]\n{setting} = '{elsewhere}'\n")
     refused = create(user, "six", "--uv", uv=uv, RUST_LOG="uv=error")
     assert refused.returncode == 10
-    assert f"uv would install into {elsewhere}, and not into the environment: `target`" in refused.stderr
+    assert f"uv would install into {elsewhere} instead of the environment: `target`" in refused.stderr
     assert "nothing was installed\n\nhint: remove that setting, or leave out --uv" in refused.stderr
     require_nothing_left(user)
     assert [path.name for path in elsewhere.rglob("*") if path.is_file()] == [".lock"]
@@ -207,7 +207,7 @@ def test_a_setting_that_leads_elsewhere_with_a_stand_in_that_does_not_say_so(
     silent.chmod(0o755)
     refused = create(user, "six", "--uv", uv=silent)
     assert refused.returncode == 10
-    assert "uv installed six outside of the environment: `target` or `prefix` is set" in refused.stderr
+    assert "uv installed six outside the environment: `target` or `prefix` is set" in refused.stderr
     assert "hint: uv pip uninstall six; then remove that setting, or leave out --uv" in refused.stderr
     require_nothing_left(user)
 
@@ -241,7 +241,7 @@ def test_a_uv_that_does_not_start(user: User, tmp_path: Path, why: str) -> None:
     words = {
         "of another machine": "Exec format error",
         "of no permission": "No such file or directory",
-        "killed": "it ends with SIGILL",
+        "killed": "killed by SIGILL",
     }
     assert "pip installs the packages" in sentence and words[why] in sentence
     assert list_installed(user)["six"] == "pip"

@@ -160,6 +160,6 @@ def test_a_read_only_one(person: Person, small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     before = contents(small_disk)
     refused = person.stackenv("edit", "without", "--stubs", status=1)
-    assert f"{small_disk} cannot be written; nothing was changed" in refused.stderr
+    assert f"{small_disk} is not writable; nothing was changed" in refused.stderr
     assert contents(small_disk) == before
     assert read_result(person.stackenv("check", "without", "--json").stdout) == []

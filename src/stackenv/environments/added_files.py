@@ -37,14 +37,14 @@ finally:
     sys.path.remove(sitedir)
 """
 # What happens while one of the files is missing that put the packages in order.
-UNCARRIED = "Python, started without the modules, does not find their packages"
+UNCARRIED = "without the modules loaded, Python does not find their packages"
 UNORDERED = "Python may find the packages of the modules before those of the environment"
 HIDE_MODULES = "_stackenv_hide_modules"
-ANOTHER_PIP = "without it, `pip` is that of another Python and installs elsewhere"
+ANOTHER_PIP = "without it, `pip` belongs to another Python and installs elsewhere"
 # In bin, and behind it on the PATH of the module alone.
 WITHOUT_PIP = {
-    "bin": "after `source bin/activate`, `pip` is that of another Python and installs elsewhere",
-    SHIM: "once bin/pip is gone, too, `pip` is that of another Python and installs elsewhere",
+    "bin": "after `source bin/activate`, `pip` belongs to another Python and installs elsewhere",
+    SHIM: "if bin/pip is gone too, `pip` belongs to another Python and installs elsewhere",
 }
 # A user's own pip.conf may say `user = true`, which no conda environment takes.
 PIP_CONF = f"{NOT_GUARDED}[install]\nuser = false\n"
@@ -52,7 +52,7 @@ SHELLS = {"sh": "bash, zsh, ksh, mksh and dash", "csh": "tcsh", "fish": "fish"}
 # What happens while a file of code for a shell is missing, by when that is run.
 WITHOUT_CODE = {
     "load": "in {}, the module defines no `deactivate`",
-    "unload": "in {}, after the unload the shell may not be as it was before the load",
+    "unload": "in {}, unloading the module may not restore the shell completely",
 }
 
 
@@ -208,7 +208,7 @@ def describe_conda_environment_files(record: Record) -> tuple[InstalledFile, ...
         f"{record.path}/pip.conf",
         text=PIP_CONF,
         yields=True,
-        loss="where pip is told to install into ~/.local or only into a venv, it fails in the environment",
+        loss="pip fails in the environment if it is configured to install into ~/.local or only into a venv",
     )
     return (
         *describe_shell_files(record, "conda_environment", IN_MODULE),

@@ -61,10 +61,10 @@ def complete_carried(record: Record, stack: Stack, lmod: Lmod, settings: Persona
     if find_reason(nothing) != NO_RECORD:
         tell_needs_modules(nothing)
         return nothing
-    what = "in a clean session they cannot be loaded"
+    what = "they cannot be loaded in a clean session"
     try:
         elsewhere = load_elsewhere(stack, lmod)
-        what = f"what {find_program(record)} needs of them cannot be found out"
+        what = f"it cannot be determined what {find_program(record)} needs of them"
         carried = describe_carried(record, stack, elsewhere, settings)
     except (StackenvError, OSError, subprocess.SubprocessError) as error:
         print_message(
@@ -81,8 +81,8 @@ def tell_needs_modules(record: Record) -> None:
     """Say so where the Python of `record` starts only while its modules are loaded."""
     if needs_modules(record):
         print_message(
-            f"the Python of {record.full_name} starts only while its modules are loaded, since it needs a "
-            "library or a variable of theirs"
+            f"the Python of {record.full_name} starts only while its modules are loaded, because it "
+            "needs one of their libraries or variables"
         )
 
 

@@ -51,7 +51,8 @@ def load_conda_stack(modules: Sequence[str], context: Context, lmod: Lmod) -> St
         if modules:
             raise
         print_message(
-            f"the module {conda} cannot be loaded; the environment's module does without: {error.message}"
+            f"the module {conda} cannot be loaded, so the environment's module does not load it "
+            f"either: {error.message}"
         )
         return load_stack(lmod, (), with_python=False)
 
@@ -68,8 +69,8 @@ def find_conda(stack: Stack) -> str:
     if conda and Path(conda).is_file():
         return conda
     raise StackenvError(
-        "there is no conda: no module of the site's conda distributions was found",
-        "module spider Anaconda3; or name the module: -m MODULE",
+        "conda was not found: no module of the site's conda distributions is available",
+        "to find one: module spider Anaconda3; or name the module: -m MODULE",
     )
 
 
@@ -101,8 +102,8 @@ def install_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[st
     status, _ = run_installer(describe_command(conda, *arguments), environ)
     if status:
         raise InstallError(
-            f"conda could not make the environment (status {status}); its output is above",
-            "correct that and type the same command again; nothing is left of this attempt",
+            f"conda could not create the environment (exit status {status}); see its output above",
+            "fix the cause and run the same command again; this attempt left nothing behind",
         )
 
 
@@ -151,9 +152,7 @@ def capture_record(record: Record, context: Context) -> Record:
     for finding in captured.findings:
         print_message(f"activation: {finding.kind}: {finding.subject}: {finding.detail}")
     for name in list_untold(asdict(captured)):
-        print_message(
-            f"activation: {name}: its value has several lines, and no module can set that; it is left out"
-        )
+        print_message(f"activation: {name}: skipped, because a module cannot set a value of several lines")
     activation = {**asdict(captured), "environment_name": name_environment(prefix, context)}
     packages = read_own_packages(record)
     return replace(record, python=find_python(prefix), packages=packages, activation=activation)

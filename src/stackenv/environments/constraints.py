@@ -43,7 +43,7 @@ def describe_constraint_files(record: Record) -> tuple[InstalledFile, ...]:
         InstalledFile(
             f"{record.path}/pip.conf",
             text=pip_conf,
-            loss="pip may install into ~/.local, or put other versions over those of the modules",
+            loss="pip may install into ~/.local, or replace packages of the modules",
         ),
         describe_uv(record),
     )
@@ -59,8 +59,8 @@ def describe_constraints(record: Record) -> str:
     lines = [f"{name}=={version}  # from {module}\n" for name, version, module in record.pinned]
     return (
         f"# {STACKENV_UUID}\n"
-        "# What the modules of this environment bring, so that an install does not put a generic build in\n"
-        f"# its place. To free one: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
+        "# The packages of this environment's modules, pinned so that no generic build replaces them.\n"
+        f"# To allow that for a package: stackenv edit {record.full_name} --allow-shadow PACKAGE\n"
         + "".join(lines)
     )
 

@@ -78,7 +78,7 @@ def recover(context: Context) -> None:
                 for sentence in context.journal.recover():
                     print_message(sentence)
     except StackenvError as error:
-        print_error(f"what an interrupted command has left is not undone: {error}")
+        print_error(f"an interrupted command could not be undone: {error}")
     except OSError as error:
         raise StackenvError(
             f"the folder of modules cannot be read: {error.filename or context.store.root}: "

@@ -67,5 +67,7 @@ def render_uv(record: Record) -> str:
         f"    {json.dumps(f'{name}=={version}{marker}', ensure_ascii=False)},  # {' '.join(module.split())}\n"
         for name, version, module in record.pinned
     ]
-    comment = f"# What the modules of {record.full_name} bring: stackenv export {record.name} --format uv\n"
+    comment = (
+        f"# The packages of the modules of {record.full_name}: stackenv export {record.name} --format uv\n"
+    )
     return f"\n[tool.uv]\n{comment}constraint-dependencies = [\n{''.join(lines)}]\n"

@@ -37,7 +37,7 @@ def start_first(record: Record) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         why = explain(error)
     if why:
-        print_message(f"{python}, started without the modules: {why.removeprefix('stackenv: ')}")
+        print_message(f"{python}, started without its modules: {why.removeprefix('stackenv: ')}")
 
 
 def start_changed(record: Record, context: Context) -> None:

@@ -67,7 +67,7 @@ UV = InstallerWords(
     re.compile(r"error sending request for url(?!.*certificate)", re.DOTALL),
     re.compile(r"^ *(?:error:|cause:|Caused by:|[\xd7\u251c\u2570]\S*) +(.+)$", re.MULTILINE),
     ("No solution found", "Failed to build", "The build backend returned", "Failed to download"),
-    "; uv reads no pip.conf: an index of your site's goes into ~/.config/uv/uv.toml, or UV_DEFAULT_INDEX",
+    "; uv does not read pip.conf: set the index of your site in ~/.config/uv/uv.toml or UV_DEFAULT_INDEX",
 )
 
 
@@ -109,29 +109,31 @@ def explain_failure(
         names = ", ".join(f"{name} {version} (the module {module})" for name, version, module in pinned)
         shadows = " ".join(f"--allow-shadow {name}" for name, _, _ in pinned)
         return InstallError(
-            f"{installer} could not install {wanted}: another version is asked for than the stack's {names}",
-            "look for a version that goes with the stack's, load a newer generation of that module, or let "
-            f"a generic build replace it in this environment alone: the same command with {shadows}",
+            f"{installer} could not install {wanted}: this conflicts with packages of the modules: {names}",
+            "choose a version that is compatible with them, load a newer generation of the module, or "
+            "let a generic build replace the package in this environment only: the same command with "
+            f"{shadows}",
         )
     if words.build_failed.search(log):
         missing = {canonicalize_name(module.split(".")[0]) for module in MISSING_MODULE.findall(log)}
         for name, version, origin in record.pinned:
             if canonicalize_name(name) in missing:
                 return InstallError(
-                    f"{installer} could not build a package from source: its build did not see {name}, which "
-                    f"{installer}'s isolated builds hide; the stack has it ({name} {version}, {origin})",
-                    f"the same command with {NO_BUILD_ISOLATION}; what else the build needs, beyond "
-                    "setuptools and wheel, must then be named as packages before this one",
+                    f"{installer} could not build a package from source: the build did not find {name}, "
+                    f"because {installer} isolates builds; the modules provide it ({name} {version}, "
+                    f"{origin})",
+                    f"the same command with {NO_BUILD_ISOLATION}; whatever else the build needs, apart "
+                    "from setuptools and wheel, must then be named before this package",
                 )
     if words.no_connection.search(log):
         return UnreachableError(
-            f"{installer} could not reach from here where {wanted} is to come from; its output is above",
-            "on many sites only the login nodes reach the internet: type the same command there"
+            f"{installer} could not reach the server that has {wanted}; see its output above",
+            "on many sites, only the login nodes reach the internet: run the same command there"
             + words.advice,
         )
     return InstallError(
-        f"{installer} could not install {wanted} (status {status}); its output is above",
-        "correct that and type the same command again; nothing is left of this attempt",
+        f"{installer} could not install {wanted} (exit status {status}); see its output above",
+        "fix the cause and run the same command again; this attempt left nothing behind",
         find_reason(log, words),
     )
 

@@ -75,7 +75,7 @@ def is_link_to(path: Path, program: str) -> bool:
 def describe_replacement(names: Iterable[str]) -> str:
     """Return what becomes of the links `names` in bin."""
     links = ", ".join(f"bin/{name}" for name in names)
-    return f"put a script in the place of the link {links}: it starts the Python without the modules, too"
+    return f"replace the link {links} by a script that starts the Python without the modules, too"
 
 
 def describe_launchers(record: Record) -> tuple[InstalledFile, ...]:

@@ -73,7 +73,7 @@ def plan_kept_files(
     for file in files:
         if is_edited(file) and not is_users(file, prefix):
             kept = find_free(Path(file.path))
-            sentences.append(f"{file.path} was changed by hand: as it is now it is kept as {kept}")
+            sentences.append(f"keep {file.path}, which was changed by hand, as {kept}")
             changes.append(WriteFile(str(kept), read_text(Path(file.path)) or ""))
     return tuple(sentences), tuple(changes)
 

@@ -46,17 +46,17 @@ HELP = """\
     environment  {path}
     modules      {modules}
 
-Use it, in a shell or in a job script:
+To use it, in a shell or in a job script:
 
     {load}
 
-Leave it: deactivate, or module unload {name}. What it holds: stackenv info {full_name}
+To leave it: deactivate, or module unload {name}. To see what it contains: stackenv info {full_name}
 """
 # Behind the environment's bin: `pip` for an environment that has none, instead of another Python's.
 SHIM = f"{FOLDER}/bin"
 REFUSED = (
-    "{name} is not loaded over an environment that is active already: %s. Leave that first: conda "
-    "deactivate (or a new shell, where a start-up file activates it)"
+    "{name} cannot be loaded while another environment is active: %s. Leave that one first: conda "
+    "deactivate; if a start-up file activates it, remove that line and open a new shell"
 )
 NOTICE_PYTHONPATH = (
     "{name}: PYTHONPATH is set (%s) and comes before the packages of this conda environment, which "
@@ -90,7 +90,7 @@ def describe_hint(record: Record, what: str) -> str:
     """Return what the module says when the environment is gone, and what to type."""
     return (
         f"{record.full_name}: {what}, {record.path}, is gone. If it was moved: stackenv adopt NEW_PATH "
-        f"{record.name}; if nobody needs it: stackenv remove {record.full_name}"
+        f"{record.name}; if it is no longer needed: stackenv remove {record.full_name}"
     )
 
 
@@ -98,10 +98,10 @@ def describe_missing(record: Record, module: str) -> str:
     """Return what the module says when `module`, which it is based on, is not available."""
     name = record.full_name
     return (
-        f"{name} was made on the module {module}, which is not available here. Was it found with "
-        f"`module use`? Then use that folder again; it was made under MODULEPATH={record.modulepath} . If "
-        f"the site has removed it: stackenv edit {name} --module ANOTHER, where that has the same Python; "
-        f"otherwise rebuild it: stackenv rebuild {name} --module ANOTHER"
+        f"{name} needs the module {module}, which is not available here (missing `module use`?). It was "
+        f"created with MODULEPATH={record.modulepath} . If the site has removed the module, and another "
+        f"one has the same Python: stackenv edit {name} --module ANOTHER; otherwise rebuild the "
+        f"environment: stackenv rebuild {name} --module ANOTHER"
     )
 
 
@@ -109,13 +109,14 @@ def describe_refusals(record: Record, refused_without: Sequence[tuple[str, str]]
     """Return when the module of `record` does not load: `refused_without` are paths and messages."""
     name, platform = record.full_name, record.platform
     elsewhere = (
-        f"{name} was made on {platform.machine}, {platform.os or 'an unknown system'}; its compiled parts "
-        f"are not for this machine. Make it again here, from the output of: stackenv export {name} "
-        f"--format {'environment' if record.kind == 'conda' else 'requirements'}"
+        f"{name} was created on {platform.machine}, {platform.os or 'an unknown system'}; its compiled "
+        "parts do not run on this machine. Create it again here, from the output of: stackenv export "
+        f"{name} --format {'environment' if record.kind == 'conda' else 'requirements'}"
     )
     other_cpu = (
-        f"{name} has packages that were compiled for the CPU of another node ({platform.cpu}); this one "
-        "lacks: %s. Use a node like that one, or rebuild it with compiler flags that fit both"
+        f"{name} has packages that were compiled for the CPU of another node ({platform.cpu}); the CPU "
+        "of this node lacks: %s. Use a node like that one, or rebuild the environment with compiler "
+        "flags that suit both"
     )
     return (
         *(RequirePath(path, message) for path, message in refused_without),
@@ -179,8 +180,8 @@ def describe_venv_module(record: Record) -> ModuleSpec:
     # The script that starts one which needs that stays where it goes.
     behind = record.python.executable if record.python and record.carried and record.carried.launchers else ""
     no_python = (
-        f"is missing or a broken link. stackenv check {name} says why; to make the environment again: "
-        f"stackenv rebuild {name}"
+        f"is missing or a broken link. To find out why: stackenv check {name}; to create the "
+        f"environment again: stackenv rebuild {name}"
     )
     environment: tuple[Operation, ...] = (
         # When the modules are loaded: a Python that went with one of them is missed by its name.
@@ -259,8 +260,9 @@ def require_kind(record: Record) -> str:
     if record.kind in MODULES:
         return record.kind
     raise StackenvError(
-        f"{record.full_name} is an environment of the kind {record.kind!r}, unknown to this stackenv",
-        "use the stackenv that made it, or a newer one",
+        f"{record.full_name} is an environment of the kind {record.kind!r}, which this stackenv "
+        "does not know",
+        "use the stackenv that created it, or a newer one",
     )
 
 

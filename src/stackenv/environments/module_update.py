@@ -28,7 +28,7 @@ from stackenv.transactions.changes import Change, Together, WriteFile, carry_out
 from stackenv.transactions.transaction import Transaction, read_text, require_as_seen
 
 # What the user's own file means.
-LOSSES = {"uv": "; uv may replace what the modules bring"}
+LOSSES = {"uv": "; uv may replace packages of the modules"}
 
 
 def open_store(context: Context, dry_run: bool) -> None:
@@ -50,10 +50,10 @@ def read_own_record(module: StoredModule) -> Record:
     if (record.full_name, record.path) == (module.full_name, module.prefix):
         return record
     raise StackenvError(
-        f"{module.path} leads to {module.record_path}, which is the record of {record.full_name} in "
-        f"{record.path}: the modulefile, or the environment, is a copy; nothing was changed",
-        f"if nobody needs the copy of the modulefile: rm {shlex.quote(str(module.path))}; an environment "
-        f"that was copied is adopted by: stackenv adopt {shlex.quote(module.prefix)} NEW_NAME",
+        f"{module.path} points to {module.record_path}, which is the record of {record.full_name} in "
+        f"{record.path}: the modulefile or the environment is a copy; nothing was changed",
+        f"to delete a copied modulefile: rm {shlex.quote(str(module.path))}; to adopt a copied "
+        f"environment: stackenv adopt {shlex.quote(module.prefix)} NEW_NAME",
     )
 
 
@@ -62,7 +62,7 @@ def require_unpacked(record: Record) -> None:
     if record.packed:
         raise StackenvError(
             f"{record.full_name} is packed and cannot be changed; nothing was changed",
-            f"type first: stackenv unpack {record.full_name}",
+            f"first run: stackenv unpack {record.full_name}",
         )
 
 
@@ -85,7 +85,7 @@ def require_unused(module: StoredModule, environ: Mapping[str, str]) -> None:
     if leave:
         raise StackenvError(
             f"{module.full_name} is in use in this shell; nothing was changed",
-            f"type first: {leave}",
+            f"first run: {leave}",
         )
 
 
@@ -94,7 +94,7 @@ def require_writable(prefix: str) -> None:
     for folder in (Path(prefix), Path(prefix, FOLDER)):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise StackenvError(
-                f"{folder} cannot be written; nothing was changed", f"ls -ld {shlex.quote(str(folder))}"
+                f"{folder} is not writable; nothing was changed", f"ls -ld {shlex.quote(str(folder))}"
             )
 
 
@@ -104,7 +104,7 @@ def require_changeable(changes: Iterable[Change]) -> None:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if not os.access(there, os.W_OK | os.X_OK):
             raise StackenvError(
-                f"{there} cannot be written; nothing was changed", f"ls -ld {shlex.quote(str(there))}"
+                f"{there} is not writable; nothing was changed", f"ls -ld {shlex.quote(str(there))}"
             )
 
 
@@ -145,7 +145,9 @@ def keep_users_files(files: Iterable[InstalledFile], prefix: str) -> tuple[Insta
         if is_users(file, prefix):
             if file.stand_in:
                 continue
-            print_message(f"{file.path} is your own and stays as it is{LOSSES.get(Path(file.path).name, '')}")
+            print_message(
+                f"{file.path} is your own file and is not changed{LOSSES.get(Path(file.path).name, '')}"
+            )
         else:
             kept.append(file)
     return tuple(kept)
@@ -169,7 +171,7 @@ def plan_kept_modulefile(
     if not text:
         return (), ()
     kept = find_free(modulefile)
-    sentence = f"{module.path} was changed by hand: as it is now it is kept as {kept}"
+    sentence = f"keep {module.path}, which was changed by hand, as {kept}"
     return (sentence,), (WriteFile(str(kept), text),)
 
 
@@ -189,7 +191,7 @@ def remove_without_journal(removal: Transaction, context: Context, why: str) -> 
     context.journal.require_unchanged(removal.subject)
     switch = removal.switch()
     require_as_seen(switch.seen)
-    print_message(f"{why}; to make room it is removed without one: do not interrupt it")
+    print_message(f"{why}; removing without a journal, to free space: do not interrupt this command")
     with context.access.applied():
         for change in switch.changes:
             carry_out_change(change)

@@ -29,9 +29,10 @@ def find_store(
     root = configuration.personal.modules.expand(environ)
     if not root or not root.startswith("/"):
         raise StackenvError(
-            f"the folder of personal modules, {configuration.personal.modules.text}, is unknown: a variable "
-            "in it is not set",
-            "set it, or have the site name another folder in the site configuration (personal.modules)",
+            f"the folder of personal modules, {configuration.personal.modules.text}, contains a "
+            "variable that is not set",
+            "set the variable, or ask your site to choose another folder in the site configuration "
+            "(personal.modules)",
         )
     return ModuleStore(Path(root))
 
@@ -47,7 +48,7 @@ def check_project(root: Path) -> Path:
     if not root.is_dir():
         raise UsageError(
             f"the project's folder {root} does not exist",
-            f"its group must be that of the project: mkdir {shlex.quote(str(root))}; chgrp GROUP "
+            f"create it with the project's group: mkdir {shlex.quote(str(root))}; chgrp GROUP "
             f"{shlex.quote(str(root))}; chmod g+rwxs {shlex.quote(str(root))}",
         )
     return root

@@ -35,12 +35,12 @@ def check_place(path: Path, context: Context, conda: bool = False) -> Path:
         When there is something already.
     """
     path = resolve_dots(path)
-    require_on_path(path, "--path ANOTHER")
+    require_on_path(path, "choose another folder: --path FOLDER")
     require_fit(path)
     if is_purged(path, context):
         raise UsageError(
-            f"{path} is on storage that the site purges of old files: an environment would lose some",
-            "--path FOLDER, elsewhere; without --path the site's place is taken",
+            f"{path} is on storage from which the site deletes old files: the environment would lose files",
+            "choose another folder: --path FOLDER; without --path, the site's default folder is used",
         )
     require_outside(path, context, conda)
     require_empty(path)
@@ -82,13 +82,13 @@ def choose_place(name: str, version: str, context: Context, conda: bool = False)
         return Path(place, folder)
     if conda:
         raise StackenvError(
-            "none of the site's places for conda environments can be used now", "--path FOLDER"
+            "none of the site's folders for conda environments is available", "choose a folder: --path FOLDER"
         )
     tried = ", ".join(template.text for template in context.configuration.personal.environments)
     raise StackenvError(
-        f"none of the site's places for environments can be used now: {tried} (a variable is not set, "
-        "or the folder it is in does not exist)",
-        "--path FOLDER",
+        f"none of the site's folders for environments is available: {tried} (a variable is not set, or "
+        "the parent folder does not exist)",
+        "choose a folder: --path FOLDER",
     )
 
 
@@ -140,7 +140,11 @@ def resolve_dots(path: Path) -> Path:
 def require_on_path(path: Path, hint: str) -> None:
     """Raise UsageError with `hint` when `path` cannot be on PATH and in the lists of modules."""
     if not path.name or ":" in str(path) or not str(path).isprintable():
-        raise UsageError(f"{str(path)!r} cannot be on PATH: a colon or a line splits it there", hint)
+        raise UsageError(
+            f"{str(path)!r} cannot be used in PATH: it contains a colon or a character that cannot be "
+            "printed",
+            hint,
+        )
 
 
 def require_fit(path: Path) -> None:
@@ -148,9 +152,9 @@ def require_fit(path: Path) -> None:
     found = [f"{character} ({whose})" for character, whose in UNFIT.items() if character in str(path)]
     if found:
         raise UsageError(
-            f"an environment at {str(path)!r} would not work as a whole; what is in the way: "
+            f"an environment in {str(path)!r} would not work completely, because of these characters: "
             f"{', '.join(found)}; nothing was changed",
-            "--path ANOTHER",
+            "choose another folder: --path FOLDER",
         )
 
 
@@ -159,11 +163,11 @@ def tell_unfit(path: Path) -> None:
     text = str(path)
     if any(character in text for character in '"$`'):
         print_warning(
-            f"{text!r} has a character that the programs in its bin break on (pip, and what pip "
-            "installs): `python -m pip` works"
+            f"{text!r} contains a character that breaks the programs in its bin (pip, and those that "
+            "pip installs); `python -m pip` works"
         )
     if "!" in text or ("{" in text and "}" in text):
-        print_warning(f"{text!r} has a character that tcsh replaces: its module does not work in tcsh")
+        print_warning(f"{text!r} contains a character that tcsh replaces: its module does not work in tcsh")
 
 
 def require_outside(path: Path, context: Context, conda: bool) -> None:
@@ -171,7 +175,8 @@ def require_outside(path: Path, context: Context, conda: bool) -> None:
     real = Path(os.path.realpath(path))
     if Path(os.path.realpath(context.store.root)) in (real, *real.parents):
         raise UsageError(
-            f"{path} is in the folder of modules, which Lmod searches as a whole", "--path ANOTHER"
+            f"{path} is in the folder of modules, all of which Lmod searches",
+            "choose another folder: --path FOLDER",
         )
     for outer in real.parents:
         # conda itself keeps environments in the folder envs of its own, base.
@@ -179,7 +184,8 @@ def require_outside(path: Path, context: Context, conda: bool) -> None:
             continue
         if any((outer / mark).exists() for mark in ENVIRONMENT_MARKS):
             raise UsageError(
-                f"{path} is inside the environment {outer}, and would go with it", "--path ANOTHER"
+                f"{path} is inside the environment {outer} and would be deleted with it",
+                "choose another folder: --path FOLDER",
             )
 
 
@@ -191,9 +197,9 @@ def require_finished(prefix: Path) -> None:
         return
     if marks:
         raise BusyError(
-            f"{prefix} is being made now by another stackenv, or that was interrupted; nothing was changed",
-            "wait until it is done; what was interrupted: stackenv list cleans up; if no stackenv works on "
-            f"it anywhere: rm {shlex.join(map(str, marks))}",
+            f"{prefix} is being created by another stackenv, or that was interrupted; nothing was changed",
+            "wait until it is done; to clean up after an interruption: stackenv list; if no stackenv "
+            f"is working on it anywhere: rm {shlex.join(map(str, marks))}",
         )
 
 
@@ -210,13 +216,15 @@ def require_empty(path: Path) -> None:
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             return
     except OSError as error:
-        raise StackenvError(f"{path} cannot be read: {error.strerror}", "--path ANOTHER_FOLDER") from error
+        raise StackenvError(
+            f"{path} cannot be read: {error.strerror}", "choose another folder: --path FOLDER"
+        ) from error
     if os.path.lexists(path):
-        what = "is a link" if path.is_symlink() else "exists and is no empty folder"
+        what = "is a link" if path.is_symlink() else "exists and is not an empty folder"
         raise TakenError(
-            f"{path} {what}: it is left alone, and nothing was changed",
-            f"if it is an environment: stackenv adopt {shlex.quote(str(path))} NAME; otherwise: "
-            "--path ANOTHER_FOLDER",
+            f"{path} {what}; nothing was changed",
+            f"if it is an environment: stackenv adopt {shlex.quote(str(path))} NAME; otherwise choose "
+            "another folder: --path FOLDER",
         )
 
 
@@ -228,7 +236,7 @@ def name_mark(path: str) -> Path:
 def plan_folder(path: Path, mark: Path) -> Step:
     """Return the step that makes the folder `path` of a new environment, with its `mark`."""
     undo = (RemoveTree(str(path), str(mark)),)
-    return Step(f"make the folder {path}", lambda: make_folder(path, mark), undo)
+    return Step(f"create the folder {path}", lambda: make_folder(path, mark), undo)
 
 
 def make_folder(path: Path, mark: Path) -> None:
@@ -249,7 +257,7 @@ def make_folder(path: Path, mark: Path) -> None:
         mark.touch(exist_ok=False)
     except OSError as error:
         raise StackenvError(
-            f"{path} could not be made: {error.strerror}",
+            f"{path} could not be created: {error.strerror}",
             f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
         ) from error
 

@@ -204,7 +204,7 @@ def load_named(lmod: Lmod, modules: Sequence[str], with_python: bool = True) -> 
         led = lmod.purged().lead_to(modules, [module.full_name for module in lmod.read_loaded()])
         if led == list(modules):
             raise
-        print_message(f"{', '.join(modules)}: loaded with what leads there: {', '.join(led)}")
+        print_message(f"{', '.join(modules)} requires other modules; loaded: {', '.join(led)}")
         stack = load_stack(lmod, led, with_python)
     return require_no_personal(stack)
 
@@ -254,7 +254,7 @@ def choose_base(modules: Sequence[str], version: str, os_python: bool, context: 
     python = require_python(stack, lmod)
     if not fits(python.version, version):
         raise StackenvError(
-            f"Python {version} is asked for, and {python.executable} is {python.version}",
+            f"Python {version} was requested, but {python.executable} is {python.version}",
             "leave out --python or --os-python",
         )
     if not stack.can_make_venv:
@@ -275,15 +275,15 @@ def choose_os_python(stack: Stack) -> Stack:
     """
     if stack.python:
         raise StackenvError(
-            f"--os-python, and {', '.join(stack.modules)} brings Python {stack.python.version}: packages "
-            "for the one break the other",
-            "leave --os-python out, or: module purge, and the same again",
+            f"--os-python cannot be combined with {', '.join(stack.modules)}, which provides Python "
+            f"{stack.python.version}: packages for one break the other",
+            "leave out --os-python, or run `module purge` and then the same command",
         )
     based = take_os_python(stack)
     assert based.python is not None
     print_message(
-        f"{based.python.executable} is the operating system's Python {based.python.version}: "
-        "no optimised stack"
+        f"using the operating system's Python {based.python.version}, {based.python.executable}, "
+        "without the optimised stack"
     )
     return based
 
@@ -291,10 +291,10 @@ def choose_os_python(stack: Stack) -> Stack:
 def refuse_version(stack: Stack, version: str, lmod: Lmod) -> StackenvError:
     """Return the error for modules that bring no Python `version`; its hint names those that do."""
     offered = [typed for typed in list_offers(lmod, "Python") if fits(typed.rpartition("/")[2], version)]
-    have = f"the modules bring Python {stack.python.version}" if stack.python else "no Python is loaded"
+    have = f"the modules provide Python {stack.python.version}" if stack.python else "no Python is loaded"
     return StackenvError(
-        f"Python {version} is asked for, and {have}",
-        f"modules that match: {', '.join(offered)}; type: module load {offered[-1]}"
+        f"Python {version} was requested, but {have}",
+        f"modules that match: {', '.join(offered)}; run: module load {offered[-1]}"
         if offered
         else "no Python module matches; conda has other versions: the same command with --conda",
     )
@@ -317,18 +317,21 @@ def require_python(stack: Stack, lmod: Lmod) -> Python:
         return stack.python
     bundles, found = list_offers(lmod, *WITH_NUMPY), list_offers(lmod, "Python")
     what = (
-        f"the modules {', '.join(stack.modules)} bring no Python" if stack.modules else "no module is loaded"
+        f"the modules {', '.join(stack.modules)} provide no Python"
+        if stack.modules
+        else "no module is loaded"
     )
     # Who asks for Python wants numpy sooner or later: that of the site, not one of the index.
     with_numpy = [f"modules with Python and numpy here: {', '.join(bundles)}"] if bundles else []
     alone = [f"Python modules here: {', '.join(found)}"] if found else []
     best = [*found, *bundles][-1:]
-    typed = [f"type: module load {name}, and the same again" for name in best]
+    typed = [f"run: module load {name}; then the same command" for name in best]
     hint = "; ".join([*with_numpy, *alone, *typed]) or "module spider Python"
     raise StackenvError(
-        f"{what}, and the Python of the operating system is none to build on: it is old, and has "
-        "nothing of the optimised stack",
-        f"{hint}; --conda makes a conda environment; --os-python takes the operating system's all the same",
+        f"{what}, and the operating system's Python is not used by default: it is old and has nothing "
+        "of the optimised stack",
+        f"{hint}; for a conda environment: --conda; to use the operating system's Python all the "
+        "same: --os-python",
     )
 
 
@@ -359,7 +362,7 @@ def take_os_python(stack: Stack) -> Stack:
     probed = probe_python(executable, {**stack.environ, "PYTHONPATH": ""})
     if not (probed.has_venv and probed.has_ensurepip):
         raise StackenvError(
-            f"{executable} has no venv with pip (the standard modules venv and ensurepip)",
+            f"{executable} cannot create a venv with pip: it lacks the standard module venv or ensurepip",
             "load a Python module",
         )
     return replace(
@@ -423,7 +426,7 @@ def list_loaded(lmod: Lmod) -> tuple[str, ...]:
         )
         print_message(
             f"{module.full_name}, which is loaded, is the module of an environment: "
-            f"{taken or 'it is left out, and its record cannot be read'}"
+            f"{taken or 'it is ignored, because its record cannot be read'}"
         )
     return tuple(dict.fromkeys(names))
 
@@ -432,7 +435,8 @@ def require_module_names(modules: Sequence[str], hint: str) -> None:
     """Raise StackenvError with `hint` when one of `modules`, which others can have written, is no name."""
     if any(not module or module[0] in "/-." or ".." in module for module in modules):
         raise StackenvError(
-            f"{', '.join(modules)}: a module is loaded by its name in MODULEPATH alone; nothing was changed",
+            f"{', '.join(modules)}: a module can only be loaded by its name in MODULEPATH; nothing "
+            "was changed",
             hint,
         )
 
@@ -450,8 +454,8 @@ def require_no_personal(stack: Stack) -> Stack:
             record = read_loaded_record(module, stack.environ)
             base = " ".join(f"-m {name}" for name in record.modules) if record else ""
             raise UsageError(
-                f"{module.full_name} is the module of an environment; no other can be based on it: one is "
-                "loaded at a time; nothing was changed",
-                f"name those that it is based on: {base}" if base else "name a module of the site's",
+                f"{module.full_name} is the module of an environment, and no other environment can be "
+                "based on it: only one is loaded at a time; nothing was changed",
+                f"name its base modules: {base}" if base else "name a module of the site",
             )
     return stack

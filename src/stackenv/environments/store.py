@@ -67,9 +67,9 @@ def check_name(text: str, what: str = "name") -> str:
     if can_be_named(text):
         return text
     raise UsageError(
-        f"{text!r} cannot be the {what} of a module: nothing was changed",
-        "letters, digits and . _ + -, the first a letter or a digit, at most 100; not `default`, not "
-        "`latest`, and without .lua at the end",
+        f"{text!r} is not a valid module {what}; nothing was changed",
+        "use at most 100 letters, digits and . _ + -, beginning with a letter or a digit; not "
+        "`default` or `latest`, and no .lua at the end",
     )
 
 
@@ -120,7 +120,7 @@ class StoredModule(NamedTuple):
         StackenvError
             When it cannot be read or used.
         """
-        again = f"stackenv edit {self.full_name} --refresh writes it again"
+        again = f"to restore it: stackenv edit {self.full_name} --refresh"
         try:
             text = read_file_bytes(self.record_path).decode("utf-8", "replace")
         except OSError as error:
@@ -131,8 +131,8 @@ class StoredModule(NamedTuple):
                 ) from error
             raise StackenvError(
                 f"{self.full_name}: {self.record_path}: {error.strerror}",
-                f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if nobody needs it: "
-                f"stackenv remove {self.full_name}",
+                f"if the environment was moved: stackenv adopt NEW_PATH {self.name}; if it is no longer "
+                f"needed: stackenv remove {self.full_name}",
             ) from error
         from stackenv.record import parse_record
 
@@ -214,13 +214,13 @@ class ModuleStore:
         path = self.default_path(name)
         if os.path.lexists(path) and not self.read_default(name):
             raise TakenError(
-                f"{path} was not written by stackenv: it is left alone, and nothing was changed",
-                f'say it there: module_version("{name}/VERSION", "default")',
+                f"{path} was not written by stackenv; nothing was changed",
+                f'set the default in that file: module_version("{name}/VERSION", "default")',
             )
         if os.path.lexists(path.with_name("default")):
             raise TakenError(
-                f"{path.with_name('default')} says already which version is the default, and wins",
-                f"point it elsewhere: ln -sfn VERSION.lua {path.with_name('default')}; or remove it first",
+                f"{path.with_name('default')} already sets the default version and takes precedence",
+                f"change it: ln -sfn VERSION.lua {path.with_name('default')}; or remove it first",
             )
 
     def list_modules(self, begin: str = "") -> Iterator[StoredModule]:
@@ -262,10 +262,10 @@ class ModuleStore:
         found = self.find_by_path(path)
         if found:
             return found
-        adopt = f"stackenv adopt {quote_word(path)} makes one"
+        adopt = f"to create one: stackenv adopt {quote_word(path)}"
         raise StackenvError(
-            f"no module in {self.root} leads to {path}",
-            adopt if path.is_dir() else "stackenv list shows what there is",
+            f"no module in {self.root} belongs to {path}",
+            adopt if path.is_dir() else "to list your modules: stackenv list",
         )
 
     def find_by_path(self, path: Path) -> StoredModule | None:
@@ -284,11 +284,11 @@ class ModuleStore:
             return found[0]
         if found:
             names = ", ".join(module.full_name for module in found)
-            raise UsageError(f"there are several modules {name}: {names}", "say which one")
+            raise UsageError(f"{name} has several versions: {names}", "name one of them")
         if version and self.path_of(name, version).exists():
-            raise TakenError(f"{self.path_of(name, version)} was not written by stackenv: it is left alone")
+            raise TakenError(f"{self.path_of(name, version)} was not written by stackenv and is left alone")
         known = {name for m in self.list_modules() for name in (m.full_name, m.name)}
-        hint = "; ".join([*suggest(text, known), "stackenv list shows what there is"])
+        hint = "; ".join([*suggest(text, known), "to list your modules: stackenv list"])
         raise StackenvError(f"there is no module {text} in {self.root}", hint)
 
     def require_free(self, name: str, version: str) -> str:
@@ -303,9 +303,9 @@ class ModuleStore:
         """
         if name == COMMAND_MODULE:
             raise UsageError(
-                f"{name} is the name of the module that the command comes by, which Lmod would not find any "
-                "more: nothing was changed",
-                "take another name",
+                f"{name} is the name of stackenv's own module, which Lmod would then no longer find; "
+                "nothing was changed",
+                "choose another name",
             )
         path = self.path_of(check_name(name), check_name(version, "version"))
         if not path.exists() and not path.is_symlink():
@@ -313,13 +313,13 @@ class ModuleStore:
         module = self.read(path)
         if module:
             raise TakenError(
-                f"the module {name}/{version} exists already, for the environment {module.prefix}",
-                f"take another name, or another version beside it: --version {next_version(version)}; or "
-                f"first: stackenv remove {name}/{version}",
+                f"the module {name}/{version} already exists, for the environment {module.prefix}",
+                f"choose another name, or another version: --version {next_version(version)}; or first "
+                f"run: stackenv remove {name}/{version}",
             )
         raise TakenError(
-            f"{path} exists and was not written by stackenv: it is left alone, and nothing was changed",
-            "take another name, or another --version",
+            f"{path} exists and was not written by stackenv; nothing was changed",
+            "choose another name, or another --version",
         )
 
     def check_writable(self) -> None:
@@ -327,13 +327,13 @@ class ModuleStore:
         folder = self.root
         while not folder.exists() and folder != folder.parent:
             if folder.is_symlink():
-                raise StackenvError(f"{folder} is a link to nothing", f"ls -l {quote_word(folder)}")
+                raise StackenvError(f"{folder} is a broken link", f"ls -l {quote_word(folder)}")
             folder = folder.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or is_read_only(folder):
             raise StackenvError(
-                f"the folder of modules, {self.root}, cannot be written: {folder}; nothing was changed",
-                f"ls -ld {quote_word(folder)}; "
-                "or have the site name another folder in the site configuration (personal.modules)",
+                f"the folder of modules, {self.root}, is not writable: {folder}; nothing was changed",
+                f"ls -ld {quote_word(folder)}; or ask your site to choose another folder in the site "
+                "configuration (personal.modules)",
             )
 
 

@@ -96,8 +96,8 @@ def explain_no_stub(packages: Iterable[Package], module: str, python: Python) ->
     """Return why there is no stub of a package that is held: of `packages`, those of its name in `module`."""
     found = (s for p in packages for s in list_sources(p.location).get(canonicalize_name(p.name), ()))
     if all(can_be_shown(texts, python) for source in found if (texts := read_source_texts(source))):
-        return f"as its metadata in {module} cannot be read"
-    return f"as Python {python.minor} would find its plugins (entry points) twice"
+        return f"because its metadata in {module} cannot be read"
+    return f"because Python {python.minor} would find its plugins (entry points) twice"
 
 
 def list_sources(location: str) -> dict[str, list[Path]]:

@@ -74,8 +74,7 @@ class Uv:
         if elsewhere:
             why, hint = TAKE_BACK
             raise InstallError(
-                f"uv would install into {elsewhere}, and not into the environment: {why}; nothing was "
-                "installed",
+                f"uv would install into {elsewhere} instead of the environment: {why}; nothing was installed",
                 hint,
             )
         for arguments in calls:
@@ -136,7 +135,7 @@ def require_inside(record: Record, said: str) -> None:
     if installed and not installed & list_own(record):
         why, hint = TAKE_BACK
         raise InstallError(
-            f"uv installed {', '.join(sorted(installed))} outside of the environment: {why}",
+            f"uv installed {', '.join(sorted(installed))} outside the environment: {why}",
             f"uv pip uninstall {' '.join(sorted(installed))}; then {hint}",
         )
 
@@ -183,7 +182,7 @@ def ask_for_cache(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", explain(error)
     if done.returncode < 0:
-        return "", f"it ends with {signal.Signals(-done.returncode).name}"
+        return "", f"killed by {signal.Signals(-done.returncode).name}"
     said = " ".join(done.stderr.split()) or f"status {done.returncode}"
     return (done.stdout.strip(), "") if done.returncode == 0 else ("", said)
 

@@ -142,7 +142,7 @@ def make_links(folder: Path, links: Mapping[str, str]) -> None:
             write_link(folder / name, target)
         except OSError as error:
             raise StackenvError(
-                f"{folder / name} could not be made: {error.strerror}",
+                f"{folder / name} could not be created: {error.strerror}",
                 f"ls -ld {quote_word(folder)}; df -h {quote_word(folder)}",
             ) from error
 
@@ -150,7 +150,7 @@ def make_links(folder: Path, links: Mapping[str, str]) -> None:
 def describe_remaking(prefix: Path) -> str:
     """Return how to make an environment with the packages of the one at `prefix`."""
     words = shlex.join(text for name, text in list_requirements(prefix) if name not in IN_EVERY_VENV)
-    return f"load a Python module and make it again: stackenv create NAME {words}".rstrip()
+    return f"load a Python module and create it again: stackenv create NAME {words}".rstrip()
 
 
 def probe_venv(venv: Venv, environ: Mapping[str, str]) -> ProbedPython:

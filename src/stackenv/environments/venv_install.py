@@ -46,9 +46,9 @@ def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
     elif stack.is_on_os_python:
         why = "it is based on the operating system's Python"
     elif not sees_base:
-        why = "with --no-system-site-packages it cannot use that of its modules"
+        why = "with --no-system-site-packages, it cannot use the pip of its modules"
     elif record.user_site:
-        why = "with --user-site a pip in ~/.local would run instead of that of its modules"
+        why = "with --user-site, a pip in ~/.local would run instead of that of its modules"
     elif not stack.has_pip:
         why = "its modules have no pip"
     else:
@@ -56,8 +56,8 @@ def explain_copied_pip(record: Record, stack: Stack, sees_base: bool) -> str:
     assert stack.python is not None
     if not stack.can_copy_pip:
         raise StackenvError(
-            f"{stack.python.executable} has no standard module `ensurepip`, and the environment needs a copy "
-            f"of pip: {why}",
+            f"{stack.python.executable} lacks the standard module `ensurepip`, but the environment "
+            f"needs its own copy of pip: {why}",
             "load another Python module",
         )
     return why
@@ -86,7 +86,7 @@ def make_venv(
     if done.returncode:
         words = (done.stdout + done.stderr).strip() or f"status {done.returncode}"
         raise StackenvError(
-            f"{python.executable} could not make a venv: {words}",
+            f"{python.executable} could not create a venv: {words}",
             f"df -h {quote_word(path)}; df -i {quote_word(path)}",
         )
 

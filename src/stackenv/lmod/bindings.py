@@ -63,7 +63,7 @@ def find_lmod(environ: Mapping[str, str]) -> str:
         if candidate and Path(candidate).is_file() and os.access(candidate, os.X_OK):
             return candidate
     raise StackenvError(
-        "Lmod was not found: LMOD_CMD is not set, and there is no lmod on PATH",
+        "Lmod was not found: LMOD_CMD is not set, and lmod is not on PATH",
         "source Lmod's init file, or export LMOD_CMD=/path/to/lmod/libexec/lmod",
     )
 
@@ -156,7 +156,9 @@ class Lmod:
         missing = [n for n in names if not any(f"{m}/".startswith(f"{n.rstrip('/')}/") for m in loaded)]
         # Another name may be an alias, and Lmod does not keep the alias of what it has loaded.
         if missing and all(any(f"{m}/".startswith(f"{n}/") for n in names) for m in loaded):
-            raise refuse(f"module load {' '.join(missing)}: not loaded, and no error", words)
+            raise refuse(
+                f"module load {' '.join(missing)}: not loaded, although Lmod reported no error", words
+            )
         return Loaded(environ, words)
 
     def purged(self) -> Lmod:
@@ -279,7 +281,7 @@ class Lmod:
         reverse_map = map_folders(done.stdout)
         if done.returncode or reverse_map is None:
             raise refuse(
-                f"{' '.join(command)} gave no list of modules (status {done.returncode})", done.stderr
+                f"{' '.join(command)} printed no list of modules (exit status {done.returncode})", done.stderr
             )
         return reverse_map
 
@@ -302,7 +304,7 @@ class Lmod:
         done = self._run(command)
         succeeded = read_changes(done.stdout)[1]
         if succeeded is None:
-            what = f"{' '.join(command)} did not answer as Lmod does (status {done.returncode})"
+            what = f"{' '.join(command)} did not answer as Lmod does (exit status {done.returncode})"
             raise refuse(what, done.stderr, NAME_LMOD)
         return succeeded and not done.returncode, done.stderr
 
@@ -312,7 +314,7 @@ class Lmod:
         changes, succeeded = read_changes(done.stdout)
         names = [argument for argument in arguments if not argument.startswith("-")][1:]
         if succeeded is None:
-            what = f"{' '.join(command)} did not answer as Lmod does (status {done.returncode})"
+            what = f"{' '.join(command)} did not answer as Lmod does (exit status {done.returncode})"
             raise refuse(what, done.stderr, self._suggest(names) or NAME_LMOD)
         if done.returncode or not succeeded:
             raise refuse(f"module {' '.join(arguments)} failed", done.stderr, self._suggest(names))
@@ -384,7 +386,7 @@ def run(
         if late.is_set():
             what = f"{' '.join(command)} did not end within {timeout_s} s and was killed"
             said = os.fsdecode(read_memory(words)).strip()
-            raise refuse(what, said, "look for a modulefile that waits for something")
+            raise refuse(what, said, "look for a modulefile that hangs")
         said = os.fsdecode(read_memory(words)).strip()
         return subprocess.CompletedProcess(command, status, read_memory(output).decode("latin-1"), said)
 
@@ -417,13 +419,13 @@ def refuse_ways(name: str, ways: Sequence[tuple[str, ...]]) -> ModuleError:
     """Return the error for a module of a hierarchy to which several ways lead."""
     typed = (f"  {' '.join(f'-m {module}' for module in way)}" for way in ways)
     return ModuleError(
-        f"{name} can only be loaded behind other modules, and there are several ways:\n" + "\n".join(typed),
-        "type the modules of one of these lines",
+        f"{name} requires other modules, and there are several possibilities:\n" + "\n".join(typed),
+        "name the modules of one of these lines",
     )
 
 
 def check_argument(name: str) -> str:
     """Return `name`; raise ModuleError for what Lmod would take for an option, or for no name at all."""
     if not name or name.startswith("-") or not name.isprintable() or any(c.isspace() for c in name):
-        raise ModuleError(f"{name!r} is no name of a module", "type it as `module avail` shows it")
+        raise ModuleError(f"{name!r} is not a module name", "type it as `module avail` shows it")
     return name

@@ -177,7 +177,7 @@ def read_escape(match: re.Match[str]) -> str:
         return chr(int(hexadecimal, 16))
     if letter:
         return ESCAPED.get(letter, letter)
-    raise TableError(f"{match.group()!r} is no escape of Lua")
+    raise TableError(f"{match.group()!r} is not an escape of Lua")
 
 
 def split_tokens(text: str) -> Iterator[Token]:
@@ -257,7 +257,7 @@ class TableReader:
             return None
         self._expect("mark", "=")
         if not isinstance(key, (str, int)):
-            raise TableError(f"{key!r} is no key")
+            raise TableError(f"{key!r} is not a key")
         return key
 
     def _read_value(self, depth: int) -> LuaValue:

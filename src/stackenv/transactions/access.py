@@ -62,10 +62,10 @@ class Access:
                 self._give(path)
         except FileExistsError:
             if not path.is_dir():
-                raise StackenvError(f"{path} is no folder", f"ls -l {quote_word(path)}") from None
+                raise StackenvError(f"{path} is not a folder", f"ls -l {quote_word(path)}") from None
         except OSError as error:
             raise StackenvError(
-                f"{path} could not be made: {error.strerror}; nothing was changed",
+                f"{path} could not be created: {error.strerror}; nothing was changed",
                 f"ls -ld {quote_word(path.parent)}; df -h {quote_word(path.parent)}",
             ) from error
 
@@ -86,7 +86,7 @@ class Access:
                     self._give(Path(folder, name), descriptor)
         except OSError as error:
             raise StackenvError(
-                f"{error.filename}: the group could not be given access: {error.strerror}"
+                f"cannot give the group access to {error.filename}: {error.strerror}"
             ) from error
 
     def _give(self, path: Path, folder: int | None = None) -> None:

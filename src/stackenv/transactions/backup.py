@@ -97,7 +97,7 @@ def list_entries(prefix: Path, patterns: Iterable[str]) -> Iterator[str]:
             parent = os.path.realpath(os.path.dirname(found))  # noqa: PTH120
             if not f"{parent}/".startswith(f"{real}/") or ".." in Path(pattern).parts:
                 raise StackenvError(
-                    f"{found} leads out of the environment {prefix}; it is not touched",
+                    f"{found} points outside the environment {prefix} and is not touched",
                     f"ls -l {quote_word(Path(found).parent)}",
                 )
             for path in walk(found):
@@ -140,7 +140,7 @@ def keep(prefix: Path, kept: Path, patterns: Iterable[str], is_copied: Callable[
             entries[name] = found
     except OSError as error:
         raise StackenvError(
-            f"what is going to be replaced in {prefix} could not be kept: {error.filename or kept}: "
+            f"what will be replaced in {prefix} could not be backed up: {error.filename or kept}: "
             f"{error.strerror}",
             f"df -h {quote_word(prefix)}; df -i {quote_word(prefix)}",
         ) from error
@@ -161,7 +161,7 @@ def read_listing(path: Path) -> tuple[tuple[str, ...], dict[str, Listed]] | None
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StackenvError(
-            f"{path} cannot be read as a list of files: {explain(error)}", f"ls -l {quote_word(path)}"
+            f"{path} is not a valid list of files: {explain(error)}", f"ls -l {quote_word(path)}"
         ) from error
 
 
@@ -201,9 +201,9 @@ def put_back(prefix: Path, kept: Path, ended_s: float | None = None) -> None:
     if lost:
         more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
         raise StackenvError(
-            f"{prefix} is as it was, but for {', '.join(lost[:SHOWN])}{more}: changed meanwhile, and by "
-            "nothing that the update was to replace",
-            "if it does not work any more, install the package that these belong to again",
+            f"{prefix} was restored, except for {', '.join(lost[:SHOWN])}{more}: changed meanwhile, "
+            "although the update was not expected to replace them",
+            "if something no longer works, reinstall the packages to which these belong",
         )
 
 
@@ -220,11 +220,11 @@ def require_untouched(prefix: Path, kept: Path, patterns: Iterable[str], ended_s
         return
     # The journal's time is a new one from now on.
     (kept / WORKED_ON).touch()
-    example = f", {newer} for one" if newer else ""
+    example = f" (for example {newer})" if newer else ""
     raise StackenvError(
-        f"{prefix} was changed after that{example}, and is left as it is",
-        f"if it works as it is: rm -r {quote_word(kept)}; to undo the update and what was done after "
-        f"it: touch {quote_word(kept / UNDO)}; then: stackenv list",
+        f"{prefix} was changed after that{example} and is left as it is",
+        f"if it works as it is: rm -r {quote_word(kept)}; to undo the update and everything that was "
+        f"done after it: touch {quote_word(kept / UNDO)}; then: stackenv list",
     )
 
 
@@ -242,7 +242,7 @@ def check_inside(prefix: Path, name: str) -> None:
     """Raise StackenvError when `name` leads out of `prefix`: others may have written the list."""
     real = os.path.realpath(prefix)
     if ".." in Path(name).parts or not f"{os.path.realpath((prefix / name).parent)}/".startswith(f"{real}/"):
-        raise StackenvError(f"{prefix / name} leads out of the environment; it is not touched")
+        raise StackenvError(f"{prefix / name} points outside the environment and is not touched")
 
 
 def put_entry_back(path: Path, entry: Listed, copy: Path) -> bool:

@@ -231,7 +231,7 @@ def carry_out_change(change: Change, killed_s: float | None = None) -> None:
     except OSError as error:
         place = error.filename or change.path
         raise StackenvError(
-            f"{place} could not be changed: {error.strerror}", "correct that and type the same command again"
+            f"{place} could not be changed: {error.strerror}", "fix the cause and run the same command again"
         ) from error
 
 

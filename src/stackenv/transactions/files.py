@@ -120,8 +120,8 @@ def write_new_file(path: Path, text: str | bytes, draft: str = "") -> None:
             os.link(temporary, path, follow_symlinks=False)
         except FileExistsError as error:
             raise TakenError(
-                f"{path} was made by somebody else meanwhile: it is left alone",
-                "take another name, or another --version",
+                f"{path} was created by somebody else meanwhile and is left alone",
+                "choose another name, or another --version",
             ) from error
 
 
@@ -163,7 +163,7 @@ def refusing_to_write(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StackenvError(
-            f"{path} could not be written: {error.strerror}; what was there before is untouched",
-            f"look at the permissions and the free space: ls -ld {quote_word(path.parent)}; "
-            f"df -h {quote_word(path.parent)}",
+            f"{path} could not be written: {error.strerror}; what was there before is unchanged",
+            f"check the permissions and the free space: ls -ld {quote_word(path.parent)}; df -h "
+            f"{quote_word(path.parent)}",
         ) from error

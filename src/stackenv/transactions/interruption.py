@@ -40,7 +40,7 @@ class InterruptedCommandError(StackenvError):
         name = signal.Signals(interruption.number).name
         if interruption.leaves_rest:
             super().__init__(
-                f"interrupted by {name}; what is left to do is done by the next stackenv", "stackenv list"
+                f"interrupted by {name}; the next stackenv command does what is left to do", "stackenv list"
             )
         else:
             super().__init__(f"interrupted by {name}; {interruption.left}", "")
@@ -122,7 +122,7 @@ def stop(number: int, grace_s: float, left: str) -> NoReturn:
 
 
 @contextlib.contextmanager
-def stopping_at_signals(grace_s: float = GRACE_S, left: str = "what was begun is undone") -> Iterator[None]:
+def stopping_at_signals(grace_s: float = GRACE_S, left: str = "all changes were undone") -> Iterator[None]:
     """Within the block a signal to stop raises Interruption once; the block may undo what it did.
 
     What the caller ignores (nohup, a job in the background of sh) stays ignored.

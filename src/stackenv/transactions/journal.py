@@ -105,7 +105,7 @@ class Journal:
     def _create(self, path: Path, note: Note) -> None:
         if self.folder.is_symlink():
             raise StackenvError(
-                f"{self.folder} is a link, and must be a folder; nothing was changed",
+                f"{self.folder} is a link, but must be a folder; nothing was changed",
                 f"rm {quote_word(self.folder)}",
             )
         try:
@@ -125,9 +125,7 @@ class Journal:
         nothing to recover.
         """
         if self.folder.is_symlink():
-            return [
-                f"{self.folder} is a link, and nothing in it is looked at: ls -l {quote_word(self.folder)}"
-            ]
+            return [f"{self.folder} is a link and is ignored: ls -l {quote_word(self.folder)}"]
         sentences = [s for path in list_journals(self.folder) for s in self._attend(path)]
         remove_drafts(self.folder)
         return sentences
@@ -148,8 +146,8 @@ class Journal:
         outside = next((c.path for c in (*note.undo, *note.finish) if not c.is_within(self.places)), "")
         if outside:
             return [
-                f"{path}: an interrupted `{note.command}` would change {outside}, which is neither a module "
-                f"nor in an environment: it is left alone; if nothing is to be done there: "
+                f"{path}: an interrupted `{note.command}` would change {outside}, which is neither a "
+                "module nor in an environment, and is left alone; if nothing needs to be done there: "
                 f"rm {quote_word(path)}"
             ]
         base = path.name.partition(".recovery.")[0]
@@ -162,16 +160,16 @@ class Journal:
         except FileNotFoundError:
             return []  # another command was faster
         except OSError as error:
-            return [f"an interrupted `{note.command}` is still there: {path}: {error.strerror}"]
+            return [f"an interrupted `{note.command}` cannot be undone or finished: {path}: {error.strerror}"]
         if read_note(taken) != note:
-            return [f"{taken} was exchanged just now: it is left alone; ls -l {quote_word(taken)}"]
+            return [f"{taken} was replaced just now and is left alone; ls -l {quote_word(taken)}"]
         return settle_killed(taken, note, killed_s)
 
 
 def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
     """Undo or finish what a command that was killed at `killed_s` has noted in `path`; return a sentence."""
     journal = OpenJournal(path, note)
-    begun = f"`{note.command}` was interrupted; what it had begun with {note.subject}"
+    begun = f"`{note.command}` was interrupted; its changes to {note.subject}"
     try:
         with beating(path):
             done = journal.settle(killed_s)
@@ -179,7 +177,7 @@ def settle_killed(path: Path, note: Note, killed_s: float) -> list[str]:
     except (StackenvError, OSError) as error:
         done = "finished" if journal.said.finish else "undone"
         return [f"{begun} cannot be {done} now: {explain(error)}"]
-    return [f"{begun} is {done}"] if note.undo or note.finish else []
+    return [f"{begun} were {done}"] if note.undo or note.finish else []
 
 
 def list_journals(folder: Path) -> list[Path]:
@@ -217,8 +215,11 @@ def set_aside(path: Path) -> list[str]:
     try:
         path.rename(aside)
     except OSError as error:
-        return [f"{path} cannot be read as a journal, and not be set aside: {error.strerror}"]
-    return [f"{path} cannot be read as a journal: it is set aside, {aside}; what it was about is not undone"]
+        return [f"{path} is not a valid journal and cannot be renamed: {error.strerror}"]
+    return [
+        f"{path} is not a valid journal and was renamed to {aside}; the changes that it describes are "
+        "not undone"
+    ]
 
 
 class OpenJournal:

@@ -100,7 +100,7 @@ def parse_process(data: Mapping[str, Any]) -> Process:
     """Return the process that `data` names; before there were `boot` and `pid_namespace`, without them."""
     pid = data["pid"]
     if type(pid) is not int or not 0 < pid <= LARGEST_PID:
-        raise ValueError(f"not the number of a process: {pid!r}")
+        raise ValueError(f"not a process number: {pid!r}")
     later = {name: text_of(data, name) for name in ("boot", "pid_namespace") if name in data}
     return Process(printable(text_of(data, "host")), pid, text_of(data, "start"), **later)
 
@@ -109,14 +109,14 @@ def text_of(data: Mapping[str, Any], name: str) -> str:
     """Return the text `name` of `data`; raise ValueError when it is something else."""
     value = data[name]
     if not isinstance(value, str):
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not a text")
     return value
 
 
 def check_path(text: str) -> None:
     """Raise ValueError when `text` is no absolute path without `..`."""
     if not text.startswith("/") or "\0" in text or ".." in Path(text).parts:
-        raise ValueError(f"no path: {text!r}")
+        raise ValueError(f"not a path: {text!r}")
 
 
 def describe_change(change: Change) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def parse_change(data: Mapping[str, Any]) -> Change:
             if not isinstance(value, bool):
                 raise ValueError(f"{field.name} is neither true nor false")
         elif not isinstance(value, str):
-            raise ValueError(f"{field.name} is no text")
+            raise ValueError(f"{field.name} is not a text")
         elif field.name not in CONTENTS:
             check_path(value)
     return change

@@ -43,17 +43,17 @@ def is_interrupted(found: FoundNote, path: Path) -> bool:
 
 
 def tell_foreign(found: FoundNote, path: Path) -> str:
-    what = f"`{found.note.command}` was interrupted" if found.note else "a journal that cannot be read"
+    what = f"`{found.note.command}` was interrupted" if found.note else "it is not a valid journal"
     return (
-        f"{path} belongs to {found.user_name}: {what}; it is left alone, and the next stackenv of "
-        f"{found.user_name} here resolves it"
+        f"{path} belongs to {found.user_name}: {what}; it is left alone until {found.user_name} runs "
+        "stackenv here again"
     )
 
 
 def tell_open(path: Path) -> str:
     return (
-        f"{path} is yours and others may write it, so that it could say anything: it is left alone; if what "
-        f"is in it is right: chmod go-w {quote_word(path)}; else: rm {quote_word(path)}"
+        f"{path} is yours, but others may write to it, so it is not trusted and left alone; if its "
+        f"contents are right: chmod go-w {quote_word(path)}; otherwise: rm {quote_word(path)}"
     )
 
 
@@ -62,19 +62,22 @@ def refusal(subject: str, path: Path) -> StackenvError:
     found = look_at(path)
     if found and not found.is_ours and is_interrupted(found, path):
         return StackenvError(
-            f"{tell_foreign(found, path)}; nothing was changed", "take another name, or ask them"
+            f"{tell_foreign(found, path)}; nothing was changed",
+            f"choose another name, or ask {found.user_name}",
         )
     if found and found.is_ours and not found.can_be_believed:
         return StackenvError(f"{tell_open(path)}; nothing was changed")
     if found and found.note is None:
         return StackenvError(
-            f"{path} cannot be read as a journal, and while it is there {subject} cannot be changed; nothing "
+            f"{path} is not a valid journal, and {subject} cannot be changed while it is there; nothing "
             "was changed",
-            f"it is set aside {GONE_AFTER_S // 60} minutes after its last change, by the next stackenv of "
-            f"{found.user_name}; if it is of no use: rm {quote_word(path)}",
+            f"{GONE_AFTER_S // 60} minutes after its last change, the next stackenv of "
+            f"{found.user_name} renames it; if it is not needed: rm {quote_word(path)}",
         )
     if found is None or found.note is None:
-        return BusyError(f"{subject} was being changed just now; nothing was changed", "type the same again")
+        return BusyError(
+            f"{subject} was being changed just now; nothing was changed", "run the same command again"
+        )
     return busy(found.note, path)
 
 
@@ -82,8 +85,8 @@ def busy(note: Note, path: Path) -> BusyError:
     return BusyError(
         f"{note.subject} is being changed now by process {note.process.pid} on {note.process.host} "
         f"(`{note.command}`); nothing was changed",
-        f"wait until it is done; if that process is gone although {path} is still there, it counts as "
-        f"gone after {GONE_AFTER_S // 60} minutes",
+        f"wait until it is done; if the process has ended but {path} is still there, it counts as ended "
+        f"after {GONE_AFTER_S // 60} minutes",
     )
 
 
@@ -92,7 +95,7 @@ def unfinished(note: Note, path: Path) -> StackenvError:
     if process and process != Process.current() and process.is_alive(path):
         return busy(replace(note, process=process), path)
     return StackenvError(
-        f"`{note.command}` was interrupted, and what it had begun with {note.subject} could not be undone "
-        "or finished yet; nothing was changed",
-        f"stackenv list tries again, and says why it cannot; what is left to do is in {path}",
+        f"`{note.command}` was interrupted, and its changes to {note.subject} could not be undone or "
+        "finished yet; nothing was changed",
+        f"to try again, and see why it fails: stackenv list; what is left to do is in {path}",
     )

@@ -167,7 +167,9 @@ def undo(held: OpenJournal) -> None:
         with ignoring_stopping() if held.said.undo else contextlib.nullcontext():
             held.undo()
     except (StackenvError, OSError) as error:
-        print_error(f"not all could be undone; the next stackenv tries again: {explain(error)}")
+        print_error(
+            f"some changes could not be undone; the next stackenv command tries again: {explain(error)}"
+        )
 
 
 def finish(held: OpenJournal, switch: Switch, print_message: Callable[[str], None]) -> None:
@@ -186,7 +188,7 @@ def require_as_seen(seen: Mapping[str, str | None]) -> None:
         if read_text(Path(path)) != text:
             raise BusyError(
                 f"{path} was changed by another command just now; nothing was changed",
-                "look at it, and type the same again",
+                "look at it, then run the same command again",
             )
 
 

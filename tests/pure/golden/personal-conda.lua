@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:e283cb33c9a5b81bc76cce95bb85b84a39ac068490e0a9c7aa2b0e8a2c867178
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:c8e4c8a4a4560576c284117f97a4552147bf5bf4c1b4727e2260fe475a3c8506
 -- record: /conda/envs/myenv/stackenv/record.json
 -- choices: {"kind": "conda", "modules": ["Anaconda3/2024.02-1"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "myenv/1.0", "/conda/envs/myenv"
@@ -10,12 +10,12 @@ local function main() -- what the module does; the functions that Lmod does not 
   whatis("Version: 1.0")
   whatis("Description: personal conda environment on Anaconda3/2024.02-1")
   extensions("gdal/3.8.4")
-  require_path(prefix .. "/conda-meta", "myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if nobody needs it: stackenv remove myenv/1.0")
-  require_platform("x86_64", "rocky 9", "myenv/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export myenv/1.0 --format environment")
+  require_path(prefix .. "/conda-meta", "myenv/1.0: its folder, /conda/envs/myenv, is gone. If it was moved: stackenv adopt NEW_PATH myenv; if it is no longer needed: stackenv remove myenv/1.0")
+  require_platform("x86_64", "rocky 9", "myenv/1.0 was created on x86_64, rocky 9; its compiled parts do not run on this machine. Create it again here, from the output of: stackenv export myenv/1.0 --format environment")
   family("stackenv")
-  require_module("Anaconda3/2024.02-1", "myenv/1.0 was made on the module Anaconda3/2024.02-1, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit myenv/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild myenv/1.0 --module ANOTHER")
+  require_module("Anaconda3/2024.02-1", "myenv/1.0 needs the module Anaconda3/2024.02-1, which is not available here (missing `module use`?). It was created with MODULEPATH=/software/modules/all . If the site has removed the module, and another one has the same Python: stackenv edit myenv/1.0 --module ANOTHER; otherwise rebuild the environment: stackenv rebuild myenv/1.0 --module ANOTHER")
   depends_on("Anaconda3/2024.02-1")
-  refuse_over_active("myenv/1.0 is not loaded over an environment that is active already: %s. Leave that first: conda deactivate (or a new shell, where a start-up file activates it)")
+  refuse_over_active("myenv/1.0 cannot be loaded while another environment is active: %s. Leave that one first: conda deactivate; if a start-up file activates it, remove that line and open a new shell")
   hide_base()
   put_first(prefix .. "/stackenv/bin", 100)
   put_first(prefix .. "/bin", 100)
@@ -201,9 +201,9 @@ myenv/1.0: personal conda environment on Anaconda3/2024.02-1
     environment  /conda/envs/myenv
     modules      Anaconda3/2024.02-1
 
-Use it, in a shell or in a job script:
+To use it, in a shell or in a job script:
 
     module use /home/user/modules; module load myenv/1.0
 
-Leave it: deactivate, or module unload myenv. What it holds: stackenv info myenv/1.0
+To leave it: deactivate, or module unload myenv. To see what it contains: stackenv info myenv/1.0
 ]])

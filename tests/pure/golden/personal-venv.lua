@@ -1,4 +1,4 @@
--- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:3ad24e8d89144bd6cc91e14a3c78d6b5358e01d903570e8c5423eb1589bd85a1
+-- 5f0c7d2e-8a5b-4c36-9d0e-3b1f6a7c2e94 stackenv 0.2.0 sha256:733e9b70e65579058f379105963056a89029c2c55d6b9902bdeed0a11b823e9f
 -- record: /home/user/venvs/biopy-1.0/stackenv/record.json
 -- choices: {"kind": "venv", "modules": ["SciPy-bundle/2023.07-gfbf-2023a"], "modulepath": "/software/modules/all", "allow_shadow": [], "user_site": false, "description": "", "platform": {"machine": "x86_64", "os": "rocky 9", "cpu": "zen2"}, "cpu_features": [], "packed": null, "replaces": "", "layers": true, "sees_modules": "", "module_roots": [], "with_pip": false, "carry_off": "", "stubs_off": "", "muted": []}
 local name, prefix = "biopy/1.0", "/home/user/venvs/biopy-1.0"
@@ -10,12 +10,12 @@ local function main() -- what the module does; the functions that Lmod does not 
   whatis("Version: 1.0")
   whatis("Description: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a")
   extensions("biopython/1.83")
-  require_path(prefix .. "/pyvenv.cfg", "biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if nobody needs it: stackenv remove biopy/1.0")
-  require_platform("x86_64", "rocky 9", "biopy/1.0 was made on x86_64, rocky 9; its compiled parts are not for this machine. Make it again here, from the output of: stackenv export biopy/1.0 --format requirements")
+  require_path(prefix .. "/pyvenv.cfg", "biopy/1.0: its folder, /home/user/venvs/biopy-1.0, is gone. If it was moved: stackenv adopt NEW_PATH biopy; if it is no longer needed: stackenv remove biopy/1.0")
+  require_platform("x86_64", "rocky 9", "biopy/1.0 was created on x86_64, rocky 9; its compiled parts do not run on this machine. Create it again here, from the output of: stackenv export biopy/1.0 --format requirements")
   family("stackenv")
-  require_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 was made on the module SciPy-bundle/2023.07-gfbf-2023a, which is not available here. Was it found with `module use`? Then use that folder again; it was made under MODULEPATH=/software/modules/all . If the site has removed it: stackenv edit biopy/1.0 --module ANOTHER, where that has the same Python; otherwise rebuild it: stackenv rebuild biopy/1.0 --module ANOTHER")
+  require_module("SciPy-bundle/2023.07-gfbf-2023a", "biopy/1.0 needs the module SciPy-bundle/2023.07-gfbf-2023a, which is not available here (missing `module use`?). It was created with MODULEPATH=/software/modules/all . If the site has removed the module, and another one has the same Python: stackenv edit biopy/1.0 --module ANOTHER; otherwise rebuild the environment: stackenv rebuild biopy/1.0 --module ANOTHER")
   depends_on("SciPy-bundle/2023.07-gfbf-2023a")
-  require_path(prefix .. "/bin/python", "biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. stackenv check biopy/1.0 says why; to make the environment again: stackenv rebuild biopy/1.0")
+  require_path(prefix .. "/bin/python", "biopy/1.0: its Python, /home/user/venvs/biopy-1.0/bin/python, is missing or a broken link. To find out why: stackenv check biopy/1.0; to create the environment again: stackenv rebuild biopy/1.0")
   save_env("VIRTUAL_ENV", "STACKENV_VENV_BEFORE")
   push_env("VIRTUAL_ENV", prefix)
   push_env("VIRTUAL_ENV_PROMPT", "(biopy) ")
@@ -82,9 +82,9 @@ biopy/1.0: personal Python environment on SciPy-bundle/2023.07-gfbf-2023a
     environment  /home/user/venvs/biopy-1.0
     modules      SciPy-bundle/2023.07-gfbf-2023a
 
-Use it, in a shell or in a job script:
+To use it, in a shell or in a job script:
 
     module use /home/user/modules; module load biopy/1.0
 
-Leave it: deactivate, or module unload biopy. What it holds: stackenv info biopy/1.0
+To leave it: deactivate, or module unload biopy. To see what it contains: stackenv info biopy/1.0
 ]])
