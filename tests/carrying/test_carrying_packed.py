@@ -205,7 +205,9 @@ def test_a_site_that_turns_it_off_and_on_again_is_followed(packer: User, made_wh
     shown = packer.stackenv("info", "bio").stdout
     assert "to add it: stackenv edit bio/1.0 --refresh" in shown and "turned off" not in shown
     (found,) = read_result(packer.stackenv("check", "bio", "--json").stdout)
-    assert "allows that now" in found["what"] and found["hint"] == "stackenv edit bio/1.0 --refresh"
+    assert (
+        "configuration now allows it" in found["what"] and found["hint"] == "stackenv edit bio/1.0 --refresh"
+    )
     stackenv(packer, "edit", "--refresh", "--all")
     found = start(packer)
     assert (found.stdout, found.stderr) == ("10\n", "")

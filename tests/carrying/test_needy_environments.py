@@ -178,8 +178,8 @@ def test_refresh_writes_what_is_gone_or_a_link_again(user: User) -> None:
     script.unlink()
     script.symlink_to(find_base(user))
     (found,) = read_result(user.stackenv("check", "lost", "--json").stdout)
-    assert found["what"].endswith("is not as stackenv writes it")
-    assert found["why"] == "at worst Python does not start without the modules"
+    assert found["what"].endswith("differs from what stackenv would write now")
+    assert found["why"] == "at worst, Python does not start without the modules"
     stackenv(user, "edit", "lost", "--refresh")
     assert starts(user, folder) and checks(user, "lost")
     # A script of the user's own stays.

@@ -112,7 +112,7 @@ def test_what_pip_has_installed_is_found_by_check_which_corrects_it(user: User) 
     assert "libneedle.so.1: cannot open shared object file" in missed.stderr
     found = read_result(user.stackenv("check", name, "--json").stdout)
     assert [(f["rule"], f["what"]) for f in found] == [
-        ("carrying", "a package in it needs libraries of the modules, which it does not bring")
+        ("carrying", "a package in it needs libraries of the modules, which the record does not contain")
     ]
     # What the user has set is no library of the modules.
     other = user.stackenv("check", "whole", "--json", LD_LIBRARY_PATH=str(user.home))

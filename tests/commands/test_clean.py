@@ -191,8 +191,8 @@ def test_what_conda_has_not_put_into_its_cache_keeps_what_it_would_take_for_its_
         (packages / file).write_text("of a night")
     found = {item["class"]: item["kept"] for item in show(conda_person)}
     assert found == {
-        kind: f"conda would delete what is not its own, too: take {packages}/{name} elsewhere and type the "
-        "same again"
+        kind: f"conda would also delete a file that it did not create: move {packages}/{name} elsewhere "
+        "and run the command again"
         for kind, name in names.items()
     }
     before = hash_tree(packages)

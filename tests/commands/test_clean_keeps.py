@@ -49,7 +49,7 @@ def test_an_environment_with_something_of_the_users_in_it_stays(left: Person, na
     was = (prefix / name).read_text() if (prefix / name).exists() else ""
     (prefix / name).write_text("mine\n")
     (item,) = show(left)
-    assert item["kept"].startswith(f"it holds what was not installed: {told}; ")
+    assert item["kept"].startswith(f"it contains files that were not installed: {told}; ")
     assert f"rm -r {prefix}" in item["kept"]
     before = left.tree()
     done = left.stackenv("clean", "--yes")
@@ -82,7 +82,7 @@ def test_beside_a_package_that_tells_no_files_what_is_the_users_is_seen(
     (prefix / name).touch()
     (item,) = show(left)
     told = "share/db" if name.startswith("share") else name
-    assert item["kept"].startswith(f"it holds what was not installed: {told}; ")
+    assert item["kept"].startswith(f"it contains files that were not installed: {told}; ")
 
 
 def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
@@ -101,7 +101,7 @@ def test_what_comes_while_the_question_stands_stays(left: Person) -> None:
         words += process.stderr.read()
     os.close(outer)
     assert process.returncode != 0 and (prefix / "results.csv").read_text() == "of a night"
-    assert b"not removed: it holds what was not installed: results.csv;" in words
+    assert b"not removed: it contains files that were not installed: results.csv;" in words
 
 
 def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Person) -> None:
@@ -112,7 +112,7 @@ def test_an_environment_stays_that_a_kernel_of_the_users_own_starts(person: Pers
     person.stackenv("rebuild", "biopy")
     (item,) = show(person)
     hint = "jupyter kernelspec remove mine"
-    assert item["kept"] == f"the Jupyter kernel {kernel.parent} starts it: {hint}"
+    assert item["kept"] == f"the Jupyter kernel {kernel.parent} uses it; to remove the kernel: {hint}"
     person.stackenv("clean", "--yes")
     assert prefix.is_dir()
     shutil.rmtree(kernel.parent)
@@ -125,7 +125,7 @@ def test_a_module_without_an_environment_that_was_changed_by_hand_stays(person: 
     modulefile = person.modules / "gone/1.0.lua"
     modulefile.write_text(modulefile.read_text() + 'setenv("MINE", "1")\n')
     (item,) = show(person)
-    assert item["kept"] == "it was changed by hand: stackenv remove gone/1.0"
+    assert item["kept"] == "it was edited by hand; to remove it: stackenv remove gone/1.0"
     person.stackenv("clean", "--yes")
     assert 'setenv("MINE", "1")' in modulefile.read_text()
 
@@ -135,13 +135,13 @@ def test_an_environment_stays_on_which_somebody_has_made_a_venv(left: Person) ->
     venv.mkdir()
     (venv / "pyvenv.cfg").write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
     (item,) = show(left)
-    assert item["kept"] == f"the venv {venv} was made with its Python"
+    assert item["kept"] == f"the venv {venv} uses its Python"
     # Elsewhere, where only a module leads.
     shutil.rmtree(venv)
     elsewhere = left.adopt("on-it") / "pyvenv.cfg"
     elsewhere.write_text(f"home = {left.home}/venvs/left-1.0/bin\n")
     (item,) = show(left)
-    assert item["kept"] == f"the venv {elsewhere.parent} was made with its Python"
+    assert item["kept"] == f"the venv {elsewhere.parent} uses its Python"
 
 
 @pytest.mark.parametrize("name", ["biology/1.0.lua", "biopy/.1.0.lua", ".biopy/1.0.lua", "old/biopy/1.0.lua"])
@@ -207,7 +207,7 @@ def test_what_a_process_here_uses_stays(left: Person) -> None:
 def test_what_this_shell_has_active_stays_and_what_a_script_will_start(left: Person) -> None:
     prefix = left.home / "venvs/left-1.0"
     done = left.stackenv("clean", "--yes", VIRTUAL_ENV=str(prefix))
-    assert f"in use in this shell, VIRTUAL_ENV is {prefix}" in done.stderr and prefix.is_dir()
+    assert f"in use in this shell (VIRTUAL_ENV is {prefix})" in done.stderr and prefix.is_dir()
     script = {**left.environ, "VIRTUAL_ENV": str(prefix)}
     with subprocess.Popen(["sh", "-c", "sleep 600; python more.py"], env=script) as process:
         try:

@@ -39,8 +39,8 @@ def test_what_a_command_tells_wins_over_the_numbers(person: Person) -> None:
     ("body", "problem"),
     [
         ("echo no such user >&2; exit 3", "status 3: no such user"),
-        ("echo 12 GB of 1 TB", "printed '12 GB of 1 TB'; wanted: four whole numbers"),
-        ("echo 1 2 3", "printed '1 2 3'; wanted: four whole numbers"),
+        ("echo 12 GB of 1 TB", "printed '12 GB of 1 TB'; expected: four whole numbers"),
+        ("echo 1 2 3", "printed '1 2 3'; expected: four whole numbers"),
         ("exec 2>/dev/null; no-such-program", "status 127"),
     ],
 )

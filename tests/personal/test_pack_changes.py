@@ -46,7 +46,7 @@ def test_a_dry_run_changes_nothing(packer: User) -> None:
     before = describe_tree(packer.home)
     done = packer.stackenv("pack", "bio", "--dry-run")
     assert done.returncode == 0
-    assert "make one file of all that is in" in done.stdout
+    assert "write everything in" in done.stdout
     assert describe_tree(packer.home) == before
 
 
@@ -80,7 +80,7 @@ def test_what_is_written_while_it_is_packed_is_not_lost(packer: User) -> None:
         running = subprocess.Popen(
             [STACKENV, "pack", "bio"], env=packer.environ, stderr=log, stdin=subprocess.DEVNULL
         )
-        while running.poll() is None and "write beside" not in Path(log.name).read_text():
+        while running.poll() is None and "write the files that" not in Path(log.name).read_text():
             pass
         with contextlib.suppress(OSError):
             late.write_text("of a job on another node")

@@ -14,18 +14,18 @@ from trees import describe_tree
 from users import User
 
 PACK = (
-    "compile what is not compiled",
+    "compile the Python files",
     "mark the environment",
-    "make one file of",
+    "write everything in",
     "compare the image",
-    "write beside the image",
-    "put the image in the place",
+    "write the files that are needed beside the image",
+    "replace",
 )
 UNPACK = (
-    "look whether the image",
+    "check that the image",
     "files, links and folders beside",
     "compare them",
-    "put them in the place",
+    "replace",
 )
 
 

@@ -57,7 +57,7 @@ def test_a_package_that_was_built_for_the_path_finds_its_data(maker: User) -> No
     assert installed.stdout.endswith("found\n"), installed.stderr
     way, told = pack(maker)
     assert way == "namespace"
-    assert "site-packages/told_place.py holds the environment's path" in told
+    assert "site-packages/told_place.py contains the environment's path" in told
     assert load(maker, READ).stdout == "found\n"
 
 
@@ -72,7 +72,7 @@ def test_a_program_with_the_path_of_its_library_in_it_runs(maker: User) -> None:
     )
     assert built.returncode == 42, built.stderr
     way, told = pack(maker)
-    assert (way, "bin/answer holds the environment's path" in told) == ("namespace", True)
+    assert (way, "bin/answer contains the environment's path" in told) == ("namespace", True)
     assert load(maker, "answer").returncode == 42
 
 
@@ -94,7 +94,7 @@ def test_what_names_its_commands_or_a_longer_path_runs_from_any_place(maker: Use
     kernel.write_text(json.dumps({"argv": [f"{prefix}/bin/python", "-c", "print('started')"]}))
     (kernel.parent / "note.txt").write_text(f"not {prefix}-other/lib nor {prefix}0")
     way, told = pack(maker)
-    assert (way, "holds the environment's path" in told) == ("session", False)
+    assert (way, "contains the environment's path" in told) == ("session", False)
     start = (
         f"import json, os, sys; a = json.load(open(sys.prefix + '/{kernel.relative_to(prefix)}'))['argv']; "
         "os.execv(a[0], a)"

@@ -172,7 +172,7 @@ def test_at_two_paths_one_environment_says_that_it_is_on_the_other_and_what_to_t
     assert "[other-tree]" in other.stdout
     # What check says to type.
     typed = next(
-        line.partition("too: ")[2] for line in other.stdout.splitlines() if "make one for this tree" in line
+        line.partition("too: ")[2] for line in other.stdout.splitlines() if "create one for this tree" in line
     )
     load = "module use ~/modules; module load biopy-here"
     done = run("haswell", f"{typed} >create; {load}; {SEEN}; stackenv check biopy-here")

@@ -204,12 +204,12 @@ def test_render_prints_the_module_alone_and_says_who_writes_what_it_depends_on(r
 @pytest.mark.parametrize(
     ("prefix", "sentence"),
     [
-        ("{tmp}", "{tmp} is no conda installation that can be used: {tmp}/bin/conda: No such file"),
-        ("{tmp}/it's", 'the prefix "{tmp}/it\'s" holds "\'", which the shells'),
-        ("{tmp}/a\nb", "the prefix '{tmp}/a\\nb' holds '\\n', which the shells"),
+        ("{tmp}", "{tmp} is not a usable conda installation: {tmp}/bin/conda: No such file"),
+        ("{tmp}/it's", 'the prefix "{tmp}/it\'s" contains "\'", which shells'),
+        ("{tmp}/a\nb", "the prefix '{tmp}/a\\nb' contains '\\n', which shells"),
         ("Anaconda3", "the prefix 'Anaconda3' is not an absolute path"),
         ("", "the prefix '' is not an absolute path"),
-        ("/dev/null", "/dev/null is no conda installation that can be used: /dev/null/bin/conda: Not a dir"),
+        ("/dev/null", "/dev/null is not a usable conda installation: /dev/null/bin/conda: Not a dir"),
     ],
     ids=["no bin/conda", "a quote", "a newline", "relative", "empty", "a file"],
 )

@@ -195,5 +195,5 @@ def test_a_fix_that_is_cut_short_takes_back_what_it_did(
     )
     assert done.returncode == status, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["taken back"]
-    assert done.stdout.startswith(f"interrupted by {number.name}; this was cut short: {sys.executable}")
+    assert done.stdout.startswith(f"interrupted by {number.name}; this was not completed: {sys.executable}")
     assert done.stdout.endswith("\nstackenv check\n") and "not fixed" not in done.stderr

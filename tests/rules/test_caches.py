@@ -32,7 +32,7 @@ def test_a_cache_of_uvs_on_another_file_system(person: Person, elsewhere: Path) 
     assert find(person, SPLIT, **named) == []
     cache.mkdir()
     found = find_one(person, SPLIT, **named)
-    assert found["what"].startswith(f"uv keeps packages in {cache}, environments in {person.home}/venvs: ")
+    assert found["what"].startswith(f"uv keeps packages in {cache} and environments in {person.home}/venvs, ")
     assert found["where"].endswith(f"UV_CACHE_DIR ({person.home}/.bashrc:1)")
     # What is to be typed leads to the file system of the environments.
     typed = shlex.split(found["hint"].rpartition(": ")[2])
@@ -42,19 +42,23 @@ def test_a_cache_of_uvs_on_another_file_system(person: Person, elsewhere: Path) 
     # Where the site has a place, that is the right one.
     policy = write_policy(person, OF_SITE)
     hint = find_one(person, SPLIT, **named, **policy)["hint"]
-    assert hint.startswith("unset UV_CACHE_DIR") and hint.endswith("the module stackenv then sets it right")
+    assert hint.startswith("unset UV_CACHE_DIR") and hint.endswith(
+        "the module stackenv then sets it correctly"
+    )
 
 
 def test_a_cache_that_uv_has_by_itself_on_another_file_system(person: Person, elsewhere: Path) -> None:
     (elsewhere / "uv").mkdir()
     (person.home / ".cache").symlink_to(elsewhere)
-    assert find_one(person, SPLIT)["where"].endswith("uv itself")
+    assert find_one(person, SPLIT)["where"].endswith("uv's default")
     policy = write_policy(person, OF_SITE)
-    assert find_one(person, SPLIT, **policy)["hint"].startswith("module load stackenv")
+    assert find_one(person, SPLIT, **policy)["hint"].startswith(
+        "let the module set UV_CACHE_DIR: module load stackenv"
+    )
     assert find(person, SPLIT, **policy, UV_CACHE_DIR=f"{person.home}/site-uv") == []
     # To which the module would yield.
     hint = find_one(person, SPLIT, **policy, XDG_CACHE_HOME=str(elsewhere))["hint"]
-    assert hint.startswith("have both on one file system, for example: export UV_CACHE_DIR=")
+    assert hint.startswith("put both on one file system, for example: export UV_CACHE_DIR=")
 
 
 def test_a_cache_of_uvs_on_purged_storage(person: Person) -> None:

@@ -139,15 +139,15 @@ def test_what_a_module_below_sets_now(carrier: Person, line: str, variable: str)
     python = Path(carrier.site.modulepath, f"Python/{VERSION}.lua")
     python.write_text(python.read_text() + line.format(software=carrier.site.software) + "\n")
     found = find_one(carrier)
-    assert found["what"] == f"its modules set another {variable} now"
-    assert found["why"].endswith(" brings what they set before")
+    assert found["what"] == f"its modules now set a different {variable}"
+    assert found["why"].endswith(" it uses what they set earlier")
     require_refreshed(carrier)
 
 
 def test_a_record_that_heeds_no_cpu_where_the_site_wants_it_heeded(carrier: Person) -> None:
     change_record(carrier, cpu_features=[])
     found = find_one(carrier)
-    assert found["why"].endswith(" brings them on older CPUs too, where programs of theirs may crash")
+    assert found["why"].endswith(" it uses the modules on older CPUs too, where their programs may crash")
     require_refreshed(carrier)
 
 
@@ -167,7 +167,7 @@ def test_the_software_of_a_module_that_is_gone(carrier: Person) -> None:
     require_refreshed(carrier)
     shutil.rmtree(root)
     found = find_one(carrier)
-    assert (found["level"], found["what"]) == ("broken", f"what its modules bring is gone: {root}")
+    assert (found["level"], found["what"]) == ("broken", f"software of its modules is gone: {root}")
     assert found["hint"].endswith("stackenv rebuild biopy/1.0 -m MODULE") and found["fix"] == []
 
 
@@ -177,7 +177,7 @@ def test_another_cpu_whose_name_the_record_has(carrier: Person) -> None:
     said = start_bare(carrier).stderr
     assert "zen9" in said and "no_cpu_has_this" in said
     found = find_one(carrier)
-    assert "recorded on the CPU zen9, and this node's lacks no_cpu_has_this" in found["what"]
+    assert "recorded on the CPU zen9; this node's CPU lacks no_cpu_has_this" in found["what"]
     assert "module load biopy/1.0" in found["hint"] and REFRESH in found["hint"]
     # Whether the older nodes are to be served is the user's to decide.
     assert found["fix"] == []
@@ -209,7 +209,7 @@ def test_a_record_that_is_a_link(carrier: Person) -> None:
     record.rename(carrier.home / "elsewhere")
     record.symlink_to(carrier.home / "elsewhere")
     assert "cannot be read" in start_bare(carrier).stderr
-    assert find_one(carrier)["what"] == "the record is a link, which its Python does not follow"
+    assert find_one(carrier)["what"] == "the record is a symbolic link, which its Python does not follow"
     require_refreshed(carrier)
     assert not record.is_symlink()
 
@@ -229,8 +229,8 @@ def test_one_that_an_older_stackenv_made(carrier: Person) -> None:
     site = carrier.home / f"venvs/biopy-1.0/lib/python{MINOR}/site-packages"
     (site / "_stackenv_carry.py").unlink()
     found = find_one(carrier)
-    assert found["what"].startswith("what its modules set is not recorded: an older stackenv made it")
-    assert found["hint"] == f"{REFRESH}; to turn this off: stackenv edit biopy/1.0 --no-carry"
+    assert found["what"].startswith("its record does not contain what its modules set")
+    assert found["hint"] == f"{REFRESH}; to stop carrying modules: stackenv edit biopy/1.0 --no-carry"
     # Nothing is broken by that.
     carrier.stackenv("check", "biopy")
     require_refreshed(carrier)
@@ -246,7 +246,7 @@ def test_a_clean_load_that_fails_is_said_and_found(carrier: Person) -> None:
     done = carrier.stackenv("edit", "biopy", "--refresh", SITE_TOKEN=str(carrier.home))
     assert "only while these are loaded" in done.stderr and "no token" in done.stderr
     assert "stop carrying its modules" in done.stderr
-    assert "is not recorded" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
+    assert "its record does not contain" in find_one(carrier, SITE_TOKEN=str(carrier.home))["what"]
 
 
 def test_a_python_that_needs_its_modules_to_start(carrier: Person) -> None:
@@ -263,12 +263,12 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
     carrier.create("never", "--no-carry")
     off = configure(carrier, "carry: false")
     found = find_one(carrier, STACKENV_SITE_CONFIG=off)
-    assert "the site configuration turns that off now (personal.carry)" in found["what"]
+    assert "the site configuration now turns that off (personal.carry)" in found["what"]
     done = carrier.stackenv("edit", "--refresh", "--all", STACKENV_SITE_CONFIG=off)
     assert done.stderr.count("because the site configuration turns that off (personal.carry)") == 1
     assert "not loaded" in start_bare(carrier).stderr
     assert find(carrier, STACKENV_SITE_CONFIG=off) == []
-    assert "allows that now" in find_one(carrier)["what"]
+    assert "configuration now allows it" in find_one(carrier)["what"]
     carrier.stackenv("edit", "--refresh", "--all")
     assert find(carrier) == [] and start_bare(carrier).stdout == "1.0\n"
     reasons = {
@@ -281,7 +281,11 @@ def test_a_site_that_turns_it_off_and_on_again(carrier: Person) -> None:
 @pytest.mark.parametrize(
     ("line", "said", "why"),
     [
-        ("carry_on_any_cpu: true", "personal.carry_on_any_cpu", "does not bring them on a CPU that lacks"),
+        (
+            "carry_on_any_cpu: true",
+            "personal.carry_on_any_cpu",
+            "does not use the modules on a CPU that lacks",
+        ),
         (
             "carry_variables: [EBROOTBUNDLE]",
             "have changed: EBROOTBUNDLE",

@@ -46,6 +46,6 @@ def test_what_needs_conda_waits_when_its_configuration_was_moved_aside(
     assert not Fixing(context, lambda *_: True, dry_run).fix_all(groups)
     said = capsys.readouterr()
     moved = "would be" if dry_run else "was"
-    assert f"skipped: conda's configuration {moved} moved aside; write it again, then run" in said.err
+    assert f"skipped: conda's configuration {moved} moved aside; write a correct one, then run" in said.err
     assert "false conda" not in said.out + said.err
     assert condarc.exists() == dry_run

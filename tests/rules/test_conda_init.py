@@ -76,13 +76,13 @@ def test_a_block_of_condabin_goes_and_one_that_the_user_has_changed_stays(person
     Path(f"{file}.stackenv-backup").unlink()
     for changed in (f"{line}\n{line.replace('condabin', 'bin').replace('/opt', '/home')}", f"{line}\nmine"):
         file.write_bytes(own + BLOCK.format(changed).encode())
-        assert "is not as it was written: line" in find_one(person, RULE)["what"]
+        assert "was changed: line" in find_one(person, RULE)["what"]
 
 
 def test_a_line_of_the_user_in_the_place_of_conda_s_stays(person: Person) -> None:
     file = person.home / ".bashrc"
     file.write_text(BLOCK.format('export PATH="/opt/tools/bin:$PATH"'))
-    assert "it puts /opt/tools/bin on PATH" in find_one(person, RULE)["what"]
+    assert "was not written by conda: it puts /opt/tools/bin on PATH" in find_one(person, RULE)["what"]
 
 
 def test_what_was_added_behind_stays(person: Person, own_conda: Path) -> None:
@@ -132,7 +132,7 @@ def test_what_stands_inside_of_something_is_not_cut_out(
     block = file.read_text().strip("\n") + "\n"
     file.write_text(before + block + after)
     found = find_one(person, RULE)
-    assert found["fix"] == [] and "is inside something that you have written" in found["hint"]
+    assert found["fix"] == [] and "is inside your own code" in found["hint"]
     # Behind it, it is cut out as always.
     file.write_text(before + "echo\n" + after + block)
     fix(person)
@@ -164,7 +164,7 @@ def test_in_a_folder_that_is_read_whole_nothing_is_left_that_bash_would_read(
     assert [f["where"] for f in find(person, RULE)] == [f"{file}:3", f"{copied}:3"]
     copied.unlink()
     said = fix(person)
-    assert f"it is kept as {file.parent}/.conda.stackenv-backup" in said
+    assert f"backup: {file.parent}/.conda.stackenv-backup" in said
     shell = ["bash", "-c", '. ~/.bashrc; echo "$MINE"; type conda']
     done = subprocess.run(shell, env=person.environ, capture_output=True, text=True, check=False)
     assert done.stdout == "x\n" and "not found" in done.stderr
@@ -214,7 +214,7 @@ START, END = "# >>> conda initialize >>>\n", "# <<< conda initialize <<<\n"
             for folders in ("/opt/mambaforge/bin:/home/me/bin", "/home/me/bin:/opt/mambaforge/bin")
         ),
         *(
-            (START + f"{line}\n" + END, 1, f"line 2 in it is not of conda: {line}")
+            (START + f"{line}\n" + END, 1, f"line 2 in it was not written by conda: {line}")
             for line in (
                 'export PATH="/opt/conda/condabin:/home/me/bin:$PATH"',
                 'setenv PATH "/opt/conda/condabin:/home/me/bin:$PATH"',

@@ -48,7 +48,7 @@ def test_entries_go_and_all_else_stays(person: Person) -> None:
     channel, folder = find(person, RULE)
     assert (channel["where"], folder["where"]) == (f"{condarc}:3", f"{condarc}:7")
     assert (channel["level"], channel["hint"]) == ("warning", "stackenv check --fix")
-    assert "into your home" in folder["what"]
+    assert "into your home directory" in folder["what"]
     assert person.environ["WORKSPACE"] in folder["why"]
     before = person.tree()
     fix(person)
@@ -64,11 +64,11 @@ def test_entries_go_and_all_else_stays(person: Person) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("a: 1\nchannels: [defaults, bioconda]\n", 2, "denies the channel defaults"),
-        ("channels: defaults\n", 1, "denies the channel defaults"),
-        ("channels: &all\n- r\ndefault_channels: *all\n", 2, "denies the channel r"),
+        ("a: 1\nchannels: [defaults, bioconda]\n", 2, "the channel defaults is not allowed"),
+        ("channels: defaults\n", 1, "the channel defaults is not allowed"),
+        ("channels: &all\n- r\ndefault_channels: *all\n", 2, "the channel r is not allowed"),
         ("envs_dirs:\n  - $SCRATCH/envs\n", 2, "purged storage"),
-        ("envs_path:\n  - ~/envs\n", 2, "into your home"),
+        ("envs_path:\n  - ~/envs\n", 2, "into your home directory"),
         ("\nchannel_priority: flexible\n", 2, "no effect"),
     ],
 )

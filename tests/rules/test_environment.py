@@ -160,8 +160,8 @@ def test_a_need_that_is_not_met(biologist: Person) -> None:
         + "Requires-Dist: tiny-stack>=2\nRequires-Dist: absent\nRequires-Dist: none; python_version<'3'\n"
     )
     found = find_one(biologist, "inconsistent")
-    assert "tiny-own 1.0 needs tiny-stack>=2, and 1.0 is there" in found["what"]
-    assert "needs absent, which is not there" in found["what"] and "none" not in found["what"]
+    assert "tiny-own 1.0 requires tiny-stack>=2, but 1.0 is installed" in found["what"]
+    assert "requires absent, which is not installed" in found["what"] and "none" not in found["what"]
 
 
 def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
@@ -170,7 +170,7 @@ def test_bounds_of_numpy_have_a_rule_of_their_own(biologist: Person) -> None:
     metadata = purelib(biologist) / "tiny_own-1.0.dist-info/METADATA"
     metadata.write_text(metadata.read_text() + "Requires-Dist: numpy>=1.22,<2\n")
     found = find_one(biologist, "numpy-bounds")
-    assert "tiny-own 1.0 needs numpy<2,>=1.22, and 1.21 is there" in found["what"]
+    assert "tiny-own 1.0 requires numpy<2,>=1.22, but 1.21 is installed" in found["what"]
     assert find(biologist, "inconsistent") == []
 
 
@@ -180,7 +180,7 @@ def test_a_package_that_hides_the_stacks(biologist: Person) -> None:
     force_in(biologist, "biopy", "tiny-stack==0.5")
     found = find_one(biologist, "shadows")
     assert found["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
-    assert time.strftime("since %Y-%m-%d", time.gmtime()) in found["what"]
+    assert time.strftime("installed %Y-%m-%d", time.gmtime()) in found["what"]
     fix(biologist)
     assert find(biologist, "shadows") == []
     # The lock is uv's.
@@ -225,7 +225,7 @@ def test_constraints_that_are_not_current_are_written_anew(tmp_path: Path) -> No
     metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.0.1"))
     (bundle / "tiny_stack-1.0.dist-info").rename(bundle / "tiny_stack-1.0.1.dist-info")
     found = find_one(person, "stale")
-    assert "tiny-stack is held at 1.0, and Bundle/1 has 1.0.1" in found["what"]
+    assert "tiny-stack is pinned to 1.0, but Bundle/1 has 1.0.1" in found["what"]
     fix(person)
     assert find(person, "stale") == []
     constraints = person.home / "venvs/biopy-1.0/stackenv/constraints.txt"
@@ -251,12 +251,12 @@ def test_a_modulefile_of_an_older_stackenv(biologist: Person) -> None:
     text = modulefile.read_text()
     modulefile.write_text(render_old(modulefile, biologist.home / "venvs/biopy-1.0"))
     found = find_one(biologist, "stale")
-    assert "the constraints also hold for pip and uv of other environments" in found["what"]
+    assert "its constraints also apply to pip and uv in other environments" in found["what"]
     assert "stackenv edit biopy/1.0 --refresh" in found["hint"]
     fix(biologist)
     comment, body = text.split("\n", 2)[1:]
     modulefile.write_text(mark_as_ours(f"{body}\n-- older\n", [comment.removeprefix("-- ")]))
-    assert f"{modulefile} is not as stackenv writes it" in find_one(biologist, "stale")["what"]
+    assert f"{modulefile} differs from what stackenv would write now" in find_one(biologist, "stale")["what"]
     fix(biologist)
     assert find(biologist, "stale") == []
     assert differences(biologist, before, "__pycache__") == set()
@@ -284,7 +284,7 @@ def test_modules_that_are_gone_are_one_finding(tmp_path: Path) -> None:
     module.unlink()
     done = person.stackenv("check", "biopy", "--fix", "--yes", status=1)
     assert "not fixed" not in done.stderr and not module.exists()
-    assert "skipped, because it would fail: Bundle/1: not there any more" in done.stderr
+    assert "skipped, because it would fail: Bundle/1 is no longer available" in done.stderr
     bundle.write_text(text)
     person.stackenv("check", "biopy", "--fix", "--yes")
     assert module.is_file()

@@ -95,7 +95,7 @@ def test_a_python_with_another_patch_version_is_noted(biologist: Person, prefix:
     data["python"]["version"] = f"{MINOR}.99"
     record.write_text(json.dumps(data))
     found = find_one(biologist, "python-changed")
-    assert found["level"] == "warning" and f"{VERSION} now; it was {MINOR}.99" in found["what"]
+    assert found["level"] == "warning" and f"is now Python {VERSION}; it was {MINOR}.99" in found["what"]
     fix(biologist)
     assert check(biologist) == []
     assert json.loads(record.read_text())["python"] == json.loads(before)["python"]
@@ -127,7 +127,7 @@ def test_what_pip_has_left_half_taken_away(biologist: Person, packages: Path) ->
 def test_what_a_pth_file_leads_to_is_there(biologist: Person, packages: Path) -> None:
     metadata = packages / "tiny_own-1.0.dist-info/METADATA"
     metadata.write_text(f"{metadata.read_text()}Requires-Dist: absent>=1\n")
-    assert "absent>=1, which is not there" in find_one(biologist, "inconsistent")["what"]
+    assert "absent>=1, which is not installed" in find_one(biologist, "inconsistent")["what"]
     team = biologist.home / "team"
     add_metadata(team, "absent", "1.0")
     (packages / "team.pth").write_text(f"{team}\n")
@@ -241,7 +241,7 @@ def test_what_setup_py_install_has_left_is_no_fault(
     link.write_text(f"{tmp_path}/gone\n.")
     found = check(biologist)
     assert [f["rule"] for f in found] == ["stubs", "shadows"]
-    assert found[0]["what"].endswith("not wanted, beside the package itself: tiny-stack 1.0")
+    assert found[0]["what"].endswith("unwanted (the package itself is installed): tiny-stack 1.0")
     assert found[1]["what"].startswith("tiny-stack 0.5 hides 1.0 of Bundle/1 (")
     assert {"old-way==1.0", f"gone @ {(tmp_path / 'gone').as_uri()}"} <= set(
         biologist.stackenv("export", "biopy", "--format", "requirements").stdout.splitlines()

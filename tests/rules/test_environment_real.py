@@ -190,12 +190,12 @@ def test_a_broken_condarc_goes_aside_before_conda_is_needed(conda_user: User) ->
     listed = conda_user.stackenv("check", "--fix", "--dry-run")
     aside = f"{taken}.2"
     back = f"mv {aside} {condarc}"
-    assert listed.stdout.splitlines()[0] == f"rename {condarc} to {aside}; to bring it back: {back}"
+    assert listed.stdout.splitlines()[0] == f"rename {condarc} to {aside}; to undo: {back}"
     assert "conda install" not in listed.stdout and "would be moved aside" in listed.stderr
     # The user's channels are in what was moved: the user writes them again before conda installs anything.
     done = conda_user.stackenv("check", "--fix", "--yes")
     assert done.returncode == 1, done.stderr
-    assert "configuration was moved aside; write it again" in done.stderr
+    assert "configuration was moved aside; write a correct one" in done.stderr
     assert not lost_file.exists() and not condarc.exists()
     again = conda_user.stackenv("check", "--fix", "--yes")
     assert again.returncode == 0 and lost_file.is_file(), again.stderr

@@ -29,7 +29,7 @@ def test_what_another_package_needs_is_not_taken_away(person: Person) -> None:
     install(site, "needing", "1.0", "Requires-Dist: tiny-stack>=2")
     found = find_one(person, "shadows")
     assert found["fix"] == []
-    assert found["hint"].startswith("needing needs tiny-stack>=2, which 1.0 is not; ")
+    assert found["hint"].startswith("needing requires tiny-stack>=2, which 1.0 does not satisfy; ")
     assert "stackenv edit biopy/1.0 --allow-shadow tiny-stack" in found["hint"]
 
 

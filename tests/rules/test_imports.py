@@ -48,11 +48,11 @@ ODD = {
         "import os; os.closerange(0, 200)",
         ("exit", "it closes the files of the program that imports it"),
     ),
-    "hangs": ("import time; time.sleep(300)", ("slow", "not imported within 2 s")),
+    "hangs": ("import time; time.sleep(300)", ("slow", "the import did not end within 2 s")),
     "deaf": (
         "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 60))\nwhile True: time.sleep(1)\n",
-        ("slow", "not imported within 2 s"),
+        ("slow", "the import did not end within 2 s"),
     ),
     "sees": ("import prints, os\nassert os.path.exists('asked.json')", None),
 }

@@ -190,12 +190,12 @@ def test_what_is_advised_is_the_owner_s(user: User) -> None:
     place.parent.mkdir()
     place.write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.26.4\n")
     found = {finding["rule"]: finding["hint"] for finding in check(user, "it")}
-    assert "conda install PACKAGE; what no channel has: pip install" in found["inconsistent"]
-    assert found["numpy-bounds"].endswith("or another numpy: conda install numpy=VERSION")
+    assert "conda install PACKAGE; or, if no channel has it: pip install" in found["inconsistent"]
+    assert found["numpy-bounds"].endswith("or to change numpy: conda install numpy=VERSION")
     numpy.unlink()
     (place.parent / "INSTALLER").write_text("pip\n")
     found = {finding["rule"]: finding["hint"] for finding in check(user, "it")}
-    assert found["numpy-bounds"].endswith("or another numpy: pip install numpy==VERSION")
+    assert found["numpy-bounds"].endswith("or to change numpy: pip install numpy==VERSION")
 
 
 @pytest.mark.parametrize("owner", ["conda", "pip"])

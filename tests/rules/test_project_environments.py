@@ -105,17 +105,17 @@ def test_it_says_which_of_the_two_is_imported(person: Person, stack: Stack, proj
 def test_what_it_says_to_type(person: Person, stack: Stack, project: Where) -> None:
     folder = project("numpy>=1", "six")
     (found,) = find(person, folder, stack.bundle_module)
-    ours, _, their_own = found["hint"].partition("; to use those of the project: ")
+    ours, _, their_own = found["hint"].partition("; to use the project's own: ")
     command = their_own.replace("uv run COMMAND", f"{UV} run -q python -c '{NUMPY}'")
     assert typed(person, stack.bundle_module, folder, command) == "2.1.1\n"
-    lines = ours.partition("modules: ")[2].partition("; in the folder of pyproject.toml: ")
-    makes, installs = lines[0].replace("NAME", "it"), lines[2].partition(", and python")[0]
+    lines = ours.partition("modules' packages: ")[2].partition("; in the folder of pyproject.toml: ")
+    makes, installs = lines[0].replace("NAME", "it"), lines[2].partition(", then python")[0]
     path = f"PATH=$PATH:{Path(UV).parent}:{Path(COMMAND).parent}"
     said = typed(person, stack.bundle_module, folder, f"{path}; {makes}; {installs}; python -c '{NUMPY}'")
     assert said.splitlines()[-1] == "1.25.1"
     # The environment that is no longer needed is still there; in the module of the new one that is said.
     (found,) = find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}")
-    assert found["hint"].startswith("to use those of the modules, in the folder of pyproject.toml: uv pip")
+    assert found["hint"].startswith("to use the modules' packages, in the folder of pyproject.toml: uv pip")
     shutil.rmtree(folder / ".venv")
     assert find(person, folder, "it", MODULEPATH=f"{person.modules}:{stack.modulepath}") == []
 
@@ -141,7 +141,7 @@ def test_what_it_says_to_type_with_another_tool(
     for name, text in files.items():
         (folder / name).write_text(text)
     (found,) = find(person, folder, stack.bundle_module)
-    ours, _, their_own = found["hint"].partition("; to use those of the project: ")
+    ours, _, their_own = found["hint"].partition("; to use the project's own: ")
     assert ours.partition("; in the folder of pyproject.toml: ")[2].startswith(installs)
     assert their_own == f"env -u PYTHONPATH {runs} run COMMAND"
 
@@ -178,7 +178,9 @@ def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where
     install(site, "wants-two", "1.0", "Requires-Dist: numpy>=2")
     (found,) = find(person, folder, stack.bundle_module)
     assert found["level"] == "broken"
-    assert found["why"].startswith("wants-two needs numpy>=2, which 1.25.1 is not: PYTHONPATH, ")
+    assert found["why"].startswith(
+        "wants-two requires numpy>=2, which 1.25.1 does not satisfy: the loaded module sets PYTHONPATH"
+    )
     shutil.rmtree(site / "wants_two-1.0.dist-info")
     # Of another Python than the modules' are.
     other = next(Path.home().glob(".pyenv/versions/3.9.*/bin/python3"), None)
@@ -190,7 +192,7 @@ def test_what_cannot_work_is_broken(person: Person, stack: Stack, project: Where
     (found,) = find(person, folder, stack.bundle_module)
     assert found["level"] == "broken"
     assert found["why"].startswith(
-        f"numpy 1.25.1 of {stack.bundle_module} is for Python 3.11, and the environment has Python 3.9: "
+        f"numpy 1.25.1 of {stack.bundle_module} is for Python 3.11, but the environment has Python 3.9: "
     )
     with pytest.raises(AssertionError, match=r"numpy\.core\._multiarray_umath"):
         typed(person, stack.bundle_module, folder, f".venv/bin/python -c '{NUMPY}'")
@@ -340,7 +342,7 @@ def test_nothing_runs_that_others_can_have_written(person: Person, stack: Stack,
         assert not ran.exists()
         (folder / opened).chmod(0o755)
     (found,) = find(person, folder, stack.bundle_module)
-    assert "this could not be checked" in found["what"]
+    assert "this check could not run" in found["what"]
     assert ran.exists()
 
 

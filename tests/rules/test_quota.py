@@ -61,7 +61,7 @@ def test_a_full_home(
     assert (found["level"], found["where"], found["fix"]) == ("broken", str(home), [])
     assert "is full: 0 " in found["what"]
     assert unit in found["what"]
-    assert found["hint"].startswith("stackenv usage")
+    assert ": stackenv usage; " in found["hint"]
     before = person.tree()
     person.stackenv("check", "--fix", "--yes", status=1)
     assert person.tree() == before

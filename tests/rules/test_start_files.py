@@ -105,7 +105,7 @@ def test_conda_s_two_variables(person: Person, own_conda: Path, tmp_path: Path) 
     environ = {**person.environ, **both}
     failed = subprocess.run(conda, env=environ, capture_output=True, text=True, check=False)
     assert "MultipleKeysError" in failed.stderr
-    typed = found["hint"].rpartition("; for good")[0]
+    typed = found["hint"].rpartition("; permanently")[0]
     script = f'{typed}; "$@" && env'
     fixed = subprocess.run(
         ["sh", "-c", script, "sh", *conda], env=environ, capture_output=True, text=True, check=True
@@ -136,7 +136,7 @@ def test_modules_that_lmod_does_not_know(person: Person) -> None:
     used.write_text("")
     found = find_one(person, GONE)
     assert (found["where"], found["level"]) == (f"{file}:6", "broken")
-    assert "`module load Bundle/0 GONE Extra`, and Bundle/0, GONE are not available" in found["what"]
+    assert "`module load Bundle/0 GONE Extra`, but Bundle/0, GONE are not available" in found["what"]
     assert "Bundle/next, Bundle/1, Bundle/2" in found["hint"]
     # The load itself, in a shell: nothing of that line is loaded.
     done = person.shell("module load Bundle/0 GONE Extra; echo ${EXTRA-nothing}")
@@ -146,11 +146,11 @@ def test_modules_that_lmod_does_not_know(person: Person) -> None:
     used.parent.parent.rmdir()
     first, _ = find(person, GONE)
     assert first["where"] == f"{file}:5" and str(person.home / "used") in first["what"]
-    assert first["what"].startswith("each new shell runs") and first["why"].endswith("login and each job")
+    assert first["what"].startswith("each new shell runs") and first["why"].endswith("login and in each job")
     file.write_text("[[ $- == *i* ]] || return\nmodule load GONE\nexec zsh\nmodule load GONE\n")
     (behind,) = find(person, GONE)
     assert behind["what"].startswith("each new interactive shell runs `module load GONE`")
-    assert behind["why"].endswith("prints an error in each login")
+    assert behind["why"].endswith("prints an error at each login")
     # Where nobody knows what a shell of its own would find.
     write(person, ".zshrc", "module use $SOMEWHERE/modules\n")
     assert find(person, GONE) == []

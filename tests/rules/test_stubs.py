@@ -55,7 +55,7 @@ def stub(person: Person, name: str = "tiny_stack-1.0") -> Path:
 
 def type_it(person: Person, hint: str) -> None:
     """Type the commands of `hint` as they are, up to what is only an alternative."""
-    for command in hint.partition("; if it is meant")[0].split("; "):
+    for command in hint.partition("; to keep it: ")[0].split("; "):
         assert command.startswith("stackenv ")
         person.stackenv(*command.split()[1:])
 
@@ -113,7 +113,7 @@ def add_to_module(person: Person) -> None:
     path.write_text(path.read_text() + "Requires-Python: >=3.9\n")
 
 
-MISSING, CHANGED = "missing: tiny-stack 1.0", "not as its module has it: tiny-stack 1.0"
+MISSING, CHANGED = "missing: tiny-stack 1.0", "different from the module: tiny-stack 1.0"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_stub_that_is_not_right(
 ) -> None:
     spoil(biologist)
     found = find_one(biologist)
-    assert found["what"].endswith(f"(stubs): {said}")
+    assert found["what"].endswith(f"(stubs) is wrong: {said}")
     if way == "typed":
         type_it(biologist, found["hint"])
     else:
@@ -159,7 +159,8 @@ def test_all_that_is_wrong_is_one_finding(biologist: Person) -> None:
     )
     found = find_one(biologist)
     assert found["what"].endswith(
-        "missing: tiny-stack 1.0; not as its module has it: numpy 1.0; not wanted, of no module: tiny-new 1.0"
+        "missing: tiny-stack 1.0; different from the module: numpy 1.0; "
+        "unwanted (no module has the package): tiny-new 1.0"
     )
     type_it(biologist, found["hint"])
     assert find(biologist) == [] and uv_list(biologist) == ALL
@@ -170,7 +171,7 @@ def test_two_versions_of_one(biologist: Person) -> None:
     name = "tiny_stack-2.0.dist-info"
     shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist, "biopy") / name)
     found = find_one(biologist)
-    assert found["what"].endswith("not wanted, beside the right one: tiny-stack 2.0")
+    assert found["what"].endswith("unwanted (the right one exists too): tiny-stack 2.0")
     type_it(biologist, found["hint"])
     assert find(biologist) == [] and uv_list(biologist) == ALL
 
@@ -183,7 +184,7 @@ def test_a_module_that_has_another_version_now(biologist: Person) -> None:
     (lib / "tiny_stack-1.0.dist-info").rename(lib / "tiny_stack-1.1.dist-info")
     (found,) = find(biologist)
     assert (found["rule"], found["hint"]) == ("stale", REFRESH)
-    assert found["what"] == "tiny-stack is held at 1.0, and Bundle/1 has 1.1" and "uv" in found["why"]
+    assert found["what"] == "tiny-stack is pinned to 1.0, but Bundle/1 has 1.1" and "uv" in found["why"]
     type_it(biologist, found["hint"])
     assert find(biologist) == [] and uv_list(biologist) == {**ALL, "tiny-stack": "1.1"}
 
@@ -191,7 +192,7 @@ def test_a_module_that_has_another_version_now(biologist: Person) -> None:
 def test_a_module_that_has_lost_it(biologist: Person) -> None:
     shutil.rmtree(biologist.site.software / "Bundle/1/lib/tiny_stack-1.0.dist-info")
     (found,) = find(biologist)
-    assert found["rule"] == "stale" and found["what"] == "tiny-stack 1.0 is held, and no module has it"
+    assert found["rule"] == "stale" and found["what"] == "tiny-stack 1.0 is pinned, but no module has it"
     type_it(biologist, found["hint"])
     assert find(biologist) == [] and "tiny-stack" not in uv_list(biologist)
 
@@ -256,7 +257,7 @@ def configure(person: Person, text: str) -> dict[str, str]:
 def test_the_site_wants_fewer(biologist: Person) -> None:
     site = configure(biologist, "stubs_leave_out: ['Tiny_*']")
     found = find_one(biologist, **site)
-    why = "not wanted, by the site (personal.stubs_leave_out)"
+    why = "unwanted (left out by the site: personal.stubs_leave_out)"
     assert found["what"].endswith(f"{why}: tiny-dots 1.0, tiny-stack 1.0")
     biologist.stackenv("edit", "biopy", "--refresh", **site)
     assert find(biologist, **site) == []
@@ -269,7 +270,7 @@ def test_the_site_wants_fewer(biologist: Person) -> None:
 
 def test_the_site_wants_none(biologist: Person) -> None:
     site = configure(biologist, "stubs: false")
-    assert "not wanted, by the site (personal.stubs): " in find_one(biologist, **site)["what"]
+    assert "unwanted (turned off by the site: personal.stubs): " in find_one(biologist, **site)["what"]
     biologist.stackenv("edit", "biopy", "--refresh", **site)
     assert find(biologist, **site) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
     # When it allows them again, nobody is bothered.
@@ -284,7 +285,7 @@ def test_the_user_wants_none(biologist: Person) -> None:
     assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
     name = "tiny_stack-2.0.dist-info"
     shutil.copytree(site_packages(biologist, "other") / name, site_packages(biologist, "biopy") / name)
-    assert find_one(biologist)["what"].endswith("not wanted, after --no-stubs: tiny-stack 2.0")
+    assert find_one(biologist)["what"].endswith("unwanted (after --no-stubs): tiny-stack 2.0")
     type_it(biologist, REFRESH)
     assert find(biologist) == [] and uv_list(biologist) == {"tiny-own": "1.0"}
 

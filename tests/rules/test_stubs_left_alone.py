@@ -81,7 +81,7 @@ def test_a_link_in_the_place_of_a_stub_is_found_and_what_is_said_mends_it(person
     assert info(person) == {"packages": ["tiny-stack"], "recorded": 2, "reason": ""}
     (found,) = check(person)
     assert (found["rule"], found["level"], found["where"]) == ("stubs", "warning", str(link))
-    assert found["what"].endswith(f"(stubs): numpy 1.0 ({other / NUMPY})")
+    assert found["what"].endswith(f"(stubs) is a link: numpy 1.0 ({other / NUMPY})")
     assert found["hint"] == f"rm {link}; stackenv edit it/1.0 --refresh"
     rm, edit = found["hint"].split("; ")
     subprocess.run(rm.split(), check=True)
@@ -95,7 +95,7 @@ def test_a_link_to_nothing_in_the_place_of_a_stub_is_found(person: Person) -> No
     shutil.rmtree(link)
     link.symlink_to("gone")
     (found,) = check(person)
-    assert found["what"].endswith("(stubs): numpy 1.0 (gone)") and f"rm {link}" in found["hint"]
+    assert found["what"].endswith("(stubs) is a link: numpy 1.0 (gone)") and f"rm {link}" in found["hint"]
 
 
 def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:
@@ -103,7 +103,7 @@ def test_a_link_in_a_stub_is_no_file_of_it(person: Person) -> None:
     own.write_bytes(file.read_bytes())
     file.unlink()
     file.symlink_to(own)
-    assert "not as its module has it: numpy 1.0" in check(person)[0]["what"]
+    assert "different from the module: numpy 1.0" in check(person)[0]["what"]
     person.stackenv("edit", "it", "--refresh")
     assert not file.is_symlink() and own.is_file() and check(person) == []
 
@@ -116,7 +116,7 @@ def test_a_stub_with_more_in_it_goes_or_is_mended_as_a_whole(person: Person, wor
     (folder / "licenses/deep").mkdir(parents=True)
     (folder / "licenses/deep/LICENSE").touch()
     (folder / "licenses/link").symlink_to(away)
-    assert "not as its module has it: numpy 1.0" in check(person)[0]["what"]
+    assert "different from the module: numpy 1.0" in check(person)[0]["what"]
     person.stackenv("edit", "it", *words)
     assert (away / "mine").exists() and check(person) == []
     assert stubs(site_of(person)) == ([NUMPY, STACK] if words == ("--refresh",) else [])
@@ -199,7 +199,7 @@ def test_metadata_of_a_module_that_is_unreadable_is_named(person: Person) -> Non
     metadata = person.site.software / f"Bundle/1/lib/{NUMPY}/METADATA"
     metadata.write_text(metadata.read_text() + "\n" + "x" * (1 << 23))
     (found,) = check(person)
-    why = "not wanted, because its metadata in Bundle/1 cannot be read: numpy 1.0"
+    why = "unwanted (because its metadata in Bundle/1 cannot be read): numpy 1.0"
     assert found["what"].endswith(why), found["what"]
 
 
@@ -224,7 +224,7 @@ def test_why_there_should_be_no_stub_after_no_pth(person: Person) -> None:
     person.stackenv("adopt", str(copy), "copy", "-m", "Bundle/1", "--no-pth")
     shutil.copytree(site_of(person) / NUMPY, find_site(copy) / NUMPY)
     (found,) = check(person, "copy")
-    assert found["what"].endswith("not wanted, after --no-pth: numpy 1.0")
+    assert found["what"].endswith("unwanted (after --no-pth): numpy 1.0")
     assert "show uv" not in person.stackenv("edit", "copy", "--no-stubs", "--dry-run").stdout
 
 

@@ -62,14 +62,14 @@ def test_what_a_conda_environment_sees(person: Person, python: Path) -> None:
     found = find_one(person, USER_SITE)
     assert (found["level"], found["where"]) == ("warning", str(folder))
     assert "the conda environment ~/conda/envs/genes" in found["what"]
-    assert f"setuptools {version} over 65.5.0" in found["what"]
+    assert f"setuptools {version} hides 65.5.0 of" in found["what"]
     # As the finding says it, by the environment's own Python.
     script = "import setuptools; print(setuptools.__file__)"
     assert run(person, prefix / "bin/python", "-c", script).startswith(str(folder))
     assert find(person, USER_SITE, PYTHONNOUSERSITE="1") == []
     before = person.tree()
-    typed, _, one_program = found["hint"].partition(": ")[2].partition("; or for one program: ")
-    run(person, "sh", "-c", f"{one_program} test -n here")
+    typed, _, one_program = found["hint"].partition(": ")[2].partition("; or, for one program: ")
+    run(person, "sh", "-c", one_program.replace("PROGRAM", "test -n here"))
     run(person, "sh", "-c", typed)
     assert find(person, USER_SITE) == []
     assert run(person, prefix / "bin/python", "-c", script).startswith(str(prefix))
@@ -93,7 +93,7 @@ def test_what_the_loaded_python_sees(person: Person, python: Path) -> None:
     assert find(person, USER_SITE, **loaded) == []
     run(person, python, "-m", "pip", "install", "--user", "--upgrade", "setuptools")
     (found,) = find(person, USER_SITE, **loaded)
-    assert f"over 65.5.0 of the loaded Python {os.path.realpath(python.parents[1])}" in found["what"]
+    assert f"hides 65.5.0 of the loaded Python {os.path.realpath(python.parents[1])}" in found["what"]
     assert find(person, USER_SITE) == []
 
 

@@ -53,7 +53,7 @@ def test_an_empty_entry_that_stands_for_the_systems_pages_is_told(tmp_path: Path
 def test_values_that_are_no_text_are_told(tmp_path: Path) -> None:
     captured = capture(tmp_path, "export BAD=$'\\xff' GOOD=1")
     assert captured.set_variables == (("GOOD", "1"),)
-    assert details(captured, "differs") == {"BAD": "its value is no text in UTF-8"}
+    assert details(captured, "differs") == {"BAD": "its value is not UTF-8 text"}
 
 
 def test_a_list_that_is_overwritten_is_no_list_that_grows(tmp_path: Path) -> None:
@@ -106,11 +106,11 @@ def test_what_is_set_only_where_it_is_unset_and_what_is_unset(tmp_path: Path) ->
         ("/data/$USER", "depends on USER, LOGNAME"),
         ("$(hostname)", "depends on HOSTNAME"),
         ("${SLURM_CPUS_PER_TASK:-1}", "depends on SLURM_CPUS_PER_TASK"),
-        ("run-$$", "depends on the shell's process number"),
-        ("$RANDOM$RANDOM", "holds a number that is another each time"),
-        ("$(date +%s)", "holds a number that is another each time"),
-        ("$(date +%F)", "holds a number that is another each time"),
-        ("$(mktemp -u XXXXXXXXXX)", "is another each time"),
+        ("run-$$", "depends on the shell's process ID"),
+        ("$RANDOM$RANDOM", "contains a number that differs each time"),
+        ("$(date +%s)", "contains a number that differs each time"),
+        ("$(date +%F)", "contains a number that differs each time"),
+        ("$(mktemp -u XXXXXXXXXX)", "differs each time"),
     ],
 )
 def test_what_is_not_the_same_everywhere_is_not_frozen(tmp_path: Path, value: str, reason: str) -> None:

@@ -126,7 +126,7 @@ def test_scripts_that_fail_print_or_change_options_do_not_stop_the_rest(tmp_path
     printed = details(captured, "output")
     assert printed == {
         "activate.d/a.sh": "prints: hello",
-        "activate.d/c.sh": "prints something else each time",
+        "activate.d/c.sh": "prints something different each time",
     }
     failed = details(captured, "failed")
     assert failed.keys() == {"activate.d/d.sh"}
@@ -157,7 +157,7 @@ def test_deactivation_that_leaves_things_behind_or_does_more(tmp_path: Path) -> 
     assert details(captured, "left behind") == {
         "KEPT": "deactivate.d does not undo it",
         "LEFT": "deactivate.d does not undo it",
-        "GREW": "deactivate.d neither unsets it nor brings back its value",
+        "GREW": "deactivate.d neither unsets it nor restores its value",
     }
     assert details(captured, "deactivate").keys() == {"MORE", "later"}
 
@@ -186,7 +186,7 @@ def test_csh_is_compared(tmp_path: Path) -> None:
     assert details(captured, "csh differs") == {
         "ONLY_CSH": "sh leaves it alone, csh sets it",
         "ONLY_SH": "sh sets it, csh leaves it alone",
-        "OTHER": "sh and csh do not agree on the value: each sets it",
+        "OTHER": "sh and csh disagree on the value: each sets it",
     }
     assert details(captured, "failed") == {
         "activate.d/a.csh": "ends with status 1: NEVER_SET: Undefined variable."

@@ -357,7 +357,7 @@ def test_what_is_no_conda_or_has_another_name(place: Place, tmp_path: Path) -> N
     before = place.tree()
     (place.root / "bin/conda").rename(place.root / "bin/conda-away")
     done = place.run("install")
-    assert done.returncode == 5 and "is no conda installation that can be used" in done.stderr
+    assert done.returncode == 5 and "is not a usable conda installation" in done.stderr
     (place.root / "bin/conda-away").rename(place.root / "bin/conda")
     for modulefile, right in (
         (f"Miniforge3/{VERSION}-rc.lua", f"{tmp_path}/modules/Miniforge3/{VERSION}.lua"),

@@ -150,7 +150,7 @@ def test_a_cache_that_uv_has_left_is_pruned_and_the_rest_is_left_to_the_user(cac
     assert next(left.glob("wheels-*/*"))
     (item,) = show(cached, **now)
     assert item["places"] == [str(left)] and item["does"] == []
-    assert f"here uv has its cache in {cached.home}/elsewhere" in item["kept"]
+    assert f"uv now uses the cache in {cached.home}/elsewhere" in item["kept"]
     subprocess.run(["sh", "-c", item["kept"].rpartition(": ")[2]], check=True, env=cached.environ)
     # The newest uv leaves its lock.
     assert not [path for path in left.rglob("*") if path.name != ".lock"]
@@ -237,7 +237,9 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
     mine = cache / "results.csv"
     mine.write_text("of a night")
     (item,) = show(cached)
-    assert item["kept"].startswith(f"uv would delete what is not its own, too: take {mine} elsewhere")
+    assert item["kept"].startswith(
+        f"uv would also delete a file that it did not create: move {mine} elsewhere"
+    )
     clean(cached)
     assert mine.read_text() == "of a night"
     # uv follows a link to an environment, and deletes what it leads to.
@@ -257,7 +259,10 @@ def test_what_uv_has_not_put_there_keeps_all(cached: User) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("results.csv", "uv would delete what is not its own"), ("archive-v90/of-a-newer-uv", "is new")],
+    [
+        ("results.csv", "uv would also delete a file that it did not create"),
+        ("archive-v90/of-a-newer-uv", "is new"),
+    ],
 )
 @pytest.mark.any_value("cached")
 def test_what_comes_while_the_question_stands_stays(cached: User, name: str, why: str) -> None:
@@ -289,7 +294,7 @@ def test_what_comes_while_the_question_stands_stays(cached: User, name: str, why
 def test_an_environment_of_links_into_the_cache_keeps_it(cached: User) -> None:
     install(cached, "third", UV_LINK_MODE="symlink")
     (item,) = show(cached)
-    assert item["kept"] == f"{cached.home}/venvs/it is made of symbolic links into it, and would break"
+    assert item["kept"] == f"{cached.home}/venvs/it consists of symbolic links into it and would break"
     clean(cached)
     run(cached, f"{cached.home}/venvs/it/bin/python", "-c", "import third")
     shutil.rmtree(cached.home / "venvs/it")
@@ -311,11 +316,11 @@ def test_a_tool_and_the_active_environment_of_links_into_the_cache_keep_it(cache
     run(cached, "uv", "tool", "install", "--python", "/usr/bin/python3", "first", UV_LINK_MODE="symlink")
     tool = cached.home / ".local/share/uv/tools/first"
     (item,) = show(cached)
-    assert item["kept"] == f"{tool} is made of symbolic links into it, and would break"
+    assert item["kept"] == f"{tool} consists of symbolic links into it and would break"
     project = cached.home / "project/.venv"
     project.parent.mkdir()
     tool.rename(project)
-    assert show(cached, VIRTUAL_ENV=str(project))[0]["kept"].startswith(f"{project} is made of")
+    assert show(cached, VIRTUAL_ENV=str(project))[0]["kept"].startswith(f"{project} consists of")
 
 
 @pytest.mark.any_value("cached")
@@ -366,5 +371,5 @@ def test_a_uv_that_fails_is_told_and_the_rest_goes(cached: User, tmp_path: Path)
     wheel.parent.mkdir(parents=True)
     wheel.write_text("x")
     said = clean(cached, PATH=f"{broken.parent}:{WITHOUT_UV}")
-    assert f"uv was left out: {broken} does not say what is unused: error: no such thing" in said
+    assert f"uv: skipped: {broken} did not report what is unused: error: no such thing" in said
     assert not wheel.exists() and next((cached.home.parent / NOW).glob("environments-*/*"))

@@ -91,7 +91,7 @@ def test_with_a_stand_in_for_fedoras_python_a_stub_moves_with_its_package(adopte
     wheel = adopter.home / "software/Plugged/1.0/packages/for_platform-1.0.dist-info/WHEEL"
     wheel.write_text(wheel.read_text().replace("Root-Is-Purelib: False", "Root-Is-Purelib: true"))
     checked = adopter.stackenv("check", "it").stdout
-    assert "missing: for-platform 1.0; not wanted, beside the right one: for-platform 1.0" in checked
+    assert "missing: for-platform 1.0; unwanted (the right one exists too): for-platform 1.0" in checked
     assert adopter.stackenv("edit", "it", "--refresh").returncode == 0
     moved = [f"lib/site-packages/{name}-1.0.dist-info" for name in ("for_platform", "pure")]
     assert list_packages(adopter) == moved

@@ -100,10 +100,10 @@ def find_init_blocks(contents: bytes) -> Iterator[InitBlock]:
             continue
         indent, direction, program = (part.decode() for part in mark.groups())
         if direction == ">>>" and block is None:
-            problem = "it is indented: it belongs to something that you have written" if indent else ""
+            problem = "it is indented, so it is part of your own code" if indent else ""
             block, body = InitBlock(program, number, number, start, offset, "", False, problem), []
         elif direction == ">>>" and block:
-            block = replace(block, problem=f"another one begins inside it, in line {number}")
+            block = replace(block, problem=f"another block begins inside it, in line {number}")
         elif block and program == block.program:
             yield finish(replace(block, last=number, end=min(offset, len(contents))), body)
             block = None
@@ -121,7 +121,7 @@ def finish(block: InitBlock, body: Iterable[str]) -> InitBlock:
         bare = REMARK.sub("", COMMENT.sub("", line)).strip()
         is_inert = is_inert and (not bare or line.startswith("#"))
         if bare and not WRITTEN.fullmatch(bare) and not block.problem:
-            block = replace(block, problem=f"line {number} in it is not of {block.program}: {line}")
+            block = replace(block, problem=f"line {number} in it was not written by {block.program}: {line}")
         found = PROGRAM_PATH.search(bare)
         prefix = prefix or (found.group(1) if found else "")
         own |= {match.group(1) for match in (found, ROOT_PREFIX.search(bare)) if match}
@@ -133,7 +133,9 @@ def finish(block: InitBlock, body: Iterable[str]) -> InitBlock:
                 prefix, own = folder, {folder}
     for (folder, name), number in onto_path.items():
         if folder not in own and not block.problem:
-            problem = f"line {number} in it is not of {block.program}: it puts {folder}/{name} on PATH"
+            problem = (
+                f"line {number} in it was not written by {block.program}: it puts {folder}/{name} on PATH"
+            )
             block = replace(block, problem=problem)
     return replace(block, prefix=prefix, is_inert=is_inert)
 

@@ -56,8 +56,8 @@ def find_downloads(context: Context) -> Iterator[Reclaimable]:
 def describe(cache: Path, places: tuple[str, ...], downloads: Downloads) -> Reclaimable:
     """Return the downloads `places` of `cache`, with what to type."""
     typed = shlex.join(("rm", "-r", *places))
-    why = "it may not be possible to download it again from here"
-    kept = f"{why}; {downloads.choose}to remove all of it: {typed}"
+    why = "it may not be possible to download it again here"
+    kept = f"{why}; {downloads.choose}to delete all of it: {typed}"
     what = f"{TITLES[downloads.kind]}, {cache}"
     return Reclaimable(downloads.kind, what, places, 0, 0, (), kept=kept)
 
@@ -107,7 +107,7 @@ DOWNLOADS = (
         HUGGINGFACE_CACHE,
         ("hub", "datasets", "xet"),
         is_of_huggingface,
-        "`hf cache ls` and `hf cache rm` show and remove single ones; ",
+        "`hf cache ls` and `hf cache rm` list and delete single items; ",
     ),
     Downloads("torch", TORCH_CACHE, ("hub",), is_of_torch),
 )

@@ -48,7 +48,7 @@ def measure_item(item: Reclaimable, environ: Mapping[str, str]) -> Reclaimable:
     kept = item.kept
     if active and not kept:
         kept = (
-            f"in use in this shell, {active} is {environ[active]}: unload its module, or deactivate it, first"
+            f"in use in this shell ({active} is {environ[active]}): unload its module or deactivate it first"
         )
     elif users and not kept:
         kept = f"in use on this node by process {users[0].pid}: {users[0].command[:60]}"
@@ -73,11 +73,11 @@ def find_conda_caches(context: Context) -> Iterator[Reclaimable]:
     named = ("env", f"{PACKAGES}={folders}")
     cache = list_unused(conda, {**stack.environ, PACKAGES: folders})
     linked = find_soft_linked(list_conda_prefixes(context.environ, context.configuration))
-    kept = f"{linked} is made of symbolic links into the cache, and would break" if linked else ""
+    kept = f"{linked} consists of symbolic links into the cache and would break" if linked else ""
     for kind, what, places, options, why in (
         ("conda-archives", "archives of conda packages", cache.archives, ("--tarballs",), ""),
         ("conda-packages", "conda packages that nothing links to", cache.packages, ("--packages",), kept),
-        ("conda-indexes", "indexes and logs of conda", cache.indexes, cache.clean_indexes, ""),
+        ("conda-indexes", "conda indexes and logs", cache.indexes, cache.clean_indexes, ""),
     ):
         if places:
             action = RunCommand((*named, *describe_command(conda, "clean", "--yes", *options)))
@@ -111,7 +111,7 @@ def find_modules_without_environment(context: Context) -> Iterator[Reclaimable]:
             words = ["stackenv", "remove", module.full_name, "--yes"]
             words += ["--shared", str(context.shared)] if context.shared else []
             what = f"module {module.full_name}, whose environment {module.prefix} is gone"
-            by_hand = "it was changed by hand: stackenv remove " + shlex.quote(module.full_name)
+            by_hand = "it was edited by hand; to remove it: stackenv remove " + shlex.quote(module.full_name)
             yield Reclaimable(
                 *("modules", what, (str(module.path),), 0, 0, (RunCommand(tuple(words)),)),
                 environ=context.environ,
@@ -138,9 +138,12 @@ def judge_environments(prefixes: Iterable[Path], context: Context) -> Iterator[R
         if os.path.realpath(leftover.prefix) in led_to:
             continue
         name, prefix = leftover.record.full_name, str(leftover.prefix)
-        kind, what = "environments", f"environment {prefix} of {name}, which has no module any more"
+        kind, what = "environments", f"environment {prefix} of {name}, which no longer has a module"
         if leftover.replaced_by:
-            kind, what = "old-rebuilds", f"old {name} in {prefix}: it was rebuilt as {leftover.replaced_by}"
+            kind, what = (
+                "old-rebuilds",
+                f"old {name} in {prefix}, which was rebuilt as {leftover.replaced_by}",
+            )
         actions, kept = (DeleteEnvironment(prefix, name),), find_reason_to_keep(leftover, context)
         yield Reclaimable(kind, what, (prefix,), 0, 0, actions, kept=kept)
 
@@ -208,6 +211,6 @@ def list_reclaimable(
         try:
             found += [measure_item(item, context.environ) for item in finder(context)]
         except (StackenvError, OSError) as error:
-            print_message(f"{name} was left out: {explain(error)}")
+            print_message(f"{name}: skipped: {explain(error)}")
         advance(1)
     return found

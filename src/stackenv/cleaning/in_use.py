@@ -25,15 +25,16 @@ def find_reason_to_keep(leftover: Leftover, context: Context) -> str:
     foreign = list_foreign(replace(leftover.record, path=prefix))
     if foreign:
         return (
-            f"it holds what was not installed: {shorten_list(foreign)}; take that elsewhere, or delete all "
-            f"of it yourself: rm -r {shlex.quote(prefix)}"
+            f"it contains files that were not installed: {shorten_list(foreign)}; move them elsewhere, or "
+            f"delete everything yourself: rm -r {shlex.quote(prefix)}"
         )
     for venv in list_venvs(context):
         with contextlib.suppress(OSError, ValueError, StackenvError):
             if is_below(read_configuration(venv / "pyvenv.cfg").get("home", ""), prefix):
-                return f"the venv {venv} was made with its Python"
+                return f"the venv {venv} uses its Python"
     for kernel in list_kernels_on(prefix, context):
-        return f"the Jupyter kernel {kernel} starts it: jupyter kernelspec remove {shlex.quote(kernel.name)}"
+        typed = f"jupyter kernelspec remove {shlex.quote(kernel.name)}"
+        return f"the Jupyter kernel {kernel} uses it; to remove the kernel: {typed}"
     return ""
 
 

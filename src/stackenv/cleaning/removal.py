@@ -16,7 +16,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.errors import StackenvError, explain
 from stackenv.health.actions import carry_out_action
 from stackenv.lifecycle.remove import delete_environment as plan_deletion
-from stackenv.output import print_error
+from stackenv.output import format_count, print_error
 from stackenv.transactions.interruption import InterruptedCommandError
 from stackenv.transactions.transaction import Switch, Transaction, carry_out
 
@@ -47,7 +47,9 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
                 failed += 1
                 print_error(f"{item.what}: not removed: {explain(error)}")
     if failed:
-        raise StackenvError(f"{failed} of what was to go is still there", "stackenv clean shows it")
+        raise StackenvError(
+            f"{format_count(failed, 'item')} could not be removed", "to list what is left: stackenv clean"
+        )
 
 
 def remove(item: Reclaimable, context: Context) -> None:
@@ -82,7 +84,7 @@ def delete_environment(action: DeleteEnvironment, context: Context) -> None:
     # Again: between the look and the answer there may have been hours.
     now = list(judge_environments([Path(action.prefix)], context))
     if not now or now[0].kept:
-        raise StackenvError(now[0].kept if now else "a module leads to it by now")
+        raise StackenvError(now[0].kept if now else "a module uses it now")
     name, _, version = action.full_name.partition("/")
     stored = StoredModule(name, version, context.store.path_of(name, version), action.prefix)
     kept = (context.store.root, Path(context.environ.get("HOME", "/")))

@@ -46,7 +46,7 @@ PIP_FILES = {
     "http-v2": re.compile(r"([0-9a-f]/){5}[0-9a-f]{56}.*"),
     "wheels": re.compile(r"([0-9a-f]{2}/){3}[0-9a-f]{50}/[^/]+\.whl"),
 }
-AGAIN = "and type the same again"
+AGAIN = "and run the command again"
 NO_UV = f"no uv was found that can remove it: load its module ({HOW_TO_GET}) {AGAIN}"
 
 
@@ -70,12 +70,13 @@ def find_other_owner(places: Iterable[str]) -> str:
 def keep_for_owner(places: Iterable[str]) -> str:
     """Return why what is below `places` stays, where several users share it."""
     owner = find_other_owner(places)
-    return f"{owner} has files in it too, and it is not yours alone to empty" if owner else ""
+    return f"{owner} also has files in it, so it is not yours alone to empty" if owner else ""
 
 
 def advise_on_foreign(tool: str, foreign: str) -> str:
     """Return why a cache of `tool` stays in which the tool would delete a file that it has not made."""
-    return f"{tool} would delete what is not its own, too: take {shlex.quote(foreign)} elsewhere {AGAIN}"
+    move = f"move {shlex.quote(foreign)} elsewhere {AGAIN}"
+    return f"{tool} would also delete a file that it did not create: {move}"
 
 
 def find_pip_caches(context: Context) -> Iterator[Reclaimable]:
@@ -91,11 +92,11 @@ def find_pip_caches(context: Context) -> Iterator[Reclaimable]:
         if not python:
             kept = kept or f"no pip was found that can empty it: load a Python module {AGAIN}"
         elif not places:
-            old = f"pip {version} cannot empty it, which takes {FIRST_HTTP_V2}"
+            old = f"pip {version} cannot empty it (this requires {FIRST_HTTP_V2})"
             kept = kept or f"{old}: load a newer Python {AGAIN}"
         purge = RunCommand((python, "-I", "-B", "-m", "pip", "cache", "purge", "--cache-dir", str(folder)))
         yield Reclaimable(
-            *(PIP_CACHE, f"cache of pip, {folder}", places or tuple(map(str, held)), 0, 0),
+            *(PIP_CACHE, f"pip cache {folder}", places or tuple(map(str, held)), 0, 0),
             *((purge,) if python else (), context.environ, (str(folder),), kept, judge),
         )
 
@@ -181,7 +182,7 @@ def find_uv_caches(context: Context) -> Iterator[Reclaimable]:
             kept = advise_on_unknown(uv, unknown) or keep_for_owner(places)
         words = ("cache", "prune", "--no-config", "--cache-dir", str(real))
         actions = (RunCommand((uv, *words)),) if uv else ()
-        what = f"cache of uv, {cache}: what is unused"
+        what = f"uv cache {cache}: unused parts"
         if places:
             yield Reclaimable(UV_CACHE, what, places, 0, 0, actions, environ, (str(real),), kept, judge)
         if not kept and not cache.is_symlink():
@@ -198,7 +199,7 @@ def judge_uv_cache(cache: Path, names: Collection[str], context: Context) -> str
         return advise_on_foreign("uv", foreign)
     # Another uv may have made it since, a newer one.
     new = next((path for path in list_folders(cache) if path.is_dir() and path.name not in names), None)
-    return f"{new} is new: type the same again" if new else find_symlinked(cache, context)
+    return f"{new} is new: run the command again" if new else find_symlinked(cache, context)
 
 
 def advise_on_unknown(uv: str, unknown: str) -> str:
@@ -206,8 +207,8 @@ def advise_on_unknown(uv: str, unknown: str) -> str:
     if not unknown:
         return ""
     return (
-        f"{uv} does not know {unknown}, and would delete it: if a newer uv has made it, load that one, "
-        f"if you have, take it elsewhere, {AGAIN}"
+        f"{uv} does not know {unknown} and would delete it: if a newer uv created it, load that uv; if you "
+        f"created it, move it elsewhere; {AGAIN}"
     )
 
 
@@ -223,10 +224,10 @@ def offer_all_of(cache: Path, uv: str, context: Context) -> Iterator[Reclaimable
         return
     typed = shlex.join((uv, "cache", "clean", "--cache-dir", str(cache)))
     kept = (
-        f"here uv has its cache in {now}; where it needs this one, too, it downloads again, and environments "
-        f"break that were installed from it with link-mode symlink; to remove all of it: {typed}"
+        f"uv now uses the cache in {now}; without this one, packages may be downloaded again, and "
+        f"environments that were installed from it with link-mode symlink break; to delete all of it: {typed}"
     )
-    yield Reclaimable(UV_CACHE, f"cache of uv, {cache}: all", (str(cache),), 0, 0, (), kept=kept)
+    yield Reclaimable(UV_CACHE, f"uv cache {cache}: all", (str(cache),), 0, 0, (), kept=kept)
 
 
 def find_any_uv(context: Context) -> tuple[str, Mapping[str, str]]:

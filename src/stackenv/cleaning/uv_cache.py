@@ -153,22 +153,24 @@ def prune(uv: str, cache: Path, environ: Mapping[str, str]) -> None:
         raise StackenvError(f"{uv} cache prune did not end within {TIMEOUT_S} s") from None
     if done.returncode:
         said = " ".join(done.stderr.split())
-        raise StackenvError(f"{uv} does not say what is unused: {said or f'status {done.returncode}'}")
+        raise StackenvError(f"{uv} did not report what is unused: {said or f'status {done.returncode}'}")
 
 
 def find_symlinked(cache: Path, context: Context) -> str:
     """Return why environments of symbolic links into `cache` would break; empty when none is known."""
     if context.environ.get("UV_LINK_MODE") == "symlink":
-        return "UV_LINK_MODE is symlink: environments would break whose files are links to it"
+        return "UV_LINK_MODE is symlink: environments whose files link to the cache would break"
     for file in list_uv_files(context.environ):
         with contextlib.suppress(OSError):
             if SYMLINK.search(read_file_text(file, errors="replace")):
-                return f"link-mode is symlink in {file}: environments would break whose files are links to it"
+                return (
+                    f"link-mode is symlink in {file}: environments whose files link to the cache would break"
+                )
     real = f"{os.path.realpath(cache)}/"
     for prefix in list_prefixes(context):
         for metadata in find_in_packages(prefix, "*.dist-info/METADATA"):
             if metadata.is_symlink() and os.path.realpath(metadata).startswith(real):
-                return f"{prefix} is made of symbolic links into it, and would break"
+                return f"{prefix} consists of symbolic links into it and would break"
     return ""
 
 

@@ -40,15 +40,15 @@ def validate_condarc(
             certain = ask(accept_elsewhere(configuration.conda, dict(answer["faults"]), installation.root))
     except StackenvError as error:
         words = error.message.splitlines()[-1]
-        yield f"conda could not be asked whether the site configuration is valid for it: {words}"
+        yield f"could not ask conda whether the site configuration is valid for it: {words}"
         return
     conda = f"conda {answer['version']}"
     if certain["faults"]:
         faults = "".join(f"\n  {name_configuration_key(key)}: {words}" for key, words in certain["faults"])
         raise ConfigurationError(
-            f"{conda} of {installation.root} rejects keys of {configuration.path}, so that each `conda` of "
-            f"each user would fail:{faults}",
-            f"correct them, type `stackenv site check {quote_word(configuration.path)}`, and run eb again",
+            f"{conda} of {installation.root} rejects keys of {configuration.path}, so every `conda` "
+            f"command of every user would fail:{faults}",
+            f"correct them, run `stackenv site check {quote_word(configuration.path)}`, then run eb again",
         )
     yield from list_warnings(answer, conda, configuration)
 
@@ -74,7 +74,7 @@ def advise(key: str, configuration: SiteConfiguration) -> str:
             "conda expands variables only in some of its commands; `conda create` and `conda config` of "
             "conda 24.7 do not, and fail: write the value without a variable"
         )
-    return "`conda` commands fail on each host on which that file is missing"
+    return "`conda` commands fail on every host where that file is missing"
 
 
 def accept_elsewhere(conda: CondaSettings, faulty: Collection[str], there: str) -> CondaSettings:

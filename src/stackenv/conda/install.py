@@ -52,7 +52,7 @@ def opened_for_writing(root: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise StackenvError(
-            f"{root} cannot be written: {explain(error)}", "type it as the owner of the installation"
+            f"{root} cannot be written: {explain(error)}", "run this as the owner of the installation"
         ) from error
     finally:
         put_modes_back(root, before)
@@ -93,8 +93,8 @@ def install_files(files: Sequence[InstalledFile], site_templates: Path | None) -
     for file in foreign:
         if not file.yields:
             raise StackenvError(
-                f"{file.path} is there and was not written by stackenv, so it is left alone",
-                "move it away, or its contents into the site configuration's conda.condarc",
+                f"{file.path} exists and was not written by stackenv, so it was not changed",
+                "move it away, or move its contents into conda.condarc of the site configuration",
             )
     for file in files:
         if file not in foreign:

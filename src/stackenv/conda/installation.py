@@ -51,12 +51,12 @@ def check_root(root: str) -> str:
     bad = sorted({c for c in root if c in FORBIDDEN_IN_ROOT or not c.isprintable()})
     if bad:
         raise InstallationError(
-            f"the prefix {root!r} holds {', '.join(map(repr, bad))}, which the shells, PATH or Lmod "
-            "would not keep as it is",
-            "install below a folder whose name has letters, digits and . _ - + only",
+            f"the prefix {root!r} contains {', '.join(map(repr, bad))}, which shells, PATH or "
+            "Lmod cannot handle",
+            "install into a folder whose path has only letters, digits and . _ - +",
         )
     if not Path(root).is_absolute():
-        raise InstallationError(f"the prefix {root!r} is not an absolute path", "name it from /")
+        raise InstallationError(f"the prefix {root!r} is not an absolute path", "give its path from /")
     return root.rstrip("/") or "/"
 
 
@@ -70,7 +70,8 @@ def check_module_name(module: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)*", module, re.ASCII):
         raise UsageError(
-            f"{module!r} is no name of a module", "name and version are of letters, digits and . _ + -"
+            f"{module!r} is not a valid module name",
+            "names and versions consist of letters, digits and . _ + -",
         )
     return module
 
@@ -92,12 +93,12 @@ def probe_installation(name: str, module: str, root: str) -> CondaInstallation:
             mode = path.stat().st_mode
         except OSError as error:
             raise InstallationError(
-                f"{root} is no conda installation that can be used: {path}: {error.strerror}",
-                "name the folder that the installer was given as its prefix (-p)",
+                f"{root} is not a usable conda installation: {path}: {error.strerror}",
+                "give the folder that the installer was given as its prefix (-p)",
             ) from error
         if not stat.S_ISREG(mode) or not os.access(path, os.X_OK):
             raise InstallationError(
-                f"{root} is no conda installation that can be used: {path} cannot be executed",
+                f"{root} is not a usable conda installation: {path} cannot be executed",
                 f"ls -l {quote_word(path)}",
             )
     return CondaInstallation(name, module, root, find_mamba(root))

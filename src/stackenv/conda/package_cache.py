@@ -65,7 +65,8 @@ def list_unused(conda: str, environ: Mapping[str, str]) -> CondaCache:
         raise StackenvError(f"{conda} {words} did not end within {TIMEOUT_S} s") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StackenvError(
-            f"conda does not say what can go: {error}", "conda clean --all --dry-run shows its own words"
+            f"conda did not report what can be deleted: {error}",
+            "to see its own message: conda clean --all --dry-run",
         ) from error
 
 

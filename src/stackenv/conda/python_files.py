@@ -9,7 +9,7 @@ from stackenv import STACKENV_UUID
 # pip reads it as the file of this very Python, behind /etc/pip.conf and the user's own.
 NOT_GUARDED = f"""\
 # {STACKENV_UUID}
-# pip does not know conda's Pythons as virtual: a guard in /etc/pip.conf would stop it here too.
+# To pip, a conda environment is not a virtual environment: a guard in /etc/pip.conf would stop it here too.
 [global]
 require-virtualenv = false
 """

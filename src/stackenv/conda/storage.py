@@ -99,7 +99,7 @@ def list_chosen(
         yield path, "your condarc"
     home = find_home(environ, f".conda/{what}")
     if home:
-        yield home, "conda itself"
+        yield home, "conda's default"
 
 
 def list_environment_folders(environ: Mapping[str, str], configuration: SiteConfiguration) -> Iterator[Path]:

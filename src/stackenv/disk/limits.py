@@ -14,7 +14,7 @@ from stackenv.configuration.settings import LimitSettings
 
 TIMEOUT_S = 20
 SHOWN_CHARACTERS = 200
-FORM = "four whole numbers (bytes used, bytes allowed, files used, files allowed), - for one it does not tell"
+FORM = "four whole numbers (bytes used, bytes allowed, files used, files allowed), with - for an unknown one"
 
 
 @dataclass(frozen=True)
@@ -101,5 +101,5 @@ def read_numbers(printed: str) -> list[int | None]:
     words = printed.split()
     if len(words) != 4 or not all(w == "-" or (w.isascii() and w.isdigit() and len(w) < 20) for w in words):
         shown = " ".join(printed.split())[:SHOWN_CHARACTERS]
-        raise ValueError(f"printed {shown!r}; wanted: {FORM}")
+        raise ValueError(f"printed {shown!r}; expected: {FORM}")
     return [None if word == "-" else int(word) for word in words]

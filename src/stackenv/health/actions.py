@@ -45,7 +45,7 @@ def carry_out_action(action: Action, environ: Mapping[str, str]) -> None:
                 run_command(action.words, environ)
     except InterruptedCommandError as error:
         name = signal.Signals(error.status - 128).name
-        error.message = f"interrupted by {name}; this was cut short: {action.sentence}"
+        error.message = f"interrupted by {name}; this was not completed: {action.sentence}"
         error.hint = ""
         raise
 
@@ -63,7 +63,7 @@ def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
     """
     real = Path(os.path.realpath(path))
     if read_file_bytes(real) != old:
-        raise StackenvError(f"{path} was changed meanwhile; it is left as it is", "stackenv check")
+        raise StackenvError(f"{path} has changed meanwhile, so it was left unchanged", "stackenv check")
     kept = keep_copy(real, path, old)
     try:
         with postponing_stop():
@@ -73,7 +73,7 @@ def rewrite_file(path: Path, old: bytes, new: bytes) -> Path:
                 replace_contents(real, new)
     except OSError as error:
         raise StackenvError(
-            f"{path} could not be written: {error.strerror}; what it held is in {kept}",
+            f"{path} could not be written: {error.strerror}; its previous contents are in {kept}",
             f"ls -l {quote_word(real)}; df -h {quote_word(real.parent)}",
         ) from error
     return kept
@@ -88,7 +88,7 @@ def move_aside(path: Path, contents: bytes, target: Path) -> None:
         When it does not hold them any more, there is a `target` by now, or the disk refuses.
     """
     if read_file_bytes(path) != contents or os.path.lexists(target):
-        raise StackenvError(f"{path} was changed meanwhile; it is left as it is", "stackenv check")
+        raise StackenvError(f"{path} has changed meanwhile, so it was left unchanged", "stackenv check")
     path.rename(target)
 
 
@@ -169,6 +169,4 @@ def run_command(words: Sequence[str], environ: Mapping[str, str]) -> None:
     except OSError as error:
         raise StackenvError(f"{words[0]} cannot be started: {error.strerror}") from error
     if done.returncode:
-        raise StackenvError(
-            f"{shlex.join(words)}: failed with status {done.returncode}; see its output above"
-        )
+        raise StackenvError(f"{shlex.join(words)} failed with status {done.returncode}; see its output above")

@@ -58,7 +58,7 @@ def look_at_all(name: str | None, context: Context) -> Found:
     if not context.shared:
         subjects.insert(0, ACCOUNT)
         looks.insert(0, functools.partial(look_at_account, context))
-    with showing_progress("looking", len(looks)) as advance:
+    with showing_progress("checking", len(looks)) as advance:
         # Before the processes begin, which would each load the same ones.
         loader.load_all(e.stack_key for e in environments if e.record is not None and e.record.modules)
         return list(zip(subjects, look_side_by_side(looks, advance, count_processes(len(looks)))))

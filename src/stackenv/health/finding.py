@@ -44,7 +44,7 @@ class RewriteFile:
     def sentence(self) -> str:
         lines = self.old.count(b"\n") - self.new.count(b"\n")
         less = f", {format_count(lines, 'line')} shorter" if lines > 0 else ""
-        return f"rewrite {self.path}{less}; as it is now it is kept as {name_backup(self.path)}"
+        return f"rewrite {self.path}{less}; backup: {name_backup(self.path)}"
 
     @property
     def needs(self) -> frozenset[Needed]:
@@ -62,7 +62,7 @@ class MoveAside:
     @property
     def sentence(self) -> str:
         back = f"mv {quote_word(self.target)} {quote_word(self.path)}"
-        return f"rename {self.path} to {self.target}; to bring it back: {back}"
+        return f"rename {self.path} to {self.target}; to undo: {back}"
 
     @property
     def needs(self) -> frozenset[Needed]:

@@ -87,11 +87,11 @@ class Fixing:
             causes += [found for found in apply_rules(CONDA_RULES, account) if not self._is_fixed(found)]
         for cause in causes:
             if cause.breaks in needed:
-                return f", because it would fail: {cause.what} ({cause.where}); first: {cause.hint}"
+                return f", because it would fail: {cause.what} ({cause.where}); fix that first: {cause.hint}"
         # Without the user's channels and folders, conda would install from others, and to others.
         if "conda" in needed and any(isinstance(action, MoveAside) for action in self.done):
             moved = "would be" if self.dry_run else "was"
-            again = "write it again, then run `stackenv check --fix` again"
+            again = "write a correct one, then run `stackenv check --fix` again"
             return f": conda's configuration {moved} moved aside; {again}"
         return ""
 

@@ -155,7 +155,7 @@ def describe_end(name, status, slow):
     """Return name, kind of error and words of the module whose import has ended its process."""
     number = status & 0x7F
     if slow:
-        return [name, "slow", "not imported within %d s" % HANGS_AFTER_S]
+        return [name, "slow", "the import did not end within %d s" % HANGS_AFTER_S]
     if number:
         return [name, "crash", "killed by signal %d" % number]
     if status >> 8 == CLOSED:

@@ -45,7 +45,7 @@ def require_same(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEntry]
         shown = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
         raise StackenvError(
             f"{what}: {shown}; nothing was changed",
-            "if something was installed meanwhile, type the same again when it is done; otherwise look at "
+            "if something was installed meanwhile, run the command again when that is done; otherwise check "
             "the disk: df -h",
         )
 
@@ -75,7 +75,7 @@ def require_image(record: Record) -> Path:
     image, hint = (
         Path(record.path, IMAGE),
         (
-            "bring it back from a backup, or make the environment again from what this prints: "
+            "restore it from a backup, or recreate the environment from the output of: "
             f"stackenv export {record.full_name}"
         ),
     )
@@ -86,13 +86,13 @@ def require_image(record: Record) -> Path:
         raise StackenvError(f"{image} cannot be read: {error.strerror}; nothing was changed", hint) from error
     if size < record.packed.size_bytes:
         raise StackenvError(
-            f"{image} is truncated, or another image: {size} bytes, of {record.packed.size_bytes}; nothing "
-            "was changed",
+            f"{image} is truncated or the wrong image: {size} bytes instead of {record.packed.size_bytes}; "
+            "nothing was changed",
             hint,
         )
     if digest != record.packed.sha256:
         raise StackenvError(
-            f"{image} is damaged, or the image of another environment: its SHA-256 is not the recorded one; "
+            f"{image} is damaged or belongs to another environment: its SHA-256 is not the recorded one; "
             "nothing was changed",
             hint,
         )

@@ -55,7 +55,7 @@ def plan_packing(name: str, context: Context, dry_run: bool) -> Packing:
     module = context.store.find(name, default=True)
     record = read_own_record(module)
     if record.packed:
-        raise StackenvError(f"{module.full_name} is packed already", f"stackenv unpack {module.full_name}")
+        raise StackenvError(f"{module.full_name} is already packed", f"stackenv unpack {module.full_name}")
     require_unused(module, context.environ)
     require_idle(record)
     return Packing.begin(module, record, context)
@@ -68,9 +68,9 @@ def require_idle(record: Record) -> None:
         shown = "; ".join(f"{process.pid} {process.command[:60]}" for process in users[:3])
         number = format_count(len(users), "process", "processes")
         raise BusyError(
-            f"{record.full_name} is in use by {number} on this node, and their files would be gone: {shown}; "
+            f"{record.full_name} is in use by {number} on this node, whose files would disappear: {shown}; "
             "nothing was changed",
-            "end them, or wait; jobs on other nodes cannot be seen from here: squeue --me",
+            "end them, or wait; to list your jobs on other nodes: squeue --me",
         )
 
 
@@ -94,7 +94,7 @@ class Packing(Exchange):
         real = Path(record.path).resolve()
         if not os.access(real.parent, os.W_OK | os.X_OK):
             raise StackenvError(
-                f"{real.parent}, the folder that {real.name} is in, cannot be written; nothing was changed",
+                f"{real.parent} is not writable, so {real.name} in it cannot be packed; nothing was changed",
                 f"ls -ld {shlex.quote(str(real.parent))}",
             )
         packing = cls(module, record, context)
@@ -115,24 +115,24 @@ class Packing(Exchange):
     @property
     def switch_sentence(self) -> str:
         """What the switch does."""
-        return f"put the image in the place of {self.record.path}, write {self.module.path}, delete the files"
+        return f"replace {self.record.path} with the image, write {self.module.path}, delete the files"
 
     def plan(self) -> Transaction:
         """Return the steps that make the image, and what belongs beside it."""
         marks = describe_marks(self.record, self.identity)
         steps = (
-            Step(f"compile what is not compiled yet in {self.record.path}", self.compile),
+            Step(f"compile the Python files in {self.record.path} that are not compiled yet", self.compile),
             Step(
-                "mark the environment with the image's number",
+                "mark the environment with the ID of the image",
                 self.mark,
                 tuple(RemoveFile(mark.path) for mark in marks),
             ),
             self.plan_making(
-                f"make one file of all that is in {self.record.path}",
+                f"write everything in {self.record.path} into one image",
                 lambda: make_image(self.real, self.staged / IMAGE),
             ),
             Step("compare the image with the files: names, modes, sizes, contents, links", self.verify),
-            Step("write beside the image what is read without it", self.write_beside_image),
+            Step("write the files that are needed beside the image", self.write_beside_image),
         )
         return Transaction(self.module.full_name, self.switch, steps)
 
@@ -162,7 +162,7 @@ class Packing(Exchange):
         with showing_progress("comparing", 2 * names) as advance:
             found = read_image(image, advance)
             wanted = read_tree(self.real, advance)
-        require_same(wanted, found, "the image does not hold what the environment has")
+        require_same(wanted, found, "the image differs from the environment")
         way, reason = choose_way(self.record, wanted)
         if reason:
             # Known only now, and not what was tried at the beginning.
@@ -191,8 +191,8 @@ class Packing(Exchange):
         """Return why the files must not be deleted; empty when nobody has changed one of them."""
         changed = self.find_changes(self.aside)
         return changed and (
-            f"WARNING: {changed}: changed while {self.module.full_name} was packed, and is not in the image. "
-            f"The files are not deleted: {self.aside}. Unpack, take from there what is missing, delete it"
+            f"WARNING: {changed} changed while {self.module.full_name} was packed; the changes are not in "
+            f"the image. The files were kept in {self.aside}: unpack, copy what is missing, then delete them"
         )
 
     def switch(self) -> Switch:
@@ -201,7 +201,7 @@ class Packing(Exchange):
         changed = self.find_changes(self.real)
         if changed:
             raise BusyError(
-                f"{changed}: changed while {self.module.full_name} was packed; nothing was changed",
-                "type the same again when nobody installs into it",
+                f"{changed} changed while {self.module.full_name} was packed, so it was not packed",
+                "run the command again when nothing is being installed into it",
             )
         return self.plan_switch(self.packed, self.switch_sentence, self.find_problem)

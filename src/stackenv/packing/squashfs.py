@@ -35,8 +35,8 @@ def find_program(name: str, package: str) -> str:
     if found:
         return found
     raise StackenvError(
-        f"there is no {name} on {os.uname().nodename}; nothing was changed",
-        f"try it on another node (a login node?), or ask the site for the package {package}",
+        f"{name} is not available on {os.uname().nodename}; nothing was changed",
+        f"try another node (a login node?), or ask your site's support to install the package {package}",
     )
 
 
@@ -82,8 +82,8 @@ def run_tool(words: Sequence[str], what: str) -> None:
         told = (done.stderr or b"") + (b"" if shown else done.stdout or b"")
         lines = told.decode("utf-8", "replace").strip().splitlines()
         raise StackenvError(
-            f"{what} failed (status {done.returncode}): {' | '.join(lines[-5:]) or 'without a word'}",
-            "look at the free space and the quota: df -h; quota",
+            f"{what} failed (status {done.returncode}): {' | '.join(lines[-5:]) or 'without a message'}",
+            "check the free space and your quota: df -h; quota",
         )
 
 

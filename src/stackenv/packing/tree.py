@@ -118,5 +118,5 @@ def list_differences(wanted: Mapping[str, TreeEntry], found: Mapping[str, TreeEn
             sentences.append(f"{name} is missing")
         elif before != after:
             what = "mode" if before.mode != after.mode else "contents"
-            sentences.append(f"{name} has another {what}" if what == "mode" else f"{name} has other {what}")
+            sentences.append(f"{name} has {'a ' * (what == 'mode')}different {what}")
     return sentences

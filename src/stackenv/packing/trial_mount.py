@@ -61,10 +61,10 @@ def require_mountable(record: Record, way: str, mounts: str, environ: Mapping[st
     if said:
         reason = BEHIND_REASON.split(said.removeprefix(f"stackenv: {record.full_name}: "))[0]
         raise ModuleError(
-            f"once packed, {record.full_name} could not be loaded on {os.uname().nodename}: {reason}; "
+            f"after packing, {record.full_name} could not be loaded on {os.uname().nodename}: {reason}; "
             "nothing was changed",
-            "pack it on a node where you may use squashfuse, fusermount3 and /dev/fuse, or ask the site for "
-            "them: ls -l /dev/fuse; command -v squashfuse fusermount3",
+            "pack it on a node where you can use squashfuse, fusermount3 and /dev/fuse, or ask your site's "
+            "support for them; to check: ls -l /dev/fuse; command -v squashfuse fusermount3",
         )
 
 

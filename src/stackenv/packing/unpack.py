@@ -60,7 +60,7 @@ class Unpacking(Exchange):
         """Return the steps that make the folder of files."""
         assert self.record.packed
         steps = (
-            Step(f"look whether the image of {self.module.full_name} is as it was made", self.look),
+            Step(f"check that the image of {self.module.full_name} is intact", self.look),
             self.plan_making(
                 f"unpack {self.record.packed.entries} files, links and folders beside {self.record.path}",
                 lambda: extract_image(Path(self.record.path, IMAGE), self.staged),
@@ -85,9 +85,9 @@ class Unpacking(Exchange):
         tree.pop(str(self.unfinished.relative_to(self.staged)), None)
         if hash_tree(tree) != self.record.packed.tree_sha256:
             raise StackenvError(
-                f"what was unpacked to {folder} is not what was packed ({len(tree)} entries, of "
-                f"{self.record.packed.entries}); the image stays as it is",
-                "look at the disk: df -h; df -i",
+                f"the files in {folder} are not those that were packed ({len(tree)} entries instead of "
+                f"{self.record.packed.entries}); the image was not changed",
+                "check the disk: df -h; df -i",
             )
 
     def switch(self) -> Switch:
@@ -95,11 +95,11 @@ class Unpacking(Exchange):
         strangers = list_strangers(self.real)
         if strangers:
             raise TakenError(
-                f"there is something in {self.real} that stackenv did not put there, and that would go: "
+                f"{self.real} contains files that stackenv did not write and that would be deleted: "
                 f"{', '.join(strangers[:3])}; nothing was changed",
-                "move it elsewhere",
+                "move them elsewhere",
             )
-        sentence = f"put them in the place of {self.record.path}, write {self.module.path}, delete the image"
+        sentence = f"replace {self.record.path} with them, write {self.module.path}, delete the image"
         return self.plan_switch(replace(self.record, packed=None), sentence)
 
     def carry_out(self) -> None:
@@ -121,9 +121,9 @@ class Unpacking(Exchange):
         assert self.record.packed
         target = folder / f"stackenv-{self.record.packed.identity}"
         if not folder.is_dir():
-            raise StackenvError(f"there is no folder {folder}", '--to "$TMPDIR"')
+            raise StackenvError(f"the folder {folder} does not exist", '--to "$TMPDIR"')
         if target.exists():
-            raise TakenError(f"{target} is there already", f"module load {self.module.full_name}")
+            raise TakenError(f"{target} already exists", f"module load {self.module.full_name}")
         self.look()
         with stopping_at_signals():
             # Its name says whose it is: the next command removes it when this one is killed.
@@ -140,6 +140,8 @@ class Unpacking(Exchange):
                 draft.rename(target)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-        print_message(f"{self.module.full_name} is unpacked to {target}, and stays packed")
+        print_message(
+            f"{self.module.full_name} was unpacked to {target}; the environment itself stays packed"
+        )
         if Path(os.environ.get("TMPDIR", "/tmp")) != folder:
-            print_message(f"the module looks in $TMPDIR alone: export TMPDIR={shlex.quote(str(folder))}")
+            print_message(f"the module only looks in $TMPDIR: export TMPDIR={shlex.quote(str(folder))}")

@@ -36,8 +36,8 @@ def choose_way(record: Record, tree: Mapping[str, TreeEntry]) -> tuple[str, str]
     if not name:
         return "session", ""
     return "namespace", (
-        f"{name} holds the environment's path: its commands will get its files at that path, in a namespace "
-        "of their own, and others will not see them"
+        f"{name} contains the environment's path, so its commands will see the files at that path in a "
+        "private namespace, and other programs will not see them"
     )
 
 

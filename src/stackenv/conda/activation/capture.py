@@ -115,7 +115,7 @@ def temporary_folder() -> Iterator[Path]:
         top = Path(tempfile.mkdtemp(prefix="stackenv-capture-"))
     except OSError as error:
         raise StackenvError(
-            f"no temporary folder could be made: {explain(error)}", "set TMPDIR to a folder with space"
+            f"cannot create a temporary folder: {explain(error)}", "set TMPDIR to a folder with space"
         ) from error
     try:
         yield top
@@ -182,16 +182,16 @@ def run_seeded(capture: Capture, seeds: Mapping[str, str], top: Path) -> Observa
 def find_unvaried(other: Observation) -> Iterator[CaptureFinding]:
     """Yield that the host name was not another in the second run, where that is so."""
     if other.host != OTHER_HOST:
-        detail = "this host lets no user change it for one process, so only HOSTNAME was another"
+        detail = "this host does not let users change it for one process, so only HOSTNAME was changed"
         yield CaptureFinding("not tried", "host name", detail)
 
 
 def find_missing_csh(sources: ActivationSources, changes: Mapping[str, Change]) -> Iterator[CaptureFinding]:
     """Yield why nothing is known of csh."""
     if sources.csh:
-        yield CaptureFinding("not tried", "csh", "there is no tcsh on this host that starts")
+        yield CaptureFinding("not tried", "csh", "this host has no tcsh that starts")
     elif changes.keys() - sources.variables.keys():
-        yield CaptureFinding("csh missing", "activate.d", "has scripts for sh and none for csh")
+        yield CaptureFinding("csh missing", "activate.d", "has scripts for sh but none for csh")
 
 
 def assemble(

@@ -122,7 +122,7 @@ def refuse_bytes(change: Change) -> Change:
     try:
         "".join([change.value, *change.front, *change.back]).encode()
     except UnicodeEncodeError:
-        return Change("unknown", note="its value is no text in UTF-8")
+        return Change("unknown", note="its value is not UTF-8 text")
     return change
 
 
@@ -142,7 +142,7 @@ def describe_change(
     if growth and now and (now == then or name == "PATH"):
         return grow(name, *growth, whole=now)
     if name == "PATH":
-        return Change("unknown", note="more is done to it than to prepend and to append")
+        return Change("unknown", note="it is changed in other ways than prepending and appending")
     if now == then:
         return Change("unset") if now is None else Change("set", now)
     used = [seed for seed in seeds if then and seeds[seed] in then]
@@ -161,10 +161,10 @@ def describe_seeded(
         if [e for e in split_list(now) if e] == [e for e in entries if e] and any(entries):
             return grow(name, *growth, whole=now)
     if now is None or now == was:
-        return None if then == seed else Change("unknown", note="changed only where it is set before")
+        return None if then == seed else Change("unknown", note="changed only if it is set before")
     if then == seed:
         return Change("default", now)
-    return Change("default", now, note="where it is set before, the script extends or changes it")
+    return Change("default", now, note="if it is set before, the script extends or changes it")
 
 
 def grow(name: str, front: list[str], back: list[str], whole: str) -> Change:
@@ -174,7 +174,7 @@ def grow(name: str, front: list[str], back: list[str], whole: str) -> Change:
     """
     note = ""
     if name in EMPTY_ENTRY_COUNTS and "" in split_list(whole):
-        note = "its empty entry, the system's own pages, is not captured"
+        note = "its empty entry (the pages of the system) is not captured"
     return Change("extend", "", tuple(filter(None, front)), tuple(filter(None, back)), note)
 
 
@@ -191,17 +191,17 @@ def find_differing(plain: Observation, other: Observation) -> dict[str, str]:
 def explain_difference(here: str | None, there: str | None, plain: Observation, other: Observation) -> str:
     """Return why a variable is `here` in one run and `there` in the other."""
     if here is None or there is None:
-        return "is not changed in every shell alike"
+        return "is not changed the same way in every shell"
     own, others = find_whole(str(plain.pid)), find_whole(str(other.pid))
     has_process_number = own.search(here) is not None and others.search(there) is not None
     named = name_inputs(own.sub("", here), others.sub("", there), plain.inputs, other.inputs)
     if named:
         return f"depends on {', '.join(named)}"
     if has_process_number:
-        return "depends on the shell's process number"
+        return "depends on the shell's process ID"
     if re.sub(r"\d+", "0", here) == re.sub(r"\d+", "0", there):
-        return "holds a number that is another each time: the time, a process or a random number"
-    return "is another each time"
+        return "contains a number that differs each time: a time, a process ID or a random number"
+    return "differs each time"
 
 
 def name_inputs(here: str, there: str, inputs: Mapping[str, str], others: Mapping[str, str]) -> list[str]:

@@ -12,7 +12,7 @@ from stackenv.conda.activation.run import Observation
 LINE_LIMIT = 160
 SAYS = {
     "set": "sets it",
-    "default": "sets it where it is unset",
+    "default": "sets it if it is unset",
     "extend": "extends it",
     "unset": "unsets it",
     "unknown": "changes it",
@@ -75,7 +75,7 @@ def find_output(plain: Observation, other: Observation) -> Iterator[CaptureFindi
         if line and moment.status == "0":
             same = line == find_words(other, at) or at >= len(other.moments)
             yield CaptureFinding(
-                "output", label, f"prints: {line}" if same else "prints something else each time"
+                "output", label, f"prints: {line}" if same else "prints something different each time"
             )
 
 
@@ -84,8 +84,8 @@ def find_run_findings(
 ) -> Iterator[CaptureFinding]:
     """Yield what scripts print, and those that fail; for the later runs, what only they show."""
     second = other or seeded
-    elsewhere = ", where HOME, TMPDIR, the folder, the user or the host is another"
-    seeds = ", where variables that it changes are set before"
+    elsewhere = ", if HOME, TMPDIR, the folder, the user or the host is different"
+    seeds = ", if variables that it changes are set before"
     known: set[str] = set()
     for finding in (
         *find_failures(plain, second),
@@ -127,11 +127,11 @@ def find_deactivation(
             yield CaptureFinding("left behind", name, "deactivate.d does not undo it")
         else:
             done = "unsets" if now is None else "changes" if was is not None else "sets"
-            detail = f"deactivate.d {done} it, activate.d does not touch it"
+            detail = f"deactivate.d {done} it, but activate.d does not touch it"
             yield CaptureFinding("deactivate", name, detail)
     for name, was, now in compare_ends(seeded, prefix):
         if name in restorable - different and now not in (was, None):
-            detail = "deactivate.d neither unsets it nor brings back its value"
+            detail = "deactivate.d neither unsets it nor restores its value"
             yield CaptureFinding("left behind", name, detail)
     last = plain.moments[-1]
     for kind, names in last.state.items():
@@ -166,7 +166,7 @@ def compare_dialects(
             continue
         detail = f"sh {describe_verb(one)}, csh {describe_verb(two)}"
         if one and two and one.verb == two.verb:
-            detail = f"sh and csh do not agree on the value: each {describe_verb(one)}"
+            detail = f"sh and csh disagree on the value: each {describe_verb(one)}"
         yield CaptureFinding("csh differs", name, detail)
 
 

@@ -114,8 +114,8 @@ class Trial:
         if not seen:
             raise StackenvError(
                 f"{shell} {end} before any script of {self.prefix} ran",
-                f"look at the free space: df -h {quote_word(place)}; "
-                f"and whether the shell starts: {shell} -c true",
+                f"check the free space: df -h {quote_word(place)}; "
+                f"and that the shell starts: {shell} -c true",
             )
         if len(seen) > len(self.labels):
             end = ""
@@ -165,7 +165,7 @@ def find_program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise StackenvError(
-            f"there is no {name} on PATH, so the activation of a conda environment cannot be captured",
+            f"{name} was not found on PATH, so the activation of a conda environment cannot be captured",
             f"put the folder of {name} on PATH: export PATH=/usr/bin:/bin:$PATH",
         )
     return found

@@ -62,8 +62,8 @@ def read_sources(prefix: Path) -> ActivationSources:
     top = Path(os.path.abspath(prefix))  # noqa: PTH100 (conda does not resolve links either)
     if not (top / "conda-meta").is_dir():
         raise StackenvError(
-            f"{top} is no conda environment: it has no folder conda-meta",
-            "conda env list shows the paths of yours",
+            f"{top} is not a conda environment: it has no folder conda-meta",
+            "to list your environments: conda env list",
         )
     activate, deactivate = (list_folder(top / folder) for folder in SCRIPT_FOLDERS)
     variables, findings = read_variables(top)
@@ -97,7 +97,7 @@ def read_variables(prefix: Path) -> tuple[dict[str, str], tuple[CaptureFinding, 
             if is_name(name):
                 variables[name] = str(value)
             else:
-                findings.append(CaptureFinding("failed", subject, f"{name!r} is no name of a variable"))
+                findings.append(CaptureFinding("failed", subject, f"{name!r} is not a valid variable name"))
     return {n: v for n, v in variables.items() if v != UNSET_MARK}, tuple(findings)
 
 

@@ -95,26 +95,26 @@ def apply_rules(
                 hidden.update(finding.hides)
                 yield finding
         except Exception as error:
-            # What others have written may be odd in ways that nobody has thought of: one rule fails, not all.
+            # Files from elsewhere can be malformed in unforeseen ways: then one rule fails, not all of them.
             yield describe_unchecked(name, error)
 
 
 def describe_unchecked(rule: str, error: Exception) -> Finding:
-    """Return the finding that nobody could look."""
+    """Return the finding that the check `rule` could not run."""
     where = str(getattr(error, "filename", None) or "")
     hint = error.hint if isinstance(error, StackenvError) else ""
     return Finding(
         rule,
         "unchecked",
-        f"this could not be checked: {describe_error(error)}",
+        f"this check could not run: {describe_error(error)}",
         where,
-        "what is wrong there, if anything, is not told",
-        hint or "correct that and check again",
+        "the check was skipped, so a problem there would not be reported",
+        hint or "fix that, then run: stackenv check",
     )
 
 
 def describe_error(error: Exception) -> str:
-    """Return what `error` says, with its kind where it was written for nobody."""
+    """Return what `error` says, with its type if its text was not written for users."""
     if isinstance(error, StackenvError):
         return error.message
     return explain(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -32,8 +32,8 @@ from stackenv.output import shorten_list
 from stackenv.record import RECORD_FILE, Carried, Modulefile, Record
 from stackenv.transactions.writers import name_user
 
-BARE = "its Python, started without its modules (by an editor, cron, ssh, srun),"
-MISSED = "does not find their packages"
+BARE = "if its Python is started without its modules (by an editor, cron, ssh or srun),"
+MISSED = "it does not find their packages"
 WHY = f"{BARE} {MISSED}"
 # Where the entries of each of these are recorded.
 VARIABLES = {
@@ -45,25 +45,29 @@ VARIABLES = {
 
 
 def find_carrying(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield the findings by which the Python brings nothing of its modules, or not what they set now."""
+    """Yield findings when the Python does not carry its modules, or not as they are now."""
     record = environment.record
     if record is None or not environment.prefix.is_dir():
         return
     reason, settings = find_reason(record), environment.configuration.personal
     if reason == BY_SITE and settings.carry:
-        what = "it does not carry its modules, and the site configuration allows that now"
+        what = "the environment does not carry its modules, although the site configuration now allows it"
         yield report_outdated(environment, what)
     elif reason == NO_RECORD and settings.carry:
-        what = "what its modules set is not recorded: an older stackenv made it, or they could not be loaded"
-        off = f"; to turn this off: stackenv edit {record.full_name} --no-carry"
+        what = (
+            "its record does not contain what its modules set: it was written by an older stackenv, or the "
+            "modules could not be loaded"
+        )
+        off = f"; to stop carrying modules: stackenv edit {record.full_name} --no-carry"
         yield report_outdated(environment, what, off)
     elif reason == PYTHON_NEEDS_MODULES or (
         reason == BY_SITE and environment.believed and needs_modules(record)
     ):
         yield report_python(environment)
     elif not reason and record.carried and not settings.carry:
-        what = "it carries its modules, and the site configuration turns that off now (personal.carry)"
-        yield report_outdated(environment, what, why="its Python brings modules that the site wants loaded")
+        what = "the environment carries its modules, but the site configuration now turns that off "
+        why = "its Python uses the modules even when they are not loaded, which this site does not want"
+        yield report_outdated(environment, f"{what}(personal.carry)", why=why)
     elif not reason and record.carried:
         yield from look_at_carried(environment, record, record.carried)
 
@@ -116,10 +120,10 @@ def report_gone(environment: CheckedEnvironment, gone: list[str]) -> Finding:
     return Finding(
         "carrying",
         "broken",
-        f"what its modules bring is gone: {shorten_list(gone)}",
+        f"software of its modules is gone: {shorten_list(gone)}",
         gone[0],
-        f"the packages there cannot be imported, with `module load {name}` neither",
-        f"ask the site; to base it on other modules: stackenv rebuild {name} -m MODULE",
+        f"its packages cannot be imported, even after `module load {name}`",
+        f"ask your site's support; to use other modules: stackenv rebuild {name} -m MODULE",
     )
 
 
@@ -129,10 +133,10 @@ def report_python(environment: CheckedEnvironment) -> Finding:
     return Finding(
         "carrying",
         "warning",
-        "its Python starts only while its modules are loaded: it needs a library or a variable of theirs",
+        "its Python starts only while its modules are loaded, because it needs their libraries or variables",
         str(environment.prefix / "bin/python"),
         "an editor, cron, ssh or srun cannot start it by its path",
-        f"stackenv run {name} -- python SCRIPT; to turn this message off: stackenv edit {name} --no-carry",
+        f"stackenv run {name} -- python SCRIPT; to silence this message: stackenv edit {name} --no-carry",
     )
 
 
@@ -148,15 +152,15 @@ def list_changed(
         return
     settings = environment.configuration.personal
     yield from ((found, MISSED) for file in carried.modulefiles if (found := compare_modulefile(file)))
-    yield from ((found, "brings what they set before") for found in compare_entries(carried, stack))
+    yield from ((found, "it uses what they set earlier") for found in compare_entries(carried, stack))
     yield from (
-        (found, "does not set them as the modules do (personal.carry_variables)")
+        (found, "it does not set them as the modules do (personal.carry_variables)")
         for found in compare_variables(carried, stack, settings)
     )
     yield from compare_cpus(carried, settings)
     if lacks_libraries(record, stack):
-        what = "a package in it needs libraries of the modules, which it does not bring"
-        yield what, "cannot import that package, or finds other libraries"
+        what = "a package in it needs libraries of the modules, which the record does not contain"
+        yield what, "it cannot import that package, or loads other libraries"
 
 
 def compare_modulefile(file: Modulefile) -> str:
@@ -180,7 +184,7 @@ def compare_entries(carried: Carried, stack: Stack) -> Iterator[str]:
         there = list(dict.fromkeys(split_entries(variable, stack.environ.get(variable, ""))))
         new = [e for e in list_set_entries(variable, stack) if e not in recorded and is_to_be_found(e, stack)]
         if new or [entry for entry in there if entry in recorded] != list(recorded):
-            yield f"its modules set another {variable} now"
+            yield f"its modules now set a different {variable}"
 
 
 def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings) -> Iterator[str]:
@@ -194,17 +198,17 @@ def compare_variables(carried: Carried, stack: Stack, settings: PersonalSettings
     now = {n: v for n, v in now.items() if n in recorded or not is_of_session(v, stack.before)}
     if recorded != now:
         names = sorted(n for n in {*recorded, *now} if recorded.get(n) != now.get(n))
-        yield f"the variables that it is to carry have changed: {', '.join(names)}"
+        yield f"the variables to carry have changed: {', '.join(names)}"
 
 
 def compare_cpus(carried: Carried, settings: PersonalSettings) -> Iterator[tuple[str, str]]:
     """Yield a sentence, and what follows from it, when the site wants CPUs compared, or no more."""
-    what = "the site configuration has changed for which CPUs it may carry (personal.carry_on_any_cpu)"
+    what = "the site configuration now has a different rule for CPUs (personal.carry_on_any_cpu)"
     if carried.cpu_features and settings.carry_on_any_cpu:
-        yield what, "does not bring them on a CPU that lacks something the one of the record has"
+        yield what, "it does not use the modules on a CPU that lacks a feature of the recorded one"
     # There are machines whose CPU has nothing that is compared.
     elif not carried.cpu_features and not settings.carry_on_any_cpu and list_cpu_features():
-        yield what, "brings them on older CPUs too, where programs of theirs may crash"
+        yield what, "it uses the modules on older CPUs too, where their programs may crash"
 
 
 def is_to_be_found(entry: str, stack: Stack) -> bool:
@@ -234,11 +238,11 @@ def report_cpu(environment: CheckedEnvironment, carried: Carried, lacking: list[
     return Finding(
         "carrying",
         "warning",
-        f"its modules were recorded on the CPU {carried.cpu}, and this node's lacks {shorten_list(lacking)}",
+        f"its modules were recorded on the CPU {carried.cpu}; this node's CPU lacks {shorten_list(lacking)}",
         f"{os.uname().nodename}; {environment.prefix / RECORD_FILE}",
-        f"{WHY} on such nodes: programs built for {carried.cpu} would crash there",
-        f"module load {environment.full_name}; to record what the modules set on such a node, for it "
-        f"and newer ones: {refresh}",
+        f"{WHY} on such nodes, because programs built for {carried.cpu} would crash there",
+        f"module load {environment.full_name}; or, to record the modules on this node, for its CPU and newer "
+        f"ones: {refresh}",
     )
 
 
@@ -260,7 +264,7 @@ def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator
         # The rule `managed-files` reports that.
         return
     if stat.S_ISLNK(found.st_mode):
-        yield report_outdated(environment, "the record is a link, which its Python does not follow")
+        yield report_outdated(environment, "the record is a symbolic link, which its Python does not follow")
         return
     is_foreign = found.st_uid not in owners and not (record.packed and is_of_group(found, folder, owners))
     more = found.st_mode & ~own.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
@@ -275,9 +279,9 @@ def look_at_writers(environment: CheckedEnvironment, record: Record) -> Iterator
     yield Finding(
         "carrying",
         "warning",
-        f"the record belongs to {owner}" if is_foreign else "the record can be written by a group",
+        f"the record belongs to {owner}" if is_foreign else "the record is writable by a group",
         str(path),
-        f"{WHY}: it does not read a record that others could have written than {reader.name}",
+        f"{WHY}, because it ignores a record that users who cannot write {reader.name} could have written",
         fix.sentence,
         (fix,),
     )

@@ -35,7 +35,7 @@ def find_syntax_faults(file: Path) -> Iterator[Finding]:
         data, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
     except UnicodeDecodeError as error:
         line = contents[: error.start].count(b"\n") + 1
-        yield report_unreadable(f"{file}:{line}", "it is not in UTF-8")
+        yield report_unreadable(f"{file}:{line}", "the file is not UTF-8")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         yield report_unreadable(
@@ -45,7 +45,7 @@ def find_syntax_faults(file: Path) -> Iterator[Finding]:
         yield report_unreadable(str(file), error)
     else:
         if data is not None and not isinstance(data, dict):
-            yield report_unreadable(f"{file}:1", "it must be a list of `key: value`")
+            yield report_unreadable(f"{file}:1", "the file must consist of `key: value` lines")
         elif isinstance(node, yaml.MappingNode):
             yield from find_repeated(node, file)
 
@@ -56,7 +56,9 @@ def find_repeated(node: yaml.MappingNode, file: Path) -> Iterator[Finding]:
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if key.value in lines:
-            yield report_unreadable(f"{file}:{line}", f"`{key.value}` is in line {lines[key.value]} already")
+            yield report_unreadable(
+                f"{file}:{line}", f"`{key.value}` is already set in line {lines[key.value]}"
+            )
         lines.setdefault(key.value, line)
 
 
@@ -67,8 +69,8 @@ def report_unreadable(where: str, problem: object) -> Finding:
         "broken",
         f"conda cannot read its configuration: {problem}",
         where,
-        "every command of conda fails, `conda activate` too",
-        "correct that line with an editor",
+        "all conda commands fail, including `conda activate`",
+        "correct that line in an editor",
         breaks="conda",
     )
 
@@ -80,7 +82,7 @@ def set_aside(file: Path, finding: Finding) -> Finding:
     action = MoveAside(str(file), read_file_bytes(file), str(next(name_aside(file))))
     return replace(
         finding,
-        hint=f"{finding.hint}; or rename the file, so that conda works without it: stackenv check --fix",
+        hint=f"{finding.hint}; or move the file aside, so that conda ignores it: stackenv check --fix",
         fix=(action,),
     )
 
@@ -107,7 +109,7 @@ class Fault:
 
 
 def find_condarc_policy(account: Account) -> Iterator[Finding]:
-    """Yield the entries of the user's condarc files that the configuration forbids; unknown keys are left."""
+    """Yield a finding for each entry of a condarc file of the user that the site configuration forbids."""
     for file in account.condarc_files():
         contents = read_file_bytes(file)
         try:
@@ -135,7 +137,7 @@ def find_forbidden_entries(node: yaml.MappingNode, file: Path, account: Account)
         where = f"{file}:{key_node.start_mark.line + 1}"
         if key in conda.final:
             yield Fault(
-                report_entry(where, f"`{key}` has no effect: the site's own value holds"),
+                report_entry(where, f"`{key}` has no effect, because the site sets its own value"),
                 key,
                 key_node,
                 False,
@@ -159,18 +161,18 @@ def judge_folder(key: str, text: str, where: str, account: Account) -> Finding |
     if path is None:
         return None
     what = FOLDERS[key]
-    move = f"move what is in it, then delete the entry {text} of {key}" if what == "environments" else ""
+    move = f"move its contents, then delete the entry {text} from {key}" if what == "environments" else ""
     purged = find_purged_folder(path, account.environ, account.configuration)
     if purged:
-        why = f"old files are deleted in {purged}, single ones out of {what} too"
-        return report_entry(where, f"`{key}` leads to purged storage: {path}", why, move)
+        why = f"old files in {purged} are deleted, including single files of {what}"
+        return report_entry(where, f"`{key}` points to purged storage: {path}", why, move)
     place = next(iter(list_site_storage(account.environ, account.configuration)), None)
     home = account.home
     if place is None or home not in path.parents or home in place.environments.parents:
         return None
     folder = place.environments if what == "environments" else place.packages
-    why = f"{what} fill your home; the site's place for them is {folder}"
-    return report_entry(where, f"`{key}` leads into your home: {path}", why, move)
+    why = f"{what} fill up your home directory; the site provides {folder} for them"
+    return report_entry(where, f"`{key}` points into your home directory: {path}", why, move)
 
 
 def judge_channel(text: str, where: str, account: Account) -> Finding | None:
@@ -183,16 +185,16 @@ def judge_channel(text: str, where: str, account: Account) -> Finding | None:
     if not any(channel in denied for channel in stands_for):
         return None
     instead = ", ".join(channels.default)
-    why = "conda 24.9 and later refuse to install anything while it is in the list"
+    why = "conda 24.9 and later refuse to install anything while this channel is listed"
     if instead:
-        why += f"; the site's channels are {instead}"
-    return report_entry(where, f"the site denies the channel {text}", why)
+        why += f"; the site's channels: {instead}"
+    return report_entry(where, f"the channel {text} is not allowed at this site", why)
 
 
 def report_entry(where: str, what: str, why: str = "", hint: str = "") -> Finding:
     """Return a finding of this rule."""
-    why = why or "what you have written there is not what conda does"
-    return Finding("condarc-policy", "warning", what, where, why, hint or "delete that with an editor")
+    why = why or "conda does not do what this line says"
+    return Finding("condarc-policy", "warning", what, where, why, hint or "delete it in an editor")
 
 
 def make_fix(file: Path, contents: bytes, faults: Sequence[Fault]) -> tuple[RewriteFile, ...]:
@@ -246,14 +248,16 @@ def find_conda_envs_variables(account: Account) -> Iterator[Finding]:
     now = f"unset {REFUSED_VARIABLE}"
     if folders:
         now += f"; export {KEPT_VARIABLE}=${KEPT_VARIABLE}:{shlex.quote(':'.join(folders))}"
-    for_good = f"; for good, take it out of {places[REFUSED_VARIABLE][0]}" if places[REFUSED_VARIABLE] else ""
+    for_good = (
+        f"; permanently: delete it from {places[REFUSED_VARIABLE][0]}" if places[REFUSED_VARIABLE] else ""
+    )
     told = "; ".join(f"{name}: {', '.join(found)}" for name, found in places.items() if found)
     yield Finding(
         "conda-envs-variables",
         "broken",
         f"{KEPT_VARIABLE} and {REFUSED_VARIABLE} are both set, which conda does not allow",
         told or f"environment variables {KEPT_VARIABLE} and {REFUSED_VARIABLE}",
-        "every command of conda fails with MultipleKeysError, `conda activate` too",
+        "all conda commands fail with MultipleKeysError, including `conda activate`",
         now + for_good,
         breaks="conda",
     )

@@ -14,11 +14,11 @@ from stackenv.jupyter.foreign_kernels import describe_fault, list_foreign_kernel
 from stackenv.jupyter.kernels import KERNEL_FILE, StoredKernel, list_kernels
 from stackenv.jupyter.state import judge_kernel
 
-WHY = "a notebook with it does not get a kernel, and Jupyter does not say why"
+WHY = "notebooks cannot start this kernel, and Jupyter does not say why"
 
 
 def find_kernels(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each broken kernel, whoever has written it."""
+    """Yield a finding for each broken kernel, whoever created it."""
     # Where no variable says where Jupyter's folder is, there are no kernels.
     with contextlib.suppress(StackenvError):
         for kernel in list_kernels(account.environ):
@@ -44,6 +44,6 @@ def check_foreign_kernel(folder: Path) -> Iterator[Finding]:
     if problem:
         name = folder.name
         hint = f"jupyter kernelspec remove {shlex.quote(name)}"
-        hint += f"; without jupyter: {shlex.join(('rm', '-r', str(folder)))}"
+        hint += f"; or, without jupyter: {shlex.join(('rm', '-r', str(folder)))}"
         what = f"the kernel {name!r} does not start: {problem}"
         yield Finding("kernels", "broken", what, str(folder / KERNEL_FILE), WHY, hint)

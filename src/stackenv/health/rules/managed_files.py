@@ -28,22 +28,25 @@ from stackenv.plain_files import read_file_text
 from stackenv.record import RECORD_FILE, Record
 from stackenv.transactions.transaction import read_text
 
-# Why it hurts that something is out of date.
-OLD_MODULE = "the module does what it was written to do, and not what it should do now"
-CHANGED_PINS = "pip and uv may replace what the modules bring, or hold what they do not have any more"
-CHANGED_SCRIPTS = "the module may set other variables than `conda activate` does"
+# Why these matter: a lost record, and what is out of date.
+NO_RECORD = "without its record, the environment can be neither changed nor rebuilt"
+OLD_MODULE = "the module still behaves as when it was written, not as it should now"
+CHANGED_PINS = (
+    "pip and uv may replace packages of the modules, or keep versions that the modules no longer have"
+)
+CHANGED_SCRIPTS = "the module may not set the same variables as `conda activate`"
 
 
 def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when folder or record is gone, or the record is that of another environment."""
+    """Yield a finding when the folder or record is gone, or the record belongs to another environment."""
     name, prefix = environment.full_name, environment.prefix
     if not prefix.is_dir() and not prefix.parent.is_dir():
         yield Finding(
             "environment-gone",
             "broken",
-            f"its environment {prefix} cannot be seen, nor the folder that it is in",
+            f"its environment {prefix} is not available, and neither is the folder above it",
             str(environment.modulefile),
-            f"`module load {name}` fails; the file system may be away on this node only",
+            f"`module load {name}` fails; the file system may be missing on this node only",
             f"ls -ld {quote_word(prefix.parent)}; on another node: stackenv check {name}",
             breaks="environment",
         )
@@ -55,8 +58,8 @@ def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
             f"its environment {prefix} is gone",
             str(environment.modulefile),
             f"`module load {name}` fails",
-            f"if it was moved: stackenv adopt NEW_PATH {name.split('/')[0]}; if nobody needs it: "
-            f"{remove.sentence}; from what `stackenv export` printed: stackenv create NAME --from FILE",
+            f"if it was moved: stackenv adopt NEW_PATH {name.split('/')[0]}; if it is no longer needed: "
+            f"{remove.sentence}; if you have `stackenv export` output: stackenv create NAME --from FILE",
             breaks="environment",
         )
     elif environment.record is None and not environment.record_lost:
@@ -65,14 +68,14 @@ def find_environment_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
             "broken",
             environment.problem,
             str(prefix / RECORD_FILE),
-            "nothing tells what it is made of: it can be neither changed nor rebuilt",
+            NO_RECORD,
             environment.hint,
             breaks="environment",
         )
 
 
 def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with the files that are gone or empty, the record among them."""
+    """Yield a finding for files of stackenv that are missing, empty or not executable."""
     record, prefix = environment.record, environment.prefix
     if not prefix.is_dir():
         return
@@ -82,7 +85,7 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
             "broken",
             environment.problem,
             str(prefix / RECORD_FILE),
-            "stackenv does not know what the environment is made of, and can neither change nor rebuild it",
+            NO_RECORD,
             environment.refresh.sentence,
             (environment.refresh,),
             breaks="environment",
@@ -106,7 +109,7 @@ def find_managed_files(environment: CheckedEnvironment) -> Iterator[Finding]:
     yield Finding(
         "managed-files",
         "broken",
-        f"{count} of stackenv in the environment {'is' if len(lost) == 1 else 'are'} missing or empty: "
+        f"{count} that stackenv wrote {'is' if len(lost) == 1 else 'are'} missing or empty: "
         f"{', '.join(names)}",
         lost[0].path,
         "; ".join(dict.fromkeys(file.loss for file in lost if file.loss)),
@@ -137,7 +140,9 @@ def report_not_executable(environment: CheckedEnvironment, record: Record) -> It
         "broken",
         f"{shorten_list(names)} cannot be executed",
         lost[0].path,
-        "its Python, and what that runs, does not start" if starts else "these programs do not start",
+        "its Python does not start, nor does any program that uses it"
+        if starts
+        else "these programs do not start",
         environment.refresh.sentence,
         (environment.refresh,),
         tuple(names),
@@ -153,7 +158,7 @@ def holds_shell_code(modulefile: Path) -> bool:
 
 
 def find_stale(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with what is out of date: files, constraints, what a conda activation does."""
+    """Yield a finding for files, pinned versions or a captured activation that are out of date."""
     record = environment.record
     if record is None or not environment.prefix.is_dir():
         return
@@ -187,11 +192,11 @@ def list_old_modulefile(modulefile: Path, record: Record) -> Iterator[str]:
         return
     if any(f'pushenv("{variable}"' in text for variable in ("PIP_CONSTRAINT", "UV_CONSTRAINT")):
         yield (
-            f"{modulefile} was written by stackenv 0.1: while it is loaded, the constraints also hold for "
-            "pip and uv of other environments"
+            f"{modulefile} was written by stackenv 0.1: while it is loaded, its constraints also apply to "
+            "pip and uv in other environments"
         )
     elif text.partition("\n")[2] != render_module(describe_module(record)).partition("\n")[2]:
-        yield f"{modulefile} is not as stackenv writes it"
+        yield f"{modulefile} differs from what stackenv would write now"
 
 
 def list_changed_files(record: Record) -> Iterator[tuple[str, str]]:
@@ -203,16 +208,17 @@ def list_changed_files(record: Record) -> Iterator[tuple[str, str]]:
     lost = list_lost_files(list_unused_files(files, record.path), record.path)
     if lost:
         names = shorten_list([file.path[len(record.path) + 1 :] for file in lost])
-        what = (
-            f"{names}: not there, and written by this stackenv for the time when its own pip is uninstalled"
-        )
+        what = f"this stackenv also writes {names}, for when the environment's own pip is uninstalled"
         yield what, lost[0].loss
     for file in files:
         path = Path(file.path)
         if not is_users(file, record.path) and has_contents(path):
             text = read_file_text(path, errors="replace")
             if text != render_installed_file(file):
-                yield f"{path} is not as stackenv writes it", f"at worst {file.loss}" if file.loss else ""
+                yield (
+                    f"{path} differs from what stackenv would write now",
+                    f"at worst, {file.loss}" if file.loss else "",
+                )
 
 
 def list_changed_pins(environment: CheckedEnvironment) -> Iterator[str]:
@@ -228,31 +234,31 @@ def list_changed_pins(environment: CheckedEnvironment) -> Iterator[str]:
     held = {canonicalize_name(name): version for name, version, _ in record.pinned}
     for name, (title, version, module) in now.items():
         if name not in held:
-            yield f"{title} {version} of {module} is not held"
+            yield f"{title} {version} of {module} is not pinned"
         elif held[name] != version:
-            yield f"{title} is held at {held[name]}, and {module} has {version}"
-    yield from (f"{name} {held[name]} is held, and no module has it" for name in held if name not in now)
+            yield f"{title} is pinned to {held[name]}, but {module} has {version}"
+    yield from (f"{name} {held[name]} is pinned, but no module has it" for name in held if name not in now)
 
 
 def list_changed_scripts(record: Record) -> Iterator[str]:
     """Yield a sentence when the activation scripts are not those that were captured."""
     captured = (record.activation or {}).get("scripts_sha256")
     if captured and not record.packed and captured != hash_activation(Path(record.path)):
-        yield "what its activation does has changed since its module was written (etc/conda)"
+        yield "its activation scripts have changed since its module was written (etc/conda)"
 
 
 def find_modulefile_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when the hash in the modulefile's first line is not that of the rest."""
+    """Yield a finding when the modulefile no longer matches the hash in its first line."""
     if is_as_written(read_file_text(environment.modulefile, errors="surrogateescape")):
         return
     fix = environment.refresh
     yield Finding(
         "modulefile-changed",
         "warning",
-        "somebody has changed the modulefile by hand",
+        "the modulefile was edited by hand",
         str(environment.modulefile),
-        "what it does is not what the record says; the next `stackenv edit` rewrites it, and keeps the "
-        "changed one as VERSION.lua.orig",
+        "it does not do what the record says; the next `stackenv edit` rewrites it and keeps the edited "
+        "file as VERSION.lua.orig",
         fix.sentence,
         (fix,),
     )

@@ -21,7 +21,7 @@ from stackenv.plain_files import read_file_bytes
 
 
 def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when the modules cannot be loaded, with the modules that take their place."""
+    """Yield a finding when its modules cannot be loaded, with the modules that can replace them."""
     record = environment.record
     if record is None or not record.modules:
         return
@@ -35,18 +35,18 @@ def find_modules_gone(environment: CheckedEnvironment) -> Iterator[Finding]:
         yield Finding(
             "modules-gone",
             "broken",
-            f"{', '.join(gone)}: not there any more"
+            f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} no longer available"
             if gone
-            else f"{', '.join(record.modules)}: cannot be loaded: {error.message.splitlines()[-1]}",
+            else f"{', '.join(record.modules)} cannot be loaded: {error.message.splitlines()[-1]}",
             str(environment.modulefile),
-            f"`module load {environment.full_name}` fails, in a shell, in a job and in Jupyter",
+            f"`module load {environment.full_name}` fails in shells, in jobs and in Jupyter",
             f"stackenv rebuild {environment.full_name} {modules}",
             breaks="environment",
         )
 
 
 def find_other_tree(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when MODULEPATH has its modules in another software tree than it was made on.
+    """Yield a finding when MODULEPATH has its modules in a different software tree from when it was created.
 
     A site may have several by kind of CPU, with the same names in them. One that MODULEPATH has as well, or
     that the same folder leads to, is no other.
@@ -62,10 +62,10 @@ def find_other_tree(environment: CheckedEnvironment) -> Iterator[Finding]:
         yield Finding(
             "other-tree",
             "warning",
-            f"it was made on the software tree of {made_on}, and MODULEPATH has that of {there}",
+            f"it was created with the modules in {made_on}, but MODULEPATH has those in {there}",
             str(environment.modulefile),
-            f"{record.python.executable}, which may be for another CPU, runs with packages of the other tree",
-            f"make one for this tree, too: stackenv export {name} > {record.name}.yaml; stackenv create "
+            f"{record.python.executable}, perhaps built for another CPU, runs with packages for this one",
+            f"create one for this tree, too: stackenv export {name} > {record.name}.yaml; stackenv create "
             f"{record.name}-here --from {record.name}.yaml",
         )
         return
@@ -77,7 +77,7 @@ def find_folder(module: str, folders: Sequence[str]) -> str:
 
 
 def find_modules_at_login(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each line that loads, whatever the conditions in its file say, what Lmod lacks.
+    """Yield a finding for each line of a start-up file that loads a module that is not available.
 
     A module of a folder that one of the files uses is there, and so is one of a hierarchy. Where a folder
     cannot be known before a shell has run the file, nothing is said.
@@ -111,19 +111,22 @@ def report_not_available(
     where: str, load: Load, gone: Sequence[str], lmod: Lmod, folders: Sequence[Path]
 ) -> Finding:
     """Return the finding that the modules `gone`, of those of `load`, are not available."""
-    shell, when = ("shell", "login and each job") if not load.interactive else ("interactive shell", "login")
+    shell, when = (
+        ("shell", "login and in each job") if not load.interactive else ("interactive shell", "login")
+    )
     are = "is" if len(gone) == 1 else "are"
     others = [m for name in gone for m in lmod.available(name_of(name)) if is_version_of(m, name)]
-    instead = f" (there are: {', '.join(others)})" if others else ""
+    instead = f" (available: {', '.join(others)})" if others else ""
     away = [str(folder) for folder in folders if not folder.is_dir()]
-    used = f"; `module use` leads to a folder that does not exist: {', '.join(away)}" if away else ""
+    used = f"; `module use` names a folder that does not exist: {', '.join(away)}" if away else ""
     return Finding(
         "modules-at-login",
         "broken",
-        f"each new {shell} runs `{load.command}`, and {', '.join(gone)} {are} not available{used}",
+        f"each new {shell} runs `{load.command}`, but {', '.join(gone)} {are} not available{used}",
         where,
-        f"Lmod loads none of the modules of that line, and prints an error in each {when}",
-        f"change the name in that line{instead}, or delete the line; module spider {gone[0].split('/')[0]}",
+        f"Lmod loads none of the modules on that line, and prints an error at each {when}",
+        f"change the name in that line{instead}, or delete the line; to search: module spider "
+        f"{gone[0].split('/')[0]}",
     )
 
 
@@ -136,7 +139,7 @@ VARIABLES = ("PYTHONPATH", "EBPYTHONPREFIXES")
 
 
 def find_stack_over_conda(account: Account) -> Iterator[Finding]:
-    """Yield a finding when what modules bring comes before the conda environment of this shell.
+    """Yield a finding when a module takes precedence over the conda environment that is active in this shell.
 
     What was loaded before the activation is hidden, and what is loaded later is hidden by the files of
     an environment that has a personal module (modulefiles/libexec/hide_modules.py has the same rule).
@@ -159,12 +162,12 @@ def find_stack_over_conda(account: Account) -> Iterator[Finding]:
     yield Finding(
         "stack-over-conda",
         "warning",
-        f"{name_module(late, environ)} was loaded after `conda activate {name}` and comes before the "
-        "environment",
+        f"{name_module(late, environ)} was loaded after `conda activate {name}` and takes precedence over "
+        "the environment",
         f"environment variables {' and '.join(v for v in VARIABLES if environ.get(v))}",
-        "Python imports the packages of the module, and pip takes them for installed",
-        f"put the environment first: conda activate {quote_word(name)}; or give it a module, which is right "
-        f"in every order: stackenv adopt {quote_word(prefix)}",
+        "Python imports the module's packages first, and pip considers them installed",
+        f"to put the environment first: conda activate {quote_word(name)}; or create a module for it, which "
+        f"works in any order: stackenv adopt {quote_word(prefix)}",
     )
 
 
@@ -193,7 +196,7 @@ COVERED = re.compile(rb"""["'\x00-\x1f\x80-\xff](/[^"'\x00-\x1f\x80-\xff]+)""")
 
 
 def find_lmod_cache(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each cache of the user that Lmod still believes and that lacks new modules."""
+    """Yield a finding for each of the user's Lmod caches that is in use and lacks new modules."""
     modulepath = [folder for folder in account.environ.get("MODULEPATH", "").split(":") if folder]
     for folder in (account.home / name for name in CACHE_FOLDERS):
         files = sorted(path for path in folder.glob("spiderT*") if path.is_file())
@@ -214,9 +217,9 @@ def find_lmod_cache(account: Account) -> Iterator[Finding]:
                 "warning",
                 f"Lmod's cache is older than the modules in {', '.join(changed)}",
                 str(files[0]),
-                "until it is a day old, `module spider` does not find what is new there, and shows what is "
-                "gone; with LMOD_CACHED_LOADS `module load` too; Lmod writes it again when it needs it",
-                f"{fix.sentence}; or once: module --ignore_cache spider",
+                "until the cache is a day old, `module spider` does not find new modules there, but "
+                "lists removed ones; so does `module load` with LMOD_CACHED_LOADS; Lmod rebuilds the cache",
+                f"{fix.sentence}; or, for one search: module --ignore_cache spider",
                 (fix,),
             )
 

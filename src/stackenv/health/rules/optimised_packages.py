@@ -19,7 +19,7 @@ from stackenv.output import format_bytes
 
 
 def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield a finding for each own package of a venv that its modules have too and that was not allowed.
+    """Yield a finding for each package in a venv that hides one of its modules without being allowed to.
 
     When one is gone uv sees no package of that name there: what shows it the modules' has to come back.
     """
@@ -43,16 +43,16 @@ def find_shadows(environment: CheckedEnvironment) -> Iterator[Finding]:
         uninstall = RunCommand((*inside, "python", "-m", "pip", "uninstall", "--yes", name))
         fix = (uninstall, environment.refresh) if name in shown else (uninstall,)
         typed = "; ".join(action.sentence for action in fix)
-        allow = f"if it is meant: stackenv edit {environment.full_name} --allow-shadow {name}"
+        allow = f"to keep it: stackenv edit {environment.full_name} --allow-shadow {name}"
         needing = next(list_needing(environment.distributions, name, theirs.version), "")
         yield Finding(
             "shadows",
             "warning",
             f"{distribution.metadata['Name']} {distribution.version} hides {theirs.version} of {module} "
-            f"({format_bytes(size)}, since {since})",
+            f"({format_bytes(size)}, installed {since})",
             str(distribution.locate_file("")),
-            "a generic build takes the place of the one that was optimised for this machine, and what the "
-            "modules bring was built for theirs",
+            "a generic build replaces the one optimised for this machine, and other packages of the modules "
+            "were built against the module's version",
             f"{needing}; {allow}" if needing else f"{typed}; {allow}",
             () if needing else fix,
         )
@@ -67,7 +67,7 @@ def list_needing(distributions: Iterable[Distribution], name: str, version: str)
                 if canonicalize_name(needed.name) != name or needed.specifier.contains(version, True):
                     continue
                 if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-                    yield f"{distribution.metadata['Name']} needs {line}, which {version} is not"
+                    yield f"{distribution.metadata['Name']} requires {line}, which {version} does not satisfy"
 
 
 def measure_distribution(distribution: Distribution) -> tuple[int, str]:
@@ -80,7 +80,7 @@ def measure_distribution(distribution: Distribution) -> tuple[int, str]:
     note = next((path for path in notes if path.is_file()), Path(str(distribution.locate_file(""))))
     size = sum(measure_file(path) if file.size is None else file.size for file, path in files)
     if not note.exists():
-        return size, "an unknown day"
+        return size, "on an unknown day"
     day = datetime.datetime.fromtimestamp(note.stat().st_mtime, datetime.timezone.utc).date()
     return size, day.isoformat()
 
@@ -107,7 +107,7 @@ OPTIMISED: Mapping[str, str] = {
 
 
 def find_generic_packages(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with the packages that modules have too, and the newest of these modules."""
+    """Yield a finding with the conda packages for which a module has an optimised build."""
     record = environment.record
     if record is None or record.kind != "conda":
         return
@@ -122,9 +122,10 @@ def find_generic_packages(environment: CheckedEnvironment) -> Iterator[Finding]:
     yield Finding(
         "generic-packages",
         "warning",
-        f"{', '.join(offered)}: conda's builds run on any machine; optimised for this one: "
+        f"it has generic conda builds of {', '.join(offered)}; modules optimised for this machine: "
         f"{', '.join(modules)}",
         str(environment.prefix),
-        "calculations can take a multiple of the time",
-        f"if nothing else needs conda: stackenv create NAME {' '.join(f'-m {m}' for m in modules)} PACKAGE",
+        "calculations can take several times as long",
+        "if you need nothing else from conda: stackenv create NAME "
+        f"{' '.join(f'-m {m}' for m in modules)} PACKAGE",
     )

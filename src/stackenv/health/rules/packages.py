@@ -23,7 +23,7 @@ from stackenv.output import format_count
 
 
 def find_missing_files(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding for missing files and one for changed ones; contents are read if `thorough`."""
+    """Yield a finding for missing files of packages, and one for changed files."""
     record = environment.record
     if record is None or not environment.prefix.is_dir():
         return
@@ -36,11 +36,13 @@ def find_missing_files(environment: CheckedEnvironment) -> Iterator[Finding]:
         (changed if is_there else missing).setdefault(requirement, []).append(path)
     if missing:
         files = sum(map(len, missing.values()))
-        what = f"files of installed packages that are missing: {files}"
+        what = f"{format_count(files, 'file')} of installed packages {'is' if files == 1 else 'are'} missing"
         yield report_files(environment, missing, what, "broken")
     if changed:
         files = sum(map(len, changed.values()))
-        what = f"files of installed packages that are not as they were installed: {files}"
+        what = (
+            f"{format_count(files, 'file')} of installed packages {'was' if files == 1 else 'were'} changed"
+        )
         # What is installed again for its missing files is whole by that.
         yield report_files(environment, changed, what, "warning", missing)
 
@@ -62,10 +64,9 @@ def report_files(
     return Finding(
         "missing-files",
         "broken" if level == "broken" else "warning",
-        f"{what}; {shown}",
+        f"{what}: {shown}",
         str(next(iter(faults.values()))[0]),
-        "an import fails, or does something else than it should; a file system that is purged of old files "
-        "does that",
+        "imports fail or misbehave; storage that is purged of old files can cause this",
         "; ".join(command.sentence for command in typed),
         fix,
         tuple(faults),
@@ -109,17 +110,17 @@ def check_image(environment: CheckedEnvironment) -> Iterator[Finding]:
     yield Finding(
         "missing-files",
         "broken",
-        "the image that it is packed into is gone"
+        "the image that it is packed into is missing"
         if size is None
         else f"its image has {size} bytes instead of {record.packed.size_bytes}",
         str(image),
         "no file of the environment can be read",
-        f"bring the image back from a backup, or: stackenv rebuild {environment.full_name}",
+        f"restore the image from a backup, or: stackenv rebuild {environment.full_name}",
     )
 
 
 def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield a finding for each own package with extensions that crash or that the loader refuses."""
+    """Yield a finding for each package in the environment whose compiled modules cannot be imported."""
     record = environment.record
     if record and environment.thorough and not environment.believed and environment.extensions:
         yield report_not_imported(environment)
@@ -128,7 +129,7 @@ def find_extensions(environment: CheckedEnvironment) -> Iterator[Finding]:
     failed = {found.name: found for found in environment.imports.list_failed(environment.showing)}
     for distribution, names in environment.extensions.items():
         elsewhere = [name for name in names if name in failed and failed[name].is_of_elsewhere]
-        yield from report_elsewhere(distribution, elsewhere, failed)
+        yield from report_elsewhere(environment, distribution, elsewhere, failed)
         broken = [name for name in names if name in failed and failed[name].is_broken]
         if broken:
             yield report_broken(environment, distribution, broken, failed[broken[0]].words)
@@ -141,10 +142,10 @@ def report_not_imported(environment: CheckedEnvironment) -> Finding:
     return Finding(
         "extensions",
         "unchecked",
-        f"{modules} not imported: somebody else can have written the environment's record",
+        f"{modules} not imported: another user could have written the environment's record",
         str(environment.prefix / RECORD_FILE),
-        "an import runs what is there; whether each can be imported is not known",
-        f"its owner types: stackenv check {environment.full_name}; if it is your own: chmod go-w "
+        "an import runs code from the environment, so whether these imports work is unknown",
+        f"ask its owner to run: stackenv check {environment.full_name}; if it is your own: chmod go-w "
         f"{quote_word(str(environment.prefix / RECORD_FILE))}",
     )
 
@@ -165,31 +166,34 @@ def report_broken(
         f"{name} {distribution.version}: {broken[0]} cannot be imported: {why}"
         + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""),
         str(distribution.locate_file("")),
-        "it was built for other libraries, another numpy or another node than are here now",
-        f"{command.sentence}; with other modules: stackenv rebuild {environment.full_name}",
+        "it was built for other libraries, another numpy or another kind of node",
+        f"{command.sentence}; or, with other modules: stackenv rebuild {environment.full_name}",
         () if is_conda or is_damaged else (command,),
         tuple(f"{name}: {module}" for module in broken),
     )
 
 
 def report_elsewhere(
-    distribution: Distribution, names: Sequence[str], failed: Mapping[str, FailedImport]
+    environment: CheckedEnvironment,
+    distribution: Distribution,
+    names: Sequence[str],
+    failed: Mapping[str, FailedImport],
 ) -> Iterator[Finding]:
-    """Yield the finding that extensions cannot be tried here: without a GPU, outside of a job, in time."""
+    """Yield the finding that extensions cannot be tested here: no GPU, not in a job, or too slow."""
     if names:
         yield Finding(
             "extensions",
             "unchecked",
-            f"{distribution.metadata['Name']} {distribution.version}: {names[0]} cannot be tried here: "
+            f"{distribution.metadata['Name']} {distribution.version}: {names[0]} cannot be tested here: "
             f"{failed[names[0]].words}" + (f" (and {len(names) - 1} more)" if len(names) > 1 else ""),
             str(distribution.locate_file("")),
-            "it may work where it is meant to run: on a node with a GPU, or in a job",
-            "the same again there: stackenv check NAME",
+            "it may work on a node with a GPU, or in a job",
+            f"on such a node: stackenv check {environment.full_name}",
         )
 
 
 def find_numpy_bounds(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with each own package whose declared bounds the numpy that it finds breaks."""
+    """Yield a finding with the packages in the environment that require another version of numpy."""
     unmet = [text for name, text in list_unmet(environment) if name == "numpy"]
     if unmet:
         yield Finding(
@@ -197,19 +201,19 @@ def find_numpy_bounds(environment: CheckedEnvironment) -> Iterator[Finding]:
             "broken",
             "; ".join(unmet),
             str(environment.prefix),
-            "compiled packages crash, or count wrong, with a numpy that they were not built for",
-            f"a version of the package that fits: ml {environment.full_name}; pip install --upgrade "
-            f"PACKAGE; or {advise_numpy(environment)}",
+            "compiled packages crash or give wrong results with a numpy that they were not built for",
+            f"to upgrade the package: ml {environment.full_name}; pip install --upgrade PACKAGE; or "
+            f"{advise_numpy(environment)}",
         )
 
 
 def advise_numpy(environment: CheckedEnvironment) -> str:
     """Return what gives the environment another numpy, by where it has this one from."""
     if any(note["name"] == "numpy" for note in environment.owners.by_conda):
-        return "another numpy: conda install numpy=VERSION"
+        return "to change numpy: conda install numpy=VERSION"
     if environment.record and environment.record.kind == "conda":
-        return "another numpy: pip install numpy==VERSION"
-    return f"modules with another numpy: stackenv rebuild {environment.full_name} -m MODULE"
+        return "to change numpy: pip install numpy==VERSION"
+    return f"to use modules with another numpy: stackenv rebuild {environment.full_name} -m MODULE"
 
 
 # numpy's bounds are a rule of their own: what breaks there crashes.
@@ -217,22 +221,22 @@ OF_ANOTHER_RULE = frozenset({"numpy"})
 
 
 def find_inconsistent(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with each need of the environment's own packages that is not met."""
+    """Yield a finding with the unmet requirements of the packages in the environment."""
     unmet = [text for name, text in list_unmet(environment) if name not in OF_ANOTHER_RULE]
     if not unmet:
         return
     name, record = environment.full_name, environment.record
     install = "pip install PACKAGE"
     if record and record.kind == "conda":
-        install = f"conda install PACKAGE; what no channel has: {install}"
+        install = f"conda install PACKAGE; or, if no channel has it: {install}"
     shown = "; ".join(unmet[:5]) + (f"; and {len(unmet) - 5} more" if len(unmet) > 5 else "")
     yield Finding(
         "inconsistent",
         "broken",
         shown,
         str(environment.prefix),
-        "an import fails, or a function that is called late",
-        f"stackenv run {name} -- python -m pip check; install what is missing: ml {name}; {install}",
+        "imports fail, or a function fails later when it is called",
+        f"stackenv run {name} -- python -m pip check; to install what is missing: ml {name}; {install}",
         parts=tuple(unmet),
     )
 
@@ -275,11 +279,11 @@ def compare_needs(environment: CheckedEnvironment, versions: Mapping[str, str]) 
             except (InvalidRequirement, ValueError):
                 continue
             name = canonicalize_name(needed.name)
-            own = f"{owner} needs {needed.name}"
+            own = f"{owner} requires {needed.name}"
             if applies and name not in versions:
-                yield name, f"{own}{needed.specifier}, which is not there"
+                yield name, f"{own}{needed.specifier}, which is not installed"
             elif applies and not is_met(needed.specifier, versions[name]):
-                yield name, f"{own}{needed.specifier}, and {versions[name]} is there"
+                yield name, f"{own}{needed.specifier}, but {versions[name]} is installed"
 
 
 def is_met(specifier: SpecifierSet, version: str) -> bool:

@@ -20,7 +20,7 @@ from stackenv.user_paths import is_own
 
 
 def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding for what others can write, and one for what belongs to somebody else."""
+    """Yield a finding for what other users can write or replace, and one for what they own."""
     prefix, modulefile = environment.prefix, environment.modulefile
     own = [modulefile, modulefile.parent, modulefile.parent.parent, *(prefix / name for name in RUN_FIRST)]
     own += list_package_folders(prefix)
@@ -42,9 +42,9 @@ def find_open_to_others(environment: CheckedEnvironment) -> Iterator[Finding]:
             "insecure",
             f"{foreign[0]} belongs to {owner}",
             str(foreign[0]),
-            f"{owner} can make it do anything as you, when you load {environment.full_name}",
-            f"make one of your own: stackenv export {environment.full_name} > FILE; stackenv create NAME "
-            "--from FILE",
+            f"{owner} can run any code as you when you load {environment.full_name}",
+            f"to create a copy of your own: stackenv export {environment.full_name} > FILE; stackenv create "
+            "NAME --from FILE",
         )
 
 
@@ -63,14 +63,16 @@ def report_open(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> F
     """Return the finding of the environment's own `paths`, with who can write each."""
     first, who = next(iter(paths.items()))
     mine = [path for path in paths if path.stat().st_uid == os.geteuid()]
-    fix = RunCommand(("chmod", "o-w" if environment.shared else "go-w", *map(str, mine)))
+    mode = "o-w" if environment.shared else "go-w"
+    fix = RunCommand(("chmod", mode, *map(str, mine)))
+    theirs = RunCommand(("chmod", mode, str(first))).sentence
     return Finding(
         "open-to-others",
         "insecure",
         f"{who} can write {describe_paths(paths)}",
         str(first),
-        f"whoever can write there can make it do anything as you, when you load {environment.full_name}",
-        fix.sentence if mine else f"ask {name_user(first.stat().st_uid)} to close {first}",
+        f"anyone who can write there can run any code as you when you load {environment.full_name}",
+        fix.sentence if mine else f"ask {name_user(first.stat().st_uid)} to run: {theirs}",
         (fix,) if mine else (),
     )
 
@@ -80,14 +82,14 @@ def report_above(environment: CheckedEnvironment, paths: Mapping[Path, str]) -> 
     first, who = next(iter(paths.items()))
     owner = first.stat().st_uid
     command = RunCommand(("chmod", "go-w", str(first))).sentence
-    close = command if owner == os.geteuid() else f"ask {name_user(owner)} to close {first}"
+    close = command if owner == os.geteuid() else f"ask {name_user(owner)} to run: {command}"
     return Finding(
         "open-to-others",
         "insecure",
-        f"{who} can put another folder in the place of what is in {describe_paths(paths)}",
+        f"{who} can replace what is in {describe_paths(paths)}",
         str(first),
-        f"what is put there can do anything as you, when you load {environment.full_name}",
-        f"{close}; or make it in a folder of your own: stackenv create --path",
+        f"a replaced folder can run any code as you when you load {environment.full_name}",
+        f"{close}; or create it in a folder of your own: stackenv create NAME --path FOLDER",
     )
 
 
@@ -98,7 +100,7 @@ def describe_paths(paths: Mapping[Path, str]) -> str:
 
 
 def find_open_caches(account: Account) -> Iterator[Finding]:
-    """Yield one finding for the caches that others can write: what is in them is installed, or loaded.
+    """Yield a finding for the package caches that other users can write.
 
     Of what is above a cache nothing is said, for in a group's folder that is the group's; but where a folder
     above lets nobody else through, all is well.
@@ -121,8 +123,8 @@ def find_open_caches(account: Account) -> Iterator[Finding]:
             "insecure",
             f"{who} can write {describe_paths(open_paths)}",
             str(first),
-            "whoever can write there decides what you install or load from it, and that runs as you",
-            f"{typed}; where a group shares it on purpose, each of you trusts all others with that",
+            "anyone who can write there decides what you install or load from it, and that code runs as you",
+            f"{typed}; if a group shares it on purpose, each member must trust all others",
         )
 
 

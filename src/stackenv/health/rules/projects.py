@@ -48,7 +48,7 @@ class Clash:
 
 
 def find_project_environment(account: Account) -> Iterator[Finding]:
-    """Yield a finding for what the modules win over in the project's environment, and one for what it hides.
+    """Yield findings for packages that both the project's environment and the loaded modules have.
 
     Nothing is started where the two have no package in common.
     """
@@ -180,9 +180,9 @@ def report_modules_win(prefix: Path, clashes: list[Clash], project: Path, accoun
         level,
         f"{shown} has {list_own(clashes)}, but its Python imports {list_theirs(clashes)}",
         str(prefix),
-        f"{problem or 'what runs is not what the lock file of the project says'}: PYTHONPATH, which the "
-        "loaded module sets, comes before the environment of a project",
-        f"{advise(clashes, project, account)}; to use those of the project: env -u PYTHONPATH "
+        f"{problem or 'the versions in use are not those in the lock file of the project'}: the loaded "
+        "module sets PYTHONPATH, which takes precedence over the environment of a project",
+        f"{advise(clashes, project, account)}; to use the project's own: env -u PYTHONPATH "
         f"{name_tool(project)} run COMMAND",
         parts=tuple(clash.stack_copy for clash in clashes),
     )
@@ -196,8 +196,8 @@ def report_modules_hidden(prefix: Path, clashes: list[Clash], project: Path, acc
         f"{shorten(prefix, account.environ)} has {list_own(clashes)}, which its Python imports instead of "
         f"{list_theirs(clashes)}",
         str(prefix),
-        "a generic build takes the place of the one that was optimised for this machine",
-        f"{advise(clashes, project, account)}; if the project is to have its own, leave it as it is",
+        "a generic build replaces the one optimised for this machine",
+        f"{advise(clashes, project, account)}; to keep the project's own, do nothing",
         parts=tuple(clash.stack_copy for clash in clashes),
     )
 
@@ -207,11 +207,11 @@ def report_not_asked(prefix: Path, names: Iterable[str], doubt: str) -> Finding:
     return Finding(
         RULE,
         "unchecked",
-        f"{prefix} and the loaded modules both have {shorten_list(list(names))}, and its Python was not "
-        f"asked which of them it imports: {doubt}",
+        f"{prefix} and the loaded modules both have {shorten_list(list(names))}; which of them is imported "
+        f"was not checked: {doubt}",
         str(prefix),
-        "a Python runs what is in its environment",
-        "make an environment of your own in a folder that only you can write",
+        "checking would run code from that environment, which other users can change",
+        "create an environment of your own in a folder that only you can write",
     )
 
 
@@ -230,7 +230,7 @@ def list_theirs(clashes: Iterable[Clash]) -> str:
 def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
     """Return what to type for the modules' packages, in the personal module that is loaded or a new one."""
     tool = name_tool(project)
-    install = f"uv pip install -r {PROJECT_FILE}, and python instead of uv run"
+    install = f"uv pip install -r {PROJECT_FILE}, then python instead of uv run"
     if tool != "uv":
         # It reads no constraints, and may have chosen the environment at hand for the project.
         pins = " ".join(f"{clash.own.name}=={clash.theirs.version}" for clash in clashes)
@@ -238,11 +238,11 @@ def advise(clashes: Iterable[Clash], project: Path, account: Account) -> str:
         install = f"{choose}{tool} add {pins}"
     active = account.environ.get("VIRTUAL_ENV", "")
     if active and has(Path(active), RECORD_FILE):
-        return f"to use those of the modules, in the folder of {PROJECT_FILE}: {install}"
+        return f"to use the modules' packages, in the folder of {PROJECT_FILE}: {install}"
     template = account.configuration.personal.modules
     load = type_load(template.expand(account.environ) or template.text, "NAME", account.environ)
     create = f"stackenv create NAME; {load}"
-    return f"to use those of the modules: {create}; in the folder of {PROJECT_FILE}: {install}"
+    return f"to use the modules' packages: {create}; in the folder of {PROJECT_FILE}: {install}"
 
 
 def name_tool(project: Path) -> str:
@@ -265,7 +265,7 @@ def list_problems(prefix: Path, clashes: Iterable[Clash]) -> Iterator[str]:
         built, runs = (MINOR.search(f"{path}/") for path in (clash.theirs.location, str(folders[-1])))
         if built and runs and built.group(1) != runs.group(1):
             yield (
-                f"{clash.stack_copy} is for Python {built.group(1)}, and the environment has Python "
+                f"{clash.stack_copy} is for Python {built.group(1)}, but the environment has Python "
                 f"{runs.group(1)}"
             )
     installed: list[Distribution] = list(distributions(path=[str(folder) for folder in folders]))

@@ -19,7 +19,7 @@ OF_PYTHON = ("extensions", "numpy-bounds", "inconsistent")
 
 
 def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when bin/python leads nowhere, elsewhere, or to another version than recorded."""
+    """Yield a finding when the Python is missing, or is not the one that is recorded."""
     record, prefix = environment.record, environment.prefix
     if record is None or record.python is None or not prefix.is_dir():
         return
@@ -41,21 +41,21 @@ def find_python_changed(environment: CheckedEnvironment) -> Iterator[Finding]:
     if lost:
         yield describe_lost(environment, lost)
     elif not program.exists():
-        target = f", which leads to {os.path.realpath(program)}" if program.is_symlink() else ""
+        target = f", a link to {os.path.realpath(program)}" if program.is_symlink() else ""
         yield report_python(program, f"its Python is gone: {program}{target}", rebuild)
     elif is_launcher(program) and not Path(record.python.executable).exists():
         yield report_python(program, f"its Python is gone: {record.python.executable}", rebuild)
     elif record.kind == "venv" and not configuration.is_file():
-        what = "its pyvenv.cfg is gone: Python does not find the packages that are in it"
+        what = "its pyvenv.cfg is gone, so Python does not find the packages in it"
         yield report_python(configuration, what, rebuild)
     elif record.kind == "venv":
         yield from compare_venv(environment, record)
     else:
         now = next((p.version for p in environment.packages if p.name == "python"), "")
         if now and get_minor_version(now) != get_minor_version(record.python.version):
-            what = f"its Python is {now} now; it was {record.python.version} when its module was written"
+            what = f"its Python is now {now}; it was {record.python.version} when its module was written"
             back = f"conda install --prefix {prefix} python={record.python.version}"
-            yield report_python(program, what, f"{rebuild}, or go back: {back}")
+            yield report_python(program, what, f"{rebuild}; or, to go back: {back}")
 
 
 def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Finding:
@@ -66,7 +66,7 @@ def describe_lost(environment: CheckedEnvironment, links: Iterable[str]) -> Find
         "broken",
         f"the environment has no {', '.join(paths)}",
         str(environment.prefix / paths[0]),
-        "its programs do not start, or another Python runs in their place",
+        "its programs do not start, or another Python runs instead",
         environment.refresh.sentence,
         (environment.refresh,),
         hides=OF_PYTHON,
@@ -83,14 +83,14 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
     rebuild = f"stackenv rebuild {environment.full_name}"
     program = environment.prefix / "bin/python"
     if executable != made_with.real:
-        what = f"its Python leads to {executable} now; it was made with {made_with.executable}"
+        what = f"its Python now points to {executable}; it was created with {made_with.executable}"
         yield report_python(program, what, rebuild)
         return
     stack = environment.loaded_stack
     python = stack and stack.python
     if not python or python.real != executable or python.version == made_with.version:
         return
-    what = f"{executable} is Python {python.version} now; it was {made_with.version}"
+    what = f"{executable} is now Python {python.version}; it was {made_with.version}"
     if python.minor != made_with.minor:
         yield report_python(program, what, rebuild)
         return
@@ -100,15 +100,15 @@ def compare_venv(environment: CheckedEnvironment, record: Record) -> Iterator[Fi
         "warning",
         what,
         str(program),
-        "as a rule all goes on working; results may differ in the last digit",
-        f"{fix.sentence} notes it; with all packages rebuilt: {rebuild}",
+        "usually everything keeps working; results may differ in the last digit",
+        f"to record the new version: {fix.sentence}; to reinstall all packages: {rebuild}",
         (fix,),
     )
 
 
 def report_python(path: Path, what: str, hint: str) -> Finding:
     """Return the finding `what`, at `path`."""
-    why = "the environment does not start, or its packages are not found, or crash"
+    why = "the environment does not start, or its packages are not found or crash"
     return Finding(
         "python-changed", "broken", what, str(path), why, hint, hides=OF_PYTHON, breaks="environment"
     )
@@ -120,27 +120,27 @@ def get_minor_version(version: str) -> str:
 
 
 def find_platform(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when machine, operating system or CPU of this node are others than it needs."""
+    """Yield a finding when this node's machine, operating system or CPU does not fit the environment."""
     record = environment.record
     if record is None:
         return
     made, machine, system = record.platform, os.uname().machine, read_os()
     if machine != made.machine:
-        what = f"it was made on {made.machine}, and this node is {machine}"
+        what = f"it was created on {made.machine}, but this node is {machine}"
     elif made.os and system and system != made.os:
-        what = f"it was made on {made.os}, and this node has {system}"
+        what = f"it was created on {made.os}, but this node has {system}"
     else:
         lacking = sorted(set(record.cpu_features) - read_cpu_features()) if record.cpu_features else []
         if not lacking:
             return
-        what = f"packages that were compiled for it need {', '.join(lacking)}, which this node's CPU lacks"
+        what = f"its compiled packages need {', '.join(lacking)}, which this node's CPU lacks"
     yield Finding(
         "platform",
         "broken",
         what,
-        f"{os.uname().nodename}; made on: {' '.join(filter(None, (made.machine, made.os, made.cpu)))}",
-        f"`module load {environment.full_name}` is refused here: its compiled packages could crash",
-        f"use it on nodes like that; for this kind of node: stackenv rebuild {environment.full_name}",
+        f"{os.uname().nodename}; created on: {' '.join(filter(None, (made.machine, made.os, made.cpu)))}",
+        f"`module load {environment.full_name}` is refused here, because its compiled packages could crash",
+        f"use it on such nodes; for this kind of node: stackenv rebuild {environment.full_name}",
         breaks="environment",
     )
 

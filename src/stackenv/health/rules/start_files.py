@@ -11,8 +11,8 @@ from stackenv.account.start_files import Shell, StartFile, parses
 from stackenv.health.finding import Finding, RewriteFile
 
 CONDA_INIT_WHY = (
-    "each new shell starts that conda before any module is loaded: logins get slow, scp and remote desktops "
-    "fail when it fails, and it is another conda than that of the site's module"
+    "each new shell starts that conda before any module is loaded: logins are slow, scp and remote desktops "
+    "fail if it fails, and it is not the conda of the site's module"
 )
 OLD_LINES = re.compile(
     r"(?:\\?\.|\\?source)\s+\S*/etc/(?:profile\.d|fish/conf\.d)/(?:conda|(?:micro)?mamba)\.(?:c?sh|fish)\b"
@@ -35,7 +35,7 @@ CONDA = re.compile(r"conda|mamba|miniforge", re.IGNORECASE)
 
 
 def find_conda_init(account: Account) -> Iterator[Finding]:
-    """Yield a finding for the blocks of each start-up file, for each damaged one, and for each old line."""
+    """Yield a finding for each block of `conda init`, and for each other line that starts conda."""
     if account.configuration.conda.init == "allow":
         return
     for file in account.start_files:
@@ -58,7 +58,7 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
     new = cut_out(file.contents, blocks)
     hindrance = file.hindrance or find_surrounding(file, blocks)
     if not hindrance and not parses(file.shell, new):
-        hindrance = "the lines around it would not be right without it"
+        hindrance = "removing it would break the lines around it"
     fix = () if hindrance else (RewriteFile(str(file.path), file.contents, new),)
     lines = describe_lines(blocks)
     program = f"{blocks[0].program} init" if blocks[0].program == "conda" else "mamba shell init"
@@ -66,10 +66,10 @@ def report_whole(file: StartFile, blocks: Sequence[InitBlock]) -> Finding:
     return Finding(
         "conda-init",
         "warning",
-        f"`{program}` has written {lines}" + (f", which start {starts}" if starts else ""),
+        f"`{program}` added {lines}" + (f", which start {starts}" if starts else ""),
         f"{file.path}:{blocks[0].first}",
         CONDA_INIT_WHY,
-        f"delete {lines} with an editor ({hindrance})" if hindrance else "stackenv check --fix",
+        f"delete {lines} in an editor ({hindrance})" if hindrance else "stackenv check --fix",
         fix,
     )
 
@@ -85,7 +85,7 @@ def find_surrounding(file: StartFile, blocks: Sequence[InitBlock]) -> str:
     for block in blocks:
         before = file.contents[: block.start].decode("utf-8", "surrogateescape").splitlines()
         if sum(bool(opening.match(line)) - bool(closing.match(line)) for line in before) > 0:
-            return f"the block of line {block.first} is inside something that you have written"
+            return f"the block in line {block.first} is inside your own code"
     return ""
 
 
@@ -99,11 +99,10 @@ def report_damaged(file: StartFile, block: InitBlock) -> Finding:
     return Finding(
         "conda-init",
         "warning",
-        f"the block of `{block.program} init` that begins in line {block.first} is not as it was written: "
-        f"{block.problem}",
+        f"the block of `{block.program} init` that begins in line {block.first} was changed: {block.problem}",
         f"{file.path}:{block.first}",
         CONDA_INIT_WHY,
-        f"delete with an editor what belongs to {block.program}; your own lines stay",
+        f"delete the lines of {block.program} in an editor, and keep your own",
     )
 
 
@@ -119,10 +118,10 @@ def find_old_lines(file: StartFile, blocks: Sequence[InitBlock], module: str) ->
             yield Finding(
                 "conda-init",
                 "warning",
-                f"a line starts conda: {line}",
+                f"this line starts conda: {line}",
                 f"{file.path}:{number}",
                 CONDA_INIT_WHY,
-                f"delete line {number}, or put # in front of it; then: module load {module}",
+                f"delete line {number} or put # in front of it; then: module load {module}",
             )
 
 
@@ -139,7 +138,7 @@ def find_conda_at_login(account: Account) -> Iterator[Finding]:
         for number, command in file.list_commands():
             load = LOAD_MODULE.match(command)
             if load and load["names"].lower().startswith(names):
-                loads = f", behind `{command}` in line {number}"
+                loads = f", after `{command}` in line {number}"
             if not ACTIVATE.match(command) or any(b.first < number < b.last for b in blocks):
                 continue
             yield Finding(
@@ -147,29 +146,29 @@ def find_conda_at_login(account: Account) -> Iterator[Finding]:
                 "warning",
                 f"each new shell activates an environment: `{command}`{loads}",
                 f"{file.path}:{number}",
-                "logins wait for it, jobs inherit its programs and libraries, modules loaded later meet "
-                "another Python; when it fails, so do remote desktops and scp",
-                f"delete line {number}, or put # in front of it; type it when you need it, and in scripts",
+                "logins wait for it, jobs inherit its programs and libraries, and modules loaded later find "
+                "another Python; if it fails, remote desktops and scp fail too",
+                f"delete line {number} or put # in front of it; activate it when you need it, and in scripts",
             )
 
 
 VARIABLES = {
-    "PYTHONPATH": "each Python imports from there first, whatever environment or module is loaded",
-    "PYTHONHOME": "each other Python looks there for its own standard library, and does not start",
-    "LD_LIBRARY_PATH": "programs of modules and environments take libraries from there before their own",
+    "PYTHONPATH": "every Python imports from there first, whatever environment or module is loaded",
+    "PYTHONHOME": "every other Python looks there for its standard library and does not start",
+    "LD_LIBRARY_PATH": "programs of modules and environments load libraries from there before their own",
 }
 
 
 def find_rc_variables(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each line that gives one of these variables a value."""
+    """Yield a finding for each line of a start-up file that sets PYTHONPATH or one of its kind."""
     for file in account.start_files:
         for number, name, value in file.list_assignments(tuple(VARIABLES)):
             yield Finding(
                 "rc-variables",
                 "warning",
-                f"{name} is set when a shell starts: {value}",
+                f"{name} is set in each new shell: {value}",
                 f"{file.path}:{number}",
                 VARIABLES[name],
-                f"delete line {number}, or put # in front of it; for one program alone: "
+                f"delete line {number} or put # in front of it; to set it for one program: "
                 f"env {name}=FOLDER PROGRAM",
             )

@@ -24,17 +24,17 @@ from stackenv.user_paths import find_absolute, is_own
 
 
 def find_purged_storage(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding when the environment is on purged storage."""
+    """Yield a finding when the environment is on storage that is purged of old files."""
     purged = find_purged_folder(environment.prefix, environment.environ, environment.configuration)
     if purged:
         name = environment.full_name
         yield Finding(
             "purged-storage",
             "warning",
-            f"it is on storage from which the site deletes files that nobody has read for a while: {purged}",
+            f"it is on storage where the site deletes files that were not read for some time: {purged}",
             str(environment.prefix),
-            "files of packages that are seldom read vanish, one after the other, and imports fail",
-            f"stackenv rebuild {name} rebuilds it at the site's place for environments",
+            "rarely used files of packages disappear one by one, and imports fail",
+            f"to move it to the site's folder for environments: stackenv rebuild {name}",
         )
 
 
@@ -43,7 +43,7 @@ CONDA_FOLDERS = {"envs": "environments", "pkgs": "packages"}
 
 
 def find_storage_purged(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each variable, package cache and conda environment on purged storage.
+    """Yield a finding for each cache, conda environment and variable that points to purged storage.
 
     Of environments those without a module: the others have findings of their own. What a condarc says is
     the subject of `condarc-policy`. Of caches those whose files become those of environments: what pip,
@@ -57,13 +57,13 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
             if purged and named.startswith("CONDA_") and path not in reported:
                 reported.add(path)
                 where = ", ".join([named, *find_variable_places(named, account)])
-                hint = f"unset {named}, and take it out of where it is set; the site's module sets it right"
-                yield report_purged(f"conda is to keep {title} in {path}", where, purged, hint)
+                hint = advise_unset(named, "the site's module then sets it correctly")
+                yield report_purged(f"conda is configured to keep {title} in {path}", where, purged, hint)
     for path in list_package_caches(environ, configuration):
         purged = find_purged_folder(path, environ, configuration)
         if purged and path.is_dir() and path not in reported:
             reported.add(path)
-            hint = f"conda makes another where the site wants it; {advise_removal(path)}"
+            hint = f"conda will create another in the site's folder; {advise_removal(path)}"
             yield report_purged(f"conda's packages are in {path}", str(path), purged, hint)
     for cache in itertools.islice(list_caches(UV, environ, configuration), 1):
         purged = find_purged_folder(cache, environ, configuration)
@@ -76,16 +76,16 @@ def find_storage_purged(account: Account) -> Iterator[Finding]:
         if purged and not (prefix / "stackenv").exists():
             typed = shlex.join(("conda", "create", "--clone", str(prefix), "--name", prefix.name))
             what = f"the conda environment {prefix.name} is in {prefix.parent}"
-            yield report_purged(what, str(prefix), purged, f"make it again where the site wants it: {typed}")
+            yield report_purged(what, str(prefix), purged, f"to copy it to the site's folder: {typed}")
 
 
 def advise_removal(path: Path) -> str:
     """Return what takes the package cache `path` away: of a folder that holds more, what is conda's alone."""
     has_more = not all(map(is_of_cache, path.iterdir())) or find_foreign([path])
     if is_own(path) and not path.is_symlink() and not has_more:
-        return f"this one can go: {shlex.join(('rm', '-r', str(path)))}"
+        return f"to delete this one: {shlex.join(('rm', '-r', str(path)))}"
     typed = shlex.join(("env", f"CONDA_PKGS_DIRS={path}", "stackenv", "clean"))
-    return f"in it lies more than that; to take conda's files out: {typed}"
+    return f"this one also holds other files; to delete only conda's: {typed}"
 
 
 def is_of_cache(path: Path) -> bool:
@@ -102,7 +102,7 @@ def report_purged(what: str, where: str, purged: str, hint: str) -> Finding:
         "warning",
         f"{what}, which is purged storage",
         where,
-        f"the site deletes old files in {purged}: packages keep old time stamps, single files go first",
+        f"the site deletes old files in {purged}; files of packages have old dates, so single ones go first",
         hint,
     )
 
@@ -117,7 +117,7 @@ class LinkedPlaces(NamedTuple):
 
 
 def find_storage_split(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each tool whose packages and environments are on two file systems.
+    """Yield a finding for each tool whose packages and environments are on different file systems.
 
     Of several folders it is those that the tool takes first.
     """
@@ -135,7 +135,7 @@ def describe_conda_places(account: Account) -> LinkedPlaces | None:
         return None
     variable = packages[1] if packages[1].startswith("CONDA_") else environments[1]
     if variable.startswith("CONDA_"):
-        hint = advise_unset(variable, "the site's module then sets it right")
+        hint = advise_unset(variable, "the site's module then sets it correctly")
     else:
         hint = advise_export("CONDA_PKGS_DIRS", environments[0].parent / "pkgs")
     return LinkedPlaces("conda", environments, packages, hint)
@@ -149,7 +149,7 @@ def describe_uv_places(account: Account) -> LinkedPlaces | None:
     environments = next((folder for folder in folders if folder and folder.parent.is_dir()), None)
     if not cache or not environments or not cache.is_dir() or environ.get("UV_LINK_MODE") == "copy":
         return None
-    named = "uv itself" if UV_CACHE_DIR not in environ else UV_CACHE_DIR
+    named = "uv's default" if UV_CACHE_DIR not in environ else UV_CACHE_DIR
     hint = advise_uv(account, environments.parent / ".cache/uv")
     return LinkedPlaces(UV, (environments, "the site configuration"), (cache, named), hint)
 
@@ -159,18 +159,18 @@ def advise_uv(account: Account, right: Path) -> str:
     environ, places = account.environ, account.configuration.caches.uv
     of_site = any(os.path.isdir(place.parent.expand(environ) or "") for place in places)  # noqa: PTH112
     if of_site and UV_CACHE_DIR in environ:
-        return advise_unset(UV_CACHE_DIR, "the module stackenv then sets it right")
+        return advise_unset(UV_CACHE_DIR, "the module stackenv then sets it correctly")
     if not of_site or any(name in environ for name in CACHE_VARIABLES[UV].yields_to):
         return advise_export(UV_CACHE_DIR, right)
-    return f"module load stackenv, which sets {UV_CACHE_DIR} right"
+    return f"let the module set {UV_CACHE_DIR}: module load stackenv"
 
 
 def advise_unset(variable: str, then: str) -> str:
-    return f"unset {variable}, and take it out of where it is set: {then}"
+    return f"unset {variable}, and delete it from the file that sets it: {then}"
 
 
 def advise_export(variable: str, folder: Path) -> str:
-    return f"have both on one file system, for example: export {variable}={shlex.quote(str(folder))}"
+    return f"put both on one file system, for example: export {variable}={shlex.quote(str(folder))}"
 
 
 def report_split(places: LinkedPlaces, account: Account) -> Finding:
@@ -181,9 +181,9 @@ def report_split(places: LinkedPlaces, account: Account) -> Finding:
     return Finding(
         "storage-split",
         "warning",
-        f"{tool} keeps packages in {packages[0]}, environments in {environments[0]}: two file systems",
+        f"{tool} keeps packages in {packages[0]} and environments in {environments[0]}, on two file systems",
         where,
-        "no hard links between the two: each environment is a full copy, in space, in files and in time",
+        "hard links between the two are not possible, so each environment is a full, slower copy",
         hint,
     )
 
@@ -192,11 +192,11 @@ def report_split(places: LinkedPlaces, account: Account) -> Finding:
 FULL_SHARE, NEAR_SHARE = 0.005, 0.05
 FULL = {"bytes": 100 * 10**6, "files": 1000}
 NEAR = {"bytes": 10 * 10**9, "files": 100_000}
-QUOTA_HINT = "stackenv usage shows what takes it; stackenv clean removes what is no longer needed"
+QUOTA_HINT = "to see what takes the space: stackenv usage; to delete what is no longer needed: stackenv clean"
 
 
 def find_quota(account: Account) -> Iterator[Finding]:
-    """Yield the findings of the file systems of home, environments and caches, and of the site's limits."""
+    """Yield a finding for each file system of yours, and each of the site's limits, that is nearly full."""
     devices: dict[int, Path] = {}
     for path in filter(is_writable, list_written_folders(account)):
         devices.setdefault(find_device(path), path)
@@ -253,13 +253,13 @@ def judge_limit(limit: Limit) -> Iterator[Finding]:
     ):
         if used is not None and allowed:
             yield from judge_free(
-                f"your limit of {limit.path}", limit.path, unit, max(allowed - used, 0), allowed
+                f"your quota for {limit.path}", limit.path, unit, max(allowed - used, 0), allowed
             )
     if limit.problem:
         unknown = Finding(
-            "quota", "unchecked", limit.problem, str(limit.path), "how full it is, is not known", ""
+            "quota", "unchecked", limit.problem, str(limit.path), "how full it is, is unknown", ""
         )
-        yield replace(unknown, hint="tell the site; stackenv usage shows what your own folders take")
+        yield replace(unknown, hint="tell your site's support; to see what your folders take: stackenv usage")
 
 
 def judge_free(what: str, path: Path, unit: str, free: int, total: int) -> Iterator[Finding]:
@@ -270,16 +270,16 @@ def judge_free(what: str, path: Path, unit: str, free: int, total: int) -> Itera
         yield Finding(
             "quota",
             "broken",
-            f"{what} is full: {amount} of {allowed} are free",
+            f"{what} is full: {amount} of {allowed} free",
             str(path),
-            "what is written there fails or is cut off: installs, notebooks, the history of your shell",
+            "writing there fails or is cut off: installs, notebooks, your shell history",
             QUOTA_HINT,
         )
     elif free <= min(total * NEAR_SHARE, NEAR[unit]):
         yield Finding(
             "quota",
             "warning",
-            f"{what} is nearly full: {amount} of {allowed} are free",
+            f"{what} is nearly full: {amount} of {allowed} free",
             str(path),
             "one more environment takes a few GB and some 20,000 files",
             QUOTA_HINT,

@@ -26,11 +26,11 @@ from stackenv.transactions.changes import Change, RemoveFolder
 
 # What each kind does to the user.
 MISSING = (
-    "uv takes a package that it does not see for not installed, and puts its own in front of the modules'"
+    "uv considers a package without a stub not installed, and installs its own, which hides the module's"
 )
-CHANGED = "uv reads there what a package needs and brings, and goes wrong by what is not so"
-UNWANTED = "uv and `pip list` name packages that are not there, or in another version"
-LINKED = "uv changes what is behind the link, as of another environment, when it uninstalls such a package"
+CHANGED = "uv reads the requirements of packages from their stubs, and resolves wrong ones wrongly"
+UNWANTED = "uv and `pip list` show packages that are not installed, or other versions of them"
+LINKED = "when uv uninstalls such a package, it changes the target of the link, perhaps another environment"
 
 
 class Faults(NamedTuple):
@@ -42,7 +42,7 @@ class Faults(NamedTuple):
 
 
 def find_stubs(environment: CheckedEnvironment) -> Iterator[Finding]:
-    """Yield one finding with the stubs that a refresh would write or take away, and one with links to stubs.
+    """Yield a finding for stubs that are missing, wrong or unwanted, and one for stubs that are links.
 
     Nothing where none is recorded and none is there: an older stackenv made that environment, or uv is to
     see nothing, and `stackenv info` tells. A package of which the modules have another version than is held
@@ -101,7 +101,7 @@ def report_links(environment: CheckedEnvironment, linked: list[Path]) -> Finding
     return Finding(
         "stubs",
         "warning",
-        f"links in the place of what shows uv the packages of its modules (stubs): {shorten_list(said)}",
+        f"metadata that shows uv the packages of its modules (stubs) is a link: {shorten_list(said)}",
         str(linked[0]),
         LINKED,
         f"{rm}; {environment.refresh.sentence}",
@@ -121,17 +121,17 @@ def report_stubs(
     """Return the finding of `faults`, where the stubs of `wanted` should be, and `own` packages are."""
     parts = {
         "missing": (list(map(describe, faults.missing)), MISSING),
-        "not as its module has it": (list(map(describe, faults.changed)), CHANGED),
+        "different from the module": (list(map(describe, faults.changed)), CHANGED),
     }
     for folder in faults.unwanted:
-        why = f"not wanted, {explain_unwanted(split_name(folder)[0], environment, wanted, own)}"
+        why = f"unwanted ({explain_unwanted(split_name(folder)[0], environment, wanted, own)})"
         parts.setdefault(why, ([], UNWANTED))[0].append(describe(folder))
     said = [f"{kind}: {shorten_list(names)}" for kind, (names, _) in parts.items() if names]
     fix = environment.refresh
     return Finding(
         "stubs",
         "warning",
-        f"what shows uv the packages of its modules (stubs): {'; '.join(said)}",
+        f"metadata that shows uv the packages of its modules (stubs) is wrong: {'; '.join(said)}",
         str([*faults.missing, *faults.changed, *faults.unwanted][0]),
         "; ".join(dict.fromkeys(why for names, why in parts.values() if names)),
         fix.sentence,
@@ -150,16 +150,16 @@ def explain_unwanted(name: str, environment: CheckedEnvironment, wanted: Record,
     if not wanted.layers:
         return "after --no-pth"
     if wanted.stubs_off:
-        return "after --no-stubs" if wanted.stubs_off == "user" else "by the site (personal.stubs)"
+        return "after --no-stubs" if wanted.stubs_off == "user" else "turned off by the site: personal.stubs"
     if name in own:
-        return "beside the package itself"
+        return "the package itself is installed"
     if name in {canonicalize_name(stub.name) for stub in wanted.stubs}:
-        return "beside the right one"
+        return "the right one exists too"
     if is_left_out(name, environment.configuration.personal):
-        return "by the site (personal.stubs_leave_out)"
+        return "left out by the site: personal.stubs_leave_out"
     held = {str(canonicalize_name(pin[0])): pin[2] for pin in wanted.pinned}
     stack = environment.loaded_stack
     if name in held and stack is not None and wanted.python is not None:
         packages = (p for p in stack.packages if canonicalize_name(p.name) == name)
         return explain_no_stub(packages, held[name], wanted.python)
-    return "of no module"
+    return "no module has the package"

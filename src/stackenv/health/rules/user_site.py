@@ -29,7 +29,7 @@ KEY = re.compile(r"user\s*[=:]\s*(\w+)", re.IGNORECASE)
 
 
 def find_pip_user(account: Account) -> Iterator[Finding]:
-    """Yield a finding for PIP_USER, by the line that sets it if that is known, and for pip's own files."""
+    """Yield a finding for each setting that makes `pip install` mean `pip install --user`."""
     lines = [
         (f"{file.path}:{number}", value)
         for file in account.start_files
@@ -64,9 +64,9 @@ def report_user_install(what: str, where: str, hint: str) -> Finding:
     return Finding(
         "pip-user",
         "warning",
-        f"each `pip install` means `pip install --user`: {what}",
+        f"every `pip install` acts as `pip install --user`: {what}",
         where,
-        "in an environment it fails, or installs into ~/.local, where every other environment finds it",
+        "in an environment it fails, or it installs into ~/.local, where every other environment finds it",
         hint,
     )
 
@@ -84,7 +84,7 @@ class Viewer:
 
 
 def find_user_site(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each Python version whose packages in ~/.local somebody sees."""
+    """Yield a finding for packages in ~/.local that environments or the loaded Python see."""
     environ = account.environ
     if environ.get("PYTHONNOUSERSITE"):
         return
@@ -102,7 +102,7 @@ def judge_user_site(folder: Path, packages: dict[str, str], account: Account) ->
     if not viewers:
         return
     shadowed = [
-        f"{name} {packages[name]} over {viewer.packages[name]} of {viewer.title}"
+        f"{name} {packages[name]} hides {viewer.packages[name]} of {viewer.title}"
         for viewer in viewers
         for name in sorted(packages.keys() & viewer.packages.keys())
     ]
@@ -111,12 +111,14 @@ def judge_user_site(folder: Path, packages: dict[str, str], account: Account) ->
     titles = shorten_list([viewer.title for viewer in viewers])
     files = format_count(usage.all_inodes, "file")
     seen = "is" if len(packages) == 1 else "are"
-    what = f"{format_count(len(packages), 'package')} ({size}, {files}) in ~/.local {seen} seen by {titles}"
+    what = (
+        f"{format_count(len(packages), 'package')} ({size}, {files}) in ~/.local {seen} visible to {titles}"
+    )
     if shadowed:
-        what += f", and win: {shorten_list(shadowed)}"
+        what += f"; {shorten_list(shadowed)}"
     hidden = account.configuration.conda.user_site == "hide"
     unless = (
-        " where it is not started by the site's `conda activate`, in Jupyter for example" if hidden else ""
+        " if they are not started by the site's `conda activate`, for example in Jupyter" if hidden else ""
     )
     names = itertools.chain([f"{folder}.aside"], (f"{folder}.aside{n}" for n in itertools.count(2)))
     aside = RunCommand(("mv", "-T", str(folder), next(n for n in names if not os.path.lexists(n))))
@@ -125,9 +127,9 @@ def judge_user_site(folder: Path, packages: dict[str, str], account: Account) ->
         "warning",
         what,
         str(folder),
-        f"what works there works by packages that it does not hold, and may break by them{unless}",
-        f"move them out of sight, which can be undone: {aside.sentence}; or for one program: env "
-        "PYTHONNOUSERSITE=1",
+        f"they use packages that they do not contain, and can break because of them{unless}",
+        f"to move them aside, which can be undone: {aside.sentence}; or, for one program: env "
+        "PYTHONNOUSERSITE=1 PROGRAM",
         (aside,),
     )
 
