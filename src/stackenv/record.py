@@ -1,36 +1,17 @@
-"""What is known of an environment, its record: a small JSON file in it, which `export` shows as YAML.
+"""The record of an environment: a small JSON file in the environment, which `export` shows as YAML.
 
-stackenv        the UUID by which stackenv knows its own
-record_version  1; a later stackenv reads older versions, never the other way round
-name, version, kind (venv or conda), path, module_folder, description, owned, made_by
-modules, stack, modulepath
-python          version, executable (real path), module; null without a Python
-platform        machine, os, cpu
-packages        name, version, location, source, sha256, each empty when unknown; installer, which is pip
-                for what is in a conda environment and is not conda's
-pinned          name, version, module of what the constraints file holds
-allow_shadow, user_site
-cpu_features    what packages compiled here need of the CPU, by the names of /proc/cpuinfo
-activation      what a conda environment's own activation does, captured; null for a venv
-packed          identity, size_bytes, sha256, entries, tree_sha256, way and mounts of the image that the
-                environment is packed into; null, or absent, while it is a folder of files
-replaces        the prefix of the environment that this one was rebuilt from; empty, or absent, without one
-replaced_by     the prefix of the environment that this one was rebuilt as; empty, or absent, without one
-layers          false after `adopt --no-pth`; when it is absent, made_by tells
-sees_modules    `user` or `site` where a conda environment imports what modules bring; else empty, or absent
-module_roots    folders of the site's software, from its configuration; empty, or absent, if none
-with_pip        true after `create --with-pip`; false, or absent, where the pip of the modules is enough
-carried         what a venv's Python that is started without the modules brings of them by itself; null, or
-                absent, where it brings nothing
-carry_off       `user` after --no-carry, `site` where the configuration has it off; else empty, or absent
-stubs           name, version, source (the module's own metadata) of what uv is shown of the modules; empty,
-                or absent, where there is nothing
-muted           rule and reason of each rule whose warnings are not wanted here; empty, or absent, for none
-stubs_off       `user` after --no-stubs, `site` where the configuration has it off; else empty, or absent
+The docstrings of the classes below describe its fields. Beside those of `Record` it has:
 
-The modulefile repeats what neither the environment nor its modules tell, in its third line: from that, and
-from what is installed, a record that was lost is written again. Not `owned`: somebody else can have written
-the modulefile, and what is owned is deleted.
+stackenv        the UUID by which stackenv recognises its own files
+record_version  1; a later stackenv reads older versions, but not the other way round
+
+These may be absent, as in records of older versions: packed, replaces, replaced_by, layers (then made_by
+tells), sees_modules, module_roots, with_pip, carried, carry_off, stubs, stubs_off, muted. null in JSON is
+None here.
+
+The third line of the modulefile repeats what can be found neither in the environment nor in its modules. From
+that line, and from what is installed, a lost record is restored. `owned` is not restored: somebody else may
+have written the modulefile, and stackenv deletes what it owns.
 """
 
 from __future__ import annotations
@@ -51,32 +32,32 @@ from stackenv import STACKENV_UUID
 from stackenv.errors import LostRecordError, StackenvError, explain
 
 RECORD_VERSION = 1
-# By these files, which venv and conda write, a folder is an environment.
+# Files of venv and conda that mark a folder as an environment.
 TOOLS_MARKS = ("pyvenv.cfg", "conda-meta/history")
-# Before what the modulefile repeats.
+# Precedes what the modulefile repeats.
 CHOICES_TITLE = "choices: "
 CHOICES = (
     *("kind", "modules", "modulepath", "allow_shadow", "user_site", "description", "platform"),
     *("cpu_features", "packed", "replaces", "layers", "sees_modules", "module_roots", "with_pip"),
     *("carry_off", "stubs_off", "muted"),
 )
-# Of the fields of the record and of what is in it, by their annotations.
+# The types of fields, by their annotations.
 TYPES = {"str": str, "int": int, "bool": bool}
-# A URL's user and password are all before the last @ in front of its path (RFC 3986, 3.2).
+# User and password of a URL: everything before the last @ in front of the path (RFC 3986, 3.2).
 URL_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
-# How conda has the token in a channel's URL.
+# The token in the URL of a conda channel.
 URL_TOKEN = r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*?/t/)[^/?#\s]+"
 URL_QUERY = r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)\?[^#\s]*"
 
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package, as its metadata names it, and where it came from.
+    """An installed package, by the name in its metadata, and its origin. Unknown values are empty.
 
-    `location` is the folder that it is imported from; `sha256` that of the wheel, where pip reports
-    it; `source` the file name of what was installed (a wheel, an sdist), where known; `installer` is
-    `pip` for what pip, or a tool like it, has put beside conda's packages, `ensurepip` for the pip that was
-    copied into a venv when it was made, and empty for all others.
+    `location` is the folder from which it is imported, `sha256` the hash of its wheel if pip reports it, and
+    `source` the file name of the wheel or sdist that was installed. `installer` is `pip` for what pip, or a
+    similar tool, installed into a conda environment, `ensurepip` for the pip that was copied into a new venv,
+    and empty for all others.
     """
 
     name: str
@@ -89,10 +70,10 @@ class Package:
 
 @dataclass(frozen=True)
 class Platform:
-    """The machine an environment was made on.
+    """The machine on which an environment was created.
 
-    `os` is the ID of /etc/os-release with the major version (rocky 9), empty where that does not exist;
-    `cpu` archspec's name of the microarchitecture.
+    `os` is the ID in /etc/os-release with the major version (rocky 9), empty if there is no such file; `cpu`
+    is archspec's name of the microarchitecture.
     """
 
     machine: str
@@ -107,12 +88,12 @@ class Python:
     Parameters
     ----------
     version
-        As 3.11.2.
+        Its version, for example 3.11.2.
     executable
-        No link itself, in the folder that the module puts on PATH. That may lead to another software tree on
-        each kind of node.
+        The path of the program, which is not a link, in the folder that the module adds to PATH. That folder
+        may point to another software tree on each kind of node.
     module
-        The full name of the module that it belongs to; empty if none does.
+        The full name of its module; empty if it belongs to none.
     """
 
     version: str
@@ -131,7 +112,7 @@ class Python:
 
 @dataclass(frozen=True)
 class Modulefile:
-    """A modulefile as it was when it was loaded: by its size and time it is known, else by its contents."""
+    """A modulefile as it was when it was loaded; compared by size and time first, then by contents."""
 
     path: str
     size_bytes: int
@@ -141,31 +122,32 @@ class Modulefile:
 
 @dataclass(frozen=True)
 class Carried:
-    """What a Python of a venv that is started without the modules brings of them, for itself alone.
+    """What the Python of a venv sets up of its modules, for itself alone, when they are not loaded.
 
     Parameters
     ----------
     modulefiles
-        Of the modules that the user named: what was read.
+        The modulefiles of the modules that the user named.
     python_path, prefixes
-        What they put into PYTHONPATH and EBPYTHONPREFIXES.
+        What the modules add to PYTHONPATH and EBPYTHONPREFIXES.
     libraries, preload
-        What they put into LD_LIBRARY_PATH, if a library is found by that alone, and into LD_PRELOAD.
+        What they add to LD_LIBRARY_PATH, if a library is found only by that, and to LD_PRELOAD.
     variables
-        Names and values of those that the site wants children to have (`personal.carry_variables`).
+        Names and values of the variables that child processes are to inherit (`personal.carry_variables`).
     cpu
-        archspec's name of the CPU that the modules were loaded on.
+        archspec's name of the CPU on which the modules were loaded.
     cpu_features
-        What another CPU must have, by the names of /proc/cpuinfo; empty: the modules are for any.
+        Features that another CPU must have, by the names in /proc/cpuinfo; empty if any CPU will do.
     cpu_alias
-        What the kernel calls that CPU, all its features in one word; a CPU of the same word has them.
+        The kernel's name for that CPU, which contains all its features; a CPU with the same name has them.
     starts_bare
-        Whether the Python starts without the modules' libraries.
+        Whether the Python starts without the libraries of the modules.
     launchers
-        Where it does not: the names in bin at which a script starts it with them, each with what the link
-        that was there led to. Without any, nothing can be carried.
+        If it does not: the names in bin at which a script starts it with them, each with the target of the
+        link that was there. Without any, nothing can be carried.
     sources
-        Of `python_path` what is in no installation of EasyBuild: in a home it goes first, as a user's own.
+        The part of `python_path` that is in no installation of EasyBuild: in a home it comes first, as a
+        user's own.
     """
 
     modulefiles: tuple[Modulefile, ...]
@@ -183,15 +165,15 @@ class Carried:
 
     @property
     def is_startable(self) -> bool:
-        """Whether the Python starts where the modules are not loaded."""
+        """Whether the Python starts while the modules are not loaded."""
         return self.starts_bare or bool(self.launchers)
 
 
 @dataclass(frozen=True)
 class Stub:
-    """A package of the modules that the environment shows to uv, by its metadata alone.
+    """A package of the modules that is visible to uv in the environment, as metadata without code.
 
-    `source` is where the module has these: NAME-VERSION.dist-info, an .egg-info, or the EGG-INFO of an egg.
+    `source` is the metadata in the module: NAME-VERSION.dist-info, an .egg-info, or the EGG-INFO of an egg.
     """
 
     name: str
@@ -201,23 +183,23 @@ class Stub:
 
 @dataclass(frozen=True)
 class PackedImage:
-    """The one file that an environment is packed into.
+    """The image file into which an environment is packed.
 
     Parameters
     ----------
     identity
-        Of this packing; a file in the image has it in its name.
+        Identifies this packing; a file in the image has it in its name.
     size_bytes, sha256
-        Of the image.
+        Size and hash of the image.
     entries
-        How many files, links and folders are in it.
+        Number of files, links and folders in it.
     tree_sha256
-        Of all their names, modes, sizes and contents (`stackenv.packing.tree`).
+        Hash of all their names, modes, sizes and contents (`stackenv.packing.tree`).
     way
-        `session`, a mount of a job or login at a place of its own, or `namespace`, one at the
-        environment's own path, which only the commands of the job or session see.
+        `session`: each job or login mounts the image in a folder of its own. `namespace`: it is mounted at
+        the environment's own path, visible only to the commands of the job or session.
     mounts
-        The folder on each node below which the first kind are made.
+        The folder on each node that holds the mounts of the first kind.
     """
 
     identity: str
@@ -231,70 +213,72 @@ class PackedImage:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one environment and its module: enough to build it again.
+    """What is stored about one environment and its module: enough to rebuild it.
 
     Parameters
     ----------
-    name, version
-        Of the personal module.
+    name
+        The name of the personal module.
+    version
+        Its version.
     kind
         `venv` or `conda`.
     path
         The prefix of the environment.
     module_folder
-        What users give to `module use` to find the module.
+        The folder that users give to `module use` to find the module.
     modules
-        Its base modules, by full name, in the order of their loading: those asked for.
+        Full names of its base modules, in loading order, without the modules that these load.
     stack
-        Every module loaded with them.
+        All modules that were loaded with them.
     modulepath
-        The MODULEPATH under which they were found.
+        The MODULEPATH in which they were found.
     python
         Its interpreter; None for a conda environment without Python.
     platform
-        The machine that it was made on.
+        The machine on which it was created.
     packages
-        The environment's own.
+        The packages that are installed in the environment itself.
     pinned
-        What the modules bring and the constraints file holds: name, version, and the module.
+        Packages of the modules that the constraints file pins: name, version and module.
     allow_shadow
-        Names of packages of the stack that may be replaced in the environment.
+        Names of packages of the modules that may be replaced in the environment.
     cpu_features
-        What packages compiled here for this very CPU need of one; empty for plain wheels.
+        CPU features that packages compiled on this machine need; empty if there are only plain wheels.
     user_site
-        Whether it imports from ~/.local too.
+        Whether it also imports from ~/.local.
     owned
-        True when stackenv made the folder, and may delete it.
+        Whether stackenv created the folder, and so may delete it.
     description
-        What `module spider` and `stackenv list` say of it.
+        The description in `module spider` and `stackenv list`.
     made_by
-        The command's words, as typed.
+        The words of the command that created it, as typed.
     activation
-        What a conda environment's own activation does, captured; None for a venv.
+        What the activation of a conda environment does, as captured; None for a venv.
     packed
-        The image that the environment is in; None while it is a folder of files.
+        The image into which the environment is packed; None while it is a folder of files.
     replaces
-        The prefix of the environment that it was rebuilt from; empty when there was none.
+        The prefix of the environment from which it was rebuilt; empty if there is none.
     replaced_by
-        The prefix of the environment that it was rebuilt as, to which its module leads now; empty: none.
+        The prefix of the environment that replaced it and that its module uses now; empty if there is none.
     layers
-        Whether files of stackenv in site-packages put the packages in order; not after `--no-pth`.
+        Whether files of stackenv in site-packages set the import order; false after `--no-pth`.
     sees_modules
-        Who has a conda environment's Python import what modules bring: `user` or `site`; empty: hidden.
+        Who lets a conda environment import packages of modules: `user` or `site`; empty if they are hidden.
     module_roots
-        The folders of the site's software that its configuration names (a conda environment).
+        The folders of the site's software in the site configuration (only for conda environments).
     with_pip
-        Whether a copy of pip was asked for, beside that of the modules.
+        Whether the user asked for a copy of pip; otherwise the pip of the modules is used.
     carried
-        What its Python brings of the modules where they are not loaded; None for nothing.
+        What its Python sets up by itself when its modules are not loaded; None for nothing.
     carry_off
         Who turned that off: `user` or `site`; empty if it is on.
     stubs
-        What of `pinned` has its metadata in the environment, so that uv takes it for installed.
+        The packages in `pinned` whose metadata is in the environment, so that uv sees them as installed.
     stubs_off
-        Who turned these off: `user` or `site`; empty if they are on.
+        Who turned the stubs off: `user` or `site`; empty if they are on.
     muted
-        Rules whose warnings are not wanted, each with the user's reason.
+        Rules whose warnings are muted, each with the user's reason.
     """
 
     name: str
@@ -331,31 +315,31 @@ class Record:
 
     @property
     def full_name(self) -> str:
-        """What users type behind `module load`."""
+        """What users type after `module load`."""
         return f"{self.name}/{self.version}"
 
 
 def describe_record(record: Record) -> dict[str, Any]:
-    """Return `record` as plain data, of mappings, lists and texts."""
+    """Return `record` as plain data: mappings, lists and texts."""
     return {"stackenv": STACKENV_UUID, "record_version": RECORD_VERSION, **asdict(record)}
 
 
 def write_record_text(record: Record) -> str:
-    """Return the text of the record's file."""
+    """Return the text of the record file."""
     return json.dumps(describe_record(record), indent=1, ensure_ascii=False) + "\n"
 
 
 def parse_record(text: str, origin: str, contents: bool = True) -> Record:
-    """Return the record in `text`, which came from `origin`.
+    """Return the record in `text`, which was read from `origin`.
 
-    Without `contents` its packages and pins are left out: there can be hundreds.
+    Without `contents`, packages and pins are left out: there can be hundreds.
 
     Raises
     ------
     LostRecordError
-        When it is no record.
+        If it is not a record.
     StackenvError
-        When it is of a version that this stackenv does not know.
+        If this stackenv does not know its version.
     """
     says, hint = f"{origin} is not a usable record: ", "to restore it: stackenv adopt PATH NAME"
     try:
@@ -376,15 +360,15 @@ def parse_record(text: str, origin: str, contents: bool = True) -> Record:
 
 
 def write_choices(record: Record) -> str:
-    """Return what the modulefile repeats of `record`, in one line of ASCII."""
+    """Return the part of `record` that the modulefile repeats, as one line of ASCII."""
     described = asdict(record)
     return json.dumps({name: described[name] for name in CHOICES})
 
 
 def parse_choices(text: str, known: Mapping[str, Any]) -> Record | None:
-    """Return the record of what is `known`, and of what `write_choices` wrote; None when `text` is not that.
+    """Return the record of what is `known` and what `write_choices` wrote; None if `text` is something else.
 
-    Without Python, packages and what follows from them.
+    It has no Python, no packages, and nothing that follows from them.
     """
     empty: dict[str, Any] = {"stack": [], "python": None, "packages": []}
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -393,7 +377,7 @@ def parse_choices(text: str, known: Mapping[str, Any]) -> Record | None:
 
 
 def build_record(data: Mapping[str, Any]) -> Record:
-    """Return the record that `data` describes; raise as a mapping and its values do."""
+    """Return the record that `data` describes; raise the exceptions of a mapping and its values."""
     values = {name: data[name] for name, _ in list_types(Record) if name in data}
     lists = ("modules", "stack", "allow_shadow", "cpu_features", "made_by", "packages", "pinned")
     for name in (*lists, *(name for name in ("module_roots", "stubs", "muted") if name in data)):
@@ -420,7 +404,7 @@ def build_record(data: Mapping[str, Any]) -> Record:
 
 
 def build_carried(data: Mapping[str, Any]) -> Carried:
-    """Return what `data` says is carried; raise as a mapping and its values do."""
+    """Return what `data` says is carried; raise the exceptions of a mapping and its values."""
     values = {name: data[name] for name, _ in list_types(Carried)}
     for name, wanted in list_types(Carried):
         if wanted is None:
@@ -436,9 +420,9 @@ def build_carried(data: Mapping[str, Any]) -> Carried:
 
 
 def require_types(value: Any) -> None:
-    """Raise ValueError when `value`, or what is in it, has a field that is not of its annotation's type.
+    """Raise ValueError if a field of `value`, or of what is in it, does not have the type of its annotation.
 
-    Others can have written the record: what is a number where a text is meant must not surprise later.
+    Others may have written the record: a number in the place of a text must not cause errors later.
     """
     for name, wanted in list_types(value.__class__):
         found = getattr(value, name)
@@ -454,12 +438,12 @@ def require_types(value: Any) -> None:
 
 @cache
 def list_types(kind: Any) -> tuple[tuple[str, type | None], ...]:
-    """Return the fields of `kind`, each with the type that it must have; None where it is none of `TYPES`."""
+    """Return the fields of `kind`, each with the type that it must have; None if that is not in `TYPES`."""
     return tuple((field.name, TYPES.get(str(field.type))) for field in fields(kind))
 
 
 def require_texts(name: str, item: Any) -> None:
-    """Raise ValueError when `item`, of the field `name`, is no text, nor made of texts."""
+    """Raise ValueError if `item`, of the field `name`, is neither a text nor made of texts."""
     texts = item if isinstance(item, tuple) else (item,)
     if is_dataclass(item):
         require_types(item)
@@ -468,12 +452,12 @@ def require_texts(name: str, item: Any) -> None:
 
 
 def read_command_words() -> tuple[str, ...]:
-    """Return the command as it was typed, but for what is secret in its URLs: others may read it."""
+    """Return the command as it was typed, without the secrets in its URLs: others may read it."""
     return ("stackenv", *map(hide_credentials, sys.argv[1:]))
 
 
 def hide_credentials(text: str) -> str:
-    """Return `text` with `***` for user and password, token and query of each URL in it."""
+    """Return `text` with `***` for the user, password, token and query of each URL in it."""
     for secret, instead in ((URL_USER, r"\1***@"), (URL_TOKEN, r"\1***"), (URL_QUERY, r"\1?***")):
         text = re.sub(secret, instead, text)
     return text
