@@ -1,4 +1,4 @@
-"""What is done to the base of a conda installation for its module, and what is said of it."""
+"""What is done to the base of a conda installation for its module, and what is printed about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stackenv.output import format_bytes, format_count
 
 
 def describe_foreign(path: str) -> str:
-    """Return what it means that the pip.conf at `path` is not stackenv's."""
+    """Return what it means that stackenv did not write the pip.conf at `path`."""
     return (
         f"{path} was not written by stackenv and is left unchanged; if /etc/pip.conf sets "
         "require-virtualenv, pip works in base only with `require-virtualenv = false` below `[global]` in "
@@ -28,7 +28,7 @@ def describe_foreign(path: str) -> str:
 
 
 def empty_cache(installation: CondaInstallation, conda: CondaSettings) -> str:
-    """Empty the installer's package cache, if configured; return what to say of it, empty for nothing."""
+    """Empty the installer's package cache, if configured; return the message, or an empty text."""
     cache = Path(installation.root, "pkgs")
     if not conda.empty_package_cache or cache.is_symlink():
         return ""
@@ -40,7 +40,7 @@ def empty_cache(installation: CondaInstallation, conda: CondaSettings) -> str:
 
 
 def set_frozen(installation: CondaInstallation, conda: CondaSettings) -> str:
-    """Mark the base as frozen, or not any more, as configured; return what to say, empty for nothing."""
+    """Mark the base as frozen, or remove the mark, as configured; return the message, or an empty text."""
     if not conda.freeze_base:
         return "base is no longer marked as frozen" if unfreeze_base(installation) else ""
     version = find_conda_version(installation, conda.load_test.timeout_s)
@@ -50,9 +50,9 @@ def set_frozen(installation: CondaInstallation, conda: CondaSettings) -> str:
 
 
 def compile_answers(installation: CondaInstallation, conda: CondaSettings) -> str:
-    """Compile what an activation runs; return why conda is asked each time, empty where it is not.
+    """Compile what an activation runs; return why conda must be started each time, or an empty text.
 
-    Last of all: once the folder of its packages has changed conda is asked again.
+    This is the last step: conda is started again as soon as the folder of its packages has changed.
     """
     slow = compile_activation(installation, conda.load_test.timeout_s)
     return f"`conda activate` starts conda each time: {slow}" if slow and conda.native_activation else ""

@@ -1,4 +1,4 @@
-"""Which personal modules, of whomever, depend on a module: by their first lines and their records alone."""
+"""Find the personal modules of all users that depend on a module, from first lines and records alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackenv.record import RECORD_VERSION
 from stackenv.site.untrusted_files import UntrustedFile, list_untrusted, make_printable, read_untrusted
 from stackenv.transactions.writers import name_user
 
-# The two lines that lead to the record; a path has at most 4096 bytes (PATH_MAX).
+# Enough for the two lines that point to the record; a path has at most 4096 bytes (PATH_MAX).
 BEGINNING_BYTES = 16384
 LONGEST_TEXT = 4096
 MOST_MODULES = 1000
@@ -25,7 +25,7 @@ ABSENT = (FileNotFoundError, NotADirectoryError)
 
 @dataclass(frozen=True)
 class Needs:
-    """What a record says about modules: those asked for, and those that came with them."""
+    """The modules in a record: those that the user asked for, and those that were loaded with them."""
 
     asked_for: tuple[str, ...]
     indirect: tuple[str, ...]
@@ -33,16 +33,17 @@ class Needs:
 
 @dataclass(frozen=True)
 class DependentModule:
-    """A personal module that depends on a module that is asked about; all of it can be shown on a terminal.
+    """A personal module that depends on one of the modules in question; all fields are safe to print on a
+    terminal.
 
     Parameters
     ----------
     owner
-        The name of the modulefile's owner; the number where there is no name.
+        The name of the modulefile's owner; the user ID if it has no name.
     module, modulefile, environment
         Its full name, its file, and the folder of its environment.
     depends_on, indirect
-        The modules that match: those the environment was made on, and those that came with them.
+        The modules that match: those that the environment is based on, and those that were loaded with them.
     written_s
         When the record was last written.
     """
@@ -58,9 +59,10 @@ class DependentModule:
 
 @dataclass
 class Survey:
-    """What is found out about the modules that match `patterns`.
+    """What was found about the modules that match `patterns`.
 
-    `unread` is what may not be read, and why; `seen` are the modulefiles, by device and inode.
+    `unread` are the paths that could not be read, with the reasons; `seen` are the modulefiles, by device and
+    inode.
     """
 
     patterns: Sequence[str]
@@ -70,14 +72,14 @@ class Survey:
     seen: set[tuple[int, int]] = field(default_factory=set)
 
     def look_into(self, root: Path) -> None:
-        """Look at the personal modules in the folder `root`."""
+        """Examine the personal modules in the folder `root`."""
         for name in self.list_names(root):
             for file in self.list_names(root / name):
                 if file.endswith(".lua"):
                     self.look_at(root / name / file)
 
     def list_names(self, folder: Path) -> list[str]:
-        """Return the names in `folder`; none where there is no such folder, or it cannot be read."""
+        """Return the names in `folder`; none if there is no such folder, or it cannot be read."""
         try:
             return list_untrusted(folder)
         except ABSENT:
@@ -87,11 +89,11 @@ class Survey:
             return []
 
     def look_at(self, path: Path) -> None:
-        """Note the module of the modulefile `path` when its record has a module that matches."""
+        """Add the module of the modulefile `path` if a module in its record matches."""
         try:
             modulefile = read_untrusted(path, BEGINNING_BYTES)
             module = ModuleStore.parse(path, modulefile.text)
-            # Several paths may lead to one folder: /home is a link at some sites.
+            # Several paths may lead to the same folder: /home is a link at some sites.
             if module is None or modulefile.identity in self.seen:
                 return
             self.seen.add(modulefile.identity)
@@ -105,7 +107,7 @@ class Survey:
             self.miss(path, "not a valid record")
 
     def note(self, module: StoredModule, file: UntrustedFile, record: UntrustedFile, needs: Needs) -> None:
-        """Note `module` when one of its `needs` matches."""
+        """Add `module` if one of its `needs` matches."""
         depends_on = tuple(make_printable(name) for name in needs.asked_for if self.matches(name))
         indirect = tuple(make_printable(name) for name in needs.indirect if self.matches(name))
         if depends_on or indirect:
@@ -117,7 +119,7 @@ class Survey:
             )
 
     def matches(self, full_name: str) -> bool:
-        """Return whether one of the patterns means the module `full_name`; NAME means each version of it."""
+        """Return whether one of the patterns matches `full_name`; NAME matches every version."""
         return any(
             fnmatch.fnmatchcase(full_name, pattern) or fnmatch.fnmatchcase(full_name, f"{pattern}/*")
             for pattern in self.patterns
@@ -129,13 +131,12 @@ class Survey:
 
 
 def read_needs(text: str) -> Needs:
-    """Return what the record `text`, which anybody may have written, says about modules.
+    """Return the modules in the record `text`, which anyone may have written.
 
     Raises
     ------
     ValueError
-        When it is no record of the version that this stackenv reads, or what it says about modules is none
-        of their names.
+        If it is not a record of the version that this stackenv reads, or if its modules are not names.
     """
     data = json.loads(text, parse_int=read_number)
     if not isinstance(data, dict) or data.get("stackenv") != STACKENV_UUID:
@@ -151,7 +152,7 @@ def read_needs(text: str) -> Needs:
 
 
 def check_names(names: Any) -> tuple[str, ...]:
-    """Return `names`, a list of texts that are neither many nor long."""
+    """Return `names`, a list of texts; raise ValueError if there are too many or one is too long."""
     if not isinstance(names, list) or len(names) > MOST_MODULES:
         raise ValueError("not a list of modules")
     if not all(isinstance(name, str) and len(name) <= LONGEST_TEXT for name in names):
@@ -160,7 +161,7 @@ def check_names(names: Any) -> tuple[str, ...]:
 
 
 def read_number(digits: str) -> int:
-    """Return the number; one of millions of digits would take minutes (Python 3.9)."""
+    """Return the number; converting millions of digits would take minutes (Python 3.9)."""
     if len(digits) > LONGEST_NUMBER:
         raise ValueError("not a number in a record")
     return int(digits)

@@ -1,8 +1,8 @@
 """The adapter between EasyBuild's hooks and stackenv, for EasyBuild 4.9 and 5.
 
-Only `EasyBuildError` leaves it: any other exception ends `eb` with a traceback. The modulefile that
-a build replaces is copied aside first and comes back when the build does not get to its end, since
-EasyBuild deletes it early (when a hook raises at the final write, the old modulefile is gone already).
+It raises nothing but `EasyBuildError`, because any other exception ends `eb` with a traceback. The modulefile
+that a build replaces is first copied aside, and restored if the build does not finish: EasyBuild deletes it
+early, so it is already gone when a hook fails at the final write.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from stackenv.site.kept_modulefiles import KeptModulefiles
 from stackenv.site.render import HOOKS
 from stackenv.site.software import STACKENV, Software, describe_software, find_software
 
-# What a site's own file of hooks ends with.
+# The last lines of a site's own file of hooks.
 COMBINE = "    from stackenv.hooks.stackenv_hooks import combine_with\n    combine_with(globals())"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Session:
-    """What one run of `eb` holds between its hooks: the configuration, and the modulefiles kept aside."""
+    """What one run of `eb` keeps between its hooks: the configuration, and the modulefiles copied aside."""
 
     def __init__(self) -> None:
         self.configuration: SiteConfiguration | None = None
@@ -48,7 +48,7 @@ session = Session()
 
 
 def as_easybuild_error(function: Function) -> Function:
-    """Turn every error of `function` into EasyBuildError, with what to do next in its text."""
+    """Turn every error of `function` into an EasyBuildError whose text includes the hint."""
 
     @functools.wraps(function)
     def guarded(*args: Any) -> Any:
@@ -57,7 +57,7 @@ def as_easybuild_error(function: Function) -> Function:
         except EasyBuildError:
             raise
         except StackenvError as error:
-            # EasyBuild 4 shows the first 300 characters of an error, and keeps the rest for its log.
+            # EasyBuild 4 shows only the first 300 characters of an error; the rest is in its log.
             if Version(str(EASYBUILD_VERSION)) < Version("5"):
                 print_msg("stackenv: %s", error, prefix=False, stderr=True)
             raise EasyBuildError("stackenv: %s", error) from error
@@ -70,19 +70,19 @@ def as_easybuild_error(function: Function) -> Function:
 
 
 def configuration() -> SiteConfiguration:
-    """Return the site configuration; read at the first call."""
+    """Return the site configuration, which is read at the first call."""
     if session.configuration is None:
         session.configuration = load_configuration(find_configuration_file(os.environ))
     return session.configuration
 
 
 def is_ours(name: str) -> bool:
-    """Return whether the hook completes the modulefile of `name`: stackenv's, or a conda's."""
+    """Return whether the hooks complete the modulefile of `name`: stackenv's, or that of a conda."""
     return name == STACKENV or name in configuration().conda.names
 
 
 def refuse_tcl(name: str) -> None:
-    """Raise EasyBuildError when EasyBuild would write modulefiles in Tcl."""
+    """Raise EasyBuildError if EasyBuild would write modulefiles in Tcl."""
     if get_module_syntax() != "Lua":
         raise EasyBuildError(
             "stackenv: the modulefile of %s requires Lua, but EasyBuild is set to write %s; "
@@ -93,7 +93,7 @@ def refuse_tcl(name: str) -> None:
 
 
 def kept() -> KeptModulefiles:
-    """Return the modulefiles kept aside, in a folder of the software tree: never on MODULEPATH."""
+    """Return the modulefiles copied aside, in a folder of the software tree that is never on MODULEPATH."""
     if session.kept is None:
         session.kept = KeptModulefiles(Path(install_path(), ".stackenv-kept"))
     return session.kept
@@ -101,15 +101,16 @@ def kept() -> KeptModulefiles:
 
 @as_easybuild_error
 def require_all_hooks(names: Iterable[str]) -> None:
-    """Raise EasyBuildError when EasyBuild calls others in the place of some of stackenv's hooks.
+    """Raise EasyBuildError if EasyBuild calls other hooks instead of some of stackenv's.
 
-    Each that it does call refuses then, so that no build has a part of them. EasyBuild keeps what it
-    has collected from the file by its path, and `load_hooks` returns just that.
+    Each of stackenv's hooks that is called checks this, so that no build runs with only some of them.
+    EasyBuild caches the hooks that it has collected from a file by its path, and `load_hooks` returns exactly
+    those.
 
     Parameters
     ----------
     names
-        The names of stackenv's hooks; what calls them has the attribute `calls_stackenv`.
+        The names of stackenv's hooks; functions that call them have the attribute `calls_stackenv`.
     """
     path = build_option("hooks")
     if session.lost_hooks is None:
@@ -125,15 +126,16 @@ def require_all_hooks(names: Iterable[str]) -> None:
 
 @as_easybuild_error
 def load_site_configuration() -> None:
-    """Load the configuration (start_hook), so that a wrong one stops EasyBuild before it builds anything."""
+    """Load the configuration (start_hook), so that an invalid one stops EasyBuild before any build."""
     warn_of_replaced_hooks()
     configuration()
 
 
 def warn_of_replaced_hooks() -> None:
-    """Warn when `--hooks`, with stackenv's own file, replaces the site's file that EASYBUILD_HOOKS names.
+    """Warn if --hooks, with stackenv's own file, replaces the site's file that EASYBUILD_HOOKS names.
 
-    One that a config.cfg names is not seen: EasyBuild keeps the value that has won, and no other.
+    A file named in a config.cfg is not detected, because EasyBuild keeps only the value that takes
+    precedence.
     """
     configured, used = os.environ.get("EASYBUILD_HOOKS"), str(build_option("hooks"))
     if configured and Path(used).resolve() == HOOKS.resolve() != Path(configured).resolve():
@@ -147,7 +149,7 @@ def warn_of_replaced_hooks() -> None:
 
 @as_easybuild_error
 def prepare_loop(easyconfigs: list[dict[str, Any]]) -> None:
-    """Refuse Tcl before anything is built, and repair what a killed run has left."""
+    """Refuse Tcl before anything is built, and repair what a killed run left behind."""
     ours = [item["ec"] for item in easyconfigs if is_ours(item["ec"].name)]
     for ec in ours:
         refuse_tcl(ec.name)
@@ -157,7 +159,7 @@ def prepare_loop(easyconfigs: list[dict[str, Any]]) -> None:
 
 @as_easybuild_error
 def begin_build(block: Any) -> None:
-    """Copy the modulefile aside that this build will replace; the builds before it are done."""
+    """Copy aside the modulefile that this build will replace; earlier builds are complete."""
     kept().forget()
     if is_ours(block.name):
         kept().keep(Path(block.mod_filepath), block.full_mod_name, Path(block.installdir))
@@ -165,7 +167,7 @@ def begin_build(block: Any) -> None:
 
 @as_easybuild_error
 def finish_loop(results: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-    """Forget the copies of what was built; bring back those of what was not (--keep-going)."""
+    """Delete the copies if all builds succeeded; restore those of failed builds (--keep-going)."""
     failed = any(result.get("success") is False for _, result in results)
     if failed:
         restore_modulefiles()
@@ -175,12 +177,12 @@ def finish_loop(results: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
 
 @as_easybuild_error
 def restore_modulefiles() -> None:
-    """Bring back the modulefile of a build that did not get to its end, and say so."""
+    """Restore the modulefile of a build that did not finish, and say so."""
     if session.kept is None:
         return
     for restored in session.kept.restore():
         print_msg("stackenv: restored the old modulefile: %s", restored.path, prefix=False)
-        if not restored.installation_stands:
+        if not restored.has_installation:
             print_warning(
                 "stackenv: %s points to %s, which this build has already removed; "
                 "build it again, or hide the module until then",
@@ -190,14 +192,14 @@ def restore_modulefiles() -> None:
 
 
 def find_built(block: Any) -> Software:
-    """Return what `block` builds; in a dry run it need not be there yet."""
+    """Return the software that `block` builds; in a dry run it need not exist yet."""
     find = describe_software if block.dry_run else find_software
     return find(block.name, block.short_mod_name, block.installdir, configuration())
 
 
 @as_easybuild_error
 def complete_installation(block: Any) -> None:
-    """Write what the modulefile depends on into the installation (pre_module_hook)."""
+    """Write the files that the modulefile depends on into the installation (pre_module_hook)."""
     if not is_ours(block.name) or block.dry_run:
         return
     software = find_built(block)
@@ -212,21 +214,21 @@ def complete_installation(block: Any) -> None:
 
 
 def report(block: Any, what: str) -> None:
-    """Say on the terminal and in EasyBuild's log what was done for `block`; best in 80 columns."""
+    """Print on the terminal and in EasyBuild's log what was done for `block`; best in 80 columns."""
     print_msg("stackenv: %s", what, log=block.log, silent=block.silent)
 
 
 @as_easybuild_error
 def complete_module_text(block: Any, filepath: str, text: str) -> str | None:
-    """Return the modulefile's text with our part behind EasyBuild's; None for other software.
+    """Return the modulefile's text with stackenv's part after EasyBuild's; None for other software.
 
-    The text of the final write is loaded in real shells first.
+    The text of the final write is first loaded in real shells.
     """
     if not is_ours(block.name) or filepath.endswith("-easybuild-devel"):
         return None
     refuse_tcl(block.name)
     software = find_built(block)
-    # Built from an archived easyconfig, EasyBuild's text may hold our part already.
+    # Built from an archived easyconfig, EasyBuild's text may already contain stackenv's part.
     completed = text.split(OURS_BEGINS, 1)[0].rstrip("\n") + "\n\n" + software.render()
     if filepath == block.mod_filepath and not block.dry_run:
         tested = software.test(completed)

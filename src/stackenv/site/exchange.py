@@ -1,4 +1,4 @@
-"""Files and folders of an installation that are put in place, and out again when what follows fails."""
+"""Put files and folders of an installation in place, and take them back if a later step fails."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from stackenv.errors import BusyError
 from stackenv.transactions.files import current_umask
 from stackenv.transactions.interruption import ignoring_stopping
 
-# What is kept of a file until all is done: a second name of it, so that its owner and times stay.
+# The suffix of a second name that keeps a file, with its owner and times, until everything is done.
 KEPT = ".stackenv-kept"
-# There is no lock on the file system: Lustre that is mounted so, NFS for what was not opened for writing.
+# The file system has no locks: Lustre mounted without them, NFS for files not opened for writing.
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
 
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Keep others from installing into the folder `root` within the block; no file is left of it.
+    """Prevent others from installing into the folder `root` within the block; no lock file is left behind.
 
     Raises
     ------
     BusyError
-        When somebody does already.
+        If another process is already installing into it.
     """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -48,7 +48,7 @@ def locked(root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def readable_for_all() -> Iterator[None]:
-    """Within the block what is written can be read by all, whatever the umask: users have to load it."""
+    """Make everything that the block writes readable for all users, whatever the umask."""
     before = current_umask()
     os.umask(before & 0o022)
     try:
@@ -59,7 +59,7 @@ def readable_for_all() -> Iterator[None]:
 
 @contextlib.contextmanager
 def staged_folder(path: Path) -> Iterator[Path]:
-    """Give `path`, where nothing is, also after the block, whatever a killed one has left there."""
+    """Yield `path`, which does not exist and is removed afterwards, even if a killed run left it behind."""
     shutil.rmtree(path, ignore_errors=True)
     try:
         yield path
@@ -69,13 +69,13 @@ def staged_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def exchanged(staged: Path, place: Path) -> Iterator[None]:
-    """Put the folder `staged` in the place of `place`, if that is there; when the block fails, out again.
+    """Put the folder `staged` at `place`, replacing what is there; if the block fails, undo this.
 
-    By renames: what was there keeps its owner, modes and times.
+    The folders are renamed, so the previous one keeps its owner, modes and times.
     """
     aside = place.with_name(f"{place.name}.old")
     if not place.is_dir() and aside.is_dir():
-        # Of one that was killed between its two renames.
+        # An earlier run was killed between its two renames.
         aside.rename(place)
     shutil.rmtree(aside, ignore_errors=True)
     had = place.is_dir()
@@ -99,7 +99,7 @@ def exchanged(staged: Path, place: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept(paths: Sequence[Path]) -> Iterator[None]:
-    """When the block fails, each of the files `paths` is again what it was, or is gone."""
+    """Restore each of the files `paths`, or remove it if it was not there, when the block fails."""
     made = [folder for path in paths for folder in path.parents if not folder.is_dir()]
     names = {path: path.with_name(f".{path.name}{KEPT}") for path in paths}
     for path, name in names.items():
@@ -113,7 +113,7 @@ def kept(paths: Sequence[Path]) -> Iterator[None]:
             for path, name in names.items():
                 if name.exists():
                     name.replace(path)
-                    # A rename to another name of the same file does nothing (rename(2)).
+                    # Renaming to another name of the same file does nothing (rename(2)).
                     name.unlink(missing_ok=True)
                 else:
                     path.unlink(missing_ok=True)
@@ -125,6 +125,6 @@ def kept(paths: Sequence[Path]) -> Iterator[None]:
 
 
 def remove_empty(folder: Path | None) -> None:
-    """Remove `folder`, if it is one, with nothing in it."""
+    """Remove `folder` if it is an empty folder."""
     if folder is not None and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""What an admin begins a site configuration with: each key with its explanation, commented out."""
+"""The site configuration that an admin starts with: every key with its explanation, commented out."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ HEADER = """\
 
 
 def render_first_configuration() -> str:
-    """Return the text: the shipped configuration, of which only the version of the format is in force."""
+    """Return the text: the shipped configuration, in which only the version of the format is active."""
     shipped = read_file_text(SHIPPED_FILE)
-    # What is above is about the shipped file.
+    # The lines above this one are about the shipped file.
     lines = shipped[shipped.index("# The version of this format.") :].splitlines()
     return HEADER + "".join(f"{comment_out(line)}\n" for line in lines)
 
 
 def comment_out(line: str) -> str:
-    """Return `line` with a # in front of a setting, but the version of the format, and two for a comment."""
+    """Return `line` with # before a setting, except the version of the format, and ## for a comment."""
     if not line.strip() or line.startswith(VERSION):
         return line
     return line.replace("#", "##", 1) if line.lstrip().startswith("#") else f"#{line}"
 
 
 def write_first_configuration(path: Path) -> None:
-    """Write the text to `path`, where there is nothing.
+    """Write the text to `path`, which must not exist yet.
 
     Raises
     ------
     TakenError
-        When there is a file already.
+        If there is a file already.
     StackenvError
-        When the folder is not there, or refuses.
+        If the folder does not exist or cannot be written.
     """
     if os.path.lexists(path):
         raise TakenError(

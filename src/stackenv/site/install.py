@@ -1,8 +1,8 @@
-"""The module of a conda, or of stackenv, that EasyBuild has not installed: by hand, by Spack, by Ansible.
+"""The module of a conda or a stackenv that EasyBuild did not install, but a person, Spack or Ansible.
 
-Does what the hooks do, but for emptying the package cache, and takes out again what it, or the hooks, have
-written. A note in its folder says which modulefiles it has written for the installation: without it the
-folder is of the hooks.
+Does what the hooks do, except emptying the package cache, and removes again what it or the hooks wrote. A
+note in its folder lists the modulefiles that it wrote for the installation; without the note, the folder was
+written by the hooks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from stackenv.site.software import MAKE_VENV, Software, describe_software, find_
 from stackenv.transactions.files import write_file
 from stackenv.transactions.interruption import ignore_stopping, stopping_at_signals
 
-# The first line of a modulefile that is ours alone, without EasyBuild's part.
+# The first line of a modulefile that stackenv wrote entirely, without a part of EasyBuild's.
 WRITTEN = f"-- {STACKENV_UUID} written by `stackenv site install`"
 BY_HOOKS = (
     "EasyBuild wrote it with stackenv's hooks; to update it: eb --hooks=$(stackenv site hooks) --module-only "
@@ -45,7 +45,7 @@ STAGED = ".stackenv-new"
 
 @dataclass(frozen=True)
 class SiteModule:
-    """An installation, and the modulefile that is to lead to it."""
+    """An installation, and the modulefile that will point to it."""
 
     software: Software
     modulefile: Path
@@ -78,18 +78,18 @@ class SiteModule:
 
 
 def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path | None) -> SiteModule:
-    """Return the module that is asked for; `file` is the site configuration, without it the one in use.
+    """Return the requested module; `file` is the site configuration, by default the active one.
 
     Raises
     ------
     UsageError
-        When the name is of no software that is known, or not what Lmod calls the modulefile.
+        If the software is unknown, or the name does not match the modulefile.
     InstallationError
-        When the software is not at `root`.
+        If the software is not at `root`.
     TakenError
-        When there is a modulefile that `stackenv site install` has not written, or the hooks have been there.
+        If there is a modulefile that `stackenv site install` did not write, or the hooks have been used.
     StackenvError
-        When something cannot be written.
+        If something cannot be written.
     """
     modulefile = modulefile.absolute()
     if (modulefile.parent.name, modulefile.name) != (name, f"{version}.lua"):
@@ -113,7 +113,7 @@ def plan_module(name: str, version: str, root: str, modulefile: Path, file: Path
 
 
 def require_own(modulefile: Path) -> None:
-    """Raise TakenError when there is something at `modulefile` that `stackenv site install` did not write."""
+    """Raise TakenError if `stackenv site install` did not write what is at `modulefile`."""
     if not os.path.lexists(modulefile):
         return
     text = read_file_text(modulefile, errors="replace") if modulefile.is_file() else ""
@@ -126,7 +126,7 @@ def require_own(modulefile: Path) -> None:
 
 
 def require_possible(module: SiteModule) -> None:
-    """Raise StackenvError when something would be in the way, or cannot be written, before anything is."""
+    """Raise StackenvError if something is in the way or cannot be written, before anything is written."""
     for file in module.software.list_files_outside():
         if not file.yields and is_foreign(Path(file.path)):
             raise StackenvError(
@@ -146,7 +146,7 @@ def require_possible(module: SiteModule) -> None:
 
 
 def require_changeable(folders: Sequence[Path]) -> None:
-    """Raise StackenvError for one of `folders` that this user cannot write, whatever its mode."""
+    """Raise StackenvError for one of `folders` that this user cannot write to, whatever its mode."""
     for folder in folders:
         read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
         if read_only or not (os.access(folder, os.W_OK) or folder.stat().st_uid == os.geteuid()):
@@ -155,36 +155,38 @@ def require_changeable(folders: Sequence[Path]) -> None:
 
 
 def install(module: SiteModule) -> str:
-    """Write the files, and then the modulefile, once it loads; return what is said of the load test.
+    """Write the files, and then the modulefile, once it loads; return the report of the load test.
 
-    When it fails, also by a signal, all is as it was.
+    If anything fails, or a signal arrives, everything is restored.
 
     Raises
     ------
     BusyError
-        When another one is at work on this installation.
+        If another run is changing this installation.
     VerificationError
-        When the modulefile does not load in a shell.
+        If the modulefile does not load in a shell.
     StackenvError
-        When something cannot be written, or would be written over.
+        If something cannot be written, or would be overwritten.
     """
     software, root = module.software, Path(module.root)
     for warning in software.check():
         print_warning(warning)
     text = module.render()
-    # By a signal the steps are left from the innermost on, each with what it puts back.
+    # On a signal, the blocks end from the innermost to the outermost, and each undoes its step.
     with stopping_at_signals(), locked(root), opened_for_writing(root), readable_for_all():  # noqa: SIM117
         with staged_folder(root / STAGED) as staged:
             for warning in software.stage(staged):
                 print_warning(warning)
             write_note(module, staged)
             tested = put_in_place(module, staged, text)
-    tell_unreadable(module)
+    warn_of_unreadable(module)
     return str(tested)
 
 
 def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
-    """Put what is in `staged` in its place, load the modulefile `text`, write it; return how it loaded."""
+    """Put the contents of `staged` in place, load the modulefile `text`, and write it; return the test
+    report.
+    """
     software, place = module.software, Path(module.root, LIBEXEC)
     with exchanged(staged, place), kept([*software.list_outside(), module.modulefile]):
         for warning in software.install_outside():
@@ -195,19 +197,19 @@ def put_in_place(module: SiteModule, staged: Path, text: str) -> LoadTestReport:
         for warning in tested.warnings:
             print_warning(warning)
         write_file(module.modulefile, text, by_umask=True)
-        # It is complete: from here on nothing is put back.
+        # Everything is complete: from here on, nothing is undone.
         ignore_stopping()
     return tested
 
 
 def write_note(module: SiteModule, staged: Path) -> None:
-    """Write to `staged`, stackenv's folder of the installation, which modulefiles lead there."""
+    """Write a note into `staged`, stackenv's new folder, that lists the modulefiles of the installation."""
     modulefiles = dict.fromkeys([*read_note(module.root), str(module.modulefile)])
     write_file(staged / Path(NOTE).name, json.dumps(list(modulefiles)) + "\n", by_umask=True)
 
 
 def read_note(root: str) -> list[str]:
-    """Return the modulefiles that `site install` has written for the installation and are still there."""
+    """Return the modulefiles that `site install` wrote for the installation and that still exist."""
     try:
         noted = json.loads(read_file_text(Path(root, NOTE)))
     except (OSError, ValueError):
@@ -215,13 +217,13 @@ def read_note(root: str) -> list[str]:
     return [str(path) for path in noted if os.path.lexists(str(path))] if isinstance(noted, list) else []
 
 
-def tell_unreadable(module: SiteModule) -> None:
-    """Tell of what keeps users from what was written, or what it runs, as another's umask has left it."""
+def warn_of_unreadable(module: SiteModule) -> None:
+    """Warn if file modes, from this or an earlier umask, stop users from reading or running files."""
     if module.software.is_unreadable():
         quoted_root = quote_word(module.root)
         print_warning(f"users cannot run the programs in {module.root}", f"chmod -R a+rX {quoted_root}")
     beside = (path.parent for path in module.software.list_outside())
-    # Lmod lists the folders of modules.
+    # Lmod must be able to list the modules folders.
     places = (Path(module.root, LIBEXEC), *beside, *module.modulefile.parents[:2])
     closed = [str(path) for path in find_closed(places)]
     if closed:
@@ -230,15 +232,15 @@ def tell_unreadable(module: SiteModule) -> None:
 
 @dataclass(frozen=True)
 class Uninstallation:
-    """What an uninstall takes away: the modulefile, and with the last one stackenv's files.
+    """What an uninstallation removes: the modulefile, and with the last one stackenv's files.
 
     Parameters
     ----------
     places
-        What is removed, in this order: the modulefile first, so that nobody loads it any more; one that
-        EasyBuild has written stays. Of the installation nothing while it has another module.
+        What is removed, in this order. The modulefile comes first, so that no one loads it any more; one that
+        EasyBuild wrote is kept. Nothing is removed from an installation that has another module.
     others
-        The modulefiles of these.
+        The modulefiles of those other modules.
     """
 
     root: Path
@@ -253,12 +255,12 @@ class Uninstallation:
         return (*(f"remove {path}" for path in self.places), *left)
 
     def carry_out(self) -> None:
-        """Remove what is to go, and folders that are empty then.
+        """Remove the files, and the folders that are empty afterwards.
 
         Raises
         ------
         BusyError
-            When another one is at work on this installation.
+            If another run is changing this installation.
         """
         with locked(self.root), opened_for_writing(self.root):
             for place in self.places:
@@ -276,17 +278,17 @@ class Uninstallation:
 
 
 def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Uninstallation:
-    """Return what is taken away from the installation at `root`, and its modulefile.
+    """Return what is removed from the installation at `root`, and its modulefile.
 
-    What the hooks have written is taken away once EasyBuild has written the modulefile without them.
+    Files that the hooks wrote are removed once EasyBuild has written the modulefile without them.
 
     Raises
     ------
     TakenError
-        When the modulefile is not one that `stackenv site install` has written.
+        If `stackenv site install` did not write the modulefile.
     StackenvError
-        When it has not written that for this installation, or cannot change it; when a modulefile still
-        needs what the hooks have written.
+        If it did not write it for this installation, or cannot change the installation, or if a modulefile
+        still needs the files that the hooks wrote.
     """
     root, modulefile = check_root(root), modulefile.absolute()
     name = modulefile.parent.name
@@ -310,10 +312,10 @@ def plan_uninstallation(root: str, modulefile: Path, file: Path | None) -> Unins
 
 
 def require_without_hooks(root: str, modulefile: Path) -> None:
-    """Raise StackenvError unless `modulefile`, of EasyBuild, leads to `root` without stackenv's part.
+    """Raise StackenvError unless EasyBuild's `modulefile` points to `root` and lacks stackenv's part.
 
-    Nor may one beside it, such as that of a hidden module, have the part and lead there. EasyBuild's copies
-    of what it replaces, VERSION.bak_TIME, may: to Lmod they are no modules.
+    Other modulefiles beside it, such as hidden ones, must not have that part and point there either.
+    EasyBuild's copies of replaced modulefiles, VERSION.bak_TIME, may: Lmod does not treat them as modules.
     """
     leads = re.compile(rf"(?<![\w/.+-]){re.escape(root)}(?![\w/.+-])")
     candidates = [modulefile, *sorted(modulefile.parent.glob("*.lua"))]

@@ -1,4 +1,4 @@
-"""Modulefiles copied aside while a build replaces them."""
+"""Copies of modulefiles, kept while a build replaces them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from stackenv.plain_files import read_file_bytes, read_file_text
 from stackenv.transactions.journal_file import parse_process
 from stackenv.transactions.process import Process
 
-# Of the software whose modulefiles stackenv completes.
+# Programs of the software whose modulefiles stackenv completes.
 PROGRAMS = ("conda", "stackenv")
 
 
 @dataclass(frozen=True)
 class RestoredModulefile:
-    """A modulefile that is back in its place, and whether the installation it leads to is there."""
+    """A modulefile that was restored, and the installation that it points to."""
 
     path: Path
     installdir: Path
 
     @property
-    def installation_stands(self) -> bool:
+    def has_installation(self) -> bool:
         return any(Path(self.installdir, "bin", name).exists() for name in PROGRAMS)
 
 
 def read_note(path: Path) -> tuple[Path, Process] | None:
-    """Return where the copy of the note `path` belongs, and who made it; None without a whole note."""
+    """Return where the copy of the note `path` belongs, and who made it; None if the note is incomplete."""
     try:
         data = json.loads(read_file_text(path))
         return Path(data["path"]), parse_process(data)
@@ -38,7 +38,7 @@ def read_note(path: Path) -> tuple[Path, Process] | None:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Make `target` a copy of the file `source`, also on another file system, whole or not at all."""
+    """Copy the file `source` to `target`, completely or not at all, also to another file system."""
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.part")
     shutil.copy2(source, half)
@@ -46,10 +46,10 @@ def copy_whole(source: Path, target: Path) -> None:
 
 
 class KeptModulefiles:
-    """The copies, each below `folder` by the module's full name, with a note of where it belongs.
+    """The copies, each in `folder` under the module's full name, with a note of where it belongs.
 
-    The copy outlives a killed process; the next build of the same module brings it back, whoever starts it.
-    The note names the process, so that a second `eb` leaves the copy of one that still runs alone.
+    A copy outlives a killed process; the next build of the same module restores it, whoever starts it. The
+    note names the process, so that a second `eb` does not touch the copy of one that is still running.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,11 +57,11 @@ class KeptModulefiles:
         self.current: tuple[Path, Path, Path] | None = None
 
     def place(self, full_name: str) -> Path:
-        """Return where the copy of the module `full_name` lies."""
+        """Return the path of the copy of the module `full_name`."""
         return self.folder / f"{full_name}.lua"
 
     def keep(self, path: Path, full_name: str, installdir: Path) -> None:
-        """Copy the modulefile `path` aside, if it is there; raise OSError when that fails."""
+        """Copy the modulefile `path` aside, if it exists; raise OSError if that fails."""
         if not path.is_file():
             return
         copy = self.place(full_name)
@@ -70,18 +70,18 @@ class KeptModulefiles:
         note = {"path": str(path), **asdict(Process.current())}
         copy.with_suffix(".note").write_text(json.dumps(note), encoding="utf-8")
         self.current = (path, copy, installdir)
-        # EasyBuild 4 has no hook for a crash; an uncaught exception still gets here.
+        # EasyBuild 4 has no hook for a crash, but atexit also runs after an uncaught exception.
         atexit.register(self.restore)
 
     def forget(self) -> None:
-        """Remove the current copy: its replacement is complete."""
+        """Delete the current copy, because its replacement is complete."""
         if self.current:
             _, copy, _ = self.current
             self.current = None
             self._remove(copy)
 
     def restore(self) -> list[RestoredModulefile]:
-        """Bring the current copy back, byte by byte; return it where it was not still in place."""
+        """Restore the current copy, byte for byte; return it if the modulefile had changed."""
         if self.current is None:
             return []
         path, copy, installdir = self.current
@@ -95,7 +95,7 @@ class KeptModulefiles:
         return [RestoredModulefile(path, installdir)] if changed else []
 
     def restore_leftovers(self, full_names: set[str]) -> list[Path]:
-        """Bring back what a killed process has left for the modules `full_names`; return the paths."""
+        """Restore what a killed process left behind for the modules `full_names`; return the paths."""
         restored = []
         for full_name in sorted(full_names):
             copy = self.place(full_name)
@@ -108,7 +108,7 @@ class KeptModulefiles:
             if not path.exists():
                 copy_whole(copy, path)
                 restored.append(path)
-            # On another host the eb may still run: then it brings the copy back once more.
+            # On another host, eb may still be running; then it needs the copy to restore it itself.
             if process.is_here:
                 self._remove(copy)
         return restored

@@ -1,9 +1,9 @@
-"""The load test of a modulefile: EasyBuild never loads the final one, so this does, in real shells.
+"""The load test of a modulefile in real shells, because EasyBuild never loads the final one.
 
-The text is written to a temporary MODULEPATH and loaded with a temporary HOME; the base is activated, by
-conda and by a mamba that the module has, its python runs, and after the unload the environment is what it
-was, or what Lmod makes of it for any module: Lmod writes each path variable that it touches without
-duplicates, empty entries and double slashes.
+The modulefile is written to a temporary MODULEPATH and loaded with a temporary HOME. The base is activated,
+with conda and with the module's mamba if it has one, and its python runs. After the unload, the environment
+must be the same as before, apart from what Lmod does for any module: it writes each path variable that it
+changes without duplicates, empty entries and double slashes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from stackenv.modulefile.lua_string import quote_lua
 from stackenv.modulefile.templates import fill_placeholders
 from stackenv.plain_files import read_file_text
 
-# The command of each shell, without the start-up files of the build host's admin where the shell has a word
-# for that, and the dialect of its script.
+# The command of each shell, with an option against the start-up files of the build host's admin if there is
+# one, and the dialect of its script.
 START = {
     "bash": (("bash", "--norc", "--noprofile"), "sh"),
     "zsh": (("zsh", "-f"), "sh"),
@@ -37,24 +37,24 @@ START = {
     "tcsh": (("tcsh", "-f"), "csh"),
     "fish": (("fish",), "fish"),
 }
-# The names by which Lmod knows them.
+# Lmod's own names for these shells.
 LMOD_SHELL = {"mksh": "ksh", "dash": "sh"}
 EMPTY_MODULE = "stackenv-load-test/empty"
-# Prepended to a path variable and taken away again, it shows how Lmod writes the rest.
+# Prepended to a path variable and removed again, it shows how Lmod rewrites the rest.
 NO_FOLDER = "/stackenv-load-test"
-# The placeholders of the scripts for what is tried.
+# The placeholders in the scripts for the programs to try.
 PROGRAMS = ("PYTHON", "MAMBA", "COMMAND")
-# Lmod's own books, and what a shell keeps of its last command.
+# Lmod's internal variables, and those in which a shell keeps its state.
 NOT_A_TRACE = ("_ModuleTable", "__LMOD_", "LMOD_", "_LMFILES_")
 NOT_A_TRACE_NAMES = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LOADEDMODULES", "MODULEPATH"})
 
-# Before and after, by the name of the variable.
+# The values before and after, by the name of the variable.
 Traces = dict[str, tuple[Optional[str], Optional[str]]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one shell made of the load test: `problem` is empty when all was right."""
+    """The result of the load test in one shell; `problem` is empty if there was none."""
 
     shell: str
     problem: str
@@ -62,7 +62,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class LoadTestReport:
-    """The shells in which a modulefile passed, those that this host does not have, and warnings."""
+    """The shells in which a modulefile passed, those that this host lacks, and warnings."""
 
     passed: tuple[str, ...]
     missing: tuple[str, ...]
@@ -76,18 +76,18 @@ class LoadTestReport:
 def run_load_test(
     text: str, module: str, root: str, programs: Mapping[str, str], settings: LoadTestSettings
 ) -> LoadTestReport:
-    """Load the modulefile `text` in each installed shell of the site configuration; return how it went.
+    """Load the modulefile `text` in each installed shell of the site configuration; return the report.
 
-    `module` is its name, `root` the installation that it leads to, and `programs` what is tried of that, by
-    the placeholder of the scripts: PYTHON, of a conda's base, and MAMBA, or COMMAND.
+    `module` is its name, `root` the installation that it points to, and `programs` the programs to try, by
+    the placeholders in the scripts: PYTHON of a conda's base and MAMBA, or COMMAND.
 
-    A shell in which even an empty module does not load is broken on this host: that is a warning,
+    If not even an empty module loads in a shell, the shell is broken on this host: that is only a warning,
     except for bash.
 
     Raises
     ------
     VerificationError
-        When a shell did not get through; the message names it and holds its own words.
+        If the test fails in a shell; the message names the shell and contains its output.
     """
     lmod = find_lmod(os.environ)
     path = clean_path(os.environ.get("PATH", os.defpath), root)
@@ -112,7 +112,7 @@ def run_load_test(
 
 
 def refuse(failures: Sequence[Outcome]) -> None:
-    """Raise VerificationError for `failures`, each with the shell's own words; none: return."""
+    """Raise VerificationError for `failures`, with the output of each shell; return if there are none."""
     if failures:
         details = "\n".join(f"  in {failure.shell}: {failure.problem}" for failure in failures)
         raise VerificationError(
@@ -124,7 +124,7 @@ def refuse(failures: Sequence[Outcome]) -> None:
 
 @dataclass(frozen=True)
 class LoadTest:
-    """How the load test runs: its folder, Lmod, what is loaded, the time each shell has, and its PATH."""
+    """The settings of a load test: its folder, Lmod, what is loaded, the time limit per shell, and PATH."""
 
     folder: Path
     lmod: str
@@ -153,9 +153,9 @@ class LoadTest:
         return Outcome(shell, problem or describe_traces(find_traces(self._home(shell, EMPTY_MODULE))))
 
     def _leave_out_normalized(self, shell: str, traces: Traces) -> Traces:
-        """Return `traces` without the variables that any module leaves so, for Lmod has rewritten them.
+        """Return `traces` without the variables that Lmod would have rewritten for any module.
 
-        Lmod is asked instead of imitated: what it does depends on its version, LMOD_DUPLICATE_PATHS and
+        Lmod is run to find out, because the result depends on its version, LMOD_DUPLICATE_PATHS and
         LMOD_TMOD_PATH_RULE.
         """
         names = [name for name, (before, after) in traces.items() if before and after]
@@ -173,7 +173,7 @@ class LoadTest:
         return self.folder / f"{shell}-{module.replace('/', '-')}"
 
     def _run(self, shell: str, module: str, programs: Mapping[str, str]) -> str:
-        """Run the script of `shell` for `module`; return what went wrong, empty for nothing."""
+        """Run the script of `shell` for `module`; return what went wrong, or an empty text."""
         command, dialect = START[shell]
         script = read_file_text(SHIPPED / f"load_test/load_test.{dialect}")
         home = self._home(shell, module)
@@ -218,13 +218,13 @@ class LoadTest:
 
 
 def read_step(home: Path) -> str:
-    """Return the step that the script in `home` was at."""
+    """Return the step that the script in `home` had reached."""
     step = home / "step"
     return read_file_text(step) if step.exists() else "starting the shell"
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """Return the environment in `path`, as `env -0` wrote it, without Lmod's own books."""
+    """Return the environment in `path`, written by `env -0`, without Lmod's internal variables."""
     entries = read_file_text(path, errors="surrogateescape").split("\0")
     pairs = (entry.partition("=") for entry in entries if entry)
     return {
@@ -235,10 +235,10 @@ def read_environment(path: Path) -> dict[str, str]:
 
 
 def clean_path(path: str, root: str) -> str:
-    """Return the folders of `path`, a value of PATH, each once, and none of the installation at `root`.
+    """Return the folders of `path`, a value of PATH, each once, without those of the installation at `root`.
 
-    Lmod and conda rewrite other entries, whatever the module; and an admin may have the installation's
-    module loaded, whose folders the unload in the test would take away.
+    Lmod and conda rewrite other entries, whatever the module does. An admin may also have the installation's
+    module loaded, and the unload in the test would remove its folders.
     """
     real = Path(os.path.realpath(root))
     folders = dict.fromkeys(os.path.realpath(entry) for entry in path.split(":") if entry.startswith("/"))
@@ -246,7 +246,7 @@ def clean_path(path: str, root: str) -> str:
 
 
 def find_traces(home: Path) -> Traces:
-    """Return what load and unload have left in the environment, by the name of the variable."""
+    """Return the changes that load and unload left in the environment, by the name of the variable."""
     before, after = read_environment(home / "before"), read_environment(home / "after")
     names = sorted(before.keys() | after.keys())
     return {
@@ -255,6 +255,6 @@ def find_traces(home: Path) -> Traces:
 
 
 def describe_traces(traces: Traces) -> str:
-    """Return a sentence about `traces`; empty when there are none."""
+    """Return a sentence about `traces`; empty if there are none."""
     details = "; ".join(f"{name} was {before!r} and is {after!r}" for name, (before, after) in traces.items())
     return f"module unload does not restore the environment: {details}" if traces else ""

@@ -1,4 +1,4 @@
-"""Whether users can read what an admin has written, whose umask may keep them out."""
+"""Whether users can read what an admin wrote, despite the admin's umask."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ READ, ENTER = 0o004, 0o001
 
 
 def find_closed(places: Iterable[Path]) -> list[Path]:
-    """Return what keeps users from reading the files and folders `places`, from the root on, each once.
+    """Return the paths that prevent users from reading the files and folders `places`, from the root down.
 
-    Those themselves, and folders above them and above what links lead to.
+    These are the places themselves, the folders above them, and the folders above the targets of links.
     """
     needed: dict[Path, int] = {}
     for place in places:

@@ -1,4 +1,4 @@
-"""What the EasyBuild hook adds to a modulefile, to look at."""
+"""The part of a modulefile that the EasyBuild hook adds, for `stackenv site render`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ HOOKS = Path(__file__).parent.parent / "hooks" / "stackenv_hooks.py"
 
 
 def find_rendered(name: str, version: str, root: str, file: Path | None) -> Software:
-    """Return the software whose part of a modulefile is to be looked at.
+    """Return the software whose part of a modulefile is to be shown.
 
-    `file` is the site configuration; without it, it is the one in use.
+    `file` is the site configuration, by default the active one.
     """
     configuration = load_configuration(find_configuration_file(os.environ, file))
     return find_software(name, f"{name}/{version}", root, configuration)

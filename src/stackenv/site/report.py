@@ -1,4 +1,4 @@
-"""Whose personal modules depend on a module that is to be removed."""
+"""Find out whose personal modules depend on a module before it is removed."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ class Report:
     found
         The personal modules that depend on one of them.
     folders, looked_at
-        How many folders of modules, and how many personal modules, were looked at.
+        How many modules folders, and how many personal modules, were examined.
     unread
-        What could not be read, and why.
+        The paths that could not be read, and why.
     unknown
-        The variables in the path of users' folders that only the users know: theirs were not looked at.
+        Variables in the path of the users' folders whose values only the users know: their folders were not
+        searched.
     """
 
     patterns: tuple[str, ...]
@@ -47,15 +48,15 @@ class Report:
 
 
 def report_dependents(patterns: tuple[str, ...], roots: tuple[Path, ...]) -> Report:
-    """Return which personal modules depend on modules that match `patterns`.
+    """Return the personal modules that depend on modules that match `patterns`.
 
-    Looked at are the folders of modules of each user that this system knows, and those at `roots`; how far
-    that is shows on a terminal.
+    The modules folders of all users that this system knows are searched, and those at `roots`. A terminal
+    shows the progress.
 
     Raises
     ------
     StackenvError
-        When there is nowhere to look.
+        If there is no folder to search.
     """
     template = load_configuration(find_configuration_file(os.environ)).personal.modules
     require_places(template, roots)
@@ -72,13 +73,13 @@ def report_dependents(patterns: tuple[str, ...], roots: tuple[Path, ...]) -> Rep
 
 
 def list_unknown(template: PathTemplate) -> list[str]:
-    """Return the variables of `template` that are only known to the user."""
+    """Return the variables of `template` whose values only the user knows."""
     names = [part.name for part in template.parts if isinstance(part, Variable)]
     return [name for name in names if name not in KNOWN_VARIABLES]
 
 
 def require_places(template: PathTemplate, roots: tuple[Path, ...]) -> None:
-    """Raise StackenvError when there is nowhere to look."""
+    """Raise StackenvError if there is no folder to search."""
     unknown = list_unknown(template)
     if unknown and not roots:
         raise StackenvError(
@@ -90,7 +91,7 @@ def require_places(template: PathTemplate, roots: tuple[Path, ...]) -> None:
 
 
 def list_user_folders(template: PathTemplate) -> Iterator[Path]:
-    """Yield the folder of modules of each user that this system knows, by the configuration's `template`."""
+    """Yield the modules folder of each user that this system knows, from the configuration's `template`."""
     if list_unknown(template):
         return
     for user in pwd.getpwall():
@@ -100,17 +101,17 @@ def list_user_folders(template: PathTemplate) -> Iterator[Path]:
 
 
 def list_root_folders(template: PathTemplate, roots: Iterable[Path], survey: Survey) -> Iterator[Path]:
-    """Yield what can be a folder of modules at `roots`.
+    """Yield the possible modules folders at `roots`.
 
-    They themselves; in them, and in each folder in them, `modules` as of a project, and what `template`
-    has below its variable.
+    These are the roots themselves, and in each root and each folder directly in it: `modules`, as in a
+    project, and the part of `template` after its variable.
     """
     parts = template.parts
     tails = ["modules"]
     if len(parts) > 1 and isinstance(parts[0], Variable):
         tails += ["".join(p.text for p in parts[1:] if isinstance(p, Literal)).strip("/")]
     for root in roots:
-        # By links as the admin has typed them.
+        # The admin may have typed the path of a link.
         real = Path(os.path.realpath(root))
         yield real
         for folder in (real, *(real / name for name in survey.list_names(real))):

@@ -1,7 +1,7 @@
-"""What a site installs for its modules: a conda installation, or stackenv itself.
+"""The software that a site installs and that has a module of stackenv's: a conda, or stackenv itself.
 
-The hooks and `stackenv site install` do the same with each: they write what the module needs into the
-installation, load the modulefile in real shells, and write it.
+The hooks and `stackenv site install` treat both in the same way: they write the files that the module needs
+into the installation, load the modulefile in real shells, and write it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from stackenv.site.stackenv_module import describe_stackenv_module
 from stackenv.transactions.files import write_file
 
 STACKENV = "stackenv"
-# How long a Python of the prefix may take to write man pages.
+# Time limit for the installation's Python to write man pages.
 TIMEOUT_S = 300
-# What pip makes, for `stackenv site install`.
+# How to create the virtual environment for `stackenv site install`.
 MAKE_VENV = "python3 -m venv PREFIX && PREFIX/bin/python -m pip install stackenv click-man"
 
 
@@ -43,13 +43,13 @@ class Software(ABC):
     Parameters
     ----------
     name
-        Of the software: Anaconda3, stackenv.
+        The name of the software: Anaconda3, stackenv.
     module
-        What users type behind `module load`: Anaconda3/2024.02-1.
+        The name for `module load`: Anaconda3/2024.02-1.
     root
-        The prefix, an absolute path, as the module is to spell it.
+        The prefix, an absolute path, spelled as in the module.
     configuration
-        The site configuration that holds.
+        The active site configuration.
     """
 
     name: str
@@ -68,11 +68,11 @@ class Software(ABC):
 
     @abstractmethod
     def list_programs(self) -> Mapping[str, str]:
-        """Return the programs that the load test tries, by the placeholder of its scripts."""
+        """Return the programs that the load test tries, by the placeholders in its scripts."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the installation has all that its module needs by itself, as by stackenv's easyconfig."""
+        """Whether the installation already contains all that its module needs, as with the easyconfig."""
         return False
 
     def list_files(self) -> tuple[InstalledFile, ...]:
@@ -84,23 +84,23 @@ class Software(ABC):
         return [file for file in self.list_files() if not file.path.startswith(f"{self.root}/{LIBEXEC}/")]
 
     def list_outside(self) -> list[Path]:
-        """Return where files of stackenv's are, or will be, in the installation but not in `LIBEXEC`."""
+        """Return the paths of stackenv's files, present or future, that are not in `LIBEXEC`."""
         return []
 
     def list_removable(self) -> list[Path]:
-        """Return those of `list_outside` that are there and go with the module."""
+        """Return those of `list_outside` that exist and are removed with the module."""
         return [path for path in self.list_outside() if path.exists()]
 
     def check(self) -> Iterator[str]:
-        """Yield warnings, before anything is written; raise StackenvError where it could not work."""
+        """Yield warnings before anything is written; raise StackenvError if it could not work."""
         yield from ()
 
     def is_unreadable(self) -> bool:
-        """Return whether users cannot read what the module runs beside what stackenv writes."""
+        """Return whether users cannot read programs that the module runs and stackenv did not write."""
         return False
 
     def stage(self, folder: Path) -> Iterator[str]:
-        """Write what is to be at `LIBEXEC` of the installation to `folder`; yield warnings."""
+        """Write the future contents of the installation's `LIBEXEC` to `folder`; yield warnings."""
         final, templates = f"{self.root}/{LIBEXEC}", self.configuration.conda.templates
         for file in self.list_files():
             if file.path.startswith(f"{final}/"):
@@ -116,7 +116,7 @@ class Software(ABC):
         )
 
     def settle(self, emptying: bool) -> Iterator[str]:
-        """Do what follows the files, `emptying` the installer's package cache; yield what was done."""
+        """Do what follows after the files, `emptying` the installer's package cache; yield what was done."""
         yield from ()
 
     def render(self) -> str:
@@ -124,12 +124,12 @@ class Software(ABC):
         return render_module(self.describe(), self.configuration.conda.templates)
 
     def test(self, text: str) -> LoadTestReport:
-        """Load the modulefile `text` in the shells of the site configuration; return how it went.
+        """Load the modulefile `text` in the shells of the site configuration; return the report.
 
         Raises
         ------
         VerificationError
-            When a shell did not get through.
+            If the test fails in a shell.
         """
         settings = self.configuration.conda.load_test
         return run_load_test(text, self.module, self.root, self.list_programs(), settings)
@@ -157,7 +157,7 @@ class CondaSoftware(Software):
 
     def stage(self, folder: Path) -> Iterator[str]:
         yield from super().stage(folder)
-        # Without --rebuild, EasyBuild leaves what an earlier build has written for a mamba that has gone.
+        # Without --rebuild, EasyBuild keeps files that an earlier build wrote for a mamba that is gone.
         for name in () if self.installation.mamba else MAMBA_FILES:
             (folder / name).unlink(missing_ok=True)
 
@@ -180,7 +180,7 @@ class CondaSoftware(Software):
 
 @dataclass(frozen=True)
 class StackenvSoftware(Software):
-    """stackenv: `folder` has what the module shows, the folders bin, man and completions."""
+    """stackenv itself; `folder` contains the folders bin, man and completions of the module."""
 
     folder: str
 
@@ -203,7 +203,7 @@ class StackenvSoftware(Software):
             )
 
     def is_unreadable(self) -> bool:
-        # What another umask has made in an installation it has made so everywhere.
+        # A umask affects all files of an installation, so it is enough to check some of them.
         places = [Path(self.root, "bin"), *Path(self.root).glob("lib*/python3*/site-packages")]
         return any(path.is_relative_to(self.root) for path in find_closed(places))
 
@@ -228,7 +228,7 @@ class StackenvSoftware(Software):
 
 
 def describe_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:
-    """Return the software `name` at `root` as if it were there: nothing is looked at."""
+    """Return the software `name` at `root` as if it were installed; nothing is checked."""
     root = check_root(root)
     if name == STACKENV:
         return StackenvSoftware(name, module, root, configuration, root)
@@ -236,17 +236,18 @@ def describe_software(name: str, module: str, root: str, configuration: SiteConf
 
 
 def find_software(name: str, module: str, root: str, configuration: SiteConfiguration) -> Software:
-    """Return the software `name` at `root`, which `module` leads to; start no process.
+    """Return the software `name` at `root`, to which `module` points; start no process.
 
-    Of stackenv that is an installation by the easyconfig, or a virtual environment that pip has installed it
-    into: of that the module shows a folder of its own, for its bin has a Python, too.
+    stackenv is either an installation by the easyconfig, or a virtual environment into which pip installed
+    it. For the latter, the module uses a separate folder, because the environment's bin also contains a
+    Python.
 
     Raises
     ------
     UsageError
-        When the name is of no software that is known, or `module` is no name of a module.
+        If the software is unknown, or `module` is not a valid name of a module.
     InstallationError
-        When it is not at `root`.
+        If it is not at `root`.
     """
     if name in CONDA_DISTRIBUTIONS:
         installation = probe_installation(name, module, root)

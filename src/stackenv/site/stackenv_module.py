@@ -51,7 +51,7 @@ These folders depend on {variables}: load the module that sets it before this on
 
 
 def describe_stackenv_module(module: str, folder: str, configuration: SiteConfiguration) -> ModuleSpec:
-    """Return the description of the module `module` of stackenv; `folder` holds bin, man and completions."""
+    """Return the description of stackenv's module `module`; `folder` contains bin, man and completions."""
     personal = configuration.personal
     return ModuleSpec(
         template="stackenv.lua.j2",
@@ -69,7 +69,7 @@ def describe_stackenv_module(module: str, folder: str, configuration: SiteConfig
 
 
 def describe_help(module: str, configuration: SiteConfiguration) -> str:
-    """Return the page of `module help`."""
+    """Return the text of `module help`."""
     folder = configuration.personal.modules.text.replace("${HOME}", "~", 1)
     used = USED if configuration.personal.use else NOT_USED
     page = HELP.format(module=module) + used.format(folder=folder, name=module.rpartition("/")[0])
@@ -84,14 +84,14 @@ def describe_help(module: str, configuration: SiteConfiguration) -> str:
 
 
 def describe_configuration(path: Path) -> tuple[Operation, ...]:
-    """Return what has users' commands read the site configuration `path`: that file, as it is then.
+    """Return the operations that make users' commands read the site configuration at `path`.
 
-    A copy would not be what the site's next `eb` reads.
+    They read that file itself, because a copy could differ from what the site's next `eb` reads.
 
     Raises
     ------
     ConfigurationError
-        When the path cannot be written into a module.
+        If the path cannot be written into a module.
     """
     if path == SHIPPED_FILE:
         return ()
@@ -104,7 +104,7 @@ def describe_configuration(path: Path) -> tuple[Operation, ...]:
 
 
 def describe_caches(caches: CacheSettings) -> list[CacheFolders]:
-    """Return what sends caches to their places, of the tools that have one."""
+    """Return the operations that move caches to the site's places, for the tools that have one."""
     return [
         CacheFolders(
             *(tool.folders, tool.yields_to, tool.key, tuple(map(parse_path_template, tool.files))),

@@ -1,6 +1,7 @@
-"""Files and folders that somebody else has written, read by an admin, often as root.
+"""Read files and folders that other users wrote, as an admin, often as root.
 
-No link that its owner could turn elsewhere is followed, no device or FIFO opened, nothing without end read.
+No link is followed that its owner could redirect, no device or FIFO is opened, and nothing is read without a
+limit.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ MOST_LINKS = 40
 
 @dataclass(frozen=True)
 class UntrustedFile:
-    """What was read of a file, the number of its owner, and when it was written, in seconds.
+    """The contents of a file, the user ID of its owner, and when it was written, in seconds.
 
-    `identity` is its device and inode: the same for each path that leads to it.
+    `identity` is its device and inode, which are the same for every path to it.
     """
 
     text: str
@@ -32,24 +33,24 @@ class UntrustedFile:
 
 
 def open_name(folder: int, name: str) -> int:
-    """Return a handle, only to go on from, of `name` in the folder of the handle `folder`; of no link."""
+    """Return a path-only handle of `name` in the folder with the handle `folder`; links are not followed."""
     return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
 
 
 def is_trusted_link(folder: int, link: int) -> bool:
-    """Return whether nobody but root, or the caller, has made `link` in `folder`: as a site's own /home."""
+    """Return whether only root or the caller can have made `link` in `folder`, such as a site's /home."""
     trusted = (0, os.geteuid())
     return os.fstat(link).st_uid in trusted and os.fstat(folder).st_uid in trusted
 
 
 @contextlib.contextmanager
 def opened_path(path: Path) -> Iterator[int]:
-    """Within the block give a handle, only to go on from, of what is at the absolute `path`.
+    """Yield a path-only handle of the absolute `path`.
 
     Raises
     ------
     OSError
-        When it is not there, may not be reached, or is behind a link that its owner could turn elsewhere.
+        If it does not exist, cannot be reached, or is behind a link that its owner could redirect.
     """
     if ".." in path.parts or not path.is_absolute():
         raise OSError(errno.EINVAL, "not an absolute path", str(path))
@@ -80,18 +81,18 @@ def opened_path(path: Path) -> Iterator[int]:
 
 
 def read_untrusted(path: Path, first_bytes: int = 0) -> UntrustedFile:
-    """Return what the file `path` holds, or with `first_bytes` what it begins with.
+    """Return the contents of the file `path`, or only its first `first_bytes`.
 
     Raises
     ------
     OSError
-        When it cannot be read, is behind a link, is no file, or is too long to be read as a whole.
+        If it cannot be read, is behind a link, is not a regular file, or is too large to be read completely.
     """
     with opened_path(path.parent) as folder:
         status = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
-        # Exchanged meanwhile: a FIFO would not answer, a link could lead to what only root may read.
+        # It may have been replaced: a FIFO would block, and a link could point to what only root may read.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         handle = os.open(path.name, flags, dir_fd=folder)
     with open(handle, "rb") as stream:  # noqa: PTH123 (a descriptor)
@@ -105,12 +106,12 @@ def read_untrusted(path: Path, first_bytes: int = 0) -> UntrustedFile:
 
 
 def list_untrusted(path: Path) -> list[str]:
-    """Return the names in the folder `path` that are not hidden, sorted.
+    """Return the names in the folder `path`, sorted, without hidden ones.
 
     Raises
     ------
     OSError
-        When it cannot be read, is behind a link, or holds too many.
+        If it cannot be read, is behind a link, or has too many entries.
     """
     names: list[str] = []
     with opened_path(path) as folder:
@@ -128,5 +129,5 @@ def list_untrusted(path: Path) -> list[str]:
 
 
 def make_printable(text: str) -> str:
-    """Return `text` with ? for each character that a terminal would obey instead of showing it."""
+    """Return `text` with ? for each control character, which a terminal would obey instead of showing."""
     return "".join(c if c.isprintable() else "?" for c in text)
