@@ -102,6 +102,17 @@ def print_aside(text: str, kind: str = "") -> None:
     write_aside(lay_out(text, sys.stderr, f"{kind}:" if kind else "", kind) + "\n")
 
 
+def show_words(words: str) -> None:
+    """Show what another program has said, with --verbose."""
+    if SCREEN.verbose:
+        write_aside(words)
+
+
+def choose_quiet() -> tuple[str, ...]:
+    """Return the option with which pip and conda say nothing of what they do; with --verbose none."""
+    return () if SCREEN.verbose else ("--quiet",)
+
+
 def write_aside(text: str) -> None:
     """Write `text` to stderr, above the line that says what is being done."""
     hide_status()

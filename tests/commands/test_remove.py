@@ -18,7 +18,7 @@ def test_module_and_environment_go(owner: Person) -> None:
     files = sum(len(files) for _, _, files in os.walk(place))
     assert (files, place.exists(), (owner.modules / "short").exists()) == (0, False, False)
     assert owner.tree() == before
-    assert "removed short/1.0" in done.stderr
+    assert "Removed short/1.0" in done.stderr
 
 
 def test_what_it_will_delete_is_counted_as_usage_counts_it(owner: Person) -> None:
@@ -222,9 +222,9 @@ def test_several_go_after_one_question(owner: Person) -> None:
     assert (status, shown.count("Continue?"), shown.count("delete the environment")) == (1, 1, 2)
     assert all(place.is_dir() for place in places)
     done = owner.stackenv("rm", "one", "two/1.0", "one", "--yes")
-    assert [line for line in done.stderr.splitlines() if "removed" in line] == [
-        "removed one/1.0",
-        "removed two/1.0",
+    assert [line for line in done.stderr.splitlines() if "Removed" in line] == [
+        "Removed one/1.0",
+        "Removed two/1.0",
     ]
     assert not any(place.exists() for place in places)
     assert "\none/1.0" not in owner.stackenv("ls").stdout

@@ -12,7 +12,7 @@ def test_everything_that_is_loaded_has_the_new_name(owner: Person) -> None:
     place = owner.create("old", "tiny-own")
     owner.stackenv("edit", "old", "--description", "Mine")
     done = owner.stackenv("rename", "old", "new")
-    assert f"renamed old/1.0 to new/1.0; its environment stays in {place}" in done.stderr
+    assert f"Renamed old/1.0 to new/1.0; its environment stays in {place}" in done.stderr
     assert json.loads((place / "stackenv/record.json").read_text())["name"] == "new"
     assert not (owner.modules / "old").exists()
     session = owner.shell('module load new; echo "$STACKENV_ENVIRONMENT $VIRTUAL_ENV $VIRTUAL_ENV_PROMPT"')

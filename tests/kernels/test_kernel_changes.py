@@ -29,7 +29,7 @@ def test_what_the_user_has_put_into_its_folder_stays(owner: Person) -> None:
 def test_remove_takes_the_kernel_alone(owner: Person, name: str) -> None:
     before = owner.tree()
     done = owner.stackenv("kernel", "remove", name)
-    assert "removed the kernel" in done.stderr
+    assert "Removed the kernel" in done.stderr
     gone = {path for path in before if path.startswith(f".local/share/jupyter/kernels/{NAME}")}
     assert owner.tree() == {path: text for path, text in before.items() if path not in gone}
 

@@ -105,7 +105,7 @@ def test_a_terminal_shows_what_is_being_done_and_forgets_it(user: User) -> None:
     assert not says_pip(running.shown.replace("\r", "\n"))
     # It is erased before what stays, in which there is no step.
     stays = running.shown[running.shown.rindex(ERASED) :]
-    assert "it/1.0 is ready" in stays and "ml use ~/modules; ml it" in stays
+    assert "Created it/1.0 (3 packages)" in stays and "ml use ~/modules; ml it" in stays
     for step in ("check that it/1.0 is still free", "create the folder", "install with pip"):
         assert step not in running.shown
     # Whoever stops it by Ctrl-Z has a cursor.

@@ -57,7 +57,7 @@ def test_other_modules_that_are_loaded_are_not_taken_but_named(owner: User) -> N
     following = owner.stack.next_bundle_module
     done = owner.stackenv("rebuild", "it", "--dry-run", load=[following])
     assert f"stackenv rebuild it/1.0 -m {following}" in done.stderr
-    assert f"it/1.0 again on {owner.stack.bundle_module}, in" in done.stderr
+    assert f"Rebuilding it/1.0 on {owner.stack.bundle_module}, in" in done.stderr
 
 
 def test_the_next_generation(owner: User) -> None:

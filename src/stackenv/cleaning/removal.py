@@ -23,16 +23,17 @@ from stackenv.transactions.transaction import Switch, Transaction, carry_out
 Agree = Callable[[str, Sequence[Reclaimable]], bool]
 
 
-def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> None:
+def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) -> list[Reclaimable]:
     """Remove each class of `found` that is agreed to; one that fails does not stop the others.
 
-    `agree` is asked with the name of a class and what is in it.
+    Return what was removed. `agree` is asked with the name of a class and what is in it.
 
     Raises
     ------
     StackenvError
         At the end, when something could not be removed.
     """
+    removed: list[Reclaimable] = []
     failed = 0
     for kind, group in itertools.groupby(found, lambda item: item.kind):
         items = list(group)
@@ -41,6 +42,7 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
         for item in items:
             try:
                 remove(item, context)
+                removed.append(item)
             except InterruptedCommandError:
                 raise
             except (StackenvError, OSError) as error:
@@ -50,6 +52,7 @@ def remove_agreed(found: Sequence[Reclaimable], context: Context, agree: Agree) 
         raise StackenvError(
             f"{format_count(failed, 'item')} could not be removed", "to list what is left: stackenv clean"
         )
+    return removed
 
 
 def remove(item: Reclaimable, context: Context) -> None:

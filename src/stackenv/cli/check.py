@@ -56,10 +56,11 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
     context = open_context(shared)
     if not dry_run:
         recover(context)
-    found, failed = look(name, context), False
+    found, failed, fixed = look(name, context), False, 0
     if fix:
         wanted = [(subject, [f for f in findings if not f.muted]) for subject, findings in found]
-        failed = not Fixing(context, functools.partial(agree, yes), dry_run).fix_all(wanted)
+        fixing = Fixing(context, functools.partial(agree, yes), dry_run)
+        failed, fixed = not fixing.fix_all(wanted), fixing.fixed
         if dry_run:
             return
         found = look(name, context)
@@ -67,6 +68,8 @@ def check(name: str | None, fix: bool, yes: bool, shared: Path | None, dry_run: 
         set_result([{"subject": subject, **describe_finding(f)} for subject, fs in found for f in fs])
     else:
         print_found(found, can_fix=not fix)
+    if fixed:
+        print_message(f"Fixed {format_count(fixed, 'problem')}")
     if failed or any(finding.level in GRAVE for _, findings in found for finding in findings):
         raise click.exceptions.Exit(1)
 

@@ -81,7 +81,10 @@ def clean(yes: bool, shared: Path | None, dry_run: bool, as_json: bool) -> None:
             "stackenv clean --yes"
         )
         return
-    remove_agreed(removable, context, functools.partial(agree, yes))
+    removed = remove_agreed(removable, context, functools.partial(agree, yes))
+    if removed:
+        size, inodes = sum(item.size_bytes for item in removed), sum(item.inodes for item in removed)
+        print_message(f"Removed {format_bytes(size)}, {format_count(inodes, 'file')}")
 
 
 def agree(yes: bool, kind: str, items: Sequence[Reclaimable]) -> bool:

@@ -127,5 +127,5 @@ def print_made(made: Made, as_json: bool) -> None:
     if as_json:
         set_result(made.describe())
     else:
-        print_message(f"{made.module.full_name} is ready, in {made.module.prefix}; {made.shells}:")
+        print_message(f"{made.summary}; to load it {made.shells}:")
         print_line(made.use)

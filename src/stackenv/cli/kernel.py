@@ -72,7 +72,8 @@ def add(
         set_result(added)
         return
     print_message(
-        f"reload the Jupyter page to use the kernel {added.display_name!r} (ipykernel {added.ipykernel})"
+        f"Added the kernel {added.display_name!r} (ipykernel {added.ipykernel}); to use it, reload the Jupyter "
+        "page"
     )
     print_line(added.folder)
 
@@ -132,4 +133,4 @@ def remove(name: str, shared: Path | None, dry_run: bool) -> None:
         print_steps(plan_removal(stored).sentences)
         return
     remove_kernel(stored)
-    print_message(f"removed the kernel {stored.display_name!r}; {stored.environment} was not changed")
+    print_message(f"Removed the kernel {stored.display_name!r}; {stored.environment} was not changed")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option
-from stackenv.output import print_message, print_steps
+from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option, verbose_option
+from stackenv.output import format_bytes, print_message, print_steps
 
 
 @click.command()
 @name_argument
 @shared_option
+@verbose_option
 @quiet_option
 @dry_run_option
 def pack(name: str, shared: Path | None, dry_run: bool) -> None:
@@ -39,7 +40,6 @@ def pack(name: str, shared: Path | None, dry_run: bool) -> None:
         return
     image, full_name = packing.carry_out(), packing.record.full_name
     print_message(
-        f"packed {full_name}: {image.entries} files, links and folders are now one file of "
-        f"{image.size_bytes / 1e6:.1f} MB; load it as before; to change it: stackenv unpack "
-        f"{full_name}"
+        f"Packed {full_name}: {image.entries:,} files, links and folders are now one file of "
+        f"{format_bytes(image.size_bytes)}; load it as before; to change it: stackenv unpack {full_name}"
     )

@@ -16,7 +16,7 @@ from stackenv.cli.options import (
     shared_option,
     verbose_option,
 )
-from stackenv.output import print_line
+from stackenv.output import print_line, print_message
 
 
 @click.command()
@@ -63,3 +63,4 @@ def rebuild(
     else:
         for sentence in rebuilt.report.sentences():
             print_line(sentence)
+        print_message(rebuilt.summary)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stackenv.cli.completers import complete_folders
-from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option
+from stackenv.cli.options import dry_run_option, name_argument, quiet_option, shared_option, verbose_option
 from stackenv.output import print_steps
 
 
@@ -23,6 +23,7 @@ from stackenv.output import print_steps
     "first.",
 )
 @shared_option
+@verbose_option
 @quiet_option
 @dry_run_option
 def unpack(name: str, folder: Path | None, shared: Path | None, dry_run: bool) -> None:

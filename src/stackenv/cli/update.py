@@ -12,7 +12,7 @@ import click
 
 from stackenv.cli.completers import complete_names
 from stackenv.cli.json_option import json_option, set_result
-from stackenv.cli.options import dry_run_option, quiet_option, shared_option, yes_option
+from stackenv.cli.options import dry_run_option, quiet_option, shared_option, verbose_option, yes_option
 from stackenv.errors import StackenvError
 from stackenv.output import confirm, format_count, print_message, print_table, print_warning, shorten_list
 
@@ -35,6 +35,7 @@ UNKNOWN, SAME = "unknown", "-"
 )
 @click.option("--all", "everywhere", is_flag=True, help="Update every environment that has the package.")
 @yes_option
+@verbose_option
 @quiet_option
 @shared_option
 @dry_run_option

@@ -32,6 +32,8 @@ class Fixing:
         What was carried out, or listed by a dry run.
     tried
         What was carried out, has failed or was not agreed to.
+    fixed
+        How many findings were fixed.
     """
 
     context: Context
@@ -39,6 +41,7 @@ class Fixing:
     dry_run: bool = False
     done: set[Action] = field(default_factory=set)
     tried: set[Action] = field(default_factory=set)
+    fixed: int = 0
 
     def fix_all(self, found: Found) -> bool:
         """Carry out the fixes of `found`, each when it was agreed to, and what several need once.
@@ -51,7 +54,9 @@ class Fixing:
             unfixed: list[Finding] = []
             for finding in findings:
                 whole &= self._fix(subject, finding, unfixed)
-                if not self._is_fixed(finding):
+                if self._is_fixed(finding):
+                    self.fixed += 1
+                else:
                     unfixed.append(finding)
         if not any(finding.fix for _, findings in found for finding in findings):
             print_message("none of these can be fixed automatically; run the command shown under each")

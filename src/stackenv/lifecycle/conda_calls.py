@@ -18,6 +18,7 @@ from stackenv.conda.packages import PACKAGE_FOLDERS, list_files, read_notes
 from stackenv.environments.own_packages import list_channels
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
+from stackenv.output import choose_quiet, show_words
 from stackenv.transactions.child_process import end_with_parent
 
 ANACONDA = ("https://repo.anaconda.com/", "https://repo.continuum.io/", "pkgs/")
@@ -49,9 +50,10 @@ def update_with_conda(conda: str, arguments: Sequence[str], environ: Mapping[str
         When it fails; its own words, in short, are the message.
     """
     # Not as JSON: conda 24.7 cannot tell of a failed transaction so (AttributeError: dump_map).
-    done = run_conda(conda, [*arguments, "--quiet"], environ)
+    done = run_conda(conda, [*arguments, *choose_quiet()], environ)
     if done.returncode:
         refuse(done.stderr or done.stdout, done.returncode)
+    show_words(done.stdout)
 
 
 def run_conda(

@@ -85,6 +85,13 @@ class Made:
     differences: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def summary(self) -> str:
+        """What was done, in a line."""
+        assert self.module is not None and self.record is not None
+        done = "Created" if self.record.owned else "Adopted"
+        return f"{done} {describe_with_packages(self.record)}, in {self.module.prefix}"
+
     def describe(self) -> dict[str, Any]:
         """Return the same as plain data."""
         assert self.module is not None and self.record is not None
@@ -419,6 +426,13 @@ def describe_made(modulefile: Path, context: Context, steps: tuple[str, ...] = (
 def describe_based(record: Record) -> str:
     """Return the name of `record` and its base modules, for people."""
     return f"{record.full_name} on {', '.join(record.modules)}" if record.modules else record.full_name
+
+
+def describe_with_packages(record: Record) -> str:
+    """Return the name of `record`, how many packages of its own it has, and its base modules."""
+    number = format_count(len(record.packages), "package")
+    name = f"{record.full_name} ({number})" if record.packages else record.full_name
+    return f"{name} on {', '.join(record.modules)}" if record.modules else name
 
 
 def describe_first_stubs(changes: Sequence[Change]) -> str:

@@ -23,6 +23,7 @@ from stackenv.environments.package_folders import choose_package_folder, is_pure
 from stackenv.environments.venv_install import ELSEWHERE, refuse_python
 from stackenv.errors import InstallError
 from stackenv.lifecycle.prospect import PackageChange, cut_short
+from stackenv.output import choose_quiet, show_words
 from stackenv.plain_files import read_file_text
 from stackenv.record import Record
 from stackenv.transactions.child_process import end_with_parent
@@ -130,7 +131,8 @@ def fetch_wheels(
         When that fails; the environment is untouched.
     """
     requirements = [change.requirement for change in changes if change.after]
-    run_pip(record, ("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), *requirements), environ)
+    words = ("wheel", *choose_quiet(), "--no-deps", "--wheel-dir", str(folder), *requirements)
+    show_words(run_pip(record, words, environ))
 
 
 def install_wheels(
@@ -146,11 +148,17 @@ def install_wheels(
         When that fails.
     """
     requirements = [f"{change.name}=={change.after}" for change in changes if change.after]
-    run_pip(
-        record,
-        ("install", "--quiet", "--no-deps", "--no-index", "--find-links", str(folder), *requirements),
-        {name: value for name, value in environ.items() if name != "PIP_FIND_LINKS"},
+    words = (
+        "install",
+        *choose_quiet(),
+        "--no-deps",
+        "--no-index",
+        "--find-links",
+        str(folder),
+        *requirements,
     )
+    within = {name: value for name, value in environ.items() if name != "PIP_FIND_LINKS"}
+    show_words(run_pip(record, words, within))
 
 
 def list_inconsistencies(record: Record, environ: Mapping[str, str]) -> frozenset[str]:

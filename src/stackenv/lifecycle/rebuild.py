@@ -24,7 +24,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.working import working_in
 from stackenv.errors import ModuleError, VerificationError
 from stackenv.jupyter.kernels import plan_kernel_renaming
-from stackenv.lifecycle.making import Making, describe_based
+from stackenv.lifecycle.making import Making, describe_based, describe_with_packages
 from stackenv.lifecycle.regressions import list_new_faults
 from stackenv.lifecycle.remaking import Remaking, advise, draft_remade, load_modules, sees_base
 from stackenv.lifecycle.requirements import InstallReport, read_contents
@@ -69,6 +69,12 @@ class Rebuilt:
     record: Record | None = None
     report: InstallReport | None = None
 
+    @property
+    def summary(self) -> str:
+        """What was done, in a line."""
+        assert self.record
+        return f"Rebuilt {describe_with_packages(self.record)}, in {self.record.path}"
+
     def describe(self) -> dict[str, Any]:
         """Return the same as plain data."""
         assert self.old and self.record and self.report
@@ -108,7 +114,7 @@ def rebuild_environment(request: RebuildRequest, dry_run: bool) -> Rebuilt:
         if old.owned
         else f"{old.path} was not created by stackenv and is yours to delete"
     )
-    print_message(f"{record.full_name} now uses {record.path}; {stays}")
+    print_message(stays)
     print_message(f"in crontabs, scripts and editors, replace {old.path}/bin by {record.path}/bin")
     leave = describe_use(module, context.environ)
     if leave:
@@ -235,9 +241,7 @@ def begin(request: RebuildRequest, module: StoredModule, context: Context) -> Re
         raise ModuleError(error.message, advise(command, wanted, context)) from error
     path = choose_next_place(old, context)
     record = replace(draft_remade(old, path, stack, context), replaces=old.path)
-    print_message(
-        f"rebuilding {record.full_name} on {', '.join(stack.modules) or 'no module'}, in {record.path}"
-    )
+    print_message(f"Rebuilding {describe_based(record)}, in {record.path}")
     if old.packed:
         print_message(
             f"the old environment is packed, the new one is not; to pack it: stackenv pack {record.full_name}"

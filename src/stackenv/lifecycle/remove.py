@@ -51,8 +51,8 @@ class Removal:
             carry_out(self.changes, self.context.journal)
         except JournalFullError as error:
             remove_without_journal(self.changes, self.context, error.message)
-        print_message(f"removed {self.module.full_name}")
         tell_collections(self.module, None, self.context)
+        print_message(f"Removed {self.module.full_name}")
 
 
 def plan_removals(

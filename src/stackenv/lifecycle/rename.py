@@ -40,11 +40,11 @@ class Renaming:
         """Rename the module, and tell which collections of `module save` have it by the old name."""
         carry_out(self.changes, self.context.journal)
         start_changed(self.record, self.context)
+        tell_collections(self.module, self.record, self.context)
         print_message(
-            f"renamed {self.module.full_name} to {self.record.full_name}; its environment stays in "
+            f"Renamed {self.module.full_name} to {self.record.full_name}; its environment stays in "
             f"{self.module.prefix}"
         )
-        tell_collections(self.module, self.record, self.context)
 
 
 def plan_renaming(old: str, new: str, context: Context, dry_run: bool) -> Renaming:

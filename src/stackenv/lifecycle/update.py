@@ -27,7 +27,7 @@ from stackenv.lifecycle.update_targets import (
     parse_package,
 )
 from stackenv.lifecycle.update_venv import VenvUpdate, look_at_venv
-from stackenv.output import print_error, print_message, show_status, showing_progress
+from stackenv.output import format_count, print_error, print_message, show_status, showing_progress
 from stackenv.transactions.interruption import InterruptedCommandError, stopping_at_signals
 from stackenv.transactions.transaction import carry_out
 
@@ -212,6 +212,9 @@ def conclude(prospects: Sequence[Prospect], package: str, unsaid: bool, named: b
         When an update has failed, or an environment that was named could not be updated.
     """
     due = [prospect.name for prospect in prospects if prospect.state == "due"]
+    updated = sum(prospect.state == "updated" for prospect in prospects)
+    if updated:
+        print_message(f"Updated {package} in {format_count(updated, 'environment')}")
     if not prospects:
         print_message(f"no environment has {package}")
     elif all(prospect.state in ("current", "held", "refused") for prospect in prospects) and any(
@@ -236,5 +239,5 @@ def require_updated(prospects: Sequence[Prospect], package: str, named: bool) ->
         raise InstallError(
             f"{package} was not updated in {', '.join(p.name for p in failed)}: "
             + ("; ".join(p.problem for p in failed)),
-            "\n      ".join(hints),
+            "\n".join(hints),
         )

@@ -22,7 +22,7 @@ from stackenv.environments.store import StoredModule
 from stackenv.environments.working import working_in
 from stackenv.errors import BusyError, StackenvError
 from stackenv.lmod.bindings import find_lmod
-from stackenv.output import format_count, print_message, shorten_list, showing_progress
+from stackenv.output import format_count, print_message, shorten_list, show_status, showing_progress
 from stackenv.packing.beside_image import write_beside_image, write_relocated
 from stackenv.packing.exchange import Exchange
 from stackenv.packing.image import (
@@ -139,6 +139,7 @@ class Packing(Exchange):
     def carry_out(self) -> PackedImage:
         """Pack the environment, whole or not at all; return the image."""
         with working_in(self.context):
+            show_status(f"Packing {self.record.full_name}")
             carry_out(self.plan(), self.context.journal)
         assert self.packed and self.packed.packed
         return self.packed.packed

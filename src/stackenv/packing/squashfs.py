@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackenv.errors import StackenvError
+from stackenv.output import SCREEN
 from stackenv.transactions.child_process import end_with_parent
 from stackenv.transactions.mounts import TIMEOUT_S, release_mounts
 
@@ -58,7 +59,7 @@ def choose_compression(mksquashfs: str) -> tuple[str, ...]:
 
 
 def run_tool(words: Sequence[str], what: str) -> None:
-    """Run a program that shows its progress on a terminal; its own words follow when it fails.
+    """Run a program; show its own words with --verbose, and in the error when it fails.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def run_tool(words: Sequence[str], what: str) -> None:
         When it fails.
     """
     environ = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
-    shown = sys.stderr.isatty()
+    shown = SCREEN.verbose
     output = sys.stderr.fileno() if shown else subprocess.PIPE
     # Behind a command that was killed it would go on writing, into what the next one takes away.
     done = subprocess.run(
@@ -93,7 +94,7 @@ def list_common_options() -> tuple[str, ...]:
     Those, which a node without it refuses to an ordinary user, are not part of an environment.
     """
     processors = min(len(os.sched_getaffinity(0)), MOST_PROCESSORS)
-    quiet = () if sys.stderr.isatty() else ("-no-progress",)
+    quiet = () if SCREEN.verbose and sys.stderr.isatty() else ("-no-progress",)
     return ("-no-xattrs", "-processors", str(processors), *quiet)
 
 

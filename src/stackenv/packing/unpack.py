@@ -13,7 +13,7 @@ from stackenv.environments.module_update import open_store, read_own_record, req
 from stackenv.environments.packed import IMAGE
 from stackenv.environments.working import working_in
 from stackenv.errors import StackenvError, TakenError
-from stackenv.output import print_message, showing_progress
+from stackenv.output import having_status, print_message, show_status, showing_progress
 from stackenv.packing.beside_image import list_strangers, write_unpacked
 from stackenv.packing.exchange import Exchange
 from stackenv.packing.image import require_image
@@ -105,9 +105,11 @@ class Unpacking(Exchange):
     def carry_out(self) -> None:
         """Make files of the environment, whole or not at all."""
         with working_in(self.context):
+            show_status(f"Unpacking {self.module.full_name}")
             carry_out(self.plan(), self.context.journal)
         print_message(
-            f"{self.module.full_name} is unpacked; to pack it again: stackenv pack {self.module.full_name}"
+            f"Unpacked {self.module.full_name} into {self.record.path}; to pack it again: "
+            f"stackenv pack {self.module.full_name}"
         )
 
     def extract_to(self, folder: Path) -> None:
@@ -125,7 +127,8 @@ class Unpacking(Exchange):
         if target.exists():
             raise TakenError(f"{target} already exists", f"module load {self.module.full_name}")
         self.look()
-        with stopping_at_signals():
+        with stopping_at_signals(), having_status():
+            show_status(f"Unpacking {self.module.full_name}")
             # Its name says whose it is: the next command removes it when this one is killed.
             try:
                 sweep_scratch(folder)
@@ -140,8 +143,6 @@ class Unpacking(Exchange):
                 draft.rename(target)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-        print_message(
-            f"{self.module.full_name} was unpacked to {target}; the environment itself stays packed"
-        )
         if Path(os.environ.get("TMPDIR", "/tmp")) != folder:
             print_message(f"the module only looks in $TMPDIR: export TMPDIR={shlex.quote(str(folder))}")
+        print_message(f"Unpacked {self.module.full_name} to {target}; the environment itself stays packed")
