@@ -11,7 +11,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SHELLS = {
@@ -29,12 +29,50 @@ def read_table(text: str) -> list[list[str]]:
     return [GAP.split(line.rstrip()) for line in text.splitlines()[1:]]
 
 
+def open_terminal(columns: int) -> tuple[int, int]:
+    """Return both ends of a new terminal of `columns`: that of the person, and that of the programs."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    return leader, follower
+
+
+def show(
+    command: Sequence[str | Path],
+    environ: Mapping[str, str],
+    folder: Path,
+    columns: int = 80,
+    typed: str = "",
+) -> tuple[int, str]:
+    """Run `command` on a terminal, where `typed` answers a question; return its status and what is shown."""
+    leader, follower = open_terminal(columns)
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *command],
+        **dict.fromkeys(("stdin", "stdout", "stderr"), follower),
+        env={"TERM": "xterm-256color", **environ},
+        cwd=folder,
+    )
+    os.close(follower)
+    seen = b""
+    while select.select([leader], [], [], 120)[0]:
+        try:
+            more = os.read(leader, 65536)
+        except OSError:  # the other end is closed
+            break
+        seen += more
+        if typed and seen.endswith(b": "):
+            os.write(leader, typed.encode())
+            typed = ""
+    os.close(leader)
+    return process.wait(60), seen.decode(errors="replace").replace("\r\n", "\n")
+
+
 class Terminal:
     """A shell on a terminal, and what it writes there."""
 
-    def __init__(self, command: tuple[str, ...], environ: Mapping[str, str], folder: Path) -> None:
-        self.leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    def __init__(
+        self, command: tuple[str, ...], environ: Mapping[str, str], folder: Path, columns: int = 200
+    ) -> None:
+        self.leader, follower = open_terminal(columns)
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *command],
             **{"stdin": follower, "stdout": follower, "stderr": follower},

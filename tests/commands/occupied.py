@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from answers import read_result
 from people import COMMAND, Person
+from terminals import show
 
 
 def measure(person: Person, *arguments: str, **changes: str) -> dict[str, Any]:
@@ -58,18 +56,6 @@ def write_policy(person: Person, text: str) -> dict[str, str]:
 
 def run_on_terminal(person: Person, *arguments: str, columns: int = 120, **changes: str) -> str:
     """Return what the command shows on a terminal of `columns`."""
-    here, there = pty.openpty()
-    os.set_blocking(here, False)
-    environ = {**person.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **changes}
-    process = subprocess.Popen([COMMAND, *arguments], env=environ, stdin=there, stdout=there, stderr=there)
-    os.close(there)
-    shown = b""
-    while select.select([here], [], [], 60)[0]:
-        try:
-            more = os.read(here, 65536)
-        except OSError:
-            break
-        shown += more
-    os.close(here)
-    assert process.wait(60) == 0, shown
-    return shown.decode()
+    status, shown = show([COMMAND, *arguments], {**person.environ, **changes}, person.home, columns)
+    assert status == 0, shown
+    return shown

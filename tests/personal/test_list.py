@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from answers import read_result
 from stacked import open_stack
-from terminals import read_table
+from terminals import read_table, show
 from users import STACKENV, User, make_user
 
 from stackenv.transactions.process import Process
@@ -35,29 +34,12 @@ def lister(tmp_path_factory: pytest.TempPathFactory) -> User:
     return user
 
 
-def run_on_terminal(user: User, *arguments: str, **changes: str) -> str:
-    """Return what `stackenv ARGUMENTS` shows on a terminal of 200 columns."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [STACKENV, *arguments],
-        env={**user.environ, "TERM": "xterm-256color", "COLUMNS": "250", **changes},
-        stdin=follower,
-        stdout=follower,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(leader)
-    assert process.wait() == 0
-    return shown.decode()
+def run_on_terminal(user: User, columns: int = 250, **changes: str) -> str:
+    """Return what `stackenv list` shows on a terminal of `columns`, but for messages."""
+    command = ["sh", "-c", f"exec {STACKENV} list 2>/dev/null"]
+    status, shown = show(command, {**user.environ, **changes}, user.home, columns)
+    assert status == 0, shown
+    return shown
 
 
 def test_into_a_pipe_go_columns_with_titles(lister: User) -> None:
@@ -78,7 +60,7 @@ def test_a_broken_record_is_told_of_with_its_file(lister: User) -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_on_a_terminal_there_are_columns_with_titles(lister: User, changes: dict[str, str]) -> None:
-    shown = run_on_terminal(lister, "list", **changes)
+    shown = run_on_terminal(lister, **changes)
     if changes:
         assert "\x1b[3" not in shown
         assert shown.splitlines()[0].split() == TITLES
@@ -104,9 +86,9 @@ def read_rows(shown: str) -> list[list[str]]:
     return [[row.get(title, "") for title in TITLES] for row in rows]
 
 
-@pytest.mark.parametrize("columns", ["40", "60", "80", "250"])
-def test_on_a_narrow_terminal_nothing_is_cut(lister: User, columns: str) -> None:
-    shown = run_on_terminal(lister, "list", COLUMNS=columns, NO_COLOR="1")
+@pytest.mark.parametrize("columns", [40, 60, 80, 250])
+def test_on_a_narrow_terminal_nothing_is_cut(lister: User, columns: int) -> None:
+    shown = run_on_terminal(lister, columns, NO_COLOR="1")
     assert read_rows(shown) == [
         ["good/1.0", "venv", "-", "3.11.2", lister.stack.bundle_module, "~/venvs/good-1.0", "good one"],
         ["spoilt/1.0", "-", "broken", "-", "-", "~/venvs/spoilt-1.0", ""],
@@ -119,7 +101,7 @@ def test_a_name_that_is_longer_than_the_terminal_is_whole(user: User) -> None:
     name = f"{'a-name-that-somebody-has-thought-of-' * 2}long"
     made = user.stackenv("create", name, load=[user.stack.bundle_module])
     assert made.returncode == 0, made.stderr
-    lines = run_on_terminal(user, "list", COLUMNS="40", NO_COLOR="1").splitlines()
+    lines = run_on_terminal(user, 40, NO_COLOR="1").splitlines()
     assert lines[1] == f"{name}/1.0"
     # It is the path's line alone, so that it can be copied. Nobody has written a description.
     assert lines[-1].split() == ["ENVIRONMENT", f"~/venvs/{name}-1.0"]

@@ -57,7 +57,7 @@ def test_the_files_are_one_and_what_is_read_without_it_lies_beside(packed: Packe
     # No file that stackenv adds, its pip among them, holds the path of the environment.
     assert image["way"] == "session" and "namespace" not in packed.told
     assert image["size_bytes"] == (prefix / "stackenv/environment.squashfs").stat().st_size
-    assert f"{image['entries']} files, links and folders are now one file" in packed.told
+    assert f"{image['entries']:,} files, links and folders are now one file" in packed.told
 
 
 def test_own_packages_and_those_of_the_stack_are_found_as_before(owner: User) -> None:

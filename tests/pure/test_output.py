@@ -13,6 +13,7 @@ import pytest
 
 from stackenv import output
 from stackenv.configuration.site_file import SHIPPED_FILE
+from stackenv.terminal import wrap
 
 # As in a locale of UTF-8 that is not C.UTF-8, and one of another encoding: there Python's stdout is strict.
 STRICT = """\
@@ -88,3 +89,22 @@ def test_nothing_is_shown_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with output.showing_progress("reading files", 1) as advance:
         advance(1)
     assert "reading files" in err.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_wrapped_text_has_the_same_words_and_its_commands_whole(width: int) -> None:
+    command, quoted = (
+        "stackenv rebuild biopy/1.0 -m SciPy-bundle/2023.11-gfbf-2023b",
+        "`module spider SciPy-bundle`",
+    )
+    text = f"its modules are gone, so that it cannot be loaded; on others: {command}; {quoted}, lists them"
+    lines = wrap(text, width).splitlines()
+    assert " ".join(lines) == text
+    assert [line for line in lines if line.strip("; ") == command or (command in line and len(line) <= width)]
+    assert any(quoted in line for line in lines)
+    assert all(len(line) <= width or line.rstrip(";,") in (command, quoted) for line in lines)
+    assert wrap(text, None) == text
+
+
+def test_lines_of_a_text_keep_their_indentation_and_begin_behind_the_label() -> None:
+    assert wrap("one:\n  two three", 12, 4) == "one:\n      two\n      three"

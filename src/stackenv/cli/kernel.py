@@ -72,8 +72,8 @@ def add(
         set_result(added)
         return
     print_message(
-        f"Added the kernel {added.display_name!r} (ipykernel {added.ipykernel}); to use it, reload the Jupyter "
-        "page"
+        f"Added the kernel {added.display_name!r} (ipykernel {added.ipykernel}); to use it, reload the "
+        "Jupyter page"
     )
     print_line(added.folder)
 

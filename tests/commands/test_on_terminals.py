@@ -1,0 +1,165 @@
+"""What people see: on terminals of several widths, in and without colour, and in a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+
+import pytest
+from people import COMMAND, Person
+from terminals import COMPINIT, SHELLS, Terminal, show
+
+from stackenv.terminal import UNIT
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+RED, YELLOW, CYAN, END = "\x1b[31m\x1b[1m", "\x1b[33m\x1b[1m", "\x1b[36m", "\x1b[0m"
+# Each shows what there is, and changes nothing.
+LOOKS = {
+    "check": ["check"],
+    "list": ["list"],
+    "usage": ["usage"],
+    "kernel list": ["kernel", "list"],
+    "info": ["info", "biopy"],
+    "clean": ["clean", "--dry-run"],
+    "site report": ["site", "report", "Bundle", "--root", "modules"],
+}
+# What is written before the last line of a progress is erased.
+ERASED = re.compile(r"(?s).*\x1b\[2K")
+
+
+@pytest.fixture(scope="module")
+def owner(new_person: Callable[[], Person]) -> Person:
+    """Return a person in whose account something is broken, insecure, and only a warning."""
+    owner = new_person()
+    owner.create("biopy", "tiny-own", "--description", "Biology of the sea")
+    owner.create("open")
+    (owner.home / "venvs/open-1.0").chmod(0o777)
+    modulefile = owner.modules / "open/1.0.lua"
+    modulefile.write_text(modulefile.read_text() + "-- by hand\n")
+    owner.create("lost")
+    shutil.rmtree(owner.home / "venvs/lost-1.0")
+    (owner.home / "venvs/left-over").mkdir()
+    (owner.home / ".cache/pip/http").mkdir(parents=True)
+    (owner.home / ".cache/pip/http/one").write_bytes(b"x" * 5000)
+    return owner
+
+
+def look(owner: Person, name: str, columns: int = 80, **changes: str) -> str:
+    """Return what the command LOOKS[name] shows on a terminal, without what is erased again."""
+    _, shown = show([COMMAND, *LOOKS[name]], {**owner.environ, **changes}, owner.home, columns)
+    return ERASED.sub("", shown)
+
+
+def test_findings_are_coloured_by_their_level_and_hints_too(owner: Person) -> None:
+    shown = look(owner, "check")
+    assert f"  {RED}broken:{END} its environment" in shown
+    assert f"  {RED}insecure:{END} " in shown
+    assert f"  {YELLOW}warning:{END} " in shown
+    assert f"    {CYAN}hint:{END}  " in shown
+    # The words are the same without them.
+    assert COLOUR.sub("", shown) == look(owner, "check", NO_COLOR="1")
+
+
+def test_an_error_and_its_hint_are_coloured(owner: Person) -> None:
+    status, shown = show([COMMAND, "info", "nothing"], owner.environ, owner.home)
+    assert status and shown.startswith(f"{RED}error:{END} ") and f"\n\n{CYAN}hint:{END} " in shown
+    status, shown = show([COMMAND, "info", "--nothing"], owner.environ, owner.home)
+    assert status == 2 and shown.startswith(f"{RED}error:{END} no such option")
+    assert "\n\nUsage: stackenv info [OPTIONS]" in shown and shown.endswith(" stackenv info --help\n")
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_neither_no_color_nor_a_dumb_terminal_gets_colour(owner: Person, name: str) -> None:
+    assert not COLOUR.search(look(owner, name, NO_COLOR="1"))
+    _, shown = show([COMMAND, *LOOKS[name]], {**owner.environ, "TERM": "dumb"}, owner.home)
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_no_escape_sequence_goes_into_a_pipe_unless_it_is_demanded(owner: Person, name: str) -> None:
+    done = owner.stackenv(*LOOKS[name], status=None)
+    assert "\x1b" not in done.stdout + done.stderr
+    demanded = owner.stackenv(*LOOKS[name], status=None, FORCE_COLOR="1")
+    assert COLOUR.sub("", demanded.stdout) == done.stdout
+    if name != "kernel list":
+        assert demanded.stdout != done.stdout
+    both = owner.stackenv(*LOOKS[name], status=None, FORCE_COLOR="1", NO_COLOR="1")
+    assert both.stdout == done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("name", LOOKS)
+def test_at_each_width_lines_fit_and_no_name_is_cut(owner: Person, name: str, columns: int) -> None:
+    shown = ESCAPE.sub("", look(owner, name, columns))
+    for line in shown.splitlines():
+        # What is longer is a name, a path or a command alone, behind its label.
+        words = re.sub(r"^ *(\w[\w ]*(:| {2,}))? *", "", line)
+        assert len(line) <= columns or UNIT.fullmatch(words), line
+    piped = owner.stackenv(*LOOKS[name], status=None)
+    home = f"{owner.home}/"
+    missing = {word.replace(home, "~/") for word in (piped.stdout + piped.stderr).split()}
+    missing -= {word.replace(home, "~/") for word in shown.split()}
+    assert not missing, shown
+
+
+def test_a_pipe_gets_lines_as_long_as_they_are(owner: Person) -> None:
+    lines = owner.stackenv("check", status=1).stdout.splitlines()
+    assert max(map(len, lines)) > 120
+    # Each is what it says that it is.
+    assert all(re.match(r"\S.*:$|  \w+: |    (where|why|hint): ", line) for line in lines)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_in_each_shell_an_error_is_red_and_its_command_whole(owner: Person, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell}")
+    environ = {**owner.environ, "PATH": f"{os.path.dirname(COMMAND)}:{owner.environ['PATH']}"}  # noqa: PTH120
+    terminal = Terminal(SHELLS[shell], {**environ, "TERM": "xterm-256color"}, owner.home, columns=60)
+    try:
+        terminal.type(COMPINIT if shell == "zsh" else "true")
+        shown = terminal.type("stackenv create biopy -m Bundle/1")
+        assert f"{RED}error:{END} " in shown and "stackenv remove biopy/1.0\r\n" in shown
+        unset = "set -gx NO_COLOR 1" if shell == "fish" else "export NO_COLOR=1"
+        plain = terminal.type(f"{unset}; stackenv create biopy -m Bundle/1")
+        assert "error: the module" in plain and RED not in plain
+    finally:
+        terminal.close()
+
+
+def test_quiet_leaves_the_result_errors_and_questions(owner: Person) -> None:
+    made = owner.stackenv("create", "quiet", "-m", "Bundle/1", "--quiet")
+    assert (made.stdout, made.stderr) == ("ml use ~/modules; ml quiet\n", "")
+    failed = owner.stackenv("create", "quiet", "-q", "-m", "Bundle/1", status=9)
+    assert failed.stdout == "" and failed.stderr.startswith("error: ") and "\n\nhint: " in failed.stderr
+    status, shown = show([COMMAND, "remove", "quiet", "-q"], owner.environ, owner.home, typed="n\n")
+    # Who is asked sees about what.
+    assert status == 1 and "venvs/quiet-1.0" in shown.partition("Do that?")[0]
+    gone = owner.stackenv("remove", "quiet", "-q", "--yes")
+    assert (gone.stdout, gone.stderr) == ("", "")
+
+
+def test_quiet_and_verbose_are_refused_together(owner: Person) -> None:
+    done = owner.stackenv("create", "both", "-q", "-v", status=2)
+    assert done.stderr.startswith("error: `--quiet` cannot be combined with `--verbose`")
+
+
+def test_what_works_long_ends_with_what_it_has_done(person: Person) -> None:
+    steps = {
+        (
+            "create",
+            "one",
+            "tiny-own",
+            "-m",
+            "Bundle/1",
+        ): r"Created one/1.0 \(1 package\) on Bundle/1, in .*load it",
+        ("rename", "one", "two"): "Renamed one/1.0 to two/1.0; ",
+        ("rebuild", "two"): r"Rebuilt two/1.0 \(1 package\) on Bundle/1, in ",
+        ("clean", "--yes"): "Removed [0-9.]+ .?B, [0-9,]+ files",
+        ("remove", "two", "--yes"): "Removed two/1.0",
+    }
+    for words, last in steps.items():
+        done = person.stackenv(*words)
+        assert re.match(last, done.stderr.splitlines()[-1]), done.stderr
