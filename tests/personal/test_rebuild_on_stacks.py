@@ -25,7 +25,7 @@ def look(user: User, name: str = "it") -> list[str]:
     """Return what `LOOK` prints with the module loaded; compiled code of an own package has run."""
     done = user.run(f"module use ~/modules; module load {name} && python -c '{LOOK}'")
     assert done.returncode == 0, done.stderr
-    return read_result(done.stdout)
+    return json.loads(done.stdout)
 
 
 def describe_old(prefix: Path) -> dict[str, object]:
