@@ -1,5 +1,5 @@
-"""What the site decided: the site configuration, found, read and checked.
+"""The site configuration: finding, reading and checking it.
 
-`settings` is what the rest of stackenv sees, frozen data; `loader` alone reads YAML and checks its keys, and
-`cache` spares a user's commands that while the file says the same.
+`settings` is what the rest of stackenv sees, as frozen data. Only `loader` reads YAML and checks its keys,
+and `cache` spares users' commands this work while the file is unchanged.
 """

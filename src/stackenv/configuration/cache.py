@@ -1,8 +1,8 @@
-"""What a site configuration became when it was last read, kept in the user's cache folder.
+"""The site configuration as it was last read, kept in the user's cache folder.
 
-YAML and the schema take longer than all else that `stackenv list` does. Kept is the text of the file too:
-the same text, read by the same stackenv, gives the same configuration on each node, whatever inodes and times
-say there. Without a home, on a read-only or a full disk nothing is kept, and nothing is said.
+YAML and the schema take longer than everything else that `stackenv list` does. The text of the file is kept
+too: the same text, read by the same stackenv, gives the same configuration on every node, whatever inodes and
+times are there. Without a home, or on a read-only or full disk, nothing is kept, silently.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stackenv.configuration.site_file import SHIPPED_FILE, find_configuration_fi
 from stackenv.private_cache import find_cache, read_file, read_private, write_private
 
 CACHE_FILE = "stackenv/configuration.json"
-# The kinds of values of settings that JSON does not have, by the names that they have in the cache.
+# The types in settings that JSON does not have, by their names in the cache.
 KINDS: Mapping[str, Any] = {
     "tuple": tuple,
     "mapping": MappingProxyType,
@@ -36,7 +36,7 @@ KINDS: Mapping[str, Any] = {
 
 
 def read_configuration(environ: Mapping[str, str]) -> SiteConfiguration:
-    """Return the site configuration that holds by `environ`: from the cache, or from the file.
+    """Return the site configuration that `environ` selects, from the cache or from the file.
 
     Raises
     ------
@@ -51,14 +51,14 @@ def read_configuration(environ: Mapping[str, str]) -> SiteConfiguration:
     known = read_cache(cache, key)
     if known is None:
         known = load(path)
-        # What was read may be another text by now.
+        # The file may have changed while it was read.
         if key == describe_source(path):
             write_cache(cache, key, known)
     return known
 
 
 def load(path: Path) -> SiteConfiguration:
-    """Return the site configuration in the file `path`, as the schema has it."""
+    """Return the site configuration in the file `path`, checked against the schema."""
     # Slow to import.
     from stackenv.configuration.loader import load_configuration
 
@@ -66,10 +66,10 @@ def load(path: Path) -> SiteConfiguration:
 
 
 def describe_source(path: Path) -> list[Any] | None:
-    """Return all that the site configuration in `path` depends on; None where that cannot be read."""
+    """Return everything that the site configuration in `path` depends on; None if that cannot be read."""
     try:
         text = read_file(path)[0]
-        # A stackenv that is installed over this one may say that it is of the same version.
+        # Another stackenv that was installed over this one may have the same version.
         sources = [SHIPPED_FILE, *sorted(Path(__file__).parent.glob("*.py"))]
         stats = [place.stat() for place in sources]
     except (OSError, ValueError):
@@ -78,34 +78,35 @@ def describe_source(path: Path) -> list[Any] | None:
 
 
 def read_cache(path: Path, key: list[Any]) -> SiteConfiguration | None:
-    """Return what the cache in the file `path` has for `key`; None when it has not, or is not to be trusted.
+    """Return the configuration that the cache file `path` has for `key`; None if there is none that can be
+    trusted.
 
-    Only this user may have written it.
+    Only a file that this user wrote is trusted.
     """
     try:
         found = json.loads(read_private(path))
         if found["key"] != key or found["crc32"] != crc32(found["configuration"].encode()):
             return None
         configuration = unpack(json.loads(found["configuration"]))
-    # What a full disk or another program has left there: it is made again.
+    # A full disk or another program has damaged the file: it is written again.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if not isinstance(configuration, SiteConfiguration):
         return None
-    # The schema asks whether this folder is there, and so does each run.
+    # The schema checks whether this folder exists, so every run must.
     templates = configuration.conda.templates
     return configuration if templates is None or templates.is_dir() else None
 
 
 def write_cache(path: Path, key: list[Any], configuration: SiteConfiguration) -> None:
-    """Keep `configuration` for `key` in `path`."""
+    """Save `configuration` for `key` in `path`."""
     text = json.dumps(pack(configuration))
-    # Whatever is damaged in it would be found by whoever uses it, far from here.
+    # Without the checksum, damage would show only where the configuration is used, far from here.
     write_private(path, json.dumps({"key": key, "crc32": crc32(text.encode()), "configuration": text}))
 
 
 def pack(value: Any) -> Any:
-    """Return `value`, a part of a configuration, as JSON has it: each kind that JSON has not by its name."""
+    """Return `value`, a part of a configuration, as JSON; types that JSON lacks become their names."""
     if hasattr(value, "_fields"):
         return {type(value).__name__: {name: pack(part) for name, part in value._asdict().items()}}
     if isinstance(value, tuple):
@@ -113,13 +114,13 @@ def pack(value: Any) -> Any:
     if isinstance(value, Path):
         return {"path": str(value)}
     if isinstance(value, Mapping):
-        # What is in it is YAML's own, and JSON has that too.
+        # It contains only plain values from YAML, which JSON has too.
         return {"mapping": dict(value)}
     return value
 
 
 def unpack(value: Any) -> Any:
-    """Return the part of a configuration that `pack` has described; raise as Python does when it is none."""
+    """Return the part of a configuration that `pack` described; raise Python's own errors otherwise."""
     if not isinstance(value, dict):
         return value
     ((name, content),) = value.items()

@@ -1,4 +1,4 @@
-"""The caches of a site configuration: which variables send each tool to its place, and which that is."""
+"""The caches in a site configuration: the variables that move each tool's cache, and its place."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from stackenv.configuration.path_template import Variable
 from stackenv.configuration.settings import CacheSettings
 
 CACHE_HOME = "XDG_CACHE_HOME"
-# Those that every login sets.
+# Variables that every login sets.
 ALWAYS_SET = ("HOME", "USER", "LOGNAME")
 
 
 class CacheVariables(NamedTuple):
-    """How a tool is told where its cache is.
+    """How to set the place of a tool's cache.
 
     Parameters
     ----------
     folders
-        By the name of each variable that is set, the folder that it names, relative to the cache; empty for
-        the cache itself.
+        For each variable to set, its folder relative to the cache; empty for the cache itself.
     yields_to
-        Variables by which a user may have told the tool, or all tools, already; these win.
+        Variables by which a user may already have set the place, for this tool or all tools; they win.
     key, files
-        The key by which a user may have told the tool in a file of the tool's, and which files those are, as
-        templates: a variable would override them.
+        The key that sets the place in the tool's own configuration files, and those files, as templates. A
+        variable would override them.
     """
 
     folders: Mapping[str, str]
@@ -35,7 +34,7 @@ class CacheVariables(NamedTuple):
 
 
 def in_config_home(file: str) -> tuple[str, str]:
-    """Return where a `file` of the user's settings may be, as templates."""
+    """Return the paths at which a `file` of the user's settings can be, as templates."""
     return f"${{XDG_CONFIG_HOME}}/{file}", f"${{HOME}}/.config/{file}"
 
 
@@ -55,14 +54,14 @@ CACHE_VARIABLES: Mapping[str, CacheVariables] = {
         *({"CONDA_PKGS_DIRS": ""}, ()),
         *("pkgs_dirs", ("${CONDARC}", "${HOME}/.condarc", "${HOME}/.conda/.condarc")),
     ),
-    # Not HF_HOME: the user's token lies there, and would not be found, or be seen by a group.
+    # Not HF_HOME: it contains the user's token, which would not be found, or could be read by a group.
     "huggingface": CacheVariables(
         {"HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets", "HF_XET_CACHE": "xet"},
-        # The second is the old name of HF_HUB_CACHE, and counts where that is not set.
+        # The second is the old name of HF_HUB_CACHE, which is used if that is not set.
         ("HF_HOME", "HUGGINGFACE_HUB_CACHE", CACHE_HOME),
     ),
     "torch": CacheVariables({"TORCH_HOME": ""}, (CACHE_HOME,)),
-    # Not JUPYTER_DATA_DIR: a kernel there is not found by a Jupyter that has not loaded the module.
+    # Not JUPYTER_DATA_DIR: a Jupyter that has not loaded the module would not find the kernels there.
     "jupyter": CacheVariables({"JUPYTER_RUNTIME_DIR": ""}),
 }
 
@@ -76,7 +75,7 @@ def list_cache_folders(caches: CacheSettings, tool: str, environ: Mapping[str, s
 
 
 def list_variables(caches: CacheSettings) -> tuple[str, ...]:
-    """Return the variables that the configured folders name, and that not every login sets."""
+    """Return the variables in the configured folders that not every login sets."""
     names = (
         part.name
         for tool in CACHE_VARIABLES

@@ -1,18 +1,18 @@
-"""Channels by the names that conda has for them."""
+"""Channels, by the names that conda uses for them."""
 
 from __future__ import annotations
 
-# conda/base/constants.py, DEFAULT_CHANNEL_ALIAS and DEFAULT_CHANNELS: what `defaults` stands for, unless a
-# site says otherwise.
+# conda/base/constants.py, DEFAULT_CHANNEL_ALIAS and DEFAULT_CHANNELS: the meaning of `defaults` unless a site
+# changes it.
 ALIAS = "https://conda.anaconda.org/"
 DEFAULTS = "defaults"
 DEFAULTS_URLS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2"))
 
 
 def name_channel(channel: str, subdir: str = "") -> str:
-    """Return `channel` as it is typed, without the address that conda puts in front of names.
+    """Return `channel` as users type it, without the address that conda puts before names.
 
-    conda-meta has it as a URL, with the platform's folder `subdir` at its end.
+    In conda-meta it is a URL that ends with the platform's folder `subdir`.
     """
     name = channel.rstrip("/")
     for folder in filter(None, (subdir, "noarch")):

@@ -1,4 +1,4 @@
-"""The condarc that a site configuration becomes, and the keys that conda reads from one."""
+"""The condarc that is written from a site configuration, and the keys that conda reads from one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import yaml
 from stackenv.configuration.faults import did_you_mean, nearest
 from stackenv.configuration.settings import CondaSettings
 
-# conda's names and aliases (conda/base/context.py) of what the site configuration has a key of its own for.
+# conda's names and aliases (conda/base/context.py) for settings that have their own key in the site
+# configuration.
 OWN_KEY_OF_CONDARC_KEY = {
     "channels": "conda.channels.default",
     "channel": "conda.channels.default",
@@ -23,9 +24,9 @@ OWN_KEY_OF_CONDARC_KEY = {
     "pkgs_path": "packages in conda.storage",
 }
 
-# Names and aliases of the parameters of the class Context in conda/base/context.py, of conda 4.10, 22.9,
-# 24.7.1 and the main branch at c8dc516 (2026) together; `conda config --describe` lists those of one conda.
-# The settings of plugins are below `plugins` (24.7 and later).
+# All names and aliases of the parameters of the class Context in conda/base/context.py of conda 4.10, 22.9,
+# 24.7.1 and the main branch at c8dc516 (2026); `conda config --describe` lists those of one conda. Settings
+# of plugins are under `plugins` (24.7 and later).
 _KEYS = """
     add_anaconda_token add_binstar_token add_pip_as_python_dependency aggressive_update_packages
     allow_conda_downgrades allow_cycles allow_non_channel_urls allow_softlinks allowlist_channels always_copy
@@ -62,16 +63,16 @@ _HEADER = """\
 # eb removes stackenv's part from the modulefile.
 """
 
-# conda reads YAML 1.2 (ruamel.yaml), PyYAML writes 1.1: they disagree on words such as 0o7 and
-# 1e5, never on those that begin with a letter and hold nothing but these.
+# conda reads YAML 1.2 (ruamel.yaml), PyYAML writes 1.1. They disagree on words such as 0o7 and 1e5, but never
+# on words of these characters that begin with a letter.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's dumper that puts in quotes what two YAMLs might read differently."""
+    """PyYAML's dumper, which also quotes texts that YAML 1.1 and 1.2 might read differently."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        # Each key is read by itself in a diff; a value that occurs twice is written twice.
+        # In a diff, each key is read on its own, so a value that occurs twice is written twice.
         return True
 
 
@@ -85,14 +86,14 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def describe_condarc(conda: CondaSettings) -> str:
-    """Return the text of condarc.d/stackenv.yml below the installation's root, which all its users get.
+    """Return the text of condarc.d/stackenv.yml in the installation, which applies to all its users.
 
-    The folders are not part of it: in a condarc an unset ``${VAR}`` becomes a folder below the
-    current one, so the modulefile computes them.
+    It does not contain folders: an unset ``${VAR}`` in a condarc becomes a folder in the current one, so the
+    modulefile computes the folders.
 
     Notes
     -----
-    conda looks for ``#!final`` in the comment that ends the key's own line, for a list or mapping
+    conda looks for ``#!final`` in the comment at the end of the key's own line, for a list or mapping
     before its first item, and only if no comment follows on the next line
     (conda/common/configuration.py, ``YamlRawParameter._get_yaml_key_comment``).
     """
@@ -114,7 +115,7 @@ def describe_condarc_keys(conda: CondaSettings) -> dict[str, str]:
 
 
 def name_configuration_key(key: str) -> str:
-    """Return what an administrator changes to change the `key` of the condarc.
+    """Return the key of the site configuration that sets the `key` of the condarc.
 
     For example ``conda.condarc.ssl_verify``, or ``conda.channels.denied`` for denylist_channels.
     """
@@ -122,13 +123,15 @@ def name_configuration_key(key: str) -> str:
 
 
 def suggest_key(key: str, known: Iterable[str]) -> str:
-    """Return the end of a problem: what may have been meant by `key`, which is none of conda's `known`.
+    """Return the end of a problem that suggests another key for `key`, which is not one of conda's `known`
+    keys.
 
-    Empty when no key is near; for one that the site configuration refuses in conda.condarc, its own key.
+    It is empty if no key is similar. For a key that the site configuration refuses in conda.condarc, the
+    suggestion is the site configuration's own key.
     """
     if key in OWN_KEY_OF_CONDARC_KEY:
         return ""
-    # `envs` and `pkgs` are not slips of the pen, which is all that `nearest` finds.
+    # `envs` and `pkgs` are not typing errors, and `nearest` finds only those.
     begun = next((own for own in OWN_KEY_OF_CONDARC_KEY if own.startswith(f"{key}_")), None)
     word = begun or nearest(key, sorted({*known, *OWN_KEY_OF_CONDARC_KEY}))
     return did_you_mean(OWN_KEY_OF_CONDARC_KEY.get(word, word) if word else None)
@@ -140,7 +143,7 @@ def _key_text(key: str, value: object, *, is_final: bool) -> str:
         Dumper=_Dumper,
         default_flow_style=False,
         sort_keys=False,
-        # A folded line would leave the comment in the middle of a text.
+        # In a folded line, the comment would be in the middle of a text.
         width=float("inf"),
     )
     first, rest = text.split("\n", 1)

@@ -1,7 +1,7 @@
-"""A site configuration as data with the line of every key; YAML's freedoms that hide mistakes are errors.
+"""A site configuration as data with the line of every key; features of YAML that hide mistakes are errors.
 
-PyYAML's constructor keeps no lines, takes the last of two equal keys without a word and expands
-aliases; so the node graph is read here, and PyYAML converts only the scalars.
+PyYAML's constructor keeps no line numbers, silently takes the last of two equal keys, and expands aliases. So
+the node graph is read here, and PyYAML converts only the scalars.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from stackenv.configuration.site_file import file_error
 from stackenv.plain_files import SpecialFileError, open_file
 
 SIZE_LIMIT_BYTES = 1024 * 1024
-# YAML's characters (PyYAML, Reader.NON_PRINTABLE), less those that PyYAML takes for the end of a
-# line and editors do not (U+0085, U+2028, U+2029): the lines in the errors would be wrong.
+# The characters that YAML allows (PyYAML, Reader.NON_PRINTABLE), except those that end a line for PyYAML but
+# not in editors (U+0085, U+2028, U+2029): the line numbers in errors would be wrong.
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile("\r\n|\n|\r")
 
-# A site configuration is 4 levels deep; conda's own configuration adds a few. Composing recurses: without a
-# limit, a file of opening brackets ends in a RecursionError.
+# A site configuration has 4 levels, and conda's own configuration adds a few. The composer is recursive:
+# without a limit, a file of opening brackets would end in a RecursionError.
 _DEPTH_LIMIT = 20
 
 _TAG = "tag:yaml.org,2002:"
-# YAML 1.1 gives << and = a meaning that PyYAML's safe scalars do not have; here they are text.
+# YAML 1.1 gives << and = a meaning that PyYAML's safe scalars do not support; here they are text.
 _TEXT_TAGS = (_TAG + "str", _TAG + "merge", _TAG + "value")
 
-# A word with a variable in it, in a list or mapping of one line.
+# A word that contains a variable, in a list or mapping on one line.
 _WORD_OF_VARIABLES = re.compile(r"[^\s,{}\[\]]*(?:\$\{\w*\}[^\s,{}\[\]$]*)+")
 
-# conda takes any comment that is "final" once ! and # are stripped
+# conda accepts any comment that is "final" after ! and # are stripped
 # (conda/common/configuration.py, ParameterFlag.from_string).
 _FINAL_COMMENT = re.compile(r"#[#!\s]*final\b")
 NEVER_FINAL = {
@@ -52,7 +52,7 @@ NEVER_FINAL = {
 
 @dataclass
 class Document:
-    """What a site configuration says, before it is known to be right.
+    """The contents of a site configuration, before they are checked.
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ class Document:
     text
         Its characters.
     data
-        The top mapping, of plain Python values.
+        The top mapping, as plain Python values.
     places
         The line of every key and list item.
     faults
-        What is wrong with the file as YAML, whatever its keys mean.
+        The errors in the file as YAML, whatever its keys mean.
     """
 
     path: Path
@@ -75,7 +75,7 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
     def blame(self, key: KeyPath, line: int, problem: str) -> None:
-        """Add a fault of this file: what is wrong with `key`, on `line`, and what is allowed."""
+        """Add a fault of this file: the `key`, its `line`, and what is wrong and allowed."""
         self.faults.append(Fault(Place(self.path, line), key, problem))
 
 
@@ -104,7 +104,7 @@ def _read_text(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The codec drops a byte order mark before it counts; a mark holds no end of a line.
+        # The codec removes a byte order mark before it counts, but a mark contains no line end.
         line = content.count(b"\n", 0, error.start) + 1
         problem = f"the file is not UTF-8 ({error.reason}); allowed: UTF-8 text"
         raise file_error(f"{path}:{line}: {problem}") from error
@@ -135,7 +135,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """A part of YAML that a site configuration has no use for."""
+    """A feature of YAML that is not supported in a site configuration."""
 
 
 class _Composer(yaml.SafeLoader):
@@ -171,7 +171,7 @@ def _compose(document: Document) -> yaml.Node | None:
         if not problem:
             problem = "invalid YAML: " + ", ".join(filter(None, (error.context, error.problem)))
     except (ValueError, OverflowError):
-        # PyYAML 6.0 gives the number in "\UFFFFFFFF" or %YAML to chr() or int() unchecked.
+        # PyYAML 6.0 passes the number in "\UFFFFFFFF" or %YAML to chr() or int() without a check.
         mark, problem = None, "invalid YAML: a number out of range"
     finally:
         loader.dispose()
@@ -180,9 +180,9 @@ def _compose(document: Document) -> yaml.Node | None:
 
 
 def _unquoted_variable(text: str, error: yaml.MarkedYAMLError) -> str:
-    """Return the problem of ``{parent: ${WORKSPACE}}``, where YAML takes the second brace for a mapping."""
+    """Return the problem of ``{parent: ${WORKSPACE}}``, in which YAML reads the second brace as a mapping."""
     at = error.problem_mark.index if error.problem_mark else 0
-    # A search through a long word takes the square of its length.
+    # The time of a search through a word grows with the square of its length.
     start = max(0, at - 200)
     found = _WORD_OF_VARIABLES.finditer(text, start, at + 200)
     word = next((match.group() for match in found if match.start() < at < match.end()), "")
@@ -236,7 +236,7 @@ def _scalar(document: Document, node: yaml.Node, key: KeyPath, line: int) -> Any
         document.blame(key, line, f"found the date {node.value}; allowed: a date in quotes")
         return node.value
     try:
-        # Python converts a million digits in a minute, or refuses to (3.11), and no key wants them.
+        # Python takes a minute to convert a million digits, or refuses (3.11), and no key needs so many.
         if len(node.value) <= SHOWN_CHARACTERS:
             return yaml.constructor.SafeConstructor().construct_object(node)
     except (ValueError, OverflowError):
@@ -247,8 +247,8 @@ def _scalar(document: Document, node: yaml.Node, key: KeyPath, line: int) -> Any
 
 
 def _refuse_control_characters(document: Document, text: str, key: KeyPath, line: int) -> None:
-    # Cc: control, Cs: half a character, Zl and Zp: ends of lines. Values become lines of Lua,
-    # shell and condarc, and none of these can hold one of them as it is.
+    # Cc: control characters, Cs: half a character, Zl and Zp: line ends. Values are written to lines of Lua,
+    # shell and condarc, which cannot contain any of them unescaped.
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             name = f"control character U+{ord(character):04X}"
@@ -259,10 +259,10 @@ def _refuse_control_characters(document: Document, text: str, key: KeyPath, line
 
 
 def refuse_final_comments(document: Document) -> None:
-    """Add a fault to `document` for each ``#!final`` behind a key or value.
+    """Add a fault to `document` for each ``#!final`` after a key or value.
 
-    The site configuration's comments are not carried over to conda, so such a comment would do nothing, and
-    on some keys it would do harm if it did. Comments on lines of their own are left alone.
+    Comments of the site configuration are not copied to conda's, so such a comment would have no effect, and
+    on some keys it would be harmful if it had. Comments on their own lines are ignored.
     """
     keys_of_line = defaultdict(list)
     for key, place in document.places.items():
@@ -290,12 +290,12 @@ def _final_lines(text: str) -> Iterator[int]:
     previous = None
     for token in yaml.scan(text):
         if previous is not None:
-            # PyYAML drops comments: what lies between two tokens on one line can be nothing else.
+            # PyYAML drops comments, so anything between two tokens on one line is a comment.
             gap = text[previous.end_mark.index : token.start_mark.index]
             if _FINAL_COMMENT.match(re.split("[\r\n]", gap)[0].strip()):
                 yield previous.end_mark.line + 1
         if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
-            # The comment behind | or > lies inside the token.
+            # A comment after | or > is inside the token.
             header = re.split("[\r\n]", text[token.start_mark.index :], maxsplit=1)[0]
             if _FINAL_COMMENT.search(header):
                 yield token.start_mark.line + 1

@@ -10,7 +10,7 @@ from typing import Union
 from stackenv.configuration.site_file import file_error
 from stackenv.errors import ConfigurationError, find_similar
 
-# The keys and list positions that lead to a value: ("conda", "storage", 0, "parent").
+# The keys and list positions on the path to a value: ("conda", "storage", 0, "parent").
 KeyPath = tuple[Union[str, int], ...]
 
 # Long enough for any value that a site configuration may hold, short enough for one line of a terminal.
@@ -44,7 +44,7 @@ def configuration_error(faults: Iterable[Fault]) -> ConfigurationError:
 
 
 def key_text(key: KeyPath) -> str:
-    """Return `key` as an administrator writes it: ``conda.storage[0].parent``; never more than one line."""
+    """Return `key` as an admin writes it, ``conda.storage[0].parent``, always on one line."""
     text = ""
     for step in key:
         if isinstance(step, int):
@@ -55,7 +55,7 @@ def key_text(key: KeyPath) -> str:
 
 
 def shown(value: object) -> str:
-    """Return the kind of `value`, which YAML gave, and the value, on one line: ``the text 'maybe'``."""
+    """Return the kind and value of `value`, which comes from YAML, on one line: ``the text 'maybe'``."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
@@ -68,15 +68,15 @@ def shown(value: object) -> str:
 
 
 def not_allowed(value: object, allowed: str) -> str:
-    """Return the problem that `value` is not what is `allowed`."""
+    """Return the problem that `value` is not one of the `allowed` values."""
     return f"found {shown(value)}; allowed: {allowed}"
 
 
 def did_you_mean(word: str | None) -> str:
-    """Return the end of a problem that names the `nearest` right word; empty when there is none."""
+    """Return the end of a problem that suggests the `nearest` word; empty without one."""
     return f'; did you mean "{word}"?' if word else ""
 
 
 def nearest(word: str, allowed: Sequence[str]) -> str | None:
-    """Return the word of `allowed`, an earlier one first, of which `word` may be a slip of the pen."""
+    """Return the word of `allowed` that `word` is probably a misspelling of; earlier ones come first."""
     return next(iter(find_similar(word, reversed(allowed))), None)

@@ -1,4 +1,4 @@
-"""A site configuration as settings, or as one error with every fault."""
+"""Load a site configuration as settings, or raise one error with all its faults."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from stackenv.configuration.site_file import SHIPPED_FILE
 
 
 def load_configuration(path: Path) -> SiteConfiguration:
-    """Read a site configuration, lay it over the shipped default and check it.
+    """Read a site configuration, merge it with the shipped default and check it.
 
-    Mappings are merged and lists replaced, so that a site states only what differs.
+    Mappings are merged and lists replaced, so a site states only what differs.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, or it is wrong: a line for each fault, with file, line and key.
+        If the file cannot be read or is invalid: one line for each fault, with file, line and key.
     """
     document = read_document(path)
     _require_version(document)
@@ -69,7 +69,7 @@ def _require_version(document: Document) -> None:
         problem = f"missing; allowed: version: {CONFIGURATION_VERSION}, at the top of the file"
         document.blame(("version",), 1, problem)
     elif type(version) is int and version != CONFIGURATION_VERSION:
-        # The keys of another version are not this one's: what else is found would mislead.
+        # Another version has other keys, so further faults would be misleading.
         place = document.places[("version",)]
         problem = f"found {version}; allowed: {CONFIGURATION_VERSION}, the version that this stackenv reads"
         raise configuration_error([Fault(place, ("version",), problem)])
@@ -82,7 +82,7 @@ class _Merged:
     places: dict[KeyPath, Place]
 
     def place(self, key: KeyPath) -> Place:
-        # A missing key has no line: its section's line is where to write it.
+        # A missing key has no line; the line of its section is where to add it.
         for length in range(len(key), 0, -1):
             if key[:length] in self.places:
                 return self.places[key[:length]]
@@ -96,7 +96,7 @@ def _laid_over(base: Document, site: Document) -> _Merged:
         if isinstance(below, dict) and isinstance(above, dict):
             both = {name: merge((*key, name), below.get(name), above[name]) for name in above}
             return {**below, **both}
-        # A section whose lines are all commented out is null to YAML: it states nothing.
+        # A section whose lines are all commented out is null in YAML: it sets nothing.
         if isinstance(below, dict) and above is None:
             return below
         for covered in [place for place in places if place[: len(key)] == key]:
@@ -111,7 +111,7 @@ def _laid_over(base: Document, site: Document) -> _Merged:
 def _schema_faults(merged: _Merged, error: MultipleInvalid, unreadable: set[KeyPath]) -> Iterator[Fault]:
     for invalid in error.errors:
         key: KeyPath = tuple(step if isinstance(step, (str, int)) else str(step) for step in invalid.path)
-        # The document already says what is wrong with this value.
+        # The document has already reported this value.
         if key in unreadable:
             continue
         problem = invalid.msg
@@ -123,17 +123,17 @@ def _schema_faults(merged: _Merged, error: MultipleInvalid, unreadable: set[KeyP
 
 
 def _contradictions(merged: _Merged, path: Path, known: set[KeyPath]) -> Iterator[Fault]:
-    # Without a mapping there is nothing to compare, and the schema has said so.
+    # Without a mapping there is nothing to compare, and the schema has reported that.
     if ("conda",) in known or ("personal",) in known:
         return
     for keys, problem in find_contradictions(merged.data, known):
-        # Of two keys that contradict each other, one may be the shipped default's.
+        # One of two contradicting keys may come from the shipped default.
         key = next((key for key in keys if merged.place(key).file == path), keys[0])
         yield Fault(merged.place(key), key, problem)
 
 
 def _unknown_condarc_keys(merged: _Merged) -> Iterator[Fault]:
-    # Each version of conda has its own keys, and mamba reads the file too: no error.
+    # Not an error, because each version of conda has its own keys, and mamba reads the file too.
     for name in merged.data["conda"]["condarc"]:
         if name not in CONDARC_KEYS:
             key: KeyPath = ("conda", "condarc", name)
@@ -144,7 +144,7 @@ def _unknown_condarc_keys(merged: _Merged) -> Iterator[Fault]:
 def _unknown_key(key: KeyPath) -> str:
     section = ".".join(step for step in key[:-1] if isinstance(step, str))
     own = KEYS_OF_SECTION[section]
-    # The own section's keys come first: they win over equally near keys of other sections.
+    # Keys of the same section come first, so they win over equally similar keys of other sections.
     shown_as = {name: name for name in own}
     for other, names in KEYS_OF_SECTION.items():
         for name in names:

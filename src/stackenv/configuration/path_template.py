@@ -1,4 +1,4 @@
-"""Folders of a site configuration that name variables of the user's environment, such as ``${WORKSPACE}``."""
+"""Folders in a site configuration that contain environment variables, such as ``${WORKSPACE}``."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class PathTemplate(NamedTuple):
     parts: tuple[Literal | Variable, ...]
 
     def expand(self, environ: Mapping[str, str]) -> str | None:
-        """Return the folder with its variables' values from `environ`; None when one is not set."""
+        """Return the folder with the variables' values from `environ`; None if one of them is not set."""
         words = [environ.get(p.name, "") if isinstance(p, Variable) else p.text for p in self.parts]
         return "".join(words) if all(words) else None
 
     def contains(self, folder: str) -> bool:
-        """Return whether `folder`, the text of a template, is this one or lies below it.
+        """Return whether `folder`, the text of a template, is this folder or inside it.
 
-        Compared component by component: ``${SCRATCH}2`` does not lie in ``${SCRATCH}``.
+        Whole components are compared: ``${SCRATCH}2`` is not inside ``${SCRATCH}``.
         """
         return folder == self.text or folder.startswith(self.text.rstrip("/") + "/")
 
@@ -59,8 +59,8 @@ def parse_path_template(text: str) -> PathTemplate:
 
     Notes
     -----
-    ``:`` separates the folders of CONDA_ENVS_PATH and ``,`` those of CONDA_PKGS_DIRS
-    (conda/base/context.py, ``string_delimiter``), and conda strips white space around each:
+    ``:`` separates the folders of CONDA_ENVS_PATH, and ``,`` those of CONDA_PKGS_DIRS
+    (conda/base/context.py, ``string_delimiter``), and conda strips white space around each, so
     such a folder would become another one, or two.
     """
     _refuse_bad_variables(text)
@@ -76,16 +76,16 @@ def parse_path_template(text: str) -> PathTemplate:
 
 
 def parse_relative_folder(text: str, separators: str, variables: bool = False) -> str:
-    """Return the folder `text`, which is stated below a parent, without doubled or trailing slashes.
+    """Return the folder `text`, given relative to a parent, without doubled or trailing slashes.
 
     Parameters
     ----------
     text
         For example ``conda/envs``.
     separators
-        The characters that would cut the folder in two in the list it is written to.
+        The characters that separate folders in the list to which it is written.
     variables
-        Whether it may name variables: ``.cache-${USER}/pip``.
+        Whether it may contain variables: ``.cache-${USER}/pip``.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def parse_relative_folder(text: str, separators: str, variables: bool = False) -
 
 def _refuse_bad_variables(text: str) -> None:
     rest = re.sub(_VARIABLE, "", text)
-    # Each good variable is gone: any dollar that is left begins a bad one.
+    # Valid variables have been removed, so any remaining dollar begins an invalid one.
     if "$" not in rest:
         return
     bad = rest[rest.index("$") :]

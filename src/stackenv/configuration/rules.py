@@ -1,4 +1,4 @@
-"""Rules that join keys of the site configuration: each is right by itself, and together they are wrong."""
+"""Rules for combinations of keys that are each valid on their own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stackenv.configuration.channels import DEFAULTS, DEFAULTS_URLS, name_channe
 from stackenv.configuration.faults import KeyPath, did_you_mean, nearest
 from stackenv.configuration.path_template import parse_path_template
 
-# The keys that contradict each other, the one to change first, and the problem.
+# The keys that contradict each other, beginning with the one to change, and the problem.
 Problem = tuple[tuple[KeyPath, ...], str]
 
 
 def check_pair(place: dict[str, Any]) -> dict[str, Any]:
-    """Return the `place` for environments and packages, neither of which may be inside the other."""
+    """Return the `place` for environments and packages; neither may be inside the other."""
     environments, packages = place["environments"] + "/", place["packages"] + "/"
     if environments.startswith(packages) or packages.startswith(environments):
         raise Invalid(
@@ -28,7 +28,7 @@ def check_pair(place: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_cache_place(place: dict[str, Any]) -> dict[str, Any]:
-    """Return the `place` of a cache, of which users make no folder that others need."""
+    """Return the `place` of a cache; no user may create a folder that others need to write to."""
     first, _, rest = place["folder"].partition("/")
     if "${USER}" in rest and "${USER}" not in first:
         raise Invalid(
@@ -39,7 +39,7 @@ def check_cache_place(place: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_channels(channels: dict[str, Any]) -> dict[str, Any]:
-    """Return the section ``conda.channels``, whose lists must not contradict each other."""
+    """Return the section ``conda.channels``, after checking that its lists do not contradict each other."""
     faults = [*_several_in_one(channels, "default"), *_several_in_one(channels, "denied")]
     default = {name_channel(channel) for channel in channels["default"]}
     for position, channel in enumerate(channels["denied"]):
@@ -61,8 +61,8 @@ def _several_in_one(channels: dict[str, Any], key: str) -> Iterator[Invalid]:
 
 
 def _replacement_faults(channels: dict[str, Any]) -> Iterator[Invalid]:
-    # conda resolves the name `defaults` through default_channels: the list cannot name itself,
-    # and denying `defaults` denies what the list holds, conda-forge say.
+    # conda resolves the name `defaults` through default_channels: the list cannot contain itself, and denying
+    # `defaults` denies the channels in the list, for example conda-forge.
     urls = ", ".join(DEFAULTS_URLS)
     problems = {
         "default": "with replace_defaults, `defaults` means this list, which cannot contain itself; "
@@ -80,16 +80,16 @@ def _replacement_faults(channels: dict[str, Any]) -> Iterator[Invalid]:
 
 
 def check_limit(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a limit, which must say how much it is, or which command prints it."""
+    """Return the keys of a limit, which must give a number, or a command that prints it."""
     if not any(values.get(key) for key in ("bytes", "files", "command")):
         raise Invalid("no limit given; allowed: bytes, files or command in addition to path")
     return values
 
 
 def find_contradictions(configuration: dict[str, Any], faulty: Collection[KeyPath]) -> Iterator[Problem]:
-    """Yield what is wrong between sections of `configuration`, as YAML gave it, merged with the defaults.
+    """Yield contradictions between sections of `configuration`, the data from YAML merged with the defaults.
 
-    Rules that read a key which is already known to be wrong (`faulty`) are left out.
+    Rules that read a key which is already known to be wrong (`faulty`) are skipped.
     """
     conda = configuration["conda"]
 
@@ -98,8 +98,8 @@ def find_contradictions(configuration: dict[str, Any], faulty: Collection[KeyPat
 
     caches_are_sound = not any(key[:1] == ("caches",) for key in faulty)
     if are_sound("purged_storage"):
-        # A purge goes by the time of the last access and packages keep old ones: it takes single files
-        # out of an environment that is in use.
+        # A purge goes by the last access, and files of packages keep old times: it deletes single files from
+        # an environment that is in use.
         if are_sound("storage"):
             yield from _find_purged(conda, dict(_list_places(conda["storage"])))
         if are_sound("environments", section="personal"):
@@ -140,9 +140,10 @@ def _list_caches(caches: dict[str, Any]) -> Iterator[tuple[KeyPath, tuple[str, l
 def _find_apart(
     tool: str, configuration: dict[str, Any], parents: list[str], environments: KeyPath
 ) -> Iterator[Problem]:
-    """Yield that the cache of `tool`, which puts hard links into environments, may be on another file system.
+    """Yield a problem if the cache of `tool`, which is hard-linked into environments, may be on another file
+    system.
 
-    Of both lists the first usable place is taken: with the same parents that is the same file system.
+    The first usable place of each list is taken, so the same parents mean the same file system.
     """
     places = configuration["caches"][tool]
     if places and parents and [parse_path_template(place["parent"]).text for place in places] != parents:

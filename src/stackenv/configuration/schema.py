@@ -1,4 +1,4 @@
-"""The keys of a site configuration, what each may hold, and the settings that they become."""
+"""The keys of a site configuration, their allowed values, and the settings that they become."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ from stackenv.configuration.values import (
 )
 
 CONFIGURATION_VERSION = 1
-# easybuild-easyblocks, easybuild/easyblocks/a/anaconda.py: the block that installs these.
+# Installed by easybuild-easyblocks, easybuild/easyblocks/a/anaconda.py.
 CONDA_DISTRIBUTIONS = ("Anaconda3", "Miniconda3", "Miniforge3", "Mambaforge")
 SHELLS = ("bash", "zsh", "ksh", "mksh", "dash", "tcsh", "fish")
-# A child that had these of modules that are not loaded would mix them with what it loads.
+# If child processes got these from modules that are not loaded, they would mix them with what they load.
 NEVER_CARRIED = (
     *("PATH", "EBPYTHONPREFIXES", "LOADEDMODULES", "MODULEPATH", "_LMFILES_", "GCONV_PATH"),
-    # They say who the user is, or run something in each shell that a child starts.
+    # These identify the user, or run something in each shell that a child process starts.
     *("HOME", "SHELL", "USER", "LOGNAME", "IFS", "ENV", "BASH_ENV"),
-    # A shell, Lmod or a job has others by now, and those are right.
+    # A shell, Lmod or a job has set newer values.
     *("PWD", "OLDPWD", "SHLVL", "_", "TMPDIR", "FPATH", "MANPATH", "MODULESHOME"),
 )
 NEVER_CARRIED_BEGIN = ("LD_", "LMOD_", "_ModuleTable", "__LMOD", "STACKENV_", "PYTHON", "BASH_FUNC_")
 RESERVED_SECTIONS = ("python", "kernels")
 
-# Longer keys would be written in YAML's "? key" form, which has no line for #!final.
+# Longer keys would be written in YAML's "? key" form, which has no place for #!final.
 _CONDARC_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
@@ -233,7 +233,7 @@ CONFIGURATION_FIELDS: dict[Any, Any] = {
 }
 CONFIGURATION_SCHEMA = Schema(_section(CONFIGURATION_FIELDS, dict))
 
-# Where each key belongs, for the error about a key in the wrong section, or misspelled.
+# The section of each key, for errors about misspelled keys and keys in the wrong section.
 KEYS_OF_SECTION = {
     section: tuple(str(key) for key in fields)
     for section, fields in (

@@ -1,6 +1,7 @@
-"""What a site decided, as frozen data; the shipped site-config/default.yaml explains each name.
+"""The site's decisions as frozen data; site-config/default.yaml explains each name.
 
-Named tuples: each start of a command makes these classes, and those of dataclasses take eight times as long.
+They are named tuples because every start of a command creates these classes, and dataclasses take eight times
+as long.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ UserSite = typing.Literal["hide", "show"]
 
 
 class StoragePlace(typing.NamedTuple):
-    """A pair of folders, for environments and for packages, below one parent.
+    """A pair of folders, for environments and for packages, with one parent.
 
-    One parent means one file system. conda puts a package into an environment as hard links to
-    the package cache, and a hard link cannot cross file systems: conda then copies each file
-    instead, without a word, and the environment costs its full size again.
+    One parent means one file system. conda hard-links packages from the package cache into environments, and
+    hard links cannot cross file systems: conda would then silently copy every file, and the environment would
+    take its full size again.
 
     Parameters
     ----------
     parent
         The folder that must exist when the module is loaded.
     environments, packages
-        Relative to the parent; neither lies inside the other.
+        Relative to the parent; neither is inside the other.
     """
 
     parent: PathTemplate
@@ -36,7 +37,7 @@ class StoragePlace(typing.NamedTuple):
 
 
 class ChannelSettings(typing.NamedTuple):
-    """Which channels conda uses, and which it refuses (configuration key ``conda.channels``)."""
+    """The channels that conda uses, and those that it refuses (configuration key ``conda.channels``)."""
 
     default: tuple[str, ...]
     replace_defaults: bool
@@ -44,7 +45,7 @@ class ChannelSettings(typing.NamedTuple):
 
 
 class LoadTestSettings(typing.NamedTuple):
-    """In which shells a finished modulefile is loaded (configuration key ``conda.load_test``)."""
+    """The shells in which a finished modulefile is loaded (configuration key ``conda.load_test``)."""
 
     shells: tuple[str, ...]
     timeout_s: int
@@ -79,21 +80,22 @@ class PersonalSettings(typing.NamedTuple):
     Parameters
     ----------
     modules
-        The folder that users give to ``module use``.
+        The folder that users pass to ``module use``.
     use
-        Whether the module of stackenv itself does ``module use`` of that folder.
+        Whether stackenv's own module does ``module use`` of that folder.
     environments
-        Folders for environments; the first whose variables are set and whose parent exists.
+        Folders for environments; the first is used whose variables are set and whose parent exists.
     carry
-        Whether an environment's Python that is started without its modules brings them for itself.
+        Whether an environment's Python uses its modules even when they are not loaded.
     carry_variables
-        Names of variables of the modules that it sets then, for its children too.
+        Names of variables of the modules that it then sets, for its child processes too.
     carry_on_any_cpu
-        Whether the modules are for all CPUs of the cluster, so that the CPU makes no difference then.
+        Whether the modules run on all CPUs of the cluster, so that it uses them on any CPU.
     stubs
-        Whether an environment has the metadata of what its modules bring, so that uv takes it for installed.
+        Whether an environment contains the metadata of its modules' packages, so that uv treats them as
+        installed.
     stubs_leave_out
-        Names of packages that need none, with the wildcards of a shell.
+        Names of packages whose metadata is left out; shell wildcards are allowed.
     """
 
     modules: PathTemplate
@@ -107,14 +109,14 @@ class PersonalSettings(typing.NamedTuple):
 
 
 class CachePlace(typing.NamedTuple):
-    """A folder for what a tool has downloaded, below a parent.
+    """A folder for a tool's downloads, relative to a parent.
 
     Parameters
     ----------
     parent
         The folder that must exist when the module is loaded.
     folder
-        The whole path, that of the parent included.
+        The whole path, including the parent.
     """
 
     parent: PathTemplate
@@ -122,9 +124,9 @@ class CachePlace(typing.NamedTuple):
 
 
 class CacheSettings(typing.NamedTuple):
-    """The section ``caches`` of a site configuration: of each tool the places, the preferred first.
+    """The section ``caches`` of a site configuration: the places for each tool, in order of preference.
 
-    The first is used whose variables are all set and whose parent exists; without one the tool's own.
+    The first place is used whose variables are all set and whose parent exists; otherwise the tool's own.
     """
 
     pip: tuple[CachePlace, ...]
@@ -136,28 +138,28 @@ class CacheSettings(typing.NamedTuple):
 
 
 class PackSettings(typing.NamedTuple):
-    """The section ``pack`` of a site configuration: environments in one file.
+    """The section ``pack`` of a site configuration: environments packed into one file.
 
     Parameters
     ----------
     mounts
-        A folder of each node's own, below which images are mounted.
+        A folder that each node has of its own, in which images are mounted.
     """
 
     mounts: str
 
 
 class JobSettings(typing.NamedTuple):
-    """The section ``jobs`` of a site configuration: what is written into the scripts of `stackenv job`.
+    """The section ``jobs`` of a site configuration: the contents of the scripts of `stackenv job`.
 
     Parameters
     ----------
     partitions
-        Asked for together where no others are; empty for Slurm's own choice.
+        The partitions to request if the user names none; empty for Slurm's own choice.
     time
-        In Slurm's notation; None for the partition's own.
+        The time limit in Slurm's format; None for the partition's default.
     account_hint
-        What people read who name no account; None for nothing.
+        A line for users who name no account; None for no line.
     header
         Lines below the ``#SBATCH`` lines.
     """
@@ -169,16 +171,16 @@ class JobSettings(typing.NamedTuple):
 
 
 class LimitSettings(typing.NamedTuple):
-    """A limit of the section ``limits``: how much a folder of users may hold.
+    """An entry of the section ``limits``: how much a folder of users may contain.
 
     Parameters
     ----------
     path
         The folder.
     bytes, files
-        How much, and how many; None where there is no limit, or only the command prints it.
+        The limits; None if there is no limit, or only the command prints it.
     command
-        The words of the command that prints how much is used and the limit; None where the numbers are all.
+        The words of the command that prints use and limits; None if there is no command.
     """
 
     path: PathTemplate
@@ -188,28 +190,28 @@ class LimitSettings(typing.NamedTuple):
 
 
 class SiteConfiguration(typing.NamedTuple):
-    """A site configuration, laid over the shipped default and checked.
+    """A site configuration, merged with the shipped default and checked.
 
     Parameters
     ----------
     path
         The file that was loaded.
     version
-        The version of the format that the file states.
+        The version of the format, as stated in the file.
     conda
-        The section of the conda modules.
+        The settings of the conda modules.
     personal
-        The section of the personal modules.
+        The settings of the personal modules.
     caches
-        The section of the tools' caches.
+        The places of the tools' caches.
     pack
-        The section of packed environments.
+        The settings of packed environments.
     jobs
-        The section of job scripts.
+        The settings of job scripts.
     limits
-        How much users' folders may hold.
+        How much users' folders may contain.
     warnings
-        What is not wrong in itself, but hardly meant; a line each.
+        One line for each setting that is valid but probably a mistake.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Which file is the site configuration."""
+"""Find the file of the site configuration."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from stackenv.errors import ConfigurationError
 
 CONFIGURATION_VARIABLE = "STACKENV_SITE_CONFIG"
 SYSTEM_FILE = Path("/etc/stackenv/site.yaml")
-# Package data; in a checkout the folder is a link to the one at its top.
+# Package data; in a checkout, the folder is a link to the one at the top.
 SHIPPED_FILE = Path(__file__).parent.parent / "site-config" / "default.yaml"
 
 
 def find_configuration_file(environ: Mapping[str, str], chosen: Path | None = None) -> Path:
-    """Return the absolute path of the site configuration that holds for this run.
+    """Return the absolute path of the active site configuration.
 
-    The `chosen` one, else the file that STACKENV_SITE_CONFIG names, else /etc/stackenv/site.yaml if there
-    is one, else the shipped default.
+    This is the `chosen` file, or else the file that STACKENV_SITE_CONFIG names, or else
+    /etc/stackenv/site.yaml if it exists, or else the shipped default.
 
     Raises
     ------
     ConfigurationError
-        STACKENV_SITE_CONFIG names a file that does not exist.
+        If STACKENV_SITE_CONFIG names a file that does not exist.
     """
     if chosen:
         return chosen.absolute()
@@ -40,13 +40,13 @@ def find_configuration_file(environ: Mapping[str, str], chosen: Path | None = No
 
 
 def file_error(message: str) -> ConfigurationError:
-    """Return the error of `message`, which begins with a place, with the hint that all of them share."""
+    """Return the error for `message`, which begins with a place, with the shared hint."""
     return ConfigurationError(message, f"every key is explained in {SHIPPED_FILE}")
 
 
 def _is_there(path: Path) -> bool:
-    # A dangling link and a folder that may not be entered count: a site configuration that someone put there
-    # and that cannot be read must not be passed over for the default.
+    # A dangling link and an inaccessible folder count as present: an unreadable site configuration must not
+    # be silently replaced by the default.
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

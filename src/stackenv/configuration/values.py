@@ -1,4 +1,4 @@
-"""Checks of single values of a configuration; what is wrong is said as voluptuous' Invalid."""
+"""Checks of single values of a configuration; problems are raised as voluptuous' Invalid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
 def value_that(is_right: Callable[[Any], object], allowed: str) -> Validator:
-    """Return the check of a value for which `is_right` holds; `allowed` says which those are."""
+    """Return a check that `is_right` holds for a value; `allowed` describes the valid values."""
 
     def check(value: Any) -> Any:
         if not is_right(value):
@@ -34,19 +34,19 @@ check_mapping = value_that(lambda value: isinstance(value, dict), "a mapping")
 
 
 def text(allowed: str, pattern: str = r"[\s\S]+") -> Validator:
-    """Return the check of a text that is not empty, or of `pattern` as a whole."""
+    """Return a check for a text that is not empty, or that matches `pattern` completely."""
     compiled = re.compile(pattern)
     return value_that(lambda value: isinstance(value, str) and compiled.fullmatch(value), allowed)
 
 
 def whole_number(first: int, last: int, allowed: str) -> Validator:
-    """Return the check of a number from `first` to `last`."""
-    # bool is an int to Python, so `timeout_s: yes` would be one second.
+    """Return a check for a number from `first` to `last`."""
+    # bool is a subclass of int, so `timeout_s: yes` would be one second.
     return value_that(lambda value: type(value) is int and first <= value <= last, allowed)
 
 
 def word(words: Sequence[str]) -> Validator:
-    """Return the check of a text that is one of `words`; the nearest is named otherwise."""
+    """Return a check for a text that is one of `words`; its error suggests the most similar one."""
 
     def check(value: Any) -> Any:
         if not isinstance(value, str) or value not in words:
@@ -58,13 +58,13 @@ def word(words: Sequence[str]) -> Validator:
 
 
 def parsed(parse: Callable[[str], Any], allowed: str) -> Validator:
-    """Return the check of a text, and what `parse` makes of it; its ValueError is the problem."""
+    """Return a check for a text that also parses it with `parse`; a ValueError is the problem."""
     check_text = text(allowed)
 
     def check(value: Any) -> Any:
         try:
             return parse(check_text(value))
-        # voluptuous would put "not a valid value" in the place of a ValueError's message.
+        # voluptuous would replace the message of a ValueError with "not a valid value".
         except ValueError as error:
             raise Invalid(str(error)) from error
 
@@ -72,13 +72,13 @@ def parsed(parse: Callable[[str], Any], allowed: str) -> Validator:
 
 
 def or_null(check: Validator) -> Validator:
-    """Return the check of null, or of what `check` takes."""
+    """Return a check for null, or for what `check` accepts."""
     return lambda value: value if value is None else check(value)
 
 
 def list_of(item: Validator, allowed: str) -> Validator:
-    """Return the check of a list, each item by `item`: every fault has its own line."""
-    # voluptuous' own list stops at the first item whose fault lies deeper than the item itself.
+    """Return a check for a list whose items are checked by `item`; every fault gets its own line."""
+    # voluptuous' own list stops at the first item that has a fault in a nested value.
     item_schema = Schema(item)
     check_list = value_that(lambda value: isinstance(value, list), f"a list of {allowed}")
 
@@ -98,7 +98,7 @@ def list_of(item: Validator, allowed: str) -> Validator:
 
 
 def quantity(allowed: str, is_bytes: bool = False) -> Validator:
-    """Return the check of a number, perhaps with a unit, and the number: "1 TB", "500 GiB", "1.5 M"."""
+    """Return a check for a number, with an optional unit: "1 TB", "500 GiB", "1.5 M"."""
 
     def check(value: Any) -> int:
         found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
@@ -114,8 +114,8 @@ def quantity(allowed: str, is_bytes: bool = False) -> Validator:
 
 
 def check_program(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the `words` of a command, the first of which must be an absolute path."""
-    # What a user's PATH finds is for the user to say, not for the site.
+    """Return the `words` of a command, which must begin with an absolute path."""
+    # A program found on PATH would be the user's choice, not the site's.
     if not words or not words[0].startswith("/"):
         found = repr(words[0]) if words else "[]"
         raise Invalid(f"found {found}; allowed: the absolute path of a program, then its arguments")
@@ -123,8 +123,8 @@ def check_program(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_node_folder(value: Any) -> str:
-    """Return the absolute path `value` without a slash at its end."""
-    # Below it sh makes folders, and looks for them in /proc/mounts, where a space is an octal number.
+    """Return the absolute path `value` without a trailing slash."""
+    # sh creates folders in it and looks for them in /proc/mounts, where a space is an octal number.
     folder: str = text("an absolute path of letters, digits and . _ + - /", r"/[A-Za-z0-9._+/-]*")(value)
     if ".." in Path(folder).parts:
         raise Invalid(not_allowed(value, "an absolute path of letters, digits and . _ + - /"))
@@ -132,8 +132,8 @@ def check_node_folder(value: Any) -> str:
 
 
 def check_module_root(value: Any) -> str:
-    """Return the absolute path `value` without a slash at its end; it has no colon."""
-    # Joined with colons, as the variables are that it is compared with.
+    """Return the absolute path `value` without a trailing slash; it must not contain a colon."""
+    # It is joined with colons, like the variables that it is compared with.
     folder: str = text("an absolute path without a colon, such as /software")(value).rstrip("/")
     if not folder.startswith("/") or ":" in folder or ".." in Path(folder).parts:
         raise Invalid(not_allowed(value, "an absolute path without a colon or .., such as /software"))
@@ -141,8 +141,8 @@ def check_module_root(value: Any) -> str:
 
 
 def check_existing_folder(value: Any) -> Path:
-    """Return the absolute path of a folder that is there."""
-    # os.path answers False where pathlib, before Python 3.12, raises: a folder it may not enter.
+    """Return the absolute path of an existing folder."""
+    # For an inaccessible folder, os.path returns False; pathlib raises before Python 3.12.
     if not isinstance(value, str) or not value.startswith("/") or not os.path.isdir(value):  # noqa: PTH112
         raise Invalid(not_allowed(value, "null or the absolute path of a folder that exists"))
     return Path(value)

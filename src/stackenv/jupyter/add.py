@@ -1,4 +1,4 @@
-"""`stackenv kernel add`: what is asked of the environment first, then the kernelspec that is written."""
+"""`stackenv kernel add`: check the environment first, then write the kernelspec."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from stackenv.transactions.transaction import read_text
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """What was typed behind `stackenv kernel add`."""
+    """The arguments of `stackenv kernel add`."""
 
     name: str
     display_name: str | None
     install: bool
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for invalid arguments."""
         if self.display_name is not None:
             check_display_name(self.display_name)
 
 
 @dataclass(frozen=True)
 class PlannedKernel:
-    """A kernel that can be made; `folder` is the kernelspec's, `before` what is in it already."""
+    """A kernel that can be added; `folder` is that of the kernelspec, `before` its current contents."""
 
     module: StoredModule
     record: Record
@@ -67,7 +67,7 @@ class PlannedKernel:
         )
 
     def start(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the words that start `words` as the kernel is started."""
+        """Return the command that starts `words` in the same way as the kernel."""
         modulefile = f"{self.record.module_folder}/{self.record.full_name}.lua"
         modulepath = f"{self.record.module_folder}:{self.record.modulepath}"
         return describe_launch(self.lmod, self.record.full_name, modulefile, modulepath, words, afresh=True)
@@ -75,7 +75,7 @@ class PlannedKernel:
 
 @dataclass(frozen=True)
 class AddedKernel:
-    """A kernel that is ready: its name and folder, what it runs in, and the version of its ipykernel."""
+    """A kernel that is ready: its name, folder, module and environment, and the version of its ipykernel."""
 
     kernel: str
     display_name: str
@@ -86,12 +86,12 @@ class AddedKernel:
 
 
 def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
-    """Return the kernel that `request` asks for.
+    """Return the kernel that `request` describes.
 
     Raises
     ------
     StackenvError
-        When there can be none: no Python, a module that does not load, no ipykernel and no --install.
+        If it is impossible: no Python, a module that does not load, or no ipykernel without --install.
     """
     module = context.store.find(request.name, default=True)
     record = read_own_record(module)
@@ -109,7 +109,7 @@ def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
         before,
         IPyKernel(),
     )
-    # What is wrong with the path, before anything is installed.
+    # Reports an invalid path before anything is installed.
     describe_kernelspec(record, planned.display_name, planned.lmod, {})
     found = probe_ipykernel(planned.start, f"{record.path}/bin/python", context.environ)
     if found.problem or (not found.version and not request.install):
@@ -120,7 +120,7 @@ def plan_kernel(request: KernelRequest, context: Context) -> PlannedKernel:
 
 
 def require_python(record: Record) -> None:
-    """Raise StackenvError when the environment of `record` has no Python."""
+    """Raise StackenvError if the environment of `record` has no Python."""
     python = Path(record.path, "bin/python")
     if python.exists():
         return
@@ -138,7 +138,7 @@ def require_python(record: Record) -> None:
 
 
 def add_kernel(request: KernelRequest, context: Context) -> AddedKernel:
-    """Make the kernel that `request` asks for."""
+    """Add the kernel that `request` describes."""
     planned = plan_kernel(request, context)
     found = planned.ipykernel
     if not found.version:
@@ -163,9 +163,9 @@ def add_kernel(request: KernelRequest, context: Context) -> AddedKernel:
 
 
 def write_launch_file(record: Record) -> None:
-    """Bring the program that starts commands in the environment of `record` up to date.
+    """Update the program that starts commands in the environment of `record`.
 
-    In another's environment it stays as it is: each stackenv that made one has written it.
+    In another user's environment it is left unchanged: every stackenv that created one has written it.
     """
     file = describe_launch_file(record)
     path, text = Path(file.path), render_installed_file(file)

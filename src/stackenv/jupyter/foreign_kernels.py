@@ -1,4 +1,4 @@
-"""The user's kernelspecs that stackenv did not write: what they start, and whether that is still there."""
+"""The user's kernelspecs that stackenv did not write: what they start, and whether it still exists."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from stackenv.plain_files import read_file_bytes
 def list_foreign_kernels(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield the folders of the kernelspecs that stackenv did not write; raise as `list_kernel_folders`."""
     for folder in list_kernel_folders(environ):
-        # Jupyter skips one that may not be looked into; pathlib would raise.
+        # Jupyter skips inaccessible folders, for which pathlib would raise.
         if os.path.isfile(folder / KERNEL_FILE) and read_kernel(folder) is None:  # noqa: PTH113
             yield folder
 
 
 def describe_fault(folder: Path) -> str:
-    """Return why the kernelspec in `folder` does not start; empty when it may."""
+    """Return why the kernelspec in `folder` cannot start; empty if it may."""
     try:
         program = read_kernelspec(folder)["argv"][0]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
@@ -33,7 +33,7 @@ def describe_fault(folder: Path) -> str:
 
 
 def list_named_paths(environ: Mapping[str, str]) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder of `list_foreign_kernels`, and the words and variables that start its kernel."""
+    """Yield each folder of `list_foreign_kernels`, with the words and variables that start its kernel."""
     with contextlib.suppress(OSError, StackenvError):
         for folder in list_foreign_kernels(environ):
             with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
@@ -45,6 +45,6 @@ def list_named_paths(environ: Mapping[str, str]) -> Iterator[tuple[Path, list[st
 
 
 def read_kernelspec(folder: Path) -> dict[str, Any]:
-    """Return the contents of the kernelspec in `folder`, which can be anything that JSON has."""
+    """Return the contents of the kernelspec in `folder`, which can be any JSON."""
     data: dict[str, Any] = json.loads(read_file_bytes(folder / KERNEL_FILE))
     return data

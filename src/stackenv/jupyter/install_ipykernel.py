@@ -1,4 +1,4 @@
-"""What an environment without a usable ipykernel needs, and its installation by pip or by conda."""
+"""What to do about an environment without a usable ipykernel, and its installation by pip or conda."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from stackenv.record import Record
 
 
 def advise_again(record: Record) -> str:
-    """Return what installs the ipykernel of the environment of `record` again: by conda if it is conda's."""
+    """Return the command that reinstalls the ipykernel of `record`, with conda if conda installed it."""
     if any(note["name"] == "ipykernel" for note in read_owners(Path(record.path)).by_conda):
         return f"ml {record.full_name}; conda install --force-reinstall ipykernel"
     return f"ml {record.full_name}; python -m pip install --force-reinstall ipykernel"
 
 
 def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
-    """Return the error for an environment whose ipykernel cannot be used."""
+    """Return the error for an environment without a usable ipykernel."""
     if found.problem:
         return StackenvError(
             f"{record.full_name} has an ipykernel that cannot be imported: {found.problem}; nothing was "
@@ -41,12 +41,12 @@ def describe_missing(record: Record, found: IPyKernel) -> StackenvError:
 
 
 def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKernel:
-    """Install ipykernel into the environment of `record`, whose commands begin with `start`; return it.
+    """Install ipykernel into the environment of `record`, where commands begin with `start`; return it.
 
     Raises
     ------
     InstallError
-        When that fails; pip or conda have printed why.
+        If that fails; pip or conda has printed the reason.
     """
     with working_in(context) as place:
         show_status(f"Installing ipykernel into {record.full_name}")
@@ -66,7 +66,7 @@ def install_ipykernel(record: Record, start: Start, context: Context) -> IPyKern
 
 
 def install_with_pip(record: Record, start: Start, context: Context) -> None:
-    """Have the environment's own pip install ipykernel, under its constraints."""
+    """Install ipykernel with the environment's own pip, under its constraints."""
     python = f"{record.path}/bin/python"
     words = describe_pip_call(python, "install", "ipykernel")
     within = {name: value for name, value in context.environ.items() if name not in ELSEWHERE}
@@ -81,8 +81,8 @@ def install_with_pip(record: Record, start: Start, context: Context) -> None:
 
 
 def install_with_conda(record: Record, start: Start, context: Context) -> None:
-    """Have the conda that the environment's module loads install ipykernel."""
-    # conda's own interpreter, isolated: a PYTHONPATH of modules breaks it.
+    """Install ipykernel with the conda that the environment's module loads."""
+    # conda's own interpreter, isolated, because a PYTHONPATH from modules would break it.
     conda = ("/bin/sh", "-c", 'exec "${CONDA_EXE%/*}/python" -I "$CONDA_EXE" "$@"', "conda")
     copy = ("--copy",) if context.shared else ()
     words = (*conda, "install", "--yes", "--freeze-installed", "--prefix", record.path)

@@ -1,4 +1,4 @@
-"""The ipykernel that an environment has, of its own or of its modules: found by importing it there."""
+"""The ipykernel of an environment or of its modules, found by importing it there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "ipykernel"
 PROBE = Path(__file__).with_name("probe_ipykernel.py")
 TIMEOUT_S = 300
 NOT_LOADED = 7
-# Returns the words that start a command as the kernel is started.
+# Returns the words that start a command in the same way as the kernel.
 Start = Callable[[Sequence[str]], Sequence[str]]
 
 
@@ -30,11 +30,11 @@ class IPyKernel:
     Parameters
     ----------
     version
-        Empty when it cannot be imported.
+        Empty if it cannot be imported.
     own
         The kernelspec that it would install itself.
     problem
-        Why it cannot be imported; empty when it is just not there.
+        Why it cannot be imported; empty if it is simply not installed.
     """
 
     version: str = ""
@@ -43,17 +43,17 @@ class IPyKernel:
 
 
 def probe_ipykernel(start: Start, python: str, environ: Mapping[str, str]) -> IPyKernel:
-    """Return the ipykernel of `python`, which is run under `environ` by the words of `start`.
+    """Return the ipykernel of `python`, which is started under `environ` with the words of `start`.
 
     Raises
     ------
     ModuleError
-        When the environment's module cannot be loaded; in its own words.
+        If the environment's module cannot be loaded; the error contains Lmod's message.
     StackenvError
-        When the Python does not run, hangs, or says nothing.
+        If the Python does not run, hangs, or prints nothing.
     """
     try:
-        # The user site counts, for a kernel may see it.
+        # The user site is included, because a kernel may see it.
         data = run_probe((python,), PROBE, environ, TIMEOUT_S, start=start)
     except ProbeError as error:
         if error.process_status is None:
@@ -66,9 +66,10 @@ def probe_ipykernel(start: Start, python: str, environ: Mapping[str, str]) -> IP
 
 
 def may_have_ipykernel(record: Record) -> bool:
-    """Return whether the environment of `record` can have an ipykernel; asked of the disk, not by a process.
+    """Return whether the environment of `record` may have an ipykernel, from its files, without starting a
+    process.
 
-    What is packed, and what the user has outside of environments, is not looked into.
+    Packed environments, and what the user has outside of environments, are not examined.
     """
     if record.packed or record.user_site or NAME in record.allow_shadow:
         return True

@@ -1,4 +1,4 @@
-"""The user's kernelspecs: which of them stackenv wrote, and how they are written and removed."""
+"""The user's kernelspecs: those that stackenv wrote, and how they are written and removed."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 
 
 def find_kernels_folder(environ: Mapping[str, str]) -> Path:
-    """Return where the user's kernelspecs are (jupyter_core/paths.py, jupyter_data_dir).
+    """Return the folder of the user's kernelspecs (jupyter_core/paths.py, jupyter_data_dir).
 
-    JUPYTER_PLATFORM_DIRS leads to the same folder here, and JUPYTER_PREFER_ENV_PATH decides only in which
-    order folders are searched.
+    JUPYTER_PLATFORM_DIRS gives the same folder here, and JUPYTER_PREFER_ENV_PATH only affects the order of
+    the search.
 
     Raises
     ------
     StackenvError
-        When the variables name no absolute path.
+        If the variables do not give an absolute path.
     """
     data = environ.get("JUPYTER_DATA_DIR") or ""
     if not data:
@@ -55,7 +55,7 @@ def find_kernels_folder(environ: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True)
 class StoredKernel:
-    """A kernelspec that stackenv wrote; `contents` is that of its kernel.json."""
+    """A kernelspec that stackenv wrote; `contents` is its kernel.json."""
 
     folder: Path
     text: str
@@ -67,7 +67,7 @@ class StoredKernel:
 
     @property
     def name(self) -> str:
-        """The kernel's name, as Jupyter compares it."""
+        """The kernel's name, in the form that Jupyter compares."""
         return self.folder.name.lower()
 
     @property
@@ -92,14 +92,14 @@ class StoredKernel:
 
     @property
     def is_copy(self) -> bool:
-        """Whether somebody has copied it from another of stackenv's, to change it: then it is theirs."""
+        """Whether a user has copied it from another one of stackenv's, to change it; then it is theirs."""
         return str(self.contents["metadata"]["stackenv"].get("kernel", self.name)).lower() != self.name
 
     @property
     def named_by_user(self) -> bool:
-        """Whether what Jupyter shows is the user's choice."""
+        """Whether the user chose the name that Jupyter shows."""
         told = self.contents["metadata"]["stackenv"].get("named_by_user")
-        # Before that was noted: stackenv's own names begin so.
+        # Older kernelspecs do not say so, but stackenv's own names begin with the module.
         return bool(told) if told is not None else not self.display_name.startswith(f"{self.module} ")
 
     def is_of(self, prefix: str) -> bool:
@@ -107,8 +107,11 @@ class StoredKernel:
         return os.path.realpath(self.environment) == os.path.realpath(prefix)
 
     def describe_removal(self) -> tuple[Change, ...]:
-        """Return the changes that remove it; what others have put beside it stays. By kernel.json, the
-        last, what an interrupted removal has left is still known as ours. Of a link the link alone."""
+        """Return the changes that remove it; files that others put beside it are kept.
+
+        kernel.json goes last, so that after an interruption the rest is still recognised as stackenv's. If
+        the folder is a link, only the link is removed.
+        """
         if self.folder.is_symlink():
             return (RemoveFile(str(self.folder)),)
         own = [name for name in LOGOS if is_shipped_logo(self.folder / name)]
@@ -120,7 +123,7 @@ class StoredKernel:
 
 
 def is_shipped_logo(path: Path) -> bool:
-    """Return whether the file `path` is stackenv's logo, and nobody else's."""
+    """Return whether the file `path` is stackenv's own logo."""
     try:
         return read_file_bytes(path) == read_file_bytes(SHIPPED_LOGOS / path.name)
     except OSError:
@@ -128,7 +131,7 @@ def is_shipped_logo(path: Path) -> bool:
 
 
 def read_kernel(folder: Path) -> StoredKernel | None:
-    """Return the kernelspec in `folder`; None when there is none, or not one that stackenv wrote."""
+    """Return the kernelspec in `folder`; None if there is none, or if stackenv did not write it."""
     try:
         text = read_file_text(folder / KERNEL_FILE)
         contents = json.loads(text)
@@ -144,14 +147,14 @@ def read_kernel(folder: Path) -> StoredKernel | None:
 
 
 def list_kernel_folders(environ: Mapping[str, str]) -> list[Path]:
-    """Return what is in the folder of the user's kernelspecs, by name, whoever has written it.
+    """Return the contents of the folder of the user's kernelspecs, sorted by name, whoever wrote them.
 
     Raises
     ------
     StackenvError
-        When the variables do not say where that folder is.
+        If the variables do not give the path of the folder.
     OSError
-        When it is there and cannot be read.
+        If the folder exists and cannot be read.
     """
     try:
         return sorted(find_kernels_folder(environ).iterdir())
@@ -160,30 +163,30 @@ def list_kernel_folders(environ: Mapping[str, str]) -> list[Path]:
 
 
 def list_kernels(environ: Mapping[str, str]) -> Iterator[StoredKernel]:
-    """Yield the kernelspecs of the user that stackenv wrote, by name; raise as `list_kernel_folders` does."""
+    """Yield the user's kernelspecs that stackenv wrote, by name; raise as `list_kernel_folders` does."""
     yield from filter(None, map(read_kernel, list_kernel_folders(environ)))
 
 
 def find_kernels_of(prefix: str, environ: Mapping[str, str]) -> tuple[StoredKernel, ...]:
-    """Return the user's kernelspecs of the environment at `prefix`; none where they cannot be read."""
+    """Return the user's kernelspecs for the environment at `prefix`; none if they cannot be read."""
     with contextlib.suppress(StackenvError, OSError):
         return tuple(k for k in list_kernels(environ) if k.is_of(prefix) and not k.is_copy)
     return ()
 
 
 def choose_folder(record: Record, environ: Mapping[str, str]) -> Path:
-    """Return the folder of the kernelspec of `record`: the one that it has, else a new name's."""
+    """Return the folder of the kernelspec of `record`: the existing one, or else one with a new name."""
     for kernel in find_kernels_of(record.path, environ):
         return kernel.folder
     root, name = find_kernels_folder(environ), name_kernel(record)
     taken = {folder.name.lower() for folder in list_kernel_folders(environ)}
-    # Another's, or of an environment that is gone: notebooks refer to it by its name.
+    # A name can be taken by others, or by an environment that is gone: notebooks still refer to it.
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return root / next(n for n in names if n not in taken or is_leftover(root / n))
 
 
 def is_leftover(folder: Path) -> bool:
-    """Return whether `folder` holds only logos of ours, or drafts: an interrupted `kernel add` was here."""
+    """Return whether `folder` holds only stackenv's logos or drafts, from an interrupted `kernel add`."""
     try:
         entries = list(folder.iterdir())
     except OSError:
@@ -192,7 +195,7 @@ def is_leftover(folder: Path) -> bool:
 
 
 def is_draft(path: Path) -> bool:
-    """Return whether `path` is what `stackenv.transactions.files` writes before it takes a file's place."""
+    """Return whether `path` is a temporary file that `stackenv.transactions.files` left behind."""
     names = "|".join(map(re.escape, (KERNEL_FILE, *LOGOS)))
     return (
         bool(re.fullmatch(rf"\.({names})\.[a-z0-9_]{{8}}", path.name)) and path.lstat().st_uid == os.geteuid()
@@ -200,14 +203,14 @@ def is_draft(path: Path) -> bool:
 
 
 def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
-    """Write the kernelspec `contents` into `folder`: kernel.json last, by which Jupyter sees it.
+    """Write the kernelspec `contents` into `folder`; kernel.json is last, as it makes Jupyter see the kernel.
 
     Raises
     ------
     TakenError
-        When there is one that stackenv did not write.
+        If there is one that stackenv did not write.
     StackenvError
-        When the disk refuses.
+        If the disk refuses.
     """
     if os.path.lexists(folder / KERNEL_FILE) and read_kernel(folder) is None:
         raise TakenError(
@@ -225,12 +228,12 @@ def write_kernel(folder: Path, contents: Mapping[str, Any]) -> None:
 def plan_kernel_removal(
     prefix: str, environ: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
-    """Return how the user's kernels of the environment at `prefix` go: sentences, changes, files seen.
+    """Return how to remove the user's kernels of the environment at `prefix`: sentences, changes, files seen.
 
     Raises
     ------
     StackenvError
-        When one cannot be removed.
+        If one of them cannot be removed.
     """
     kernels = find_kernels_of(prefix, environ)
     for kernel in kernels:
@@ -252,7 +255,7 @@ def plan_kernel_renaming(
 ) -> tuple[tuple[str, ...], tuple[Change, ...], tuple[Path, ...]]:
     """Return how the user's kernels of `before` become those of `after`: sentences, changes, files seen.
 
-    Their folders stay, by the names of which notebooks find them.
+    Their folders are kept, because notebooks find kernels by the folders' names.
     """
     found = []
     kernels = find_kernels_of(before.path, environ)
@@ -260,7 +263,7 @@ def plan_kernel_renaming(
         text = write_kernelspec_text(rename_kernelspec(kernel.contents, before, after, shared))
         if text != kernel.text:
             found.append((kernel, text))
-    # In another folder there may be nothing yet.
+    # An environment in a new folder may still be empty.
     stays = kernels and before.path == after.path
     lost = stays and may_have_ipykernel(before) and not may_have_ipykernel(after)
     hint = f"stackenv kernel add {after.full_name} --install"

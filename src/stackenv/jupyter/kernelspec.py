@@ -1,4 +1,4 @@
-"""The kernelspec by which Jupyter starts a kernel in an environment, as data."""
+"""The kernelspec with which Jupyter starts a kernel in an environment, as data."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from stackenv.environments.launch import LAUNCH_FILE
 from stackenv.errors import StackenvError, UsageError
 from stackenv.record import Record
 
-# What the names of kernels' folders are made of (jupyter_client/kernelspec.py); compared without case.
+# Everything but the characters allowed in names of kernel folders (jupyter_client/kernelspec.py), which are
+# compared case-insensitively.
 UNFIT = re.compile(r"[^a-z0-9._-]")
-# What Jupyter takes for a placeholder in each word of argv (jupyter_client/manager.py, format_kernel_cmd).
+# What Jupyter treats as a placeholder in argv (jupyter_client/manager.py, format_kernel_cmd).
 PLACEHOLDER = re.compile(r"\{[A-Za-z0-9_]+\}")
 CONNECTION_FILE = "{connection_file}"
 ARGUMENTS = ("-m", "ipykernel_launcher", "-f", CONNECTION_FILE)
@@ -23,12 +24,12 @@ LONGEST_NAME = 200
 
 
 def name_kernel(record: Record) -> str:
-    """Return the name by which notebooks refer to the kernel of `record`, and that its folder has."""
+    """Return the name of the kernel of `record` and its folder, by which notebooks refer to it."""
     return UNFIT.sub("-", f"stackenv-{record.name}-{record.version}".lower())
 
 
 def name_for_people(record: Record, shared: Path | None) -> str:
-    """Return what Jupyter shows: the module, its project, and its base modules."""
+    """Return the name that Jupyter shows: the module, its project, and its base modules."""
     base = ", ".join(record.modules) or (f"Python {record.python.version}" if record.python else record.kind)
     if record.kind == "conda":
         base = "conda" + (f", Python {record.python.version}" if record.python else "")
@@ -36,7 +37,7 @@ def name_for_people(record: Record, shared: Path | None) -> str:
 
 
 def check_display_name(text: str) -> str:
-    """Return `text`; raise UsageError when Jupyter could not show it in a line."""
+    """Return `text`; raise UsageError if Jupyter could not show it on one line."""
     if text.strip() and text.isprintable() and len(text) <= LONGEST_NAME:
         return text
     raise UsageError(
@@ -50,12 +51,13 @@ def describe_kernelspec(
 ) -> dict[str, Any]:
     """Return the contents of kernel.json (Jupyter client documentation, "Kernel specs").
 
-    `own` is the kernelspec that the environment's ipykernel would write itself: it knows its options.
+    `own` is the kernelspec that the environment's ipykernel would write itself, with the options that it
+    needs.
 
     Raises
     ------
     StackenvError
-        When Jupyter would replace a part of a path.
+        If Jupyter would replace part of a path.
     """
     arguments: Sequence[str] = [str(word) for word in own.get("argv", ())][1:]
     if CONNECTION_FILE not in arguments:
@@ -81,7 +83,7 @@ def describe_kernelspec(
 
 
 def describe_origin(record: Record) -> dict[str, Any]:
-    """Return by what stackenv knows its own kernelspecs, and whose they are."""
+    """Return the metadata by which stackenv recognises its own kernelspecs, and their environment."""
     return {
         "stackenv": {
             "stackenv": STACKENV_UUID,
@@ -95,7 +97,7 @@ def describe_origin(record: Record) -> dict[str, Any]:
 def rename_kernelspec(
     contents: Mapping[str, Any], before: Record, after: Record, shared: Path | None
 ) -> dict[str, Any]:
-    """Return `contents`, the kernelspec of `before`, for `after`; a name of the user's own stays."""
+    """Return `contents`, the kernelspec of `before`, changed for `after`; the user's own name is kept."""
     name = contents["display_name"]
     default = name_for_people(before, shared)
     return {
@@ -110,14 +112,14 @@ def rename_kernelspec(
 
 
 def move_word(word: str, before: str, after: str) -> str:
-    """Return `word`, a path in the environment `before`, for the one at `after`."""
+    """Return `word`; if it is a path in the environment `before`, the same path in `after`."""
     return f"{after}{word[len(before) :]}" if word.startswith(f"{before}/") else word
 
 
 def keep_own(contents: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `contents` with what the user has added to `before`, the same kernelspec until now.
+    """Return `contents` with the user's additions to `before`, the previous version of the same kernelspec.
 
-    Further keys, variables of `env` and further metadata; how it starts is stackenv's to say.
+    These are further keys, variables in `env` and further metadata; how it starts is up to stackenv.
     """
     kept = {name: value for name, value in before.items() if name not in contents}
     metadata = {**before["metadata"], **contents["metadata"]}
@@ -126,12 +128,12 @@ def keep_own(contents: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
-    """Return `value` if it is a mapping, else an empty one."""
+    """Return `value` if it is a mapping, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def mark_kernelspec(contents: Mapping[str, Any], folder: str, named_by_user: bool) -> dict[str, Any]:
-    """Return `contents` with the name of its folder, by which a copy is known, and who has named it."""
+    """Return `contents` with the name of its folder, to recognise copies, and whether the user named it."""
     own = {**contents["metadata"]["stackenv"], "kernel": folder, "named_by_user": named_by_user}
     return {**contents, "metadata": {**contents["metadata"], "stackenv": own}}
 

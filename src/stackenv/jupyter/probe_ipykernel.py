@@ -1,7 +1,8 @@
-"""Write what this Python's ipykernel is to the file that the first argument names.
+"""Write a description of this Python's ipykernel to the file named by the first argument.
 
-As JSON: version, and the kernelspec that it would install itself (own); or error, when it cannot be
-imported, and missing, whether it is just not there. All of it is imported: half an install must not pass.
+It is JSON: version and own, the kernelspec that it would install itself; or error, if it cannot be imported,
+and missing, whether it is simply not installed. All of it is imported, so that a partial installation is
+found.
 """
 
 import json
@@ -19,7 +20,7 @@ def describe_ipykernel():
 
 
 if __name__ == "__main__":
-    # Behind the script's own folder, which no kernel has in front.
+    # Remove the script's own folder, which a kernel does not have there.
     del sys.path[0]
     with open(sys.argv[1], "w") as stream:
         json.dump(describe_ipykernel(), stream)

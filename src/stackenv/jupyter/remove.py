@@ -1,4 +1,4 @@
-"""Takes a kernel out of Jupyter."""
+"""Remove a kernel from Jupyter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stackenv.transactions.transaction import Switch, require_as_seen
 
 
 def plan_removal(stored: StoredKernel) -> Switch:
-    """Return the changes by which the kernel `stored` goes."""
+    """Return the changes that remove the kernel `stored`."""
     sentence = f"remove the Jupyter kernel {stored.folder}"
     return Switch((sentence,), stored.describe_removal(), see([stored.path]))
 
@@ -24,24 +24,24 @@ def remove_kernel(stored: StoredKernel) -> None:
     Raises
     ------
     StackenvError
-        When another command has changed it meanwhile, or the disk refuses.
+        If another command has changed it in the meantime, or the disk refuses.
     """
     removal = plan_removal(stored)
     require_as_seen(removal.seen)
-    # By kernel.json, the last to go, it is known until it is gone: nothing is left to undo.
+    # kernel.json goes last, so the kernel is recognised until it is gone, and nothing has to be undone.
     for change in removal.changes:
         carry_out_change(change)
 
 
 def choose_kernel(name: str, context: Context) -> StoredKernel:
-    """Return the kernel that `name` means: its own name, or its module's, of this folder of modules first.
+    """Return the kernel that `name` means: its own name, or its module's, with this modules folder first.
 
     Raises
     ------
     StackenvError
-        When there is none.
+        If there is none.
     UsageError
-        When there are several.
+        If there are several.
     """
     found = list(list_kernels(context.environ))
     root = str(context.store.root)

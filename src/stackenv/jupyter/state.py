@@ -1,4 +1,4 @@
-"""Whether a kernel can start: judged by what is on the disk; no process is started."""
+"""Whether a kernel can start, from the files on disk; no process is started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stackenv.record import RECORD_FILE, Record, parse_record
 
 @dataclass(frozen=True)
 class KernelState:
-    """Whether a kernel starts: `name` is ok, or one of the states below; then a problem, and what to type."""
+    """Whether a kernel starts: `name` is ok or one of the states below; then the problem and the hint."""
 
     name: str
     problem: str = ""
@@ -29,12 +29,12 @@ class KernelState:
 
     @property
     def can_go(self) -> bool:
-        """Whether what it started is gone for good; of other faults only the user knows what to do."""
+        """Whether what it started is permanently gone; for other faults, only the user can decide."""
         return self.name in ("environment gone", "module gone")
 
 
 def judge_kernel(stored: StoredKernel) -> KernelState:
-    """Return the state of `stored`: that of its environment, else that of its module."""
+    """Return the state of `stored`: that of its environment, or else that of its module."""
     remove = f"stackenv kernel remove {shlex.quote(stored.name)}"
     prefix = Path(stored.environment)
     if not prefix.is_dir() and not prefix.parent.is_dir():
@@ -57,7 +57,7 @@ def judge_kernel(stored: StoredKernel) -> KernelState:
 
 
 def judge_module(stored: StoredKernel, record: Record, remove: str) -> KernelState:
-    """Return the state of `stored` by the module and the ipykernel of its environment, that of `record`."""
+    """Return the state of `stored` from the module and the ipykernel of its environment, that of `record`."""
     modulefile = Path(record.module_folder, f"{record.full_name}.lua")
     if not modulefile.parent.parent.is_dir():
         what = f"its modules folder {record.module_folder} is not available"
@@ -79,7 +79,7 @@ def judge_module(stored: StoredKernel, record: Record, remove: str) -> KernelSta
 
 @dataclass(frozen=True)
 class ListedKernel:
-    """A kernel of stackenv, and how it is; `problem` and `hint` are empty where `state` is ok."""
+    """A kernel of stackenv and its state; `problem` and `hint` are empty if `state` is ok."""
 
     kernel: str
     module: str
@@ -93,7 +93,7 @@ class ListedKernel:
 
 
 def describe_kernel(stored: StoredKernel) -> ListedKernel:
-    """Return what is known of `stored`, and how it is."""
+    """Return the data about `stored`, with its state."""
     state = judge_kernel(stored)
     return ListedKernel(
         kernel=stored.name,

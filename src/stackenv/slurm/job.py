@@ -1,4 +1,4 @@
-"""What a submission script for Slurm says: pure, from a record, what was asked for, and the configuration."""
+"""The contents of a Slurm script, as pure data from a record, a request and the configuration."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from stackenv.environments.packed import ENTRANCE
 from stackenv.lmod.module_table import LoadedModule
 from stackenv.record import Record
 
-# Without these, a thread for each CPU of the node: OpenMP, the libraries below numpy, and numexpr, which
-# takes no more than the last allows, 64 by default.
+# Without these, OpenMP, the libraries of numpy, and numexpr start a thread for each CPU of the node; numexpr
+# starts at most the number in the last, 64 by default.
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     "NUMEXPR_MAX_THREADS",
 )
-# What tells that an environment is active, and where Python looks; the launcher of kernels (shell/launch.sh)
-# forgets these too.
+# Variables that mark an environment as active, or say where Python looks; the launcher of kernels
+# (shell/launch.sh) unsets them too.
 ACTIVE = (
     *("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL"),
     *("CONDA_PROMPT_MODIFIER", "CONDA_EXE", "CONDA_PYTHON_EXE", "_CE_CONDA", "_CE_M"),
     *("PYTHONPATH", "EBPYTHONPREFIXES", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE"),
 )
-# What srun reads, sbatch hands on from the job that it is typed in, and Slurm sets only in a job that has
-# asked for it. Without the first a step has the memory of its job, without the others a task a node.
+# srun reads these, sbatch passes them on from the job in which it is called, and Slurm sets them only in a
+# job that requested them. Without the first, a step has the memory of its job; without the others, one task
+# per node.
 MEMORY = ("SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE")
 TASKS = ("SLURM_NTASKS", "SLURM_NPROCS")
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a user asks Slurm for, in sbatch's own words; empty where that is left to others.
+    """What a user requests from Slurm, in sbatch's own format; empty values are left to others.
 
     Parameters
     ----------
     cpus
-        For each task.
+        CPUs per task.
     ntasks
-        0 where it is left to Slurm.
+        0 leaves the number to Slurm.
     others
         Further options of sbatch, as words: NAME or NAME=VALUE.
     """
@@ -58,14 +59,14 @@ class JobRequest:
 
     @property
     def node_count(self) -> int:
-        """The number of nodes, where `nodes` leaves no choice; else 0."""
+        """The number of nodes, if `nodes` is a single number; otherwise 0."""
         ends = self.nodes.split("-")
         numbers = {int(end) for end in ends if end.isdecimal()}
         return numbers.pop() if len(numbers) == 1 and all(end.isdecimal() for end in ends) else 0
 
     @property
     def task_count(self) -> int:
-        """The number of tasks, where that is known; else 0. Slurm does not tell it to srun by itself."""
+        """The number of tasks if it is known; otherwise 0. Slurm itself does not pass it to srun."""
         return self.ntasks or (self.node_count if self.node_count > 1 else 0)
 
     @property
@@ -75,38 +76,38 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A submission script, as data.
+    """A Slurm script, as data.
 
     Parameters
     ----------
     directives
         Options of sbatch and their values.
     account_hint
-        What to read where no account is named; empty for nothing.
+        The line for users who name no account; empty for none.
     header
-        Lines of the site's own.
+        The site's own lines.
     full_name
-        Of the module.
+        The full name of the module.
     module_folder
-        Where the module is.
+        The folder of the module.
     modulepath
-        Where its base modules were found.
+        The folders in which its base modules were found.
     own_module
-        The module of stackenv, which sends caches to their places; empty for none.
+        stackenv's own module, which moves caches to their places; empty for none.
     cache_variables
-        Variables that name those places, and that other modules have set, with their values.
+        Variables in the paths of those places that other modules have set, with their values.
     lmod_package
-        The folder of Lmod, for where the job's own shell has no `module`.
+        Lmod's folder, in case the job's shell does not define `module`.
     inherited
-        Names of variables of another job's, in which this one may be submitted.
+        Names of variables of the job in which this one may be submitted.
     array
-        Whether an array was asked for.
+        Whether a job array was requested.
     active_variables
-        Names of variables that tell what is active where it is submitted.
+        Names of variables that mark an environment as active where the job is submitted.
     threads
-        Names of variables that take a number of threads.
+        Names of variables that set a number of threads.
     cpus
-        That number, where Slurm does not say it.
+        That number, if Slurm does not set it.
     command
         The words to run.
     """
@@ -139,16 +140,16 @@ def describe_job(
 ) -> JobSpec:
     """Return the script that runs `command` in the environment of `record`.
 
-    It does not depend on what is loaded where it is submitted from. Several tasks are started by srun,
-    one by itself: a program that starts MPI or srun of its own is not put below another srun.
+    It does not depend on what is loaded where it is submitted. Several tasks are started by srun, a single
+    one directly: a program that starts MPI or srun itself must not run under another srun.
     """
     words = tuple(command)
     if record.packed and record.packed.way == "namespace":
-        # One mount for the command and all that it starts; on several nodes, one on each.
+        # One mount for the command and everything that it starts; with several nodes, one per node.
         words = (f"{record.path}/{ENTRANCE}", "run", *words)
     if request.has_several_tasks:
         words = ("srun", *words)
-    # Lmod 8.6 runs the second line of a folder's name as a command.
+    # Lmod 8.6 runs the second line of a folder name as a command.
     listed = dict.fromkeys([*record.modulepath.split(":"), own.folder if own else ""])
     found = (f for f in listed if f.startswith("/") and f.isprintable())
     folders = (folder for folder in found if folder != record.module_folder)
@@ -172,14 +173,14 @@ def describe_job(
 
 
 def list_inherited(request: JobRequest) -> tuple[str, ...]:
-    """Return the variables of another job that are not for this one, since nobody has asked for them."""
+    """Return the variables of another job that must not affect this one, because no one requested them."""
     own = "SLURM_MEM_PER_NODE" if request.mem else ""
     memory = tuple(name for name in MEMORY if name != own)
     return (*memory, *(TASKS if request.has_several_tasks and not request.task_count else ()))
 
 
 def describe_directives(name: str, request: JobRequest, settings: JobSettings) -> tuple[tuple[str, str], ...]:
-    """Return the options of sbatch, the site's defaults where nothing else was asked for."""
+    """Return the options of sbatch, with the site's defaults for those that were not given."""
     asked = (
         ("job-name", request.job_name or name),
         ("partition", request.partition or ",".join(settings.partitions)),
@@ -194,11 +195,11 @@ def describe_directives(name: str, request: JobRequest, settings: JobSettings) -
         ("output", request.output),
     )
     given = tuple((option, value) for option, value in asked if value)
-    # Last: of two that say the same sbatch takes the later one.
+    # Last, because sbatch uses the later one of two equal options.
     return (*given, *(split_option(word) for word in request.others))
 
 
 def split_option(word: str) -> tuple[str, str]:
-    """Return name and value of the option of sbatch that is in one `word`; the value is empty without one."""
+    """Return name and value of the sbatch option in `word`; the value is empty if there is none."""
     name, _, value = word.partition("=")
     return name[2:] if name.startswith("--") else name, value

@@ -1,4 +1,4 @@
-"""The partitions of Slurm, from a list that is kept: Slurm is seldom asked, and hardly waited for."""
+"""The partitions of Slurm, from a cached list: Slurm is asked rarely, and not waited for long."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from stackenv.captured_run import run_captured
 from stackenv.private_cache import find_cache, read_private, write_private
 
 LIST_FILE = "stackenv/partitions.json"
-# Sites add partitions less often than once a day, and ask users not to poll Slurm.
+# Sites rarely add partitions, and ask users not to poll Slurm.
 AGE_S = 600
-# When it knew of none: it was busy, or is only now being set up.
+# If the list was empty: Slurm was busy, or is still being set up.
 AGE_WITHOUT_S = 30
-# It is asked while somebody waits for TAB; busy, it can take minutes.
+# A user is waiting for TAB, and a busy Slurm can take minutes.
 WAIT_S = 1.0
 
 
 def list_partitions(environ: Mapping[str, str]) -> list[str]:
-    """Return the names of Slurm's partitions as they were not long ago; none without Slurm.
+    """Return the names of Slurm's partitions from a recent list; none without Slurm.
 
-    When it does not answer they stay what they were, and it is not asked again for a while.
+    If Slurm does not answer, the old list is used, and Slurm is not asked again for a while.
     """
     sinfo = shutil.which("sinfo", path=environ.get("PATH", ""))
     if not sinfo:
@@ -43,7 +43,7 @@ def list_partitions(environ: Mapping[str, str]) -> list[str]:
 
 
 def read_list(path: Path) -> dict[str, Any]:
-    """Return what `list_partitions` has written to `path`; nothing where others can have written it."""
+    """Return what `list_partitions` wrote to `path`; nothing if others could have written it."""
     try:
         kept = json.loads(read_private(path))
     except (OSError, ValueError, RecursionError):
@@ -58,12 +58,12 @@ def read_list(path: Path) -> dict[str, Any]:
 
 
 def ask_partitions(sinfo: str, environ: Mapping[str, str]) -> list[str]:
-    """Return what `sinfo` lists; nothing when it does not answer at once."""
-    # Of its variables some choose partitions (sinfo(1), "ENVIRONMENT VARIABLES").
+    """Return what `sinfo` lists; nothing if it does not answer quickly."""
+    # Some of its variables select partitions (sinfo(1), "ENVIRONMENT VARIABLES").
     plain = {name: value for name, value in environ.items() if not name.startswith("SINFO_")}
     try:
         done = run_captured([sinfo, "--noheader", "--format=%R"], plain, WAIT_S)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    # With several clusters a line names each.
+    # With several clusters, extra lines name the clusters.
     return [] if done.returncode else [line for line in done.stdout.split("\n") if line and " " not in line]

@@ -1,4 +1,4 @@
-"""The user's jobs, as Slurm's queue lists them."""
+"""The user's jobs in Slurm's queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stackenv.captured_run import run_captured
 
 
 def list_jobs() -> list[str]:
-    """Return number, name and nodes of this user's running jobs; nothing without Slurm."""
+    """Return ID, name and nodes of this user's running jobs; nothing without Slurm."""
     squeue = shutil.which("squeue")
     if not squeue:
         return []

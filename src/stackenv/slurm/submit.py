@@ -1,4 +1,4 @@
-"""The hand-over of a script to Slurm; what Slurm says is shown as it is."""
+"""Submit a script to Slurm; Slurm's messages are shown unchanged."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from dataclasses import dataclass
 
 from stackenv.errors import StackenvError
 
-# The job's number, and the cluster where there are several (sbatch(1), --parsable).
+# The job ID, and the cluster if there are several (sbatch(1), --parsable).
 ANSWER = re.compile(r"(\d+)(?:;(\S+))?")
-# The path of the output is shown in passing: not worth a longer wait.
+# The path of the output is only extra information, not worth a longer wait.
 TELL_S = 10
 OUTPUT = re.compile(r"^ *StdOut=(/.+)$", re.MULTILINE)
-# How scontrol writes the number of an array's job that has none yet (slurm.h, NO_VAL).
+# What scontrol prints for an array's job that has no number yet (slurm.h, NO_VAL).
 NO_NUMBER = "4294967294"
-# What Slurm, or the site, sets for all jobs; the other SLURM_ variables in a job are that one's own.
+# Set by Slurm or the site for all jobs; the other SLURM_ variables belong to one job.
 OF_ALL_JOBS = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_MPI_TYPE")
-# sbatch takes them before the script's lines (sbatch(1), "INPUT ENVIRONMENT VARIABLES"); those of other
-# options have their names.
+# These override the lines of the script (sbatch(1), "INPUT ENVIRONMENT VARIABLES"); the variables of other
+# options have the options' names.
 STRONGER = {
     "mem": ("SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU", "SBATCH_MEM_PER_NODE"),
     "time": ("SBATCH_TIMELIMIT",),
     "array": ("SBATCH_ARRAY_INX",),
 }
-# By what Slurm says, the first that fits (slurm_strerror(3)): an account's refusal names partitions too.
+# Hints by Slurm's message; the first match counts (slurm_strerror(3)), because messages about accounts also
+# name partitions.
 LIMIT = (
     "this exceeds a limit of Slurm's, so ask for less: sinfo --format='%P %l' shows the time limits of the "
     "partitions, sacctmgr show associations user=$USER your limits, squeue --user=$USER your jobs"
@@ -42,15 +43,15 @@ HINTS = (
     (("qos",), QOS),
     (("partition",), PARTITION),
 )
-# It would have sbatch wait for the job's end.
+# This makes sbatch wait until the job ends.
 IN_THE_WAY = ("SBATCH_WAIT",)
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A job that Slurm has taken: its number, its cluster where there are several, what Slurm said.
+    """A job that Slurm has accepted: its ID, its cluster if there are several, and Slurm's message.
 
-    `output` is the file that it writes, or will; empty where that is not known.
+    `output` is the file that it writes, or will write; empty if unknown.
     """
 
     job_id: str
@@ -60,21 +61,21 @@ class Submitted:
 
 
 def list_stronger(environ: Mapping[str, str], typed: Collection[str]) -> tuple[str, ...]:
-    """Return the variables of `environ` that sbatch takes instead of the options `typed`."""
+    """Return the variables in `environ` that override the options `typed` in sbatch."""
     names = (name for option in typed for name in (*STRONGER.get(option, ()), name_variable(option)))
     return tuple(name for name in dict.fromkeys(names) if name in environ)
 
 
 def name_variable(option: str) -> str:
-    """Return the variable that sbatch, as a rule, takes for `option`, before a line of the script."""
+    """Return the variable that usually overrides `option` in sbatch."""
     return f"SBATCH_{option.upper().replace('-', '_')}"
 
 
 def choose_environ(environ: Mapping[str, str], typed: Collection[str]) -> dict[str, str]:
-    """Return the variables under which sbatch makes a job of what was typed, and of nothing else.
+    """Return the variables for sbatch, so that the job consists of what was typed and of nothing else.
 
-    In a job sbatch hands that one's on, and the new job takes them for its own. Elsewhere they are the
-    user's.
+    Inside a job, sbatch would pass on that job's variables, and the new job would use them. Elsewhere they
+    were set by the user.
     """
     dropped = (*list_stronger(environ, typed), *IN_THE_WAY)
     in_job = "SLURM_JOB_ID" in environ
@@ -88,12 +89,12 @@ def choose_environ(environ: Mapping[str, str], typed: Collection[str]) -> dict[s
 def submit(
     script: str, environ: Mapping[str, str], typed: Collection[str] = (), account_hint: str = ""
 ) -> Submitted:
-    """Have sbatch take `script`; the options `typed` in it hold against the variables of `environ`.
+    """Submit `script` with sbatch; its options `typed` take precedence over the variables in `environ`.
 
     Raises
     ------
     StackenvError
-        When there is no sbatch, or it does not take the script: with its own words.
+        If there is no sbatch, or it rejects the script; the error contains its message.
     """
     sbatch = shutil.which("sbatch", path=environ.get("PATH", ""))
     if sbatch is None:
@@ -106,7 +107,7 @@ def submit(
         [sbatch, "--parsable"], input=os.fsencode(script), env=chosen, capture_output=True, check=False
     )
     words = os.fsdecode(done.stderr).strip()
-    # A site's filter may say something on stdout too; the number is the last.
+    # A site's filter may also print to stdout; the job ID is the last word.
     lines = os.fsdecode(done.stdout).split()
     answer = ANSWER.fullmatch(lines[-1]) if lines else None
     if done.returncode or not answer:
@@ -119,7 +120,7 @@ def submit(
 
 
 def find_output(job_id: str, cluster: str, environ: Mapping[str, str]) -> str:
-    """Return where the output of the job goes; empty when Slurm does not tell."""
+    """Return the path of the job's output; empty if Slurm does not report it."""
     clusters = (f"--clusters={cluster}",) if cluster else ()
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(
@@ -136,7 +137,7 @@ def find_output(job_id: str, cluster: str, environ: Mapping[str, str]) -> str:
 
 
 def find_hint(words: str, account_hint: str = "") -> str:
-    """Return what to type next when Slurm has refused with `words`."""
+    """Return what to do next if Slurm has rejected a job with the message `words`."""
     said = words.lower()
     for signs, hint in HINTS:
         if any(sign in said for sign in signs):

@@ -1,4 +1,4 @@
-"""What Slurm takes for the options of a job, as sbatch(1) has it: checked before anything is submitted."""
+"""The values that Slurm accepts for the options of a job (sbatch(1)), checked before submission."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 from stackenv.errors import UsageError
 
-# sbatch takes words, quotes, backslashes and comments of an #SBATCH line apart; no value of Slurm's has
-# them. Whether there is such an account or partition, Slurm says.
+# sbatch splits #SBATCH lines at spaces, quotes, backslashes and comments; no value in Slurm contains them.
+# Slurm itself checks whether an account or a partition exists.
 VALUE = re.compile(r"""[^\s"'\\#]+""")
 TIMES = "minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds]"
 RANGE = r"\d+(?:-\d+(?::\d+)?)?"
 GPUS = r"(?:[A-Za-z][\w.-]*[:=])?\d+"
-# sbatch(1) 22.05; of nodes also what 23.02 has added, lists and steps. What is right in form, and too much
-# or none at this site, Slurm itself says.
+# sbatch(1) 22.05, plus the lists and steps of nodes that 23.02 added. Slurm itself checks whether a valid
+# value is allowed at this site.
 FORMS = {
     "time": (
         re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|-1|infinite|unlimited", re.IGNORECASE),
@@ -29,13 +29,13 @@ FORMS = {
         "--array 1-20, --array 1,3,7 or, four at a time, --array 1-20%4",
     ),
     "gpus": (re.compile(rf"{GPUS}(?:,{GPUS})*"), "--gpus 1, or with a type: --gpus a100:2"),
-    # What an #SBATCH line has: with a value or without, as sbatch's own long options are spelled.
+    # As in an #SBATCH line: a long option of sbatch, with or without a value.
     "sbatch": (
         re.compile(r"(?:--)?[a-z][a-z0-9-]+(?:=\S+)?"),
         "give one sbatch option in one word: --sbatch gres=gpu:1, --sbatch exclusive",
     ),
 }
-# As people write a time elsewhere: 2h, 1d12h, 90min, 1.5h.
+# Times as people write them elsewhere: 2h, 1d12h, 90min, 1.5h.
 SPOKEN = re.compile(
     r"(?:(?P<days>[\d.]+) ?d(?:ays?)?)? ?(?:(?P<hours>[\d.]+) ?h(?:ours?|rs?)?)? ?"
     r"(?:(?P<minutes>[\d.]+) ?m(?:in(?:ute)?s?)?)? ?(?:(?P<seconds>[\d.]+) ?s(?:ec(?:ond)?s?)?)?",
@@ -45,7 +45,7 @@ UNITS_S = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
 
 def require_value(option: str, value: str) -> None:
-    """Raise UsageError when Slurm would not take `value` for an option of sbatch."""
+    """Raise UsageError if Slurm would not accept `value` for an option of sbatch."""
     if not VALUE.fullmatch(value) or not value.isprintable():
         raise UsageError(
             f"--{option} {value!r} cannot be used in a Slurm script",
@@ -57,7 +57,7 @@ def require_value(option: str, value: str) -> None:
 
 
 def describe_fault(option: str, value: str) -> str:
-    """Return what to type instead of `value` for an option of sbatch; empty when Slurm takes it."""
+    """Return what to type instead of `value` for an option of sbatch; empty if Slurm accepts it."""
     if option not in FORMS or FORMS[option][0].fullmatch(value):
         return ""
     meant = translate_time(value) if option == "time" else ""
@@ -65,7 +65,7 @@ def describe_fault(option: str, value: str) -> str:
 
 
 def translate_time(text: str) -> str:
-    """Return in Slurm's form the time that `text` gives with units; empty when it gives none."""
+    """Return the time that `text` gives with units in Slurm's format; empty if it is not such a time."""
     found = SPOKEN.fullmatch(text)
     try:
         parts = {unit: float(number) for unit, number in found.groupdict().items() if number} if found else {}
