@@ -144,7 +144,8 @@ def describe_options(command: click.Command, name: str) -> str:
 def render_commands() -> str:
     text = "# Commands\n\nEach command has `--help`; `stackenv --version` prints the version.\n"
     for name, command in walk(stackenv, "stackenv"):
-        # With the settings of the whole command: a command keeps the help option of the first context that asks.
+        # With the settings of the whole command: a command keeps the help option of the first context that
+        # asks.
         context = click.Context(command, **stackenv.context_settings)
         usage = [name, *command.collect_usage_pieces(context)]
         text += f"\n## {name}\n\n" + block(" ".join(usage)) + "\n"
