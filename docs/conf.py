@@ -1,7 +1,12 @@
 """How Sphinx makes the site of these pages: `sh docs/build.sh`."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+
+from pygments.lexers.shell import BashSessionLexer
+from sphinx.application import Sphinx
 
 SOURCES = Path(__file__).resolve().parents[1] / "src/stackenv/__init__.py"
 (found,) = re.findall(r'(?m)^__version__ = "(.+)"$', SOURCES.read_text(encoding="utf-8"))
@@ -32,3 +37,14 @@ html_show_copyright = False
 html_show_sphinx = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+
+
+class Transcript(BashSessionLexer):
+    """What is typed behind `$ `, and what is printed: the usual lexer takes `#SBATCH` for a prompt, too."""
+
+    _ps1rgx = re.compile(r"^(\$ )(.*\n?)")
+
+
+def setup(app: Sphinx) -> None:
+    """Have the transcripts of the pages read so."""
+    app.add_lexer("console", Transcript)
